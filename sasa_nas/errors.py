@@ -1,0 +1,13 @@
+"""The one family of errors that a person can cause and mend."""
+
+
+class UserError(Exception):
+    """A mistake in what was asked for: one line that says what is wrong and what to do.
+
+    The command line prints the message alone, without a traceback, and exits with status 2.
+    """
+
+
+def one_line(error: BaseException) -> str:
+    """The message of `error` without line breaks, its type's name where it has no message."""
+    return " ".join(str(error).split()) or type(error).__name__
