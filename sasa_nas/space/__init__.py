@@ -1,0 +1,30 @@
+"""What can be described: operators, stems, stages, one `Architecture`, and a `SearchSpace` of many.
+
+Pure data: nothing here imports torch, Ray or Optuna.
+"""
+
+from sasa_nas.space.architecture import Architecture, Image, Stage
+from sasa_nas.space.complaints import SpaceError
+from sasa_nas.space.files import load_architecture, load_space, shipped_spaces
+from sasa_nas.space.proxy import Limits, Proxy, Recipe
+from sasa_nas.space.sampling import Infeasible, sample, size
+from sasa_nas.space.scaling import proxy_of
+from sasa_nas.space.search_space import SearchSpace
+
+__all__ = [
+    "Architecture",
+    "Image",
+    "Infeasible",
+    "Limits",
+    "Proxy",
+    "Recipe",
+    "SearchSpace",
+    "SpaceError",
+    "Stage",
+    "load_architecture",
+    "load_space",
+    "proxy_of",
+    "sample",
+    "shipped_spaces",
+    "size",
+]

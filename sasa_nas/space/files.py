@@ -1,0 +1,112 @@
+"""Reads search spaces and architectures from files, by path or by the name of one that ships."""
+
+import difflib
+import json
+import math
+import re
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from sasa_nas.errors import one_line
+from sasa_nas.space.architecture import Architecture
+from sasa_nas.space.complaints import SpaceError, complain
+from sasa_nas.space.search_space import SearchSpace
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as people write it: 1e8 is a number, and a key given twice is an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """The mapping, refused where a key comes twice."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' is given twice", key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def shipped_spaces() -> dict[str, Path]:
+    """The search spaces that come with the package: name to file."""
+    folder = Path(str(resources.files("sasa_nas") / "search_spaces"))
+    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+
+
+def load_space(name: str | Path) -> SearchSpace:
+    """A search space by the name of a shipped one or by the path of a YAML or JSON file.
+
+    Raises:
+        SpaceError: If there is no such space, or its file does not hold one; the message names the file, the
+            path in the tree, the value and what is allowed.
+    """
+    shipped = shipped_spaces()
+    path = shipped.get(str(name), Path(name))
+    if str(name) not in shipped and not path.is_file():
+        near = difflib.get_close_matches(str(name), shipped, n=1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise SpaceError(f"no search space '{name}': {hint}shipped: {', '.join(shipped)}; or give a file's path")
+    data = _read_tree(path)
+    data.setdefault("name", path.stem)
+    return validate_space(data, str(path))
+
+
+def validate_space(data: dict[str, Any], source: str) -> SearchSpace:
+    """A search space from plain data; `source` names where it came from in an error.
+
+    Raises:
+        SpaceError: If the data do not describe a search space.
+    """
+    try:
+        space: SearchSpace = SearchSpace.model_validate(data)
+    except ValidationError as error:
+        raise complain(source, error) from error
+    return space
+
+
+def load_architecture(path: str | Path) -> Architecture:
+    """An architecture from a JSON or YAML file.
+
+    Raises:
+        SpaceError: If the file cannot be read or does not describe an architecture.
+    """
+    path = Path(path)
+    try:
+        return Architecture.model_validate(_read_tree(path))
+    except ValidationError as error:
+        raise complain(str(path), error) from error
+
+
+def _read_tree(path: Path) -> dict[str, Any]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpaceError(f"{path}: cannot be read: {one_line(error)}") from error
+    except (yaml.YAMLError, json.JSONDecodeError) as error:
+        raise SpaceError(f"{path}: {one_line(error)}") from error
+    except RecursionError as error:
+        raise SpaceError(f"{path}: is nested too deeply") from error
+    if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
+        raise SpaceError(f"{path}: must hold named fields at its top level")
+    if not _is_finite(data):
+        raise SpaceError(f"{path}: holds a number that is not finite")
+    return data
+
+
+def _is_finite(node: Any) -> bool:
+    if isinstance(node, dict):
+        return all(map(_is_finite, node.values()))
+    if isinstance(node, list):
+        return all(map(_is_finite, node))
+    return not isinstance(node, float) or math.isfinite(node)

@@ -1,0 +1,52 @@
+"""The base of every described thing: a frozen pydantic type whose mistakes name themselves."""
+
+import difflib
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Strict, model_validator
+from pydantic_core import PydanticCustomError
+
+Int = Annotated[int, Strict()]
+Float = Annotated[float, Strict()]
+Bool = Annotated[bool, Strict()]
+Positive = Annotated[int, Strict(), Field(ge=1)]
+
+
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise ValueError(f"must be odd, so that a window has a centre; {value - 1} or {value + 1} would do")
+    return value
+
+
+OddInt = Annotated[
+    int,
+    Strict(),
+    Field(ge=1, json_schema_extra={"not": {"multipleOf": 2}}),
+    AfterValidator(_odd),
+]
+"""A window's or a kernel's side: odd, at least 1."""
+
+Ratio = Annotated[float, Strict(), Field(ge=0.0, le=1.0)]
+"""A share of a layer's channels."""
+
+
+class Node(BaseModel):
+    """One node of a described tree: immutable, comparable, hashable, and strict about field names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_unknown_fields(cls, data: Any) -> Any:
+        """Turns pydantic's 'extra inputs are not permitted' into what to write instead."""
+        if isinstance(data, dict):
+            for field in data:
+                if field not in cls.model_fields:
+                    near = difflib.get_close_matches(str(field), cls.model_fields, n=1)
+                    hint = f"did you mean '{near[0]}'? " if near else ""
+                    raise PydanticCustomError(
+                        "unknown_field",
+                        "unknown field; {hint}allowed here: {allowed}",
+                        {"field": str(field), "hint": hint, "allowed": ", ".join(cls.model_fields)},
+                    )
+        return data

@@ -1,0 +1,41 @@
+"""How a search judges a design cheaply, and what it refuses to train."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from sasa_nas.space.node import Bool, Float, Node, Positive
+
+PositiveFloat = Annotated[Float, Field(gt=0.0)]
+
+
+class Recipe(Node):
+    """How one network is trained: AdamW with linear warm-up and a cosine decay to zero."""
+
+    epochs: Positive = 10
+    batch_size: Positive = 64
+    learning_rate: PositiveFloat = 3e-3
+    """The peak, reached after the warm-up."""
+    weight_decay: Annotated[Float, Field(ge=0.0)] = 0.05
+    label_smoothing: Annotated[Float, Field(ge=0.0, lt=1.0)] = 0.0
+    augment: Bool = True
+    """Random shifts, and flips where the data set says that they keep the label."""
+
+
+class Proxy(Node):
+    """The small stand-in that a search trains for each design: less data, width, depth and time."""
+
+    dataset: str = "digits"
+    image_size: Positive | None = None
+    """Side in pixels to which images are resized; the data set's own where it is left out."""
+    width_multiplier: PositiveFloat = 1.0
+    depth_multiplier: PositiveFloat = 1.0
+    recipe: Recipe = Recipe()
+
+
+class Limits(Node):
+    """Hard limits on a trained network; a design beyond one is never trained."""
+
+    max_params: Positive | None = None
+    max_flops: Annotated[Float, Field(gt=0.0)] | None = None
+    """Floating-point operations of one image, two a multiply-accumulate."""

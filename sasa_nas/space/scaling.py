@@ -1,0 +1,112 @@
+"""From a full-size design to the small one that a search trains, and to images of any size."""
+
+import math
+
+from sasa_nas.space.architecture import Architecture, Image, Stage
+from sasa_nas.space.operators import AugmentedConv, Operator
+from sasa_nas.space.proxy import Proxy
+from sasa_nas.space.stems import ConvStem, Stem
+
+SMALL_IMAGE = 64
+"""Images up to this side, in pixels, get a stem that keeps their resolution."""
+SMALLEST_MAP = 2
+"""Side of the last map of a network for small images, at least."""
+WIDTH_MULTIPLE = 8
+"""Scaled widths stay multiples of this, so that the usual numbers of heads divide them."""
+
+
+def proxy_of(architecture: Architecture, proxy: Proxy, image: Image, num_classes: int) -> Architecture:
+    """The network that stands in for `architecture` in a search.
+
+    Args:
+        architecture: A full-size design.
+        proxy: Multipliers of width and depth.
+        image: The proxy data set's images.
+        num_classes: The proxy data set's classes.
+
+    Raises:
+        pydantic.ValidationError: If an operator does not fit its scaled width.
+    """
+    return fitted_to(scaled(architecture, proxy.width_multiplier, proxy.depth_multiplier), image, num_classes)
+
+
+def scaled(architecture: Architecture, width_multiplier: float, depth_multiplier: float) -> Architecture:
+    """`architecture` with every width and every stage's number of blocks multiplied and rounded.
+
+    Raises:
+        pydantic.ValidationError: If an operator does not fit its scaled width.
+    """
+    return Architecture(
+        block=architecture.block,
+        stem=scaled_stem(architecture.stem, width_multiplier),
+        stages=tuple(scaled_stage(stage, width_multiplier, depth_multiplier) for stage in architecture.stages),
+        image=architecture.image,
+        num_classes=architecture.num_classes,
+    )
+
+
+def scaled_stem(stem: Stem, width_multiplier: float) -> Stem:
+    """A stem with its width multiplied and rounded.
+
+    Raises:
+        pydantic.ValidationError: If its heads do not divide the scaled width.
+    """
+    fields = stem.model_dump() | {"width": scaled_width(stem.width, width_multiplier)}
+    return type(stem).model_validate(fields)
+
+
+def scaled_stage(stage: Stage, width_multiplier: float, depth_multiplier: float) -> Stage:
+    """One stage with its width and number of blocks multiplied and rounded.
+
+    Raises:
+        pydantic.ValidationError: If the operator does not fit the scaled width.
+    """
+    return Stage(
+        blocks=max(1, math.floor(stage.blocks * depth_multiplier + 0.5)),
+        width=scaled_width(stage.width, width_multiplier),
+        stride=stage.stride,
+        operator=_scaled_operator(stage.operator, width_multiplier),
+    )
+
+
+def scaled_width(width: int, multiplier: float) -> int:
+    """`width * multiplier` to the nearest multiple of `WIDTH_MULTIPLE`, or `width` where nothing is scaled."""
+    if multiplier == 1.0:
+        return width
+    return max(1, math.floor(width * multiplier / WIDTH_MULTIPLE + 0.5)) * WIDTH_MULTIPLE
+
+
+def _scaled_operator(operator: Operator, multiplier: float) -> Operator:
+    """Scales the one option that counts channels outright rather than as a share of the width."""
+    if isinstance(operator, AugmentedConv):
+        min_key_dim = max(1, math.floor(operator.min_key_dim * multiplier + 0.5))
+        return operator.model_copy(update={"min_key_dim": min_key_dim})
+    return operator
+
+
+def fitted_to(architecture: Architecture, image: Image, num_classes: int) -> Architecture:
+    """`architecture` for other images and classes.
+
+    Small images are treated as the ResNets for CIFAR treat them (He et al. 2015, section 4.2): a 3x3 stem of
+    stride 1 without a pool (an attention stem keeps its blocks and loses its pool), and only as many strided
+    stages, the last ones, as leave a map of `SMALLEST_MAP` pixels or more.
+    """
+    stem, stages = architecture.stem, architecture.stages
+    side = min(image.height, image.width)
+    if side <= SMALL_IMAGE:
+        stem = _small_image_stem(stem)
+        stages = _with_halvings(stages, max(0, int(math.log2(side / SMALLEST_MAP))) if side >= SMALLEST_MAP else 0)
+    return Architecture(block=architecture.block, stem=stem, stages=stages, image=image, num_classes=num_classes)
+
+
+def _small_image_stem(stem: Stem) -> Stem:
+    if isinstance(stem, ConvStem):
+        return stem.model_copy(update={"kernel_size": 3, "stride": 1, "pool": False})
+    return stem.model_copy(update={"pool": False})
+
+
+def _with_halvings(stages: tuple[Stage, ...], most: int) -> tuple[Stage, ...]:
+    """Keeps the stride of the last `most` strided stages and takes it from those before."""
+    strided = [i for i, stage in enumerate(stages) if stage.stride > 1]
+    flattened = set(strided[: max(0, len(strided) - most)])
+    return tuple(stage.model_copy(update={"stride": 1}) if i in flattened else stage for i, stage in enumerate(stages))

@@ -1,0 +1,132 @@
+"""A family of architectures, how to judge its members, and what to refuse."""
+
+import itertools
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from sasa_nas.space.architecture import Architecture, Stage
+from sasa_nas.space.complaints import path_of
+from sasa_nas.space.node import Node
+from sasa_nas.space.proxy import Limits, Proxy
+from sasa_nas.space.scaling import scaled_stage, scaled_stem
+from sasa_nas.space.searchable import Choice, Range, searchable
+from sasa_nas.space.stems import Stem
+
+_MOST_COMBINATIONS = 20_000
+"""How many combinations of one stage's widths and operators are held against each other."""
+
+
+class Misfitting(NamedTuple):
+    """A field of a stage and why its value cannot be."""
+
+    field: str
+    message: str
+
+
+class SearchSpace(searchable(Architecture)):  # type: ignore[misc]
+    """The tree of `Architecture` with choices in it, a proxy and limits. Written as YAML; see `load_space`."""
+
+    name: str
+    description: str = ""
+    proxy: Proxy = Proxy()
+    limits: Limits = Limits()
+
+    @model_validator(mode="after")
+    def _every_option_can_come_up(self) -> "SearchSpace":
+        """Refuses an option that fits in no combination, at full size or at the proxy's."""
+        proxy = self.proxy
+        _check_options({"stem": self.stem}, "", lambda data: _stem_misfit(data["stem"], proxy))
+        if isinstance(self.stages, tuple):
+            for i, stage in enumerate(self.stages):
+                if not isinstance(stage, Choice):
+                    parts = {"width": stage.width, "operator": stage.operator}
+                    _check_options(parts, f"stages[{i}]", lambda data: _stage_misfit(data, proxy))
+        return self
+
+
+def _check_options(parts: dict[str, Any], path: str, misfit: Callable[[dict[str, Any]], Misfitting | None]) -> None:
+    """Raises the reason of the first option inside `parts`, fields of the node at `path`, that never fits."""
+    prefix = f"{path}." if path else ""
+    resolved = [list(_combinations(node, prefix + name)) for name, node in parts.items()]
+    if math.prod(map(len, resolved)) > _MOST_COMBINATIONS:
+        return  # a misfit then shows as an infeasible draw
+    fits: dict[str, bool] = {}
+    reasons: dict[str, Misfitting] = {}
+    for picked in itertools.product(*resolved):
+        reason = misfit(dict(zip(parts, (value for _, value in picked), strict=True)))
+        for fork in (path, *itertools.chain.from_iterable(forks for forks, _ in picked)):
+            fits[fork] = fits.get(fork, False) or reason is None
+            if reason is not None:
+                reasons.setdefault(fork, reason)
+    for fork, fitting in fits.items():
+        if not fitting:
+            field, message = reasons[fork]
+            raise PydanticCustomError("misfit", "{message}", {"field": _blame(fork, path, field), "message": message})
+
+
+def _blame(fork: str, node: str, field: str) -> str:
+    """The path of what does not fit: the fork's own, or the field inside what was chosen there."""
+    if fork == node:
+        return f"{fork}.{field}" if fork else field
+    if re.search(r"(operator|stem)(\.choice\[\d+\])*$", fork):
+        return f"{fork}.{field.split('.')[-1]}"
+    return fork
+
+
+def _stage_misfit(data: dict[str, Any], proxy: Proxy) -> Misfitting | None:
+    """Why a stage cannot be at full size or at the proxy's; None if it can."""
+    where = ""
+    try:
+        stage = Stage.model_validate(data)
+        where = _at_proxy(proxy)
+        scaled_stage(stage, proxy.width_multiplier, proxy.depth_multiplier)
+    except ValidationError as error:
+        return _first_reason(error, "", where)
+    return None
+
+
+def _stem_misfit(data: dict[str, Any], proxy: Proxy) -> Misfitting | None:
+    """Why a stem cannot be at full size or at the proxy's; None if it can."""
+    where = ""
+    try:
+        stem: Stem = TypeAdapter(Stem).validate_python(data)
+        where = _at_proxy(proxy)
+        scaled_stem(stem, proxy.width_multiplier)
+    except ValidationError as error:
+        return _first_reason(error, "stem", where)
+    return None
+
+
+def _at_proxy(proxy: Proxy) -> str:
+    return f" (at the proxy's width_multiplier={proxy.width_multiplier})"
+
+
+def _first_reason(error: ValidationError, inside: str, where: str) -> Misfitting:
+    detail = error.errors(include_url=False)[0]
+    field = path_of((inside, *detail["loc"]) if inside else detail["loc"], detail.get("ctx", {}).get("field", ""))
+    return Misfitting(field, detail["msg"].removeprefix("Value error, ") + where)
+
+
+def _combinations(node: Any, path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every way to resolve the choices of `node`: the paths of the options taken, and the plain data."""
+    if isinstance(node, Choice):
+        for i, option in enumerate(node.choice):
+            place = f"{path}.choice[{i}]"
+            for forks, value in _combinations(option, place):
+                yield (place, *forks), value
+    elif isinstance(node, Range):
+        for number in node.values():
+            yield (), number
+    elif isinstance(node, Node):
+        names = list(type(node).model_fields)
+        parts = [list(_combinations(getattr(node, name), f"{path}.{name}")) for name in names]
+        for picked in itertools.product(*parts):
+            forks = tuple(itertools.chain.from_iterable(taken for taken, _ in picked))
+            yield forks, dict(zip(names, (value for _, value in picked), strict=True))
+    else:
+        yield (), node

@@ -1,0 +1,146 @@
+"""Derives, from the type of one design, the type of a family of designs.
+
+`searchable(Architecture)` is the same tree in which any value may instead be `{choice: [...]}` or, for a
+number, `{range: [low, high, step]}`. Options of a choice may be whole sub-trees with choices of their own, so
+conditional parameters need no extra notion. Nothing is declared twice: a field added to `Architecture` can be
+searched over at once, with the same checks, the same documentation and the same JSON Schema.
+"""
+
+import functools
+import types
+from collections.abc import Callable
+from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag, TypeAdapter, create_model
+from pydantic.fields import FieldInfo
+
+from sasa_nas.space.node import Node
+
+T = TypeVar("T")
+Number = int | float
+
+VALUE, CHOICE, RANGE = "<value>", "<choice>", "<range>"
+"""Tags of the three forms; error locations drop whatever stands in angle brackets."""
+
+
+class Choice(Node, Generic[T]):
+    """One of several values, all equally likely at first."""
+
+    choice: Annotated[tuple[T, ...], Field(min_length=1)]
+    """The options; an option may itself hold choices."""
+
+
+class Range(Node):
+    """A number between two bounds, both of which can come out."""
+
+    range: Annotated[tuple[Number, Number, Number], Field(min_length=3, max_length=3)]
+    """Lowest value, highest value, and the step between neighbours."""
+
+    def values(self) -> list[Number]:
+        """Every number the range can give, in ascending order."""
+        low, high, step = self.range
+        return [low + step * i for i in range(round((high - low) / step) + 1)]
+
+
+def _check_bounds(node: Range) -> Range:
+    low, high, step = node.range
+    if step <= 0 or high < low:
+        raise ValueError(f"range [{low}, {high}, {step}] must ascend: [low, high, step] with low <= high, step > 0")
+    steps = (high - low) / step
+    if abs(steps - round(steps)) > 1e-9:
+        raise ValueError(f"range [{low}, {high}, {step}]: the step must lead from {low} to {high} exactly")
+    return node
+
+
+def _check_values(node: Range, *, adapter: TypeAdapter[Any]) -> Range:
+    """Holds each value of the range against the field's own type."""
+    for value in node.values():
+        adapter.validate_python(value)
+    return node
+
+
+def _form(value: Any) -> str:
+    """Which of the three forms a value, parsed or not, is written in."""
+    if isinstance(value, Choice) or (isinstance(value, dict) and "choice" in value):
+        return CHOICE
+    if isinstance(value, Range) or (isinstance(value, dict) and "range" in value):
+        return RANGE
+    return VALUE
+
+
+@functools.cache
+def searchable(model: type[BaseModel]) -> type[Node]:
+    """The type of families of `model`.
+
+    Args:
+        model: A type whose fields are scalars, literals, other models, unions of models discriminated by
+            `kind`, or tuples of these.
+
+    Returns:
+        A type with the same fields, defaults and documentation, in which every field but `kind` may also be
+        a `Choice` of its values or, where it is a number, a `Range`.
+    """
+    fields: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        if name == "kind":
+            fields[name] = (field.annotation, field)
+        else:
+            fields[name] = (
+                _searchable_field(field),
+                Field(default=field.default, description=field.description),
+            )
+    return create_model(f"{model.__name__}Space", __base__=Node, __doc__=model.__doc__, **fields)
+
+
+def _searchable_field(field: FieldInfo) -> Any:
+    """The annotation of a field that may hold a value, a choice or a range."""
+    plain = _with_metadata(field)
+    value = _searchable_annotation(plain)
+    forms = [Annotated[value, Tag(VALUE)], Annotated[Choice[value], Tag(CHOICE)]]  # type: ignore[valid-type]
+    if _is_number(field.annotation):
+        checks = AfterValidator(functools.partial(_check_values, adapter=TypeAdapter(plain)))
+        forms.append(Annotated[Range, AfterValidator(_check_bounds), checks, Tag(RANGE)])
+    return Annotated[_union(forms), Discriminator(_form)]
+
+
+def _with_metadata(field: FieldInfo) -> Any:
+    """The field's annotation with the constraints that pydantic keeps apart from it."""
+    constraints = tuple(field.metadata)
+    if field.discriminator is not None:
+        constraints += (Field(discriminator=field.discriminator),)
+    annotation: Any = field.annotation
+    for constraint in constraints:
+        annotation = Annotated[annotation, constraint]
+    return annotation
+
+
+def _searchable_annotation(annotation: Any) -> Any:
+    """`annotation` with every model inside it replaced by its family."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        inner, *metadata = get_args(annotation)
+        rebuilt = _searchable_annotation(inner)
+        for item in metadata:
+            rebuilt = Annotated[rebuilt, item]
+        return rebuilt
+    if origin in (Union, types.UnionType):
+        return _union([_searchable_annotation(arm) for arm in get_args(annotation)])
+    if origin is tuple:
+        item, _ = get_args(annotation)
+        return tuple[_searchable_annotation(item), ...]  # type: ignore[misc]
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return searchable(annotation)
+    return annotation
+
+
+def _is_number(annotation: Any) -> bool:
+    if get_origin(annotation) is Annotated:
+        return _is_number(get_args(annotation)[0])
+    if get_origin(annotation) is Literal:
+        return False
+    return annotation in (int, float)
+
+
+def _union(arms: list[Any]) -> Any:
+    combine: Callable[[Any, Any], Any] = lambda left, right: Union[left, right]  # noqa: E731, UP007
+    return functools.reduce(combine, arms)
