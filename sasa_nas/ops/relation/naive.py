@@ -1,0 +1,91 @@
+"""How a pixel relates to its window: delta of SAN (Zhao, Jia, Koltun 2020), sections 3.1 and 3.2."""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from sasa_nas.ops.windows import reflected_windows
+
+PairwiseKind = Literal["sum", "subtraction", "hadamard", "concatenation", "dot"]
+"""How two pixels' vectors are compared."""
+
+PatchwiseKind = Literal["star", "clique", "concatenation"]
+"""How a pixel and all of its window are compared."""
+
+
+def pairwise_relation(query: Tensor, key: Tensor, *, kernel_size: int, kind: PairwiseKind) -> Tensor:
+    """Compares every pixel with each pixel of its window, one pair at a time.
+
+    With `phi = query[i]` and `psi = key[j]`: `sum` phi + psi, `subtraction` phi - psi, `hadamard`
+    phi * psi, `concatenation` [phi, psi], `dot` the scalar product. The map is reflected at its edges
+    (see `reflection_indices`).
+
+    Args:
+        query: `(B, C, H, W)`.
+        key: As `query`.
+        kernel_size: Side of the window, odd.
+        kind: The comparison.
+
+    Returns:
+        `(B, R, kernel_size**2, H, W)`, the window row by row; R is 2C for `concatenation`, 1 for `dot`,
+        and C otherwise.
+
+    Raises:
+        ValueError: `kernel_size` is even, `key` differs from `query` in shape, or `kind` is unknown.
+    """
+    _check_relation(query, key, kind, get_args(PairwiseKind))
+    psi = reflected_windows(key, kernel_size)
+    phi = query.unsqueeze(2)
+    match kind:
+        case "sum":
+            return phi + psi
+        case "subtraction":
+            return phi - psi
+        case "hadamard":
+            return phi * psi
+        case "concatenation":
+            return torch.cat([phi.expand_as(psi), psi], dim=1)
+        case "dot":
+            return (phi * psi).sum(1, keepdim=True)
+
+
+def patchwise_relation(query: Tensor, key: Tensor, *, kernel_size: int, kind: PatchwiseKind) -> Tensor:
+    """Describes every pixel's window as one vector.
+
+    With `phi = query`, `psi = key`, pixel i and j, k over its window: `star` [phi_i . psi_j]_j, `clique`
+    [phi_j . psi_k]_{j,k}, `concatenation` [phi_i, [psi_j]_j], the latter channel by channel, each
+    channel's window row by row. The map is reflected at its edges (see `reflection_indices`).
+
+    Args:
+        query: `(B, C, H, W)`.
+        key: As `query`.
+        kernel_size: Side of the window, odd.
+        kind: The description.
+
+    Returns:
+        `(B, R, H, W)`; R is `kernel_size**2` for `star`, `kernel_size**4` for `clique` and
+        `C * (1 + kernel_size**2)` for `concatenation`.
+
+    Raises:
+        ValueError: `kernel_size` is even, `key` differs from `query` in shape, or `kind` is unknown.
+    """
+    _check_relation(query, key, kind, get_args(PatchwiseKind))
+    psi = reflected_windows(key, kernel_size)
+    match kind:
+        case "star":
+            return torch.einsum("bchw,bcjhw->bjhw", query, psi)
+        case "clique":
+            phi = reflected_windows(query, kernel_size)
+            return torch.einsum("bcjhw,bckhw->bjkhw", phi, psi).flatten(1, 2)
+        case "concatenation":
+            return torch.cat([query, psi.flatten(1, 2)], dim=1)
+
+
+def _check_relation(query: Tensor, key: Tensor, kind: str, kinds: tuple[str, ...]) -> None:
+    if query.dim() != 4:
+        raise ValueError(f"query must be (B, C, H, W), got {tuple(query.shape)}")
+    if key.shape != query.shape:
+        raise ValueError(f"key must have the shape of query {tuple(query.shape)}, got {tuple(key.shape)}")
+    if kind not in kinds:
+        raise ValueError(f"kind must be one of {kinds}, got {kind!r}")

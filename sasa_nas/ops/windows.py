@@ -1,0 +1,74 @@
+"""Windows around every pixel of a map, and what lies beyond the map's edge."""
+
+import torch
+from torch import Tensor
+
+
+def check_kernel_size(kernel_size: int) -> None:
+    """Raises unless a window of this side has a centre.
+
+    Args:
+        kernel_size: Side of the window in pixels.
+
+    Raises:
+        ValueError: `kernel_size` is even or below one.
+    """
+    if kernel_size < 1 or kernel_size % 2 == 0:
+        raise ValueError(f"kernel_size must be a positive odd number, got {kernel_size}")
+
+
+def zero_padded_windows(maps: Tensor, kernel_size: int) -> Tensor:
+    """The window around every pixel of a channels-last map, zeros standing for pixels beyond the edge.
+
+    Args:
+        maps: `(B, H, W, heads, head_dim)`.
+        kernel_size: Side of the window, odd.
+
+    Returns:
+        A view of the padded map, `(B, H, W, heads, head_dim, kernel_size, kernel_size)`.
+    """
+    radius = kernel_size // 2
+    padded = torch.nn.functional.pad(maps, (0, 0, 0, 0, radius, radius, radius, radius))
+    return padded.unfold(1, kernel_size, 1).unfold(2, kernel_size, 1)
+
+
+def reflection_indices(size: int, radius: int, *, device: torch.device) -> Tensor:
+    """Which pixel stands at each place of an axis padded by reflection.
+
+    Equals torch's reflection padding wherever that is defined (`radius < size`). On a shorter axis the
+    reflection bounces between both ends, and the only pixel of an axis of size one is repeated, because
+    networks here run on maps down to 1x1.
+
+    Args:
+        size: Pixels along the axis, at least one.
+        radius: Places added at either end.
+        device: Where the indices shall live.
+
+    Returns:
+        `(size + 2 * radius,)` int64 indices in `[0, size)`.
+    """
+    period = max(2 * (size - 1), 1)
+    places = torch.arange(-radius, size + radius, device=device).remainder(period)
+    return torch.minimum(places, period - places)
+
+
+def reflected_windows(maps: Tensor, kernel_size: int) -> Tensor:
+    """The window around every pixel of a channels-first map, the map being reflected at its edges.
+
+    Args:
+        maps: `(B, C, H, W)`.
+        kernel_size: Side of the window, odd.
+
+    Returns:
+        `(B, C, kernel_size**2, H, W)`, the window's pixels row by row.
+
+    Raises:
+        ValueError: `kernel_size` is even or below one.
+    """
+    check_kernel_size(kernel_size)
+    radius = kernel_size // 2
+    rows = reflection_indices(maps.shape[2], radius, device=maps.device)
+    cols = reflection_indices(maps.shape[3], radius, device=maps.device)
+    padded = maps.index_select(2, rows).index_select(3, cols)
+    windows = padded.unfold(2, kernel_size, 1).unfold(3, kernel_size, 1)
+    return windows.permute(0, 1, 4, 5, 2, 3).flatten(2, 3)
