@@ -1,0 +1,82 @@
+"""What is done to images once, when they are loaded: resizing, and the statistics that standardise them."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from sasa_nas.data.splits import DatasetInfo, Standardisation
+from sasa_nas.errors import UserError
+
+_CHUNK = 2048
+"""Images converted to floats at a time, which bounds the memory beside the set itself."""
+
+
+MAX_BYTES = 8 * 2**30
+"""Most memory that a data set's decoded images may take."""
+
+
+def require_memory(count: int, info: DatasetInfo) -> None:
+    """Refuses images that would not fit into `MAX_BYTES` as uint8.
+
+    Args:
+        count: Images to hold at once.
+        info: Their size.
+
+    Raises:
+        UserError: Naming the largest size that would fit.
+    """
+    needed = count * info.channels * info.height * info.width
+    if needed > MAX_BYTES:
+        fitting = math.isqrt(MAX_BYTES // (count * info.channels))
+        raise UserError(
+            f"{count} images of {info.height}x{info.width} of '{info.name}' take {needed / 2**30:.1f} GiB, over "
+            f"the limit of {MAX_BYTES / 2**30:g} GiB; use an image size of at most {fitting} or fewer images"
+        )
+
+
+def resize(images: Tensor, *, height: int, width: int) -> Tensor:
+    """Resizes by antialiased bilinear interpolation; the very same tensor where the size is right already.
+
+    Args:
+        images: (N, C, H, W), float32 or uint8.
+        height: In pixels.
+        width: In pixels.
+
+    Returns:
+        (N, C, height, width) of the same dtype; uint8 is rounded to nearest.
+    """
+    if images.shape[-2:] == (height, width):
+        return images
+    resized = images.new_empty(*images.shape[:2], height, width)
+    for start in range(0, len(images), _CHUNK):
+        chunk = images[start : start + _CHUNK].to(torch.float32)
+        chunk = F.interpolate(chunk, size=(height, width), mode="bilinear", antialias=True, align_corners=False)
+        resized[start : start + _CHUNK] = chunk if images.is_floating_point() else chunk.round().clamp(0, 255)
+    return resized
+
+
+def standardisation_of(images: Tensor) -> Standardisation:
+    """Mean and (population) standard deviation of each channel over a train part.
+
+    Args:
+        images: (N, C, H, W), N >= 1, of any real dtype.
+
+    Returns:
+        The statistics, summed in float64; the deviation of a constant channel is given as 1.
+    """
+    channels = images.shape[1]
+    count = images.numel() // channels
+    total = torch.zeros(channels, dtype=torch.float64)
+    squares = torch.zeros(channels, dtype=torch.float64)
+    for start in range(0, len(images), _CHUNK):
+        total += images[start : start + _CHUNK].to(torch.float64).sum((0, 2, 3))
+    mean = total / count
+    # A second pass, because the mean of squares less the squared mean cancels on nearly constant channels.
+    for start in range(0, len(images), _CHUNK):
+        chunk = images[start : start + _CHUNK].to(torch.float64)
+        squares += (chunk - mean.view(-1, 1, 1)).square().sum((0, 2, 3))
+    std = (squares / count).sqrt()
+    std = torch.where(std > 0, std, torch.ones_like(std))
+    return Standardisation(mean.float().view(-1, 1, 1), std.float().view(-1, 1, 1))

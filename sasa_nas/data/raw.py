@@ -1,0 +1,21 @@
+"""Images as a file gives them, before splitting, resizing and standardising."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sasa_nas.data.splits import Indices
+
+
+@dataclass(frozen=True, eq=False)
+class RawImages:
+    """One official part of a data set.
+
+    Attributes:
+        images: (N, C, H, W), uint8.
+        labels: (N,), int64.
+    """
+
+    images: npt.NDArray[np.uint8]
+    labels: Indices

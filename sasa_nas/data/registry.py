@@ -1,0 +1,74 @@
+"""Data sets by name."""
+
+import difflib
+from dataclasses import replace
+from pathlib import Path
+
+from sasa_nas.data.digits import DIGITS, load_digits
+from sasa_nas.data.imagefolder import imagefolder_info, load_imagefolder
+from sasa_nas.data.splits import DatasetInfo, Splits
+from sasa_nas.data.torchvision_sets import TORCHVISION_SETS, load_torchvision
+from sasa_nas.errors import UserError
+
+FOLDER_PREFIX = "imagefolder:"
+
+_KNOWN = {DIGITS.name: DIGITS, **TORCHVISION_SETS}
+
+
+def dataset_names() -> tuple[str, ...]:
+    """The names that `load` knows; a folder of one's own is `imagefolder:PATH`."""
+    return (*_KNOWN, f"{FOLDER_PREFIX}PATH")
+
+
+def dataset_info(name: str, data_dir: Path | None = None, image_size: int | None = None) -> DatasetInfo:
+    """Facts about a data set, without reading it (of a folder, the names of its classes are listed).
+
+    Args:
+        name: One of `dataset_names`. A relative path after `imagefolder:` is looked for in the working
+            directory and then in `data_dir`; in the answer it is absolute, so that the answer's name means the
+            same in another process.
+        data_dir: Where one's data sets lie.
+        image_size: Side in pixels that images are resized to; None for the data set's own.
+
+    Raises:
+        UserError: If there is no such data set or folder, or the size is below 4.
+    """
+    if image_size is not None and image_size < 4:
+        raise UserError(f"image size {image_size} is too small; use 4 pixels or more")
+    if name.startswith(FOLDER_PREFIX):
+        return imagefolder_info(_folder(name, data_dir), image_size=image_size)
+    if name not in _KNOWN:
+        near = difflib.get_close_matches(name, _KNOWN, n=1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        raise UserError(f"unknown dataset '{name}'; {hint}known: {', '.join(dataset_names())}")
+    native = _KNOWN[name]
+    if image_size is None:
+        return native
+    shift = max(1, round(native.shift * image_size / native.width))
+    return replace(native, height=image_size, width=image_size, shift=shift)
+
+
+def load(name: str, *, data_dir: Path | None = None, image_size: int | None = None) -> Splits:
+    """Reads a data set's train and validation parts; the test part is read by `Splits.load_test` alone.
+
+    Args:
+        name: As `dataset_info` takes it.
+        data_dir: Where files are looked for and downloads are put; None for `default_data_dir()`.
+        image_size: As `dataset_info` takes it.
+
+    Raises:
+        UserError: As `dataset_info`; and if files are missing and cannot be downloaded, or are damaged.
+    """
+    info = dataset_info(name, data_dir, image_size)
+    if name.startswith(FOLDER_PREFIX):
+        return load_imagefolder(info, _folder(name, data_dir))
+    if name == DIGITS.name:
+        return load_digits(info)
+    return load_torchvision(info, data_dir=data_dir)
+
+
+def _folder(name: str, data_dir: Path | None) -> Path:
+    path = Path(name.removeprefix(FOLDER_PREFIX)).expanduser()
+    if data_dir is not None and not path.exists() and (data_dir / path).exists():
+        path = data_dir / path
+    return path.resolve()

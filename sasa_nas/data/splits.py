@@ -1,0 +1,168 @@
+"""What a data set is here: facts about its images, and three parts that never share an example."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+DATA_SEED = 20190613
+"""Seed of every split. It is the data's own, so that all trials and runs see the same validation part."""
+
+Indices = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """What is known of a data set without reading it.
+
+    Attributes:
+        name: As `registry.load` takes it; a folder's path in it is absolute.
+        channels: Colour channels of an image.
+        height: In pixels, after any resizing.
+        width: In pixels, after any resizing.
+        num_classes: Labels run from 0 to `num_classes - 1`.
+        flip: Whether a horizontal flip keeps the label.
+        shift: The largest shift of the augmentation in pixels, in either direction of either axis.
+    """
+
+    name: str
+    channels: int
+    height: int
+    width: int
+    num_classes: int
+    flip: bool
+    shift: int
+
+
+@dataclass(frozen=True, eq=False)
+class Standardisation:
+    """Per-channel statistics of the train part that turn raw pixels into network inputs.
+
+    Attributes:
+        mean: (C, 1, 1), float32, in the raw images' unit.
+        std: (C, 1, 1), float32, positive.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def apply(self, images: Tensor) -> Tensor:
+        """Standardises `images` (..., C, H, W) of any dtype to float32."""
+        return (images.to(torch.float32) - self.mean) / self.std
+
+    def to(self, device: torch.device) -> "Standardisation":
+        """The same statistics on `device`."""
+        return Standardisation(self.mean.to(device), self.std.to(device))
+
+
+@dataclass(frozen=True, eq=False)
+class ImageSet:
+    """Images and their labels in memory, on one device.
+
+    Attributes:
+        images: (N, C, H, W); float32 and already standardised, or uint8 together with `standardisation`.
+        labels: (N,), int64.
+        standardisation: Applied to uint8 images batch by batch: a quarter of float32's memory.
+
+    Raises:
+        ValueError: If shapes or dtypes are not these.
+    """
+
+    images: Tensor
+    labels: Tensor
+    standardisation: Standardisation | None = None
+
+    def __post_init__(self) -> None:
+        if self.images.ndim != 4:
+            raise ValueError(f"images: expected (N, C, H, W), got shape {tuple(self.images.shape)}")
+        if self.labels.shape != self.images.shape[:1] or self.labels.dtype != torch.int64:
+            raise ValueError(
+                f"labels: expected int64 of shape ({len(self.images)},), "
+                f"got {self.labels.dtype} of shape {tuple(self.labels.shape)}"
+            )
+        expected = torch.float32 if self.standardisation is None else torch.uint8
+        if self.images.dtype != expected:
+            with_or_without = "without" if self.standardisation is None else "with"
+            raise ValueError(f"images: expected {expected} {with_or_without} standardisation, got {self.images.dtype}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the images live."""
+        return self.images.device
+
+    def inputs(self, index: Tensor | slice) -> Tensor:
+        """The network's input for the examples at `index`: (B, C, H, W), float32, standardised."""
+        chosen = self.images[index]
+        return chosen if self.standardisation is None else self.standardisation.apply(chosen)
+
+    def to(self, device: torch.device) -> "ImageSet":
+        """The same examples on `device`."""
+        scale = None if self.standardisation is None else self.standardisation.to(device)
+        return ImageSet(self.images.to(device), self.labels.to(device), scale)
+
+
+@dataclass(frozen=True, eq=False)
+class Splits:
+    """The three parts of a data set.
+
+    The test part is a function, not a tensor: whoever holds `Splits` (a search does) holds no test pixels,
+    and they are read only where `load_test()` is called, which `train` and `retrain` do once.
+
+    Attributes:
+        info: Facts about all parts.
+        train: What weights are fitted to; its statistics standardise every part.
+        validation: What a search compares designs by.
+        load_test: Reads the test part.
+    """
+
+    info: DatasetInfo
+    train: ImageSet
+    validation: ImageSet
+    load_test: Callable[[], ImageSet]
+
+
+def stratified_split(labels: Indices, *, held_out: float, seed: int = DATA_SEED) -> tuple[Indices, Indices]:
+    """Divides examples in two, each with the classes in the whole's proportions.
+
+    Args:
+        labels: (N,) class of each example.
+        held_out: Share of the second part, in (0, 1); raised where it would leave room for fewer examples
+            than there are classes.
+        seed: Fixes which example goes where.
+
+    Returns:
+        Positions in `labels` of the kept and of the held-out examples, each in increasing order.
+
+    Raises:
+        ValueError: If a class has fewer than two examples or there are too few examples to divide.
+    """
+    # Costs a second to import, which listing data sets need not pay.
+    from sklearn.model_selection import train_test_split
+
+    count = max(round(held_out * len(labels)), len(np.unique(labels)))
+    kept, taken = train_test_split(
+        np.arange(len(labels), dtype=np.int64), test_size=count, random_state=seed, stratify=labels
+    )
+    return np.sort(kept), np.sort(taken)
+
+
+def three_way_split(labels: Indices, *, validation: float = 0.2, test: float = 0.2) -> tuple[Indices, Indices, Indices]:
+    """Train, validation and test positions of a data set that has no official parts.
+
+    Args:
+        labels: (N,) class of each example.
+        validation: Share of all examples.
+        test: Share of all examples. It is taken first, so that it does not depend on `validation`.
+
+    Raises:
+        ValueError: As `stratified_split`.
+    """
+    rest, test_index = stratified_split(labels, held_out=test)
+    train, held = stratified_split(labels[rest], held_out=validation / (1.0 - test))
+    return rest[train], rest[held], test_index

@@ -1,0 +1,67 @@
+"""How good a network is on a part of the data."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sasa_nas.data.splits import ImageSet
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A network's result on a whole part.
+
+    Attributes:
+        accuracy: Share of examples whose highest logit is their label, in [0, 1].
+        loss: Mean cross-entropy in nats, without label smoothing.
+    """
+
+    accuracy: float
+    loss: float
+
+
+def autocast(device: torch.device) -> AbstractContextManager[None]:
+    """bfloat16 where a GPU computes in it natively; nothing elsewhere."""
+    bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    context: AbstractContextManager[None] = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
+    return context
+
+
+def on_device(images: Tensor) -> Tensor:
+    """Images in the memory layout that convolutions prefer there: channels last on CUDA."""
+    return images.contiguous(memory_format=torch.channels_last) if images.is_cuda else images
+
+
+def evaluate(model: nn.Module, data: ImageSet, *, batch_size: int = 256) -> Evaluation:
+    """Runs `model` in evaluation mode over every example of `data` and puts its mode back.
+
+    Args:
+        model: Maps (B, C, H, W) to logits (B, classes); on the data's device.
+        data: At least one example.
+        batch_size: Examples at a time; the last batch holds the remainder.
+
+    Raises:
+        ValueError: If `data` is empty.
+    """
+    if len(data) == 0:
+        raise ValueError("data: expected at least one example")
+    device = data.device
+    correct = torch.zeros((), dtype=torch.int64, device=device)
+    loss = torch.zeros((), dtype=torch.float32, device=device)
+    was_training = model.training
+    model.eval()
+    try:
+        with torch.inference_mode(), autocast(device):
+            for start in range(0, len(data), batch_size):
+                here = slice(start, start + batch_size)
+                labels = data.labels[here]
+                logits = model(on_device(data.inputs(here))).float()
+                correct += (logits.argmax(1) == labels).sum()
+                loss += F.cross_entropy(logits, labels, reduction="sum")
+    finally:
+        model.train(was_training)
+    # The only two reads from the device.
+    return Evaluation(accuracy=correct.item() / len(data), loss=loss.item() / len(data))

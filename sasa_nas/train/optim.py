@@ -1,0 +1,62 @@
+"""The proxy's optimiser: AdamW, weight decay on weights alone, linear warm-up and cosine decay."""
+
+import math
+
+import torch
+from torch import nn
+
+WARMUP_SHARE = 0.1
+"""Share of all steps over which the learning rate rises."""
+
+
+def decays(name: str, parameter: nn.Parameter) -> bool:
+    """Whether weight decay pulls on a parameter: matrices and kernels, not norms, biases or positions.
+
+    Args:
+        name: As `named_parameters` gives it. Relative position embeddings are those called `rel_*`.
+        parameter: The parameter.
+    """
+    return parameter.ndim >= 2 and not name.rpartition(".")[2].startswith("rel_")
+
+
+def adamw(model: nn.Module, *, learning_rate: float, weight_decay: float, device: torch.device) -> torch.optim.AdamW:
+    """AdamW (Loshchilov and Hutter, 2019) over the parameters that require gradients.
+
+    Args:
+        model: Already on `device`.
+        learning_rate: The peak.
+        weight_decay: For the parameters that `decays` names; 0 for all others.
+        device: Chooses the fused form on CUDA, whose single launch matters for small networks.
+    """
+    decayed: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            (decayed if decays(name, parameter) else others).append(parameter)
+    groups = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=learning_rate, fused=device.type == "cuda")
+
+
+def learning_rate_at(step: int, *, total_steps: int, peak: float) -> float:
+    """Linear warm-up over the first tenth of the steps, then half a cosine towards zero.
+
+    A function of the step alone, so that resuming needs no scheduler's state.
+
+    Args:
+        step: Steps taken before, from 0 to `total_steps - 1`.
+        total_steps: Of the whole training.
+        peak: The highest rate, that of the last step of the warm-up.
+    """
+    warmup = max(1, round(WARMUP_SHARE * total_steps))
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    return peak * 0.5 * (1.0 + math.cos(math.pi * (step + 1 - warmup) / (total_steps + 1 - warmup)))
+
+
+def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Gives every parameter group the same learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate

@@ -1,0 +1,30 @@
+"""Random numbers from a seed for a block of code, with no effect on the code around it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Seeds PyTorch's generators inside the block and puts their states back after it.
+
+    Weights that are drawn inside depend on `seed` alone:
+
+        with seeded(3):
+            model = build(architecture)
+
+    Only generators that exist are touched: CUDA's, where CUDA has been initialised.
+
+    Args:
+        seed: Non-negative, below 2**63.
+    """
+    has_cuda: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    devices = list(range(torch.cuda.device_count())) if has_cuda else []
+    with torch.random.fork_rng(devices=devices):
+        # Not torch.manual_seed: it would also queue a seed for a CUDA that is initialised later.
+        torch.default_generator.manual_seed(seed)
+        if devices:
+            torch.cuda.manual_seed_all(seed)
+        yield
