@@ -1,0 +1,32 @@
+"""The papers' operators as modules: `(B, in, H, W)` to `(B, out, ceil(H / stride), ceil(W / stride))`.
+
+One rule lets generic code re-create any layer, and an exporter print it: EVERY module of this folder keeps
+each argument of its constructor, as given, in an attribute of the very same name, and takes nothing but
+ints, floats, bools, strings, None and tuples of these. So `type(m)(**{p: getattr(m, p) for p in
+signature(type(m)).parameters})` is the same layer with fresh weights.
+"""
+
+from sasa_nas.layers.attention_stem import AttentionStem, StemValues
+from sasa_nas.layers.augmented_conv import AugmentedConv2d, AugmentedPositions
+from sasa_nas.layers.conv_stem import ConvStem
+from sasa_nas.layers.global_attention import GlobalAttention2d, GlobalPositions
+from sasa_nas.layers.local_attention import Interactions, LocalAttention2d, LocalPositions
+from sasa_nas.layers.map_attention import MapAttention2d
+from sasa_nas.layers.pairwise import PairwiseAttention2d
+from sasa_nas.layers.patchwise import PatchwiseAttention2d
+
+__all__ = [
+    "AttentionStem",
+    "AugmentedConv2d",
+    "AugmentedPositions",
+    "ConvStem",
+    "GlobalAttention2d",
+    "GlobalPositions",
+    "Interactions",
+    "LocalAttention2d",
+    "LocalPositions",
+    "MapAttention2d",
+    "PairwiseAttention2d",
+    "PatchwiseAttention2d",
+    "StemValues",
+]

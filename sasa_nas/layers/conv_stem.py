@@ -1,0 +1,45 @@
+"""The convolution stem of a ResNet."""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class ConvStem(nn.Module):
+    """Convolution without bias, batch norm, ReLU and, as a rule, a 3x3 max pool of stride 2.
+
+    He et al. 2015, arXiv 1512.03385, Table 1. Maps `(B, in_channels, H, W)` to `(B, out_channels, h, w)`
+    with `h = ceil(H / stride)`, halved again (rounded up) by the pool; `w` likewise.
+
+    Args:
+        in_channels: Channels of the image.
+        out_channels: Channels of the result.
+        kernel_size: Side of the convolution's kernel, odd.
+        stride: Of the convolution.
+        pool: Whether the max pool follows.
+
+    Raises:
+        ValueError: `kernel_size` is even or below one, or `stride` is below one.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, *, kernel_size: int = 7, stride: int = 2, pool: bool = True
+    ) -> None:
+        super().__init__()
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(f"kernel_size must be a positive odd number, got {kernel_size}")
+        if stride < 1:
+            raise ValueError(f"stride must be at least 1, got {stride}")
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.kernel_size = kernel_size
+        self.stride = stride
+        self.pool = pool
+        self.conv = nn.Conv2d(
+            in_channels, out_channels, kernel_size, stride=stride, padding=kernel_size // 2, bias=False
+        )
+        self.norm = nn.BatchNorm2d(out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps images `(B, in_channels, H, W)` to `(B, out_channels, h, w)`, of the same type."""
+        out = F.relu(self.norm(self.conv(x)))
+        return F.max_pool2d(out, 3, stride=2, padding=1) if self.pool else out
