@@ -1,0 +1,105 @@
+"""Counts a whole network's parameters and work before anything is trained, on torch's meta device."""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+from torch import Tensor, nn
+
+from sasa_nas.cost.attention import attention_counts
+from sasa_nas.cost.counts import Counts, Elementwise, Macs
+from sasa_nas.models.builder import BlockPlan, build_block, build_stem, plan_blocks
+from sasa_nas.space.architecture import Architecture, Image
+from sasa_nas.space.stems import Stem
+
+
+@dataclass(frozen=True)
+class NetworkCounts:
+    """The work and parameters of a network and of its parts, for one image."""
+
+    total: Counts
+    parts: Mapping[str, Counts]
+    """`stem`, `stages[0]`, `stages[1]`, ..., `classifier`, in the order of the forward pass."""
+
+
+def count_network(architecture: Architecture) -> NetworkCounts:
+    """Counts `architecture` for one image of its size, without memory for weights or maps.
+
+    Blocks are counted one by one and remembered, so that the thousands of designs of a search, which share
+    most of their blocks, cost little.
+    """
+    parts = {"stem": _count_stem(architecture.stem, architecture.image)}
+    plans = plan_blocks(architecture)
+    for i, stage in enumerate(plans):
+        parts[f"stages[{i}]"] = sum(map(_count_block, stage), Counts())
+    last = plans[-1][-1]
+    parts["classifier"] = _count_classifier(last.out_channels, last.out_size, architecture.num_classes)
+    return NetworkCounts(sum(parts.values(), Counts()), MappingProxyType(parts))
+
+
+@functools.lru_cache(maxsize=256)
+def _count_stem(stem: Stem, image: Image) -> Counts:
+    with torch.device("meta"):
+        return count_module(build_stem(stem, image.channels), torch.empty(1, image.channels, image.height, image.width))
+
+
+@functools.lru_cache(maxsize=16384)
+def _count_block(plan: BlockPlan) -> Counts:
+    with torch.device("meta"):
+        return count_module(build_block(plan), torch.empty(1, plan.in_channels, *plan.size))
+
+
+def _count_classifier(in_channels: int, size: tuple[int, int], num_classes: int) -> Counts:
+    """The mean over the map and the linear layer."""
+    return Counts(
+        params=(in_channels + 1) * num_classes,
+        macs=Macs(conv_linear=in_channels * num_classes),
+        elementwise=Elementwise(pool_inputs=in_channels * size[0] * size[1]),
+    )
+
+
+def count_module(module: nn.Module, x: Tensor) -> Counts:
+    """Counts the parameters of `module` and what its forward pass does with `x`, in evaluation mode.
+
+    Args:
+        module: Any module whose work lies in convolutions, linear layers, norms and our attention layers.
+        x: `(1, C, H, W)`, on the module's device; the meta device will do.
+    """
+    counts = Counts(params=sum(parameter.numel() for parameter in module.parameters()))
+
+    def count(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal counts
+        counts += _own_counts(part, inputs[0], output)
+
+    hooks = [part.register_forward_hook(count) for part in module.modules()]
+    training = module.training
+    try:
+        with torch.no_grad():
+            module.eval()(x)
+    finally:
+        module.train(training)
+        for hook in hooks:
+            hook.remove()
+    return counts
+
+
+def _own_counts(module: nn.Module, x: Tensor, output: Tensor) -> Counts:
+    """The work of one module's own, sub-modules excluded, for a batch of one."""
+    if isinstance(module, nn.Conv2d):
+        side = module.kernel_size[0] * module.kernel_size[1]
+        macs = output.numel() * side * module.in_channels // module.groups
+        bias = output.numel() if module.bias is not None else 0
+        return Counts(macs=Macs(conv_linear=macs), elementwise=Elementwise(conv_bias=bias))
+    if isinstance(module, nn.Linear):
+        return Counts(macs=Macs(conv_linear=output.numel() * module.in_features))
+    if isinstance(module, nn.BatchNorm2d):
+        return Counts(elementwise=Elementwise(norm=x.numel()))
+    if isinstance(module, nn.ReLU):
+        return Counts(elementwise=Elementwise(relu=x.numel()))
+    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d | nn.AdaptiveAvgPool2d):
+        return Counts(elementwise=Elementwise(pool_inputs=x.numel()))
+    if x.dim() == 4:
+        return attention_counts(module, x.shape[2], x.shape[3])
+    return Counts()

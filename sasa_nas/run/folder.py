@@ -1,0 +1,72 @@
+"""Where each thing of a run lies. Nothing here reads or writes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class TrialFolder:
+    """The files of one trained network."""
+
+    path: Path
+
+    @property
+    def architecture(self) -> Path:
+        """The trained network's `Architecture`, as JSON."""
+        return self.path / "architecture.json"
+
+    @property
+    def full_size(self) -> Path:
+        """The `Architecture` that the trained network stands in for, as JSON."""
+        return self.path / "full_size.json"
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object a line, one line an epoch."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def weights(self) -> Path:
+        """The trained weights and buffers."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def error(self) -> Path:
+        """The traceback, where a training broke off."""
+        return self.path / "error.txt"
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run."""
+
+    path: Path
+
+    @property
+    def info(self) -> Path:
+        """What was asked for, when, with which versions: a `RunInfo`, as JSON."""
+        return self.path / "run.json"
+
+    @property
+    def study(self) -> Path:
+        """Every trial, finished or not: an Optuna study in SQLite."""
+        return self.path / "study.db"
+
+    @property
+    def trials(self) -> Path:
+        """The folder of the trials' folders."""
+        return self.path / "trials"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that may write to the run."""
+        return self.path / ".lock"
+
+    @property
+    def tune(self) -> Path:
+        """What Ray Tune keeps while a search is under way; removed when it ends."""
+        return self.path / ".tune"
+
+    def trial(self, number: int) -> TrialFolder:
+        """The folder of one trial."""
+        return TrialFolder(self.trials / f"{number:04d}")

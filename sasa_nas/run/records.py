@@ -1,0 +1,104 @@
+"""What a run knows about itself and its trials, as plain data."""
+
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sasa_nas.space import Architecture
+
+STUDY_NAME = "sasa-nas"
+"""The name of the study inside study.db."""
+
+
+class Outcome(StrEnum):
+    """What became of a trial."""
+
+    WAITING = "waiting"
+    """Planned, not proposed yet."""
+    RUNNING = "running"
+    """Proposed; its training has not ended, or was interrupted and will be taken up by a resume."""
+    TRAINED = "trained"
+    """Trained to the end."""
+    DIVERGED = "diverged"
+    """Its loss was no finite number."""
+    BROKEN = "broken"
+    """Its training raised an error."""
+    LOST = "lost"
+    """Its worker died and did not come back."""
+    INFEASIBLE = "infeasible"
+    """Its parts do not fit together, or it is beyond a limit; never trained."""
+    DUPLICATE = "duplicate"
+    """Equal to an earlier trial; not trained again."""
+
+
+class SearchSettings(BaseModel):
+    """How a search is carried out; the space says what is searched."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trials: Annotated[int, Field(ge=1)] = 32
+    """Networks to train; duplicates and infeasible draws do not count."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Fixes the proposals, the weights' initialisation and the order of the data."""
+    workers: Annotated[int, Field(ge=1)] | None = None
+    """Trials at a time, at most; as many as the machines hold where it is left out."""
+    cpus_per_trial: Annotated[int, Field(ge=1)] = 1
+    """CPU cores, and threads, of one trial."""
+    gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
+    """GPUs of one trial; a fraction lets several trials share one."""
+    address: str | None = None
+    """A running Ray cluster to join; a private one is started where it is left out."""
+    data_dir: Path | None = None
+    """Where data sets lie or are downloaded to."""
+
+
+class RunInfo(BaseModel):
+    """The content of run.json."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: int = 1
+    space: dict[str, Any]
+    """The search space as plain data, with the command line's overrides in it."""
+    settings: SearchSettings
+    created: datetime
+    command: str
+    """The command line, for a reader to repeat it."""
+    versions: dict[str, str]
+    git: str | None
+    """The commit of the working folder at the start, `+` at its end for changes on top."""
+    device: str
+
+
+class TrialRecord(BaseModel):
+    """One trial of a run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    number: int
+    outcome: Outcome
+    choices: dict[str, str | int | float | bool | None] = {}
+    """What was chosen at each fork of the space."""
+    architecture: Architecture | None = None
+    """The trained network; None for a trial whose parts do not fit together."""
+    full_size: Architecture | None = None
+    accuracy: float | None = None
+    """On the validation split, after the last epoch; only of trained networks."""
+    flops: int | None = None
+    """Floating-point operations of one image, two a multiply-accumulate."""
+    params: int | None = None
+    epochs: int = 0
+    """Epochs trained."""
+    seconds: float | None = None
+    """Wall-clock time of the training."""
+    reason: str | None = None
+    """Why it was not trained, or not to the end."""
+    duplicate_of: int | None = None
+
+    @property
+    def architecture_id(self) -> str | None:
+        """The trained network's `Architecture.id`."""
+        return self.architecture.id if self.architecture else None

@@ -1,0 +1,127 @@
+"""What a search will do, checked before anything is written or started."""
+
+import random
+from collections.abc import Container
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from sasa_nas.cost import Counts, count_network
+from sasa_nas.data.registry import load
+from sasa_nas.data.splits import DatasetInfo
+from sasa_nas.errors import UserError, one_line
+from sasa_nas.run import SearchSettings
+from sasa_nas.space import Architecture, Image, Infeasible, SearchSpace, proxy_of, sample
+from sasa_nas.space.choosers import Chooser, Label, RandomChooser, RecordingChooser
+from sasa_nas.space.complaints import complain
+
+PROBES = 300
+"""Random draws after which a space is said to hold no design within its limits."""
+
+
+@dataclass(frozen=True)
+class SearchPlan:
+    """A space, a data set that is at hand, and how to search; at least one design is within the limits."""
+
+    space: SearchSpace
+    settings: SearchSettings
+    data: DatasetInfo
+
+
+@dataclass(frozen=True)
+class Design:
+    """One draw from a space: the full-size design, the network that stands in for it, and its cost."""
+
+    full_size: Architecture
+    architecture: Architecture
+    counts: Counts
+
+
+class OverLimit(Infeasible):
+    """A design beyond a limit; `excess` says by what share."""
+
+    def __init__(self, message: str, design: Design, excess: float) -> None:
+        super().__init__(message)
+        self.design = design
+        self.excess = excess
+
+
+def plan_search(space: SearchSpace, settings: SearchSettings) -> SearchPlan:
+    """Checks that the search can be: reads the data set once and finds a first design within the limits.
+
+    Raises:
+        UserError: If the data set is unknown or missing, or no design is within the limits.
+    """
+    data = load(space.proxy.dataset, data_dir=settings.data_dir, image_size=space.proxy.image_size).info
+    plan = SearchPlan(space, settings, data)
+    _check_feasible(plan)
+    return plan
+
+
+def draw(plan: SearchPlan, chooser: Chooser) -> Design:
+    """One design, its choices made by `chooser`.
+
+    Raises:
+        Infeasible: If its parts do not fit together.
+        OverLimit: If it is beyond one of the space's limits.
+    """
+    full_size = sample(plan.space, chooser)
+    image = Image(channels=plan.data.channels, height=plan.data.height, width=plan.data.width)
+    try:
+        architecture = proxy_of(full_size, plan.space.proxy, image, plan.data.num_classes)
+    except ValidationError as error:
+        raise Infeasible(one_line(complain("at the proxy's size", error))) from error
+    design = Design(full_size, architecture, count_network(architecture).total)
+    _check_limits(plan, design)
+    return design
+
+
+def _check_limits(plan: SearchPlan, design: Design) -> None:
+    limits = plan.space.limits
+    for name, value, most in (
+        ("params", design.counts.params, limits.max_params),
+        ("flops", design.counts.flops(), limits.max_flops),
+    ):
+        if most is not None and value > most:
+            raise OverLimit(f"{value:,} {name} exceed max_{name}={most:,}", design, value / most - 1.0)
+
+
+def find_new(
+    plan: SearchPlan, seen: Container[str], generator: random.Random, draws: int = PROBES
+) -> dict[str, Label] | None:
+    """The choices of a random feasible design whose id is not in `seen`; None if `draws` draws find none."""
+    for _ in range(draws):
+        chooser = RecordingChooser(RandomChooser(generator))
+        try:
+            design = draw(plan, chooser)
+        except Infeasible:
+            continue
+        if design.architecture.id not in seen:
+            return chooser.answers
+    return None
+
+
+def _check_feasible(plan: SearchPlan) -> None:
+    """Raises unless a random draw is feasible; the error names the limit and the nearest design to it."""
+    generator = random.Random(plan.settings.seed)
+    nearest: OverLimit | None = None
+    reason = "its parts never fit together"
+    for _ in range(PROBES):
+        try:
+            draw(plan, RandomChooser(generator))
+        except OverLimit as error:
+            if nearest is None or error.excess < nearest.excess:
+                nearest = error
+        except Infeasible as error:
+            reason = str(error)
+        else:
+            return
+    if nearest is None:
+        raise UserError(f"search space '{plan.space.name}' holds no design that can be built: {reason}")
+    limits = plan.space.limits.model_dump(exclude_none=True)
+    wanted = " and ".join(f"{name}={value:,}" for name, value in limits.items())
+    counts = nearest.design.counts
+    raise UserError(
+        f"no architecture of '{plan.space.name}' is within {wanted}: the nearest of {PROBES} random ones has "
+        f"{counts.params:,} parameters and {counts.flops():,} FLOPs; raise the limit or add smaller options"
+    )

@@ -1,0 +1,219 @@
+"""Asks the study for designs and turns down what need not or must not be trained.
+
+The study on disk is the truth: what is in it is done, whoever did it, and what it shows as running is taken up
+again. Ray Tune only carries out what comes out of here.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import optuna
+from optuna.trial import Trial, TrialState
+
+from sasa_nas.run import Outcome, RunFolder, TrialRecord
+from sasa_nas.run.attributes import attributes, record_of
+from sasa_nas.run.records import STUDY_NAME
+from sasa_nas.search.observer import SearchObserver
+from sasa_nas.search.plan import Design, OverLimit, SearchPlan, draw, find_new
+from sasa_nas.space import Infeasible
+from sasa_nas.space.choosers import BalancedChooser, Label, RecordingChooser
+from sasa_nas.space.searchable import Number, Range
+
+STARTUP = 10
+"""Trials that are balanced over the space's options before Optuna's sampler takes over, at least."""
+PATIENCE = 10
+"""Proposals turned down in a row after which a random new design is put in the sampler's hand."""
+
+TRAINING_OUTCOMES = frozenset({Outcome.TRAINED, Outcome.DIVERGED, Outcome.BROKEN, Outcome.LOST})
+"""Outcomes that spent a training, and so count against the number of trials asked for."""
+
+_STATES = {
+    Outcome.TRAINED: TrialState.COMPLETE,
+    # a cause that lies in the design is PRUNED, from which samplers learn; FAIL they ignore
+    Outcome.DIVERGED: TrialState.PRUNED,
+    Outcome.INFEASIBLE: TrialState.PRUNED,
+    Outcome.DUPLICATE: TrialState.PRUNED,
+    Outcome.BROKEN: TrialState.FAIL,
+    Outcome.LOST: TrialState.FAIL,
+}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A design that is to be trained, and its trial's number."""
+
+    number: int
+    design: Design
+
+    def record(self, outcome: Outcome) -> TrialRecord:
+        """The trial's record, as far as the design tells it."""
+        return TrialRecord(
+            number=self.number,
+            outcome=outcome,
+            architecture=self.design.architecture,
+            full_size=self.design.full_size,
+            flops=self.design.counts.flops(),
+            params=self.design.counts.params,
+        )
+
+
+class TrialChooser:
+    """Lets an Optuna trial decide at the forks of a space.
+
+    Args:
+        trial: A running trial; choices it already holds come back unchanged.
+    """
+
+    def __init__(self, trial: Trial) -> None:
+        self.trial = trial
+
+    def option(self, name: str, labels: Sequence[Label]) -> int:
+        """The index of the label that the trial suggests."""
+        return list(labels).index(self.trial.suggest_categorical(name, list(labels)))
+
+    def number(self, name: str, values: Range) -> Number:
+        """The number that the trial suggests."""
+        low, high, step = values.range
+        if isinstance(low, int) and isinstance(high, int) and isinstance(step, int):
+            return self.trial.suggest_int(name, low, high, step=step)
+        return self.trial.suggest_float(name, low, high, step=step)
+
+
+def open_study(folder: RunFolder, seed: int) -> optuna.Study:
+    """The study of a run, made where there is none: validation accuracy up, FLOPs down."""
+    return optuna.create_study(
+        study_name=STUDY_NAME,
+        storage=f"sqlite:///{folder.study.resolve()}",
+        load_if_exists=True,
+        directions=["maximize", "minimize"],
+        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, multivariate=True, group=True),
+    )
+
+
+class Proposer:
+    """Designs to train, one at a time, until as many have been trained as were asked for.
+
+    Args:
+        study: From `open_study`.
+        plan: What is searched.
+        observer: Told of everything that happens.
+    """
+
+    def __init__(self, study: optuna.Study, plan: SearchPlan, observer: SearchObserver) -> None:
+        self._study = study
+        self._plan = plan
+        self._observer = observer
+        records = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
+        self._interrupted = [r.number for r in records if r.outcome is Outcome.RUNNING]
+        self._numbers = {r.architecture_id: r.number for r in records if r.outcome in TRAINING_OUTCOMES}
+        self._started = sum(r.outcome in TRAINING_OUTCOMES for r in records) + len(self._interrupted)
+        self._live: dict[int, Proposal] = {}
+        self.exhausted = False
+        """Whether no design is left that was not trained."""
+        if not records:
+            self._plan_startup()
+
+    def propose(self) -> Proposal | None:
+        """The next design to train; None when enough are trained or under way, or no new one is left."""
+        if self._interrupted:
+            return self._take_up(self._interrupted.pop(0))
+        refused = 0
+        while self._started < self._plan.settings.trials and not self.exhausted:
+            if refused >= PATIENCE:
+                refused = 0
+                self._enqueue_new()
+                if self.exhausted:
+                    break
+            proposal = self._ask()
+            if proposal is not None:
+                self._started += 1
+                return proposal
+            refused += 1
+        return None
+
+    def finish(self, record: TrialRecord) -> None:
+        """Writes the end of a trial into the study."""
+        self._live.pop(record.number, None)
+        self._store(record)
+        values = None
+        if record.outcome is Outcome.TRAINED and record.accuracy is not None and record.flops is not None:
+            values = [record.accuracy, float(record.flops)]
+        self._study.tell(record.number, values, state=_STATES[record.outcome], skip_if_finished=True)
+        self._observer.trial_ended(record)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to propose and nothing is under way."""
+        enough = self._started >= self._plan.settings.trials or self.exhausted
+        return enough and not self._live and not self._interrupted
+
+    def _ask(self) -> Proposal | None:
+        """One proposal of the sampler; None, and told so, if it is not to be trained."""
+        trial = self._study.ask()
+        try:
+            design = draw(self._plan, TrialChooser(trial))
+        except OverLimit as error:
+            trial.set_constraint("limits", error.excess)
+            over = Proposal(trial.number, error.design).record(Outcome.INFEASIBLE)
+            self.finish(over.model_copy(update={"reason": str(error)}))
+            return None
+        except Infeasible as error:
+            trial.set_constraint("fit", 1.0)
+            self.finish(TrialRecord(number=trial.number, outcome=Outcome.INFEASIBLE, reason=str(error)))
+            return None
+        proposal = Proposal(trial.number, design)
+        earlier = self._numbers.get(design.architecture.id)
+        if earlier is not None:
+            copy = proposal.record(Outcome.DUPLICATE)
+            self.finish(copy.model_copy(update={"duplicate_of": earlier, "reason": f"equal to trial {earlier}"}))
+            return None
+        return self._begin(proposal)
+
+    def _take_up(self, number: int) -> Proposal:
+        """A trial that an earlier session left running, as it was proposed then."""
+        frozen = self._study.get_trials(deepcopy=False)[number]
+        # choices already in the study come back; any that a killed process had no time for are made now
+        trial = Trial(self._study, frozen._trial_id)
+        return self._begin(Proposal(number, draw(self._plan, TrialChooser(trial))))
+
+    def _begin(self, proposal: Proposal) -> Proposal:
+        self._live[proposal.number] = proposal
+        self._numbers[proposal.design.architecture.id] = proposal.number
+        record = proposal.record(Outcome.RUNNING)
+        self._store(record)
+        self._observer.trial_started(record)
+        return proposal
+
+    def _store(self, record: TrialRecord) -> None:
+        storage = self._study._storage
+        trial_id = storage.get_trial_id_from_study_id_trial_number(self._study._study_id, record.number)
+        for name, value in attributes(record).items():
+            storage.set_trial_user_attr(trial_id, name, value)
+
+    def _plan_startup(self) -> None:
+        """Puts first in line designs in which every option of every fork comes up equally often."""
+        chooser = BalancedChooser(random.Random(self._plan.settings.seed))
+        wanted = min(STARTUP, self._plan.settings.trials)
+        seen: set[str] = set()
+        for _ in range(20 * wanted):
+            recorder = RecordingChooser(chooser)
+            try:
+                design = draw(self._plan, recorder)
+            except Infeasible:
+                continue
+            if design.architecture.id not in seen:
+                seen.add(design.architecture.id)
+                self._study.enqueue_trial(recorder.answers)
+            if len(seen) == wanted:
+                break
+
+    def _enqueue_new(self) -> None:
+        """Puts a random design that was never trained next in line, or finds that there is none."""
+        trials = len(self._study.get_trials(deepcopy=False))
+        generator = random.Random(f"{self._plan.settings.seed}/{trials}")
+        choices = find_new(self._plan, self._numbers, generator)
+        if choices is None:
+            self.exhausted = True
+        else:
+            self._study.enqueue_trial(choices)
