@@ -1,6 +1,6 @@
 """The papers' operators as modules: `(B, in, H, W)` to `(B, out, ceil(H / stride), ceil(W / stride))`.
 
-One rule lets generic code re-create any layer, and an exporter print it: EVERY module of this folder keeps
+One rule lets generic code re-create any layer, and an exporter print it: EVERY nn.Module exported here keeps
 each argument of its constructor, as given, in an attribute of the very same name, and takes nothing but
 ints, floats, bools, strings, None and tuples of these. So `type(m)(**{p: getattr(m, p) for p in
 signature(type(m)).parameters})` is the same layer with fresh weights.
