@@ -100,6 +100,29 @@ def test_resumed_training_equals_an_uninterrupted_one_bit_for_bit(stop):
         assert torch.equal(a, b)
 
 
+def test_models_own_draws_follow_seed_and_epoch():
+    class Draws(Recorder):
+        def forward(self, images):
+            if self.training:
+                self.drawn.append(torch.rand(()).item())
+            return super().forward(images)
+
+    def drawn(seed):
+        model = Draws()
+        model.drawn = []
+        list(trainer(model=model, seed=seed, recipe=Recipe(epochs=2, batch_size=20)).epochs())
+        return model.drawn
+
+    assert drawn(0) == drawn(0)
+    assert len({*drawn(0), *drawn(1)}) == 8
+
+
+def test_model_handed_over_in_evaluation_mode_is_trained_in_train_mode():
+    model = Recorder().eval()
+    trainer(model=model).run_epoch()
+    assert len(model.inputs) == 5
+
+
 def test_no_epochs_beyond_the_recipe():
     done = trainer(recipe=Recipe(epochs=1, batch_size=8))
     assert len(list(done.epochs())) == 1
