@@ -1,0 +1,192 @@
+"""Draws a run's trials and their Pareto front: accuracy against FLOPs."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.transforms import Bbox
+
+from sasa_nas.analysis.labels import LETTERS, attention_stages, compact_count, stage_letters
+from sasa_nas.analysis.pareto import pareto_front, trained
+from sasa_nas.errors import UserError, one_line
+from sasa_nas.files import write_atomically
+from sasa_nas.run import TrialRecord
+
+FORMATS = ("png", "svg", "pdf")
+"""Formats of a figure, by the suffix of its file."""
+
+_INK = "#333333"
+_FAINT = "#e4e4e4"
+_LINE = "#c2410c"
+_TICKS: tuple[tuple[float, ...], ...] = (
+    (1.0,),
+    (1.0, 3.0),
+    (1.0, 2.0, 5.0),
+    (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0),
+    tuple(i / 10 for i in range(10, 100, 2)),
+)
+"""Multiples of a power of ten that may bear a tick, coarse to fine."""
+
+
+def plot_front(records: Sequence[TrialRecord], path: Path, *, space: str, dataset: str) -> None:
+    """Draws every trained trial as a dot and the front as a line of steps, in 1600 x 1000 pixels where it has pixels.
+
+    A dot's colour says how many stages use attention. Each network of the front bears its trial's number and its
+    stages' operators, one letter a stage, wherever that fits without covering another.
+
+    Args:
+        records: All trials of a run.
+        path: A file that ends in .png, .svg or .pdf; written whole or not at all.
+        space: Name of the search space, for the title.
+        dataset: Name of the data set, for the title.
+
+    Raises:
+        UserError: If the suffix is another, or the file cannot be written.
+    """
+    suffix = path.suffix.lower().removeprefix(".")
+    if suffix not in FORMATS:
+        raise UserError(f"{path}: a figure's file must end in .png, .svg or .pdf")
+    figure = draw_front(records, space=space, dataset=dataset)
+    try:
+        write_atomically(path, lambda temporary: figure.savefig(temporary, format=suffix))
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror or one_line(error)}") from error
+
+
+def draw_front(records: Sequence[TrialRecord], *, space: str, dataset: str) -> Figure:
+    """The figure that `plot_front` writes."""
+    networks = trained(records)
+    figure = Figure(figsize=(8.0, 5.0), dpi=200, layout="constrained")
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    figure.suptitle("Accuracy against cost", x=0.01, ha="left", fontsize=12, fontweight="bold", color=_INK)
+    plural = "network" if len(networks) == 1 else "networks"
+    subtitle = f"space {space}, data {dataset}, {len(networks)} trained {plural}"
+    axes.set_title(subtitle, loc="left", fontsize=9, color=_INK, parse_math=False)
+    _style(axes)
+    if not networks:
+        axes.set(xticks=[], yticks=[])
+        axes.text(0.5, 0.5, "no network is trained yet", transform=axes.transAxes, ha="center", color=_INK)
+        return figure
+    front = pareto_front(networks)
+    _set_limits(axes, networks)
+    _draw_dots(figure, axes, networks)
+    points = [_place(record) for record in front]
+    steps = [*points, (axes.get_xlim()[1], points[-1][1])]
+    axes.step(*zip(*steps, strict=True), where="post", color=_LINE, linewidth=1.4, zorder=3, label="Pareto front")
+    costs, accuracies = zip(*points, strict=True)
+    axes.scatter(costs, accuracies, s=44, facecolors="none", edgecolors=_LINE, linewidths=1.2, zorder=5)
+    axes.legend(loc="lower right", fontsize=8, frameon=True, framealpha=0.9, edgecolor=_FAINT, labelcolor=_INK)
+    axes.set_xlabel(_caption(front), fontsize=9, color=_INK, linespacing=1.7)
+    canvas.draw()
+    _annotate(axes, front, canvas.get_renderer())
+    return figure
+
+
+def _place(record: TrialRecord) -> tuple[float, float]:
+    return float(record.flops or 0), record.accuracy or 0.0
+
+
+def _style(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(_INK)
+    axes.tick_params(labelsize=8, colors=_INK)
+    axes.grid(color=_FAINT, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.set_ylabel("validation accuracy", fontsize=9, color=_INK)
+    axes.set_xlabel("FLOPs of one image", fontsize=9, color=_INK)
+
+
+def _set_limits(axes: Axes, networks: Sequence[TrialRecord]) -> None:
+    """Fixes both axes, so that labels can be laid out on them, with room for labels above and left."""
+    costs, accuracies = zip(*map(_place, networks), strict=True)
+    ratio = max(max(costs) / min(costs), 2.0)
+    low, high = min(costs) / ratio**0.14, max(costs) * ratio**0.06
+    axes.set_xscale("log")
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(FixedLocator(cost_ticks(low, high)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda cost, _: compact_count(cost)))
+    span = max(max(accuracies) - min(accuracies), 0.02)
+    axes.set_ylim(min(accuracies) - 0.08 * span, max(accuracies) + 0.16 * span)
+    axes.yaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1.0))
+
+
+def cost_ticks(low: float, high: float) -> list[float]:
+    """Round numbers between `low` and `high`, both positive: the coarsest kind of which there are four or more."""
+    ticks: list[float] = []
+    for multiples in _TICKS:
+        powers = range(len(str(int(low))) - 2, len(str(int(high))) + 1)
+        ticks = [m * 10.0**power for power in powers for m in multiples if low <= m * 10.0**power <= high]
+        if len(ticks) >= 4:
+            break
+    return ticks
+
+
+def _draw_dots(figure: Figure, axes: Axes, networks: Sequence[TrialRecord]) -> None:
+    architectures = [record.architecture for record in networks]
+    counts = [attention_stages(architecture) if architecture else 0 for architecture in architectures]
+    most = max(len(architecture.stages) if architecture else 0 for architecture in architectures)
+    shades = mpl.colormaps["viridis"].resampled(256)
+    # the palest end would vanish on white
+    palette = ListedColormap([shades(0.93 * i / max(most, 1)) for i in range(most + 1)])
+    norm = BoundaryNorm([i - 0.5 for i in range(most + 2)], palette.N)
+    size = 30 if len(networks) <= 100 else 16
+    costs, accuracies = zip(*map(_place, networks), strict=True)
+    dots = axes.scatter(
+        costs, accuracies, c=counts, cmap=palette, norm=norm, s=size, alpha=0.85, linewidths=0.3, edgecolors="white"
+    )
+    bar = figure.colorbar(dots, ax=axes, ticks=range(most + 1), aspect=30, pad=0.015, fraction=0.04)
+    bar.set_label("stages with attention", fontsize=8, color=_INK)
+    bar.ax.tick_params(labelsize=8, colors=_INK, length=0)
+    bar.outline.set_visible(False)
+
+
+def _caption(front: Sequence[TrialRecord]) -> str:
+    """The axis's name, and what the letters on the front stand for."""
+    words = {stage.operator.kind for record in front if record.architecture for stage in record.architecture.stages}
+    key = "  ".join(f"{letter} {kind.replace('_', ' ')}" for kind, letter in LETTERS.items() if kind in words)
+    return f"FLOPs of one image (two a multiply-accumulate)\nstages first to last:  {key}"
+
+
+def _annotate(axes: Axes, front: Sequence[TrialRecord], renderer: Any) -> None:
+    """Labels the front's points up and to the left, where no dot can be, and leaves out what finds no room.
+
+    The ends come first and the rest from the top down: what is left out is then in a crowd, seldom at an end.
+    """
+    pixel = axes.figure.dpi / 72
+    inside = axes.get_window_extent(renderer)
+    points = [axes.transData.transform(_place(record)) for record in front]
+    taken = [Bbox.from_extents(x - 4 * pixel, y - 4 * pixel, x + 4 * pixel, y + 4 * pixel) for x, y in points]
+    taken += [Bbox.from_extents(x0, y0 - pixel, x1, y0 + pixel) for (x0, y0), (x1, _) in pairwise(points)]
+    taken += [Bbox.from_extents(x1 - pixel, y0, x1 + pixel, y1) for (_, y0), (x1, y1) in pairwise(points)]
+    order = sorted(range(len(front)), key=lambda i: (0 < i < len(front) - 1, -i))
+    for i in order:
+        architecture = front[i].architecture
+        letters = stage_letters(architecture) if architecture else ""
+        for dx, dy in ((-3, 3), (-10, 8), (-22, 12), (-12, 20), (-30, 24), (-50, 14)):
+            text = axes.annotate(
+                f"#{front[i].number} {letters}".rstrip(),
+                _place(front[i]),
+                xytext=(dx, dy),
+                textcoords="offset points",
+                ha="right",
+                va="bottom",
+                fontsize=7,
+                color=_INK,
+                zorder=6,
+                arrowprops=None if dx == -3 else {"arrowstyle": "-", "linewidth": 0.5, "color": _INK, "shrinkB": 3},
+            )
+            box = Bbox.from_extents(*(text.get_window_extent(renderer).extents))
+            if inside.x0 < box.x0 and box.y1 < inside.y1 and not any(box.overlaps(other) for other in taken):
+                taken.append(box.padded(1.5 * pixel))
+                break
+            text.remove()

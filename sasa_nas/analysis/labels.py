@@ -1,0 +1,67 @@
+"""Short names of designs and numbers, for tables and figures where the full ones do not fit."""
+
+from sasa_nas.space import Architecture
+from sasa_nas.space.operators import AugmentedConv, Conv, GlobalAttention, Operator
+
+_SHORT = {
+    "conv": "conv",
+    "local_attention": "local",
+    "augmented_conv": "augm",
+    "pairwise": "pair",
+    "patchwise": "patch",
+    "global_attention": "global",
+}
+
+LETTERS = {
+    "conv": "C",
+    "local_attention": "L",
+    "augmented_conv": "A",
+    "pairwise": "P",
+    "patchwise": "T",
+    "global_attention": "G",
+}
+"""One letter for each kind of operator, so that a network's stages read as a word such as `CCLL`."""
+
+_UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "K"))
+
+
+def operator_label(operator: Operator) -> str:
+    """The operator's kind in short and the side of its window, as in `local7`; whole-map attention has none."""
+    short = _SHORT[operator.kind]
+    if isinstance(operator, GlobalAttention):
+        return short
+    return f"{short}{operator.kernel_size}"
+
+
+def stage_labels(architecture: Architecture) -> list[str]:
+    """`operator_label` of every stage."""
+    return [operator_label(stage.operator) for stage in architecture.stages]
+
+
+def stage_letters(architecture: Architecture) -> str:
+    """One of `LETTERS` a stage."""
+    return "".join(LETTERS[stage.operator.kind] for stage in architecture.stages)
+
+
+def attention_stages(architecture: Architecture) -> int:
+    """How many stages use attention: any operator but a convolution, alone or with no channel for attention."""
+    return sum(not _is_convolution(stage.operator) for stage in architecture.stages)
+
+
+def _is_convolution(operator: Operator) -> bool:
+    return isinstance(operator, Conv) or (isinstance(operator, AugmentedConv) and operator.value_ratio == 0.0)
+
+
+def compact_count(number: float) -> str:
+    """A count in three significant digits and a unit (K, M, G, T), as in `3.42M`; below a thousand, as it is."""
+    for unit, letter in _UNITS:
+        # 999,600 rounds to 1000K, which is 1M
+        if abs(number) >= unit * 0.9995:
+            return f"{_three_digits(number / unit)}{letter}"
+    return f"{number:.0f}"
+
+
+def _three_digits(number: float) -> str:
+    decimals = 2 if abs(number) < 9.995 else 1 if abs(number) < 99.95 else 0
+    text = f"{number:.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

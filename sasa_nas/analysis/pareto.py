@@ -1,0 +1,226 @@
+"""The Pareto set of a run, accuracy up and FLOPs down, how much it dominates, and which of it to take."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from sasa_nas.errors import UserError
+from sasa_nas.run import Outcome, RunInfo, TrialRecord
+from sasa_nas.space import Architecture, SearchSpace
+from sasa_nas.space.files import validate_space
+
+Pick = Literal["best", "knee"]
+
+
+class Reference(BaseModel):
+    """The point that a hypervolume is measured from, no better than any network that counts."""
+
+    model_config = ConfigDict(frozen=True)
+
+    accuracy: float
+    flops: float
+
+
+class Hypervolume(BaseModel):
+    """The area that a front dominates.
+
+    Attributes:
+        value: In accuracy (0 to 1) times decades of FLOPs.
+        reference: What it is measured from; None where nothing is trained.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    value: float
+    reference: Reference | None
+
+
+class FrontPoint(BaseModel):
+    """One network of the front.
+
+    Attributes:
+        trial: Its number in the run.
+        architecture_id: The trained network's `Architecture.id`.
+        accuracy: On the validation split, 0 to 1.
+        flops: Of one image, two a multiply-accumulate.
+        params: Parameters.
+        epochs: Epochs trained.
+        seconds: Wall-clock time of the training.
+        stem: Kind of the stem.
+        operators: Kind of operator, stage by stage.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    trial: int
+    architecture_id: str | None
+    accuracy: float
+    flops: int
+    params: int | None
+    epochs: int
+    seconds: float | None
+    stem: str | None
+    operators: list[str]
+
+
+class Front(BaseModel):
+    """What `sasa-nas pareto --json` prints.
+
+    Attributes:
+        front: The networks that no other dominates, cheapest first.
+        hypervolume: As `Hypervolume.value`.
+        reference: As `Hypervolume.reference`.
+        space: Name of the search space.
+        dataset: Name of the data set that the networks were trained on.
+        outcomes: How many trials there are of each outcome.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    front: list[FrontPoint]
+    hypervolume: float
+    reference: Reference | None
+    space: str
+    dataset: str
+    outcomes: dict[Outcome, int]
+
+
+def trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The records of networks trained to the end, which have an accuracy and a cost."""
+    return [r for r in records if r.outcome is Outcome.TRAINED and math.isfinite(_accuracy(r)) and r.flops]
+
+
+def pareto_front(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The trained networks that no other dominates, by FLOPs ascending, and so by accuracy ascending.
+
+    One network dominates another that is no more accurate and no cheaper, and differs in one of the two. Of networks
+    equal in both the first in `records` is kept.
+    """
+    front: list[TrialRecord] = []
+    # sorting is stable: among equals the first in `records` comes first
+    for record in sorted(trained(records), key=lambda r: (_flops(r), -_accuracy(r))):
+        if not front or _accuracy(record) > _accuracy(front[-1]):
+            front.append(record)
+    return front
+
+
+def reference_point(records: Sequence[TrialRecord]) -> Reference | None:
+    """Where a run's hypervolume is measured from: accuracy by chance, and the next power of ten above all FLOPs.
+
+    A network no better than chance then counts nothing. The power of ten lies strictly above the most expensive
+    network, which would count nothing if its own FLOPs were the reference, and hardly moves while a run goes on, or
+    between runs of one space.
+
+    Args:
+        records: All trials of a run, not the front alone.
+
+    Returns:
+        None if nothing is trained.
+    """
+    networks = trained(records)
+    if not networks:
+        return None
+    classes = [r.architecture.num_classes for r in networks if r.architecture]
+    digits = len(str(max(_flops(r) for r in networks)))
+    return Reference(accuracy=1.0 / max(classes) if classes else 0.0, flops=float(10**digits))
+
+
+def hypervolume(records: Sequence[TrialRecord], reference: Reference | None = None) -> Hypervolume:
+    """The area between the front of `records` and the reference, in accuracy times decades of FLOPs.
+
+    With the front by ascending FLOPs f_i and accuracies a_i, and the reference (a, f) as its last cost f_(n+1), it is
+    the sum over i of max(0, a_i - a) * log10(f_(i+1) / f_i) (Zitzler and Thiele 1999, for two objectives). FLOPs
+    enter by their logarithm because networks of a space lie decades apart: halving the cost counts the same at any
+    size.
+
+    Args:
+        records: All trials of a run, or those up to some time.
+        reference: `reference_point(records)` where it is left out. Values compare only under one reference: to
+            follow a run over time, pass the reference of the whole run.
+    """
+    reference = reference or reference_point(records)
+    if reference is None:
+        return Hypervolume(value=0.0, reference=None)
+    front = pareto_front(records)
+    costs = [min(float(_flops(r)), reference.flops) for r in front] + [reference.flops]
+    heights = [max(0.0, _accuracy(r) - reference.accuracy) for r in front]
+    widths = [math.log10(right / left) for left, right in pairwise(costs)]
+    return Hypervolume(value=math.fsum(h * w for h, w in zip(heights, widths, strict=True)), reference=reference)
+
+
+def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
+    """One network of a front.
+
+    Args:
+        front: From `pareto_front`.
+        how: `best`: the most accurate. `knee`: the one farthest above the line between the front's ends, both axes
+            (logarithm of FLOPs, accuracy) scaled to run from 0 to 1 between them; the cheaper one of equals. A front
+            that bends the other way has its cheapest end as knee.
+
+    Raises:
+        UserError: If the front is empty.
+        ValueError: If `how` is neither.
+    """
+    if not front:
+        raise UserError("no network of this run is trained to the end yet; let its search go on (`sasa-nas resume`)")
+    if how == "best":
+        return front[-1]
+    if how != "knee":
+        raise ValueError(f"how: expected 'best' or 'knee', got {how!r}")
+    if len(front) == 1:
+        return front[0]
+    first, last = front[0], front[-1]
+
+    def height_above_chord(record: TrialRecord) -> float:
+        x = math.log(_flops(record) / _flops(first)) / math.log(_flops(last) / _flops(first))
+        y = (_accuracy(record) - _accuracy(first)) / (_accuracy(last) - _accuracy(first))
+        return y - x
+
+    return max(front, key=height_above_chord)
+
+
+def summarise(info: RunInfo, records: Sequence[TrialRecord]) -> Front:
+    """The front of a run as the data that `sasa-nas pareto --json` prints."""
+    space: SearchSpace = validate_space(info.space, "run.json: space")
+    area = hypervolume(records)
+    return Front(
+        front=[_point(record) for record in pareto_front(records)],
+        hypervolume=area.value,
+        reference=area.reference,
+        space=space.name,
+        dataset=space.proxy.dataset,
+        outcomes=count_outcomes(records),
+    )
+
+
+def count_outcomes(records: Sequence[TrialRecord]) -> dict[Outcome, int]:
+    """How many trials there are of each outcome that occurs, in the order of `Outcome`."""
+    counts = Counter(record.outcome for record in records)
+    return {outcome: counts[outcome] for outcome in Outcome if counts[outcome]}
+
+
+def _point(record: TrialRecord) -> FrontPoint:
+    architecture: Architecture | None = record.architecture
+    return FrontPoint(
+        trial=record.number,
+        architecture_id=record.architecture_id,
+        accuracy=_accuracy(record),
+        flops=_flops(record),
+        params=record.params,
+        epochs=record.epochs,
+        seconds=record.seconds,
+        stem=architecture.stem.kind if architecture else None,
+        operators=[stage.operator.kind for stage in architecture.stages] if architecture else [],
+    )
+
+
+def _accuracy(record: TrialRecord) -> float:
+    return math.nan if record.accuracy is None else record.accuracy
+
+
+def _flops(record: TrialRecord) -> int:
+    return record.flops or 0

@@ -1,0 +1,84 @@
+"""The `sasa-nas` command: its sub-commands, and how failures end.
+
+Commands import what they need when they run, so that `--help` answers at once.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from sasa_nas import __version__
+from sasa_nas.cli.pareto import pareto
+from sasa_nas.errors import UserError, one_line
+
+PROGRAM = "sasa-nas"
+
+# plain help and errors: a terminal's width must not decide what a line of a log says
+app = typer.Typer(name=PROGRAM, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=False)
+
+app.command("pareto")(pareto)
+
+# Typer raises Click's exceptions, which newer versions carry inside: BadParameter, UsageError, ClickException
+_ParsingError: type[Exception] = typer.BadParameter.__mro__[2]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"{PROGRAM} {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _program(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Where in an image network does self-attention help most, per FLOP?"""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit status.
+
+    Args:
+        arguments: What follows the program's name; `sys.argv[1:]` where it is left out.
+
+    Returns:
+        0; 2 after one line on stderr for what a person can mend; 130 after Ctrl-C; 1 if the reader of stdout left.
+    """
+    command = typer.main.get_command(app)
+    try:
+        status = command.main(
+            args=None if arguments is None else list(arguments), prog_name=PROGRAM, standalone_mode=False
+        )
+        sys.stdout.flush()
+    except UserError as error:
+        return _fail(one_line(error))
+    except BrokenPipeError:
+        # Python flushes stdout once more when it ends, which would fail again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except _ParsingError as error:
+        return _fail(_usage(error))
+    return status if isinstance(status, int) else 0
+
+
+def _usage(error: BaseException) -> str:
+    """What is wrong with the command line, and where its help is."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    path = context.command_path if context else PROGRAM
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    return f"{' '.join(message.split()).rstrip('.')}; see `{path} --help`"
+
+
+def _fail(message: str) -> int:
+    typer.echo(f"{PROGRAM}: {message}", err=True)
+    return 2

@@ -1,0 +1,34 @@
+"""How commands print: JSON alone for programs, Rich for people."""
+
+import os
+import sys
+
+import typer
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+PIPE_WIDTH = 200
+"""Columns of a table that goes to a file or a pipe, where nothing need be broken to fit a window."""
+
+
+def stdout_console() -> Console:
+    """A console for results; a pipe is taken as wide, unless the variable COLUMNS says otherwise."""
+    width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
+    return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+
+
+def plain_table(*headings: str, right: tuple[str, ...] = ()) -> Table:
+    """A table with a line under its headings and no other; the columns named in `right` hold numbers."""
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        if heading in right:
+            table.add_column(heading, justify="right", no_wrap=True)
+        else:
+            table.add_column(heading, overflow="fold")
+    return table
+
+
+def print_json(data: BaseModel) -> None:
+    """Prints `data` as indented JSON on stdout."""
+    typer.echo(data.model_dump_json(indent=2))
