@@ -1,0 +1,99 @@
+"""Reads safetensors files with torch alone. Exported networks carry this source with them."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+}
+"""The format's names of torch's types."""
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, on the CPU.
+
+    The format is eight bytes with the header's length, the header in JSON, and the tensors' bytes, little
+    endian, one after the other without gaps. Nothing in such a file is ever executed.
+
+    Args:
+        path: The file.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If it is no such file or is damaged; the message names it.
+    """
+    # frombuffer warns of memory that cannot be written to, hence not bytes.
+    content = bytearray(path.read_bytes())
+    length = int.from_bytes(content[:8], "little")
+    if len(content) < 8 or length > len(content) - 8:
+        raise ValueError(f"{path} is no safetensors file, or its end is missing")
+    try:
+        header = json.loads(content[8 : 8 + length].decode("utf-8"), object_pairs_hook=unique_keys)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} has a damaged header: {error}") from error
+    if type(header) is not dict:
+        raise ValueError(f"{path} has a damaged header: it is no JSON object")
+    header.pop("__metadata__", None)
+    data = memoryview(content)[8 + length :]
+    tensors: dict[str, Tensor] = {}
+    spans: list[tuple[int, int]] = []
+    for name, entry in header.items():
+        try:
+            tensors[name], span = tensor_at(entry, data)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"{path} has a damaged entry for {name}: {error}") from error
+        spans.append(span)
+    place = 0
+    for begin, end in sorted(spans):
+        if begin != place:
+            raise ValueError(f"{path} is damaged: its tensors overlap or leave gaps")
+        place = end
+    if place != len(data):
+        raise ValueError(f"{path} is damaged: it holds {len(data)} bytes of tensors, and {place} are accounted for")
+    return tensors
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object that names nothing twice, so that every reader sees the same.
+
+    Raises:
+        ValueError: If a key is repeated.
+    """
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name is given twice")
+    return found
+
+
+def tensor_at(entry: dict[str, Any], data: memoryview) -> tuple[Tensor, tuple[int, int]]:
+    """The tensor that a header's entry describes, as a view of `data`, and the bytes it lies at.
+
+    Raises:
+        KeyError: If the entry lacks a field or its type is unknown.
+        TypeError: If a field is of the wrong kind.
+        ValueError: If shape, type and place do not fit together or the file.
+    """
+    dtype = DTYPES[entry["dtype"]]
+    shape, (begin, end) = entry["shape"], entry["data_offsets"]
+    if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
+        raise ValueError("shapes and offsets are whole numbers, zero or more")
+    count = math.prod(shape)
+    if end > len(data) or end - begin != count * dtype.itemsize:
+        raise ValueError(f"shape {shape} of {entry['dtype']} does not fit bytes {begin} to {end} of {len(data)}")
+    if count == 0:
+        return torch.empty(shape, dtype=dtype), (begin, end)
+    return torch.frombuffer(data, dtype=dtype, count=count, offset=begin).reshape(shape), (begin, end)

@@ -1,0 +1,76 @@
+"""Weights as files, and whether they are an architecture's."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from sasa_nas.errors import UserError, one_line
+from sasa_nas.models.builder import build
+from sasa_nas.space.architecture import Architecture
+
+
+def load_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, on the CPU.
+
+    Raises:
+        UserError: If the file is missing, cannot be read, or is damaged.
+    """
+    if not path.is_file():
+        raise UserError(f"{path} does not exist: give the file of a trained network's weights")
+    try:
+        return load_file(path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {one_line(error)}") from error
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise UserError(f"{path} is damaged or no safetensors file: {one_line(error)}; train again") from error
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Writes tensors as a safetensors file, wherever they live and however they share memory.
+
+    Args:
+        path: The file.
+        weights: Tensors by name, of any type and on any device.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    own = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in weights.items()}
+    try:
+        save_file(own, path)
+    except SafetensorError as error:
+        raise OSError(one_line(error)) from error
+
+
+def check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
+    """Raises unless `weights` are exactly those that the architecture's network has.
+
+    Args:
+        architecture: The network.
+        weights: Tensors by their name in its state dict.
+
+    Raises:
+        UserError: Naming the first weight that is missing, left over, of another shape, or integers where the
+            network has floats or the other way round.
+    """
+    with torch.device("meta"):
+        expected = build(architecture).state_dict()
+    whose = f"the weights are not those of architecture {architecture.id}"
+    for name, tensor in expected.items():
+        if name not in weights:
+            raise UserError(f"{whose}: {name} is missing; give the weights trained with it")
+        given = weights[name]
+        if given.shape != tensor.shape:
+            raise UserError(
+                f"{whose}: {name} is {tuple(given.shape)} and must be {tuple(tensor.shape)}; "
+                "give the weights trained with it"
+            )
+        if given.is_floating_point() != tensor.is_floating_point():
+            raise UserError(f"{whose}: {name} is {given.dtype} and must be like {tensor.dtype}")
+    left_over = sorted(set(weights) - set(expected))
+    if left_over:
+        raise UserError(f"{whose}: it has no {left_over[0]}; give the weights trained with it")
