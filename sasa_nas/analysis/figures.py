@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator, PercentFormatter
+from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
 from sasa_nas.analysis.labels import LETTERS, attention_stages, compact_count, stage_letters
@@ -29,10 +30,13 @@ _TICKS: tuple[tuple[float, ...], ...] = (
     (1.0,),
     (1.0, 3.0),
     (1.0, 2.0, 5.0),
-    (1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0),
-    tuple(i / 10 for i in range(10, 100, 2)),
+    (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0),
+    (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0),
 )
 """Multiples of a power of ten that may bear a tick, coarse to fine."""
+_OFFSETS = ((-3, 3), (-12, 3), (-12, 12))
+"""Where a label's lower right corner may lie from its point, in points; all but the first need a leader."""
+_LEADER = {"arrowstyle": "-", "linewidth": 0.5, "color": _INK, "shrinkA": 1, "shrinkB": 3}
 
 
 def plot_front(records: Sequence[TrialRecord], path: Path, *, space: str, dataset: str) -> None:
@@ -66,10 +70,19 @@ def draw_front(records: Sequence[TrialRecord], *, space: str, dataset: str) -> F
     figure = Figure(figsize=(8.0, 5.0), dpi=200, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    figure.suptitle("Accuracy against cost", x=0.01, ha="left", fontsize=12, fontweight="bold", color=_INK)
     plural = "network" if len(networks) == 1 else "networks"
-    subtitle = f"space {space}, data {dataset}, {len(networks)} trained {plural}"
+    subtitle = f"space {_short(space)}, data {_short(dataset)}, {len(networks)} trained {plural}"
     axes.set_title(subtitle, loc="left", fontsize=9, color=_INK, parse_math=False)
+    axes.annotate(
+        "Accuracy against cost",
+        (0, 1),
+        fontsize=12,
+        fontweight="bold",
+        color=_INK,
+        xycoords="axes fraction",
+        xytext=(0, 23),
+        textcoords="offset points",
+    )
     _style(axes)
     if not networks:
         axes.set(xticks=[], yticks=[])
@@ -80,14 +93,18 @@ def draw_front(records: Sequence[TrialRecord], *, space: str, dataset: str) -> F
     _draw_dots(figure, axes, networks)
     points = [_place(record) for record in front]
     steps = [*points, (axes.get_xlim()[1], points[-1][1])]
-    axes.step(*zip(*steps, strict=True), where="post", color=_LINE, linewidth=1.4, zorder=3, label="Pareto front")
+    axes.step(*zip(*steps, strict=True), where="post", color=_LINE, linewidth=1.4, zorder=1.5, label="Pareto front")
     costs, accuracies = zip(*points, strict=True)
     axes.scatter(costs, accuracies, s=44, facecolors="none", edgecolors=_LINE, linewidths=1.2, zorder=5)
-    axes.legend(loc="lower right", fontsize=8, frameon=True, framealpha=0.9, edgecolor=_FAINT, labelcolor=_INK)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.05), fontsize=8, frameon=False, labelcolor=_INK)
     axes.set_xlabel(_caption(front), fontsize=9, color=_INK, linespacing=1.7)
     canvas.draw()
     _annotate(axes, front, canvas.get_renderer())
     return figure
+
+
+def _short(name: str, most: int = 40) -> str:
+    return name if len(name) <= most else f"{name[: most // 2 - 2]}...{name[-most // 2 + 1 :]}"
 
 
 def _place(record: TrialRecord) -> tuple[float, float]:
@@ -107,17 +124,26 @@ def _style(axes: Axes) -> None:
 def _set_limits(axes: Axes, networks: Sequence[TrialRecord]) -> None:
     """Fixes both axes, so that labels can be laid out on them, with room for labels above and left."""
     costs, accuracies = zip(*map(_place, networks), strict=True)
-    ratio = max(max(costs) / min(costs), 2.0)
-    low, high = min(costs) / ratio**0.14, max(costs) * ratio**0.06
+    low, high = _widened(min(costs), max(costs))
     axes.set_xscale("log")
     axes.set_xlim(low, high)
     axes.xaxis.set_major_locator(FixedLocator(cost_ticks(low, high)))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(FuncFormatter(lambda cost, _: compact_count(cost)))
-    span = max(max(accuracies) - min(accuracies), 0.02)
-    axes.set_ylim(min(accuracies) - 0.08 * span, max(accuracies) + 0.16 * span)
-    axes.yaxis.set_major_locator(MaxNLocator(nbins=7, steps=[1, 2, 5, 10]))
-    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1.0))
+    span = max(max(accuracies) - min(accuracies), 0.04)
+    bottom, top = min(accuracies) - 0.08 * span, max(accuracies) + 0.16 * span
+    axes.set_ylim(bottom, top)
+    ticks = MaxNLocator(nbins=7, steps=[1, 2, 5, 10]).tick_values(bottom, top)
+    axes.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if bottom <= tick <= min(top, 1.0)]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda accuracy, _: f"{100 * accuracy:.4g}%"))
+
+
+def _widened(low: float, high: float) -> tuple[float, float]:
+    """Limits of the cost axis around these costs, a factor of three apart at least."""
+    ratio = high / low
+    low, high = low / ratio**0.14, high * ratio**0.06
+    missing = max(1.0, 3.0 * low / high)
+    return low / missing**0.5, high * missing**0.5
 
 
 def cost_ticks(low: float, high: float) -> list[float]:
@@ -142,11 +168,21 @@ def _draw_dots(figure: Figure, axes: Axes, networks: Sequence[TrialRecord]) -> N
     size = 30 if len(networks) <= 100 else 16
     costs, accuracies = zip(*map(_place, networks), strict=True)
     dots = axes.scatter(
-        costs, accuracies, c=counts, cmap=palette, norm=norm, s=size, alpha=0.85, linewidths=0.3, edgecolors="white"
+        costs,
+        accuracies,
+        c=counts,
+        cmap=palette,
+        norm=norm,
+        s=size,
+        alpha=0.85,
+        linewidths=0.3,
+        edgecolors="white",
+        zorder=3,
     )
     bar = figure.colorbar(dots, ax=axes, ticks=range(most + 1), aspect=30, pad=0.015, fraction=0.04)
     bar.set_label("stages with attention", fontsize=8, color=_INK)
     bar.ax.tick_params(labelsize=8, colors=_INK, length=0)
+    bar.ax.minorticks_off()
     bar.outline.set_visible(False)
 
 
@@ -165,14 +201,15 @@ def _annotate(axes: Axes, front: Sequence[TrialRecord], renderer: Any) -> None:
     pixel = axes.figure.dpi / 72
     inside = axes.get_window_extent(renderer)
     points = [axes.transData.transform(_place(record)) for record in front]
-    taken = [Bbox.from_extents(x - 4 * pixel, y - 4 * pixel, x + 4 * pixel, y + 4 * pixel) for x, y in points]
-    taken += [Bbox.from_extents(x0, y0 - pixel, x1, y0 + pixel) for (x0, y0), (x1, _) in pairwise(points)]
-    taken += [Bbox.from_extents(x1 - pixel, y0, x1 + pixel, y1) for (_, y0), (x1, y1) in pairwise(points)]
+    markers = [Bbox.from_extents(x - 4 * pixel, y - 4 * pixel, x + 4 * pixel, y + 4 * pixel) for x, y in points]
+    steps = [Bbox.from_extents(x0, y0 - pixel, x1, y0 + pixel) for (x0, y0), (x1, _) in pairwise(points)]
+    steps += [Bbox.from_extents(x1 - pixel, y0, x1 + pixel, y1) for (_, y0), (x1, y1) in pairwise(points)]
+    labels: list[Bbox] = []
     order = sorted(range(len(front)), key=lambda i: (0 < i < len(front) - 1, -i))
     for i in order:
         architecture = front[i].architecture
         letters = stage_letters(architecture) if architecture else ""
-        for dx, dy in ((-3, 3), (-10, 8), (-22, 12), (-12, 20), (-30, 24), (-50, 14)):
+        for dx, dy in _OFFSETS:
             text = axes.annotate(
                 f"#{front[i].number} {letters}".rstrip(),
                 _place(front[i]),
@@ -183,10 +220,13 @@ def _annotate(axes: Axes, front: Sequence[TrialRecord], renderer: Any) -> None:
                 fontsize=7,
                 color=_INK,
                 zorder=6,
-                arrowprops=None if dx == -3 else {"arrowstyle": "-", "linewidth": 0.5, "color": _INK, "shrinkB": 3},
+                arrowprops=None if (dx, dy) == _OFFSETS[0] else _LEADER,
             )
-            box = Bbox.from_extents(*(text.get_window_extent(renderer).extents))
-            if inside.x0 < box.x0 and box.y1 < inside.y1 and not any(box.overlaps(other) for other in taken):
-                taken.append(box.padded(1.5 * pixel))
+            text.update_positions(renderer)
+            # the text alone: an annotation's own extent takes in its leader
+            box = Text.get_window_extent(text, renderer)
+            others = [*steps, *labels, *markers[:i], *markers[i + 1 :]]
+            if inside.x0 < box.x0 and box.y1 < inside.y1 and not any(map(box.overlaps, others)):
+                labels.append(box.padded(1.5 * pixel))
                 break
             text.remove()

@@ -11,6 +11,9 @@ from typing import Annotated
 import typer
 
 from sasa_nas import __version__
+from sasa_nas.cli.describe import describe
+from sasa_nas.cli.doctor import doctor
+from sasa_nas.cli.listing import list_entries
 from sasa_nas.cli.pareto import pareto
 from sasa_nas.errors import UserError, one_line
 
@@ -20,6 +23,9 @@ PROGRAM = "sasa-nas"
 app = typer.Typer(name=PROGRAM, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=False)
 
 app.command("pareto")(pareto)
+app.command("describe")(describe)
+app.command("list")(list_entries)
+app.command("doctor")(doctor)
 
 # Typer raises Click's exceptions, which newer versions carry inside: BadParameter, UsageError, ClickException
 _ParsingError: type[Exception] = typer.BadParameter.__mro__[2]

@@ -1,7 +1,9 @@
 """How commands print: JSON alone for programs, Rich for people."""
 
+import json
 import os
 import sys
+from collections.abc import Sequence
 
 import typer
 from pydantic import BaseModel
@@ -29,6 +31,7 @@ def plain_table(*headings: str, right: tuple[str, ...] = ()) -> Table:
     return table
 
 
-def print_json(data: BaseModel) -> None:
-    """Prints `data` as indented JSON on stdout."""
-    typer.echo(data.model_dump_json(indent=2))
+def print_json(data: BaseModel | Sequence[BaseModel]) -> None:
+    """Prints `data` as indented JSON on stdout: an object, or a list of them."""
+    plain = data.model_dump(mode="json") if isinstance(data, BaseModel) else [d.model_dump(mode="json") for d in data]
+    typer.echo(json.dumps(plain, indent=2))

@@ -1,0 +1,157 @@
+"""What there is to choose from: named networks, search spaces, data sets, operators.
+
+Each list is imported when it is asked for: the spaces and the operators come without torch.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from sasa_nas.errors import UserError
+from sasa_nas.space import load_space, shipped_spaces, size
+from sasa_nas.space.node import Node
+from sasa_nas.space.operators import OPERATORS
+
+
+class ModelEntry(BaseModel):
+    """A named network: its parameters, and its FLOPs by the canonical convention for an image of its own size."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    params: int
+    flops: int
+    block: str
+    stem: str
+    blocks: list[int]
+    operators: list[str]
+
+
+class SpaceEntry(BaseModel):
+    """A search space that ships: `combinations` counts those that do not fit together, too."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    description: str
+    combinations: int
+    dataset: str
+
+
+class DatasetEntry(BaseModel):
+    """A data set; what depends on one's own folder is None."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    channels: int | None = None
+    height: int | None = None
+    width: int | None = None
+    num_classes: int | None = None
+
+
+class FieldEntry(BaseModel):
+    """A field of an operator, its default, what it may be, and what it means where its name does not say."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    default: str | int | float | bool
+    allowed: str
+    description: str | None
+
+
+class OperatorEntry(BaseModel):
+    """An operator that a stage may have."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    description: str
+    fields: list[FieldEntry]
+
+
+def models() -> list[ModelEntry]:
+    """Every named network."""
+    from sasa_nas.cost import count_network
+    from sasa_nas.models import list_models, model_architecture
+
+    entries = []
+    for name in list_models():
+        architecture = model_architecture(name)
+        counts = count_network(architecture).total
+        entries.append(
+            ModelEntry(
+                name=name,
+                params=counts.params,
+                flops=counts.flops(),
+                block=architecture.block,
+                stem=architecture.stem.kind,
+                blocks=[stage.blocks for stage in architecture.stages],
+                operators=[stage.operator.kind for stage in architecture.stages],
+            )
+        )
+    return entries
+
+
+def spaces() -> list[SpaceEntry]:
+    """Every search space that ships."""
+    loaded = [(name, load_space(name)) for name in shipped_spaces()]
+    return [
+        SpaceEntry(name=name, description=space.description, combinations=size(space), dataset=space.proxy.dataset)
+        for name, space in loaded
+    ]
+
+
+def datasets() -> list[DatasetEntry]:
+    """Every data set, whether its files are at hand or not."""
+    from sasa_nas.data.registry import dataset_info, dataset_names
+
+    entries = []
+    for name in dataset_names():
+        try:
+            info = dataset_info(name)
+        except UserError:
+            # a pattern such as imagefolder:PATH, no data set yet
+            entries.append(DatasetEntry(name=name))
+            continue
+        entries.append(
+            DatasetEntry(
+                name=name,
+                channels=info.channels,
+                height=info.height,
+                width=info.width,
+                num_classes=info.num_classes,
+            )
+        )
+    return entries
+
+
+def operators() -> list[OperatorEntry]:
+    """Every kind of operator, the baseline first."""
+    return [_operator(model) for model in OPERATORS]
+
+
+def _operator(model: type[Node]) -> OperatorEntry:
+    properties: dict[str, dict[str, Any]] = model.model_json_schema()["properties"]
+    fields = [
+        FieldEntry(name=name, default=field.default, allowed=_allowed(properties[name]), description=field.description)
+        for name, field in model.model_fields.items()
+        if name != "kind"
+    ]
+    kind: str = model.model_fields["kind"].default
+    return OperatorEntry(kind=kind, description=" ".join((model.__doc__ or "").split()), fields=fields)
+
+
+def _allowed(schema: dict[str, Any]) -> str:
+    """What a field of this JSON Schema may hold, in words."""
+    if "enum" in schema:
+        return ", ".join(map(str, schema["enum"]))
+    if schema["type"] == "boolean":
+        return "true, false"
+    word = "odd integer" if "not" in schema else schema["type"]
+    low = f"> {schema['exclusiveMinimum']:g}" if "exclusiveMinimum" in schema else ""
+    if not low and "minimum" in schema:
+        low = f">= {schema['minimum']:g}"
+    high = f"<= {schema['maximum']:g}" if "maximum" in schema else ""
+    return " ".join(part for part in (word, low, high) if part)

@@ -1,0 +1,177 @@
+"""What a network consists of and what it costs, part by part: the data that `sasa-nas describe` prints."""
+
+from dataclasses import asdict
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from sasa_nas.cost import Convention, Counts, Macs, count_network
+from sasa_nas.models.builder import plan_blocks, stem_output_size
+from sasa_nas.space import Architecture, Image
+
+
+class MacsByKind(BaseModel):
+    """`sasa_nas.cost.Macs`, with its total."""
+
+    model_config = ConfigDict(frozen=True)
+
+    conv_linear: int
+    qk: int
+    qr: int
+    av: int
+    aggregation: int
+    total: int
+
+
+class PartDescription(BaseModel):
+    """The stem or the classifier.
+
+    Attributes:
+        kind: The stem's kind; `linear` for the classifier.
+        output: Channels, height and width of what it puts out, 1 x 1 for the classifier.
+        params: Parameters.
+        macs: Multiply-accumulates of one image.
+        flops: Of one image, by the description's convention.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    output: Image
+    params: int
+    macs: MacsByKind
+    flops: int
+
+
+class StageDescription(BaseModel):
+    """One stage.
+
+    Attributes:
+        name: `stages[0]`, `stages[1]`, ..., as in a search space's paths.
+        operator: Its kind.
+        settings: The operator's other fields.
+        blocks: Residual blocks.
+        width: Channels of the operator.
+        stride: Of the first block.
+        output: Channels, height and width of the map it puts out.
+        params: Parameters.
+        macs: Multiply-accumulates of one image.
+        flops: Of one image, by the description's convention.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    operator: str
+    settings: dict[str, Any]
+    blocks: int
+    width: int
+    stride: int
+    output: Image
+    params: int
+    macs: MacsByKind
+    flops: int
+
+
+class Description(BaseModel):
+    """What `sasa-nas describe --json` prints.
+
+    Attributes:
+        name: What the network was called.
+        architecture_id: `Architecture.id`, at this image size.
+        params: Parameters.
+        flops: Of one image, by `convention`.
+        convention: How FLOPs are counted; see `sasa_nas.cost.Counts.flops`.
+        macs: Multiply-accumulates of one image, by where they arise.
+        image: The input.
+        num_classes: Outputs of the classifier.
+        block: Kind of the residual blocks.
+        stem: The first layers.
+        stages: In the order of the forward pass.
+        classifier: The mean over the map and the linear layer.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    architecture_id: str
+    params: int
+    flops: int
+    convention: Convention
+    macs: MacsByKind
+    image: Image
+    num_classes: int
+    block: str
+    stem: PartDescription
+    stages: list[StageDescription]
+    classifier: PartDescription
+
+
+def describe(
+    architecture: Architecture, *, name: str, image_size: int | None = None, convention: Convention = "sasa"
+) -> Description:
+    """Counts `architecture` part by part, for one image.
+
+    Args:
+        architecture: Any.
+        name: What to call it.
+        image_size: Height and width in pixels; the architecture's own where it is left out.
+        convention: How to count FLOPs.
+    """
+    if image_size is not None:
+        architecture = _with_image_size(architecture, image_size)
+    counts = count_network(architecture)
+    image = architecture.image
+    stem_size = stem_output_size(architecture.stem, (image.height, image.width))
+    stages = []
+    for i, (stage, plans) in enumerate(zip(architecture.stages, plan_blocks(architecture), strict=True)):
+        part = counts.parts[f"stages[{i}]"]
+        stages.append(
+            StageDescription(
+                name=f"stages[{i}]",
+                operator=stage.operator.kind,
+                settings=stage.operator.model_dump(mode="json", exclude={"kind"}),
+                blocks=stage.blocks,
+                width=stage.width,
+                stride=stage.stride,
+                output=_map(plans[-1].out_channels, plans[-1].out_size),
+                params=part.params,
+                macs=_macs(part.macs),
+                flops=part.flops(convention),
+            )
+        )
+    stem, classifier = counts.parts["stem"], counts.parts["classifier"]
+    return Description(
+        name=name,
+        architecture_id=architecture.id,
+        params=counts.total.params,
+        flops=counts.total.flops(convention),
+        convention=convention,
+        macs=_macs(counts.total.macs),
+        image=image,
+        num_classes=architecture.num_classes,
+        block=architecture.block,
+        stem=_part(architecture.stem.kind, _map(architecture.stem.width, stem_size), stem, convention),
+        stages=stages,
+        classifier=_part("linear", _map(architecture.num_classes, (1, 1)), classifier, convention),
+    )
+
+
+def _with_image_size(architecture: Architecture, side: int) -> Architecture:
+    # not model_copy, which would take along the id of the original
+    fields = {name: getattr(architecture, name) for name in Architecture.model_fields}
+    return Architecture(**{**fields, "image": _map(architecture.image.channels, (side, side))})
+
+
+def _part(kind: str, output: Image, counts: Counts, convention: Convention) -> PartDescription:
+    return PartDescription(
+        kind=kind, output=output, params=counts.params, macs=_macs(counts.macs), flops=counts.flops(convention)
+    )
+
+
+def _map(channels: int, size: tuple[int, int]) -> Image:
+    return Image(channels=channels, height=size[0], width=size[1])
+
+
+def _macs(macs: Macs) -> MacsByKind:
+    return MacsByKind(**asdict(macs), total=macs.total)

@@ -1,0 +1,86 @@
+"""`sasa-nas describe`: a network's parts, parameters and cost."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sasa_nas.analysis.description import Description, PartDescription, StageDescription
+
+
+class ConventionName(StrEnum):
+    """The names of `sasa_nas.cost.CONVENTIONS`, at hand without importing torch."""
+
+    SASA = "sasa"
+    AA = "aa"
+    SAN = "san"
+    MACS = "macs"
+
+
+def describe(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME|FILE",
+            help="A named network, an architecture's JSON or YAML file, or a trial's folder.",
+            show_default=False,
+        ),
+    ],
+    image_size: Annotated[
+        int | None,
+        typer.Option(min=1, max=16384, help="Height and width of the image; the network's own where left out."),
+    ] = None,
+    convention: Annotated[
+        ConventionName, typer.Option(help="How to count FLOPs: sasa is two for every multiply-accumulate.")
+    ] = ConventionName.SASA,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+) -> None:
+    """Show a network's stages, parameters, multiply-accumulates and FLOPs."""
+    from sasa_nas.analysis import description
+    from sasa_nas.analysis.targets import find_architecture
+    from sasa_nas.cli.output import print_json, stdout_console
+
+    architecture = find_architecture(target)
+    described = description.describe(architecture, name=target, image_size=image_size, convention=convention.value)
+    if as_json:
+        print_json(described)
+    else:
+        print_description(stdout_console(), described)
+
+
+def print_description(console: Console, described: Description) -> None:
+    """Prints a network's parts as a table, with a line of facts above and the kinds of work below."""
+    from sasa_nas.analysis.labels import compact_count
+    from sasa_nas.cli.output import plain_table
+
+    image = described.image
+    console.print(
+        f"{described.name} (id {described.architecture_id}): {described.params:,} parameters, "
+        f"{described.flops:,} FLOPs ({described.convention} convention) for one image of "
+        f"{image.channels} x {image.height} x {image.width}, {described.num_classes:,} classes",
+        soft_wrap=True,
+    )
+    numbers = ("blocks", "width", "params", "MACs", "FLOPs")
+    table = plain_table("part", "kind", "blocks", "width", "output", "params", "MACs", "FLOPs", right=numbers)
+    rows: list[tuple[str, str, str, str, PartDescription | StageDescription]] = [
+        ("stem", described.stem.kind, "", "", described.stem)
+    ]
+    rows += [(s.name, _operator(s.operator, s.settings), str(s.blocks), str(s.width), s) for s in described.stages]
+    rows += [("classifier", described.classifier.kind, "", "", described.classifier)]
+    for name, kind, blocks, width, part in rows:
+        output = f"{part.output.channels} x {part.output.height} x {part.output.width}"
+        work = (compact_count(part.params), compact_count(part.macs.total), compact_count(part.flops))
+        table.add_row(name, kind, blocks, width, output, *work)
+    console.print(table)
+    kinds = described.macs.model_dump(exclude={"total"})
+    shown = ", ".join(f"{kind} {compact_count(count)}" for kind, count in kinds.items() if count)
+    console.print(f"MACs by kind: {shown}; total {described.macs.total:,}", soft_wrap=True)
+
+
+def _operator(kind: str, settings: dict[str, object]) -> str:
+    return f"{kind} ({', '.join(f'{name}={value}' for name, value in settings.items())})" if settings else kind

@@ -1,0 +1,133 @@
+"""What `sasa-nas doctor` finds out: versions, devices, which form of each operator runs, where runs can go."""
+
+import os
+import platform
+import shutil
+from importlib import metadata
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from sasa_nas.errors import one_line
+from sasa_nas.space.operators import OPERATORS
+
+PACKAGES = ("sasa-nas", "torch", "torchvision", "triton", "ray", "optuna", "numpy", "pydantic")
+
+
+class Gpu(BaseModel):
+    """A CUDA device; its memory in bytes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    memory: int
+    capability: str
+
+
+class Devices(BaseModel):
+    """What can compute. `problem` says why torch could not be asked, None where it could."""
+
+    model_config = ConfigDict(frozen=True)
+
+    cpu: str
+    cores: int
+    torch_threads: int | None
+    gpus: list[Gpu]
+    problem: str | None
+
+
+class OperatorForm(BaseModel):
+    """Which form of an operator runs here, and why."""
+
+    model_config = ConfigDict(frozen=True)
+
+    operator: str
+    form: str
+    why: str
+
+
+class RunsFolder(BaseModel):
+    """The folder that runs go to; free space in bytes."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: Path
+    writable: bool
+    free: int
+
+
+class Diagnosis(BaseModel):
+    """What `sasa-nas doctor --json` prints; a version is None where the package is not installed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    versions: dict[str, str | None]
+    devices: Devices
+    operators: list[OperatorForm]
+    runs: RunsFolder
+
+
+def diagnose(runs: Path = Path("runs")) -> Diagnosis:
+    """Looks around without changing anything.
+
+    Args:
+        runs: The folder that runs go to; it need not exist.
+    """
+    versions = {"python": platform.python_version()} | {package: _version(package) for package in PACKAGES}
+    return Diagnosis(versions=versions, devices=_devices(), operators=_operator_forms(), runs=_runs_folder(runs))
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _devices() -> Devices:
+    cores = os.cpu_count() or 1
+    try:
+        import torch
+
+        gpus = [_gpu(torch.cuda.get_device_properties(i)) for i in range(torch.cuda.device_count())]
+        threads: int | None = torch.get_num_threads()
+        problem = None
+    except (ImportError, OSError, RuntimeError) as error:
+        gpus, threads, problem = [], None, f"torch does not work: {one_line(error)}"
+    return Devices(cpu=_cpu_name(), cores=cores, torch_threads=threads, gpus=gpus, problem=problem)
+
+
+def _gpu(properties: object) -> Gpu:
+    major, minor = getattr(properties, "major", 0), getattr(properties, "minor", 0)
+    memory = getattr(properties, "total_memory", 0)
+    return Gpu(name=getattr(properties, "name", "unknown"), memory=memory, capability=f"{major}.{minor}")
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _operator_forms() -> list[OperatorForm]:
+    """Convolutions are torch's own; every other operator has one form so far."""
+    forms = []
+    for model in OPERATORS:
+        kind: str = model.model_fields["kind"].default
+        if kind == "conv":
+            forms.append(OperatorForm(operator=kind, form="torch.nn.Conv2d", why="PyTorch's own, on every device"))
+        else:
+            why = "the only form there is, on CPU and GPU alike; no fused kernel is part of this version"
+            forms.append(OperatorForm(operator=kind, form="plain PyTorch", why=why))
+    return forms
+
+
+def _runs_folder(runs: Path) -> RunsFolder:
+    path = runs.resolve()
+    # a folder not made yet can be made where its nearest parent can be written to
+    nearest = next(parent for parent in (path, *path.parents) if parent.exists())
+    writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
+    return RunsFolder(path=path, writable=writable, free=shutil.disk_usage(nearest).free)
