@@ -70,5 +70,5 @@ def reflected_windows(maps: Tensor, kernel_size: int) -> Tensor:
     rows = reflection_indices(maps.shape[2], radius, device=maps.device)
     cols = reflection_indices(maps.shape[3], radius, device=maps.device)
     padded = maps.index_select(2, rows).index_select(3, cols)
-    windows = padded.unfold(2, kernel_size, 1).unfold(3, kernel_size, 1)
-    return windows.permute(0, 1, 4, 5, 2, 3).flatten(2, 3)
+    windows = torch.nn.functional.unfold(padded, kernel_size)
+    return windows.view(*maps.shape[:2], kernel_size**2, *maps.shape[2:])

@@ -25,7 +25,7 @@ STARTUP = 10
 PATIENCE = 10
 """Proposals turned down in a row after which a random new design is put in the sampler's hand."""
 
-TRAINING_OUTCOMES = frozenset({Outcome.TRAINED, Outcome.DIVERGED, Outcome.BROKEN, Outcome.LOST})
+SPENT = frozenset({Outcome.TRAINED, Outcome.DIVERGED, Outcome.BROKEN, Outcome.LOST})
 """Outcomes that spent a training, and so count against the number of trials asked for."""
 
 _STATES = {
@@ -106,8 +106,8 @@ class Proposer:
         self._observer = observer
         records = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
         self._interrupted = [r.number for r in records if r.outcome is Outcome.RUNNING]
-        self._numbers = {r.architecture_id: r.number for r in records if r.outcome in TRAINING_OUTCOMES}
-        self._started = sum(r.outcome in TRAINING_OUTCOMES for r in records) + len(self._interrupted)
+        self._numbers = {r.architecture.id: r.number for r in records if r.architecture and r.outcome in SPENT}
+        self._started = sum(r.outcome in SPENT for r in records) + len(self._interrupted)
         self._live: dict[int, Proposal] = {}
         self.exhausted = False
         """Whether no design is left that was not trained."""

@@ -33,9 +33,11 @@ class TrainingTask(BaseModel):
     architecture: Architecture
     full_size: Architecture
     proxy: Proxy
-    data_dir: Path | None
+    data_dir: Path
     seed: int
     threads: int
+    device: str
+    """As `pick_device` takes it."""
 
 
 class TrainingReport(BaseModel):
@@ -56,10 +58,10 @@ class DataCache:
     """The data set that a worker read last, kept from one trial to the next."""
 
     def __init__(self) -> None:
-        self._key: tuple[str, Path | None, int | None] | None = None
+        self._key: tuple[str, Path, int | None] | None = None
         self._splits: Splits | None = None
 
-    def get(self, proxy: Proxy, data_dir: Path | None) -> Splits:
+    def get(self, proxy: Proxy, data_dir: Path) -> Splits:
         """The splits of the proxy's data set."""
         key = (proxy.dataset, data_dir, proxy.image_size)
         if self._splits is None or key != self._key:
@@ -128,7 +130,7 @@ class Training:
             splits.info,
             task.proxy.recipe,
             seed=task.seed,
-            device=pick_device("auto"),
+            device=pick_device(task.device),
         )
 
     def _append(self, metrics: EpochMetrics) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 from ray import tune
 from ray.tune.search import Searcher
 
+from sasa_nas.data.download import default_data_dir
 from sasa_nas.run import Outcome, RunFolder
 from sasa_nas.search.observer import EpochReport, SearchObserver
 from sasa_nas.search.plan import SearchPlan
@@ -124,10 +125,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             folder=self._folder.trial(proposal.number).path.resolve(),
             architecture=proposal.design.architecture,
             full_size=proposal.design.full_size,
-            proxy=self._plan.space.proxy,
-            data_dir=settings.data_dir.resolve() if settings.data_dir else None,
+            proxy=self._plan.space.proxy.model_copy(update={"dataset": self._plan.data.name}),
+            data_dir=(settings.data_dir or default_data_dir()).resolve(),
             seed=settings.seed,
             threads=settings.cpus_per_trial,
+            device="cuda" if settings.gpus_per_trial else "cpu",
         )
 
 

@@ -92,6 +92,13 @@ def searchable(model: type[BaseModel]) -> type[Node]:
     return create_model(f"{model.__name__}Space", __base__=Node, __doc__=model.__doc__, **fields)
 
 
+def _searchable_default(default: Any) -> Any:
+    """A default value, as the derived types have it."""
+    if isinstance(default, BaseModel):
+        return searchable(type(default)).model_validate(default.model_dump())
+    return default
+
+
 def _searchable_field(field: FieldInfo) -> Any:
     """The annotation of a field that may hold a value, a choice or a range."""
     plain = _with_metadata(field)

@@ -1,5 +1,9 @@
 """Which device to train on."""
 
+import os
+import platform
+from pathlib import Path
+
 import torch
 
 from sasa_nas.errors import UserError
@@ -27,3 +31,19 @@ def pick_device(name: str = "auto") -> torch.device:
     if number and int(number) >= count:
         raise UserError(f"device '{name}' is not there: PyTorch sees cuda:0 to cuda:{count - 1}")
     return torch.device(name)
+
+
+def describe_device(device: torch.device) -> str:
+    """What a device is, for a record: the GPU's name, or the processor's and its number of cores."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{_processor_name()}, {os.cpu_count()} cores"
+
+
+def _processor_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

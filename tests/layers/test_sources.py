@@ -59,5 +59,8 @@ def test_importing_a_file_only_defines_names(path: Path) -> None:
 
 
 def test_no_two_files_define_the_same_name() -> None:
-    names = Counter(name for path in FILES for statement in parse(path) for name in defined(statement))
+    # a dispatch.py stands before the forms of an operator under the plain form's name, and is never concatenated
+    names = Counter(
+        name for path in FILES if path.name != "dispatch.py" for statement in parse(path) for name in defined(statement)
+    )
     assert [name for name, count in names.items() if count > 1] == []

@@ -1,6 +1,5 @@
 """The weighted sum of SAN (Zhao, Jia, Koltun 2020), equations 2 and 4, its windows laid out in memory."""
 
-import torch
 from torch import Tensor
 
 from sasa_nas.ops.windows import reflected_windows
@@ -32,4 +31,5 @@ def aggregate(weights: Tensor, value: Tensor, *, kernel_size: int) -> Tensor:
             f"{channels}, got {tuple(weights.shape)}"
         )
     shared = windows.reshape(batch, channels // weights.shape[1], weights.shape[1], *rest)
-    return torch.einsum("bcjhw,bscjhw->bschw", weights, shared).flatten(1, 2)
+    # not an einsum: as a batched matrix product of one row each it takes twice the time
+    return (weights.unsqueeze(1) * shared).sum(3).flatten(1, 2)

@@ -45,7 +45,7 @@ def local_attention(
     Raises:
         ValueError: An argument's shape, type, device or value does not fit; the message names it.
     """
-    _check_local_attention(query, key, value, rel_rows, rel_cols, kernel_size, padding)
+    check_local_attention(query, key, value, rel_rows, rel_cols, kernel_size, padding)
     height, width = query.shape[1:3]
     logits = query.new_zeros(())
     if key is not None:
@@ -75,7 +75,7 @@ def _inside_map(size: int, kernel_size: int, device: torch.device) -> Tensor:
     return (place >= 0) & (place < size)
 
 
-def _check_local_attention(
+def check_local_attention(
     query: Tensor,
     key: Tensor | None,
     value: Tensor,
@@ -84,6 +84,7 @@ def _check_local_attention(
     kernel_size: int,
     padding: str,
 ) -> None:
+    """Raises a ValueError that names the first argument of window attention that does not fit."""
     check_kernel_size(kernel_size)
     if padding not in get_args(WindowPadding):
         raise ValueError(f"padding must be one of {get_args(WindowPadding)}, got {padding!r}")

@@ -1,0 +1,71 @@
+"""Starts a private Ray for one search, or joins a cluster, and leaves nothing behind."""
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import ray
+
+from sasa_nas.errors import UserError, one_line
+from sasa_nas.run import SearchSettings
+
+OBJECT_STORE_BYTES = 100 * 2**20
+"""Shared memory of a private Ray. Only small reports pass through it: workers read data sets themselves."""
+
+
+@contextmanager
+def ray_cluster(settings: SearchSettings) -> Iterator[int]:
+    """Ray for the length of a `with` block.
+
+    Yields:
+        How many trials can run at a time.
+
+    Raises:
+        UserError: If the cluster cannot be reached, or cannot hold a single trial.
+    """
+    scratch = None
+    try:
+        if settings.address is None:
+            scratch = tempfile.mkdtemp(prefix="sasa-nas-")
+            ray.init(
+                address="local",
+                include_dashboard=False,
+                object_store_memory=OBJECT_STORE_BYTES,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                _temp_dir=scratch,
+            )
+        else:
+            _join(settings.address)
+        yield _slots(settings)
+    finally:
+        ray.shutdown()
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _join(address: str) -> None:
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise UserError(
+            f"no Ray cluster answers at --address {address}: {one_line(error)[:160]}; "
+            "start one with `ray start --head`, or leave --address out"
+        ) from error
+
+
+def _slots(settings: SearchSettings) -> int:
+    """How many trials the cluster's CPUs and GPUs hold at a time, `settings.workers` at most."""
+    resources = ray.cluster_resources()
+    cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+    slots = int(cpus / settings.cpus_per_trial)
+    if settings.gpus_per_trial:
+        slots = min(slots, int(gpus / settings.gpus_per_trial + 1e-9))
+    if slots < 1:
+        raise UserError(
+            f"a trial wants {settings.cpus_per_trial} CPUs and {settings.gpus_per_trial:g} GPUs, but Ray has "
+            f"{cpus:g} and {gpus:g}; lower --cpus-per-trial or --gpus-per-trial"
+        )
+    return min(slots, settings.workers or slots)

@@ -1,0 +1,181 @@
+"""The search itself: makes or opens a run's folder, starts Ray, lets Tune carry out the study's proposals."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from sasa_nas.errors import UserError, one_line
+from sasa_nas.files import write_text
+from sasa_nas.run import RunFolder, RunInfo, SearchSettings, read_info
+from sasa_nas.run.attributes import record_of
+from sasa_nas.run.provenance import git_state, versions
+from sasa_nas.search.observer import SearchObserver, SearchSummary, SilentObserver
+from sasa_nas.search.plan import SearchPlan, plan_search
+from sasa_nas.search.proposer import Proposer, open_study
+from sasa_nas.search.quiet import hush
+from sasa_nas.space import SearchSpace
+from sasa_nas.space.files import validate_space
+from sasa_nas.train.device import describe_device, pick_device
+
+hush()
+
+from ray import tune  # noqa: E402  Ray reads its environment at import
+
+from sasa_nas.search.cluster import ray_cluster  # noqa: E402
+from sasa_nas.search.tune import StudySearcher, TrialTrainable  # noqa: E402
+
+RESTARTS = 2
+"""How often a trial whose worker died begins again before it is given up."""
+
+
+def search(
+    space: SearchSpace,
+    settings: SearchSettings | None = None,
+    *,
+    out: Path | None = None,
+    observer: SearchObserver | None = None,
+    command: str = "",
+) -> SearchSummary:
+    """Searches `space` and keeps everything in a new run folder.
+
+    Args:
+        space: What is searched; its proxy says how designs are judged.
+        settings: How many trials, with which seed, on what.
+        out: The run's folder, which must not exist or be empty; `runs/<space>-<time>` where it is left out.
+        observer: Told of everything that happens.
+        command: The command line that asked for this, for the record.
+
+    Returns:
+        The run's folder and its trials.
+
+    Raises:
+        UserError: If the search cannot be carried out as asked; then nothing was written.
+    """
+    settings = settings or SearchSettings()
+    plan = plan_search(space, settings)
+    folder = RunFolder(out or _default_folder(space.name))
+    _make_folder(folder, plan, command)
+    return _carry_out(folder, plan, observer or SilentObserver())
+
+
+def resume(path: Path, *, trials: int | None = None, observer: SearchObserver | None = None) -> SearchSummary:
+    """Goes on with a run where it stopped.
+
+    Finished trials stay as they are; those that were under way begin again.
+
+    Args:
+        path: The run's folder.
+        trials: A new number of trials, where more are wanted than the run was begun with.
+        observer: Told of everything that happens.
+
+    Raises:
+        UserError: If `path` is no run, or another process is searching in it.
+    """
+    folder = RunFolder(path)
+    info = read_info(folder)
+    settings = info.settings if trials is None else info.settings.model_copy(update={"trials": trials})
+    plan = plan_search(validate_space(info.space, str(folder.info)), settings)
+    if settings != info.settings:
+        write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
+    return _carry_out(folder, plan, observer or SilentObserver())
+
+
+def _default_folder(name: str) -> Path:
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    path = Path("runs") / f"{name}-{stamp}"
+    for i in range(2, 1000):
+        if not path.exists():
+            break
+        path = path.with_name(f"{name}-{stamp}-{i}")
+    return path
+
+
+def _make_folder(folder: RunFolder, plan: SearchPlan, command: str) -> None:
+    """Creates the run's folder with its run.json."""
+    path = folder.path
+    if folder.info.exists():
+        raise UserError(f"{path} already holds a run; go on with it (`sasa-nas resume {path}`) or choose another --out")
+    if path.is_dir() and any(path.iterdir()):
+        raise UserError(f"{path} is not empty; choose another --out")
+    info = RunInfo(
+        space=plan.space.model_dump(mode="json"),
+        settings=plan.settings,
+        created=datetime.now(UTC),
+        command=command,
+        versions=versions(),
+        git=git_state(),
+        device=describe_device(pick_device("auto")),
+    )
+    try:
+        folder.trials.mkdir(parents=True, exist_ok=True)
+        write_text(folder.info, info.model_dump_json(indent=2) + "\n")
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be written: {error.strerror or one_line(error)}; choose another --out"
+        ) from error
+
+
+@contextmanager
+def _sole_writer(folder: RunFolder) -> Iterator[None]:
+    """Keeps a second search out of the run while this one writes to it."""
+    try:
+        with FileLock(folder.lock, timeout=0):
+            yield
+    except Timeout as error:
+        raise UserError(f"another search is writing to {folder.path}; wait for it, or end it first") from error
+    except OSError as error:
+        raise UserError(f"{folder.path} cannot be written: {error.strerror or one_line(error)}") from error
+
+
+def _carry_out(folder: RunFolder, plan: SearchPlan, observer: SearchObserver) -> SearchSummary:
+    with _sole_writer(folder):
+        study = open_study(folder, plan.settings.seed)
+        earlier = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
+        observer.search_started(folder, plan.settings.trials, earlier)
+        proposer = Proposer(study, plan, observer)
+        if not proposer.done:
+            with ray_cluster(plan.settings) as slots:
+                observer.workers_ready(slots)
+                searcher = StudySearcher(proposer, plan, folder, observer)
+                _fit(folder, plan.settings, searcher, slots)
+        records = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
+    return SearchSummary(folder, records, interrupted=not proposer.done, exhausted=proposer.exhausted)
+
+
+def _fit(folder: RunFolder, settings: SearchSettings, searcher: StudySearcher, slots: int) -> None:
+    """One Tune experiment; it ends when the searcher has no more to propose, or with Ctrl-C."""
+    shutil.rmtree(folder.tune, ignore_errors=True)
+    resources = {"cpu": settings.cpus_per_trial, "gpu": settings.gpus_per_trial}
+    try:
+        tune.Tuner(
+            tune.with_resources(TrialTrainable, resources),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher, num_samples=-1, max_concurrent_trials=slots, reuse_actors=True
+            ),
+            run_config=tune.RunConfig(
+                name="session",
+                storage_path=str(folder.tune.resolve()),
+                verbose=0,
+                progress_reporter=_NoProgress(),
+                failure_config=tune.FailureConfig(max_failures=RESTARTS),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            ),
+        ).fit()
+    finally:
+        shutil.rmtree(folder.tune, ignore_errors=True)
+
+
+class _NoProgress(tune.ProgressReporter):  # type: ignore[misc]
+    """Tune's own tables are not wanted."""
+
+    def should_report(self, trials: list[Any], done: bool = False) -> bool:
+        """Never."""
+        return False
+
+    def report(self, trials: list[Any], done: bool, *sys_info: Any) -> None:
+        """Nothing."""
