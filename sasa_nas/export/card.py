@@ -42,8 +42,8 @@ class ModelCard:
 _CARD = """\
 # {name}
 
-A residual network found with [sasa-nas](https://pypi.org/project/sasa-nas/) {version}. `model.py` holds it whole and
-needs torch alone; `weights.safetensors` holds what it learnt, `architecture.json` its description.
+A residual network, exported from sasa-nas {version}. `model.py` holds it whole and needs torch alone;
+`weights.safetensors` holds what it learnt, `architecture.json` its description.
 
 ## Use
 
@@ -78,7 +78,7 @@ def render_card(card: ModelCard, architecture: Architecture) -> str:
     """The card as Markdown; parameters and operations are counted from `architecture`."""
     image = architecture.image
     return _CARD.format(
-        name=_line(card.name),
+        name=plain_line(card.name),
         version=sasa_nas.__version__,
         channels=image.channels,
         height=image.height,
@@ -120,19 +120,20 @@ def _preprocessing(card: ModelCard) -> str:
 
 def _commands(card: ModelCard) -> str:
     named = (("Trained by", card.training_command), ("Exported by", card.export_command))
-    return "".join(f"\n{title}:\n\n    {_line(command)}\n" for title, command in named if command)
+    return "".join(f"\n{title}:\n\n    {plain_line(command)}\n" for title, command in named if command)
 
 
 def _weights_license(card: ModelCard) -> str:
     if card.weights_license is None:
         return "For the weights, mind the terms of the data that they were trained on as well."
-    return f"The weights: {_line(card.weights_license)}"
+    return f"The weights: {plain_line(card.weights_license)}"
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split())
+def plain_line(text: str) -> str:
+    """`text` on one line and without control characters, so that it cannot leave a comment or a table's cell."""
+    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
 
 
 def _cell(text: str) -> str:
     """Text that cannot end its cell of a Markdown table."""
-    return _line(text).replace("|", "\\|")
+    return plain_line(text).replace("|", "\\|")

@@ -10,7 +10,7 @@ from torch import nn
 from sasa_nas.layers.resnet import ResNet
 from sasa_nas.models.builder import Network
 
-LINE_LENGTH = 100
+LINE_LENGTH = 110
 """Columns of a line of generated code, at most, wherever a single argument fits."""
 
 

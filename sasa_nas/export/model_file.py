@@ -8,6 +8,7 @@ import torch
 
 import sasa_nas
 from sasa_nas.export.bundle import Bundle, Section, bundle
+from sasa_nas.export.card import plain_line
 from sasa_nas.export.constructor import describe, layout
 from sasa_nas.export.sources import Import, Sources
 from sasa_nas.layers.resnet import ResNet
@@ -87,7 +88,7 @@ def model_source(architecture: Architecture, *, title: str) -> str:
         imports |= {Import("torch", "nn", "nn")}
     image = architecture.image
     header = _HEADER.format(
-        title=" ".join(title.split()),
+        title=plain_line(title),
         version=sasa_nas.__version__,
         id=architecture.id,
         weights=WEIGHTS_FILE,

@@ -105,7 +105,7 @@ def _write_folder(target: Path, texts: Mapping[str, str], weights: Mapping[str, 
             target.rename(old)
         try:
             new.rename(target)
-        except OSError:
+        except BaseException:
             if old.exists():
                 old.rename(target)
             raise

@@ -54,7 +54,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     for name, entry in header.items():
         try:
             tensors[name], span = tensor_at(entry, data)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ValueError(f"{path} has a damaged entry for {name}: {error}") from error
         spans.append(span)
     place = 0
@@ -86,6 +86,7 @@ def tensor_at(entry: dict[str, Any], data: memoryview) -> tuple[Tensor, tuple[in
         KeyError: If the entry lacks a field or its type is unknown.
         TypeError: If a field is of the wrong kind.
         ValueError: If shape, type and place do not fit together or the file.
+        RuntimeError: If torch knows no such shape.
     """
     dtype = DTYPES[entry["dtype"]]
     shape, (begin, end) = entry["shape"], entry["data_offsets"]

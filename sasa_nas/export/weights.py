@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sasa_nas.errors import UserError, one_line
+from sasa_nas.files import write_atomically
 from sasa_nas.models.builder import build
 from sasa_nas.space.architecture import Architecture
 
@@ -41,7 +42,7 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
     """
     own = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in weights.items()}
     try:
-        save_file(own, path)
+        write_atomically(path, lambda temporary: save_file(own, temporary))
     except SafetensorError as error:
         raise OSError(one_line(error)) from error
 
