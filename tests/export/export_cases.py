@@ -1,0 +1,94 @@
+"""Small networks of every kind, put into a state as training leaves it."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sasa_nas.models import Network, build
+from sasa_nas.space import Architecture
+
+OPERATORS: dict[str, dict[str, Any]] = {
+    "conv": {"kind": "conv"},
+    "conv-5": {"kind": "conv", "kernel_size": 5},
+    "local": {"kind": "local_attention", "kernel_size": 3, "num_heads": 2},
+    "local-zeros": {"kind": "local_attention", "kernel_size": 5, "num_heads": 4, "padding": "zeros"},
+    "local-absolute": {"kind": "local_attention", "kernel_size": 3, "num_heads": 2, "positions": "absolute"},
+    "local-no-keys": {"kind": "local_attention", "kernel_size": 3, "num_heads": 2, "interactions": "relative"},
+    "augmented": {"kind": "augmented_conv", "num_heads": 2, "value_ratio": 0.5, "min_key_dim": 2},
+    "augmented-down": {"kind": "augmented_conv", "num_heads": 2, "downsample": True, "positions": "sine"},
+    "augmented-coord": {"kind": "augmented_conv", "num_heads": 2, "value_ratio": 1.0, "positions": "coordconv"},
+    "augmented-none": {"kind": "augmented_conv", "num_heads": 2, "value_ratio": 0.0},
+    "pairwise": {"kind": "pairwise", "kernel_size": 3},
+    "pairwise-dot": {"kind": "pairwise", "kernel_size": 5, "relation": "dot", "positions": False},
+    "patchwise": {"kind": "patchwise", "kernel_size": 3, "share_channels": 4},
+    "patchwise-clique": {"kind": "patchwise", "kernel_size": 3, "relation": "clique", "mapping_layers": 1},
+    "global": {"kind": "global_attention", "num_heads": 2},
+    "global-none": {"kind": "global_attention", "num_heads": 4, "positions": "none"},
+}
+STEMS: dict[str, dict[str, Any]] = {
+    "conv": {"kind": "conv", "width": 8, "kernel_size": 3, "stride": 1, "pool": False},
+    "conv-pool": {"kind": "conv", "width": 8},
+    "attention": {"kind": "attention", "width": 8, "kernel_size": 2, "num_heads": 2, "pool": False},
+    "attention-conv-values": {"kind": "attention", "width": 8, "kernel_size": 2, "values": "conv_values"},
+    "attention-plain": {"kind": "attention", "width": 8, "kernel_size": 3, "values": "plain"},
+}
+CASES = [(operator, "conv", block) for operator in OPERATORS for block in ("bottleneck", "basic")]
+CASES += [("conv", stem, "bottleneck") for stem in STEMS]
+
+
+def architecture(operator: str = "conv", stem: str = "conv", block: str = "bottleneck") -> Architecture:
+    """Two stages, for square images with one block type and for oblong ones with the other."""
+    height, width = (8, 8) if block == "bottleneck" else (7, 12)
+    stages = [
+        {"blocks": 1, "width": 8, "operator": OPERATORS[operator]},
+        {"blocks": 2, "width": 16, "stride": 2, "operator": OPERATORS[operator]},
+    ]
+    image = {"channels": 3, "height": height, "width": width}
+    return Architecture.model_validate(
+        {"block": block, "stem": STEMS[stem], "stages": stages, "image": image, "num_classes": 5}
+    )
+
+
+def mixed_architecture() -> Architecture:
+    """One network with every kind of operator at once."""
+    kinds = ("local", "augmented", "pairwise", "patchwise", "global", "conv")
+    stages = [{"blocks": 1, "width": 8, "operator": OPERATORS[kind]} for kind in kinds]
+    image = {"channels": 3, "height": 8, "width": 8}
+    return Architecture.model_validate({"stem": STEMS["attention"], "stages": stages, "image": image, "num_classes": 5})
+
+
+def trained_like(described: Architecture, *, seed: int = 0) -> Network:
+    """A network in eval mode, no weight and no running statistic of which is as initialised."""
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+    network = build(described).eval()
+    with torch.no_grad():
+        for name, tensor in network.state_dict().items():
+            if name.endswith("running_var"):
+                tensor.uniform_(0.5, 1.5, generator=generator)
+            elif tensor.is_floating_point():
+                tensor += 0.1 * torch.randn(tensor.shape, generator=generator)
+            else:
+                tensor.fill_(7)
+    return network
+
+
+def images(described: Architecture, batch: int) -> Tensor:
+    """Random images of the size that the architecture is for."""
+    image = described.image
+    generator = torch.Generator().manual_seed(batch)
+    return torch.randn(batch, image.channels, image.height, image.width, generator=generator)
+
+
+def import_file(path: Path, name: str) -> ModuleType:
+    """The module in `path`, without a trace in `sys.modules`."""
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,65 @@
+"""Exported networks in an interpreter that has torch but none of this package's own needs."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from export_cases import CASES, architecture, images, mixed_architecture, trained_like
+
+from sasa_nas.export import ModelCard, export_module
+
+CHILD = """
+import importlib.util, json, sys
+from pathlib import Path
+
+BLOCKED = {"sasa_nas", "pydantic", "safetensors", "ray", "optuna"}
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in BLOCKED:
+            raise ImportError(f"{name} is blocked")
+
+sys.meta_path.insert(0, Block())
+import torch
+
+worst = {}
+for folder in sorted(Path(sys.argv[1]).iterdir()):
+    spec = importlib.util.spec_from_file_location(f"exported_{folder.name}", folder / "model.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    network = module.load()
+    cases = torch.load(Path(sys.argv[2]) / f"{folder.name}.pt", weights_only=True)
+    with torch.no_grad():
+        worst[folder.name] = max(float((network(x) - y).abs().max()) for x, y in cases)
+print(json.dumps({"worst": worst, "loaded": sorted(BLOCKED & {n.partition(".")[0] for n in sys.modules})}))
+"""
+
+
+@pytest.mark.slow
+def test_every_kind_of_network_gives_the_same_logits_with_torch_alone(tmp_path):
+    nets, data = tmp_path / "nets", tmp_path / "data"
+    data.mkdir()
+    described = {f"net{i:02d}": architecture(*case) for i, case in enumerate(CASES)}
+    described["mixed"] = mixed_architecture()
+    for name, one in described.items():
+        network = trained_like(one)
+        export_module(one, network.state_dict(), nets / name, ModelCard(name))
+        with torch.no_grad():
+            cases = [(x, network(x)) for x in (images(one, 1), images(one, 7))]
+        # Logits that vary, so that agreement says something.
+        assert cases[1][1].std() > 1e-2
+        torch.save(cases, data / f"{name}.pt")
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", CHILD, str(nets), str(data)],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert answer["loaded"] == []
+    assert answer["worst"].keys() == described.keys()
+    assert {name: error for name, error in answer["worst"].items() if not error <= 1e-5} == {}
