@@ -154,4 +154,4 @@ def _allowed(schema: dict[str, Any]) -> str:
     if not low and "minimum" in schema:
         low = f">= {schema['minimum']:g}"
     high = f"<= {schema['maximum']:g}" if "maximum" in schema else ""
-    return " ".join(part for part in (word, low, high) if part)
+    return " ".join([word, " and ".join(bound for bound in (low, high) if bound)]).strip()

@@ -82,7 +82,9 @@ def _usage(error: BaseException) -> str:
     context: typer.Context | None = getattr(error, "ctx", None)
     path = context.command_path if context else PROGRAM
     message = error.format_message() if hasattr(error, "format_message") else str(error)
-    return f"{' '.join(message.split()).rstrip('.')}; see `{path} --help`"
+    # newer versions of Typer let pydantic's own words through
+    message = " ".join(message.replace("Value error, ", "").split()).rstrip(".")
+    return f"{message}; see `{path} --help`"
 
 
 def _fail(message: str) -> int:

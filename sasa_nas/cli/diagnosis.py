@@ -113,14 +113,14 @@ def _cpu_name() -> str:
 
 
 def _operator_forms() -> list[OperatorForm]:
-    """Convolutions are torch's own; every other operator has one form so far."""
+    """Convolutions are torch's own; nothing else has a kernel of its own."""
     forms = []
     for model in OPERATORS:
         kind: str = model.model_fields["kind"].default
         if kind == "conv":
             forms.append(OperatorForm(operator=kind, form="torch.nn.Conv2d", why="PyTorch's own, on every device"))
         else:
-            why = "the only form there is, on CPU and GPU alike; no fused kernel is part of this version"
+            why = "runs on CPU and GPU alike; this version has no fused kernel for it"
             forms.append(OperatorForm(operator=kind, form="plain PyTorch", why=why))
     return forms
 

@@ -1,0 +1,65 @@
+"""Short names keep apart what differs, and say the number they stand for."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sasa_nas.analysis.labels import (
+    LETTERS,
+    attention_stages,
+    compact_count,
+    operator_label,
+    stage_labels,
+    stage_letters,
+)
+from sasa_nas.space import Architecture, Stage
+from sasa_nas.space.operators import OPERATORS, AugmentedConv, Conv, GlobalAttention, LocalAttention, Pairwise
+
+
+def test_every_operator_has_its_own_label_and_letter() -> None:
+    operators = [model() for model in OPERATORS]
+    assert len({operator_label(operator) for operator in operators}) == len(OPERATORS)
+    assert set(LETTERS) == {operator.kind for operator in operators}
+    assert len(set(LETTERS.values())) == len(LETTERS)
+
+
+def test_stages_read_in_order() -> None:
+    operators = (Conv(), LocalAttention(kernel_size=5), Pairwise(kernel_size=3), GlobalAttention())
+    architecture = Architecture(stages=tuple(Stage(operator=operator) for operator in operators))
+    assert stage_labels(architecture) == ["conv3", "local5", "pair3", "global"]
+    assert stage_letters(architecture) == "CLPG"
+    assert attention_stages(architecture) == 3
+
+
+@pytest.mark.parametrize(("ratio", "stages"), [(0.0, 0), (0.1, 1)])
+def test_an_augmented_convolution_without_attention_is_none(ratio: float, stages: int) -> None:
+    stage = Stage(operator=AugmentedConv(value_ratio=ratio))
+    assert attention_stages(Architecture(stages=(stage,))) == stages
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0, "0"),
+        (999, "999"),
+        (1000, "1K"),
+        (1234, "1.23K"),
+        (9_996, "10K"),
+        (99_960, "100K"),
+        (999_400, "999K"),
+        (999_600, "1M"),
+        (10_000_000, "10M"),
+        (8_178_368_512, "8.18G"),
+        (1.5e12, "1.5T"),
+    ],
+)
+def test_compact_counts(number: float, text: str) -> None:
+    assert compact_count(number) == text
+
+
+@settings(deadline=None)
+@given(st.integers(1, 10**14))
+def test_compact_counts_are_right_to_three_digits(number: int) -> None:
+    text = compact_count(number)
+    scale = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}.get(text[-1], 1.0)
+    assert float(text.rstrip("KMGT")) * scale == pytest.approx(number, rel=0.0051)

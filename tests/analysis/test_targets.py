@@ -1,0 +1,54 @@
+"""An architecture is found by name, by file and by folder; everything else is a line that says what to do."""
+
+from pathlib import Path
+
+import pytest
+
+from sasa_nas.analysis.targets import find_architecture
+from sasa_nas.errors import UserError
+from sasa_nas.models import model_architecture
+
+
+def test_by_name() -> None:
+    assert find_architecture("resnet26") == model_architecture("resnet26")
+
+
+@pytest.mark.parametrize("name", ["net.json", "net.yaml", "net"])
+def test_by_file(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(model_architecture("sasa_resnet26").to_json(), encoding="utf-8")
+    assert find_architecture(str(path)) == model_architecture("sasa_resnet26")
+
+
+def test_by_trial_folder(make_run, make_record) -> None:
+    record = make_record(0, 0.5, 1000)
+    trial = make_run([record]) / "trials" / "0000"
+    assert find_architecture(str(trial)) == record.architecture
+
+
+def test_a_named_network_goes_before_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("resnet26").write_text(model_architecture("resnet50").to_json(), encoding="utf-8")
+    assert find_architecture("resnet26") == model_architecture("resnet26")
+    assert find_architecture("./resnet26") == model_architecture("resnet50")
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("resnet51", "did you mean 'resnet50'"),
+        ("gone.json", "no file or folder 'gone.json'"),
+        ("some/where", "no file or folder 'some/where'"),
+        ("x" * 5000, "no network is called"),
+    ],
+)
+def test_what_is_not_there(target: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        find_architecture(target)
+
+
+def test_folders_that_are_no_trials(make_run, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"trials/0000"):
+        find_architecture(str(make_run([])))
+    with pytest.raises(UserError, match=r"no architecture\.json"):
+        find_architecture(str(tmp_path))

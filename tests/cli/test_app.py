@@ -1,0 +1,101 @@
+"""How the command ends: help, version, one line for what a person can mend."""
+
+import subprocess
+import sys
+
+import pytest
+import typer
+
+from sasa_nas import __version__
+from sasa_nas.cli import app as app_module
+from sasa_nas.cli.app import main
+from sasa_nas.errors import UserError
+
+
+def _failing_app(error: BaseException) -> typer.Typer:
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+
+    @app.command()
+    def fail() -> None:
+        raise error
+
+    return app
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_help_names_every_command(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n  {command} " in out for command in ("pareto", "describe", "list", "doctor"))
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"sasa-nas {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["nope"], "nope"),
+        (["pareto"], "run"),
+        (["pareto", "x", "--nope"], "--nope"),
+        (["list", "nope"], "'models', 'spaces', 'datasets', 'operators'"),
+        (["list", "models", "--schema"], "spaces"),
+        (["describe", "resnet50", "--image-size", "many"], "--image-size"),
+        (["describe", "resnet50", "--image-size", "0"], "--image-size"),
+        (["describe", "resnet50", "--convention", "x"], "'sasa', 'aa', 'san', 'macs'"),
+    ],
+)
+def test_wrong_use_is_one_line_and_status_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], part: str
+) -> None:
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("sasa-nas: ")
+    assert err.count("\n") == 1
+    assert part in err
+    assert "Value error" not in err
+
+
+def test_a_user_error_is_printed_as_it_is(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    message = "stages[0].operator: [bold]no[/bold] markup, " + "no wrapping, " * 30
+    monkeypatch.setattr(app_module, "app", _failing_app(UserError(message + "\nno break")))
+    assert main([]) == 2
+    assert capsys.readouterr().err == f"sasa-nas: {message}no break\n"
+
+
+def test_interrupt_is_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "app", _failing_app(KeyboardInterrupt()))
+    assert main([]) == 130
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "app", _failing_app(ZeroDivisionError()))
+    with pytest.raises(ZeroDivisionError):
+        main([])
+
+
+@pytest.mark.slow
+def test_help_and_spaces_come_without_torch() -> None:
+    script = (
+        "import sys; from sasa_nas.cli.app import main; "
+        "main(['--help']); main(['list', 'spaces', '--schema']); main(['list', 'operators']); "
+        "sys.exit('torch' in sys.modules or 'ray' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.slow
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    script = "import sys; from sasa_nas.cli.app import main; sys.exit(main(['list', 'spaces', '--schema']))"
+    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(timeout=60) == 1

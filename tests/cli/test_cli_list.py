@@ -1,0 +1,32 @@
+"""`sasa-nas list`: tables for people, JSON for programs, and a schema that accepts the shipped spaces."""
+
+import json
+
+import pytest
+
+from sasa_nas.cli.app import main
+from sasa_nas.space import SearchSpace
+
+
+@pytest.mark.parametrize(
+    ("what", "key", "value"),
+    [("spaces", "name", "tiny"), ("datasets", "name", "digits"), ("operators", "kind", "local_attention")],
+)
+def test_lists(capsys, what: str, key: str, value: str) -> None:
+    assert main(["list", what]) == 0
+    assert value in capsys.readouterr().out
+    assert main(["list", what, "--json"]) == 0
+    entries = json.loads(capsys.readouterr().out)
+    assert value in [entry[key] for entry in entries]
+
+
+@pytest.mark.slow
+def test_list_models(capsys) -> None:
+    assert main(["list", "models"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("resnet50 "))
+    assert row.split()[1:3] == ["25.6M", "8.18G"]
+
+
+def test_schema_is_raw_json(capsys) -> None:
+    assert main(["list", "spaces", "--schema"]) == 0
+    assert json.loads(capsys.readouterr().out) == SearchSpace.model_json_schema()

@@ -1,0 +1,68 @@
+"""`sasa-nas pareto` on runs of every state."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from sasa_nas.cli.app import main
+from sasa_nas.run import Outcome
+
+KEYS = {"trial", "architecture_id", "accuracy", "flops", "params"}
+
+
+def test_json_is_all_there_is_on_stdout(capsys, make_run, make_record) -> None:
+    records = [make_record(0, 0.5, 1000), make_record(1, 0.4, 2000), make_record(2, 0.75, 4000), make_record(3)]
+    assert main(["pareto", str(make_run(records)), "--json"]) == 0
+    out, err = capsys.readouterr()
+    data = json.loads(out)
+    assert err == ""
+    assert [(p["trial"], p["accuracy"], p["flops"]) for p in data["front"]] == [(0, 0.5, 1000), (2, 0.75, 4000)]
+    assert all(set(point) >= KEYS for point in data["front"])
+    assert data["hypervolume"] > 0
+    assert set(data["reference"]) == {"accuracy", "flops"}
+
+
+def test_table(capsys, make_run, make_record) -> None:
+    records = [make_record(0, 0.5, 1000, pattern="LC"), make_record(1, 0.4, 2000), make_record(2)]
+    records.append(make_record(3, outcome=Outcome.LOST))
+    assert main(["pareto", str(make_run(records))]) == 0
+    out = capsys.readouterr().out
+    rows = out.splitlines()
+    assert rows[1].split() == ["0", "50.00%", "1K", "1K", "conv", "local5", "conv3", "1.5"]
+    assert "Hypervolume" in rows[2]
+    assert rows[3] == "1 of 4 trials on the front. Trials: 1 running, 2 trained, 1 lost."
+
+
+@pytest.mark.parametrize("trials", [0, 2])
+def test_a_run_without_trained_trials(capsys, make_run, make_record, trials: int) -> None:
+    run = make_run([make_record(i) for i in range(trials)])
+    assert main(["pareto", str(run)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("No network of this run is trained to the end yet.")
+    assert ("2 running" if trials else "none") in out
+    assert main(["pareto", str(run), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["front"], data["hypervolume"], data["reference"]) == ([], 0.0, None)
+
+
+def test_plot_is_written_and_named(capsys, make_run, make_record, tmp_path: Path) -> None:
+    path = tmp_path / "front.png"
+    assert main(["pareto", str(make_run([make_record(0, 0.5, 1000)])), "--plot", str(path)]) == 0
+    assert str(path) in capsys.readouterr().out
+    assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_failures_are_one_line(capsys, make_run, tmp_path: Path) -> None:
+    assert main(["pareto", str(tmp_path)]) == 2
+    assert "is not a run" in capsys.readouterr().err
+    assert main(["pareto", str(make_run([])), "--plot", "front.gif"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+
+
+def test_nothing_is_written_to_the_run(make_run, make_record) -> None:
+    run = make_run([make_record(0, 0.5, 1000)])
+    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
+    main(["pareto", str(run)])
+    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before

@@ -1,0 +1,61 @@
+"""`sasa-nas doctor` looks around and changes nothing."""
+
+import json
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import torch
+
+from sasa_nas.cli.app import main
+from sasa_nas.cli.diagnosis import PACKAGES, diagnose
+from sasa_nas.space.operators import OPERATORS
+
+
+def test_json(capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["doctor", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert set(data["versions"]) == {"python", *PACKAGES}
+    assert data["versions"]["torch"] == metadata.version("torch")
+    assert data["devices"]["torch_threads"] == torch.get_num_threads()
+    assert len(data["devices"]["gpus"]) == torch.cuda.device_count()
+    assert [form["operator"] for form in data["operators"]] == [model().kind for model in OPERATORS]
+    assert data["runs"]["path"] == str(tmp_path / "runs")
+    assert data["runs"]["writable"]
+    assert data["runs"]["free"] > 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_text(capsys) -> None:
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    assert metadata.version("torch") in out
+    assert "local_attention" in out
+
+
+def test_a_file_in_the_way_of_the_runs(tmp_path: Path) -> None:
+    file = tmp_path / "runs"
+    file.write_text("", encoding="utf-8")
+    assert not diagnose(file).runs.writable
+
+
+def test_without_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    devices = diagnose().devices
+    assert devices.torch_threads is None
+    assert devices.problem is not None
+    assert "torch" in devices.problem
+
+
+def test_a_missing_package_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = metadata.version
+
+    def version(package: str) -> str:
+        if package == "triton":
+            raise metadata.PackageNotFoundError(package)
+        return real(package)
+
+    monkeypatch.setattr(metadata, "version", version)
+    assert diagnose().versions["triton"] is None

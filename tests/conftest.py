@@ -1,0 +1,106 @@
+"""Fixtures for the whole suite: a run's folder made from trial records, without a search."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from sasa_nas.run import Outcome, RunFolder, RunInfo, SearchSettings, TrialRecord
+from sasa_nas.run.attributes import attributes
+from sasa_nas.run.records import STUDY_NAME
+from sasa_nas.space import Architecture, Image, Stage, load_space
+from sasa_nas.space.operators import Conv, LocalAttention
+
+MakeRun = Callable[..., Path]
+MakeRecord = Callable[..., TrialRecord]
+
+_STATES = {
+    Outcome.TRAINED: TrialState.COMPLETE,
+    Outcome.WAITING: TrialState.WAITING,
+    Outcome.RUNNING: TrialState.RUNNING,
+    Outcome.BROKEN: TrialState.FAIL,
+    Outcome.LOST: TrialState.FAIL,
+}
+
+
+@pytest.fixture
+def make_record() -> MakeRecord:
+    """Makes a trial's record; its network has window attention in the stages that `pattern` marks with an L."""
+
+    def make(
+        number: int,
+        accuracy: float | None = None,
+        flops: int | None = None,
+        *,
+        outcome: Outcome | None = None,
+        pattern: str = "CL",
+        params: int = 1000,
+    ) -> TrialRecord:
+        stages = tuple(
+            Stage(blocks=1, width=16, operator=LocalAttention(kernel_size=5) if letter == "L" else Conv())
+            for letter in pattern
+        )
+        return TrialRecord(
+            number=number,
+            outcome=outcome or (Outcome.TRAINED if accuracy is not None else Outcome.RUNNING),
+            architecture=Architecture(stages=stages, image=Image(channels=1, height=8, width=8), num_classes=10),
+            accuracy=accuracy,
+            flops=flops,
+            params=params,
+            epochs=3,
+            seconds=1.5,
+        )
+
+    return make
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, empty_study: Path) -> MakeRun:
+    """Writes a run of the space `tiny` with these trials, numbered in their order, and returns its folder."""
+
+    def make(records: Sequence[TrialRecord], name: str = "run") -> Path:
+        folder = RunFolder(tmp_path / name)
+        folder.trials.mkdir(parents=True)
+        info = RunInfo(
+            space=load_space("tiny").model_dump(mode="json", warnings=False),
+            settings=SearchSettings(trials=8),
+            created=datetime(2024, 1, 1, tzinfo=UTC),
+            command="sasa-nas search --space tiny",
+            versions={},
+            git=None,
+            device="cpu",
+        )
+        folder.info.write_text(info.model_dump_json(), encoding="utf-8")
+        folder.study.write_bytes(empty_study.read_bytes())
+        storage = optuna.storages.RDBStorage(f"sqlite:///{folder.study}")
+        study = optuna.load_study(study_name=STUDY_NAME, storage=storage)
+        for record in records:
+            study.add_trial(_frozen(record))
+        for record in records:
+            if record.architecture is not None:
+                file = folder.trial(record.number).architecture
+                file.parent.mkdir()
+                file.write_text(record.architecture.to_json(), encoding="utf-8")
+        storage.engine.dispose()
+        return folder.path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def empty_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A study.db without trials; copying it is much faster than making one."""
+    path = tmp_path_factory.mktemp("study") / "study.db"
+    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
+    optuna.create_study(study_name=STUDY_NAME, storage=storage, directions=["maximize", "minimize"])
+    storage.engine.dispose()
+    return path
+
+
+def _frozen(record: TrialRecord) -> optuna.trial.FrozenTrial:
+    state = _STATES.get(record.outcome, TrialState.PRUNED)
+    values = [record.accuracy, float(record.flops or 0)] if state == TrialState.COMPLETE else None
+    return optuna.trial.create_trial(state=state, values=values, user_attrs=attributes(record))
