@@ -7,6 +7,7 @@ import pytest
 import torch
 from export_cases import CASES, architecture, images, import_file, trained_like
 
+from sasa_nas import ops
 from sasa_nas.errors import UserError
 from sasa_nas.export import ModelCard, export_module, load_weights, module_folder
 from sasa_nas.space.files import load_architecture
@@ -35,6 +36,12 @@ def test_logits_equal_the_packages_where_it_is_installed(tmp_path, operator, ste
         for batch in (1, 7):
             x = images(described, batch)
             torch.testing.assert_close(loaded(x), network(x), rtol=1e-5, atol=1e-5)
+
+
+def test_the_installed_operators_are_the_ones_that_run(tmp_path):
+    module = import_file(export(tmp_path / "net", "local") / "model.py", "exported")
+    assert module.local_attention is ops.local_attention
+    assert module.LocalAttention2d.__module__ == "exported"
 
 
 def test_the_folder_holds_all_that_is_needed(tmp_path):
