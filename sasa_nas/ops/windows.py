@@ -52,6 +52,31 @@ def reflection_indices(size: int, radius: int, *, device: torch.device) -> Tenso
     return torch.minimum(places, period - places)
 
 
+def window_selection(height: int, width: int, kernel_size: int, *, like: Tensor) -> Tensor:
+    """Which pixel of a small map each place of each pixel's window shows, the map being reflected at its edges.
+
+    Args:
+        height: Of the map, in pixels.
+        width: Of the map, in pixels.
+        kernel_size: Side of the window, odd.
+        like: Gives the result's type and device.
+
+    Returns:
+        `(kernel_size**2, H * W, H * W)`: one at `[place, pixel, pixel shown]`, zero elsewhere.
+    """
+    radius = kernel_size // 2
+    rows = reflection_indices(height, radius, device=like.device).unfold(0, kernel_size, 1)
+    cols = reflection_indices(width, radius, device=like.device).unfold(0, kernel_size, 1)
+    shown = rows.t()[:, None, :, None] * width + cols.t()[None, :, None, :]
+    pixels = torch.arange(height * width, device=like.device)
+    return (shown.reshape(kernel_size**2, -1, 1) == pixels).to(like.dtype)
+
+
+def is_small_map(height: int, width: int) -> bool:
+    """Whether products with `window_selection` beat moving windows about, as measured on a CPU."""
+    return height * width <= 64
+
+
 def reflected_windows(maps: Tensor, kernel_size: int) -> Tensor:
     """The window around every pixel of a channels-first map, the map being reflected at its edges.
 
@@ -66,9 +91,14 @@ def reflected_windows(maps: Tensor, kernel_size: int) -> Tensor:
         ValueError: `kernel_size` is even or below one.
     """
     check_kernel_size(kernel_size)
-    radius = kernel_size // 2
-    rows = reflection_indices(maps.shape[2], radius, device=maps.device)
-    cols = reflection_indices(maps.shape[3], radius, device=maps.device)
-    padded = maps.index_select(2, rows).index_select(3, cols)
-    windows = torch.nn.functional.unfold(padded, kernel_size)
-    return windows.view(*maps.shape[:2], kernel_size**2, *maps.shape[2:])
+    height, width = maps.shape[2:]
+    if is_small_map(height, width):
+        selection = window_selection(height, width, kernel_size, like=maps)
+        windows = maps.flatten(2) @ selection.flatten(0, 1).t()
+    else:
+        radius = kernel_size // 2
+        rows = reflection_indices(height, radius, device=maps.device)
+        cols = reflection_indices(width, radius, device=maps.device)
+        padded = maps.index_select(2, rows).index_select(3, cols)
+        windows = torch.nn.functional.unfold(padded, kernel_size)
+    return windows.view(*maps.shape[:2], kernel_size**2, height, width)

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -54,7 +53,7 @@ class Architecture(Node):
     image: Image = Image()
     num_classes: Positive = 1000
 
-    @cached_property
+    @property
     def id(self) -> str:
         """Twelve hexadecimal digits, the same for equal architectures on every machine and version."""
         text = json.dumps(canonical(self), sort_keys=True, separators=(",", ":"))

@@ -85,10 +85,8 @@ def searchable(model: type[BaseModel]) -> type[Node]:
         if name == "kind":
             fields[name] = (field.annotation, field)
         else:
-            fields[name] = (
-                _searchable_field(field),
-                Field(default=field.default, description=field.description),
-            )
+            default = _searchable_default(field.default)
+            fields[name] = (_searchable_field(field), Field(default=default, description=field.description))
     return create_model(f"{model.__name__}Space", __base__=Node, __doc__=model.__doc__, **fields)
 
 
