@@ -13,8 +13,10 @@ import typer
 from sasa_nas import __version__
 from sasa_nas.cli.describe import describe
 from sasa_nas.cli.doctor import doctor
+from sasa_nas.cli.export import export
 from sasa_nas.cli.listing import list_entries
 from sasa_nas.cli.pareto import pareto
+from sasa_nas.cli.search import resume, search
 from sasa_nas.errors import UserError, one_line
 
 PROGRAM = "sasa-nas"
@@ -22,7 +24,10 @@ PROGRAM = "sasa-nas"
 # plain help and errors: a terminal's width must not decide what a line of a log says
 app = typer.Typer(name=PROGRAM, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=False)
 
+app.command("search")(search)
+app.command("resume")(resume)
 app.command("pareto")(pareto)
+app.command("export")(export)
 app.command("describe")(describe)
 app.command("list")(list_entries)
 app.command("doctor")(doctor)

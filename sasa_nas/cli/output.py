@@ -2,8 +2,11 @@
 
 import json
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import typer
 from pydantic import BaseModel
@@ -35,3 +38,17 @@ def print_json(data: BaseModel | Sequence[BaseModel]) -> None:
     """Prints `data` as indented JSON on stdout: an object, or a list of them."""
     plain = data.model_dump(mode="json") if isinstance(data, BaseModel) else [d.model_dump(mode="json") for d in data]
     typer.echo(json.dumps(plain, indent=2))
+
+
+def program() -> str:
+    """How this program was called, for commands that a person is to copy: its name where the shell finds it."""
+    found = shutil.which("sasa-nas")
+    called = Path(sys.argv[0])
+    if called.name != "sasa-nas" or (found and Path(found).resolve() == called.resolve()):
+        return "sasa-nas"
+    return str(called)
+
+
+def shell_line(*words: object) -> str:
+    """Words as one line that a shell takes apart again as they were."""
+    return shlex.join(map(str, words))

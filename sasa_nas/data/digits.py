@@ -33,6 +33,7 @@ def load_digits(info: DatasetInfo) -> Splits:
         train=ImageSet(scale.apply(raw), torch.from_numpy(labels[train])),
         validation=_part(pixels, labels, validation, info, scale),
         load_test=partial(_load_test, info, scale, test),
+        standardisation=scale,
     )
 
 

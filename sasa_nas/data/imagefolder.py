@@ -84,6 +84,7 @@ def load_imagefolder(info: DatasetInfo, path: Path) -> Splits:
         train=ImageSet(train_images, _labels(train), scale),
         validation=ImageSet(_decode(validation, info), _labels(validation), scale),
         load_test=partial(_load_test, info, test, scale),
+        standardisation=scale,
     )
 
 

@@ -53,6 +53,10 @@ class Standardisation:
         """Standardises `images` (..., C, H, W) of any dtype to float32."""
         return (images.to(torch.float32) - self.mean) / self.std
 
+    def per_channel(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation of each channel, as plain numbers."""
+        return tuple(self.mean.flatten().tolist()), tuple(self.std.flatten().tolist())
+
     def to(self, device: torch.device) -> "Standardisation":
         """The same statistics on `device`."""
         return Standardisation(self.mean.to(device), self.std.to(device))
@@ -119,12 +123,14 @@ class Splits:
         train: What weights are fitted to; its statistics standardise every part.
         validation: What a search compares designs by.
         load_test: Reads the test part.
+        standardisation: What raw pixels became network inputs by, in every part.
     """
 
     info: DatasetInfo
     train: ImageSet
     validation: ImageSet
     load_test: Callable[[], ImageSet]
+    standardisation: Standardisation
 
 
 def stratified_split(labels: Indices, *, held_out: float, seed: int = DATA_SEED) -> tuple[Indices, Indices]:

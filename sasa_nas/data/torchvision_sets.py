@@ -86,6 +86,7 @@ def load_torchvision(info: DatasetInfo, *, data_dir: Path | None) -> Splits:
         train=ImageSet(train_images, labels[train], scale),
         validation=ImageSet(images[validation], labels[validation], scale),
         load_test=partial(_load_test, info, folder, scale),
+        standardisation=scale,
     )
 
 

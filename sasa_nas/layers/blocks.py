@@ -53,7 +53,8 @@ class Bottleneck(nn.Module):
         y = self.activation(self.reduce_norm(self.reduce(x)))
         y = self.activation(self.operator_norm(self.operator(y)))
         y = self.expand_norm(self.expand(y))
-        return self.activation(y + self.shortcut(x))
+        out: torch.Tensor = self.activation(y + self.shortcut(x))
+        return out
 
 
 class BasicBlock(nn.Module):
@@ -83,4 +84,5 @@ class BasicBlock(nn.Module):
         """`(B, in_channels, H, W)` to `(B, width, ceil(H / stride), ceil(W / stride))`."""
         y = self.activation(self.first_norm(self.first(x)))
         y = self.second_norm(self.second(y))
-        return self.activation(y + self.shortcut(x))
+        out: torch.Tensor = self.activation(y + self.shortcut(x))
+        return out

@@ -71,6 +71,11 @@ class RunInfo(BaseModel):
     git: str | None
     """The commit of the working folder at the start, `+` at its end for changes on top."""
     device: str
+    """What the driver's machine trains on."""
+    mean: tuple[float, ...] = ()
+    """Per channel, what is subtracted from a pixel before training, in the data set's own unit."""
+    std: tuple[float, ...] = ()
+    """Per channel, what it is divided by afterwards."""
 
 
 class TrialRecord(BaseModel):

@@ -1,4 +1,4 @@
-"""The search itself: makes or opens a run's folder, starts Ray, lets Tune carry out the study's proposals."""
+"""A session of a search: makes or opens a run's folder, starts Ray, lets Tune carry out what the study proposes."""
 
 import shutil
 from collections.abc import Iterator
@@ -9,15 +9,15 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from sasa_nas.engine.observer import SearchObserver, SearchSummary, SilentObserver
+from sasa_nas.engine.plan import SearchPlan, plan_search
+from sasa_nas.engine.proposer import Proposer, open_study
+from sasa_nas.engine.quiet import hush
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_text
 from sasa_nas.run import RunFolder, RunInfo, SearchSettings, read_info
 from sasa_nas.run.attributes import record_of
 from sasa_nas.run.provenance import git_state, versions
-from sasa_nas.search.observer import SearchObserver, SearchSummary, SilentObserver
-from sasa_nas.search.plan import SearchPlan, plan_search
-from sasa_nas.search.proposer import Proposer, open_study
-from sasa_nas.search.quiet import hush
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
 from sasa_nas.train.device import describe_device, pick_device
@@ -26,8 +26,8 @@ hush()
 
 from ray import tune  # noqa: E402  Ray reads its environment at import
 
-from sasa_nas.search.cluster import ray_cluster  # noqa: E402
-from sasa_nas.search.tune import StudySearcher, TrialTrainable  # noqa: E402
+from sasa_nas.engine.cluster import ray_cluster  # noqa: E402
+from sasa_nas.engine.tune import StudySearcher, TrialTrainable  # noqa: E402
 
 RESTARTS = 2
 """How often a trial whose worker died begins again before it is given up."""
@@ -102,6 +102,7 @@ def _make_folder(folder: RunFolder, plan: SearchPlan, command: str) -> None:
         raise UserError(f"{path} already holds a run; go on with it (`sasa-nas resume {path}`) or choose another --out")
     if path.is_dir() and any(path.iterdir()):
         raise UserError(f"{path} is not empty; choose another --out")
+    mean, std = plan.standardisation
     info = RunInfo(
         space=plan.space.model_dump(mode="json"),
         settings=plan.settings,
@@ -110,6 +111,8 @@ def _make_folder(folder: RunFolder, plan: SearchPlan, command: str) -> None:
         versions=versions(),
         git=git_state(),
         device=describe_device(pick_device("auto")),
+        mean=mean,
+        std=std,
     )
     try:
         folder.trials.mkdir(parents=True, exist_ok=True)

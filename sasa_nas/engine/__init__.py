@@ -3,8 +3,8 @@
 The only room that imports Ray, or Optuna's samplers.
 """
 
-from sasa_nas.search.engine import resume, search
-from sasa_nas.search.observer import SearchObserver, SearchSummary
-from sasa_nas.search.plan import SearchPlan, plan_search
+from sasa_nas.engine.observer import SearchObserver, SearchSummary
+from sasa_nas.engine.plan import SearchPlan, plan_search
+from sasa_nas.engine.session import resume, search
 
 __all__ = ["SearchObserver", "SearchPlan", "SearchSummary", "plan_search", "resume", "search"]

@@ -1,7 +1,7 @@
 """What a search will do, checked before anything is written or started."""
 
 import random
-from collections.abc import Container
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -12,7 +12,7 @@ from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.run import SearchSettings
 from sasa_nas.space import Architecture, Image, Infeasible, SearchSpace, proxy_of, sample
-from sasa_nas.space.choosers import Chooser, Label, RandomChooser, RecordingChooser
+from sasa_nas.space.choosers import BalancedChooser, Chooser, Label, RandomChooser, RecordingChooser
 from sasa_nas.space.complaints import complain
 
 PROBES = 300
@@ -26,6 +26,8 @@ class SearchPlan:
     space: SearchSpace
     settings: SearchSettings
     data: DatasetInfo
+    standardisation: tuple[tuple[float, ...], tuple[float, ...]]
+    """Mean and standard deviation of each channel of the train part, in the data set's own pixel unit."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ def plan_search(space: SearchSpace, settings: SearchSettings) -> SearchPlan:
     Raises:
         UserError: If the data set is unknown or missing, or no design is within the limits.
     """
-    data = load(space.proxy.dataset, data_dir=settings.data_dir, image_size=space.proxy.image_size).info
-    plan = SearchPlan(space, settings, data)
+    splits = load(space.proxy.dataset, data_dir=settings.data_dir, image_size=space.proxy.image_size)
+    plan = SearchPlan(space, settings, splits.info, splits.standardisation.per_channel())
     _check_feasible(plan)
     return plan
 
@@ -84,6 +86,22 @@ def _check_limits(plan: SearchPlan, design: Design) -> None:
     ):
         if most is not None and value > most:
             raise OverLimit(f"{value:,} {name} exceed max_{name}={most:,}", design, value / most - 1.0)
+
+
+def dry_run(plan: SearchPlan, designs: int) -> Iterator[Design]:
+    """Draws `designs` designs that a search could train, in balance over the space's options.
+
+    A small space repeats itself; a design that is infeasible or beyond a limit never comes out.
+    """
+    chooser = BalancedChooser(random.Random(plan.settings.seed))
+    drawn = 0
+    while drawn < designs:
+        try:
+            design = draw(plan, chooser)
+        except Infeasible:
+            continue
+        drawn += 1
+        yield design
 
 
 def find_new(

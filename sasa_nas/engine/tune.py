@@ -6,11 +6,11 @@ from ray import tune
 from ray.tune.search import Searcher
 
 from sasa_nas.data.download import default_data_dir
+from sasa_nas.engine.observer import EpochReport, SearchObserver
+from sasa_nas.engine.plan import SearchPlan
+from sasa_nas.engine.proposer import Proposal, Proposer
+from sasa_nas.engine.training import DataCache, Training, TrainingReport, TrainingTask
 from sasa_nas.run import Outcome, RunFolder
-from sasa_nas.search.observer import EpochReport, SearchObserver
-from sasa_nas.search.plan import SearchPlan
-from sasa_nas.search.proposer import Proposal, Proposer
-from sasa_nas.search.training import DataCache, Training, TrainingReport, TrainingTask
 
 _TASK = "task"
 _REPORT = "report"

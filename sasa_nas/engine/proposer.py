@@ -11,11 +11,11 @@ from dataclasses import dataclass
 import optuna
 from optuna.trial import Trial, TrialState
 
+from sasa_nas.engine.observer import SearchObserver
+from sasa_nas.engine.plan import Design, OverLimit, SearchPlan, draw, find_new
 from sasa_nas.run import Outcome, RunFolder, TrialRecord
 from sasa_nas.run.attributes import attributes, record_of
 from sasa_nas.run.records import STUDY_NAME
-from sasa_nas.search.observer import SearchObserver
-from sasa_nas.search.plan import Design, OverLimit, SearchPlan, draw, find_new
 from sasa_nas.space import Infeasible
 from sasa_nas.space.choosers import BalancedChooser, Label, RecordingChooser
 from sasa_nas.space.searchable import Number, Range

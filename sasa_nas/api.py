@@ -1,0 +1,86 @@
+"""The command line's verbs for Python: what a run can be asked."""
+
+from pathlib import Path
+from typing import get_args
+
+from sasa_nas.analysis.pareto import Front, Pick, pareto_front, pick, summarise, trained
+from sasa_nas.errors import UserError
+from sasa_nas.export import ModelCard, export_module, load_weights
+from sasa_nas.run import RunFolder, RunInfo, TrialRecord, read_info, read_trials
+
+
+class Run:
+    """A run's folder, read afresh at every question, also while its search is under way.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        RunError: If it is no run's.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.folder = RunFolder(Path(path))
+        self.info: RunInfo = read_info(self.folder)
+
+    def trials(self) -> list[TrialRecord]:
+        """Every trial, by number."""
+        return read_trials(self.folder)
+
+    def trial(self, number: int) -> TrialRecord:
+        """One trial.
+
+        Raises:
+            UserError: If the run has none of that number.
+        """
+        for record in self.trials():
+            if record.number == number:
+                return record
+        raise UserError(f"{self.folder.path} has no trial {number}; `sasa-nas pareto` lists the best ones")
+
+    def pareto(self) -> Front:
+        """The trials that no other dominates, and the hypervolume."""
+        return summarise(self.info, self.trials())
+
+    def pick(self, how: str) -> TrialRecord:
+        """The front's member with the highest accuracy (`best`) or at its `knee`.
+
+        Raises:
+            UserError: If `how` is neither, or no trial is trained to the end.
+        """
+        for known in get_args(Pick):
+            if known == how:
+                return pick(pareto_front(self.trials()), known)
+        raise UserError(f"cannot pick '{how}'; there is: {', '.join(get_args(Pick))}")
+
+    def export(self, trial: int, *, out: Path | None = None, command: str = "") -> Path:
+        """Writes a trained network as a module that needs torch alone.
+
+        Args:
+            trial: Its number.
+            out: The folder to write; `exports/<run>_<trial>` where it is left out.
+            command: What wrote it, for the model card.
+
+        Returns:
+            The folder.
+
+        Raises:
+            UserError: If the trial is not trained to the end, or the folder cannot be written.
+        """
+        record = self.trial(trial)
+        if record.architecture is None or record not in trained([record]):
+            raise UserError(f"trial {trial} is {record.outcome}, not trained; choose another --trial")
+        name = f"{self.folder.path.resolve().name}_{trial:04d}".replace("-", "_")
+        card = ModelCard(
+            name=name,
+            dataset=str(self.info.space["proxy"]["dataset"]),
+            accuracy=record.accuracy,
+            epochs=record.epochs,
+            mean=self.info.mean or None,
+            std=self.info.std or None,
+            training_command=self.info.command or None,
+            export_command=command or None,
+            versions=self.info.versions,
+        )
+        weights = load_weights(self.folder.trial(trial).weights)
+        return export_module(record.architecture, weights, out or Path("exports") / name, card)

@@ -1,0 +1,223 @@
+"""How a search shows itself while it runs: a live panel on a terminal, one line a trial in a log."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from sasa_nas.analysis.labels import compact_count, stage_labels
+from sasa_nas.analysis.pareto import pareto_front, trained
+from sasa_nas.run import Outcome
+
+if TYPE_CHECKING:
+    from sasa_nas.engine.observer import EpochReport, SearchObserver
+    from sasa_nas.run import RunFolder, TrialRecord
+
+_UNTRAINED = (Outcome.INFEASIBLE, Outcome.DUPLICATE)
+
+
+@contextmanager
+def observing() -> Iterator[SearchObserver]:
+    """An observer that suits stderr, for the length of a `with` block."""
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        yield LineObserver(console)
+        return
+    observer = LiveObserver(console)
+    with Live(get_renderable=observer.render, console=console, refresh_per_second=4, transient=True):
+        yield observer
+
+
+class Tally:
+    """What has happened so far, and how long the rest may take."""
+
+    def __init__(self) -> None:
+        self.trials = 0
+        self.records: list[TrialRecord] = []
+        self.running: dict[int, TrialRecord] = {}
+        self.epochs: dict[int, EpochReport] = {}
+        self.refused: Counter[Outcome] = Counter()
+        self._earlier = 0
+        self._begun = time.monotonic()
+
+    def begin(self, trials: int, earlier: list[TrialRecord]) -> None:
+        """Counts in what sessions before this one did."""
+        self.trials = trials
+        ended = [r for r in earlier if r.outcome not in (*_UNTRAINED, Outcome.RUNNING, Outcome.WAITING)]
+        self.records.extend(ended)
+        self._earlier = len(ended)
+
+    def begin_training(self) -> None:
+        """From now on time is spent on trials."""
+        self._begun = time.monotonic()
+
+    def start(self, record: TrialRecord) -> None:
+        """Counts in a trial that a worker took."""
+        self.running[record.number] = record
+
+    def end(self, record: TrialRecord) -> None:
+        """Counts in a trial that is over."""
+        self.running.pop(record.number, None)
+        self.epochs.pop(record.number, None)
+        if record.outcome in _UNTRAINED:
+            self.refused[record.outcome] += 1
+        else:
+            self.records.append(record)
+
+    @property
+    def done(self) -> int:
+        """Trainings that are over, well or not."""
+        return len(self.records)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since training began."""
+        return time.monotonic() - self._begun
+
+    def seconds_left(self) -> float | None:
+        """A guess: the pace of the epochs done in this session, kept up to the end; None before the first."""
+        work = self.done - self._earlier + sum(e.epoch / e.epochs for e in self.epochs.values())
+        if work <= 0:
+            return None
+        return self.elapsed / work * max(0.0, self.trials - self._earlier - work)
+
+    def headline(self) -> str:
+        """Done, running, best, front size, time left, in one line."""
+        parts = [f"{self.done}/{self.trials} trained", f"{len(self.running)} running"]
+        good = trained(self.records)
+        if good:
+            best = max(record.accuracy or 0.0 for record in good)
+            parts += [f"best {100 * best:.2f}%", f"front {len(pareto_front(good))}"]
+        parts += [f"{count} {outcome}" for outcome, count in self.refused.items()]
+        left = self.seconds_left()
+        parts.append(f"{_clock(left)} left" if left is not None and self.done < self.trials else _clock(self.elapsed))
+        return ", ".join(parts)
+
+
+class LineObserver:
+    """Prints one line for every trial that ends.
+
+    Args:
+        console: Where to.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._tally = Tally()
+
+    def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
+        """Says where the run lies."""
+        self._tally.begin(trials, earlier)
+        self._say(f"run {folder.path}: {trials} trials, {self._tally.done} of them done before")
+
+    def workers_ready(self, workers: int) -> None:
+        """Says how many trials run at a time."""
+        self._tally.begin_training()
+        self._say(f"Ray is up, {workers} trials at a time")
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """Only counts."""
+        self._tally.start(record)
+
+    def epoch_ended(self, report: EpochReport) -> None:
+        """Only counts."""
+        self._tally.epochs[report.number] = report
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """Says what came out, unless nothing was trained."""
+        self._tally.end(record)
+        if record.outcome not in _UNTRAINED:
+            self._say(f"{trial_line(record)} | {self._tally.headline()}")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text, soft_wrap=True)
+
+
+class LiveObserver:
+    """Keeps a panel of the running trials up to date, and leaves a line for every trial that ends above it.
+
+    Args:
+        console: A terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._tally = Tally()
+        self._state = "preparing"
+
+    def render(self) -> Group:
+        """The panel as it is now."""
+        tally = self._tally
+        if not tally.trials:
+            return Group(Text("checking the space and the data set ..."))
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(ProgressBar(total=tally.trials, completed=tally.done, width=30), tally.headline())
+        parts: list[Text | Table] = [bar]
+        if self._state:
+            parts.append(Text(self._state, style="dim"))
+        running = Table.grid(padding=(0, 2))
+        for number, record in list(tally.running.items()):
+            report = tally.epochs.get(number)
+            running.add_row(
+                f"trial {number}",
+                f"epoch {report.epoch}/{report.epochs}" if report else "starting",
+                f"{100 * report.accuracy:.2f}%" if report else "",
+                _design(record),
+            )
+        return Group(*parts, running)
+
+    def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
+        """Fills the panel's head."""
+        self._tally.begin(trials, earlier)
+        self._state = f"run {folder.path}: starting Ray ..."
+
+    def workers_ready(self, workers: int) -> None:
+        """Empties the state line: the running trials tell enough."""
+        self._tally.begin_training()
+        self._state = ""
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """Adds a row."""
+        self._tally.start(record)
+
+    def epoch_ended(self, report: EpochReport) -> None:
+        """Updates a row."""
+        self._tally.epochs[report.number] = report
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """Takes a row out and leaves a line."""
+        self._tally.end(record)
+        if record.outcome not in _UNTRAINED:
+            self._console.print(trial_line(record), soft_wrap=True)
+
+
+def trial_line(record: TrialRecord) -> str:
+    """One trial in one line."""
+    seconds = "" if record.seconds is None else f", {record.seconds:.0f} s"
+    if record.outcome is Outcome.TRAINED:
+        result = f"{100 * (record.accuracy or 0.0):.2f}%"
+    else:
+        result = f"{record.outcome}: {record.reason}"
+    return f"trial {record.number}: {result}, {_design(record)}{seconds}"
+
+
+def _design(record: TrialRecord) -> str:
+    if record.architecture is None:
+        return "no network"
+    cost = f"{compact_count(record.flops or 0)} FLOPs, {compact_count(record.params or 0)} params"
+    return f"{cost}, {record.architecture.stem.kind} stem, {' '.join(stage_labels(record.architecture))}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

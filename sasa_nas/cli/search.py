@@ -1,0 +1,155 @@
+"""`sasa-nas search` and `sasa-nas resume`: the main job, and going on with it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sasa_nas.engine import SearchSummary
+    from sasa_nas.run import SearchSettings
+    from sasa_nas.space import SearchSpace
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C, as shells have it."""
+
+
+def search(
+    space: Annotated[str, typer.Option(help="A shipped search space's name, or a YAML file.", show_default=False)],
+    trials: Annotated[int, typer.Option(min=1, help="Distinct networks to train.")] = 32,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of each training, instead of the space's.", show_default=False)
+    ] = None,
+    dataset: Annotated[
+        str | None, typer.Option(help="Data set, instead of the space's; see `list datasets`.", show_default=False)
+    ] = None,
+    max_params: Annotated[int | None, typer.Option(min=1, help="Most parameters.", show_default=False)] = None,
+    max_flops: Annotated[float | None, typer.Option(help="Most FLOPs of an image.", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Fixes proposals, initial weights and data order.")] = 0,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Trials at a time; as many as fit if left out.", show_default=False)
+    ] = None,
+    cpus_per_trial: Annotated[int, typer.Option(min=1, help="CPU cores of each trial.")] = 1,
+    gpus_per_trial: Annotated[
+        float | None,
+        typer.Option(min=0, help="GPUs of each trial, also a fraction; 1 where there is a GPU.", show_default=False),
+    ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster to join, such as `auto`.", show_default=False)
+    ] = None,
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder; runs/<space>-<time> if left out.", show_default=False)
+    ] = None,
+    dry_run: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Only print N designs with their cost; train nothing.")
+    ] = 0,
+) -> None:
+    """Search a space: train many of its networks and find the Pareto front of accuracy against FLOPs."""
+    from sasa_nas.run import SearchSettings
+    from sasa_nas.space import load_space
+
+    wanted = _overridden(load_space(space), epochs, dataset, max_params, max_flops)
+    settings = SearchSettings(
+        trials=trials,
+        seed=seed,
+        workers=workers,
+        cpus_per_trial=cpus_per_trial,
+        gpus_per_trial=_default_gpus() if gpus_per_trial is None else gpus_per_trial,
+        address=address,
+        data_dir=data_dir,
+    )
+    if dry_run:
+        _print_designs(wanted, settings, dry_run)
+        return
+    from sasa_nas import engine
+    from sasa_nas.cli.output import shell_line
+    from sasa_nas.cli.progress import observing
+
+    with observing() as observer:
+        summary = engine.search(
+            wanted, settings, out=out, observer=observer, command=shell_line("sasa-nas", *sys.argv[1:])
+        )
+    _conclude(summary)
+
+
+def resume(
+    run: Annotated[Path, typer.Argument(help="The run's folder.", show_default=False)],
+    trials: Annotated[
+        int | None, typer.Option(min=1, help="A new number of networks to train.", show_default=False)
+    ] = None,
+) -> None:
+    """Go on with a search where it stopped: finished trials stay, interrupted ones begin again."""
+    from sasa_nas import engine
+    from sasa_nas.cli.progress import observing
+
+    with observing() as observer:
+        summary = engine.resume(run, trials=trials, observer=observer)
+    _conclude(summary)
+
+
+def _overridden(
+    space: SearchSpace, epochs: int | None, dataset: str | None, max_params: int | None, max_flops: float | None
+) -> SearchSpace:
+    """The space with the command line's wishes in it, checked like a file's."""
+    from sasa_nas.space.files import validate_space
+
+    data = space.model_dump()
+    if epochs is not None:
+        data["proxy"]["recipe"]["epochs"] = epochs
+    if dataset is not None:
+        data["proxy"]["dataset"] = dataset
+    if max_params is not None:
+        data["limits"]["max_params"] = max_params
+    if max_flops is not None:
+        data["limits"]["max_flops"] = max_flops
+    return validate_space(data, "the command line")
+
+
+def _default_gpus() -> float:
+    """One GPU a trial where this machine has one."""
+    import torch
+
+    return 1.0 if torch.cuda.is_available() else 0.0
+
+
+def _print_designs(space: SearchSpace, settings: SearchSettings, designs: int) -> None:
+    """One line a design; nothing is kept in memory, so that ten thousand are no more work than ten."""
+    from sasa_nas.analysis.labels import stage_labels
+    from sasa_nas.engine.plan import dry_run, plan_search
+
+    typer.echo("architecture_id\tparams\tflops\tstem\toperators")
+    for design in dry_run(plan_search(space, settings), designs):
+        network = design.architecture
+        typer.echo(
+            f"{network.id}\t{design.counts.params}\t{design.counts.flops()}\t"
+            f"{network.stem.kind}\t{' '.join(stage_labels(network))}"
+        )
+
+
+def _conclude(summary: SearchSummary) -> None:
+    """Prints the run's path, its front, and what to do next."""
+    from sasa_nas.cli.output import program, shell_line, stdout_console
+    from sasa_nas.cli.pareto import print_front
+
+    path = summary.folder.path
+    console = stdout_console()
+    console.print(f"\nRun: {path}", soft_wrap=True)
+    print_front(console, summary.records)
+    if summary.exhausted:
+        console.print("Every network of the space is trained: there was no new one left to try.")
+    if summary.interrupted:
+        console.print(f"\nStopped early. Go on with:\n  {shell_line(program(), 'resume', path)}", soft_wrap=True)
+        raise typer.Exit(INTERRUPTED)
+    target = Path("exports") / path.name.replace("-", "_")
+    for title, words in (
+        ("See the front again, and draw it", ("pareto", path, "--plot", path / "front.png")),
+        ("Take the best network as a module", ("export", path, "--pick", "best", "--out", target)),
+        ("Train more networks in the same run", ("resume", path, "--trials", 2 * len(summary.records))),
+    ):
+        console.print(f"\n{title}:\n  {shell_line(program(), *words)}", soft_wrap=True)
