@@ -1,5 +1,7 @@
 """Turns pydantic's validation errors into one line a person can act on."""
 
+import difflib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,6 +14,16 @@ from sasa_nas.space.stems import STEMS
 
 _KINDS = {model.model_fields["kind"].default for model in (*OPERATORS, *STEMS)}
 _MOST_SHOWN = 3
+_FITS_NOTHING = (
+    "int_type",
+    "float_type",
+    "bool_type",
+    "string_type",
+    "literal_error",
+    "union_tag_not_found",
+    "tuple_type",
+)
+"""What pydantic says of an object where a plain value, a list, or an object with a `kind` should be."""
 
 
 class SpaceError(UserError):
@@ -33,7 +45,7 @@ def path_of(location: Sequence[int | str], field: str = "") -> str:
 
 def complain(source: str, error: ValidationError) -> SpaceError:
     """`error` as one line that begins with `source`, a file's path or what was being read."""
-    details = error.errors(include_url=False)
+    details = _causes(error.errors(include_url=False))
     lines = [_line(detail) for detail in details[:_MOST_SHOWN]]
     more = len(details) - len(lines)
     if more:
@@ -41,19 +53,47 @@ def complain(source: str, error: ValidationError) -> SpaceError:
     return SpaceError(f"{source}: {'; '.join(lines)}")
 
 
+def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
+    """Without the complaints that a list is too short which follow from bad items in it."""
+    places = [detail["loc"] for detail in details]
+    return [
+        detail
+        for detail, place in zip(details, places, strict=True)
+        if detail["type"] != "too_short" or not any(other[: len(place)] == place != other for other in places)
+    ]
+
+
 def _line(detail: ErrorDetails) -> str:
     context: dict[str, Any] = detail.get("ctx", {})
     path = path_of(detail["loc"], context.get("field", ""))
+    form = _meant_form(detail)
+    if form:
+        written, meant = form
+        hint = f"did you mean '{meant}'?" if written != meant else f"a {meant} cannot stand here"
+        return f"{path}.{written}: unknown field; {hint}"
     message = _message(detail, context)
     if detail["type"] in ("missing", "misfit", "unknown_field"):
         return f"{path}: {message}" if path else message
     return f"{path or 'the file'} = {_shown(detail['input'])}: {message}"
 
 
+def _meant_form(detail: ErrorDetails) -> tuple[str, str] | None:
+    """The misspelt `choice` or `range` of an object that stands where it fits nothing else, and what was meant."""
+    if isinstance(detail["input"], dict) and detail["type"] in _FITS_NOTHING and len(detail["input"]) == 1:
+        written = str(next(iter(detail["input"])))
+        near = difflib.get_close_matches(written.lower(), ("choice", "range"), n=1)
+        if near:
+            return written, near[0]
+    return None
+
+
 def _message(detail: ErrorDetails, context: dict[str, Any]) -> str:
     kind = detail["type"]
     if kind == "union_tag_invalid" and context.get("discriminator") == "'kind'":
-        return f"unknown kind '{context['tag']}'; known kinds: {context['expected_tags']}"
+        known = context["expected_tags"]
+        near = difflib.get_close_matches(str(context["tag"]), re.findall(r"'(\w+)'", known), n=1)
+        hint = f"did you mean '{near[0]}'? " if near else ""
+        return f"unknown kind '{context['tag']}'; {hint}known kinds: {known}"
     if kind == "union_tag_not_found":
         return "needs a 'kind'"
     if kind == "union_tag_invalid":

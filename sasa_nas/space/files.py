@@ -4,6 +4,7 @@ import difflib
 import json
 import math
 import re
+from collections.abc import Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from sasa_nas.errors import one_line
 from sasa_nas.space.architecture import Architecture
-from sasa_nas.space.complaints import SpaceError, complain
+from sasa_nas.space.complaints import SpaceError, complain, path_of
 from sasa_nas.space.search_space import SearchSpace
 
 
@@ -24,6 +25,8 @@ class _Loader(yaml.SafeLoader):
         """The mapping, refused where a key comes twice."""
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a field's name must be plain", key.start_mark)
             if key.value in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"'{key.value}' is given twice", key.start_mark)
             seen.add(key.value)
@@ -55,7 +58,8 @@ def load_space(name: str | Path) -> SearchSpace:
     if str(name) not in shipped and not path.is_file():
         near = difflib.get_close_matches(str(name), shipped, n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
-        raise SpaceError(f"no search space '{name}': {hint}shipped: {', '.join(shipped)}; or give a file's path")
+        shown = " ".join(str(name).split())
+        raise SpaceError(f"no search space '{shown}': {hint}shipped: {', '.join(shipped)}; or give a file's path")
     data = _read_tree(path)
     data.setdefault("name", path.stem)
     return validate_space(data, str(path))
@@ -90,23 +94,45 @@ def load_architecture(path: str | Path) -> Architecture:
 def _read_tree(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-        data = json.loads(text) if path.suffix == ".json" else yaml.load(text, _Loader)
+        data = _parse_json(text) if path.suffix == ".json" else yaml.load(text, _Loader)
+        infinite = next(_infinite(data, ()), None)
     except (OSError, UnicodeDecodeError) as error:
         raise SpaceError(f"{path}: cannot be read: {one_line(error)}") from error
-    except (yaml.YAMLError, json.JSONDecodeError) as error:
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise SpaceError(f"{path}: {where}{error.problem}") from error
+    # a ValueError is a number of too many digits, or what is wrong with the JSON
+    except (yaml.YAMLError, ValueError) as error:
         raise SpaceError(f"{path}: {one_line(error)}") from error
     except RecursionError as error:
         raise SpaceError(f"{path}: is nested too deeply") from error
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise SpaceError(f"{path}: must hold named fields at its top level")
-    if not _is_finite(data):
-        raise SpaceError(f"{path}: holds a number that is not finite")
+    if infinite:
+        place, value = infinite
+        raise SpaceError(f"{path}: {path_of(place)} = {value}: must be a finite number")
     return data
 
 
-def _is_finite(node: Any) -> bool:
+def _parse_json(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_without_twins)
+
+
+def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    for i, (key, _) in enumerate(pairs):
+        if any(key == earlier for earlier, _ in pairs[:i]):
+            raise ValueError(f"'{key}' is given twice")
+    return dict(pairs)
+
+
+def _infinite(node: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], float]]:
+    """Every number below `node` that is not finite, with its place."""
     if isinstance(node, dict):
-        return all(map(_is_finite, node.values()))
-    if isinstance(node, list):
-        return all(map(_is_finite, node))
-    return not isinstance(node, float) or math.isfinite(node)
+        for key, item in node.items():
+            yield from _infinite(item, (*place, str(key)))
+    elif isinstance(node, list):
+        for i, item in enumerate(node):
+            yield from _infinite(item, (*place, i))
+    elif isinstance(node, float) and not math.isfinite(node):
+        yield place, node

@@ -7,6 +7,7 @@ papers': `key_ratio` is kappa and `value_ratio` upsilon of "Attention Augmented 
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from sasa_nas.space.node import Bool, Node, OddInt, Positive, Ratio
 
@@ -50,7 +51,11 @@ class LocalAttention(Node):
     @model_validator(mode="after")
     def _interactions_need_positions(self) -> "LocalAttention":
         if self.interactions == "relative" and self.positions != "relative":
-            raise ValueError(f"interactions=relative needs positions=relative, not {self.positions}")
+            raise PydanticCustomError(
+                "misfit",
+                "interactions=relative needs positions=relative, not {positions}",
+                {"field": "interactions", "positions": self.positions},
+            )
         return self
 
     def check_width(self, width: int) -> None:

@@ -42,7 +42,7 @@ def _draw(node: Any, path: str, chooser: Chooser) -> Any:
         option = node.choice[index]
         return _draw(option, f"{path}.{labels[index]}" if _has_forks(option) else path, chooser)
     if isinstance(node, Range):
-        return chooser.number(path, node)
+        return node.nearest(chooser.number(path, node))
     if isinstance(node, BaseModel):
         return {name: _draw(getattr(node, name), f"{path}.{name}", chooser) for name in type(node).model_fields}
     if isinstance(node, tuple):

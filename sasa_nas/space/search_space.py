@@ -13,6 +13,7 @@ from sasa_nas.space.architecture import Architecture, Stage
 from sasa_nas.space.complaints import path_of
 from sasa_nas.space.node import Node
 from sasa_nas.space.proxy import Limits, Proxy
+from sasa_nas.space.sampling import size
 from sasa_nas.space.scaling import scaled_stage, scaled_stem
 from sasa_nas.space.searchable import Choice, Range, searchable
 from sasa_nas.space.stems import Stem
@@ -41,20 +42,28 @@ class SearchSpace(searchable(Architecture)):  # type: ignore[misc]
         """Refuses an option that fits in no combination, at full size or at the proxy's."""
         proxy = self.proxy
         _check_options({"stem": self.stem}, "", lambda data: _stem_misfit(data["stem"], proxy))
-        if isinstance(self.stages, tuple):
-            for i, stage in enumerate(self.stages):
-                if not isinstance(stage, Choice):
-                    parts = {"width": stage.width, "operator": stage.operator}
-                    _check_options(parts, f"stages[{i}]", lambda data: _stage_misfit(data, proxy))
+        _check_stages(self.stages, "stages", proxy)
         return self
+
+
+def _check_stages(node: Any, path: str, proxy: Proxy) -> None:
+    """Checks the options of every stage in `node`: a stage, a list of stages, or a choice of such lists."""
+    if isinstance(node, Choice):
+        _check_stages(node.choice, f"{path}.choice", proxy)
+    elif isinstance(node, tuple):
+        for i, item in enumerate(node):
+            _check_stages(item, f"{path}[{i}]", proxy)
+    else:
+        parts = {"width": node.width, "operator": node.operator}
+        _check_options(parts, path, lambda data: _stage_misfit(data, proxy))
 
 
 def _check_options(parts: dict[str, Any], path: str, misfit: Callable[[dict[str, Any]], Misfitting | None]) -> None:
     """Raises the reason of the first option inside `parts`, fields of the node at `path`, that never fits."""
+    if math.prod(map(size, parts.values())) > _MOST_COMBINATIONS:
+        return  # a misfit then shows as an infeasible draw
     prefix = f"{path}." if path else ""
     resolved = [list(_combinations(node, prefix + name)) for name, node in parts.items()]
-    if math.prod(map(len, resolved)) > _MOST_COMBINATIONS:
-        return  # a misfit then shows as an infeasible draw
     fits: dict[str, bool] = {}
     reasons: dict[str, Misfitting] = {}
     for picked in itertools.product(*resolved):

@@ -9,15 +9,19 @@ searched over at once, with the same checks, the same documentation and the same
 import functools
 import types
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag, TypeAdapter, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Tag, TypeAdapter, create_model
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 from sasa_nas.space.node import Node
 
 T = TypeVar("T")
 Number = int | float
+MOST_VALUES = 1000
+"""Numbers in one range, at most."""
 
 VALUE, CHOICE, RANGE = "<value>", "<choice>", "<range>"
 """Tags of the three forms; error locations drop whatever stands in angle brackets."""
@@ -30,25 +34,40 @@ class Choice(Node, Generic[T]):
     """The options; an option may itself hold choices."""
 
 
+def _three_numbers(value: Any) -> Any:
+    numbers = isinstance(value, list | tuple) and all(type(item) in (int, float) for item in value)
+    if not numbers or len(value) != 3:
+        raise PydanticCustomError("range", "must be three numbers: [low, high, step]")
+    return value
+
+
 class Range(Node):
     """A number between two bounds, both of which can come out."""
 
-    range: Annotated[tuple[Number, Number, Number], Field(min_length=3, max_length=3)]
+    range: Annotated[tuple[Number, Number, Number], BeforeValidator(_three_numbers)]
     """Lowest value, highest value, and the step between neighbours."""
 
     def values(self) -> list[Number]:
         """Every number the range can give, in ascending order."""
-        low, high, step = self.range
-        return [low + step * i for i in range(round((high - low) / step) + 1)]
+        # in decimals, as they are written: 0.1 + 2 * 0.1 is meant to be 0.3
+        low, high, step = (Decimal(str(number)) for number in self.range)
+        number = int if all(isinstance(part, int) for part in self.range) else float
+        return [number(low + step * i) for i in range(int((high - low) / step) + 1)]
+
+    def nearest(self, number: Number) -> Number:
+        """The range's own number that is nearest to `number`, which a sampler may have rounded otherwise."""
+        return min(self.values(), key=lambda value: abs(value - number))
 
 
 def _check_bounds(node: Range) -> Range:
-    low, high, step = node.range
+    low, high, step = (Decimal(str(number)) for number in node.range)
+    shown = f"range [{low}, {high}, {step}]"
     if step <= 0 or high < low:
-        raise ValueError(f"range [{low}, {high}, {step}] must ascend: [low, high, step] with low <= high, step > 0")
-    steps = (high - low) / step
-    if abs(steps - round(steps)) > 1e-9:
-        raise ValueError(f"range [{low}, {high}, {step}]: the step must lead from {low} to {high} exactly")
+        raise ValueError(f"{shown} must ascend: [low, high, step] with low <= high, step > 0")
+    if (high - low) / step >= MOST_VALUES:
+        raise ValueError(f"{shown} has more than {MOST_VALUES} numbers: a larger step, or bounds closer together")
+    if (high - low) % step:
+        raise ValueError(f"{shown}: the step must lead from {low} to {high} exactly")
     return node
 
 
@@ -113,6 +132,8 @@ def _with_metadata(field: FieldInfo) -> Any:
     constraints = tuple(field.metadata)
     if field.discriminator is not None:
         constraints += (Field(discriminator=field.discriminator),)
+    if field.json_schema_extra is not None:
+        constraints += (Field(json_schema_extra=field.json_schema_extra),)
     annotation: Any = field.annotation
     for constraint in constraints:
         annotation = Annotated[annotation, constraint]
