@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-TRIALS ?= 28
+TRIALS ?= 26
 
 .PHONY: search test lint clean help
 
