@@ -1,0 +1,152 @@
+"""Who may import whom: the arrows between the package's rooms, read from the sources."""
+
+import ast
+import functools
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import sasa_nas
+
+PACKAGE = Path(sasa_nas.__file__).parent
+FOLDERS = {file.parent.name for file in PACKAGE.glob("*/__init__.py")}
+ROOMS = sorted(FOLDERS | {file.stem for file in PACKAGE.glob("*.py") if file.stem[0] != "_"})
+
+OWN_ROOMS = {
+    "errors": set(),
+    "files": set(),
+    "ops": set(),
+    "layers": {"ops"},
+    "space": {"errors"},
+    "models": {"errors", "layers", "space"},
+}
+"""All rooms that the innermost rooms may know."""
+
+FORBIDDEN = {
+    "cost": {"engine", "data", "train", "run", "analysis", "export", "cli", "api"},
+    "data": {"engine", "train", "run", "analysis", "export", "cli", "api"},
+    "train": {"engine", "run", "analysis", "export", "cli", "api"},
+    "run": {"engine", "train", "layers", "models", "analysis", "export", "cli", "api"},
+    "engine": {"cli", "api", "analysis", "export"},
+    "analysis": {"engine", "train", "export", "cli", "api"},
+    "export": {"engine", "train", "run", "analysis", "cli", "api"},
+    "api": {"cli"},
+}
+"""Rooms that the others must not know."""
+
+OUTSIDE = {
+    "ray": {"engine"},
+    "optuna": {"engine", "run"},
+    "rich": {"cli"},
+    "typer": {"cli"},
+    "yaml": {"space"},
+    "sqlalchemy": {"run"},
+    "matplotlib": {"analysis"},
+    "torchvision": {"data"},
+    "sklearn": {"data"},
+    "pydantic": {"space", "run", "analysis", "engine", "cli"},
+}
+"""Packages that only some rooms may import."""
+
+
+def sources(room: str) -> list[Path]:
+    folder = PACKAGE / room
+    return sorted(folder.rglob("*.py")) if folder.is_dir() else [PACKAGE / f"{room}.py"]
+
+
+def imported(file: Path) -> Iterator[str]:
+    """The dotted names of all imports in a file, those inside functions too."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{file} imports relatively"
+            assert node.module is not None
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@functools.cache
+def neighbours(room: str) -> frozenset[str]:
+    """The other rooms that a room imports."""
+    names = (name.split(".") for file in sources(room) for name in imported(file))
+    found = {name[1] for name in names if name[0] == "sasa_nas" and len(name) > 1}
+    return frozenset(found & set(ROOMS) - {room})
+
+
+@functools.cache
+def strangers(room: str) -> frozenset[str]:
+    """The packages outside ours and outside the standard library that a room imports."""
+    found = {name.split(".")[0] for file in sources(room) for name in imported(file)}
+    return frozenset(found - set(sys.stdlib_module_names) - {"sasa_nas"})
+
+
+def test_the_tables_speak_of_rooms_that_are_there() -> None:
+    assert set(OWN_ROOMS) | set(FORBIDDEN) <= set(ROOMS)
+    assert set().union(*FORBIDDEN.values(), *OWN_ROOMS.values(), *OUTSIDE.values()) <= set(ROOMS)
+
+
+def test_the_reader_of_imports_sees_them() -> None:
+    assert {"space", "layers"} <= neighbours("models")
+    assert {"pydantic", "yaml"} <= strangers("space")
+
+
+@pytest.mark.parametrize("room", OWN_ROOMS)
+def test_inner_rooms_know_few_others(room: str) -> None:
+    assert neighbours(room) <= OWN_ROOMS[room]
+
+
+@pytest.mark.parametrize("room", FORBIDDEN)
+def test_no_arrow_points_outward(room: str) -> None:
+    assert not neighbours(room) & FORBIDDEN[room]
+
+
+@pytest.mark.parametrize("package", OUTSIDE)
+def test_packages_stay_in_their_rooms(package: str) -> None:
+    assert {room for room in ROOMS if package in strangers(room)} <= OUTSIDE[package]
+
+
+@pytest.mark.parametrize("room", ["ops", "layers"])
+def test_operators_need_torch_alone(room: str) -> None:
+    assert strangers(room) == {"torch"}
+
+
+def test_descriptions_need_no_torch() -> None:
+    assert strangers("space") <= {"pydantic", "pydantic_core", "yaml"}
+
+
+def test_arrows_make_no_cycle() -> None:
+    left = {room: set(neighbours(room)) for room in ROOMS}
+    while left:
+        ends = {room for room, others in left.items() if not others & set(left)}
+        assert ends, f"a cycle among {sorted(left)}"
+        left = {room: others for room, others in left.items() if room not in ends}
+
+
+CHILD = """
+import importlib, pkgutil, sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in sys.argv[2].split(","):
+            raise AssertionError(f"{name} is imported")
+
+sys.meta_path.insert(0, Block())
+for name in sys.argv[1].split(","):
+    room = importlib.import_module(f"sasa_nas.{name}")
+    for module in pkgutil.walk_packages(room.__path__, room.__name__ + "."):
+        importlib.import_module(module.name)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("rooms", "blocked"),
+    [("space", "torch,ray,optuna"), ("cost,train,export", "ray,optuna"), ("run,analysis", "ray")],
+)
+def test_rooms_work_where_others_packages_are_not_installed(rooms: str, blocked: str) -> None:
+    command = [sys.executable, "-c", CHILD, rooms, blocked]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert answer.returncode == 0, answer.stderr

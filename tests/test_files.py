@@ -1,0 +1,85 @@
+"""Files appear whole or not at all."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sasa_nas.errors import one_line
+from sasa_nas.files import write_atomically, write_text
+
+
+@pytest.fixture
+def umask() -> Iterator[int]:
+    before = os.umask(0o027)
+    yield 0o027
+    os.umask(before)
+
+
+def test_text_is_utf_8(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "κ = 0.25\n")
+    assert (tmp_path / "a.txt").read_bytes() == b"\xce\xba = 0.25\n"
+
+
+def test_content_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.txt", "old and long")
+    write_text(tmp_path / "a.txt", "new")
+    assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("old", ["old", None])
+def test_a_failure_leaves_what_there_was(tmp_path: Path, old: str | None, error: type[BaseException]) -> None:
+    file = tmp_path / "a.txt"
+    if old is not None:
+        file.write_text(old)
+
+    def half(temporary: Path) -> None:
+        temporary.write_text("ne")
+        raise error
+
+    with pytest.raises(error):
+        write_atomically(file, half)
+    assert [path.read_text() for path in tmp_path.iterdir()] == ([old] if old is not None else [])
+
+
+def test_the_target_is_whole_while_it_is_written(tmp_path: Path) -> None:
+    file = tmp_path / "a.npz"
+    file.write_text("old")
+
+    def write(temporary: Path) -> None:
+        assert temporary.parent == tmp_path
+        # numpy and matplotlib choose the format by the suffix
+        assert temporary.suffix == ".npz"
+        assert temporary != file
+        temporary.write_text("new")
+        assert file.read_text() == "old"
+
+    write_atomically(file, write)
+    assert file.read_text() == "new"
+
+
+def test_a_folder_in_the_way_is_kept(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(OSError, match=r".+"):
+        write_text(tmp_path / "a", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_missing_folder_is_an_os_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_text(tmp_path / "none" / "a.txt", "text")
+
+
+def test_files_have_the_usual_mode(tmp_path: Path, umask: int) -> None:
+    write_text(tmp_path / "a.txt", "text")
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o666 & ~umask
+    assert os.umask(umask) == umask
+
+
+def test_messages_become_one_line() -> None:
+    assert one_line(ValueError("two\n  lines")) == "two lines"
+    assert one_line(KeyError()) == "KeyError"
