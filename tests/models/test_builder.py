@@ -1,0 +1,193 @@
+"""The one builder: every operator, stem and block at small sizes, and the maps that it plans for."""
+
+from math import ceil
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from sasa_nas.layers.blocks import BasicBlock, Bottleneck
+from sasa_nas.models import build
+from sasa_nas.models.builder import plan_blocks, stem_output_size
+from sasa_nas.space import Architecture
+from sasa_nas.space.stems import AttentionStem, ConvStem
+
+Tree = dict[str, Any]
+
+OPERATORS: dict[str, Tree] = {
+    "conv": {"kind": "conv", "kernel_size": 5},
+    "local": {"kind": "local_attention", "kernel_size": 3, "num_heads": 2},
+    "local relative": {"kind": "local_attention", "num_heads": 4, "interactions": "relative", "padding": "zeros"},
+    "local absolute": {"kind": "local_attention", "kernel_size": 5, "num_heads": 1, "positions": "absolute"},
+    "local content": {"kind": "local_attention", "kernel_size": 5, "num_heads": 8, "interactions": "content"},
+    "augmented": {"kind": "augmented_conv", "num_heads": 2, "value_ratio": 0.5},
+    "augmented half": {"kind": "augmented_conv", "num_heads": 2, "value_ratio": 0.25, "downsample": True},
+    "augmented all": {"kind": "augmented_conv", "num_heads": 2, "value_ratio": 1.0, "positions": "coordconv"},
+    "augmented none": {"kind": "augmented_conv", "value_ratio": 0.0},
+    "pairwise": {"kind": "pairwise", "kernel_size": 3},
+    "pairwise dot": {"kind": "pairwise", "kernel_size": 3, "relation": "dot", "mapping_layers": 3},
+    "patchwise": {"kind": "patchwise", "kernel_size": 3},
+    "patchwise star": {"kind": "patchwise", "kernel_size": 3, "relation": "star", "mapping_layers": 1},
+    "global": {"kind": "global_attention", "num_heads": 4},
+    "global none": {"kind": "global_attention", "num_heads": 2, "positions": "none"},
+}
+
+STEMS: dict[str, Tree] = {
+    "conv": {"kind": "conv", "width": 8, "kernel_size": 3, "stride": 1},
+    "attention": {"kind": "attention", "width": 8, "kernel_size": 2, "num_heads": 2},
+    "plain": {"kind": "attention", "width": 8, "kernel_size": 3, "num_heads": 2, "values": "plain", "pool": False},
+}
+
+
+def small(operator: Tree, block: str, stem: Tree, *, height: int = 11, width: int = 7) -> Architecture:
+    stages = [{"blocks": 2, "width": 16, "operator": operator}, {"blocks": 1, "width": 24, "stride": 2}]
+    if operator["kind"] != "conv":
+        stages[1]["operator"] = {**operator, **({"num_heads": 2} if "num_heads" in operator else {})}
+    return Architecture.model_validate(
+        {
+            "block": block,
+            "stem": stem,
+            "stages": stages,
+            "image": {"channels": 2, "height": height, "width": width},
+            "num_classes": 5,
+        }
+    )
+
+
+def images_for(architecture: Architecture, batch: int = 3) -> Tensor:
+    image = architecture.image
+    return torch.randn(batch, image.channels, image.height, image.width, generator=torch.Generator().manual_seed(1))
+
+
+def without_effect(architecture: Architecture) -> tuple[str, ...]:
+    """Ends of the names of parameters whose gradient is zero by construction: they shift all logits of a softmax."""
+    ends: tuple[str, ...] = ()
+    for stage in architecture.stages:
+        if stage.operator.kind == "pairwise":
+            ends += ("position.bias", f"mapping.{3 * stage.operator.mapping_layers - 1}.bias")
+        if stage.operator.kind == "global_attention":
+            ends += ("attention.key.bias",)
+    return ends
+
+
+def assert_learns(architecture: Architecture) -> None:
+    torch.manual_seed(0)
+    network = build(architecture).train()
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            # spread, lest a ReLU behind them is shut or open for all
+            nn.init.uniform_(module.bias, -0.2, 0.6)
+    logits = network(images_for(architecture))
+    assert logits.shape == (3, architecture.num_classes)
+    nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2])).backward()
+    still = without_effect(architecture)
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        if not name.endswith(still):
+            assert parameter.grad.abs().max() > 0, name
+
+
+@pytest.mark.parametrize("block", ["bottleneck", "basic"])
+@pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS.keys())
+def test_every_operator_learns_in_every_block(operator: Tree, block: str) -> None:
+    assert_learns(small(operator, block, STEMS["conv"]))
+
+
+@pytest.mark.parametrize("stem", STEMS.values(), ids=STEMS.keys())
+def test_every_stem_learns(stem: Tree) -> None:
+    assert_learns(small(OPERATORS["augmented"], "basic", stem))
+
+
+@pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS.keys())
+def test_operators_stand_where_the_description_says(operator: Tree) -> None:
+    architecture = small(operator, "basic", STEMS["conv"])
+    network = build(architecture)
+    first = network.stages[0][0]  # type: ignore[index]
+    assert isinstance(first, BasicBlock)
+    options = {**operator}
+    kind = options.pop("kind")
+    for module in (first.first, first.second):
+        assert isinstance(module, nn.Conv2d) == (kind == "conv")
+        for name, value in options.items():
+            found = getattr(module, name)
+            assert found == ((value, value) if isinstance(module, nn.Conv2d) else value)
+
+
+def test_the_network_knows_its_architecture() -> None:
+    architecture = small(OPERATORS["conv"], "bottleneck", STEMS["attention"])
+    network = build(architecture)
+    assert network.architecture is architecture
+    assert network.num_features == 4 * 24
+    assert [len(stage) for stage in network.stages] == [2, 1]  # type: ignore[arg-type]
+    assert isinstance(network.stages[0][0], Bottleneck)  # type: ignore[index]
+
+
+def test_weights_follow_torchs_random_state() -> None:
+    architecture = small(OPERATORS["local"], "bottleneck", STEMS["conv"])
+    networks = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        networks.append(build(architecture).state_dict())
+    assert all(torch.equal(networks[0][name], networks[1][name]) for name in networks[0])
+    assert not torch.equal(networks[0]["classifier.weight"], networks[2]["classifier.weight"])
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    height=st.integers(1, 40),
+    width=st.integers(1, 40),
+    strides=st.lists(st.integers(1, 2), min_size=1, max_size=3),
+    stem=st.sampled_from(
+        [
+            ConvStem(width=8),
+            ConvStem(width=8, stride=3, pool=False),
+            ConvStem(width=8, kernel_size=3, stride=1),
+            ConvStem(width=8, kernel_size=1, stride=4),
+            AttentionStem(width=8, kernel_size=4),
+            AttentionStem(width=8, kernel_size=3, pool=False),
+        ]
+    ),
+)
+def test_planned_maps_are_the_real_ones(
+    height: int, width: int, strides: list[int], stem: ConvStem | AttentionStem
+) -> None:
+    architecture = Architecture.model_validate(
+        {
+            "block": "basic",
+            "stem": stem,
+            "stages": [{"blocks": 2, "width": 8, "stride": stride} for stride in strides],
+            "image": {"height": height, "width": width},
+        }
+    )
+    real: list[tuple[int, ...]] = []
+    with torch.device("meta"):
+        network = build(architecture).eval()
+        for module in network.modules():
+            if isinstance(module, BasicBlock):
+                module.register_forward_hook(lambda _, i, o: real.extend([tuple(i[0].shape), tuple(o.shape)]))
+        network(torch.zeros(1, 3, height, width))
+    plans = [plan for stage in plan_blocks(architecture) for plan in stage]
+    planned = [
+        (1, channels, *size)
+        for plan in plans
+        for channels, size in ((plan.in_channels, plan.size), (plan.out_channels, plan.out_size))
+    ]
+    assert planned == real
+    assert plans[0].size == stem_output_size(stem, (height, width))
+    assert plans[0].out_size == tuple(ceil(side / strides[0]) for side in plans[0].size)
+
+
+def test_whole_map_tables_have_the_planned_size() -> None:
+    operator = {"kind": "global_attention", "num_heads": 2}
+    network = build(small(operator, "basic", STEMS["conv"], height=13, width=22))
+    # the stem's pool makes 7 x 11 of 13 x 22; the second stage halves that in its first operator
+    tables = {name: tuple(p.shape) for name, p in network.named_parameters() if "rel_" in name}
+    assert tables["stages.0.0.first.attention.rel_rows"] == (13, 8)
+    assert tables["stages.0.0.first.attention.rel_cols"] == (21, 8)
+    assert tables["stages.1.0.first.attention.rel_rows"] == (13, 12)
+    assert tables["stages.1.0.second.attention.rel_rows"] == (7, 12)
+    assert tables["stages.1.0.second.attention.rel_cols"] == (11, 12)
