@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import ceil
 from types import MappingProxyType
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from sasa_nas.cost.attention import attention_counts
 from sasa_nas.cost.counts import Counts, Elementwise, Macs
+from sasa_nas.layers.conv_stem import ConvStem
 from sasa_nas.models.builder import BlockPlan, build_block, build_stem, plan_blocks
 from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.space.stems import Stem
@@ -100,6 +102,9 @@ def _own_counts(module: nn.Module, x: Tensor, output: Tensor) -> Counts:
         return Counts(elementwise=Elementwise(relu=x.numel()))
     if isinstance(module, nn.MaxPool2d | nn.AvgPool2d | nn.AdaptiveAvgPool2d):
         return Counts(elementwise=Elementwise(pool_inputs=x.numel()))
+    if isinstance(module, ConvStem):
+        inputs = module.out_channels * ceil(x.shape[2] / module.stride) * ceil(x.shape[3] / module.stride)
+        return Counts(elementwise=Elementwise(relu=inputs, pool_inputs=inputs if module.pool else 0))
     if x.dim() == 4:
         return attention_counts(module, x.shape[2], x.shape[3])
     return Counts()
