@@ -5,6 +5,7 @@ again. Ray Tune only carries out what comes out of here.
 """
 
 import random
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -82,12 +83,16 @@ class TrialChooser:
 
 def open_study(folder: RunFolder, seed: int) -> optuna.Study:
     """The study of a run, made where there is none: validation accuracy up, FLOPs down."""
+    with warnings.catch_warnings():
+        # `group`, which handles conditional parameters, is called experimental
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, multivariate=True, group=True)
     return optuna.create_study(
         study_name=STUDY_NAME,
         storage=f"sqlite:///{folder.study.resolve()}",
         load_if_exists=True,
         directions=["maximize", "minimize"],
-        sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, multivariate=True, group=True),
+        sampler=sampler,
     )
 
 

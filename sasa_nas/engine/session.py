@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from sasa_nas.train.device import describe_device, pick_device
 hush()
 
 from ray import tune  # noqa: E402  Ray reads its environment at import
+from ray.exceptions import RayError  # noqa: E402
+from ray.tune.error import TuneError  # noqa: E402
 
 from sasa_nas.engine.cluster import ray_cluster  # noqa: E402
 from sasa_nas.engine.tune import StudySearcher, TrialTrainable  # noqa: E402
@@ -141,11 +143,13 @@ def _carry_out(folder: RunFolder, plan: SearchPlan, observer: SearchObserver) ->
         earlier = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
         observer.search_started(folder, plan.settings.trials, earlier)
         proposer = Proposer(study, plan, observer)
-        if not proposer.done:
-            with ray_cluster(plan.settings) as slots:
-                observer.workers_ready(slots)
-                searcher = StudySearcher(proposer, plan, folder, observer)
-                _fit(folder, plan.settings, searcher, slots)
+        # Ctrl-C in Tune's own loop makes `fit` return, anywhere else it arrives here
+        with suppress(KeyboardInterrupt):
+            if not proposer.done:
+                with ray_cluster(plan.settings) as slots:
+                    observer.workers_ready(slots)
+                    searcher = StudySearcher(proposer, plan, folder, observer)
+                    _fit(folder, plan.settings, searcher, slots)
         records = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
     return SearchSummary(folder, records, interrupted=not proposer.done, exhausted=proposer.exhausted)
 
@@ -169,6 +173,11 @@ def _fit(folder: RunFolder, settings: SearchSettings, searcher: StudySearcher, s
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),
         ).fit()
+    except (RayError, TuneError) as error:
+        raise UserError(
+            f"the search broke off: {one_line(error)[:200]}; nothing finished is lost, "
+            f"go on with `sasa-nas resume {folder.path}`"
+        ) from error
     finally:
         shutil.rmtree(folder.tune, ignore_errors=True)
 

@@ -73,7 +73,9 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Passes an epoch on to the observer."""
-        report = _report(result)
+        self._observe(_report(result))
+
+    def _observe(self, report: TrainingReport | None) -> None:
         if report is not None and report.accuracy is not None and report.train_loss is not None:
             self._observer.epoch_ended(
                 EpochReport(
@@ -97,6 +99,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         report = _report(result)
         if report is None or report.outcome is Outcome.RUNNING:
             return
+        self._observe(report)  # Tune announces a last epoch only here
         self._proposer.finish(
             proposal.record(report.outcome).model_copy(
                 update={

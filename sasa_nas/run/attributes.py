@@ -1,4 +1,4 @@
-"""How a trial is kept in study.db: the names and types of its attributes, written and read in this file alone.
+"""How a trial is kept in study.db: written and read in this file alone.
 
 Optuna stores attributes as JSON. `optuna-dashboard` shows them beside each trial.
 """
@@ -9,6 +9,9 @@ from optuna.trial import FrozenTrial, TrialState
 from pydantic import ValidationError
 
 from sasa_nas.run.records import Outcome, TrialRecord
+
+ATTRIBUTE = "record"
+"""The user attribute that holds what Optuna itself does not."""
 
 _FIELDS = (
     "architecture",
@@ -25,23 +28,26 @@ _FIELDS = (
 
 
 def attributes(record: TrialRecord) -> dict[str, Any]:
-    """The attributes that keep `record` in the study: JSON data, without what is empty."""
+    """The attributes that keep `record` in the study: one, because each costs a transaction of its own."""
     data = record.model_dump(mode="json", include=set(_FIELDS), exclude_none=True)
     if record.architecture_id:
         data["architecture_id"] = record.architecture_id
-    return data
+    return {ATTRIBUTE: data}
 
 
 def record_of(trial: FrozenTrial) -> TrialRecord:
     """The record of a trial as the study holds it.
 
     Raises:
-        ValueError: If its attributes are not what `attributes` writes.
+        ValueError: If its attribute is not what `attributes` writes.
     """
-    attrs = {name: trial.user_attrs[name] for name in _FIELDS if name in trial.user_attrs}
-    attrs.setdefault("outcome", _outcome(trial.state))
+    kept = trial.user_attrs.get(ATTRIBUTE, {})
+    if not isinstance(kept, dict):
+        raise ValueError(f"trial {trial.number}: {ATTRIBUTE} is no object")
+    data = {name: kept[name] for name in _FIELDS if name in kept}
+    data.setdefault("outcome", _outcome(trial.state))
     try:
-        return TrialRecord.model_validate({"number": trial.number, "choices": trial.params, **attrs})
+        return TrialRecord.model_validate({"number": trial.number, "choices": trial.params, **data})
     except ValidationError as error:
         detail = error.errors()[0]
         place = ".".join(map(str, detail["loc"]))

@@ -1,12 +1,13 @@
 """Reads a run's folder without writing to it and without running anything that lies in it."""
 
+import sqlite3
 from pathlib import Path
 from urllib.parse import quote
 
 import optuna
 from optuna.storages import RDBStorage
 from pydantic import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.run.attributes import record_of
@@ -48,16 +49,29 @@ def read_trials(folder: RunFolder) -> list[TrialRecord]:
     if not folder.study.is_file():
         raise RunError(f"{folder.path} holds no study.db: its search did not get as far as a first trial")
     try:
-        storage = RDBStorage(_read_only(folder.study), skip_table_creation=True)
+        storage = read_only_storage(folder.study)
         try:
             study = optuna.load_study(study_name=STUDY_NAME, storage=storage)
             return [record_of(trial) for trial in study.get_trials(deepcopy=False)]
         finally:
             storage.engine.dispose()
-    except (SQLAlchemyError, KeyError, ValueError, RuntimeError, optuna.exceptions.OptunaError) as error:
-        raise RunError(f"{folder.study} is damaged or foreign: {one_line(error)[:200]}") from error
+    # Optuna checks nothing that it reads: of a file that it did not write, it raises errors of every type
+    except Exception as error:
+        raise RunError(f"{folder.study} is damaged or foreign: {_reason(error)}") from error
 
 
-def _read_only(path: Path) -> str:
-    """A database address that SQLite opens for reading alone."""
-    return f"sqlite:///file:{quote(str(path.resolve()))}?mode=ro&uri=true"
+def _reason(error: Exception) -> str:
+    """What SQLite says where Optuna wraps it, else the error's own message."""
+    cause = error.__cause__
+    shown = cause.orig if isinstance(cause, DBAPIError) and cause.orig is not None else error
+    return one_line(shown)[:200]
+
+
+def read_only_storage(path: Path) -> RDBStorage:
+    """The studies in the database at `path`, which SQLite opens for reading alone."""
+
+    def connect() -> sqlite3.Connection:
+        # not by the storage's address, which takes the signs of an address in a folder's name for its own
+        return sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True)
+
+    return RDBStorage("sqlite://", engine_kwargs={"creator": connect}, skip_table_creation=True)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,6 +11,8 @@ from sasa_nas.space import Architecture
 
 STUDY_NAME = "sasa-nas"
 """The name of the study inside study.db."""
+
+Natural = Annotated[int, Field(ge=0, strict=True)]
 
 
 class Outcome(StrEnum):
@@ -60,7 +62,7 @@ class RunInfo(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: int = 1
+    format: Literal[1] = 1
     space: dict[str, Any]
     """The search space as plain data, with the command line's overrides in it."""
     settings: SearchSettings
@@ -83,25 +85,25 @@ class TrialRecord(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    number: int
+    number: Natural
     outcome: Outcome
     choices: dict[str, str | int | float | bool | None] = {}
     """What was chosen at each fork of the space."""
     architecture: Architecture | None = None
     """The trained network; None for a trial whose parts do not fit together."""
     full_size: Architecture | None = None
-    accuracy: float | None = None
+    accuracy: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     """On the validation split, after the last epoch; only of trained networks."""
-    flops: int | None = None
+    flops: Natural | None = None
     """Floating-point operations of one image, two a multiply-accumulate."""
-    params: int | None = None
-    epochs: int = 0
+    params: Natural | None = None
+    epochs: Natural = 0
     """Epochs trained."""
-    seconds: float | None = None
+    seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None = None
     """Wall-clock time of the training."""
     reason: str | None = None
     """Why it was not trained, or not to the end."""
-    duplicate_of: int | None = None
+    duplicate_of: Natural | None = None
 
     @property
     def architecture_id(self) -> str | None:

@@ -1,0 +1,140 @@
+"""Wrong input to `search`, `resume` and `export` is one line and exit status 2; a real search is in test_end_to_end."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from sasa_nas.cli.app import main
+from sasa_nas.space import load_architecture
+from sasa_nas.space.files import shipped_spaces
+
+
+def fails(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line that a failing command leaves on stderr."""
+    assert main([str(argument) for argument in arguments]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    lines = captured.err.splitlines()
+    assert len(lines) == 1, captured.err
+    assert lines[0].startswith("sasa-nas: ")
+    return lines[0]
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "run"
+
+
+def test_an_unknown_space_is_named_with_its_neighbour(capsys: pytest.CaptureFixture[str], out: Path) -> None:
+    line = fails(capsys, "search", "--space", "resnet_hybird", "--out", out)
+    assert "resnet_hybird" in line
+    assert "did you mean 'resnet_hybrid'?" in line
+    assert not out.exists()
+
+
+def test_a_missing_space_says_that_it_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--space" in fails(capsys, "search")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--dataset", "cifar11"), ("cifar11", "cifar10")),
+        (("--dataset", "imagefolder:/nowhere/at/all"), ("/nowhere/at/all",)),
+        (("--max-params", 10), ("max_params=10", "tiny")),
+        (("--max-flops", 1000), ("max_flops=1,000", "tiny")),
+        (("--epochs", 0), ("--epochs",)),
+        (("--trials", "many"), ("--trials", "valid integer")),
+        (("--trials", -1), ("--trials",)),
+        (("--seed", -1), ("--seed",)),
+        (("--cpus-per-trial", 0), ("--cpus-per-trial",)),
+        (("--epoch", 3), ("--epoch",)),
+    ],
+)
+def test_wrong_options_are_named_and_nothing_is_written(
+    capsys: pytest.CaptureFixture[str], out: Path, options: tuple[object, ...], words: tuple[str, ...]
+) -> None:
+    line = fails(capsys, "search", "--space", "tiny", "--out", out, *options)
+    assert all(word in line for word in words), line
+    assert not out.exists()
+
+
+def test_a_typo_in_a_space_file_names_file_path_and_value(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, out: Path
+) -> None:
+    data = yaml.safe_load(shipped_spaces()["tiny"].read_text())
+    data["stages"][1]["operator"] = {"choice": [{"kind": "conv"}, {"kind": "local_attention", "num_heads": 5}]}
+    file = tmp_path / "mine.yaml"
+    file.write_text(yaml.safe_dump(data))
+    line = fails(capsys, "search", "--space", file, "--out", out)
+    assert f"{file}: stages[1].operator.choice[1].num_heads: num_heads=5 does not divide width=32" in line
+    assert not out.exists()
+
+
+def test_an_output_that_cannot_be_written_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    line = fails(capsys, "search", "--space", "tiny", "--out", tmp_path / "file" / "run")
+    assert "cannot be written" in line
+    assert "--out" in line
+
+
+def test_a_dry_run_prints_designs_and_writes_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["search", "--space", "tiny", "--dry-run", "20", "--max-params", "60000"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split("\t") == ["architecture_id", "params", "flops", "stem", "operators"]
+    assert len(lines) == 20
+    assert all(int(line.split("\t")[1]) <= 60_000 for line in lines)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resuming_nothing_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert "is not a run" in fails(capsys, "resume", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--format", "onnxx"), ("onnxx", "module")),
+        (("--pick", "worst"), ("worst", "best, knee")),
+        (("--trial", 0, "--pick", "best"), ("--trial", "--pick")),
+        (("--trial", 7), ("no trial 7",)),
+        (("--trial", 1), ("trial 1 is broken",)),
+        (("--trial", 0), ("weights.safetensors",)),
+    ],
+)
+def test_what_cannot_be_exported_is_refused(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    make_run,
+    make_record,
+    options: tuple[object, ...],
+    words: tuple[str, ...],
+) -> None:
+    from sasa_nas.run import Outcome
+
+    run = make_run([make_record(0, accuracy=0.5, flops=1000), make_record(1, outcome=Outcome.BROKEN)])
+    line = fails(capsys, "export", run, "--out", tmp_path / "exported", *options)
+    assert all(word in line for word in words), line
+    assert not (tmp_path / "exported").exists()
+
+
+def test_a_trial_of_a_run_is_exported(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, make_run, make_record
+) -> None:
+    from safetensors.torch import save_file
+
+    from sasa_nas.models import build
+    from sasa_nas.run import RunFolder
+
+    record = make_record(0, accuracy=0.5, flops=1000)
+    run = make_run([record])
+    trial = RunFolder(run).trial(0)
+    trial.path.mkdir(parents=True, exist_ok=True)
+    save_file(build(record.architecture).state_dict(), trial.weights)
+    assert main(["export", str(run), "--out", str(tmp_path / "exported")]) == 0
+    assert "50.00%" in capsys.readouterr().out
+    assert load_architecture(tmp_path / "exported" / "architecture.json") == record.architecture

@@ -1,0 +1,164 @@
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from optuna.trial import TrialState
+
+from sasa_nas.engine.plan import SearchPlan
+from sasa_nas.engine.proposer import Proposal, Proposer, open_study
+from sasa_nas.run import Outcome, RunFolder, TrialRecord
+from sasa_nas.run.attributes import record_of
+
+MakePlan = Callable[..., SearchPlan]
+
+
+@contextmanager
+def session(folder: RunFolder, plan: SearchPlan, notes) -> Iterator[Proposer]:
+    yield Proposer(open_study(folder, plan.settings.seed), plan, notes)
+
+
+def records(folder: RunFolder) -> list[TrialRecord]:
+    return [record_of(trial) for trial in open_study(folder, 0).get_trials()]
+
+
+def trained(proposal: Proposal, accuracy: float = 0.5) -> TrialRecord:
+    return proposal.record(Outcome.TRAINED).model_copy(update={"accuracy": accuracy, "epochs": 1, "seconds": 1.0})
+
+
+def run_to_end(proposer: Proposer) -> list[Proposal]:
+    """A search whose accuracies follow from the cost alone."""
+    proposals = []
+    while (proposal := proposer.propose()) is not None:
+        proposals.append(proposal)
+        proposer.finish(trained(proposal, 1.0 - 1e4 / proposal.design.counts.flops()))
+    return proposals
+
+
+def test_trains_as_many_distinct_designs_as_asked_for(make_plan: MakePlan, folder: RunFolder, notes) -> None:
+    with session(folder, make_plan(trials=7), notes) as proposer:
+        proposals = run_to_end(proposer)
+        assert proposer.done
+    assert len({p.design.architecture.id for p in proposals}) == len(proposals) == 7
+    kept = [record for record in records(folder) if record.outcome is Outcome.TRAINED]
+    assert [r.number for r in kept] == [p.number for p in proposals]
+    assert all(r.accuracy and r.flops == p.design.counts.flops() for r, p in zip(kept, proposals, strict=True))
+
+
+@pytest.mark.slow
+def test_a_space_without_new_designs_ends_the_search(make_plan: MakePlan, folder: RunFolder, notes) -> None:
+    with session(folder, make_plan(trials=50), notes) as proposer:
+        assert len(run_to_end(proposer)) == 8
+        assert proposer.exhausted
+        assert proposer.done
+    duplicates = [record for record in records(folder) if record.outcome is Outcome.DUPLICATE]
+    first = {r.architecture_id: r.number for r in reversed(records(folder)) if r.outcome is Outcome.TRAINED}
+    assert duplicates
+    assert all(record.duplicate_of == first[record.architecture_id] for record in duplicates)
+
+
+def test_the_first_designs_are_balanced(make_plan: MakePlan, folder: RunFolder, notes) -> None:
+    with session(folder, make_plan(trials=4), notes) as proposer:
+        proposals = run_to_end(proposer)
+    # pairs of walks deal both options of every stage; a repeated design may cost the last pair its balance
+    for stage in range(3):
+        counts = Counter(p.design.architecture.stages[stage].operator.kind for p in proposals[:2])
+        assert counts == {"conv": 1, "local_attention": 1}
+
+
+@pytest.mark.slow
+def test_the_same_seed_proposes_the_same(make_plan: MakePlan, tmp_path, notes) -> None:
+    def ids(name: str, seed: int) -> list[str]:
+        folder = RunFolder(tmp_path / name)
+        folder.path.mkdir()
+
+        def edit(data: dict) -> None:
+            for stage in data["stages"]:
+                stage["width"] = {"range": [8, 64, 8]}
+
+        with session(folder, make_plan(edit, trials=12, seed=seed), notes) as proposer:
+            return [p.design.architecture.id for p in run_to_end(proposer)]
+
+    first, again, other = ids("a", 3), ids("b", 3), ids("c", 4)
+    assert first == again
+    assert first != other
+
+
+@pytest.mark.slow
+def test_designs_over_a_limit_are_never_proposed(make_plan: MakePlan, folder: RunFolder, notes) -> None:
+    def edit(data: dict) -> None:
+        for stage in data["stages"]:
+            stage["width"] = {"choice": [8, 16, 32]}
+
+    sizes = [p.design.counts.params for p in self_contained(make_plan(edit, trials=6), folder, notes)]
+    most = sorted(sizes)[2]
+
+    def limited(data: dict) -> None:
+        edit(data)
+        data["limits"] = {"max_params": most}
+
+    other = RunFolder(folder.path.parent / "limited")
+    other.path.mkdir()
+    proposals = self_contained(make_plan(limited, trials=6), other, notes)
+    assert max(p.design.counts.params for p in proposals) <= most
+    refused = [record for record in records(other) if record.outcome is Outcome.INFEASIBLE]
+    assert all("exceed max_params" in (record.reason or "") for record in refused)
+    states = {trial.state for trial in open_study(other, 0).get_trials() if trial.number in {r.number for r in refused}}
+    assert states <= {TrialState.PRUNED}
+
+
+def self_contained(plan: SearchPlan, folder: RunFolder, notes) -> list[Proposal]:
+    with session(folder, plan, notes) as proposer:
+        return run_to_end(proposer)
+
+
+def test_interrupted_trials_are_taken_up_again_as_they_were(make_plan: MakePlan, folder: RunFolder, notes) -> None:
+    plan = make_plan(trials=5)
+    with session(folder, plan, notes) as proposer:
+        done, left = proposer.propose(), proposer.propose()
+        assert done is not None
+        assert left is not None
+        proposer.finish(trained(done))
+        assert not proposer.done
+    with session(folder, plan, notes) as proposer:
+        again = proposer.propose()
+        assert again == left
+        assert len(run_to_end(proposer)) == 3
+        proposer.finish(trained(left))
+        assert proposer.done
+    outcomes = Counter(record.outcome for record in records(folder))
+    assert outcomes[Outcome.TRAINED] == 5
+    assert outcomes[Outcome.RUNNING] == 0
+
+
+def test_more_trials_can_be_asked_for_later(make_plan: MakePlan, folder: RunFolder, notes) -> None:
+    first = self_contained(make_plan(trials=2), folder, notes)
+    more = self_contained(make_plan(trials=5), folder, notes)
+    assert len(first) == 2
+    assert len(more) == 3
+    assert len({p.design.architecture.id for p in first + more}) == 5
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [(Outcome.DIVERGED, TrialState.PRUNED), (Outcome.BROKEN, TrialState.FAIL), (Outcome.LOST, TrialState.FAIL)],
+)
+def test_failed_trainings_count_and_are_not_repeated(
+    make_plan: MakePlan, folder: RunFolder, notes, outcome: Outcome, state: TrialState
+) -> None:
+    with session(folder, make_plan(trials=8), notes) as proposer:
+        first = proposer.propose()
+        assert first is not None
+        proposer.finish(first.record(outcome).model_copy(update={"reason": "why"}))
+        rest = run_to_end(proposer)
+    assert len(rest) == 7
+    assert first.design.architecture.id not in {p.design.architecture.id for p in rest}
+    trial = open_study(folder, 0).get_trials()[first.number]
+    assert trial.state is state
+    assert record_of(trial).reason == "why"
+
+
+def test_the_observer_hears_of_every_trial(make_plan: MakePlan, folder: RunFolder, notes) -> None:
+    proposals = self_contained(make_plan(trials=3), folder, notes)
+    assert [record.number for record in notes.started] == [p.number for p in proposals]
+    assert [r.number for r in notes.ended if r.outcome is Outcome.TRAINED] == [p.number for p in proposals]

@@ -1,0 +1,130 @@
+"""Real searches, few and small: each starts Ray."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from sasa_nas.engine import resume, search
+from sasa_nas.engine.session import _sole_writer
+from sasa_nas.errors import UserError
+from sasa_nas.run import Outcome, RunFolder, SearchSettings, read_info, read_trials
+
+SETTINGS = SearchSettings(trials=3, seed=1, workers=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_same_seed_gives_the_same_run_twice(make_space, tmp_path: Path, notes) -> None:
+    first = search(make_space(), SETTINGS, out=tmp_path / "a", observer=notes)
+    again = search(make_space(), SETTINGS, out=tmp_path / "b")
+
+    def story(records: list) -> list[tuple]:
+        return [(r.number, r.outcome, r.architecture_id, r.accuracy, r.flops) for r in records]
+
+    assert story(first.records) == story(again.records)
+    assert Counter(record.outcome for record in first.records)[Outcome.TRAINED] == 3
+    assert not first.interrupted
+    assert read_trials(first.folder) == first.records
+    assert [report.epoch for report in notes.epochs] == [1, 1, 1]
+    assert notes.workers == [1]
+    # Tune's own files, among them pickles, are gone
+    assert sorted(p.name for p in (tmp_path / "a").iterdir() if p.name != ".lock") == ["run.json", "study.db", "trials"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_ctrl_c_leaves_a_readable_run_that_a_resume_completes(make_space, tmp_path: Path) -> None:
+    space = tmp_path / "space.json"
+    space.write_text(json.dumps(make_space(lambda d: d["proxy"]["recipe"].update(epochs=30)).model_dump(mode="json")))
+    out = tmp_path / "run"
+    command = [sys.executable, "-c", "import sys; from sasa_nas.cli.app import main; sys.exit(main())", "search"]
+    process = subprocess.Popen(
+        [*command, "--space", str(space), "--trials", "4", "--workers", "2", "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list(out.glob("trials/*/metrics.jsonl")):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.2)
+    # a terminal sends Ctrl-C to the whole group, Ray's processes included
+    os.killpg(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=90)
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
+    assert f"resume {out}" in stdout
+    before = read_trials(RunFolder(out))
+    assert Outcome.RUNNING in {record.outcome for record in before}
+    _make_short(out)
+    summary = resume(out)
+    assert not summary.interrupted
+    assert [record.outcome for record in summary.records if record.architecture] == [Outcome.TRAINED] * 4
+    begun = [record for record in before if record.outcome is not Outcome.WAITING]
+    assert [r.architecture_id for r in summary.records[: len(begun)]] == [r.architecture_id for r in begun]
+
+
+def _make_short(out: Path) -> None:
+    """Lets the rest of an interrupted run train for one epoch, for the test's sake."""
+    info = json.loads((out / "run.json").read_text())
+    info["space"]["proxy"]["recipe"]["epochs"] = 1
+    (out / "run.json").write_text(json.dumps(info))
+
+
+def test_a_folder_that_holds_something_is_refused(make_space, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match="not empty; choose another --out"):
+        search(make_space(), SETTINGS, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_that_holds_a_run_is_not_searched_again(make_space, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(UserError, match="already holds a run; go on with it"):
+        search(make_space(), SETTINGS, out=tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_named(make_space, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(UserError, match="cannot be written: Not a directory"):
+        search(make_space(), SETTINGS, out=tmp_path / "file" / "run")
+
+
+def test_nothing_is_written_for_a_search_that_cannot_be(make_space, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="max_params=10"):
+        search(make_space(lambda data: data.update(limits={"max_params": 10})), SETTINGS, out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_searches_on_one_run_exclude_each_other(folder: RunFolder) -> None:
+    with (
+        FileLock(folder.lock),
+        pytest.raises(UserError, match="another search is writing"),
+        _sole_writer(folder),
+    ):
+        pass
+
+
+def test_resuming_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is not a run"):
+        resume(tmp_path)
+
+
+def test_a_finished_run_is_resumed_without_a_worker(make_run, make_record, make_space, notes) -> None:
+    path = make_run([make_record(0, accuracy=0.5, flops=1000)])
+    info = read_info(RunFolder(path))
+    done = info.model_copy(update={"space": make_space().model_dump(mode="json"), "settings": SearchSettings(trials=1)})
+    RunFolder(path).info.write_text(done.model_dump_json())
+    summary = resume(path, observer=notes)
+    assert not summary.interrupted
+    assert notes.workers == []

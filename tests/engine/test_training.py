@@ -1,0 +1,111 @@
+import json
+import math
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from sasa_nas.engine.plan import SearchPlan, draw
+from sasa_nas.engine.training import DataCache, Training, TrainingTask
+from sasa_nas.models import build
+from sasa_nas.run import Outcome, TrialFolder
+from sasa_nas.space import load_architecture
+from sasa_nas.space.choosers import RandomChooser
+
+MakePlan = Callable[..., SearchPlan]
+
+
+@pytest.fixture
+def make_task(make_plan: MakePlan, tmp_path: Path) -> Callable[..., TrainingTask]:
+    def make(*, seed: int = 0, epochs: int = 2, learning_rate: float = 3e-3, name: str = "0000") -> TrainingTask:
+        plan = make_plan(
+            lambda data: data["proxy"].update(
+                recipe={"epochs": epochs, "batch_size": 128, "learning_rate": learning_rate}
+            )
+        )
+        design = draw(plan, RandomChooser(random.Random(1)))
+        return TrainingTask(
+            number=3,
+            folder=tmp_path / name,
+            architecture=design.architecture,
+            full_size=design.full_size,
+            proxy=plan.space.proxy,
+            data_dir=tmp_path,
+            seed=seed,
+            threads=1,
+            device="cpu",
+        )
+
+    return make
+
+
+def test_a_training_leaves_its_files_and_its_last_accuracy(make_task: Callable[..., TrainingTask]) -> None:
+    task = make_task()
+    training = Training(task, DataCache())
+    first, last = training.advance(), training.advance()
+    folder = TrialFolder(task.folder)
+    assert (first.outcome, first.epoch) == (Outcome.RUNNING, 1)
+    assert (last.outcome, last.epoch, last.number) == (Outcome.TRAINED, 2, 3)
+    assert last.seconds > first.seconds > 0
+    lines = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    assert lines[-1]["accuracy"] == last.accuracy
+    assert load_architecture(folder.architecture) == task.architecture
+    assert load_architecture(folder.full_size) == task.full_size
+
+
+def test_the_weights_on_disk_are_the_network_that_was_validated(make_task: Callable[..., TrainingTask]) -> None:
+    task, data = make_task(), DataCache()
+    training = Training(task, data)
+    training.advance()
+    report = training.advance()
+    network = build(task.architecture)
+    network.load_state_dict(load_file(TrialFolder(task.folder).weights))
+    validation = data.get(task.proxy, task.data_dir).validation
+    with torch.no_grad():
+        right = network.eval()(validation.images).argmax(1) == validation.labels
+    assert right.float().mean().item() == pytest.approx(report.accuracy)
+
+
+def test_the_same_seed_gives_the_same_accuracies(make_task: Callable[..., TrainingTask]) -> None:
+    def losses(seed: int, name: str) -> list[float | None]:
+        training = Training(make_task(seed=seed, name=name), DataCache())
+        return [training.advance().train_loss, training.advance().train_loss]
+
+    assert losses(5, "a") == losses(5, "b")
+    assert losses(5, "c") != losses(6, "d")
+
+
+def test_a_loss_that_is_no_number_ends_the_trial_with_a_reason(make_task: Callable[..., TrainingTask]) -> None:
+    report = Training(make_task(learning_rate=1e30, epochs=3), DataCache()).advance()
+    assert report.outcome is Outcome.DIVERGED
+    assert report.accuracy is None
+    assert "loss is" in (report.reason or "")
+
+
+def test_any_other_error_is_kept_with_its_traceback(make_task: Callable[..., TrainingTask]) -> None:
+    task = make_task()
+    absent = task.model_copy(update={"proxy": task.proxy.model_copy(update={"dataset": "nowhere"})})
+    report = Training(absent, DataCache()).advance()
+    assert report.outcome is Outcome.BROKEN
+    assert "nowhere" in (report.reason or "")
+    assert "Traceback" in TrialFolder(task.folder).error.read_text()
+
+
+def test_metrics_of_an_interrupted_session_do_not_stay(make_task: Callable[..., TrainingTask]) -> None:
+    task = make_task()
+    Training(task, DataCache()).advance()
+    training = Training(task, DataCache())
+    reports = [training.advance(), training.advance()]
+    assert len(TrialFolder(task.folder).metrics.read_text().splitlines()) == len(reports)
+    assert all(math.isfinite(report.train_loss or math.nan) for report in reports)
+
+
+def test_data_is_read_once_for_many_trials(make_task: Callable[..., TrainingTask]) -> None:
+    task, data = make_task(), DataCache()
+    assert data.get(task.proxy, task.data_dir) is data.get(task.proxy, task.data_dir)
+    other = task.proxy.model_copy(update={"image_size": 8})
+    assert data.get(other, task.data_dir) is not data.get(task.proxy, task.data_dir)
