@@ -92,7 +92,7 @@ class TrialRecord(BaseModel):
     architecture: Architecture | None = None
     """The trained network; None for a trial whose parts do not fit together."""
     full_size: Architecture | None = None
-    accuracy: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    accuracy: float | None = None
     """On the validation split, after the last epoch; only of trained networks."""
     flops: Natural | None = None
     """Floating-point operations of one image, two a multiply-accumulate."""

@@ -6,12 +6,21 @@ from loop_oracles import aggregate_loops, assert_agree, leaves
 from torch.nn import functional as F
 
 from sasa_nas.ops import aggregate
+from sasa_nas.ops.windows import is_small_map
 
 
 def test_agrees_with_loops_in_value_and_gradient() -> None:
     weights, value = leaves((2, 2, 9, 3, 2), (2, 6, 3, 2))
     expected = aggregate_loops(weights, value, kernel_size=3)
     assert_agree(aggregate(weights, value, kernel_size=3), expected, [weights, value])
+
+
+@pytest.mark.parametrize(("size", "kernel_size"), [((9, 8), 3), ((5, 13), 5), ((66, 1), 3), ((8, 8), 3)])
+def test_large_maps_agree_with_loops_in_value_and_gradient(size: tuple[int, int], kernel_size: int) -> None:
+    weights, value = leaves((1, 2, kernel_size**2, *size), (1, 4, *size))
+    assert is_small_map(*size) == (size == (8, 8)), "maps on either side of the switch between the two forms"
+    expected = aggregate_loops(weights, value, kernel_size=kernel_size)
+    assert_agree(aggregate(weights, value, kernel_size=kernel_size), expected, [weights, value])
 
 
 @settings(deadline=None, max_examples=12)

@@ -26,6 +26,33 @@ def test_patchwise_agrees_with_loops_in_value_and_gradient(kind: PatchwiseKind) 
     assert_agree(actual, patchwise_loops(query, key, kernel_size=3, kind=kind), [query, key])
 
 
+# more than 64 pixels: windows are cut out; fewer: they are products with a selection of pixels
+LARGE = [(9, 8), (5, 13), (1, 65)]
+
+
+@pytest.mark.parametrize("size", LARGE, ids=str)
+@pytest.mark.parametrize("kind", PAIRWISE)
+def test_pairwise_on_large_maps(kind: PairwiseKind, size: tuple[int, int]) -> None:
+    query, key = leaves((1, 2, *size), (1, 2, *size))
+    actual = pairwise_relation(query, key, kernel_size=3, kind=kind)
+    assert_agree(actual, pairwise_loops(query, key, kernel_size=3, kind=kind), [query, key])
+
+
+@pytest.mark.parametrize("size", LARGE, ids=str)
+@pytest.mark.parametrize("kind", ["star", "concatenation"])
+def test_patchwise_on_large_maps(kind: PatchwiseKind, size: tuple[int, int]) -> None:
+    query, key = leaves((1, 2, *size), (1, 2, *size))
+    actual = patchwise_relation(query, key, kernel_size=3, kind=kind)
+    assert_agree(actual, patchwise_loops(query, key, kernel_size=3, kind=kind), [query, key])
+
+
+@torch.no_grad()
+def test_patchwise_cliques_on_a_large_map() -> None:
+    query, key = leaves((1, 2, 9, 8), (1, 2, 9, 8))
+    actual = patchwise_relation(query, key, kernel_size=3, kind="clique")
+    torch.testing.assert_close(actual, patchwise_loops(query, key, kernel_size=3, kind="clique"))
+
+
 @settings(deadline=None, max_examples=12)
 @given(
     size=st.tuples(st.integers(1, 3), st.integers(1, 3)),

@@ -2,13 +2,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loop_oracles import bounce
+from loop_oracles import assert_agree, bounce
 from torch.nn import functional as F
 
 from sasa_nas.ops.windows import (
     check_kernel_size,
     reflected_windows,
     reflection_indices,
+    window_selection,
     zero_padded_windows,
 )
 
@@ -40,6 +41,41 @@ def test_reflected_windows_are_torchs_unfold_of_a_padded_map() -> None:
     maps = torch.randn(2, 3, 5, 4, generator=torch.Generator().manual_seed(0))
     unfolded = F.unfold(F.pad(maps, (2, 2, 2, 2), mode="reflect"), 5).view(2, 3, 25, 5, 4)
     assert torch.equal(reflected_windows(maps, 5), unfolded)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (13, 5), (65, 1), (2, 33), (9, 8)], ids=str)
+@pytest.mark.parametrize("kernel_size", [1, 3, 7])
+def test_reflected_windows_on_both_sides_of_the_switch(size: tuple[int, int], kernel_size: int) -> None:
+    height, width = size
+    maps = torch.randn(2, 3, *size, dtype=torch.float64, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    offsets = range(-(kernel_size // 2), kernel_size // 2 + 1)
+    # whole shifted maps, by indices alone
+    shifted = [
+        maps[:, :, [bounce(y + dy, height) for y in range(height)]][..., [bounce(x + dx, width) for x in range(width)]]
+        for dy in offsets
+        for dx in offsets
+    ]
+    assert_agree(reflected_windows(maps, kernel_size), torch.stack(shifted, 2), [maps])
+
+
+@settings(deadline=None, max_examples=20)
+@given(height=st.integers(1, 6), width=st.integers(1, 6), kernel_size=st.sampled_from([1, 3, 5]))
+def test_a_selection_points_at_one_pixel_for_each_place(height: int, width: int, kernel_size: int) -> None:
+    selection = window_selection(height, width, kernel_size, like=torch.zeros(1))
+    assert selection.shape == (kernel_size**2, height * width, height * width)
+    radius = kernel_size // 2
+    for y in range(height):
+        for x in range(width):
+            for place in range(kernel_size**2):
+                dy, dx = place // kernel_size - radius, place % kernel_size - radius
+                shown = bounce(y + dy, height) * width + bounce(x + dx, width)
+                row = selection[place, y * width + x]
+                assert row.sum() == row[shown] == 1
+
+
+def test_half_precision_selects_without_rounding() -> None:
+    maps = torch.randn(1, 2, 4, 4, generator=torch.Generator().manual_seed(0)).bfloat16()
+    assert torch.equal(reflected_windows(maps, 3)[:, :, 4], maps)
 
 
 def test_zero_padded_windows_are_torchs_unfold() -> None:
