@@ -158,7 +158,7 @@ def assert_counted_as_built(design: Architecture) -> None:
     assert list(counts.parts) == ["stem", *(f"stages[{i}]" for i in range(4)), "classifier"]
 
 
-@settings(deadline=None, max_examples=4)
+@settings(deadline=None, max_examples=2)
 @given(seed=st.integers(0, 10**6), height=st.integers(6, 90), width=st.integers(6, 90))
 def test_any_proxy_counts_as_the_network_that_is_built(seed: int, height: int, width: int) -> None:
     space = load_space("resnet_hybrid")
