@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-TRIALS ?= 26
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+TRIALS ?= 25
 
 .PHONY: search test lint clean help
 
@@ -29,11 +30,13 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@echo "installing: PyTorch and Ray are 6 GB, which takes a few minutes"
+	@$(PIP) --editable .
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@echo "installing: PyTorch and Ray are 6 GB, which takes a few minutes"
+	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
 
 clean:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.errors import one_line
+from sasa_nas.ops.local_attention.dispatch import DENSE_PAIRS
 from sasa_nas.space.operators import OPERATORS
 
 PACKAGES = ("sasa-nas", "torch", "torchvision", "triton", "ray", "optuna", "numpy", "pydantic")
@@ -112,17 +113,26 @@ def _cpu_name() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
+_FORMS = {
+    "conv": ("torch.nn.Conv2d", "PyTorch's own, on every device"),
+    "local_attention": (
+        "plain PyTorch",
+        f"all pairs of pixels on maps of up to {DENSE_PAIRS} windows, windows laid out in memory on larger ones",
+    ),
+    "pairwise": ("plain PyTorch", "all pairs of pixels on maps of up to 64, windows laid out in memory on larger ones"),
+    "patchwise": (
+        "plain PyTorch",
+        "all pairs of pixels on maps of up to 64, windows laid out in memory on larger ones",
+    ),
+}
+_OTHER_FORM = ("plain PyTorch", "attention over the whole map as two matrix products")
+
+
 def _operator_forms() -> list[OperatorForm]:
-    """Convolutions are torch's own; nothing else has a kernel of its own."""
-    forms = []
-    for model in OPERATORS:
-        kind: str = model.model_fields["kind"].default
-        if kind == "conv":
-            forms.append(OperatorForm(operator=kind, form="torch.nn.Conv2d", why="PyTorch's own, on every device"))
-        else:
-            why = "runs on CPU and GPU alike; this version has no fused kernel for it"
-            forms.append(OperatorForm(operator=kind, form="plain PyTorch", why=why))
-    return forms
+    """Which form of each operator runs here, and when; this version has no fused kernels."""
+    kinds: list[str] = [model.model_fields["kind"].default for model in OPERATORS]
+    named = [(kind, *_FORMS.get(kind, _OTHER_FORM)) for kind in kinds]
+    return [OperatorForm(operator=kind, form=form, why=why) for kind, form, why in named]
 
 
 def _runs_folder(runs: Path) -> RunsFolder:

@@ -20,8 +20,8 @@ def test_spaces_count_their_combinations() -> None:
     entries = {entry.name: entry for entry in catalogue.spaces()}
     assert set(entries) == set(shipped_spaces())
     assert (entries["tiny"].combinations, entries["tiny"].dataset) == (2**3, "digits")
-    # stem 1 + 3; operator 2 + 3*2*2 + 2*2*3 + 3*3*2 + 2*2 = 48; times depth and width of each stage
-    stages = [48 * depths * 2 for depths in (2, 3, 3, 2)]
+    # stem 1 + 3; operator 2 + 3*2*2 + 2*2*2 + 2*3 + 2*2 = 32; times depth and width of each stage
+    stages = [32 * depths * 2 for depths in (2, 2, 3, 2)]
     assert entries["resnet_hybrid"].combinations == 4 * stages[0] * stages[1] * stages[2] * stages[3]
 
 
