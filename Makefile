@@ -17,7 +17,7 @@ search: $(VENV)/.installed
 	$(BIN)/sasa-nas search --space resnet_hybrid --trials $(TRIALS)
 
 test: $(VENV)/.installed-dev lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # two processes, a thread each
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

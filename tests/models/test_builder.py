@@ -136,7 +136,7 @@ def test_weights_follow_torchs_random_state() -> None:
     assert not torch.equal(networks[0]["classifier.weight"], networks[2]["classifier.weight"])
 
 
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=10)
 @given(
     height=st.integers(1, 40),
     width=st.integers(1, 40),

@@ -15,7 +15,7 @@ def test_agrees_with_loops_in_value_and_gradient() -> None:
     assert_agree(aggregate(weights, value, kernel_size=3), expected, [weights, value])
 
 
-@pytest.mark.parametrize(("size", "kernel_size"), [((9, 8), 3), ((5, 13), 5), ((66, 1), 3), ((8, 8), 3)])
+@pytest.mark.parametrize(("size", "kernel_size"), [((9, 8), 3), ((5, 13), 3), ((66, 1), 3), ((8, 8), 3)])
 def test_large_maps_agree_with_loops_in_value_and_gradient(size: tuple[int, int], kernel_size: int) -> None:
     weights, value = leaves((1, 2, kernel_size**2, *size), (1, 4, *size))
     assert is_small_map(*size) == (size == (8, 8)), "maps on either side of the switch between the two forms"
