@@ -2,6 +2,7 @@
 
 import logging
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,9 @@ from sasa_nas.run import SearchSettings
 
 OBJECT_STORE_BYTES = 100 * 2**20
 """Shared memory of a private Ray. Only small reports pass through it: workers read data sets themselves."""
+
+ANSWER_SECONDS = 10.0
+"""How long a cluster may take to accept a connection."""
 
 
 @contextmanager
@@ -47,9 +51,13 @@ def ray_cluster(settings: SearchSettings) -> Iterator[int]:
 
 
 def _join(address: str) -> None:
+    """Joins a running cluster, asking first whether anybody listens: Ray itself would wait for minutes."""
     try:
+        host, _, port = address.removeprefix("ray://").rpartition(":")
+        if port.isdigit():
+            socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
         ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
             f"no Ray cluster answers at --address {address}: {one_line(error)[:160]}; "
             "start one with `ray start --head`, or leave --address out"

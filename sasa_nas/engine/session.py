@@ -1,8 +1,9 @@
 """A session of a search: makes or opens a run's folder, starts Ray, lets Tune carry out what the study proposes."""
 
 import shutil
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -59,10 +60,13 @@ def search(
         UserError: If the search cannot be carried out as asked; then nothing was written.
     """
     settings = settings or SearchSettings()
-    plan = plan_search(space, settings)
     folder = RunFolder(out or _default_folder(space.name))
-    _make_folder(folder, plan, command)
-    return _carry_out(folder, plan, observer or SilentObserver())
+    _check_folder(folder)
+    plan = plan_search(space, settings)
+    # Ray before the folder: a cluster that does not answer leaves nothing behind
+    with ray_cluster(settings) as slots:
+        _make_folder(folder, plan, command)
+        return _carry_out(folder, plan, observer or SilentObserver(), nullcontext(slots))
 
 
 def resume(path: Path, *, trials: int | None = None, observer: SearchObserver | None = None) -> SearchSummary:
@@ -84,7 +88,7 @@ def resume(path: Path, *, trials: int | None = None, observer: SearchObserver | 
     plan = plan_search(validate_space(info.space, str(folder.info)), settings)
     if settings != info.settings:
         write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
-    return _carry_out(folder, plan, observer or SilentObserver())
+    return _carry_out(folder, plan, observer or SilentObserver(), ray_cluster(settings))
 
 
 def _default_folder(name: str) -> Path:
@@ -97,13 +101,27 @@ def _default_folder(name: str) -> Path:
     return path
 
 
-def _make_folder(folder: RunFolder, plan: SearchPlan, command: str) -> None:
-    """Creates the run's folder with its run.json."""
+def _check_folder(folder: RunFolder) -> None:
+    """Raises unless a new run can be made at `folder`; leaves nothing there."""
     path = folder.path
     if folder.info.exists():
         raise UserError(f"{path} already holds a run; go on with it (`sasa-nas resume {path}`) or choose another --out")
     if path.is_dir() and any(path.iterdir()):
         raise UserError(f"{path} is not empty; choose another --out")
+    nearest = next(place for place in (path, *path.resolve().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> UserError:
+    return UserError(f"{path} cannot be written: {error.strerror or one_line(error)}; choose another --out")
+
+
+def _make_folder(folder: RunFolder, plan: SearchPlan, command: str) -> None:
+    """Creates the run's folder with its run.json."""
     mean, std = plan.standardisation
     info = RunInfo(
         space=plan.space.model_dump(mode="json"),
@@ -120,9 +138,7 @@ def _make_folder(folder: RunFolder, plan: SearchPlan, command: str) -> None:
         folder.trials.mkdir(parents=True, exist_ok=True)
         write_text(folder.info, info.model_dump_json(indent=2) + "\n")
     except OSError as error:
-        raise UserError(
-            f"{path} cannot be written: {error.strerror or one_line(error)}; choose another --out"
-        ) from error
+        raise _unwritable(folder.path, error) from error
 
 
 @contextmanager
@@ -137,7 +153,10 @@ def _sole_writer(folder: RunFolder) -> Iterator[None]:
         raise UserError(f"{folder.path} cannot be written: {error.strerror or one_line(error)}") from error
 
 
-def _carry_out(folder: RunFolder, plan: SearchPlan, observer: SearchObserver) -> SearchSummary:
+def _carry_out(
+    folder: RunFolder, plan: SearchPlan, observer: SearchObserver, cluster: AbstractContextManager[int]
+) -> SearchSummary:
+    """One session: proposes and trains until enough is trained, with `cluster` entered only if anything is left."""
     with _sole_writer(folder):
         study = open_study(folder, plan.settings.seed)
         earlier = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
@@ -146,7 +165,7 @@ def _carry_out(folder: RunFolder, plan: SearchPlan, observer: SearchObserver) ->
         # Ctrl-C in Tune's own loop makes `fit` return, anywhere else it arrives here
         with suppress(KeyboardInterrupt):
             if not proposer.done:
-                with ray_cluster(plan.settings) as slots:
+                with cluster as slots:
                     observer.workers_ready(slots)
                     searcher = StudySearcher(proposer, plan, folder, observer)
                     _fit(folder, plan.settings, searcher, slots)
