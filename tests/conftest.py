@@ -26,6 +26,12 @@ _STATES = {
 }
 
 
+@pytest.fixture(autouse=True)
+def wide_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables are as wide as in a pipe, whatever the window, or pytest-xdist, says in COLUMNS."""
+    monkeypatch.delenv("COLUMNS", raising=False)
+
+
 @pytest.fixture
 def make_record() -> MakeRecord:
     """Makes a trial's record; its network has window attention in the stages that `pattern` marks with an L."""

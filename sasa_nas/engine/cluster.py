@@ -60,7 +60,7 @@ def _join(address: str) -> None:
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(
             f"no Ray cluster answers at --address {address}: {one_line(error)[:160]}; "
-            "start one with `ray start --head`, or leave --address out"
+            "start one with `ray start --head`, set RAY_AUTH_MODE=token if it wants a token, or leave --address out"
         ) from error
 
 

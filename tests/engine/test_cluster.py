@@ -1,0 +1,27 @@
+import socket
+
+import pytest
+
+from sasa_nas.engine.cluster import ray_cluster
+from sasa_nas.errors import UserError
+from sasa_nas.run import SearchSettings
+
+
+def test_a_cluster_that_does_not_answer_is_named_at_once() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{unused.getsockname()[1]}"
+    with (
+        pytest.raises(UserError, match=f"no Ray cluster answers at --address {address}.*leave --address out"),
+        ray_cluster(SearchSettings(address=address)),
+    ):
+        pass
+
+
+@pytest.mark.slow
+def test_more_than_the_machine_has_is_refused_in_a_line() -> None:
+    with (
+        pytest.raises(UserError, match=r"a trial wants 4096 CPUs and 0 GPUs, but Ray has .* lower --cpus-per-trial"),
+        ray_cluster(SearchSettings(cpus_per_trial=4096)),
+    ):
+        pass
