@@ -8,7 +8,6 @@ _RAY = {
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
-    "RAY_BACKEND_LOG_LEVEL": "error",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
     # our run folder keeps results; Tune's own CSV, JSON and TensorBoard files would be a second copy
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
