@@ -62,7 +62,7 @@ def search(
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=_default_gpus() if gpus_per_trial is None else gpus_per_trial,
         address=address,
-        data_dir=data_dir,
+        data_dir=data_dir.resolve() if data_dir else None,
     )
     if dry_run:
         _print_designs(wanted, settings, dry_run)

@@ -55,6 +55,8 @@ def plan_search(space: SearchSpace, settings: SearchSettings) -> SearchPlan:
         UserError: If the data set is unknown or missing, or no design is within the limits.
     """
     splits = load(space.proxy.dataset, data_dir=settings.data_dir, image_size=space.proxy.image_size)
+    # a folder's name is made absolute, so that workers and a later resume read the same one
+    space = space.model_copy(update={"proxy": space.proxy.model_copy(update={"dataset": splits.info.name})})
     plan = SearchPlan(space, settings, splits.info, splits.standardisation.per_channel())
     _check_feasible(plan)
     return plan

@@ -128,7 +128,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             folder=self._folder.trial(proposal.number).path.resolve(),
             architecture=proposal.design.architecture,
             full_size=proposal.design.full_size,
-            proxy=self._plan.space.proxy.model_copy(update={"dataset": self._plan.data.name}),
+            proxy=self._plan.space.proxy,
             data_dir=(settings.data_dir or default_data_dir()).resolve(),
             seed=settings.seed,
             threads=settings.cpus_per_trial,

@@ -1,6 +1,8 @@
 import random
 from collections.abc import Callable
+from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from sasa_nas.cost import count_network
@@ -19,6 +21,19 @@ def test_a_design_is_made_for_the_data_set_and_counted(make_plan: MakePlan) -> N
     assert design.architecture.num_classes == 10
     assert design.full_size.image.height == 224
     assert design.counts == count_network(design.architecture).total
+
+
+def test_a_folder_of_images_is_found_again_from_elsewhere(
+    make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for label, grey in (("dark", 20), ("light", 230)):
+        (tmp_path / "photos" / label).mkdir(parents=True)
+        for i in range(20):
+            PIL.Image.new("RGB", (6, 6), (grey + i, grey, grey)).save(tmp_path / "photos" / label / f"{i}.png")
+    monkeypatch.chdir(tmp_path)
+    plan = make_plan(lambda data: data["proxy"].update(dataset="imagefolder:photos"))
+    assert plan.space.proxy.dataset == f"imagefolder:{tmp_path / 'photos'}"
+    assert (plan.data.channels, plan.data.num_classes) == (3, 2)
 
 
 def test_unknown_data_sets_are_named(make_plan: MakePlan) -> None:
