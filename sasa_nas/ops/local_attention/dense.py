@@ -21,8 +21,8 @@ def dense_local_attention(
     """The same function as `naive.local_attention`, for maps not much larger than the window.
 
     Two matrix products over all pairs of pixels, with -inf for the pairs that are out of each other's
-    window. On a map of 8 x 8 and a window of 7 x 7 that is 1.3 times the pairs and an eighth of the time,
-    because nothing is laid out in windows.
+    window. On a map of 8 x 8 and a window of 7 x 7 that is 1.3 times the pairs, but nothing has to be laid
+    out in windows.
 
     Args:
         query: `(B, H, W, heads, head_dim)`, any floating type.
