@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from sasa_nas.engine.observer import EpochReport, SearchObserver
     from sasa_nas.run import RunFolder, TrialRecord
 
-_UNTRAINED = (Outcome.INFEASIBLE, Outcome.DUPLICATE)
-
 
 @contextmanager
 def observing() -> Iterator[SearchObserver]:
@@ -52,7 +50,7 @@ class Tally:
     def begin(self, trials: int, earlier: list[TrialRecord]) -> None:
         """Counts in what sessions before this one did."""
         self.trials = trials
-        ended = [r for r in earlier if r.outcome not in (*_UNTRAINED, Outcome.RUNNING, Outcome.WAITING)]
+        ended = [record for record in earlier if record.outcome.spent]
         self.records.extend(ended)
         self._earlier = len(ended)
 
@@ -68,10 +66,10 @@ class Tally:
         """Counts in a trial that is over."""
         self.running.pop(record.number, None)
         self.epochs.pop(record.number, None)
-        if record.outcome in _UNTRAINED:
-            self.refused[record.outcome] += 1
-        else:
+        if record.outcome.spent:
             self.records.append(record)
+        else:
+            self.refused[record.outcome] += 1
 
     @property
     def done(self) -> int:
@@ -135,7 +133,7 @@ class LineObserver:
     def trial_ended(self, record: TrialRecord) -> None:
         """Says what came out, unless nothing was trained."""
         self._tally.end(record)
-        if record.outcome not in _UNTRAINED:
+        if record.outcome.spent:
             self._say(f"{trial_line(record)} | {self._tally.headline()}")
 
     def _say(self, text: str) -> None:
@@ -196,7 +194,7 @@ class LiveObserver:
     def trial_ended(self, record: TrialRecord) -> None:
         """Takes a row out and leaves a line."""
         self._tally.end(record)
-        if record.outcome not in _UNTRAINED:
+        if record.outcome.spent:
             self._console.print(trial_line(record), soft_wrap=True)
 
 

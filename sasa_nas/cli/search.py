@@ -146,10 +146,11 @@ def _conclude(summary: SearchSummary) -> None:
     if summary.interrupted:
         console.print(f"\nStopped early. Go on with:\n  {shell_line(program(), 'resume', path)}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED)
+    trials = sum(record.outcome.spent for record in summary.records)
     target = Path("exports") / path.name.replace("-", "_")
     for title, words in (
         ("See the front again, and draw it", ("pareto", path, "--plot", path / "front.png")),
         ("Take the best network as a module", ("export", path, "--pick", "best", "--out", target)),
-        ("Train more networks in the same run", ("resume", path, "--trials", 2 * len(summary.records))),
+        ("Train more networks in the same run", ("resume", path, "--trials", 2 * trials)),
     ):
         console.print(f"\n{title}:\n  {shell_line(program(), *words)}", soft_wrap=True)

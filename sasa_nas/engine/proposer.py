@@ -26,9 +26,6 @@ STARTUP = 10
 PATIENCE = 10
 """Proposals turned down in a row after which a random new design is put in the sampler's hand."""
 
-SPENT = frozenset({Outcome.TRAINED, Outcome.DIVERGED, Outcome.BROKEN, Outcome.LOST})
-"""Outcomes that spent a training, and so count against the number of trials asked for."""
-
 _STATES = {
     Outcome.TRAINED: TrialState.COMPLETE,
     # a cause that lies in the design is PRUNED, from which samplers learn; FAIL they ignore
@@ -111,8 +108,8 @@ class Proposer:
         self._observer = observer
         records = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
         self._interrupted = [r.number for r in records if r.outcome is Outcome.RUNNING]
-        self._numbers = {r.architecture.id: r.number for r in records if r.architecture and r.outcome in SPENT}
-        self._started = sum(r.outcome in SPENT for r in records) + len(self._interrupted)
+        self._numbers = {r.architecture.id: r.number for r in records if r.architecture and r.outcome.spent}
+        self._started = sum(r.outcome.spent for r in records) + len(self._interrupted)
         self._live: dict[int, Proposal] = {}
         self.exhausted = False
         """Whether no design is left that was not trained."""

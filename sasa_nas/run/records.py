@@ -35,6 +35,11 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
     """Equal to an earlier trial; not trained again."""
 
+    @property
+    def spent(self) -> bool:
+        """Whether it cost a training, which counts against the number of trials asked for."""
+        return self in (Outcome.TRAINED, Outcome.DIVERGED, Outcome.BROKEN, Outcome.LOST)
+
 
 class SearchSettings(BaseModel):
     """How a search is carried out; the space says what is searched."""
