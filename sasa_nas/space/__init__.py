@@ -3,13 +3,14 @@
 Pure data: nothing here imports torch, Ray or Optuna.
 """
 
-from sasa_nas.space.architecture import Architecture, Image, Stage
+from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.space.complaints import SpaceError
 from sasa_nas.space.files import load_architecture, load_space, shipped_spaces
 from sasa_nas.space.proxy import Limits, Proxy, Recipe
 from sasa_nas.space.sampling import Infeasible, sample, size
 from sasa_nas.space.scaling import proxy_of
 from sasa_nas.space.search_space import SearchSpace
+from sasa_nas.space.stage import Stage
 
 __all__ = [
     "Architecture",

@@ -7,8 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from sasa_nas.space.fitting import check_stages
 from sasa_nas.space.node import Node, Positive
-from sasa_nas.space.operators import Conv, Misfit, Operator
+from sasa_nas.space.operators import Misfit
+from sasa_nas.space.stage import Block, Stage
 from sasa_nas.space.stems import ConvStem, Stem
 
 
@@ -20,48 +22,52 @@ class Image(Node):
     width: Positive = 224
 
 
-class Stage(Node):
-    """A group of residual blocks of one width, the first of which may halve the map."""
-
-    blocks: Positive = 2
-    width: Positive = 64
-    """Channels of the spatial operator; a bottleneck's output has four times as many."""
-    stride: Annotated[Positive, Field(le=2)] = 1
-    operator: Operator = Conv()
-
-    @model_validator(mode="after")
-    def _operator_fits_width(self) -> "Stage":
-        try:
-            self.operator.check_width(self.width)
-        except Misfit as misfit:
-            raise PydanticCustomError(
-                "misfit", "{message}", {"field": f"operator.{misfit.field}", "message": str(misfit)}
-            ) from misfit
-        return self
-
-
 class Architecture(Node):
     """A complete network: input, stem, stages of residual blocks, classifier.
 
     Two architectures are the same network exactly when they are equal, and then they share an `id`.
     """
 
-    block: Literal["bottleneck", "basic"] = "bottleneck"
-    """bottleneck: 1x1, operator, 1x1 with a fourfold output. basic: two operators (He et al. 2015)."""
+    block: Block = "bottleneck"
+    """The kind of all residual blocks: bottleneck, basic, preactivation, inverted or san."""
+    shortcut: Literal["projection", "parameter_free"] = "projection"
+    """What a shortcut is where shapes change: a 1x1 convolution, or an average pool and channels of zeros."""
     stem: Stem = ConvStem()
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    head_width: Positive | None = None
+    """Channels of a last 1x1 convolution before the classifier's mean, if there is one (MnasNet)."""
     image: Image = Image()
     num_classes: Positive = 1000
+
+    @model_validator(mode="after")
+    def _stages_fit(self) -> "Architecture":
+        try:
+            check_stages(
+                self.stages,
+                self.block,
+                in_channels=self.stem.width,
+                parameter_free_shortcut=self.shortcut == "parameter_free",
+            )
+        except Misfit as misfit:
+            raise PydanticCustomError(
+                "misfit", "{message}", {"field": misfit.field, "message": str(misfit)}
+            ) from misfit
+        return self
 
     @property
     def id(self) -> str:
         """Twelve hexadecimal digits, the same for equal architectures on every machine and version."""
-        text = json.dumps(canonical(self), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(text.encode()).hexdigest()[:12]
+        return node_id(self)
 
     def to_json(self) -> str:
         """Every field, defaults included, as indented JSON that `load_architecture` reads back."""
         return self.model_dump_json(indent=2) + "\n"
+
+
+def node_id(node: Node) -> str:
+    """Twelve hexadecimal digits of a hash of `node`, the same for equal nodes on every machine and version."""
+    text = json.dumps(canonical(node), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def canonical(node: Node) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sasa_nas.errors import UserError
+from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.space.operators import OPERATORS
 from sasa_nas.space.stems import STEMS
 
-_KINDS = {model.model_fields["kind"].default for model in (*OPERATORS, *STEMS)}
+_KINDS = {model.model_fields["kind"].default for model in (*OPERATORS, *STEMS, *CHANNEL_ATTENTIONS)}
 _MOST_SHOWN = 3
 _FITS_NOTHING = (
     "int_type",

@@ -1,4 +1,4 @@
-"""The spatial operators that may stand where a residual block of a ResNet has its 3x3 convolution.
+"""The spatial operators that may stand where a residual block has its 3x3 convolution.
 
 Each is the description alone; `sasa_nas.layers` holds the modules. The names of the options are the
 papers': `key_ratio` is kappa and `value_ratio` upsilon of "Attention Augmented Convolutional Networks".

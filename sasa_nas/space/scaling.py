@@ -1,11 +1,16 @@
 """From a full-size design to the small one that a search trains, and to images of any size."""
 
 import math
+from typing import TypeVar
 
-from sasa_nas.space.architecture import Architecture, Image, Stage
+from sasa_nas.space.architecture import Architecture, Image
+from sasa_nas.space.node import Node
 from sasa_nas.space.operators import AugmentedConv, Operator
 from sasa_nas.space.proxy import Proxy
+from sasa_nas.space.stage import Stage
 from sasa_nas.space.stems import ConvStem, Stem
+
+Tree = TypeVar("Tree", bound=Node)
 
 SMALL_IMAGE = 64
 """Images up to this side, in pixels, get a stem that keeps their resolution."""
@@ -36,12 +41,14 @@ def scaled(architecture: Architecture, width_multiplier: float, depth_multiplier
     Raises:
         pydantic.ValidationError: If an operator does not fit its scaled width.
     """
-    return Architecture(
-        block=architecture.block,
-        stem=scaled_stem(architecture.stem, width_multiplier),
-        stages=tuple(scaled_stage(stage, width_multiplier, depth_multiplier) for stage in architecture.stages),
-        image=architecture.image,
-        num_classes=architecture.num_classes,
+    head = architecture.head_width
+    return _changed(
+        architecture,
+        {
+            "stem": scaled_stem(architecture.stem, width_multiplier),
+            "stages": tuple(scaled_stage(stage, width_multiplier, depth_multiplier) for stage in architecture.stages),
+            "head_width": None if head is None else scaled_width(head, width_multiplier),
+        },
     )
 
 
@@ -51,21 +58,18 @@ def scaled_stem(stem: Stem, width_multiplier: float) -> Stem:
     Raises:
         pydantic.ValidationError: If its heads do not divide the scaled width.
     """
-    fields = stem.model_dump() | {"width": scaled_width(stem.width, width_multiplier)}
-    return type(stem).model_validate(fields)
+    return _changed(stem, {"width": scaled_width(stem.width, width_multiplier)})
 
 
 def scaled_stage(stage: Stage, width_multiplier: float, depth_multiplier: float) -> Stage:
-    """One stage with its width and number of blocks multiplied and rounded.
-
-    Raises:
-        pydantic.ValidationError: If the operator does not fit the scaled width.
-    """
-    return Stage(
-        blocks=max(1, math.floor(stage.blocks * depth_multiplier + 0.5)),
-        width=scaled_width(stage.width, width_multiplier),
-        stride=stage.stride,
-        operator=_scaled_operator(stage.operator, width_multiplier),
+    """One stage with its width and number of blocks multiplied and rounded; whether it fits, `check_stage` knows."""
+    return _changed(
+        stage,
+        {
+            "blocks": max(1, math.floor(stage.blocks * depth_multiplier + 0.5)),
+            "width": scaled_width(stage.width, width_multiplier),
+            "operator": _scaled_operator(stage.operator, width_multiplier),
+        },
     )
 
 
@@ -96,12 +100,18 @@ def fitted_to(architecture: Architecture, image: Image, num_classes: int) -> Arc
     if side <= SMALL_IMAGE:
         stem = _small_image_stem(stem)
         stages = _with_halvings(stages, max(0, int(math.log2(side / SMALLEST_MAP))) if side >= SMALLEST_MAP else 0)
-    return Architecture(block=architecture.block, stem=stem, stages=stages, image=image, num_classes=num_classes)
+    return _changed(architecture, {"stem": stem, "stages": stages, "image": image, "num_classes": num_classes})
+
+
+def _changed(node: Tree, update: dict[str, object]) -> Tree:
+    """A copy of `node` with some fields changed, validated as a whole."""
+    fields = {name: getattr(node, name) for name in type(node).model_fields}
+    return type(node).model_validate(fields | update)
 
 
 def _small_image_stem(stem: Stem) -> Stem:
     if isinstance(stem, ConvStem):
-        return stem.model_copy(update={"kernel_size": 3, "stride": 1, "pool": False})
+        return stem.model_copy(update={"kernel_size": min(3, stem.kernel_size), "stride": 1, "pool": False})
     return stem.model_copy(update={"pool": False})
 
 

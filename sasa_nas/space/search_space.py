@@ -9,24 +9,35 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
-from sasa_nas.space.architecture import Architecture, Stage
+from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.complaints import path_of
+from sasa_nas.space.fitting import check_stage
 from sasa_nas.space.node import Node
+from sasa_nas.space.operators import Misfit
 from sasa_nas.space.proxy import Limits, Proxy
 from sasa_nas.space.sampling import size
 from sasa_nas.space.scaling import scaled_stage, scaled_stem
 from sasa_nas.space.searchable import Choice, Range, searchable
+from sasa_nas.space.stage import Block, Stage
 from sasa_nas.space.stems import Stem
 
 _MOST_COMBINATIONS = 20_000
 """How many combinations of one stage's widths and operators are held against each other."""
 
 
+_JUDGED = ("width", "operator", "replaces", "expansion", "depthwise_size")
+"""The fields of a stage that decide whether it can be built."""
+
+
 class Misfitting(NamedTuple):
-    """A field of a stage and why its value cannot be."""
+    """A field of a stage or a stem and why its value cannot be."""
 
     field: str
     message: str
+
+
+Judge = Callable[[dict[str, Any]], Misfitting | None]
+"""Says of plain values of some fields why they cannot be; None if they can."""
 
 
 class SearchSpace(searchable(Architecture)):  # type: ignore[misc]
@@ -42,23 +53,23 @@ class SearchSpace(searchable(Architecture)):  # type: ignore[misc]
         """Refuses an option that fits in no combination, at full size or at the proxy's."""
         proxy = self.proxy
         _check_options({"stem": self.stem}, "", lambda data: _stem_misfit(data["stem"], proxy))
-        _check_stages(self.stages, "stages", proxy)
+        if not isinstance(self.block, Choice):  # else a misfit shows as an infeasible draw
+            _check_stages(self.stages, "stages", lambda data: _stage_misfit(data, self.block, proxy))
         return self
 
 
-def _check_stages(node: Any, path: str, proxy: Proxy) -> None:
+def _check_stages(node: Any, path: str, misfit: Judge) -> None:
     """Checks the options of every stage in `node`: a stage, a list of stages, or a choice of such lists."""
     if isinstance(node, Choice):
-        _check_stages(node.choice, f"{path}.choice", proxy)
+        _check_stages(node.choice, f"{path}.choice", misfit)
     elif isinstance(node, tuple):
         for i, item in enumerate(node):
-            _check_stages(item, f"{path}[{i}]", proxy)
+            _check_stages(item, f"{path}[{i}]", misfit)
     else:
-        parts = {"width": node.width, "operator": node.operator}
-        _check_options(parts, path, lambda data: _stage_misfit(data, proxy))
+        _check_options({name: getattr(node, name) for name in _JUDGED}, path, misfit)
 
 
-def _check_options(parts: dict[str, Any], path: str, misfit: Callable[[dict[str, Any]], Misfitting | None]) -> None:
+def _check_options(parts: dict[str, Any], path: str, misfit: Judge) -> None:
     """Raises the reason of the first option inside `parts`, fields of the node at `path`, that never fits."""
     if math.prod(map(size, parts.values())) > _MOST_COMBINATIONS:
         return  # a misfit then shows as an infeasible draw
@@ -87,15 +98,18 @@ def _blame(fork: str, node: str, field: str) -> str:
     return fork
 
 
-def _stage_misfit(data: dict[str, Any], proxy: Proxy) -> Misfitting | None:
-    """Why a stage cannot be at full size or at the proxy's; None if it can."""
+def _stage_misfit(data: dict[str, Any], block: Block, proxy: Proxy) -> Misfitting | None:
+    """Why a stage of such blocks cannot be at full size or at the proxy's; None if it can."""
     where = ""
     try:
         stage = Stage.model_validate(data)
+        check_stage(stage, block)
         where = _at_proxy(proxy)
-        scaled_stage(stage, proxy.width_multiplier, proxy.depth_multiplier)
+        check_stage(scaled_stage(stage, proxy.width_multiplier, proxy.depth_multiplier), block)
     except ValidationError as error:
         return _first_reason(error, "", where)
+    except Misfit as misfit:
+        return Misfitting(misfit.field, f"{misfit}{where}")
     return None
 
 

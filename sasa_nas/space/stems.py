@@ -17,6 +17,8 @@ class ConvStem(Node):
     stride: Annotated[Positive, Field(le=4)] = 2
     pool: Bool = True
     """Whether the 3x3 max pool of stride 2 follows."""
+    activation: Bool = True
+    """Whether batch norm and ReLU follow; pre-activation blocks bring their own."""
 
 
 class AttentionStem(Node):

@@ -80,7 +80,8 @@ STAGES: st.SearchStrategy[Tree] = st.fixed_dictionaries(
 ARCHITECTURES: st.SearchStrategy[Tree] = st.fixed_dictionaries(
     {"stages": st.lists(STAGES, min_size=1, max_size=4)},
     optional={
-        "block": st.sampled_from(["bottleneck", "basic"]),
+        "block": st.sampled_from(["bottleneck", "basic", "preactivation", "san"]),
+        "head_width": st.none() | st.integers(1, 64),
         "stem": STEMS,
         "image": st.fixed_dictionaries(
             {}, optional={"channels": st.integers(1, 4), "height": st.integers(1, 300), "width": st.integers(1, 300)}

@@ -12,7 +12,7 @@ from space_trees import ARCHITECTURES, Tree
 
 from sasa_nas.models import model_architecture
 from sasa_nas.space import Architecture, Image, Stage
-from sasa_nas.space.operators import AugmentedConv, Conv, LocalAttention
+from sasa_nas.space.operators import AugmentedConv, Conv
 from sasa_nas.space.stems import AttentionStem, ConvStem
 
 # Written down when they were first computed: runs on disk name their networks so.
@@ -139,15 +139,3 @@ def test_designs_cannot_be_changed_in_place() -> None:
         architecture.num_classes = 5  # type: ignore[misc]
     with pytest.raises(ValidationError, match="frozen"):
         architecture.stages[0].operator.kernel_size = 5  # type: ignore[misc,union-attr]
-
-
-@pytest.mark.parametrize("heads", [3, 5, 7, 48])
-def test_heads_must_divide_the_stages_width(heads: int) -> None:
-    with pytest.raises(ValidationError, match=f"num_heads={heads} does not divide width=64"):
-        Stage(width=64, operator=LocalAttention(num_heads=heads))
-
-
-def test_an_odd_number_of_channels_a_head_is_for_content_alone() -> None:
-    with pytest.raises(ValidationError, match="even number"):
-        Stage(width=24, operator=LocalAttention(num_heads=8))
-    assert Stage(width=24, operator=LocalAttention(num_heads=8, positions="none")).width == 24

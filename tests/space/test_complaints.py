@@ -28,9 +28,9 @@ LAST = "{kind: pairwise}"
 PROXY = "proxy: {dataset: digits}"
 
 FORMS = [
-    ("block: bottleneck", "block: bottlneck", "block = 'bottlneck'", "'bottleneck' or 'basic'"),
-    ("block: bottleneck", "block: null", "block = None", "'bottleneck' or 'basic'"),
-    ("block: bottleneck", "block: {choice: [basic, deep]}", "block.choice[1] = 'deep'", "'bottleneck' or 'basic'"),
+    ("block: bottleneck", "block: bottlneck", "block = 'bottlneck'", "'bottleneck', 'basic', "),
+    ("block: bottleneck", "block: null", "block = None", "'bottleneck', 'basic', "),
+    ("block: bottleneck", "block: {choice: [basic, deep]}", "block.choice[1] = 'deep'", "'bottleneck', 'basic', "),
     ("block: bottleneck", "block: {range: [1, 2, 1]}", "block = {'range': [1, 2, 1]}", "{choice: [...]}"),
     ("block: bottleneck", "block: {choices: [basic]}", "block.choices", "did you mean 'choice'"),
     (STEM, "7", "stem = 7", "object with named fields"),
