@@ -5,9 +5,10 @@ from torch.nn import functional as F
 
 
 class ConvStem(nn.Module):
-    """Convolution without bias, batch norm, ReLU and, as a rule, a 3x3 max pool of stride 2.
+    """Convolution without bias and, as a rule, batch norm, ReLU and a 3x3 max pool of stride 2.
 
-    He et al. 2015, arXiv 1512.03385, Table 1. Maps `(B, in_channels, H, W)` to `(B, out_channels, h, w)`
+    He et al. 2015, arXiv 1512.03385, Table 1; a network of pre-activation blocks has the convolution alone
+    (Zagoruyko and Komodakis 2016, arXiv 1605.07146). Maps `(B, in_channels, H, W)` to `(B, out_channels, h, w)`
     with `h = ceil(H / stride)`, halved again (rounded up) by the pool; `w` likewise.
 
     Args:
@@ -16,13 +17,21 @@ class ConvStem(nn.Module):
         kernel_size: Side of the convolution's kernel, odd.
         stride: Of the convolution.
         pool: Whether the max pool follows.
+        activation: Whether batch norm and ReLU follow the convolution.
 
     Raises:
         ValueError: `kernel_size` is even or below one, or `stride` is below one.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, *, kernel_size: int = 7, stride: int = 2, pool: bool = True
+        self,
+        in_channels: int,
+        out_channels: int,
+        *,
+        kernel_size: int = 7,
+        stride: int = 2,
+        pool: bool = True,
+        activation: bool = True,
     ) -> None:
         super().__init__()
         if kernel_size < 1 or kernel_size % 2 == 0:
@@ -34,12 +43,15 @@ class ConvStem(nn.Module):
         self.kernel_size = kernel_size
         self.stride = stride
         self.pool = pool
+        self.activation = activation
         self.conv = nn.Conv2d(
             in_channels, out_channels, kernel_size, stride=stride, padding=kernel_size // 2, bias=False
         )
-        self.norm = nn.BatchNorm2d(out_channels)
+        self.norm = nn.BatchNorm2d(out_channels) if activation else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps images `(B, in_channels, H, W)` to `(B, out_channels, h, w)`, of the same type."""
-        out = F.relu(self.norm(self.conv(x)))
+        out: Tensor = self.conv(x)
+        if self.norm is not None:
+            out = F.relu(self.norm(out))
         return F.max_pool2d(out, 3, stride=2, padding=1) if self.pool else out

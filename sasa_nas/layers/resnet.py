@@ -1,4 +1,4 @@
-"""The frame of every residual network here: stem, stages, pooling, classifier."""
+"""The frame of every residual network here: stem, stages, head, pooling, classifier."""
 
 from collections.abc import Sequence
 
@@ -12,15 +12,25 @@ class ResNet(nn.Module):
     Args:
         stem: A module from images to the first stage's input.
         stages: One module a stage, as a rule an `nn.Sequential` of blocks.
-        num_features: Channels of the last stage's output.
+        num_features: Channels that are pooled and classified: the head's output or, without one, the last stage's.
         num_classes: Width of the logits.
+        head: What stands between the last stage and the pool, if anything does.
     """
 
-    def __init__(self, stem: nn.Module, stages: Sequence[nn.Module], num_features: int, num_classes: int) -> None:
+    def __init__(
+        self,
+        stem: nn.Module,
+        stages: Sequence[nn.Module],
+        num_features: int,
+        num_classes: int,
+        *,
+        head: nn.Module | None = None,
+    ) -> None:
         super().__init__()
         self.num_features, self.num_classes = num_features, num_classes
         self.stem = stem
         self.stages = nn.ModuleList(stages)
+        self.head = head
         self.pool = nn.AdaptiveAvgPool2d(1)
         self.classifier = nn.Linear(num_features, num_classes)
 
@@ -29,5 +39,7 @@ class ResNet(nn.Module):
         x = self.stem(images)
         for stage in self.stages:
             x = stage(x)
+        if self.head is not None:
+            x = self.head(x)
         logits: torch.Tensor = self.classifier(self.pool(x).flatten(1))
         return logits
