@@ -1,5 +1,7 @@
 """The papers' operators as modules: `(B, in, H, W)` to `(B, out, ceil(H / stride), ceil(W / stride))`.
 
+Attention over channels maps `(B, channels, H, W)` to the same shape.
+
 One rule lets generic code re-create any layer, and an exporter print it: EVERY nn.Module exported here keeps
 each argument of its constructor, as given, in an attribute of the very same name, and takes nothing but
 ints, floats, bools, strings, None and tuples of these. So `type(m)(**{p: getattr(m, p) for p in
@@ -8,6 +10,13 @@ signature(type(m)).parameters})` is the same layer with fresh weights.
 
 from sasa_nas.layers.attention_stem import AttentionStem, StemValues
 from sasa_nas.layers.augmented_conv import AugmentedConv2d, AugmentedPositions
+from sasa_nas.layers.channel_attention import (
+    BottleneckAttention,
+    ConvBlockAttention,
+    GatherExcite,
+    GlobalLocalAttention,
+    SqueezeExcitation,
+)
 from sasa_nas.layers.conv_stem import ConvStem
 from sasa_nas.layers.global_attention import GlobalAttention2d, GlobalPositions
 from sasa_nas.layers.local_attention import Interactions, LocalAttention2d, LocalPositions
@@ -19,8 +28,12 @@ __all__ = [
     "AttentionStem",
     "AugmentedConv2d",
     "AugmentedPositions",
+    "BottleneckAttention",
+    "ConvBlockAttention",
     "ConvStem",
+    "GatherExcite",
     "GlobalAttention2d",
+    "GlobalLocalAttention",
     "GlobalPositions",
     "Interactions",
     "LocalAttention2d",
@@ -28,5 +41,6 @@ __all__ = [
     "MapAttention2d",
     "PairwiseAttention2d",
     "PatchwiseAttention2d",
+    "SqueezeExcitation",
     "StemValues",
 ]
