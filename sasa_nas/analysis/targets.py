@@ -4,7 +4,7 @@ from pathlib import Path
 
 from sasa_nas.errors import UserError
 from sasa_nas.models import list_models, model_architecture
-from sasa_nas.run import RunFolder, TrialFolder
+from sasa_nas.run.trained import architecture_file
 from sasa_nas.space import Architecture, load_architecture
 
 _SUFFIXES = (".json", ".yaml", ".yml")
@@ -24,7 +24,7 @@ def find_architecture(target: str) -> Architecture:
     path = Path(target)
     try:
         if path.is_dir():
-            return _in_folder(path)
+            return load_architecture(architecture_file(path))
         if path.is_file():
             return load_architecture(path)
     except OSError:
@@ -35,13 +35,3 @@ def find_architecture(target: str) -> Architecture:
             f"there is no file or folder '{target}'; give a network's name, an architecture's file, or a trial's folder"
         )
     return model_architecture(target)
-
-
-def _in_folder(path: Path) -> Architecture:
-    file = TrialFolder(path).architecture
-    if file.is_file():
-        return load_architecture(file)
-    run = RunFolder(path)
-    if run.info.is_file():
-        raise UserError(f"{path} is a whole run; give the folder of one of its trials, such as {run.trial(0).path}")
-    raise UserError(f"{path} holds no {file.name}, so it is no trial's folder")

@@ -1,14 +1,10 @@
 """A session of a search: makes or opens a run's folder, starts Ray, lets Tune carry out what the study proposes."""
 
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-from filelock import FileLock, Timeout
 
 from sasa_nas.engine.observer import SearchObserver, SearchSummary, SilentObserver
 from sasa_nas.engine.plan import SearchPlan, plan_search
@@ -18,6 +14,7 @@ from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_text
 from sasa_nas.run import RunFolder, RunInfo, SearchSettings, read_info
 from sasa_nas.run.attributes import record_of
+from sasa_nas.run.new_folder import default_folder, require_new, sole_writer, unwritable
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
@@ -60,7 +57,7 @@ def search(
         UserError: If the search cannot be carried out as asked; then nothing was written.
     """
     settings = settings or SearchSettings()
-    folder = RunFolder(out or _default_folder(space.name))
+    folder = RunFolder(out or default_folder(space.name))
     _check_folder(folder)
     plan = plan_search(space, settings)
     # Ray before the folder: a cluster that does not answer leaves nothing behind
@@ -91,33 +88,12 @@ def resume(path: Path, *, trials: int | None = None, observer: SearchObserver | 
     return _carry_out(folder, plan, observer or SilentObserver(), ray_cluster(settings))
 
 
-def _default_folder(name: str) -> Path:
-    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-    path = Path("runs") / f"{name}-{stamp}"
-    for i in range(2, 1000):
-        if not path.exists():
-            break
-        path = path.with_name(f"{name}-{stamp}-{i}")
-    return path
-
-
 def _check_folder(folder: RunFolder) -> None:
     """Raises unless a new run can be made at `folder`; leaves nothing there."""
     path = folder.path
     if folder.info.exists():
         raise UserError(f"{path} already holds a run; go on with it (`sasa-nas resume {path}`) or choose another --out")
-    if path.is_dir() and any(path.iterdir()):
-        raise UserError(f"{path} is not empty; choose another --out")
-    nearest = next(place for place in (path, *path.resolve().parents) if place.exists())
-    try:
-        with tempfile.TemporaryFile(dir=nearest):
-            pass
-    except OSError as error:
-        raise _unwritable(path, error) from error
-
-
-def _unwritable(path: Path, error: OSError) -> UserError:
-    return UserError(f"{path} cannot be written: {error.strerror or one_line(error)}; choose another --out")
+    require_new(path)
 
 
 def _make_folder(folder: RunFolder, plan: SearchPlan, command: str) -> None:
@@ -138,26 +114,14 @@ def _make_folder(folder: RunFolder, plan: SearchPlan, command: str) -> None:
         folder.trials.mkdir(parents=True, exist_ok=True)
         write_text(folder.info, info.model_dump_json(indent=2) + "\n")
     except OSError as error:
-        raise _unwritable(folder.path, error) from error
-
-
-@contextmanager
-def _sole_writer(folder: RunFolder) -> Iterator[None]:
-    """Keeps a second search out of the run while this one writes to it."""
-    try:
-        with FileLock(folder.lock, timeout=0):
-            yield
-    except Timeout as error:
-        raise UserError(f"another search is writing to {folder.path}; wait for it, or end it first") from error
-    except OSError as error:
-        raise UserError(f"{folder.path} cannot be written: {error.strerror or one_line(error)}") from error
+        raise UserError(f"{unwritable(folder.path, error)}; choose another --out") from error
 
 
 def _carry_out(
     folder: RunFolder, plan: SearchPlan, observer: SearchObserver, cluster: AbstractContextManager[int]
 ) -> SearchSummary:
     """One session: proposes and trains until enough is trained, with `cluster` entered only if anything is left."""
-    with _sole_writer(folder):
+    with sole_writer(folder.path, folder.lock, "search"):
         study = open_study(folder, plan.settings.seed)
         earlier = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
         observer.search_started(folder, plan.settings.trials, earlier)

@@ -1,8 +1,13 @@
-"""A run as a directory of plain files: where each thing lies, how it is written, how it is read back."""
+"""A run as a directory of plain files: where each thing lies, how it is written, how it is read back.
+
+A run is a search's (`RunFolder`) or an outright training's (`TrainingFolder`).
+"""
 
 from sasa_nas.run.folder import RunFolder, TrialFolder
 from sasa_nas.run.reader import RunError, read_info, read_trials
 from sasa_nas.run.records import Outcome, RunInfo, SearchSettings, TrialRecord
+from sasa_nas.run.training_folder import SeedFolder, TrainingFolder
+from sasa_nas.run.training_records import TrainingInfo, TrainingResult, TrainingSettings, read_result, read_training
 
 __all__ = [
     "Outcome",
@@ -10,8 +15,15 @@ __all__ = [
     "RunFolder",
     "RunInfo",
     "SearchSettings",
+    "SeedFolder",
+    "TrainingFolder",
+    "TrainingInfo",
+    "TrainingResult",
+    "TrainingSettings",
     "TrialFolder",
     "TrialRecord",
     "read_info",
+    "read_result",
+    "read_training",
     "read_trials",
 ]

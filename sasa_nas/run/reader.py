@@ -2,11 +2,12 @@
 
 import sqlite3
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 import optuna
 from optuna.storages import RDBStorage
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlalchemy.exc import DBAPIError
 
 from sasa_nas.errors import UserError, one_line
@@ -14,9 +15,36 @@ from sasa_nas.run.attributes import record_of
 from sasa_nas.run.folder import RunFolder
 from sasa_nas.run.records import STUDY_NAME, RunInfo, TrialRecord
 
+Record = TypeVar("Record", bound=BaseModel)
+
 
 class RunError(UserError):
     """A folder that is no run, or a run that cannot be read."""
+
+
+def read_record(file: Path, kind: type[Record], missing: str) -> Record:
+    """What a JSON file of a folder holds.
+
+    Args:
+        file: The file.
+        kind: What it should hold.
+        missing: The message where there is no such file.
+
+    Raises:
+        RunError: If the file is missing, cannot be read, or holds something else.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise RunError(missing) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{file} cannot be read: {one_line(error)}") from error
+    try:
+        return kind.model_validate_json(text)
+    except ValidationError as error:
+        detail = error.errors()[0]
+        place = ".".join(map(str, detail["loc"])) or "the file"
+        raise RunError(f"{file} is damaged or foreign: {place}: {detail['msg']}") from error
 
 
 def read_info(folder: RunFolder) -> RunInfo:
@@ -25,18 +53,8 @@ def read_info(folder: RunFolder) -> RunInfo:
     Raises:
         RunError: If `folder` is not a run's, or its run.json cannot be read.
     """
-    try:
-        text = folder.info.read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise RunError(f"{folder.path} is not a run: it has no run.json; `sasa-nas search` makes runs") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{folder.info} cannot be read: {one_line(error)}") from error
-    try:
-        return RunInfo.model_validate_json(text)
-    except ValidationError as error:
-        detail = error.errors()[0]
-        place = ".".join(map(str, detail["loc"])) or "the file"
-        raise RunError(f"{folder.info} is damaged or foreign: {place}: {detail['msg']}") from error
+    missing = f"{folder.path} is not a run: it has no run.json; `sasa-nas search` makes runs"
+    return read_record(folder.info, RunInfo, missing)
 
 
 def read_trials(folder: RunFolder) -> list[TrialRecord]:

@@ -10,10 +10,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from sasa_nas.engine import resume, search
-from sasa_nas.engine.session import _sole_writer
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, RunFolder, SearchSettings, read_info, read_trials
 
@@ -104,15 +102,6 @@ def test_nothing_is_written_for_a_search_that_cannot_be(make_space, tmp_path: Pa
     with pytest.raises(UserError, match="max_params=10"):
         search(make_space(lambda data: data.update(limits={"max_params": 10})), SETTINGS, out=tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_two_searches_on_one_run_exclude_each_other(folder: RunFolder) -> None:
-    with (
-        FileLock(folder.lock),
-        pytest.raises(UserError, match="another search is writing"),
-        _sole_writer(folder),
-    ):
-        pass
 
 
 def test_resuming_what_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,70 @@
+"""Makes sure that a folder may be written: it is new, the disk lets us, and nobody else is writing to it."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from sasa_nas.errors import UserError, one_line
+
+RUNS = Path("runs")
+"""Where folders go whose place nobody named."""
+
+
+def default_folder(name: str) -> Path:
+    """`runs/<name>-<time>`, numbered where that is taken."""
+    stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+    path = RUNS / f"{name}-{stamp}"
+    for i in range(2, 1000):
+        if not path.exists():
+            break
+        path = path.with_name(f"{name}-{stamp}-{i}")
+    return path
+
+
+def require_new(path: Path) -> None:
+    """Leaves nothing behind.
+
+    Args:
+        path: A folder to be made.
+
+    Raises:
+        UserError: If there is something in it already, or it cannot be made there.
+    """
+    try:
+        if path.is_dir() and any(path.iterdir()):
+            raise UserError(f"{path} is not empty; choose another --out")
+        nearest = next(place for place in (path, *path.resolve().parents) if place.exists())
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+    except OSError as error:
+        raise UserError(f"{unwritable(path, error)}; choose another --out") from error
+
+
+def unwritable(path: Path, error: OSError) -> str:
+    """That `path` cannot be written, and why."""
+    return f"{path} cannot be written: {error.strerror or one_line(error)}"
+
+
+@contextmanager
+def sole_writer(path: Path, lock: Path, what: str) -> Iterator[None]:
+    """Keeps a second process out of a folder for the length of a `with` block.
+
+    Args:
+        path: The folder.
+        lock: The file in it that is locked.
+        what: What the other process would be, for the error: "search", "training".
+
+    Raises:
+        UserError: If another process is writing, or the folder cannot be written.
+    """
+    try:
+        with FileLock(lock, timeout=0):
+            yield
+    except Timeout as error:
+        raise UserError(f"another {what} is writing to {path}; wait for it, or end it first") from error
+    except OSError as error:
+        raise UserError(unwritable(path, error)) from error

@@ -1,0 +1,114 @@
+"""A trained network by its folder: a training's, a trial's or an export's."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sasa_nas.errors import UserError
+from sasa_nas.run.folder import RunFolder, TrialFolder
+from sasa_nas.run.reader import read_info
+from sasa_nas.run.training_folder import TrainingFolder
+from sasa_nas.run.training_records import read_training
+from sasa_nas.space import Architecture, Proxy, load_architecture
+from sasa_nas.space.complaints import complain
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What a network was trained on.
+
+    Attributes:
+        dataset: The data set's name.
+        image_size: Side in pixels that images were resized to; None for the data set's own.
+        data_dir: Where it lay; None for the default place.
+        mean: Per channel, what was subtracted from a pixel; empty where it is not known.
+        std: Per channel, what it was divided by.
+    """
+
+    dataset: str
+    image_size: int | None
+    data_dir: Path | None
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of trained weights, and the seed where several were trained."""
+
+    path: Path
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A network, its trained weights (one file at least), and the data where a record tells."""
+
+    architecture: Architecture
+    weights: tuple[Weights, ...]
+    data: TrainingData | None
+
+
+def find_trained(path: Path) -> Trained:
+    """What the folder at `path` holds; no weights are read.
+
+    Args:
+        path: The folder of an outright training (whose finished seeds count), of a search's trial, or of an export.
+
+    Raises:
+        UserError: If it is none of these, or holds no trained weights yet.
+    """
+    training = TrainingFolder(path)
+    if training.info.is_file():
+        return _outright(training)
+    architecture = architecture_file(path)
+    weights = TrialFolder(path).weights
+    if not weights.is_file():
+        raise UserError(f"{path} holds no {weights.name}: its network is not trained to the end")
+    return Trained(load_architecture(architecture), (Weights(weights),), _data_of_run(path))
+
+
+def architecture_file(path: Path) -> Path:
+    """The file that describes the network of the folder at `path`.
+
+    Raises:
+        UserError: If there is none.
+    """
+    file = TrialFolder(path).architecture
+    if file.is_file():
+        return file
+    run = RunFolder(path)
+    if run.info.is_file():
+        raise UserError(f"{path} is a whole run; give the folder of one of its trials, such as {run.trial(0).path}")
+    if not path.is_dir():
+        raise UserError(f"there is no folder '{path}'; give the folder of a training, of a run's trial or of an export")
+    raise UserError(f"{path} holds no {file.name}, so it is no folder of a training, of a run's trial or of an export")
+
+
+def _outright(folder: TrainingFolder) -> Trained:
+    info = read_training(folder)
+    weights = tuple(
+        Weights(folder.seed(seed).weights, seed) for seed in info.settings.seeds if folder.seed(seed).weights.is_file()
+    )
+    if not weights:
+        raise UserError(
+            f"no seed of {folder.path} is trained to the end; go on with `sasa-nas train --resume {folder.path}`"
+        )
+    settings = info.settings
+    data = TrainingData(settings.dataset, settings.image_size, settings.data_dir, info.mean, info.std)
+    return Trained(load_architecture(folder.architecture), weights, data)
+
+
+def _data_of_run(trial: Path) -> TrainingData | None:
+    """What the run says that the trial in the folder `trial` belongs to; None outside a run."""
+    # RUN/trials/0003
+    run = RunFolder(trial.resolve().parent.parent)
+    if not run.info.is_file():
+        return None
+    info = read_info(run)
+    try:
+        proxy = Proxy.model_validate(info.space.get("proxy"))
+    except ValidationError as error:
+        raise complain(f"{run.info}: space.proxy", error) from error
+    return TrainingData(proxy.dataset, proxy.image_size, info.settings.data_dir, info.mean, info.std)

@@ -1,0 +1,57 @@
+"""Where each thing of an outright training lies. Nothing here reads or writes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class SeedFolder:
+    """The files of one seed."""
+
+    path: Path
+
+    @property
+    def metrics(self) -> Path:
+        """One JSON object a line, one line an epoch."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def weights(self) -> Path:
+        """The weights and buffers after the last epoch; there once the seed is trained to the end."""
+        return self.path / "weights.safetensors"
+
+    @property
+    def checkpoint(self) -> Path:
+        """All that is needed to go on after an epoch; there while the seed is under way."""
+        return self.path / "checkpoint.pt"
+
+
+@dataclass(frozen=True)
+class TrainingFolder:
+    """The files of one network that is trained outright, with one seed or several."""
+
+    path: Path
+
+    @property
+    def info(self) -> Path:
+        """What was asked for, when, with which versions: a `TrainingInfo`, as JSON."""
+        return self.path / "training.json"
+
+    @property
+    def architecture(self) -> Path:
+        """The trained network's `Architecture`, as JSON."""
+        return self.path / "architecture.json"
+
+    @property
+    def result(self) -> Path:
+        """What came out: a `TrainingResult`, as JSON; there once all seeds are trained."""
+        return self.path / "result.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that may write here."""
+        return self.path / ".lock"
+
+    def seed(self, seed: int) -> SeedFolder:
+        """The folder of one seed."""
+        return SeedFolder(self.path / "seeds" / str(seed))

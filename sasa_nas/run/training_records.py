@@ -1,0 +1,137 @@
+"""What an outright training knows about itself and what came out, as plain data."""
+
+import statistics
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from sasa_nas.run.reader import read_record
+from sasa_nas.run.records import Natural
+from sasa_nas.run.training_folder import TrainingFolder
+from sasa_nas.space import Recipe
+
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class TrainingSettings(BaseModel):
+    """How one network is trained outright; the architecture says which."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    """As `sasa_nas.data.registry.load` takes it."""
+    image_size: Annotated[int, Field(ge=1)] | None = None
+    """Side in pixels to which images are resized; the data set's own where it is left out."""
+    recipe: Recipe = Recipe()
+    seeds: Annotated[tuple[Natural, ...], Field(min_length=1)] = (0,)
+    """Each trains the network anew: its initial weights, the order of the data, the augmentation."""
+    width_multiplier: Annotated[float, Field(gt=0.0)] = 1.0
+    depth_multiplier: Annotated[float, Field(gt=0.0)] = 1.0
+    device: str = "auto"
+    """As `sasa_nas.train.device.pick_device` takes it."""
+    data_dir: Path | None = None
+    """Where data sets lie or are downloaded to."""
+
+
+class TrainingInfo(BaseModel):
+    """The content of training.json."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: Literal[1] = 1
+    task: Literal["classification"] = "classification"
+    name: str
+    """What the network was called by."""
+    architecture_id: str
+    """The `Architecture.id` of the network in architecture.json."""
+    settings: TrainingSettings
+    created: datetime
+    command: str
+    """The command line, for a reader to repeat it."""
+    versions: dict[str, str]
+    git: str | None
+    """The commit of the working folder at the start, `+` at its end for changes on top."""
+    device: str
+    """What it was begun on."""
+    mean: tuple[float, ...]
+    """Per channel, what is subtracted from a pixel before training, in the data set's own unit."""
+    std: tuple[float, ...]
+    """Per channel, what it is divided by afterwards."""
+
+
+class Score(BaseModel):
+    """A network's result on a part of the data: share of right answers, mean cross-entropy in nats."""
+
+    model_config = ConfigDict(frozen=True)
+
+    accuracy: Share
+    loss: float
+
+
+class Spread(BaseModel):
+    """A share over several seeds: the mean and the sample's standard deviation, which one value does not have."""
+
+    model_config = ConfigDict(frozen=True)
+
+    mean: Share
+    std: Annotated[float, Field(ge=0.0)] | None
+    n: Annotated[int, Field(ge=1)]
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> "Spread":
+        """The spread of `values`, of which there is at least one."""
+        return cls(
+            mean=statistics.fmean(values),
+            std=statistics.stdev(values) if len(values) > 1 else None,
+            n=len(values),
+        )
+
+
+class SeedResult(BaseModel):
+    """What one seed gave, with the weights after its last epoch."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seed: Natural
+    validation: Score
+    test: Score
+
+
+class TrainingResult(BaseModel):
+    """The content of result.json."""
+
+    model_config = ConfigDict(frozen=True)
+
+    format: Literal[1] = 1
+    name: str
+    architecture_id: str
+    dataset: str
+    epochs: Natural
+    seeds: Annotated[tuple[SeedResult, ...], Field(min_length=1)]
+    validation: Spread
+    """Of the accuracies."""
+    test: Spread
+    """Of the accuracies."""
+
+
+def read_training(folder: TrainingFolder) -> TrainingInfo:
+    """What a training was asked to do.
+
+    Raises:
+        RunError: If `folder` is not a training's, or its training.json cannot be read.
+    """
+    missing = f"{folder.path} is not a training: it has no training.json; `sasa-nas train` makes trainings"
+    return read_record(folder.info, TrainingInfo, missing)
+
+
+def read_result(folder: TrainingFolder) -> TrainingResult:
+    """What came out of a training.
+
+    Raises:
+        RunError: If it is not finished, or its result.json cannot be read.
+    """
+    missing = f"{folder.path} is not finished; go on with `sasa-nas train --resume {folder.path}`"
+    return read_record(folder.result, TrainingResult, missing)
