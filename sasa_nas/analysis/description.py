@@ -1,13 +1,17 @@
 """What a network consists of and what it costs, part by part: the data that `sasa-nas describe` prints."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.cost import Convention, Counts, Macs, count_network
-from sasa_nas.models.builder import plan_blocks, stem_output_size
+from sasa_nas.models.plans import HeadPlan, PartPlan, plan_network, stem_output_size
 from sasa_nas.space import Architecture, Image
+
+_TOLD = {"blocks", "width", "stride", "operator"}
+"""Fields of a stage that have a place of their own in its description."""
 
 
 class MacsByKind(BaseModel):
@@ -24,10 +28,10 @@ class MacsByKind(BaseModel):
 
 
 class PartDescription(BaseModel):
-    """The stem or the classifier.
+    """The stem, the head or the classifier.
 
     Attributes:
-        kind: The stem's kind; `linear` for the classifier.
+        kind: The stem's kind; `linear` for the classifier; what a head consists of.
         output: Channels, height and width of what it puts out, 1 x 1 for the classifier.
         params: Parameters.
         macs: Multiply-accumulates of one image.
@@ -50,9 +54,10 @@ class StageDescription(BaseModel):
         name: `stages[0]`, `stages[1]`, ..., as in a search space's paths.
         operator: Its kind.
         settings: The operator's other fields.
+        options: What else of the stage differs from the default, channel attention for one.
         blocks: Residual blocks.
         width: Channels of the operator.
-        stride: Of the first block.
+        stride: Of the first block, or of the pool before it.
         output: Channels, height and width of the map it puts out.
         params: Parameters.
         macs: Multiply-accumulates of one image.
@@ -64,6 +69,7 @@ class StageDescription(BaseModel):
     name: str
     operator: str
     settings: dict[str, Any]
+    options: dict[str, Any]
     blocks: int
     width: int
     stride: int
@@ -88,6 +94,7 @@ class Description(BaseModel):
         block: Kind of the residual blocks.
         stem: The first layers.
         stages: In the order of the forward pass.
+        head: What stands between the last stage and the classifier, if anything.
         classifier: The mean over the map and the linear layer.
     """
 
@@ -104,6 +111,7 @@ class Description(BaseModel):
     block: str
     stem: PartDescription
     stages: list[StageDescription]
+    head: PartDescription | None
     classifier: PartDescription
 
 
@@ -121,20 +129,22 @@ def describe(
     if image_size is not None:
         architecture = _with_image_size(architecture, image_size)
     counts = count_network(architecture)
+    plan = plan_network(architecture)
     image = architecture.image
     stem_size = stem_output_size(architecture.stem, (image.height, image.width))
     stages = []
-    for i, (stage, plans) in enumerate(zip(architecture.stages, plan_blocks(architecture), strict=True)):
+    for i, (stage, parts) in enumerate(zip(architecture.stages, plan.stages, strict=True)):
         part = counts.parts[f"stages[{i}]"]
         stages.append(
             StageDescription(
                 name=f"stages[{i}]",
                 operator=stage.operator.kind,
                 settings=stage.operator.model_dump(mode="json", exclude={"kind"}),
+                options=stage.model_dump(mode="json", exclude=_TOLD, exclude_defaults=True),
                 blocks=stage.blocks,
                 width=stage.width,
                 stride=stage.stride,
-                output=_map(plans[-1].out_channels, plans[-1].out_size),
+                output=_map(parts[-1].out_channels, parts[-1].out_size),
                 params=part.params,
                 macs=_macs(part.macs),
                 flops=part.flops(convention),
@@ -153,6 +163,7 @@ def describe(
         block=architecture.block,
         stem=_part(architecture.stem.kind, _map(architecture.stem.width, stem_size), stem, convention),
         stages=stages,
+        head=_head(plan.head, counts.parts.get("head"), convention),
         classifier=_part("linear", _map(architecture.num_classes, (1, 1)), classifier, convention),
     )
 
@@ -161,6 +172,13 @@ def _with_image_size(architecture: Architecture, side: int) -> Architecture:
     # not model_copy, which would take along the id of the original
     fields = {name: getattr(architecture, name) for name in Architecture.model_fields}
     return Architecture(**{**fields, "image": _map(architecture.image.channels, (side, side))})
+
+
+def _head(parts: Sequence[PartPlan], counts: Counts | None, convention: Convention) -> PartDescription | None:
+    if counts is None:
+        return None
+    kind = "1x1 convolution" if any(isinstance(part, HeadPlan) for part in parts) else "norm and ReLU"
+    return _part(kind, _map(parts[-1].out_channels, parts[-1].out_size), counts, convention)
 
 
 def _part(kind: str, output: Image, counts: Counts, convention: Convention) -> PartDescription:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -38,14 +38,24 @@ def describe(
     convention: Annotated[
         ConventionName, typer.Option(help="How to count FLOPs: sasa is two for every multiply-accumulate.")
     ] = ConventionName.SASA,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="PATH=VALUE",
+            help="Change a field first, as stages[0].operator.kernel_size=11 or stages[*].width=32; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Show a network's stages, parameters, multiply-accumulates and FLOPs."""
     from sasa_nas.analysis import description
     from sasa_nas.analysis.targets import find_architecture
     from sasa_nas.cli.output import print_json, stdout_console
+    from sasa_nas.space import overridden
 
-    architecture = find_architecture(target)
+    architecture = overridden(find_architecture(target), changes or [])
     described = description.describe(architecture, name=target, image_size=image_size, convention=convention.value)
     if as_json:
         print_json(described)
@@ -70,7 +80,11 @@ def print_description(console: Console, described: Description) -> None:
     rows: list[tuple[str, str, str, str, PartDescription | StageDescription]] = [
         ("stem", described.stem.kind, "", "", described.stem)
     ]
-    rows += [(s.name, _operator(s.operator, s.settings), str(s.blocks), str(s.width), s) for s in described.stages]
+    for stage in described.stages:
+        kind = f"{_operator(stage.operator, stage.settings)}{_options(stage.options)}"
+        rows.append((stage.name, kind, str(stage.blocks), str(stage.width), stage))
+    if described.head is not None:
+        rows.append(("head", described.head.kind, "", "", described.head))
     rows += [("classifier", described.classifier.kind, "", "", described.classifier)]
     for name, kind, blocks, width, part in rows:
         output = f"{part.output.channels} x {part.output.height} x {part.output.width}"
@@ -80,6 +94,12 @@ def print_description(console: Console, described: Description) -> None:
     kinds = described.macs.model_dump(exclude={"total"})
     shown = ", ".join(f"{kind} {compact_count(count)}" for kind, count in kinds.items() if count)
     console.print(f"MACs by kind: {shown}; total {described.macs.total:,}", soft_wrap=True)
+
+
+def _options(options: dict[str, Any]) -> str:
+    """What a stage has beyond its operator, such as `, channel_attention se`."""
+    told = [f"{name} {value['kind'] if isinstance(value, dict) else value}" for name, value in options.items()]
+    return "".join(f", {item}" for item in told)
 
 
 def _operator(kind: str, settings: dict[str, object]) -> str:

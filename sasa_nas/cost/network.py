@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from sasa_nas.cost.attention import attention_counts
 from sasa_nas.cost.counts import Counts, Elementwise, Macs
 from sasa_nas.layers.conv_stem import ConvStem
-from sasa_nas.models.builder import BlockPlan, build_block, build_stem, plan_blocks
+from sasa_nas.models.builder import build_part, build_stem
+from sasa_nas.models.plans import PartPlan, plan_network
 from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.space.stems import Stem
 
@@ -23,7 +24,7 @@ class NetworkCounts:
 
     total: Counts
     parts: Mapping[str, Counts]
-    """`stem`, `stages[0]`, `stages[1]`, ..., `classifier`, in the order of the forward pass."""
+    """`stem`, `stages[0]`, `stages[1]`, ..., `head` where there is one, `classifier`: as in the forward pass."""
 
 
 def count_network(architecture: Architecture) -> NetworkCounts:
@@ -33,11 +34,12 @@ def count_network(architecture: Architecture) -> NetworkCounts:
     most of their blocks, cost little.
     """
     parts = {"stem": _count_stem(architecture.stem, architecture.image)}
-    plans = plan_blocks(architecture)
-    for i, stage in enumerate(plans):
-        parts[f"stages[{i}]"] = sum(map(_count_block, stage), Counts())
-    last = plans[-1][-1]
-    parts["classifier"] = _count_classifier(last.out_channels, last.out_size, architecture.num_classes)
+    plan = plan_network(architecture)
+    for i, stage in enumerate(plan.stages):
+        parts[f"stages[{i}]"] = sum(map(_count_part, stage), Counts())
+    if plan.head:
+        parts["head"] = sum(map(_count_part, plan.head), Counts())
+    parts["classifier"] = _count_classifier(plan.last.out_channels, plan.last.out_size, architecture.num_classes)
     return NetworkCounts(sum(parts.values(), Counts()), MappingProxyType(parts))
 
 
@@ -48,9 +50,9 @@ def _count_stem(stem: Stem, image: Image) -> Counts:
 
 
 @functools.lru_cache(maxsize=16384)
-def _count_block(plan: BlockPlan) -> Counts:
+def _count_part(plan: PartPlan) -> Counts:
     with torch.device("meta"):
-        return count_module(build_block(plan), torch.empty(1, plan.in_channels, *plan.size))
+        return count_module(build_part(plan), torch.empty(1, plan.in_channels, *plan.size))
 
 
 def _count_classifier(in_channels: int, size: tuple[int, int], num_classes: int) -> Counts:
@@ -104,7 +106,8 @@ def _own_counts(module: nn.Module, x: Tensor, output: Tensor) -> Counts:
         return Counts(elementwise=Elementwise(pool_inputs=x.numel()))
     if isinstance(module, ConvStem):
         inputs = module.out_channels * ceil(x.shape[2] / module.stride) * ceil(x.shape[3] / module.stride)
-        return Counts(elementwise=Elementwise(relu=inputs, pool_inputs=inputs if module.pool else 0))
+        relu = inputs if module.activation else 0
+        return Counts(elementwise=Elementwise(relu=relu, pool_inputs=inputs if module.pool else 0))
     if x.dim() == 4:
         return attention_counts(module, x.shape[2], x.shape[3])
     return Counts()

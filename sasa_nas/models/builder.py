@@ -1,20 +1,35 @@
 """The one way from an `Architecture` to a module."""
 
-from dataclasses import dataclass
-from math import ceil
-from typing import Literal, assert_never
+from typing import assert_never
 
 from torch import nn
 
 from sasa_nas.layers import attention_stem, conv_stem
-from sasa_nas.layers.blocks import BasicBlock, Bottleneck
+from sasa_nas.layers.blocks import (
+    BasicBlock,
+    Bottleneck,
+    ConvNormActivation,
+    InvertedResidual,
+    NormActivation,
+    PreactivationBlock,
+    SanBlock,
+    SanTransition,
+)
 from sasa_nas.layers.resnet import ResNet
+from sasa_nas.models.channel_attention import build_channel_attention
 from sasa_nas.models.operators import build_operator
+from sasa_nas.models.plans import (
+    BlockPlan,
+    HeadPlan,
+    NormPlan,
+    PartPlan,
+    StageAttentionPlan,
+    TransitionPlan,
+    plan_network,
+)
 from sasa_nas.space.architecture import Architecture
-from sasa_nas.space.operators import Operator
+from sasa_nas.space.operators import Conv
 from sasa_nas.space.stems import AttentionStem, ConvStem, Stem
-
-Size = tuple[int, int]
 
 
 class Network(ResNet):
@@ -23,72 +38,18 @@ class Network(ResNet):
     architecture: Architecture
 
 
-@dataclass(frozen=True)
-class BlockPlan:
-    """All that one residual block depends on; equal plans are equal blocks."""
-
-    block: Literal["bottleneck", "basic"]
-    operator: Operator
-    in_channels: int
-    width: int
-    stride: int
-    size: Size
-    """Height and width of the input map."""
-
-    @property
-    def out_channels(self) -> int:
-        """Channels of the block's output."""
-        return self.width * (Bottleneck.expansion if self.block == "bottleneck" else BasicBlock.expansion)
-
-    @property
-    def out_size(self) -> Size:
-        """Height and width of the output map."""
-        return _strided(self.size, self.stride)
-
-
-def plan_blocks(architecture: Architecture) -> list[list[BlockPlan]]:
-    """The blocks of every stage, in the order of the forward pass."""
-    in_channels = architecture.stem.width
-    size = stem_output_size(architecture.stem, (architecture.image.height, architecture.image.width))
-    stages: list[list[BlockPlan]] = []
-    for stage in architecture.stages:
-        plans: list[BlockPlan] = []
-        for i in range(stage.blocks):
-            stride = stage.stride if i == 0 else 1
-            plans.append(BlockPlan(architecture.block, stage.operator, in_channels, stage.width, stride, size))
-            in_channels, size = plans[-1].out_channels, plans[-1].out_size
-        stages.append(plans)
-    return stages
-
-
 def build(architecture: Architecture) -> Network:
     """The network that `architecture` describes, freshly initialised from torch's random state.
 
     Build it under `torch.device("meta")` to have its shapes without its weights.
     """
-    plans = plan_blocks(architecture)
+    plan = plan_network(architecture)
     stem = build_stem(architecture.stem, architecture.image.channels)
-    stages = [nn.Sequential(*map(build_block, stage)) for stage in plans]
-    network = Network(stem, stages, plans[-1][-1].out_channels, architecture.num_classes)
+    stages = [nn.Sequential(*map(build_part, stage)) for stage in plan.stages]
+    head = nn.Sequential(*map(build_part, plan.head)) if plan.head else None
+    network = Network(stem, stages, plan.last.out_channels, architecture.num_classes, head=head)
     network.architecture = architecture
     return network
-
-
-def build_block(plan: BlockPlan) -> nn.Module:
-    """One residual block."""
-    width, stride = plan.width, plan.stride
-    if plan.block == "bottleneck":
-        operator = build_operator(plan.operator, width, width, stride=stride, feature_size=plan.size)
-        return Bottleneck(plan.in_channels, width, operator, stride=stride)
-    if plan.block == "basic":
-        first = build_operator(plan.operator, plan.in_channels, width, stride=stride, feature_size=plan.size)
-        second = build_operator(plan.operator, width, width, stride=1, feature_size=plan.out_size)
-        return BasicBlock(plan.in_channels, width, first, second, stride=stride)
-    assert_never(plan.block)
-
-
-def _strided(size: Size, stride: int) -> Size:
-    return ceil(size[0] / stride), ceil(size[1] / stride)
 
 
 def build_stem(stem: Stem, in_channels: int) -> nn.Module:
@@ -96,7 +57,12 @@ def build_stem(stem: Stem, in_channels: int) -> nn.Module:
     match stem:
         case ConvStem():
             return conv_stem.ConvStem(
-                in_channels, stem.width, kernel_size=stem.kernel_size, stride=stem.stride, pool=stem.pool
+                in_channels,
+                stem.width,
+                kernel_size=stem.kernel_size,
+                stride=stem.stride,
+                pool=stem.pool,
+                activation=stem.activation,
             )
         case AttentionStem():
             return attention_stem.AttentionStem(
@@ -113,13 +79,82 @@ def build_stem(stem: Stem, in_channels: int) -> nn.Module:
             assert_never(stem)
 
 
-def stem_output_size(stem: Stem, image: Size) -> Size:
-    """Height and width of the map that a stem makes of an image of this height and width."""
-    match stem:
-        case ConvStem(stride=stride, pool=pool):
-            size = _strided(image, stride)
-            return _strided(size, 2) if pool else size
-        case AttentionStem(kernel_size=block, pool=pool):
-            return _strided(image, block) if pool else image
+def build_part(plan: PartPlan) -> nn.Module:
+    """What stands between stem and classifier, piece by piece."""
+    match plan:
+        case BlockPlan():
+            return _build_block(plan)
+        case TransitionPlan():
+            return SanTransition(plan.in_channels, plan.out_channels, stride=plan.stride)
+        case NormPlan():
+            return NormActivation(plan.in_channels)
+        case StageAttentionPlan():
+            return build_channel_attention(plan.attention, plan.in_channels)
+        case HeadPlan():
+            return ConvNormActivation(plan.in_channels, plan.out_channels)
         case _:
-            assert_never(stem)
+            assert_never(plan)
+
+
+def _build_block(plan: BlockPlan) -> nn.Module:
+    """One residual block."""
+    match plan.block:
+        case "bottleneck":
+            return Bottleneck(
+                plan.in_channels,
+                plan.width,
+                _operator(plan, plan.width),
+                stride=plan.stride,
+                expansion=plan.expansion,
+                attention=_attention(plan, plan.out_channels),
+                parameter_free_shortcut=plan.parameter_free_shortcut,
+            )
+        case "basic" | "preactivation":
+            block = BasicBlock if plan.block == "basic" else PreactivationBlock
+            return block(
+                plan.in_channels,
+                plan.width,
+                _operator(plan, plan.in_channels),
+                _second_operator(plan),
+                stride=plan.stride,
+                attention=_attention(plan, plan.out_channels),
+                parameter_free_shortcut=plan.parameter_free_shortcut,
+            )
+        case "inverted":
+            return _inverted_block(plan)
+        case "san":
+            operator = _operator(plan, plan.in_channels)
+            return SanBlock(plan.in_channels, plan.width, operator, attention=_attention(plan, plan.out_channels))
+        case _:
+            assert_never(plan.block)
+
+
+def _inverted_block(plan: BlockPlan) -> nn.Module:
+    hidden = plan.in_channels * plan.expansion
+    expand = None
+    if plan.expansion > 1:
+        expand = build_operator(plan.operator, plan.in_channels, hidden, stride=1, feature_size=plan.size)
+    return InvertedResidual(
+        plan.in_channels,
+        plan.out_channels,
+        expand=expand,
+        hidden_channels=hidden,
+        depthwise_size=plan.depthwise_size,
+        stride=plan.stride,
+        attention=_attention(plan, hidden),
+    )
+
+
+def _operator(plan: BlockPlan, in_channels: int) -> nn.Module:
+    """The block's operator, or the first of two; it strides as the block does."""
+    return build_operator(plan.operator, in_channels, plan.width, stride=plan.stride, feature_size=plan.size)
+
+
+def _second_operator(plan: BlockPlan) -> nn.Module:
+    operator = plan.operator if plan.replaces == "all" else Conv()
+    return build_operator(operator, plan.width, plan.width, stride=1, feature_size=plan.out_size)
+
+
+def _attention(plan: BlockPlan, channels: int) -> nn.Module | None:
+    """Channel attention on so many channels, where the block has one."""
+    return None if plan.channel_attention is None else build_channel_attention(plan.channel_attention, channels)

@@ -6,6 +6,7 @@ Pure data: nothing here imports torch, Ray or Optuna.
 from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.space.complaints import SpaceError
 from sasa_nas.space.files import load_architecture, load_space, shipped_spaces
+from sasa_nas.space.overrides import overridden
 from sasa_nas.space.proxy import Limits, Proxy, Recipe
 from sasa_nas.space.sampling import Infeasible, sample, size
 from sasa_nas.space.scaling import proxy_of
@@ -24,6 +25,7 @@ __all__ = [
     "Stage",
     "load_architecture",
     "load_space",
+    "overridden",
     "proxy_of",
     "sample",
     "shipped_spaces",

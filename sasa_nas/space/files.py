@@ -91,6 +91,22 @@ def load_architecture(path: str | Path) -> Architecture:
         raise complain(str(path), error) from error
 
 
+def parse_value(text: str, source: str) -> Any:
+    """A value as YAML writes it: a number, a word, `true`, `null`, `{kind: conv}`.
+
+    Args:
+        text: The value.
+        source: What holds it, for the error.
+
+    Raises:
+        SpaceError: If it is no YAML.
+    """
+    try:
+        return yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SpaceError(f"'{source}': the value cannot be read: {one_line(error)}") from error
+
+
 def _read_tree(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")

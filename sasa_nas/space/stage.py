@@ -25,7 +25,7 @@ class Stage(Node):
 
     blocks: Positive = 2
     width: Positive = 64
-    """Channels of the spatial operator; of the output in an inverted block. Bottlenecks put out `expansion` times it."""
+    """Channels of the spatial operator, which bottlenecks put out `expansion` times; of an inverted block's output."""
     stride: Annotated[Positive, Field(le=2)] = 1
     operator: Operator = Conv()
     replaces: Literal["all", "first"] = "all"

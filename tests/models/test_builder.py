@@ -7,12 +7,14 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from learning import assert_learns
+from torch import nn
 
 from sasa_nas.layers.blocks import BasicBlock, Bottleneck
 from sasa_nas.models import build
-from sasa_nas.models.builder import plan_blocks, stem_output_size
+from sasa_nas.models.plans import BlockPlan, plan_network, stem_output_size
 from sasa_nas.space import Architecture
+from sasa_nas.space.stage import BLOCKS
 from sasa_nas.space.stems import AttentionStem, ConvStem
 
 Tree = dict[str, Any]
@@ -57,41 +59,7 @@ def small(operator: Tree, block: str, stem: Tree, *, height: int = 11, width: in
     )
 
 
-def images_for(architecture: Architecture, batch: int = 3) -> Tensor:
-    image = architecture.image
-    return torch.randn(batch, image.channels, image.height, image.width, generator=torch.Generator().manual_seed(1))
-
-
-def without_effect(architecture: Architecture) -> tuple[str, ...]:
-    """Ends of the names of parameters whose gradient is zero by construction: they shift all logits of a softmax."""
-    ends: tuple[str, ...] = ()
-    for stage in architecture.stages:
-        if stage.operator.kind == "pairwise":
-            ends += ("position.bias", f"mapping.{3 * stage.operator.mapping_layers - 1}.bias")
-        if stage.operator.kind == "global_attention":
-            ends += ("attention.key.bias",)
-    return ends
-
-
-def assert_learns(architecture: Architecture) -> None:
-    torch.manual_seed(0)
-    network = build(architecture).train()
-    for module in network.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            # spread, lest a ReLU behind them is shut or open for all
-            nn.init.uniform_(module.bias, -0.2, 0.6)
-    logits = network(images_for(architecture))
-    assert logits.shape == (3, architecture.num_classes)
-    nn.functional.cross_entropy(logits, torch.tensor([0, 1, 2])).backward()
-    still = without_effect(architecture)
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.isfinite().all(), name
-        if not name.endswith(still):
-            assert parameter.grad.abs().max() > 0, name
-
-
-@pytest.mark.parametrize("block", ["bottleneck", "basic"])
+@pytest.mark.parametrize("block", ["bottleneck", "basic", "preactivation", "inverted", "san"])
 @pytest.mark.parametrize("operator", OPERATORS.values(), ids=OPERATORS.keys())
 def test_every_operator_learns_in_every_block(operator: Tree, block: str) -> None:
     assert_learns(small(operator, block, STEMS["conv"]))
@@ -136,7 +104,8 @@ def test_weights_follow_torchs_random_state() -> None:
     assert not torch.equal(networks[0]["classifier.weight"], networks[2]["classifier.weight"])
 
 
-@settings(deadline=None, max_examples=10)
+@pytest.mark.parametrize("block", BLOCKS)
+@settings(deadline=None, max_examples=5)
 @given(
     height=st.integers(1, 40),
     width=st.integers(1, 40),
@@ -153,24 +122,26 @@ def test_weights_follow_torchs_random_state() -> None:
     ),
 )
 def test_planned_maps_are_the_real_ones(
-    height: int, width: int, strides: list[int], stem: ConvStem | AttentionStem
+    block: str, height: int, width: int, strides: list[int], stem: ConvStem | AttentionStem
 ) -> None:
     architecture = Architecture.model_validate(
         {
-            "block": "basic",
+            "block": block,
             "stem": stem,
             "stages": [{"blocks": 2, "width": 8, "stride": stride} for stride in strides],
+            "head_width": 12,
             "image": {"height": height, "width": width},
         }
     )
     real: list[tuple[int, ...]] = []
     with torch.device("meta"):
         network = build(architecture).eval()
-        for module in network.modules():
-            if isinstance(module, BasicBlock):
-                module.register_forward_hook(lambda _, i, o: real.extend([tuple(i[0].shape), tuple(o.shape)]))
+        for stage in (*network.stages, network.head or []):
+            for part in stage:  # type: ignore[union-attr]
+                part.register_forward_hook(lambda _, i, o: real.extend([tuple(i[0].shape), tuple(o.shape)]))
         network(torch.zeros(1, 3, height, width))
-    plans = [plan for stage in plan_blocks(architecture) for plan in stage]
+    plan = plan_network(architecture)
+    plans = [part for stage in (*plan.stages, plan.head) for part in stage]
     planned = [
         (1, channels, *size)
         for plan in plans
@@ -179,6 +150,8 @@ def test_planned_maps_are_the_real_ones(
     assert planned == real
     assert plans[0].size == stem_output_size(stem, (height, width))
     assert plans[0].out_size == tuple(ceil(side / strides[0]) for side in plans[0].size)
+    assert plan.last is plans[-1]
+    assert sum(isinstance(part, BlockPlan) for part in plans) == 2 * len(strides)
 
 
 def test_whole_map_tables_have_the_planned_size() -> None:

@@ -1,0 +1,189 @@
+"""What a network's parts are, in order, with the channels and the map that each one meets: shapes without modules.
+
+Equal plans are equal parts, so that the thousands of designs of a search, which share most of theirs, need
+few of them built to be counted.
+"""
+
+from dataclasses import dataclass
+from math import ceil
+from typing import assert_never
+
+from sasa_nas.space.architecture import Architecture
+from sasa_nas.space.channel_attention import BottleneckAttention, ChannelAttention
+from sasa_nas.space.operators import Operator
+from sasa_nas.space.stage import Block, Stage, out_channels
+from sasa_nas.space.stems import AttentionStem, ConvStem, Stem
+
+Size = tuple[int, int]
+"""Height and width of a map, in pixels."""
+
+
+@dataclass(frozen=True)
+class BlockPlan:
+    """One residual block; the fields are those of `Stage` and `Architecture`."""
+
+    block: Block
+    operator: Operator
+    replaces: str
+    expansion: int
+    depthwise_size: int
+    channel_attention: ChannelAttention | None
+    parameter_free_shortcut: bool
+    width: int
+    in_channels: int
+    out_channels: int
+    stride: int
+    size: Size
+    """Of the input."""
+
+    @property
+    def out_size(self) -> Size:
+        """Height and width of the output map."""
+        return strided(self.size, self.stride)
+
+
+@dataclass(frozen=True)
+class TransitionPlan:
+    """What begins a stage of SAN: a max pool of the stride, and a 1x1 convolution."""
+
+    in_channels: int
+    out_channels: int
+    stride: int
+    size: Size
+
+    @property
+    def out_size(self) -> Size:
+        """Height and width of the output map."""
+        return strided(self.size, self.stride)
+
+
+@dataclass(frozen=True)
+class NormPlan:
+    """Batch norm and ReLU, which end a stage of SAN and a network of pre-activation blocks."""
+
+    in_channels: int
+    size: Size
+
+    @property
+    def out_channels(self) -> int:
+        """As many as it reads."""
+        return self.in_channels
+
+    @property
+    def out_size(self) -> Size:
+        """As it reads."""
+        return self.size
+
+
+@dataclass(frozen=True)
+class StageAttentionPlan:
+    """Channel attention after a stage's last block."""
+
+    attention: BottleneckAttention
+    in_channels: int
+    size: Size
+
+    @property
+    def out_channels(self) -> int:
+        """As many as it reads."""
+        return self.in_channels
+
+    @property
+    def out_size(self) -> Size:
+        """As it reads."""
+        return self.size
+
+
+@dataclass(frozen=True)
+class HeadPlan:
+    """A last 1x1 convolution, batch norm and ReLU."""
+
+    in_channels: int
+    out_channels: int
+    size: Size
+
+    @property
+    def out_size(self) -> Size:
+        """As it reads."""
+        return self.size
+
+
+PartPlan = BlockPlan | TransitionPlan | NormPlan | StageAttentionPlan | HeadPlan
+
+
+@dataclass(frozen=True)
+class NetworkPlan:
+    """A network's parts between stem and classifier, in the order of the forward pass."""
+
+    stages: tuple[tuple[PartPlan, ...], ...]
+    head: tuple[PartPlan, ...]
+
+    @property
+    def last(self) -> PartPlan:
+        """The part whose output is averaged and classified."""
+        return (*self.stages[-1], *self.head)[-1]
+
+
+def plan_network(architecture: Architecture) -> NetworkPlan:
+    """The parts that `architecture` describes."""
+    channels = architecture.stem.width
+    size = stem_output_size(architecture.stem, (architecture.image.height, architecture.image.width))
+    stages: list[tuple[PartPlan, ...]] = []
+    for stage in architecture.stages:
+        stages.append(_plan_stage(architecture, stage, channels, size))
+        channels, size = stages[-1][-1].out_channels, stages[-1][-1].out_size
+    head: list[PartPlan] = []
+    if architecture.block == "preactivation":
+        head.append(NormPlan(channels, size))
+    if architecture.head_width is not None:
+        head.append(HeadPlan(channels, architecture.head_width, size))
+    return NetworkPlan(tuple(stages), tuple(head))
+
+
+def _plan_stage(architecture: Architecture, stage: Stage, in_channels: int, size: Size) -> tuple[PartPlan, ...]:
+    block, attention, channels = architecture.block, stage.channel_attention, out_channels(stage, architecture.block)
+    in_blocks = None if isinstance(attention, BottleneckAttention) else attention
+    parts: list[PartPlan] = []
+    if block == "san":
+        parts.append(TransitionPlan(in_channels, channels, stage.stride, size))
+        in_channels, size = channels, parts[-1].out_size
+    for i in range(stage.blocks):
+        parts.append(
+            BlockPlan(
+                block=block,
+                operator=stage.operator,
+                replaces=stage.replaces,
+                expansion=stage.expansion,
+                depthwise_size=stage.depthwise_size,
+                channel_attention=in_blocks,
+                parameter_free_shortcut=architecture.shortcut == "parameter_free",
+                width=stage.width,
+                in_channels=in_channels,
+                out_channels=channels,
+                stride=stage.stride if i == 0 and block != "san" else 1,
+                size=size,
+            )
+        )
+        in_channels, size = channels, parts[-1].out_size
+    if isinstance(attention, BottleneckAttention):
+        parts.append(StageAttentionPlan(attention, channels, size))
+    if block == "san":
+        parts.append(NormPlan(channels, size))
+    return tuple(parts)
+
+
+def stem_output_size(stem: Stem, image: Size) -> Size:
+    """Height and width of the map that a stem makes of an image of this height and width."""
+    match stem:
+        case ConvStem(stride=stride, pool=pool):
+            size = strided(image, stride)
+            return strided(size, 2) if pool else size
+        case AttentionStem(kernel_size=block, pool=pool):
+            return strided(image, block) if pool else image
+        case _:
+            assert_never(stem)
+
+
+def strided(size: Size, stride: int) -> Size:
+    """What a stride leaves of a map: each side divided and rounded up."""
+    return ceil(size[0] / stride), ceil(size[1] / stride)
