@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -5,8 +7,23 @@ from hypothesis import strategies as st
 from loop_oracles import assert_agree, global_attention_loops, leaves
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from sasa_nas.ops import global_attention, local_attention
+
+
+class LargestTensor(TorchDispatchMode):
+    """Remembers how many elements the largest memory had that any operation returned."""
+
+    elements = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        out = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(out):
+            if isinstance(leaf, Tensor):
+                self.elements = max(self.elements, leaf.untyped_storage().nbytes() // leaf.element_size())
+        return out
 
 
 def arguments(size: tuple[int, int], *, relative: bool) -> list[Tensor]:
@@ -48,6 +65,30 @@ def test_without_tables_it_is_torchs_attention() -> None:
 def test_on_a_square_map_it_is_window_attention_over_twice_the_map() -> None:
     inputs = arguments((3, 3), relative=True)
     torch.testing.assert_close(global_attention(*inputs, scale=0.6), local_attention(*inputs, kernel_size=5, scale=0.6))
+
+
+@settings(deadline=None, max_examples=20)
+@given(place=st.permutations(range(12)))
+def test_without_tables_it_moves_with_the_pixels_in_any_order(place: list[int]) -> None:
+    def moved(maps: Tensor) -> Tensor:
+        return maps.flatten(1, 2)[:, place].view(maps.shape)
+
+    inputs = arguments((3, 4), relative=False)
+    expected = moved(global_attention(*inputs, scale=0.6))
+    torch.testing.assert_close(global_attention(*map(moved, inputs), scale=0.6), expected)
+
+
+@pytest.mark.parametrize("size", [(12, 12), (7, 5), (1, 31), (31, 1)])
+def test_the_relative_term_holds_nothing_larger_than_twice_logits_or_inputs(size: tuple[int, int]) -> None:
+    (height, width), head_dim = size, 64
+    shapes = [(1, *size, 2, head_dim)] * 3 + [(2 * height - 1, head_dim), (2 * width - 1, head_dim)]
+    inputs = [tensor.detach().float().requires_grad_() for tensor in leaves(*shapes)]
+    with LargestTensor() as largest:
+        global_attention(*inputs, scale=1.0).sum().backward()
+    # An embedding for every pair of pixels, or of places on one axis, would be far above. On a map of one row the
+    # offsets of the columns are nearly twice the keys.
+    logits = 2 * (height * width) ** 2
+    assert largest.elements <= 2 * max(logits, inputs[0].numel())
 
 
 def test_an_empty_batch_and_the_meta_device() -> None:

@@ -36,5 +36,7 @@ class GlobalLocalAttention(nn.Module):
         """Maps `(B, channels, H, W)` to the same shape."""
         by_channel: Tensor = self.global_mlp(self.pool(x))
         by_pixel: Tensor = self.local_mlp(x)
-        logits = self.alpha * (by_pixel + by_channel) + self.beta * (by_pixel * by_channel)
+        # Autocast leaves parameters alone but not the convolutions, hence the casts.
+        alpha, beta = self.alpha.to(by_pixel.dtype), self.beta.to(by_pixel.dtype)
+        logits = alpha * (by_pixel + by_channel) + beta * (by_pixel * by_channel)
         return x * logits.sigmoid()

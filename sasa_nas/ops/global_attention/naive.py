@@ -16,8 +16,9 @@ def global_attention(
     """Attention of every pixel to all pixels of the map, with relative logits.
 
     `y_i = sum_j softmax_j(scale * q_i . (k_j + rel_rows[jy - iy + H - 1] + rel_cols[jx - ix + W - 1])) v_j`
-    (Bello et al. 2019, arXiv 1904.09925, equations 2 to 4). A row's embedding is met by whole rows of
-    keys, so the relative term costs `heads * H * W * (H + W)` numbers, not `(H * W)**2 * head_dim`.
+    (Bello et al. 2019, arXiv 1904.09925, equations 2 to 4). Queries meet every offset of the tables once and
+    the products are skewed into place, as in the paper's own code, so the relative term holds
+    `B * heads * H * W * (2H - 1 + 2W - 1)` numbers, forward and backward, not `(H * W)**2 * head_dim`.
 
     Args:
         query: `(B, H, W, heads, head_dim)`, any floating type.
@@ -34,21 +35,26 @@ def global_attention(
         ValueError: An argument's shape, type or device does not fit; the message names it.
     """
     _check_global_attention(query, key, value, rel_rows, rel_cols)
-    height, width = query.shape[1:3]
     logits = torch.einsum("bhwnd,byxnd->bnhwyx", query, key)
     if rel_rows is not None and rel_cols is not None:
-        by_row = rel_rows[_offset_indices(height, query.device)]
-        by_col = rel_cols[_offset_indices(width, query.device)]
-        logits = logits + torch.einsum("bhwnd,hyd->bnhwy", query, by_row).unsqueeze(-1)
-        logits = logits + torch.einsum("bhwnd,wxd->bnhwx", query, by_col).unsqueeze(-2)
+        by_row = _relative_to_absolute(torch.einsum("bhwnd,rd->bnwhr", query, rel_rows))
+        by_col = _relative_to_absolute(torch.einsum("bhwnd,rd->bnhwr", query, rel_cols))
+        logits = logits + by_row.transpose(2, 3).unsqueeze(-1)
+        logits = logits + by_col.unsqueeze(-2)
     weights = (logits * scale).flatten(-2).softmax(-1).view(logits.shape)
     return torch.einsum("bnhwyx,byxnd->bhwnd", weights.to(value.dtype), value)
 
 
-def _offset_indices(size: int, device: torch.device) -> Tensor:
-    """Table index `j - i + size - 1` of key j seen from query i: `(size, size)`."""
-    places = torch.arange(size, device=device)
-    return places - places[:, None] + size - 1
+def _relative_to_absolute(by_offset: Tensor) -> Tensor:
+    """Turns offsets into keys along one axis: `(..., L, 2L - 1)` to `(..., L, L)`.
+
+    Key j of query i lies at offset `j - i + L - 1`, in the flattened matrix at `i * (2L - 2) + j + L - 1`: rows of
+    `2L - 2` that begin `L - 1` late have the keys in order, so nothing is gathered.
+    """
+    *others, size, _ = by_offset.shape
+    if size == 1:
+        return by_offset
+    return by_offset.flatten(-2)[..., size - 1 : -1].reshape(*others, size, 2 * size - 2)[..., :size]
 
 
 def _check_global_attention(
