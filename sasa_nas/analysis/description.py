@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.cost import Convention, Counts, Macs, count_network
 from sasa_nas.models.plans import HeadPlan, PartPlan, plan_network, stem_output_size
-from sasa_nas.space import Architecture, Image
+from sasa_nas.space import Architecture, Image, Stage
 
 _TOLD = {"blocks", "width", "stride", "operator"}
 """Fields of a stage that have a place of their own in its description."""
@@ -92,6 +92,7 @@ class Description(BaseModel):
         image: The input.
         num_classes: Outputs of the classifier.
         block: Kind of the residual blocks.
+        shortcut: What their shortcuts are where shapes change.
         stem: The first layers.
         stages: In the order of the forward pass.
         head: What stands between the last stage and the classifier, if anything.
@@ -109,6 +110,7 @@ class Description(BaseModel):
     image: Image
     num_classes: int
     block: str
+    shortcut: str
     stem: PartDescription
     stages: list[StageDescription]
     head: PartDescription | None
@@ -140,7 +142,7 @@ def describe(
                 name=f"stages[{i}]",
                 operator=stage.operator.kind,
                 settings=stage.operator.model_dump(mode="json", exclude={"kind"}),
-                options=stage.model_dump(mode="json", exclude=_TOLD, exclude_defaults=True),
+                options=_options(stage),
                 blocks=stage.blocks,
                 width=stage.width,
                 stride=stage.stride,
@@ -161,6 +163,7 @@ def describe(
         image=image,
         num_classes=architecture.num_classes,
         block=architecture.block,
+        shortcut=architecture.shortcut,
         stem=_part(architecture.stem.kind, _map(architecture.stem.width, stem_size), stem, convention),
         stages=stages,
         head=_head(plan.head, counts.parts.get("head"), convention),
@@ -172,6 +175,12 @@ def _with_image_size(architecture: Architecture, side: int) -> Architecture:
     # not model_copy, which would take along the id of the original
     fields = {name: getattr(architecture, name) for name in Architecture.model_fields}
     return Architecture(**{**fields, "image": _map(architecture.image.channels, (side, side))})
+
+
+def _options(stage: Stage) -> dict[str, Any]:
+    fields = {name: field for name, field in Stage.model_fields.items() if name not in _TOLD}
+    changed = {name for name, field in fields.items() if getattr(stage, name) != field.default}
+    return stage.model_dump(mode="json", include=changed)
 
 
 def _head(parts: Sequence[PartPlan], counts: Counts | None, convention: Convention) -> PartDescription | None:

@@ -53,3 +53,32 @@ def test_a_narrow_window_loses_no_number(capsys, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("COLUMNS", columns)
     assert main(["describe", "resnet18"]) == 0
     assert "8.39M" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["mnasnet_100", "bam_resnet50", "aa_wrn_28_10", "san10_patchwise"])
+def test_every_kind_of_network_prints(capsys, name: str) -> None:
+    assert main(["describe", name]) == 0
+    out = capsys.readouterr().out
+    assert f"{count_network(model_architecture(name)).total.params:,} parameters" in out
+
+
+def test_the_table_names_what_a_stage_has_beyond_its_operator(capsys) -> None:
+    assert main(["describe", "mnasnet_100"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "expansion 3, depthwise_size 5, channel_attention se" in next(line for line in lines if "stages[2]" in line)
+    assert any(line.startswith("head") for line in lines)
+
+
+def test_changes_come_before_the_count(capsys) -> None:
+    changes = ["--set", "stages[*].operator.kind=conv", "--set", "num_classes=10"]
+    assert main(["describe", "sasa_resnet50", *changes, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert data["params"] == 25_557_032 - 990 * 2049
+    assert {stage["operator"] for stage in data["stages"]} == {"conv"}
+
+
+def test_a_wrong_change_is_one_line(capsys) -> None:
+    assert main(["describe", "sasa_resnet50", "--set", "stages[0].operator.kernel_size=10"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert "must be odd" in err
