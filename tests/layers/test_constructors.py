@@ -1,15 +1,18 @@
 """The rule of `sasa_nas.layers`: a layer keeps each argument of its constructor under the same name."""
 
 import inspect
+from functools import partial
+from types import ModuleType
 from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
-import sasa_nas.layers
+from sasa_nas import layers
+from sasa_nas.layers import LocalAttention2d, SqueezeExcitation, blocks, resnet
 
-ARGUMENTS: dict[str, list[dict[str, Any]]] = {
+LAYERS: dict[str, list[dict[str, Any]]] = {
     "AttentionStem": [
         {"kernel_size": 3, "num_heads": 2, "mixtures": 2, "embedding_dim": 5, "pool": False},
         {"values": "plain"},
@@ -22,11 +25,15 @@ ARGUMENTS: dict[str, list[dict[str, Any]]] = {
         {"feature_size": (4, 4), "kernel_size": 5, "num_heads": 4, "key_ratio": 0.5, "min_key_dim": 1},
         {"feature_size": (4, 4), "positions": "coordconv"},
     ],
-    "ConvStem": [{}, {"kernel_size": 3, "stride": 1, "pool": False}],
+    "BottleneckAttention": [{}, {"reduction": 2, "dilation": 1}],
+    "ConvBlockAttention": [{}, {"reduction": 2, "kernel_size": 3}],
+    "ConvStem": [{}, {"kernel_size": 3, "stride": 1, "pool": False, "activation": False}],
+    "GatherExcite": [{}],
     "GlobalAttention2d": [
         {"feature_size": (6, 5)},
         {"feature_size": (4, 4), "num_heads": 2, "positions": "none", "stride": 2},
     ],
+    "GlobalLocalAttention": [{}, {"reduction": 2}],
     "LocalAttention2d": [
         {},
         {"kernel_size": 3, "num_heads": 4, "stride": 2, "positions": "absolute", "padding": "zeros"},
@@ -47,8 +54,75 @@ ARGUMENTS: dict[str, list[dict[str, Any]]] = {
         {"kernel_size": 3, "key_ratio": 0.5, "relation": "star", "share_channels": 4, "mapping_layers": 1},
         {"relation": "clique", "kernel_size": 3, "stride": 2},
     ],
+    "SqueezeExcitation": [{}, {"reduction": 2}],
 }
-CASES = [(name, arguments) for name, cases in ARGUMENTS.items() for arguments in cases]
+"""Of every layer, what is given besides its widths."""
+
+
+def conv(in_channels: int, out_channels: int, stride: int = 1) -> "partial[nn.Conv2d]":
+    """A 3x3 convolution still to be made."""
+    return partial(nn.Conv2d, in_channels, out_channels, 3, stride=stride, padding=1, bias=False)
+
+
+ATTENTION = partial(SqueezeExcitation, 16, reduction=2)
+TWO = {"width": 16, "first": conv(8, 16), "second": conv(16, 16)}
+TWO_STRIDED = {
+    **TWO,
+    "first": conv(8, 16, 2),
+    "stride": 2,
+    "attention": ATTENTION,
+    "parameter_free_shortcut": True,
+}
+BLOCKS: dict[str, list[dict[str, Any]]] = {
+    "BasicBlock": [TWO, TWO_STRIDED],
+    "Bottleneck": [
+        {"width": 4, "operator": partial(LocalAttention2d, 4, 4, num_heads=2)},
+        {
+            "width": 8,
+            "operator": conv(8, 8, 2),
+            "stride": 2,
+            "expansion": 2,
+            "attention": ATTENTION,
+            "parameter_free_shortcut": True,
+        },
+    ],
+    "ConvNormActivation": [{}],
+    "InvertedResidual": [
+        {"expand": None, "hidden_channels": 8},
+        {"expand": conv(8, 16), "hidden_channels": 16, "depthwise_size": 5, "stride": 2, "attention": ATTENTION},
+    ],
+    "NormActivation": [{}],
+    "PaddedShortcut": [{}, {"stride": 2}],
+    "PreactivationBlock": [TWO, TWO_STRIDED],
+    "SanBlock": [
+        {"width": 4, "operator": conv(8, 4)},
+        {"width": 4, "operator": conv(8, 4), "attention": partial(SqueezeExcitation, 8)},
+    ],
+    "SanTransition": [{}, {"stride": 1}],
+    "Shortcut": [{}, {"stride": 2, "norm": False}],
+}
+"""Of every block, what is given besides its widths; modules as what makes them."""
+
+NETWORKS: dict[str, list[dict[str, Any]]] = {
+    "ResNet": [
+        {"stem": conv(8, 8), "stages": [conv(8, 16)], "num_features": 16, "num_classes": 3},
+        {"stem": conv(8, 8), "stages": [], "num_features": 16, "num_classes": 3, "head": conv(8, 16)},
+    ]
+}
+WIDTHS = {"in_channels": 8, "out_channels": 16, "channels": 8, "key_channels": 8, "value_channels": 16}
+"""Of a layer's widths it is given those that it has."""
+
+ROOMS: list[tuple[ModuleType, dict[str, list[dict[str, Any]]]]] = [
+    (layers, LAYERS),
+    (blocks, BLOCKS),
+    (resnet, NETWORKS),
+]
+CASES = [
+    pytest.param(getattr(room, name), arguments, id=f"{name}-{i}")
+    for room, kinds in ROOMS
+    for name, cases in kinds.items()
+    for i, arguments in enumerate(cases)
+]
 
 
 def is_plain(value: object) -> bool:
@@ -57,44 +131,61 @@ def is_plain(value: object) -> bool:
     return value is None or isinstance(value, int | float | bool | str)
 
 
-def build(name: str, arguments: dict[str, Any]) -> tuple[nn.Module, dict[str, Any]]:
-    kind = getattr(sasa_nas.layers, name)
-    widths = {"key_channels": 8, "value_channels": 16} if name == "MapAttention2d" else {"out_channels": 16}
-    given = {"in_channels": 8, **widths, **arguments}
+def made(value: object) -> object:
+    """The modules that an argument stands for."""
+    if isinstance(value, list):
+        return [made(part) for part in value]
+    return value() if isinstance(value, partial) else value
+
+
+def build(kind: type[nn.Module], arguments: dict[str, Any]) -> tuple[nn.Module, dict[str, Any]]:
+    widths = {name: width for name, width in WIDTHS.items() if name in inspect.signature(kind).parameters}
+    given = widths | {name: made(value) for name, value in arguments.items()}
     return kind(**given), given
 
 
-def test_every_exported_layer_is_checked() -> None:
-    exported = {name: getattr(sasa_nas.layers, name) for name in sasa_nas.layers.__all__}
+def kept(layer: nn.Module) -> dict[str, Any]:
+    """The attributes that are called as the constructor's arguments."""
+    values = {name: getattr(layer, name) for name in inspect.signature(type(layer)).parameters}
+    return {name: list(value) if isinstance(value, nn.ModuleList) else value for name, value in values.items()}
+
+
+@pytest.mark.parametrize(("room", "kinds"), [(layers, LAYERS), (blocks, BLOCKS)])
+def test_everything_exported_is_checked(room: ModuleType, kinds: dict[str, list[dict[str, Any]]]) -> None:
+    exported = {name: getattr(room, name) for name in room.__all__}
     modules = {name for name, kind in exported.items() if isinstance(kind, type) and issubclass(kind, nn.Module)}
-    assert modules == set(ARGUMENTS)
+    assert modules == set(kinds)
 
 
-@pytest.mark.parametrize(("name", "arguments"), CASES)
-def test_arguments_are_attributes(name: str, arguments: dict[str, Any]) -> None:
-    layer, given = build(name, arguments)
-    for parameter in inspect.signature(type(layer)).parameters.values():
-        value = getattr(layer, parameter.name)
-        assert value == given.get(parameter.name, parameter.default), parameter.name
-        assert is_plain(value), parameter.name
+@pytest.mark.parametrize(("kind", "arguments"), CASES)
+def test_arguments_are_attributes(kind: type[nn.Module], arguments: dict[str, Any]) -> None:
+    layer, given = build(kind, arguments)
+    defaults = {parameter.name: parameter.default for parameter in inspect.signature(kind).parameters.values()}
+    assert kept(layer) == defaults | given
 
 
-@pytest.mark.parametrize(("name", "arguments"), CASES)
-def test_a_layer_made_from_its_attributes_is_the_same_layer(name: str, arguments: dict[str, Any]) -> None:
-    layer, _ = build(name, arguments)
-    again = type(layer)(**{p: getattr(layer, p) for p in inspect.signature(type(layer)).parameters})
+@pytest.mark.parametrize("kind", [getattr(layers, name) for name in LAYERS])
+def test_arguments_of_layers_are_plain_values(kind: type[nn.Module]) -> None:
+    for arguments in LAYERS[kind.__name__]:
+        assert all(map(is_plain, kept(build(kind, arguments)[0]).values()))
+
+
+@pytest.mark.parametrize(("kind", "arguments"), CASES)
+def test_a_layer_made_from_its_attributes_is_the_same_layer(kind: type[nn.Module], arguments: dict[str, Any]) -> None:
+    layer, _ = build(kind, arguments)
+    again = kind(**kept(layer))
     again.load_state_dict(layer.state_dict())
     x = torch.randn(2, 8, 4, 4)
     torch.testing.assert_close(again.eval()(x), layer.eval()(x), rtol=0, atol=0)
 
 
-@pytest.mark.parametrize(("name", "arguments"), CASES)
-def test_layers_run_on_the_meta_device_and_under_autocast(name: str, arguments: dict[str, Any]) -> None:
-    layer, _ = build(name, arguments)
+@pytest.mark.parametrize(("kind", "arguments"), CASES)
+def test_layers_run_on_the_meta_device_and_under_autocast(kind: type[nn.Module], arguments: dict[str, Any]) -> None:
+    layer, _ = build(kind, arguments)
     with torch.autocast("cpu", torch.bfloat16):
-        out = layer(torch.randn(2, 8, 4, 4))
+        out = layer(torch.randn(2, 8, 4, 4, requires_grad=True))
     out.float().sum().backward()
     assert all(parameter.grad is not None for parameter in layer.parameters())
     with torch.device("meta"):
-        copy, _ = build(name, arguments)
+        copy, _ = build(kind, arguments)
     assert copy(torch.empty(2, 8, 4, 4, device="meta")).shape == out.shape
