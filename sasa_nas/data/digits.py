@@ -9,7 +9,7 @@ import torch
 from sasa_nas.data.preprocess import resize, standardisation_of
 from sasa_nas.data.splits import DatasetInfo, ImageSet, Indices, Splits, Standardisation, three_way_split
 
-DIGITS = DatasetInfo(name="digits", channels=1, height=8, width=8, num_classes=10, flip=False, shift=1)
+DIGITS = DatasetInfo(name="digits", channels=1, height=8, width=8, num_classes=10, flip=False, shift=1, pixel_max=16.0)
 
 
 def load_digits(info: DatasetInfo) -> Splits:

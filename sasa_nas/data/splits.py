@@ -26,6 +26,7 @@ class DatasetInfo:
         num_classes: Labels run from 0 to `num_classes - 1`.
         flip: Whether a horizontal flip keeps the label.
         shift: The largest shift of the augmentation in pixels, in either direction of either axis.
+        pixel_max: The largest value of a raw pixel; the smallest is 0.
     """
 
     name: str
@@ -35,6 +36,7 @@ class DatasetInfo:
     num_classes: int
     flip: bool
     shift: int
+    pixel_max: float = 255.0
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """How good a network is on a part of the data."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -35,6 +36,17 @@ def on_device(images: Tensor) -> Tensor:
     return images.contiguous(memory_format=torch.channels_last) if images.is_cuda else images
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode for the length of a `with` block."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
 def evaluate(model: nn.Module, data: ImageSet, *, batch_size: int = 256) -> Evaluation:
     """Runs `model` in evaluation mode over every example of `data` and puts its mode back.
 
@@ -51,17 +63,12 @@ def evaluate(model: nn.Module, data: ImageSet, *, batch_size: int = 256) -> Eval
     device = data.device
     correct = torch.zeros((), dtype=torch.int64, device=device)
     loss = torch.zeros((), dtype=torch.float32, device=device)
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.inference_mode(), autocast(device):
-            for start in range(0, len(data), batch_size):
-                here = slice(start, start + batch_size)
-                labels = data.labels[here]
-                logits = model(on_device(data.inputs(here))).float()
-                correct += (logits.argmax(1) == labels).sum()
-                loss += F.cross_entropy(logits, labels, reduction="sum")
-    finally:
-        model.train(was_training)
+    with evaluating(model), torch.inference_mode(), autocast(device):
+        for start in range(0, len(data), batch_size):
+            here = slice(start, start + batch_size)
+            labels = data.labels[here]
+            logits = model(on_device(data.inputs(here))).float()
+            correct += (logits.argmax(1) == labels).sum()
+            loss += F.cross_entropy(logits, labels, reduction="sum")
     # The only two reads from the device.
     return Evaluation(accuracy=correct.item() / len(data), loss=loss.item() / len(data))

@@ -50,6 +50,19 @@ class EpochMetrics:
     seconds_evaluate: float
 
 
+def require_batches(recipe: Recipe, train: ImageSet) -> None:
+    """Raises where batches would hold a single example.
+
+    Raises:
+        UserError: Batch normalisation cannot train on one.
+    """
+    if min(recipe.batch_size, len(train)) < 2:
+        raise UserError(
+            f"a batch of one image cannot train batch normalisation (batch_size {recipe.batch_size}, "
+            f"{len(train)} train images); use a batch_size and a train set of at least 2"
+        )
+
+
 class Trainer:
     """Trains a built network by a recipe and validates it after every epoch.
 
@@ -81,11 +94,7 @@ class Trainer:
         seed: int,
         device: torch.device,
     ) -> None:
-        if min(recipe.batch_size, len(train)) < 2:
-            raise UserError(
-                f"a batch of one image cannot train batch normalisation (batch_size {recipe.batch_size}, "
-                f"{len(train)} train images); use a batch_size and a train set of at least 2"
-            )
+        require_batches(recipe, train)
         if device.type == "cuda":
             self.model: nn.Module = model.to(device).to(memory_format=torch.channels_last)
         else:

@@ -1,0 +1,125 @@
+"""Trains a network epoch by epoch so that whatever kills the process costs one epoch at most."""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import torch
+
+from sasa_nas.errors import one_line
+from sasa_nas.files import write_atomically
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Metrics = TypeVar("Metrics", bound="DataclassInstance")
+Metrics_co = TypeVar("Metrics_co", bound="DataclassInstance", covariant=True)
+
+
+class EpochTrainer(Protocol[Metrics_co]):
+    """A trainer that gives metrics after every epoch and can be taken up between any two."""
+
+    epoch: int
+    """Epochs done."""
+
+    def epochs(self) -> Iterator[Metrics_co]:
+        """Trains the epochs that are left; yields the metrics of each as it ends."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed training needs: tensors, numbers and plain containers."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from another trainer's state."""
+
+
+Trainer_ = TypeVar("Trainer_", bound=EpochTrainer[Any])
+
+
+class BadCheckpoint(Exception):
+    """A checkpoint that cannot be used; the message says in one line why."""
+
+
+def train_outright(
+    make: Callable[[], Trainer_],
+    metrics: type[Metrics],
+    *,
+    checkpoint: Path,
+    on_progress: Callable[[Sequence[Metrics]], None],
+    on_restart: Callable[[str], None],
+) -> Trainer_:
+    """Trains to the last epoch, from `checkpoint` where there is one.
+
+    The checkpoint is replaced after every epoch, whole or not at all; it is left to the caller to remove.
+
+    Args:
+        make: Makes the trainer before its first epoch; called again where a checkpoint turns out to be unusable.
+        metrics: What the trainer's epochs give.
+        checkpoint: The file; its folder exists.
+        on_progress: Given the metrics of all epochs so far, once at the start and after every epoch.
+        on_restart: Told why a checkpoint is unusable and the training begins anew.
+
+    Returns:
+        The trainer, all epochs done.
+
+    Raises:
+        OSError: If the checkpoint cannot be read or written.
+    """
+    trainer = make()
+    history: list[Metrics] = []
+    if checkpoint.is_file():
+        try:
+            history = load_checkpoint(checkpoint, trainer, metrics)
+        except BadCheckpoint as error:
+            on_restart(str(error))
+            # the state may have been loaded in part
+            trainer = make()
+    on_progress(history)
+    for result in trainer.epochs():
+        history.append(result)
+        save_checkpoint(checkpoint, trainer, history)
+        on_progress(history)
+    return trainer
+
+
+def save_checkpoint(path: Path, trainer: EpochTrainer[Metrics], history: Sequence[Metrics]) -> None:
+    """Writes a trainer's state and the metrics of its epochs so far; never half of them.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
+    # torch's own writer would turn a full disk into a RuntimeError
+    content = io.BytesIO()
+    torch.save({"trainer": trainer.state_dict(), "metrics": [asdict(epoch) for epoch in history]}, content)
+    write_atomically(path, lambda temporary: _write(temporary, content))
+
+
+def _write(path: Path, content: io.BytesIO) -> None:
+    path.write_bytes(content.getbuffer())
+
+
+def load_checkpoint(path: Path, trainer: EpochTrainer[Metrics], metrics: type[Metrics]) -> list[Metrics]:
+    """Gives `trainer` the state that `save_checkpoint` wrote. Nothing is unpickled but tensors and plain containers.
+
+    Returns:
+        The metrics of the epochs done.
+
+    Raises:
+        BadCheckpoint: If the file is damaged, or another trainer's; `trainer` is of no use then.
+        OSError: If the file cannot be read.
+    """
+    content = io.BytesIO(path.read_bytes())
+    # of a damaged or foreign file, torch and the trainer raise errors of every type
+    try:
+        state = torch.load(content, map_location="cpu", weights_only=True)
+        trainer.load_state_dict(state["trainer"])
+        history = [metrics(**epoch) for epoch in state["metrics"]]
+    except (MemoryError, torch.OutOfMemoryError):
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {one_line(error)[:120]}"
+        raise BadCheckpoint(f"{path} is damaged or foreign ({reason})") from error
+    if len(history) != trainer.epoch:
+        raise BadCheckpoint(f"{path} is damaged: {len(history)} epochs of metrics, state after epoch {trainer.epoch}")
+    return history
