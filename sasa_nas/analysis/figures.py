@@ -14,18 +14,12 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
+from sasa_nas.analysis.figure_file import INK, SIGNAL, write_figure
 from sasa_nas.analysis.labels import LETTERS, attention_stages, compact_count, stage_letters
 from sasa_nas.analysis.pareto import pareto_front, trained
-from sasa_nas.errors import UserError, one_line
-from sasa_nas.files import write_atomically
 from sasa_nas.run import TrialRecord
 
-FORMATS = ("png", "svg", "pdf")
-"""Formats of a figure, by the suffix of its file."""
-
-_INK = "#333333"
 _FAINT = "#e4e4e4"
-_LINE = "#c2410c"
 _TICKS: tuple[tuple[float, ...], ...] = (
     (1.0,),
     (1.0, 3.0),
@@ -36,7 +30,7 @@ _TICKS: tuple[tuple[float, ...], ...] = (
 """Multiples of a power of ten that may bear a tick, coarse to fine."""
 _OFFSETS = ((-3, 3), (-12, 3), (-12, 12))
 """Where a label's lower right corner may lie from its point, in points; all but the first need a leader."""
-_LEADER = {"arrowstyle": "-", "linewidth": 0.5, "color": _INK, "shrinkA": 1, "shrinkB": 3}
+_LEADER = {"arrowstyle": "-", "linewidth": 0.5, "color": INK, "shrinkA": 1, "shrinkB": 3}
 
 
 def plot_front(records: Sequence[TrialRecord], path: Path, *, space: str, dataset: str) -> None:
@@ -54,14 +48,7 @@ def plot_front(records: Sequence[TrialRecord], path: Path, *, space: str, datase
     Raises:
         UserError: If the suffix is another, or the file cannot be written.
     """
-    suffix = path.suffix.lower().removeprefix(".")
-    if suffix not in FORMATS:
-        raise UserError(f"{path}: a figure's file must end in .png, .svg or .pdf")
-    figure = draw_front(records, space=space, dataset=dataset)
-    try:
-        write_atomically(path, lambda temporary: figure.savefig(temporary, format=suffix))
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror or one_line(error)}") from error
+    write_figure(draw_front(records, space=space, dataset=dataset), path)
 
 
 def draw_front(records: Sequence[TrialRecord], *, space: str, dataset: str) -> Figure:
@@ -72,13 +59,13 @@ def draw_front(records: Sequence[TrialRecord], *, space: str, dataset: str) -> F
     axes = figure.add_subplot()
     plural = "network" if len(networks) == 1 else "networks"
     subtitle = f"space {_short(space)}, data {_short(dataset)}, {len(networks)} trained {plural}"
-    axes.set_title(subtitle, loc="left", fontsize=9, color=_INK, parse_math=False)
+    axes.set_title(subtitle, loc="left", fontsize=9, color=INK, parse_math=False)
     axes.annotate(
         "Accuracy against cost",
         (0, 1),
         fontsize=12,
         fontweight="bold",
-        color=_INK,
+        color=INK,
         xycoords="axes fraction",
         xytext=(0, 23),
         textcoords="offset points",
@@ -86,18 +73,18 @@ def draw_front(records: Sequence[TrialRecord], *, space: str, dataset: str) -> F
     _style(axes)
     if not networks:
         axes.set(xticks=[], yticks=[])
-        axes.text(0.5, 0.5, "no network is trained yet", transform=axes.transAxes, ha="center", color=_INK)
+        axes.text(0.5, 0.5, "no network is trained yet", transform=axes.transAxes, ha="center", color=INK)
         return figure
     front = pareto_front(networks)
     _set_limits(axes, networks)
     _draw_dots(figure, axes, networks)
     points = [_place(record) for record in front]
     steps = [*points, (axes.get_xlim()[1], points[-1][1])]
-    axes.step(*zip(*steps, strict=True), where="post", color=_LINE, linewidth=1.4, zorder=1.5, label="Pareto front")
+    axes.step(*zip(*steps, strict=True), where="post", color=SIGNAL, linewidth=1.4, zorder=1.5, label="Pareto front")
     costs, accuracies = zip(*points, strict=True)
-    axes.scatter(costs, accuracies, s=44, facecolors="none", edgecolors=_LINE, linewidths=1.2, zorder=5)
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.05), fontsize=8, frameon=False, labelcolor=_INK)
-    axes.set_xlabel(_caption(front), fontsize=9, color=_INK, linespacing=1.7)
+    axes.scatter(costs, accuracies, s=44, facecolors="none", edgecolors=SIGNAL, linewidths=1.2, zorder=5)
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.05), fontsize=8, frameon=False, labelcolor=INK)
+    axes.set_xlabel(_caption(front), fontsize=9, color=INK, linespacing=1.7)
     canvas.draw()
     _annotate(axes, front, canvas.get_renderer())
     return figure
@@ -113,12 +100,12 @@ def _place(record: TrialRecord) -> tuple[float, float]:
 
 def _style(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color(_INK)
-    axes.tick_params(labelsize=8, colors=_INK)
+    axes.spines[["left", "bottom"]].set_color(INK)
+    axes.tick_params(labelsize=8, colors=INK)
     axes.grid(color=_FAINT, linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_ylabel("validation accuracy", fontsize=9, color=_INK)
-    axes.set_xlabel("FLOPs of one image", fontsize=9, color=_INK)
+    axes.set_ylabel("validation accuracy", fontsize=9, color=INK)
+    axes.set_xlabel("FLOPs of one image", fontsize=9, color=INK)
 
 
 def _set_limits(axes: Axes, networks: Sequence[TrialRecord]) -> None:
@@ -180,8 +167,8 @@ def _draw_dots(figure: Figure, axes: Axes, networks: Sequence[TrialRecord]) -> N
         zorder=3,
     )
     bar = figure.colorbar(dots, ax=axes, ticks=range(most + 1), aspect=30, pad=0.015, fraction=0.04)
-    bar.set_label("stages with attention", fontsize=8, color=_INK)
-    bar.ax.tick_params(labelsize=8, colors=_INK, length=0)
+    bar.set_label("stages with attention", fontsize=8, color=INK)
+    bar.ax.tick_params(labelsize=8, colors=INK, length=0)
     bar.ax.minorticks_off()
     bar.outline.set_visible(False)
 
@@ -218,7 +205,7 @@ def _annotate(axes: Axes, front: Sequence[TrialRecord], renderer: Any) -> None:
                 ha="right",
                 va="bottom",
                 fontsize=7,
-                color=_INK,
+                color=INK,
                 zorder=6,
                 arrowprops=None if (dx, dy) == _OFFSETS[0] else _LEADER,
             )
