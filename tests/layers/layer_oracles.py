@@ -9,8 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from sasa_nas.layers import MapAttention2d
+from sasa_nas.layers.blocks import PaddedShortcut, Shortcut
 
 Layer = TypeVar("Layer", bound=nn.Module)
+
+SIZES = [(4, 4), (3, 5)]
+"""A square map and one that is not."""
 
 
 def scrambled(layer: Layer, *, seed: int = 0) -> Layer:
@@ -76,10 +80,42 @@ def batch_norm(norm: nn.BatchNorm2d, maps: Tensor) -> Tensor:
     return out.reshape(maps.transpose(0, 1).shape).transpose(0, 1)
 
 
+def activated(norm: nn.BatchNorm2d, maps: Tensor) -> Tensor:
+    """Batch norm, then ReLU."""
+    return batch_norm(norm, maps).clamp(min=0)
+
+
+def sigmoid(logits: Tensor) -> Tensor:
+    return 1 / (1 + (-logits).exp())
+
+
+def gathered(maps: Tensor) -> Tensor:
+    """Each channel times the sigmoid of its mean: what `GatherExcite` should do."""
+    return maps * sigmoid(maps.sum((2, 3), keepdim=True) / maps[0, 0].numel())
+
+
+def around(shortcut: Shortcut | PaddedShortcut, maps: Tensor) -> Tensor:
+    """What leads around a block."""
+    stride = shortcut.stride
+    if isinstance(shortcut, PaddedShortcut):
+        pooled = averages(maps, stride=stride, side=stride, before=0)
+        out = torch.zeros(len(maps), shortcut.out_channels, *pooled.shape[2:], dtype=torch.float64)
+        before = (shortcut.out_channels - shortcut.in_channels) // 2
+        out[:, before : before + shortcut.in_channels] = pooled
+        return out
+    for layer in shortcut:
+        if isinstance(layer, nn.Conv2d):
+            maps = pointwise(layer, maps[:, :, ::stride, ::stride])
+        else:
+            assert isinstance(layer, nn.BatchNorm2d)
+            maps = batch_norm(layer, maps)
+    return maps
+
+
 def mapping(gamma: nn.Sequential, maps: Tensor) -> Tensor:
     """Batch norm, ReLU, 1x1, over and over."""
     for norm, _, conv in zip(gamma[::3], gamma[1::3], gamma[2::3], strict=True):
-        maps = pointwise(conv, batch_norm(norm, maps).clamp(min=0))
+        maps = pointwise(conv, activated(norm, maps))
     return maps
 
 

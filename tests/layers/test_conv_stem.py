@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_oracles import assert_gradients_reach, batch_norm, image, parameter_count, pixels, scrambled
+from layer_oracles import activated, assert_gradients_reach, image, parameter_count, pixels, scrambled
 from torch import Tensor
 
 from sasa_nas.layers import ConvStem
@@ -20,7 +20,8 @@ def by_loops(layer: ConvStem, x: Tensor) -> Tensor:
                 from_y, from_x = y * stride + i - radius, column * stride + j - radius
                 if 0 <= from_y < height and 0 <= from_x < width:
                     out[b, :, y, column] += layer.conv.weight[:, :, i, j] @ x[b, :, from_y, from_x]
-    out = batch_norm(layer.norm, out).clamp(min=0)
+    if layer.norm is not None:
+        out = activated(layer.norm, out)
     if not layer.pool:
         return out
     _, _, height, width = out.shape
@@ -40,8 +41,23 @@ def test_agrees_with_loops(kernel_size: int, stride: int, pool: bool, training: 
     torch.testing.assert_close(layer(x), by_loops(layer, x), rtol=1e-10, atol=1e-12)
 
 
-def test_gradients_reach_every_parameter() -> None:
-    assert_gradients_reach(scrambled(ConvStem(3, 4)), image(2, 3, 12, 12))
+@torch.no_grad()
+def test_agrees_with_loops_as_a_bare_convolution() -> None:
+    layer = scrambled(ConvStem(3, 4, kernel_size=3, stride=1, pool=False, activation=False))
+    assert list(layer.state_dict()) == ["conv.weight"]
+    x = image(2, 3, 5, 4)
+    torch.testing.assert_close(layer(x), by_loops(layer, x), rtol=1e-10, atol=1e-12)
+
+
+def test_weights_keep_their_names() -> None:
+    norm = [f"norm.{name}" for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")]
+    assert list(ConvStem(3, 4).state_dict()) == ["conv.weight", *norm]
+
+
+@pytest.mark.parametrize("activation", [False, True])
+@pytest.mark.parametrize("size", [(12, 12), (9, 14)])
+def test_gradients_reach_every_parameter(size: tuple[int, int], activation: bool) -> None:
+    assert_gradients_reach(scrambled(ConvStem(3, 4, activation=activation)), image(2, 3, *size))
 
 
 def test_the_stem_of_a_resnet_has_its_parameters() -> None:
