@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from sasa_nas.models import Network, build
-from sasa_nas.space import Architecture
+from sasa_nas.space import Architecture, overridden
+from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
+from sasa_nas.space.stage import BLOCKS
 
 OPERATORS: dict[str, dict[str, Any]] = {
     "conv": {"kind": "conv"},
@@ -38,6 +40,23 @@ STEMS: dict[str, dict[str, Any]] = {
 }
 CASES = [(operator, "conv", block) for operator in OPERATORS for block in ("bottleneck", "basic")]
 CASES += [("conv", stem, "bottleneck") for stem in STEMS]
+CASES += [(operator, "conv", block) for operator in ("augmented", "patchwise") for block in BLOCKS[2:]]
+
+CHANGES: dict[str, tuple[str, list[str]]] = {
+    "narrow": ("bottleneck", ["stages[*].expansion=2", "head_width=24"]),
+    "padded": ("basic", ["shortcut=parameter_free", "stages[*].replaces=first"]),
+    "padded-preactivation": ("preactivation", ["shortcut=parameter_free", "stem.activation=false", "head_width=24"]),
+    "unexpanded": ("inverted", ["stages[0].operator={kind: conv, kernel_size: 1}", "stages[0].expansion=1"]),
+    "deep": ("inverted", ["stages[*].depthwise_size=5", "stages[1].channel_attention={kind: se, reduction: 4}"]),
+    **{
+        model.model_fields["kind"].default: (
+            "bottleneck",
+            [f"stages[*].channel_attention={{kind: {model.model_fields['kind'].default}}}"],
+        )
+        for model in CHANNEL_ATTENTIONS
+    },
+}
+"""Blocks, and changes to the fields of an architecture of them."""
 
 
 def architecture(operator: str = "conv", stem: str = "conv", block: str = "bottleneck") -> Architecture:
@@ -51,6 +70,11 @@ def architecture(operator: str = "conv", stem: str = "conv", block: str = "bottl
     return Architecture.model_validate(
         {"block": block, "stem": STEMS[stem], "stages": stages, "image": image, "num_classes": 5}
     )
+
+
+def changed_architectures() -> dict[str, Architecture]:
+    """Networks with what `CHANGES` says."""
+    return {name: overridden(architecture("local", block=block), changes) for name, (block, changes) in CHANGES.items()}
 
 
 def mixed_architecture() -> Architecture:

@@ -9,12 +9,12 @@ from torch import nn
 
 from sasa_nas import layers
 from sasa_nas.export.constructor import LINE_LENGTH, describe, layout
-from sasa_nas.layers.blocks import BasicBlock, Bottleneck
+from sasa_nas.layers import blocks
 from sasa_nas.layers.resnet import ResNet
 from sasa_nas.models import build
 
-NAMES = {"nn": nn, "Bottleneck": Bottleneck, "BasicBlock": BasicBlock, "ResNet": ResNet}
-NAMES |= {name: getattr(layers, name) for name in layers.__all__}
+NAMES = {"nn": nn, "ResNet": ResNet}
+NAMES |= {name: getattr(room, name) for room in (layers, blocks) for name in room.__all__}
 
 
 def rebuilt(module):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 import torch
-from export_cases import CASES, architecture, images, mixed_architecture, trained_like
+from export_cases import CASES, architecture, changed_architectures, images, mixed_architecture, trained_like
 
 from sasa_nas.export import ModelCard, export_module
 
@@ -43,7 +43,7 @@ def test_every_kind_of_network_gives_the_same_logits_with_torch_alone(tmp_path):
     nets, data = tmp_path / "nets", tmp_path / "data"
     data.mkdir()
     described = {f"net{i:02d}": architecture(*case) for i, case in enumerate(CASES)}
-    described["mixed"] = mixed_architecture()
+    described |= {"mixed": mixed_architecture(), **changed_architectures()}
     for name, one in described.items():
         network = trained_like(one)
         export_module(one, network.state_dict(), nets / name, ModelCard(name))

@@ -79,7 +79,7 @@ def test_linters_have_nothing_to_say(tmp_path):
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.parametrize("name", [n for n in list_models() if n.endswith(("18", "26", "50"))])
+@pytest.mark.parametrize("name", [n for n in list_models() if not n.endswith(("101", "152"))])
 def test_named_networks_are_built_with_the_same_weights(tmp_path, name):
     described = model_architecture(name)
     path = tmp_path / "model.py"
