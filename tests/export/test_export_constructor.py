@@ -43,7 +43,7 @@ def test_the_written_calls_build_the_same_network(operator, stem, block):
 def test_the_classes_named_are_reported():
     classes = set()
     describe(build(architecture("local")), classes)
-    assert classes == {ResNet, Bottleneck, layers.ConvStem, layers.LocalAttention2d}
+    assert classes == {ResNet, blocks.Bottleneck, layers.ConvStem, layers.LocalAttention2d}
 
 
 def test_defaults_are_left_out():
