@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sasa_nas.data.image_file import read_image
 from sasa_nas.data.preprocess import require_memory, standardisation_of
 from sasa_nas.data.splits import (
     DatasetInfo,
@@ -161,27 +162,14 @@ def _labels(examples: Sequence[Example]) -> Tensor:
 
 
 def _decode(examples: Sequence[Example], info: DatasetInfo) -> Tensor:
-    images = torch.empty(len(examples), 3, info.height, info.width, dtype=torch.uint8)
+    images = torch.empty(len(examples), info.channels, info.height, info.width, dtype=torch.uint8)
 
     def place(position: int) -> None:
-        images[position] = _read_image(examples[position][0], info)
+        path = examples[position][0]
+        images[position] = read_image(path, channels=info.channels, height=info.height, width=info.width)
 
     # Threads, because decoding and resizing release the interpreter's lock.
     with ThreadPoolExecutor() as pool:
         for _ in pool.map(place, range(len(examples))):
             pass
     return images
-
-
-def _read_image(path: Path, info: DatasetInfo) -> Tensor:
-    # Takes seconds to import, and only folders of images need it.
-    from PIL import Image
-    from torchvision.transforms import functional
-
-    try:
-        with Image.open(path) as image:
-            small = functional.resize(image.convert("RGB"), [info.height], antialias=True)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"cannot read the image '{path}' ({one_line(error)}); mend or remove it") from error
-    pixels: Tensor = functional.pil_to_tensor(functional.center_crop(small, [info.height, info.width]))
-    return pixels

@@ -98,8 +98,8 @@ def test_grey_and_palette_images_become_three_channels(tmp_path):
 def test_test_images_are_opened_by_load_test_alone(tmp_path, monkeypatch):
     fill(tmp_path)
     opened = []
-    read = imagefolder._read_image
-    monkeypatch.setattr(imagefolder, "_read_image", lambda path, info: opened.append(path) or read(path, info))
+    read = imagefolder.read_image
+    monkeypatch.setattr(imagefolder, "read_image", lambda path, **size: opened.append(path) or read(path, **size))
     splits = load(f"imagefolder:{tmp_path}", image_size=8)
     before = set(opened)
     assert len(before) == 16
