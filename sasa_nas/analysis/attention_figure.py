@@ -1,0 +1,133 @@
+"""Draws where pixels attend: the image with the query marked, and beside it a map a head, as Bello et al. 2019 do."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from sasa_nas.analysis.attention_maps import AttentionMap
+from sasa_nas.analysis.figure_file import INK, SIGNAL, write_figure
+
+_PANEL = 1.25
+"""Side of an image or a map, in inches."""
+_GAP = 0.12
+"""Between two of them, side by side."""
+_CAPTIONS = 0.5
+"""Height of what stands above and below one."""
+_LABEL = 1.6
+"""Width of a row's label."""
+_HEADER = 0.8
+"""Height of what stands above all rows."""
+_MARGIN = 0.12
+_LEAST_WIDTH = 7.0
+"""For the header's lines."""
+
+
+def plot_attention(maps: Sequence[AttentionMap], picture: Tensor, path: Path, *, title: str, subtitle: str) -> None:
+    """Draws a row for each of `maps`, 200 pixels an inch where the file has pixels.
+
+    Args:
+        maps: At least one.
+        picture: The image that the network saw, `(channels, H, W)` in [0, 1].
+        path: A file that ends in .png, .svg or .pdf; written whole or not at all.
+        title: Which network.
+        subtitle: With which weights, of which image.
+
+    Raises:
+        UserError: If the suffix is another, or the file cannot be written.
+    """
+    write_figure(draw_attention(maps, picture, title=title, subtitle=subtitle), path)
+
+
+def draw_attention(maps: Sequence[AttentionMap], picture: Tensor, *, title: str, subtitle: str) -> Figure:
+    """The figure that `plot_attention` writes."""
+    panels = 2 + max(len(found.heads) for found in maps)
+    width = max(_LEAST_WIDTH, 2 * _MARGIN + _LABEL + panels * (_PANEL + _GAP))
+    height = _HEADER + len(maps) * (_PANEL + _CAPTIONS) + _MARGIN
+    figure = Figure(figsize=(width, height), dpi=200)
+
+    def write(text: str, top: float, size: float = 8.0, weight: str = "normal") -> None:
+        style = {"color": INK, "fontsize": size, "fontweight": weight, "linespacing": 1.4}
+        figure.text(_MARGIN / width, 1 - top / height, text, style, va="center", parse_math=False)
+
+    write(title, 0.22, size=12.0, weight="bold")
+    write(subtitle, 0.45)
+    write(_legend(maps), 0.63)
+    for row, found in enumerate(maps):
+        top = _HEADER + row * (_PANEL + _CAPTIONS) + _CAPTIONS / 2
+        write(_row_label(found), top + _PANEL / 2)
+        for panel in range(2 + len(found.heads)):
+            left = _MARGIN + _LABEL + panel * (_PANEL + _GAP)
+            bottom = height - top - _PANEL
+            axes = figure.add_axes((left / width, bottom / height, _PANEL / width, _PANEL / height))
+            if panel == 0:
+                _draw_picture(axes, picture, found)
+            elif panel == 1:
+                _draw_map(axes, found.mean, found, "mean of all heads")
+            else:
+                _draw_map(axes, found.weights[panel - 2], found, f"head {found.heads[panel - 2]}")
+    return figure
+
+
+def _legend(maps: Sequence[AttentionMap]) -> str:
+    parts = []
+    if not all(map(_is_signed, maps)):
+        parts.append("weights from 0 (dark) to the map's largest (light)")
+    if any(map(_is_signed, maps)):
+        parts.append("signed weights: red positive, blue negative")
+    return f"{'; '.join(parts)}. Box: the query. Dashes: where it can attend, which is what the maps show."
+
+
+def _row_label(found: AttentionMap) -> str:
+    height, width = found.size
+    return (
+        f"{found.place.label}\n{found.place.operator.replace('_', ' ')}\n"
+        f"map {height} x {width}, cell {found.cell[0]},{found.cell[1]}\npixel {found.pixel[0]},{found.pixel[1]}"
+    )
+
+
+def _is_signed(found: AttentionMap) -> bool:
+    return found.place.operator == "patchwise"
+
+
+def _draw_picture(axes: Axes, picture: Tensor, found: AttentionMap) -> None:
+    _frame(axes, "image", f"{picture.shape[1]} x {picture.shape[2]}")
+    # colours where there are three, brightness where not
+    pixels = picture.permute(1, 2, 0) if len(picture) == 3 else picture.mean(0)
+    high, broad = picture.shape[1:]
+    axes.imshow(pixels.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=(0, broad, high, 0))
+    tall, wide = high / found.size[0], broad / found.size[1]
+    rows, columns = found.rows, found.columns
+    reach = (columns.start * wide, rows.start * tall)
+    size = ((columns.stop - columns.start) * wide, (rows.stop - rows.start) * tall)
+    axes.add_patch(Rectangle(reach, *size, fill=False, edgecolor=SIGNAL, linewidth=1.2, linestyle="--", clip_on=False))
+    _mark(axes, (found.cell[1] * wide, found.cell[0] * tall), (wide, tall))
+
+
+def _draw_map(axes: Axes, weights: Tensor, found: AttentionMap, name: str) -> None:
+    reach = weights[found.rows, found.columns].numpy()
+    largest = float(abs(reach).max())
+    least, colours, caption = 0.0, "viridis", f"to {largest:.2g}"
+    if _is_signed(found):
+        least, colours, caption = -largest, "RdBu_r", f"{reach.min():.2g} to {reach.max():.2g}"
+    _frame(axes, name, caption)
+    extent = (found.columns.start, found.columns.stop, found.rows.stop, found.rows.start)
+    axes.imshow(reach, cmap=colours, vmin=least, vmax=largest, interpolation="nearest", extent=extent)
+    _mark(axes, (found.cell[1], found.cell[0]), (1.0, 1.0))
+
+
+def _frame(axes: Axes, name: str, caption: str) -> None:
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    axes.set_title(name, fontsize=8, color=INK, pad=3)
+    axes.set_xlabel(caption, fontsize=7, color=INK, labelpad=3)
+
+
+def _mark(axes: Axes, corner: tuple[float, float], size: tuple[float, float]) -> None:
+    """A box around the query that shows on any colour."""
+    for colour, line in (("black", 2.2), ("white", 1.0)):
+        axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor=colour, linewidth=line, clip_on=False))

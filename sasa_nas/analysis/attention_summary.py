@@ -1,0 +1,130 @@
+"""Where pixels attend, in numbers: what `sasa-nas attention-map --json` prints."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from sasa_nas.analysis.attention_maps import AttentionMap
+
+
+class HeadSummary(BaseModel):
+    """How one head spreads its weights.
+
+    The first three take the weights' sizes, without their signs, as shares of their sum; they are 0 where all
+    weights are.
+
+    Attributes:
+        head: Its number; None for the mean of all heads' weights.
+        entropy: In nats: 0 where one cell has it all, ln(n) where n cells share alike.
+        mean_distance: Mean Euclidean distance from the query's cell, in cells of the layer's map.
+        outside_3x3: Share of the weight beyond the 3x3 cells around the query, where no 3x3 convolution reaches.
+        total: Sum of the weights, signs included: 1 for a softmax, less where zeros beyond the edge took a part.
+        largest: The weight of the largest size, with its sign.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    head: int | None
+    entropy: float
+    mean_distance: float
+    outside_3x3: float
+    total: float
+    largest: float
+
+
+class MapSummary(BaseModel):
+    """Where one pixel attends in one layer.
+
+    Attributes:
+        stage: The stage's number, or the stem.
+        block: Number among the stage's blocks.
+        layer: Number among the block's layers that attend.
+        operator: The operator's kind.
+        height: Of the layer's map, in cells.
+        width: Of the layer's map, in cells.
+        pixel: Row and column of the query in the image that the network sees.
+        cell: Row and column of the map's cell that covers the pixel.
+        heads: The mean of all heads, then each head that was looked at.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: int | Literal["stem"]
+    block: int
+    layer: int
+    operator: str
+    height: int
+    width: int
+    pixel: tuple[int, int]
+    cell: tuple[int, int]
+    heads: list[HeadSummary]
+
+
+class AttentionSummary(BaseModel):
+    """What `sasa-nas attention-map --json` prints.
+
+    Attributes:
+        network: What it was called.
+        weights: The file of its weights, or that they are random.
+        image: Where the image came from.
+        height: Of the image that the network sees, in pixels.
+        width: Of the image that the network sees, in pixels.
+        maps: A layer after the other, in a layer a pixel after the other.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    network: str
+    weights: str
+    image: str
+    height: int
+    width: int
+    maps: list[MapSummary]
+
+
+def summarise_maps(maps: Sequence[AttentionMap]) -> list[MapSummary]:
+    """The numbers of each map."""
+    return [
+        MapSummary(
+            stage=found.place.stage,
+            block=found.place.block,
+            layer=found.place.index,
+            operator=found.place.operator,
+            height=found.size[0],
+            width=found.size[1],
+            pixel=found.pixel,
+            cell=found.cell,
+            heads=[
+                summarise_head(weights, found.cell, head)
+                for head, weights in zip((None, *found.heads), (found.mean, *found.weights), strict=True)
+            ],
+        )
+        for found in maps
+    ]
+
+
+def summarise_head(weights: Tensor, cell: tuple[int, int], head: int | None) -> HeadSummary:
+    """The numbers of one head.
+
+    Args:
+        weights: `(H, W)`, of any signs.
+        cell: Row and column of the query.
+        head: Its number; None for a mean over heads.
+    """
+    exact = weights.double()
+    sizes = exact.abs()
+    shares = sizes / sizes.sum().clamp_min(torch.finfo(torch.float64).tiny)
+    rows = torch.arange(weights.shape[0], dtype=torch.float64)[:, None] - cell[0]
+    columns = torch.arange(weights.shape[1], dtype=torch.float64) - cell[1]
+    far = (rows.abs() > 1) | (columns.abs() > 1)
+    return HeadSummary(
+        head=head,
+        entropy=torch.special.entr(shares).sum().item(),
+        mean_distance=(shares * rows.hypot(columns)).sum().item(),
+        outside_3x3=shares[far].sum().item(),
+        total=exact.sum().item(),
+        largest=exact.flatten()[sizes.argmax()].item(),
+    )
