@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_oracles import (
+    SIZES,
     assert_gradients_reach,
     attend,
     batch_norm,
@@ -98,9 +99,10 @@ def test_agrees_with_loops_without_the_pool() -> None:
     torch.testing.assert_close(layer(x), by_loops(layer, x), rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("values", VALUES)
-def test_gradients_reach_every_parameter(values: StemValues) -> None:
-    assert_gradients_reach(build(values), image(2, 3, 5, 4))
+def test_gradients_reach_every_parameter(values: StemValues, size: tuple[int, int]) -> None:
+    assert_gradients_reach(build(values), image(2, 3, *size))
 
 
 def test_the_published_stem_has_8064_parameters_fewer_than_the_convolution() -> None:

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_oracles import (
+    SIZES,
     assert_gradients_reach,
     averages,
     coordinates,
@@ -82,12 +83,11 @@ def test_agrees_with_loops(positions: AugmentedPositions, stride: int, downsampl
     torch.testing.assert_close(scrambled(layer)(x), by_loops(layer, x), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("positions", POSITIONS)
-def test_gradients_reach_every_parameter(positions: AugmentedPositions) -> None:
-    layer = AugmentedConv2d(
-        3, 8, num_heads=2, value_ratio=0.5, positions=positions, downsample=True, feature_size=(5, 6)
-    )
-    assert_gradients_reach(scrambled(layer), image(2, 3, 5, 6))
+def test_gradients_reach_every_parameter(positions: AugmentedPositions, size: tuple[int, int]) -> None:
+    layer = AugmentedConv2d(3, 8, num_heads=2, value_ratio=0.5, positions=positions, downsample=True, feature_size=size)
+    assert_gradients_reach(scrambled(layer), image(2, 3, *size))
 
 
 @torch.no_grad()

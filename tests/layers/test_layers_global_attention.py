@@ -4,7 +4,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layer_oracles import assert_gradients_reach, averages, image, map_attention, scrambled
+from layer_oracles import SIZES, assert_gradients_reach, averages, image, map_attention, scrambled
 
 from sasa_nas.layers import GlobalAttention2d, GlobalPositions
 
@@ -34,11 +34,12 @@ def test_projections_have_biases_and_the_tables_the_maps_size() -> None:
     }
 
 
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("positions", POSITIONS)
-def test_gradients_reach_every_parameter(positions: GlobalPositions) -> None:
-    layer = GlobalAttention2d(3, 6, num_heads=2, positions=positions, feature_size=(3, 4))
+def test_gradients_reach_every_parameter(positions: GlobalPositions, size: tuple[int, int]) -> None:
+    layer = GlobalAttention2d(3, 6, num_heads=2, positions=positions, feature_size=size)
     # A key's bias moves all logits of a query alike, which the softmax takes out.
-    assert_gradients_reach(scrambled(layer), image(2, 3, 3, 4), but=("attention.key.bias",))
+    assert_gradients_reach(scrambled(layer), image(2, 3, *size), but=("attention.key.bias",))
 
 
 @torch.no_grad()

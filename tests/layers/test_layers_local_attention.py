@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_oracles import (
+    SIZES,
     assert_gradients_reach,
     attend,
     averages,
@@ -17,6 +18,7 @@ from layer_oracles import (
     sine,
 )
 from torch import Tensor
+from torch.nn import functional as F
 
 from sasa_nas.layers import Interactions, LocalAttention2d, LocalPositions
 from sasa_nas.ops import WindowPadding
@@ -89,15 +91,16 @@ def test_a_stride_averages_what_attention_yields(size: tuple[int, int]) -> None:
     torch.testing.assert_close(layer(x), by_loops(layer, x), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("padding", PADDINGS)
 @pytest.mark.parametrize(("positions", "interactions"), OPTIONS)
 def test_gradients_reach_every_parameter(
-    positions: LocalPositions, interactions: Interactions, padding: WindowPadding
+    positions: LocalPositions, interactions: Interactions, padding: WindowPadding, size: tuple[int, int]
 ) -> None:
     layer = LocalAttention2d(
         3, 8, kernel_size=3, num_heads=2, positions=positions, interactions=interactions, padding=padding
     )
-    assert_gradients_reach(scrambled(layer), image(2, 3, 4, 3))
+    assert_gradients_reach(scrambled(layer), image(2, 3, *size))
 
 
 def test_relative_interactions_have_no_key() -> None:
@@ -111,6 +114,34 @@ def test_tables_exist_where_they_are_used() -> None:
         layer = LocalAttention2d(16, 16, positions=positions, interactions=interactions)
         used = positions == "relative" and interactions != "content"
         assert ("rel_rows" in layer.state_dict()) == used
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("padding", PADDINGS)
+@pytest.mark.parametrize(("positions", "interactions"), OPTIONS)
+def test_a_window_of_one_pixel_returns_its_values(
+    positions: LocalPositions, interactions: Interactions, padding: WindowPadding
+) -> None:
+    layer = LocalAttention2d(
+        3, 8, kernel_size=1, num_heads=2, positions=positions, interactions=interactions, padding=padding
+    )
+    x = image(2, 3, 4, 5)
+    seen = x + sine(3, 4, 5) if positions == "absolute" else x
+    torch.testing.assert_close(scrambled(layer)(x), pointwise(layer.value, seen))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("size", SIZES)
+def test_a_window_over_the_whole_map_is_torchs_attention(size: tuple[int, int]) -> None:
+    layer = scrambled(LocalAttention2d(3, 8, kernel_size=2 * max(size) - 1, num_heads=2, positions="none"))
+    assert layer.key is not None
+    x = image(2, 3, *size)
+    query, key, value = (
+        pointwise(projection, x).view(2, 2, 4, -1).transpose(2, 3)
+        for projection in (layer.query, layer.key, layer.value)
+    )
+    expected = F.scaled_dot_product_attention(query, key, value, scale=1.0).transpose(2, 3)
+    torch.testing.assert_close(layer(x), expected.reshape(2, 8, *size))
 
 
 @torch.no_grad()

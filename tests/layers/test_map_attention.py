@@ -1,5 +1,7 @@
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from layer_oracles import assert_gradients_reach, image, map_attention, scrambled
 
 from sasa_nas.layers import MapAttention2d
@@ -19,9 +21,20 @@ def test_agrees_with_loops(relative: bool, bias: bool, size: tuple[int, int]) ->
     torch.testing.assert_close(layer(x), map_attention(layer, x), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("size", [(3, 3), (3, 4)])
 @pytest.mark.parametrize("relative", [False, True])
-def test_gradients_reach_every_parameter(relative: bool) -> None:
-    assert_gradients_reach(build(relative=relative, bias=False), image(2, 3, 3, 4))
+def test_gradients_reach_every_parameter(relative: bool, size: tuple[int, int]) -> None:
+    assert_gradients_reach(build(relative=relative, bias=False), image(2, 3, *size))
+
+
+@torch.no_grad()
+@settings(deadline=None, max_examples=20)
+@given(place=st.permutations(range(12)))
+def test_without_positions_it_moves_with_the_pixels_in_any_order(place: list[int]) -> None:
+    layer = build(relative=False, bias=True)
+    x = image(2, 3, 3, 4)
+    moved = layer(x.flatten(2)[:, :, place].view(x.shape))
+    torch.testing.assert_close(moved.flatten(2), layer(x).flatten(2)[:, :, place])
 
 
 def test_a_larger_map_is_refused_at_once_only_where_tables_end() -> None:

@@ -6,6 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_oracles import (
+    SIZES,
     assert_gradients_reach,
     averages,
     awake,
@@ -85,13 +86,23 @@ def test_agrees_with_loops_in_depth_and_stride(layers: int, stride: int, size: t
     torch.testing.assert_close(layer(x), by_loops(layer, x), rtol=1e-9, atol=1e-11)
 
 
+@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("layers", [1, 2, 3])
 @pytest.mark.parametrize("relation", RELATIONS)
-def test_gradients_reach_every_parameter(relation: PatchwiseKind, layers: int) -> None:
+def test_gradients_reach_every_parameter(relation: PatchwiseKind, layers: int, size: tuple[int, int]) -> None:
     layer = PatchwiseAttention2d(
         3, 8, kernel_size=3, key_ratio=0.5, relation=relation, share_channels=1, mapping_layers=layers
     )
-    assert_gradients_reach(awake(layer), image(2, 3, 4, 3))
+    assert_gradients_reach(awake(layer), image(2, 3, *size))
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("relation", RELATIONS)
+def test_moves_with_the_image_away_from_the_edges(relation: PatchwiseKind) -> None:
+    layer = build(relation)
+    x = image(1, 3, 8, 8)
+    moved = layer(x.roll((2, 1), dims=(2, 3)))
+    torch.testing.assert_close(moved[:, :, 3:7, 2:7], layer(x)[:, :, 1:5, 1:6])
 
 
 def test_published_parameter_count_of_san10() -> None:
