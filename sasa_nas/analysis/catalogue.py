@@ -3,18 +3,25 @@
 Each list is imported when it is asked for: the spaces and the operators come without torch.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.errors import UserError
 from sasa_nas.space import load_space, shipped_spaces, size
+from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.space.node import Node
 from sasa_nas.space.operators import OPERATORS
+from sasa_nas.space.stems import STEMS
+
+Role = Literal["operator", "channel_attention", "stem"]
 
 
 class ModelEntry(BaseModel):
-    """A named network: its parameters, and its FLOPs by the canonical convention for an image of its own size."""
+    """A named network: its parameters, and its FLOPs by the canonical convention for an image of its own size.
+
+    `blocks`, `operators` and `channel_attention` have an item a stage.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,6 +32,7 @@ class ModelEntry(BaseModel):
     stem: str
     blocks: list[int]
     operators: list[str]
+    channel_attention: list[str | None]
 
 
 class SpaceEntry(BaseModel):
@@ -62,11 +70,12 @@ class FieldEntry(BaseModel):
 
 
 class OperatorEntry(BaseModel):
-    """An operator that a stage may have."""
+    """Something with a `kind` that a design may have, and its `role` there: operator, channel_attention or stem."""
 
     model_config = ConfigDict(frozen=True)
 
     kind: str
+    role: Role
     description: str
     fields: list[FieldEntry]
 
@@ -79,6 +88,7 @@ def models() -> list[ModelEntry]:
     entries = []
     for name in list_models():
         architecture = model_architecture(name)
+        stages = architecture.stages
         counts = count_network(architecture).total
         entries.append(
             ModelEntry(
@@ -87,8 +97,9 @@ def models() -> list[ModelEntry]:
                 flops=counts.flops(),
                 block=architecture.block,
                 stem=architecture.stem.kind,
-                blocks=[stage.blocks for stage in architecture.stages],
-                operators=[stage.operator.kind for stage in architecture.stages],
+                blocks=[stage.blocks for stage in stages],
+                operators=[stage.operator.kind for stage in stages],
+                channel_attention=[stage.channel_attention and stage.channel_attention.kind for stage in stages],
             )
         )
     return entries
@@ -128,11 +139,16 @@ def datasets() -> list[DatasetEntry]:
 
 
 def operators() -> list[OperatorEntry]:
-    """Every kind of operator, the baseline first."""
-    return [_operator(model) for model in OPERATORS]
+    """Every kind of operator, the baseline first; then of channel attention, then of stem."""
+    roles: dict[Role, tuple[type[Node], ...]] = {
+        "operator": OPERATORS,
+        "channel_attention": CHANNEL_ATTENTIONS,
+        "stem": STEMS,
+    }
+    return [_operator(model, role) for role, models in roles.items() for model in models]
 
 
-def _operator(model: type[Node]) -> OperatorEntry:
+def _operator(model: type[Node], role: Role) -> OperatorEntry:
     properties: dict[str, dict[str, Any]] = model.model_json_schema()["properties"]
     fields = [
         FieldEntry(name=name, default=field.default, allowed=_allowed(properties[name]), description=field.description)
@@ -140,7 +156,7 @@ def _operator(model: type[Node]) -> OperatorEntry:
         if name != "kind"
     ]
     kind: str = model.model_fields["kind"].default
-    return OperatorEntry(kind=kind, description=" ".join((model.__doc__ or "").split()), fields=fields)
+    return OperatorEntry(kind=kind, role=role, description=" ".join((model.__doc__ or "").split()), fields=fields)
 
 
 def _allowed(schema: dict[str, Any]) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,7 +34,7 @@ def list_entries(
         bool, typer.Option("--schema", help="With spaces: print the JSON Schema of a search space's file, for editors.")
     ] = False,
 ) -> None:
-    """List what there is: models, spaces, datasets or operators."""
+    """List what there is: models, spaces, datasets, or operators with channel attention and stems."""
     if schema:
         _print_schema(what)
         return
@@ -77,9 +78,16 @@ def _print_models(console: Console, models: Sequence[ModelEntry]) -> None:
             model.block,
             model.stem,
             " ".join(map(str, model.blocks)),
-            " ".join(model.operators),
+            ", ".join(_runs(model)),
         )
     console.print(table)
+
+
+def _runs(model: ModelEntry) -> Iterator[str]:
+    """What the stages have, equal neighbours together: `2 conv`, `5 augmented_conv`."""
+    kinds = zip(model.operators, model.channel_attention, strict=True)
+    for (operator, attention), stages in groupby(kinds):
+        yield f"{len(list(stages))} {operator}{f' + {attention}' if attention else ''}"
 
 
 def _print_spaces(console: Console, spaces: Sequence[SpaceEntry]) -> None:
@@ -105,9 +113,10 @@ def _print_datasets(console: Console, datasets: Sequence[DatasetEntry]) -> None:
 def _print_operators(console: Console, operators: Sequence[OperatorEntry]) -> None:
     from sasa_nas.cli.output import plain_table
 
-    table = plain_table("operator", "field", "default", "allowed", "meaning")
+    table = plain_table("kind", "field", "default", "allowed", "meaning")
     for operator in operators:
-        table.add_row(operator.kind, "", "", "", operator.description)
+        role = "" if operator.role == "operator" else f" ({operator.role.replace('_', ' ')})"
+        table.add_row(f"{operator.kind}{role}", "", "", "", operator.description)
         for field in operator.fields:
             default = json.dumps(field.default).strip('"')
             table.add_row("", field.name, default, field.allowed, field.description or "")
