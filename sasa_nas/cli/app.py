@@ -13,10 +13,12 @@ import typer
 from sasa_nas import __version__
 from sasa_nas.cli.describe import describe
 from sasa_nas.cli.doctor import doctor
+from sasa_nas.cli.evaluate import evaluate
 from sasa_nas.cli.export import export
 from sasa_nas.cli.listing import list_entries
 from sasa_nas.cli.pareto import pareto
 from sasa_nas.cli.search import resume, search
+from sasa_nas.cli.train import train
 from sasa_nas.errors import UserError, one_line
 
 PROGRAM = "sasa-nas"
@@ -28,6 +30,8 @@ app.command("search")(search)
 app.command("resume")(resume)
 app.command("pareto")(pareto)
 app.command("export")(export)
+app.command("train")(train)
+app.command("evaluate")(evaluate)
 app.command("describe")(describe)
 app.command("list")(list_entries)
 app.command("doctor")(doctor)

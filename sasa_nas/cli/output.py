@@ -1,5 +1,7 @@
 """How commands print: JSON alone for programs, Rich for people."""
 
+from __future__ import annotations
+
 import json
 import os
 import shlex
@@ -7,11 +9,15 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from sasa_nas.run.training_records import Spread
 
 PIPE_WIDTH = 200
 """Columns of a table that goes to a file or a pipe, where nothing need be broken to fit a window."""
@@ -32,6 +38,12 @@ def plain_table(*headings: str, right: tuple[str, ...] = ()) -> Table:
         else:
             table.add_column(heading, overflow="fold")
     return table
+
+
+def percent(spread: Spread) -> str:
+    """A share over several seeds in per cent, with its standard deviation where it has one."""
+    mean = f"{100 * spread.mean:.2f}%"
+    return mean if spread.std is None else f"{mean} ± {100 * spread.std:.2f}"
 
 
 def print_json(data: BaseModel | Sequence[BaseModel]) -> None:

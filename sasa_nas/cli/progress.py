@@ -97,7 +97,7 @@ class Tally:
             parts += [f"best {100 * best:.2f}%", f"front {len(pareto_front(good))}"]
         parts += [f"{count} {outcome}" for outcome, count in self.refused.items()]
         left = self.seconds_left()
-        parts.append(f"{_clock(left)} left" if left is not None and self.done < self.trials else _clock(self.elapsed))
+        parts.append(f"{clock(left)} left" if left is not None and self.done < self.trials else clock(self.elapsed))
         return ", ".join(parts)
 
 
@@ -215,7 +215,8 @@ def _design(record: TrialRecord) -> str:
     return f"{cost}, {record.architecture.stem.kind} stem, {' '.join(stage_labels(record.architecture))}"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """A length of time as minutes and seconds, with hours where there are any."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -9,7 +9,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.run.folder import RunFolder, TrialFolder
 from sasa_nas.run.reader import read_info
 from sasa_nas.run.training_folder import TrainingFolder
-from sasa_nas.run.training_records import read_training
+from sasa_nas.run.training_records import TrainingInfo, read_training
 from sasa_nas.space import Architecture, Proxy, load_architecture
 from sasa_nas.space.complaints import complain
 
@@ -20,14 +20,12 @@ class TrainingData:
 
     Attributes:
         dataset: The data set's name.
-        image_size: Side in pixels that images were resized to; None for the data set's own.
         data_dir: Where it lay; None for the default place.
         mean: Per channel, what was subtracted from a pixel; empty where it is not known.
         std: Per channel, what it was divided by.
     """
 
     dataset: str
-    image_size: int | None
     data_dir: Path | None
     mean: tuple[float, ...]
     std: tuple[float, ...]
@@ -95,9 +93,12 @@ def _outright(folder: TrainingFolder) -> Trained:
         raise UserError(
             f"no seed of {folder.path} is trained to the end; go on with `sasa-nas train --resume {folder.path}`"
         )
-    settings = info.settings
-    data = TrainingData(settings.dataset, settings.image_size, settings.data_dir, info.mean, info.std)
-    return Trained(load_architecture(folder.architecture), weights, data)
+    return Trained(load_architecture(folder.architecture), weights, training_data(info))
+
+
+def training_data(info: TrainingInfo) -> TrainingData:
+    """What a training is carried out on."""
+    return TrainingData(info.settings.dataset, info.settings.data_dir, info.mean, info.std)
 
 
 def _data_of_run(trial: Path) -> TrainingData | None:
@@ -111,4 +112,4 @@ def _data_of_run(trial: Path) -> TrainingData | None:
         proxy = Proxy.model_validate(info.space.get("proxy"))
     except ValidationError as error:
         raise complain(f"{run.info}: space.proxy", error) from error
-    return TrainingData(proxy.dataset, proxy.image_size, info.settings.data_dir, info.mean, info.std)
+    return TrainingData(proxy.dataset, info.settings.data_dir, info.mean, info.std)

@@ -4,14 +4,15 @@ import statistics
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sasa_nas.run.reader import read_record
 from sasa_nas.run.records import Natural
 from sasa_nas.run.training_folder import TrainingFolder
 from sasa_nas.space import Recipe
+from sasa_nas.space.complaints import complain
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -115,6 +116,18 @@ class TrainingResult(BaseModel):
     """Of the accuracies."""
     test: Spread
     """Of the accuracies."""
+
+
+def validate_settings(data: dict[str, Any], source: str) -> TrainingSettings:
+    """Settings from plain data; `source` names where they came from in an error.
+
+    Raises:
+        SpaceError: If the data are no settings.
+    """
+    try:
+        return TrainingSettings.model_validate(data)
+    except ValidationError as error:
+        raise complain(source, error) from error
 
 
 def read_training(folder: TrainingFolder) -> TrainingInfo:

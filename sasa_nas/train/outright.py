@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Metrics = TypeVar("Metrics", bound="DataclassInstance")
+Metrics_contra = TypeVar("Metrics_contra", bound="DataclassInstance", contravariant=True)
 Metrics_co = TypeVar("Metrics_co", bound="DataclassInstance", covariant=True)
 
 
@@ -37,6 +38,19 @@ class EpochTrainer(Protocol[Metrics_co]):
 Trainer_ = TypeVar("Trainer_", bound=EpochTrainer[Any])
 
 
+class Progress(Protocol[Metrics_contra]):
+    """Whoever follows a training; called between epochs."""
+
+    def started(self, history: Sequence[Metrics_contra]) -> None:
+        """The first epoch of this session begins; `history` are the epochs of sessions before it."""
+
+    def restarted(self, reason: str) -> None:
+        """The checkpoint is unusable; the training begins anew."""
+
+    def advanced(self, history: Sequence[Metrics_contra]) -> None:
+        """One more epoch is trained and safe; it is the last of `history`."""
+
+
 class BadCheckpoint(Exception):
     """A checkpoint that cannot be used; the message says in one line why."""
 
@@ -46,8 +60,7 @@ def train_outright(
     metrics: type[Metrics],
     *,
     checkpoint: Path,
-    on_progress: Callable[[Sequence[Metrics]], None],
-    on_restart: Callable[[str], None],
+    progress: Progress[Metrics],
 ) -> Trainer_:
     """Trains to the last epoch, from `checkpoint` where there is one.
 
@@ -57,8 +70,7 @@ def train_outright(
         make: Makes the trainer before its first epoch; called again where a checkpoint turns out to be unusable.
         metrics: What the trainer's epochs give.
         checkpoint: The file; its folder exists.
-        on_progress: Given the metrics of all epochs so far, once at the start and after every epoch.
-        on_restart: Told why a checkpoint is unusable and the training begins anew.
+        progress: Told of every epoch.
 
     Returns:
         The trainer, all epochs done.
@@ -72,14 +84,14 @@ def train_outright(
         try:
             history = load_checkpoint(checkpoint, trainer, metrics)
         except BadCheckpoint as error:
-            on_restart(str(error))
+            progress.restarted(str(error))
             # the state may have been loaded in part
             trainer = make()
-    on_progress(history)
+    progress.started(history)
     for result in trainer.epochs():
         history.append(result)
         save_checkpoint(checkpoint, trainer, history)
-        on_progress(history)
+        progress.advanced(history)
     return trainer
 
 

@@ -37,7 +37,7 @@ def test_a_training_gives_its_finished_seeds_and_its_data(training: TrainingFold
     trained = find_trained(training.path)
     assert trained.architecture == make_record(0).architecture
     assert trained.weights == (Weights(weights, 4),)
-    assert trained.data == TrainingData("digits", None, Path("/data"), mean=(4.5,), std=(6.25,))
+    assert trained.data == TrainingData("digits", Path("/data"), mean=(4.5,), std=(6.25,))
     finish(training, 3)
     assert [weights.seed for weights in find_trained(training.path).weights] == [3, 4]
 
@@ -51,7 +51,7 @@ def test_a_trial_takes_its_data_from_its_run(trial: TrialFolder, make_record) ->
     trained = find_trained(trial.path)
     assert trained.architecture == make_record(0).architecture
     assert trained.weights == (Weights(trial.weights),)
-    assert trained.data == TrainingData("digits", None, None, mean=(), std=())
+    assert trained.data == TrainingData("digits", None, mean=(), std=())
 
 
 def test_a_trial_is_found_from_inside_its_run(trial: TrialFolder, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -60,17 +60,21 @@ class Log:
         self.restarts: list[str] = []
         self.kill_at = kill_at
 
-    def on_progress(self, history):
+    def started(self, history):
         self.progress.append([epoch.epoch for epoch in history])
+
+    def restarted(self, reason):
+        self.restarts.append(reason)
+
+    def advanced(self, history):
+        self.started(history)
         if self.kill_at == len(history):
             raise Killed
 
 
 def run(path: Path, make=Counter, metrics=Count, log=None):
     log = log or Log()
-    trainer = train_outright(
-        make, metrics, checkpoint=path, on_progress=log.on_progress, on_restart=log.restarts.append
-    )
+    trainer = train_outright(make, metrics, checkpoint=path, progress=log)
     return trainer, log
 
 

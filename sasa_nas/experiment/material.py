@@ -1,0 +1,91 @@
+"""What an experiment works on: a data set that is still the one trained on, and a network with its weights."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from sasa_nas.data.registry import load
+from sasa_nas.data.splits import Splits
+from sasa_nas.errors import UserError
+from sasa_nas.export.weights import check_weights, load_weights
+from sasa_nas.models import build
+from sasa_nas.run.trained import TrainingData
+from sasa_nas.space import Architecture
+
+_TOLERANCE = 1e-4
+"""Relative; sums of the same pixels differ by less from one machine to another."""
+
+
+def load_for(architecture: Architecture, dataset: str, data_dir: Path | None) -> Splits:
+    """A data set at the size of a network's images.
+
+    Raises:
+        UserError: If there is no such data set, or its channels or classes are not the network's.
+    """
+    image = architecture.image
+    if image.height != image.width:
+        raise UserError(
+            f"the network is made for images of {image.height}x{image.width} pixels, and those of data sets are "
+            "square; give a network for square images"
+        )
+    splits = load(dataset, data_dir=data_dir, image_size=image.height)
+    for what, given, wanted in (
+        ("channels", splits.info.channels, image.channels),
+        ("classes", splits.info.num_classes, architecture.num_classes),
+    ):
+        if given != wanted:
+            raise UserError(
+                f"dataset '{splits.info.name}' has {given} {what} and the network {wanted}; "
+                "give the --dataset that it was trained on"
+            )
+    return splits
+
+
+def require_unchanged(splits: Splits, data: TrainingData) -> None:
+    """Raises where a data set's train part is not what a network was trained on.
+
+    The parts follow from the content: of other images, those that the network has learnt may now be in the
+    validation or the test part.
+
+    Raises:
+        UserError: If the pixels have another mean or deviation than those that the network's record holds.
+    """
+    now = [number for numbers in splits.standardisation.per_channel() for number in numbers]
+    before = [*data.mean, *data.std]
+    if not before or (
+        len(now) == len(before)
+        and all(math.isclose(a, b, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE) for a, b in zip(now, before, strict=True))
+    ):
+        return
+    raise UserError(
+        f"dataset '{data.dataset}' is no longer what the network was trained on (its pixels have another mean or "
+        "deviation); put its files back"
+    )
+
+
+def load_network(architecture: Architecture, weights: Path, device: torch.device) -> nn.Module:
+    """The network with the weights of a safetensors file, in evaluation mode.
+
+    Raises:
+        UserError: If the file cannot be read, or its weights are another network's.
+    """
+    tensors = load_weights(weights)
+    check_weights(architecture, tensors)
+    network = build(architecture)
+    network.load_state_dict(tensors)
+    return network.to(device).eval()
+
+
+@contextmanager
+def within_memory(batch_size: int) -> Iterator[None]:
+    """Turns a GPU's running out of memory into a `UserError`."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"the GPU's memory does not hold a batch of {batch_size}; use a smaller --batch-size"
+        ) from error

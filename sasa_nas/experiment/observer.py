@@ -1,0 +1,55 @@
+"""How a training tells the outside what happens in it."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from sasa_nas.run import TrainingFolder, TrainingInfo, TrainingResult
+from sasa_nas.train.proxy import EpochMetrics
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """How a training, or one session of it, ended."""
+
+    folder: TrainingFolder
+    info: TrainingInfo
+    result: TrainingResult | None
+    """None where it was stopped before its end."""
+
+
+class TrainingObserver(Protocol):
+    """Whoever wants to know; called between epochs, so that an observer must be quick."""
+
+    def training_started(self, folder: TrainingFolder, info: TrainingInfo) -> None:
+        """The folder is there."""
+
+    def seed_started(self, seed: int, epochs: int) -> None:
+        """A seed begins, or goes on after so many epochs."""
+
+    def seed_restarted(self, seed: int, reason: str) -> None:
+        """A seed's checkpoint is of no use, so that it begins again."""
+
+    def epoch_ended(self, seed: int, metrics: EpochMetrics) -> None:
+        """A seed has trained one more epoch."""
+
+    def testing_started(self) -> None:
+        """All seeds are trained; the test part is read."""
+
+
+class SilentObserver:
+    """Wants to know nothing."""
+
+    def training_started(self, folder: TrainingFolder, info: TrainingInfo) -> None:
+        """Nothing."""
+
+    def seed_started(self, seed: int, epochs: int) -> None:
+        """Nothing."""
+
+    def seed_restarted(self, seed: int, reason: str) -> None:
+        """Nothing."""
+
+    def epoch_ended(self, seed: int, metrics: EpochMetrics) -> None:
+        """Nothing."""
+
+    def testing_started(self) -> None:
+        """Nothing."""
