@@ -102,7 +102,7 @@ def _own_counts(module: nn.Module, x: Tensor, output: Tensor) -> Counts:
         return Counts(elementwise=Elementwise(norm=x.numel()))
     if isinstance(module, nn.ReLU):
         return Counts(elementwise=Elementwise(relu=x.numel()))
-    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d | nn.AdaptiveAvgPool2d):
+    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d | nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
         return Counts(elementwise=Elementwise(pool_inputs=x.numel()))
     if isinstance(module, ConvStem):
         inputs = module.out_channels * ceil(x.shape[2] / module.stride) * ceil(x.shape[3] / module.stride)

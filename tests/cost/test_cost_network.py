@@ -12,7 +12,7 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from sasa_nas.cost import Convention, Counts, count_module, count_network
+from sasa_nas.cost import Convention, Counts, Elementwise, count_module, count_network
 from sasa_nas.models import build, list_models, model_architecture
 from sasa_nas.space import Architecture, Image, load_space, overridden, proxy_of, sample
 from sasa_nas.space.choosers import RandomChooser
@@ -108,6 +108,11 @@ def test_elementwise_work_is_what_runs(operator: dict[str, Any], stem: dict[str,
     elementwise = count_network(architecture).total.elementwise
     ours = {name: getattr(elementwise, name) for name in ("relu", "pool_inputs", "norm", "conv_bias")}
     assert {name: count for name, count in ours.items() if count} == dict(counter.seen)
+
+
+@pytest.mark.parametrize("pool", [nn.AdaptiveAvgPool2d(1), nn.AdaptiveMaxPool2d(1), nn.MaxPool2d(2), nn.AvgPool2d(2)])
+def test_every_pool_reads_its_input(pool: nn.Module) -> None:
+    assert count_module(pool, torch.empty(1, 3, 4, 6)).elementwise == Elementwise(pool_inputs=3 * 4 * 6)
 
 
 PAPERS: list[tuple[str, float, Convention]] = [
