@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from sasa_nas.analysis.attention_maps import AttentionMap
-from sasa_nas.analysis.figure_file import INK, SIGNAL, write_figure
+from sasa_nas.analysis.figure_file import INK, write_figure
 
 _PANEL = 1.25
 """Side of an image or a map, in inches."""
@@ -17,7 +17,7 @@ _GAP = 0.12
 """Between two of them, side by side."""
 _CAPTIONS = 0.5
 """Height of what stands above and below one."""
-_LABEL = 1.6
+_LABEL = 1.75
 """Width of a row's label."""
 _HEADER = 0.8
 """Height of what stands above all rows."""
@@ -27,7 +27,7 @@ _LEAST_WIDTH = 7.0
 
 
 def plot_attention(maps: Sequence[AttentionMap], picture: Tensor, path: Path, *, title: str, subtitle: str) -> None:
-    """Draws a row for each of `maps`, 200 pixels an inch where the file has pixels.
+    """Draws a row for each of `maps`, 150 pixels an inch where the file has pixels.
 
     Args:
         maps: At least one.
@@ -47,7 +47,7 @@ def draw_attention(maps: Sequence[AttentionMap], picture: Tensor, *, title: str,
     panels = 2 + max(len(found.heads) for found in maps)
     width = max(_LEAST_WIDTH, 2 * _MARGIN + _LABEL + panels * (_PANEL + _GAP))
     height = _HEADER + len(maps) * (_PANEL + _CAPTIONS) + _MARGIN
-    figure = Figure(figsize=(width, height), dpi=200)
+    figure = Figure(figsize=(width, height), dpi=150)
 
     def write(text: str, top: float, size: float = 8.0, weight: str = "normal") -> None:
         style = {"color": INK, "fontsize": size, "fontweight": weight, "linespacing": 1.4}
@@ -59,6 +59,7 @@ def draw_attention(maps: Sequence[AttentionMap], picture: Tensor, *, title: str,
     for row, found in enumerate(maps):
         top = _HEADER + row * (_PANEL + _CAPTIONS) + _CAPTIONS / 2
         write(_row_label(found), top + _PANEL / 2)
+        head = "group" if found.place.operator in ("pairwise", "patchwise") else "head"
         for panel in range(2 + len(found.heads)):
             left = _MARGIN + _LABEL + panel * (_PANEL + _GAP)
             bottom = height - top - _PANEL
@@ -66,9 +67,9 @@ def draw_attention(maps: Sequence[AttentionMap], picture: Tensor, *, title: str,
             if panel == 0:
                 _draw_picture(axes, picture, found)
             elif panel == 1:
-                _draw_map(axes, found.mean, found, "mean of all heads")
+                _draw_map(axes, found.mean, found, f"mean of all {head}s")
             else:
-                _draw_map(axes, found.weights[panel - 2], found, f"head {found.heads[panel - 2]}")
+                _draw_map(axes, found.weights[panel - 2], found, f"{head} {found.heads[panel - 2]}")
     return figure
 
 
@@ -100,10 +101,9 @@ def _draw_picture(axes: Axes, picture: Tensor, found: AttentionMap) -> None:
     high, broad = picture.shape[1:]
     axes.imshow(pixels.numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest", extent=(0, broad, high, 0))
     tall, wide = high / found.size[0], broad / found.size[1]
-    rows, columns = found.rows, found.columns
-    reach = (columns.start * wide, rows.start * tall)
-    size = ((columns.stop - columns.start) * wide, (rows.stop - rows.start) * tall)
-    axes.add_patch(Rectangle(reach, *size, fill=False, edgecolor=SIGNAL, linewidth=1.2, linestyle="--", clip_on=False))
+    corner = (found.columns.start * wide, found.rows.start * tall)
+    reach = ((found.columns.stop - found.columns.start) * wide, (found.rows.stop - found.rows.start) * tall)
+    _mark(axes, corner, reach, line="--")
     _mark(axes, (found.cell[1] * wide, found.cell[0] * tall), (wide, tall))
 
 
@@ -127,7 +127,8 @@ def _frame(axes: Axes, name: str, caption: str) -> None:
     axes.set_xlabel(caption, fontsize=7, color=INK, labelpad=3)
 
 
-def _mark(axes: Axes, corner: tuple[float, float], size: tuple[float, float]) -> None:
-    """A box around the query that shows on any colour."""
-    for colour, line in (("black", 2.2), ("white", 1.0)):
-        axes.add_patch(Rectangle(corner, *size, fill=False, edgecolor=colour, linewidth=line, clip_on=False))
+def _mark(axes: Axes, corner: tuple[float, float], size: tuple[float, float], *, line: str = "-") -> None:
+    """A box that shows on any colour: white, or white dashes, on black."""
+    for colour, thickness, style in (("black", 2.0, "-"), ("white", 1.0, line)):
+        box = Rectangle(corner, *size, fill=False, edgecolor=colour, linewidth=thickness, linestyle=style)
+        axes.add_patch(box).set_clip_on(False)

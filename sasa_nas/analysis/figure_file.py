@@ -12,8 +12,6 @@ FORMATS = ("png", "svg", "pdf")
 
 INK = "#333333"
 """Colour of text and axes."""
-SIGNAL = "#c2410c"
-"""Colour of what a figure points at."""
 
 
 def figure_format(path: Path) -> str:

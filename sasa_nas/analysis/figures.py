@@ -14,12 +14,13 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
-from sasa_nas.analysis.figure_file import INK, SIGNAL, write_figure
+from sasa_nas.analysis.figure_file import INK, write_figure
 from sasa_nas.analysis.labels import LETTERS, attention_stages, compact_count, stage_letters
 from sasa_nas.analysis.pareto import pareto_front, trained
 from sasa_nas.run import TrialRecord
 
 _FAINT = "#e4e4e4"
+_LINE = "#c2410c"
 _TICKS: tuple[tuple[float, ...], ...] = (
     (1.0,),
     (1.0, 3.0),
@@ -80,9 +81,9 @@ def draw_front(records: Sequence[TrialRecord], *, space: str, dataset: str) -> F
     _draw_dots(figure, axes, networks)
     points = [_place(record) for record in front]
     steps = [*points, (axes.get_xlim()[1], points[-1][1])]
-    axes.step(*zip(*steps, strict=True), where="post", color=SIGNAL, linewidth=1.4, zorder=1.5, label="Pareto front")
+    axes.step(*zip(*steps, strict=True), where="post", color=_LINE, linewidth=1.4, zorder=1.5, label="Pareto front")
     costs, accuracies = zip(*points, strict=True)
-    axes.scatter(costs, accuracies, s=44, facecolors="none", edgecolors=SIGNAL, linewidths=1.2, zorder=5)
+    axes.scatter(costs, accuracies, s=44, facecolors="none", edgecolors=_LINE, linewidths=1.2, zorder=5)
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.05), fontsize=8, frameon=False, labelcolor=INK)
     axes.set_xlabel(_caption(front), fontsize=9, color=INK, linespacing=1.7)
     canvas.draw()
