@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
-from sasa_nas.analysis.attention_maps import AttentionMap
+from sasa_nas.analysis.attention_maps import AttentionMap, AttentionView
 from sasa_nas.analysis.figure_file import INK, write_figure
+from sasa_nas.analysis.labels import shortened
 
 _PANEL = 1.25
 """Side of an image or a map, in inches."""
@@ -26,24 +27,22 @@ _LEAST_WIDTH = 7.0
 """For the header's lines."""
 
 
-def plot_attention(maps: Sequence[AttentionMap], picture: Tensor, path: Path, *, title: str, subtitle: str) -> None:
-    """Draws a row for each of `maps`, 150 pixels an inch where the file has pixels.
+def plot_attention(view: AttentionView, path: Path) -> None:
+    """Draws a row for each map, 150 pixels an inch where the file has pixels.
 
     Args:
-        maps: At least one.
-        picture: The image that the network saw, `(channels, H, W)` in [0, 1].
+        view: What to draw.
         path: A file that ends in .png, .svg or .pdf; written whole or not at all.
-        title: Which network.
-        subtitle: With which weights, of which image.
 
     Raises:
         UserError: If the suffix is another, or the file cannot be written.
     """
-    write_figure(draw_attention(maps, picture, title=title, subtitle=subtitle), path)
+    write_figure(draw_attention(view), path)
 
 
-def draw_attention(maps: Sequence[AttentionMap], picture: Tensor, *, title: str, subtitle: str) -> Figure:
+def draw_attention(view: AttentionView) -> Figure:
     """The figure that `plot_attention` writes."""
+    maps = view.maps
     panels = 2 + max(len(found.heads) for found in maps)
     width = max(_LEAST_WIDTH, 2 * _MARGIN + _LABEL + panels * (_PANEL + _GAP))
     height = _HEADER + len(maps) * (_PANEL + _CAPTIONS) + _MARGIN
@@ -53,8 +52,8 @@ def draw_attention(maps: Sequence[AttentionMap], picture: Tensor, *, title: str,
         style = {"color": INK, "fontsize": size, "fontweight": weight, "linespacing": 1.4}
         figure.text(_MARGIN / width, 1 - top / height, text, style, va="center", parse_math=False)
 
-    write(title, 0.22, size=12.0, weight="bold")
-    write(subtitle, 0.45)
+    write(f"Where pixels attend in {shortened(view.network)}", 0.22, size=12.0, weight="bold")
+    write(f"weights: {shortened(view.weights)}, image: {shortened(view.image, 60)}", 0.45)
     write(_legend(maps), 0.63)
     for row, found in enumerate(maps):
         top = _HEADER + row * (_PANEL + _CAPTIONS) + _CAPTIONS / 2
@@ -65,7 +64,7 @@ def draw_attention(maps: Sequence[AttentionMap], picture: Tensor, *, title: str,
             bottom = height - top - _PANEL
             axes = figure.add_axes((left / width, bottom / height, _PANEL / width, _PANEL / height))
             if panel == 0:
-                _draw_picture(axes, picture, found)
+                _draw_picture(axes, view.picture, found)
             elif panel == 1:
                 _draw_map(axes, found.mean, found, f"mean of all {head}s")
             else:
@@ -76,9 +75,9 @@ def draw_attention(maps: Sequence[AttentionMap], picture: Tensor, *, title: str,
 def _legend(maps: Sequence[AttentionMap]) -> str:
     parts = []
     if not all(map(_is_signed, maps)):
-        parts.append("weights from 0 (dark) to the map's largest (light)")
+        parts.append("weights from 0 (dark) to the largest of a map (light), written below it")
     if any(map(_is_signed, maps)):
-        parts.append("signed weights: red positive, blue negative")
+        parts.append("signed weights, red positive and blue negative")
     return f"{'; '.join(parts)}. Box: the query. Dashes: where it can attend, which is what the maps show."
 
 

@@ -97,6 +97,25 @@ class AttentionMap:
         return self.mean.shape[0], self.mean.shape[1]
 
 
+@dataclass(frozen=True, eq=False)
+class AttentionView:
+    """Where pixels of one image attend in one network.
+
+    Attributes:
+        network: What it is called.
+        weights: The file of its weights, or that they are random.
+        image: Where the image comes from.
+        picture: The image, `(channels, H, W)` in [0, 1].
+        maps: At least one; a layer after the other, in a layer a pixel after the other.
+    """
+
+    network: str
+    weights: str
+    image: str
+    picture: Tensor
+    maps: list[AttentionMap]
+
+
 def attending_places(network: Network) -> list[Place]:
     """Every layer of a network that attends, in the order of the forward pass."""
     places: list[Place] = []

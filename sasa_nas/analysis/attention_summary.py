@@ -1,13 +1,12 @@
 """Where pixels attend, in numbers: what `sasa-nas attention-map --json` prints."""
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from sasa_nas.analysis.attention_maps import AttentionMap
+from sasa_nas.analysis.attention_maps import AttentionMap, AttentionView
 
 
 class HeadSummary(BaseModel):
@@ -85,25 +84,31 @@ class AttentionSummary(BaseModel):
     maps: list[MapSummary]
 
 
-def summarise_maps(maps: Sequence[AttentionMap]) -> list[MapSummary]:
-    """The numbers of each map."""
-    return [
-        MapSummary(
-            stage=found.place.stage,
-            block=found.place.block,
-            layer=found.place.index,
-            operator=found.place.operator,
-            height=found.size[0],
-            width=found.size[1],
-            pixel=found.pixel,
-            cell=found.cell,
-            heads=[
-                summarise_head(weights, found.cell, head)
-                for head, weights in zip((None, *found.heads), (found.mean, *found.weights), strict=True)
-            ],
-        )
-        for found in maps
-    ]
+def summarise_attention(view: AttentionView) -> AttentionSummary:
+    """The numbers of every map."""
+    return AttentionSummary(
+        network=view.network,
+        weights=view.weights,
+        image=view.image,
+        height=view.picture.shape[1],
+        width=view.picture.shape[2],
+        maps=[_summarise_map(found) for found in view.maps],
+    )
+
+
+def _summarise_map(found: AttentionMap) -> MapSummary:
+    rows = zip((None, *found.heads), (found.mean, *found.weights), strict=True)
+    return MapSummary(
+        stage=found.place.stage,
+        block=found.place.block,
+        layer=found.place.index,
+        operator=found.place.operator,
+        height=found.size[0],
+        width=found.size[1],
+        pixel=found.pixel,
+        cell=found.cell,
+        heads=[summarise_head(weights, found.cell, head) for head, weights in rows],
+    )
 
 
 def summarise_head(weights: Tensor, cell: tuple[int, int], head: int | None) -> HeadSummary:

@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from matplotlib.transforms import Bbox
 
 from sasa_nas.analysis.figure_file import INK, write_figure
-from sasa_nas.analysis.labels import LETTERS, attention_stages, compact_count, stage_letters
+from sasa_nas.analysis.labels import LETTERS, attention_stages, compact_count, shortened, stage_letters
 from sasa_nas.analysis.pareto import pareto_front, trained
 from sasa_nas.run import TrialRecord
 
@@ -59,7 +59,7 @@ def draw_front(records: Sequence[TrialRecord], *, space: str, dataset: str) -> F
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     plural = "network" if len(networks) == 1 else "networks"
-    subtitle = f"space {_short(space)}, data {_short(dataset)}, {len(networks)} trained {plural}"
+    subtitle = f"space {shortened(space)}, data {shortened(dataset)}, {len(networks)} trained {plural}"
     axes.set_title(subtitle, loc="left", fontsize=9, color=INK, parse_math=False)
     axes.annotate(
         "Accuracy against cost",
@@ -89,10 +89,6 @@ def draw_front(records: Sequence[TrialRecord], *, space: str, dataset: str) -> F
     canvas.draw()
     _annotate(axes, front, canvas.get_renderer())
     return figure
-
-
-def _short(name: str, most: int = 40) -> str:
-    return name if len(name) <= most else f"{name[: most // 2 - 2]}...{name[-most // 2 + 1 :]}"
 
 
 def _place(record: TrialRecord) -> tuple[float, float]:

@@ -52,6 +52,11 @@ def _is_convolution(operator: Operator) -> bool:
     return isinstance(operator, Conv) or (isinstance(operator, AugmentedConv) and operator.value_ratio == 0.0)
 
 
+def shortened(name: str, most: int = 40) -> str:
+    """`name`, its middle left out where it is longer than `most` characters."""
+    return name if len(name) <= most else f"{name[: most // 2 - 2]}...{name[-most // 2 + 1 :]}"
+
+
 def compact_count(number: float) -> str:
     """A count in three significant digits and a unit (K, M, G, T), as in `3.42M`; below a thousand, as it is."""
     for unit, letter in _UNITS:
