@@ -46,7 +46,7 @@ OUTSIDE = {
     "yaml": {"space"},
     "sqlalchemy": {"run"},
     "matplotlib": {"analysis"},
-    "torchvision": {"data"},
+    "torchvision": {"data", "models"},
     "sklearn": {"data"},
     "pydantic": {"space", "run", "analysis", "engine", "experiment", "cli"},
 }

@@ -1,10 +1,11 @@
 """Counts a whole network's parameters and work before anything is trained, on torch's meta device."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from types import MappingProxyType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,18 +65,20 @@ def _count_classifier(in_channels: int, size: tuple[int, int], num_classes: int)
     )
 
 
-def count_module(module: nn.Module, x: Tensor) -> Counts:
+def count_module(module: nn.Module, x: Tensor | Sequence[Tensor] | Mapping[str, Tensor]) -> Counts:
     """Counts the parameters of `module` and what its forward pass does with `x`, in evaluation mode.
 
     Args:
         module: Any module whose work lies in convolutions, linear layers, norms and our attention layers.
-        x: `(1, C, H, W)`, on the module's device; the meta device will do.
+        x: `(1, C, H, W)`, or several of it, on the module's device; the meta device will do.
     """
     counts = Counts(params=sum(parameter.numel() for parameter in module.parameters()))
 
-    def count(part: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def count(part: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         nonlocal counts
-        counts += _own_counts(part, inputs[0], output)
+        # what takes several maps has no work of its own
+        if isinstance(inputs[0], Tensor):
+            counts += _own_counts(part, inputs[0], output)
 
     hooks = [part.register_forward_hook(count) for part in module.modules()]
     training = module.training

@@ -174,12 +174,16 @@ def _plan_stage(architecture: Architecture, stage: Stage, in_channels: int, size
 
 def stem_output_size(stem: Stem, image: Size) -> Size:
     """Height and width of the map that a stem makes of an image of this height and width."""
+    return strided(image, stem_stride(stem))
+
+
+def stem_stride(stem: Stem) -> int:
+    """Pixels of the image, in either direction, for one place of the map that a stem makes of it."""
     match stem:
         case ConvStem(stride=stride, pool=pool):
-            size = strided(image, stride)
-            return strided(size, 2) if pool else size
+            return 2 * stride if pool else stride
         case AttentionStem(kernel_size=block, pool=pool):
-            return strided(image, block) if pool else image
+            return block if pool else 1
         case _:
             assert_never(stem)
 

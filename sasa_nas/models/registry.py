@@ -1,7 +1,7 @@
 """Named networks. Each is an `Architecture`, data like any other, made by one function of `families`."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 from sasa_nas.errors import UserError
@@ -60,10 +60,15 @@ def model_architecture(name: str) -> Architecture:
         UserError: If there is none of that name.
     """
     if name not in _MODELS:
-        near = difflib.get_close_matches(name, _MODELS, n=1)
-        hint = f"did you mean '{near[0]}'? " if near else ""
-        raise UserError(f"no network is called '{name}': {hint}`sasa-nas list models` shows all {len(_MODELS)}")
+        raise UserError(unknown_name(name, _MODELS))
     return _MODELS[name]()
+
+
+def unknown_name(name: str, known: Collection[str]) -> str:
+    """That no network is called `name`, with the most similar of the names that there are."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    return f"no network is called '{name}': {hint}`sasa-nas list models` shows all {len(known)}"
 
 
 def list_models() -> list[str]:

@@ -1,11 +1,12 @@
-"""What can be described: operators, stems, stages, one `Architecture`, and a `SearchSpace` of many.
+"""What can be described: operators, stems, stages, one `Architecture`, a `SearchSpace` of many, a `Detector`.
 
 Pure data: nothing here imports torch, Ray or Optuna.
 """
 
 from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.space.complaints import SpaceError
-from sasa_nas.space.files import load_architecture, load_space, shipped_spaces
+from sasa_nas.space.detector import Detector
+from sasa_nas.space.files import load_architecture, load_network, load_space, shipped_spaces
 from sasa_nas.space.overrides import overridden
 from sasa_nas.space.proxy import Limits, Proxy, Recipe
 from sasa_nas.space.sampling import Infeasible, sample, size
@@ -15,6 +16,7 @@ from sasa_nas.space.stage import Stage
 
 __all__ = [
     "Architecture",
+    "Detector",
     "Image",
     "Infeasible",
     "Limits",
@@ -24,6 +26,7 @@ __all__ = [
     "SpaceError",
     "Stage",
     "load_architecture",
+    "load_network",
     "load_space",
     "overridden",
     "proxy_of",

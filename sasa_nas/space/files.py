@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from sasa_nas.errors import one_line
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.complaints import SpaceError, complain, path_of
+from sasa_nas.space.detector import Detector
 from sasa_nas.space.search_space import SearchSpace
 
 
@@ -84,9 +85,22 @@ def load_architecture(path: str | Path) -> Architecture:
     Raises:
         SpaceError: If the file cannot be read or does not describe an architecture.
     """
+    network = load_network(path)
+    if isinstance(network, Detector):
+        raise SpaceError(f"{path}: describes a detector, where a classifier's architecture is needed")
+    return network
+
+
+def load_network(path: str | Path) -> Architecture | Detector:
+    """A classifier's architecture or, where it has a field `backbone`, a detector, from a JSON or YAML file.
+
+    Raises:
+        SpaceError: If the file cannot be read or describes neither.
+    """
     path = Path(path)
+    tree = _read_tree(path)
     try:
-        return Architecture.model_validate(_read_tree(path))
+        return (Detector if "backbone" in tree else Architecture).model_validate(tree)
     except ValidationError as error:
         raise complain(str(path), error) from error
 

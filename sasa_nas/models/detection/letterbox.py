@@ -1,0 +1,43 @@
+"""Images of any size, made to fit the one size that a detector is built for."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
+
+from sasa_nas.models.plans import Size
+
+PIXEL_MEAN = (0.485, 0.456, 0.406)
+"""Of ImageNet's red, green and blue in [0, 1]; subtracted from a pixel."""
+PIXEL_STD = (0.229, 0.224, 0.225)
+"""What is divided by afterwards."""
+
+
+class Letterbox(GeneralizedRCNNTransform):  # type: ignore[misc]
+    """Standardises images, scales each to fit without changing its shape, and fills the rest with the mean colour.
+
+    Boxes are scaled along and, in `postprocess`, back to the image that was given.
+
+    Args:
+        size: Height and width that every batch gets, in pixels.
+    """
+
+    def __init__(self, size: Size) -> None:
+        super().__init__(min(size), max(size), list(PIXEL_MEAN), list(PIXEL_STD))
+        self.size = size
+
+    def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor] | None]:
+        """Scales an image `(3, h, w)` and its boxes, the smaller of the two possible ways."""
+        old = image.shape[-2:]
+        scale = min(room / side for room, side in zip(self.size, old, strict=True))
+        new = [min(room, max(1, round(scale * side))) for room, side in zip(self.size, old, strict=True)]
+        if tuple(new) != tuple(old):
+            image = F.interpolate(image[None], size=new, mode="bilinear", antialias=True, align_corners=False)[0]
+        if target is not None:
+            target = {**target, "boxes": resize_boxes(target["boxes"], list(old), new)}
+        return image, target
+
+    def batch_images(self, images: list[Tensor], size_divisible: int = 1) -> Tensor:
+        """Images at the upper left of `(B, 3, height, width)`, zeros elsewhere; there is nothing to round up."""
+        height, width = self.size
+        return torch.stack([F.pad(i, (0, width - i.shape[2], 0, height - i.shape[1])) for i in images])
