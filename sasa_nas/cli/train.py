@@ -107,9 +107,8 @@ def _require_alone(context: typer.Context) -> None:
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
         if source is not None and source.name == "COMMANDLINE" and parameter.name != "resume":
-            raise UserError(
-                f"--resume goes on with a training as it was begun; leave out {parameter.opts[0]}, or begin a new one"
-            )
+            given = parameter.opts[0] if parameter.param_type_name == "option" else "the network"
+            raise UserError(f"--resume goes on with a training as it was begun; leave out {given}, or begin a new one")
 
 
 def _conclude(summary: TrainingSummary) -> None:

@@ -129,10 +129,10 @@ class TrainingBar(TrainingLines):
     def epoch_ended(self, seed: int, metrics: EpochMetrics) -> None:
         """Moves the bar."""
         self._done += 1
-        line = self.epoch_line(seed, metrics)
-        self._state = f"{line}, {self.time_left()}"
+        place = f"seed {seed} epoch {metrics.epoch}/{self._epochs}"
+        self._state = f"{place}, validation {100 * metrics.accuracy:.2f}%, {self.time_left()}"
         if metrics.epoch == self._epochs:
-            self.say(line)
+            self.say(self.epoch_line(seed, metrics))
 
     def testing_started(self) -> None:
         """Says so beside the bar."""

@@ -121,7 +121,7 @@ def _carry_out(
     folder: RunFolder, plan: SearchPlan, observer: SearchObserver, cluster: AbstractContextManager[int]
 ) -> SearchSummary:
     """One session: proposes and trains until enough is trained, with `cluster` entered only if anything is left."""
-    with sole_writer(folder.path, folder.lock, "search"):
+    with sole_writer(folder.path, folder.lock, f"sasa-nas resume {folder.path}"):
         study = open_study(folder, plan.settings.seed)
         earlier = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
         observer.search_started(folder, plan.settings.trials, earlier)

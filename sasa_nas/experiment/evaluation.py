@@ -10,8 +10,8 @@ from torch import nn
 
 from sasa_nas.data.splits import ImageSet, Splits
 from sasa_nas.errors import UserError
-from sasa_nas.experiment.material import load_for, load_network, require_unchanged, within_memory
-from sasa_nas.run.trained import Trained, find_trained
+from sasa_nas.experiment.material import load_data, load_network, within_memory
+from sasa_nas.run.trained import find_trained
 from sasa_nas.run.training_records import Share, Spread
 from sasa_nas.train.adversarial import Attack, evaluate_attacked
 from sasa_nas.train.device import pick_device
@@ -121,7 +121,7 @@ def make_attacks(
             for count in steps
         )
     except ValueError as error:
-        raise UserError(f"no such attack: {error}; give positive numbers") from error
+        raise UserError(f"no such attack: {error}") from error
 
 
 def evaluate_network(target: Path, settings: EvaluationSettings) -> EvaluationReport:
@@ -136,7 +136,7 @@ def evaluate_network(target: Path, settings: EvaluationSettings) -> EvaluationRe
     """
     device = pick_device(settings.device)
     trained = find_trained(target)
-    splits = _splits(target, trained, settings)
+    splits = load_data(target, trained, settings.dataset, settings.data_dir)
     part = (splits.validation if settings.split == "validation" else splits.load_test()).to(device)
     answers: list[list[_Answer]] = []
     with within_memory(settings.batch_size):
@@ -152,18 +152,6 @@ def evaluate_network(target: Path, settings: EvaluationSettings) -> EvaluationRe
         seeds=tuple(weights.seed for weights in trained.weights),
         measurements=tuple(map(_combined, zip(*answers, strict=True))),
     )
-
-
-def _splits(target: Path, trained: Trained, settings: EvaluationSettings) -> Splits:
-    """The data set that was asked for, the network's own where none was."""
-    data = trained.data
-    dataset = settings.dataset or (data.dataset if data else None)
-    if dataset is None:
-        raise UserError(f"nothing in {target} says what the network was trained on; give --dataset")
-    splits = load_for(trained.architecture, dataset, settings.data_dir or (data.data_dir if data else None))
-    if data and splits.info.name == data.dataset:
-        require_unchanged(splits, data)
-    return splits
 
 
 def _measure(network: nn.Module, part: ImageSet, splits: Splits, settings: EvaluationSettings) -> Iterator[_Answer]:

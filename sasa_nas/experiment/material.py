@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from sasa_nas.data.registry import load
+from sasa_nas.data.registry import dataset_info, load
 from sasa_nas.data.splits import Splits
 from sasa_nas.errors import UserError
 from sasa_nas.export.weights import check_weights, load_weights
-from sasa_nas.models import build
-from sasa_nas.run.trained import TrainingData
+from sasa_nas.models import Network, build
+from sasa_nas.run.trained import Trained, TrainingData
 from sasa_nas.space import Architecture
 
 _TOLERANCE = 1e-4
@@ -32,16 +31,38 @@ def load_for(architecture: Architecture, dataset: str, data_dir: Path | None) ->
             f"the network is made for images of {image.height}x{image.width} pixels, and those of data sets are "
             "square; give a network for square images"
         )
-    splits = load(dataset, data_dir=data_dir, image_size=image.height)
+    info = dataset_info(dataset, data_dir, image.height)
     for what, given, wanted in (
-        ("channels", splits.info.channels, image.channels),
-        ("classes", splits.info.num_classes, architecture.num_classes),
+        ("channels", info.channels, image.channels),
+        ("classes", info.num_classes, architecture.num_classes),
     ):
         if given != wanted:
             raise UserError(
-                f"dataset '{splits.info.name}' has {given} {what} and the network {wanted}; "
+                f"dataset '{info.name}' has {given} {what} and the network {wanted}; "
                 "give the --dataset that it was trained on"
             )
+    return load(dataset, data_dir=data_dir, image_size=image.height)
+
+
+def load_data(target: Path, trained: Trained, dataset: str | None, data_dir: Path | None) -> Splits:
+    """The data set for a trained network: the one that is asked for, the network's own where none is.
+
+    Args:
+        target: The network's folder, for the error.
+        trained: The network.
+        dataset: As `load_for` takes it; None for what the network was trained on.
+        data_dir: Where data sets lie; None for where the network's own lay, or the default place.
+
+    Raises:
+        UserError: As `load_for` and `require_unchanged`; and if nothing tells what the network was trained on.
+    """
+    data = trained.data
+    name = dataset or (data.dataset if data else None)
+    if name is None:
+        raise UserError(f"nothing in {target} says what the network was trained on; give --dataset")
+    splits = load_for(trained.architecture, name, data_dir or (data.data_dir if data else None))
+    if data and splits.info.name == data.dataset:
+        require_unchanged(splits, data)
     return splits
 
 
@@ -67,7 +88,7 @@ def require_unchanged(splits: Splits, data: TrainingData) -> None:
     )
 
 
-def load_network(architecture: Architecture, weights: Path, device: torch.device) -> nn.Module:
+def load_network(architecture: Architecture, weights: Path, device: torch.device) -> Network:
     """The network with the weights of a safetensors file, in evaluation mode.
 
     Raises:
@@ -86,6 +107,4 @@ def within_memory(batch_size: int) -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError as error:
-        raise UserError(
-            f"the GPU's memory does not hold a batch of {batch_size}; use a smaller --batch-size"
-        ) from error
+        raise UserError(f"batches of {batch_size} exceed the GPU's memory; use a smaller --batch-size") from error

@@ -166,7 +166,7 @@ def _carry_out(folder: TrainingFolder, info: TrainingInfo, plan: _Plan, observer
     """One session: trains the seeds that are left, then tests all."""
     result = None
     with (
-        sole_writer(folder.path, folder.lock, "training"),
+        sole_writer(folder.path, folder.lock, f"sasa-nas train --resume {folder.path}"),
         within_memory(plan.settings.recipe.batch_size),
         suppress(KeyboardInterrupt),
     ):

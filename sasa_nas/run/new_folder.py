@@ -50,13 +50,13 @@ def unwritable(path: Path, error: OSError) -> str:
 
 
 @contextmanager
-def sole_writer(path: Path, lock: Path, what: str) -> Iterator[None]:
+def sole_writer(path: Path, lock: Path, go_on: str) -> Iterator[None]:
     """Keeps a second process out of a folder for the length of a `with` block.
 
     Args:
         path: The folder.
         lock: The file in it that is locked.
-        what: What the other process would be, for the error: "search", "training".
+        go_on: The command that goes on with what is done in the folder, for the errors.
 
     Raises:
         UserError: If another process is writing, or the folder cannot be written.
@@ -65,6 +65,6 @@ def sole_writer(path: Path, lock: Path, what: str) -> Iterator[None]:
         with FileLock(lock, timeout=0):
             yield
     except Timeout as error:
-        raise UserError(f"another {what} is writing to {path}; wait for it, or end it first") from error
+        raise UserError(f"another process is writing to {path}; wait for it, or end it and `{go_on}`") from error
     except OSError as error:
-        raise UserError(unwritable(path, error)) from error
+        raise UserError(f"{unwritable(path, error)}; once it can, go on with `{go_on}`") from error

@@ -36,7 +36,7 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_below_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match="cannot be written: Not a directory; choose another --out"):
+    with pytest.raises(UserError, match=r"cannot be written: Not a directory; choose another --out"):
         require_new(tmp_path / "file" / "run")
 
 
@@ -44,18 +44,18 @@ def test_two_writers_exclude_each_other(tmp_path: Path) -> None:
     lock = tmp_path / ".lock"
     with (
         FileLock(lock),
-        pytest.raises(UserError, match="another search is writing"),
-        sole_writer(tmp_path, lock, "search"),
+        pytest.raises(UserError, match=r"another process is writing .* end it and `sasa-nas resume it`"),
+        sole_writer(tmp_path, lock, "sasa-nas resume it"),
     ):
         pass
-    with sole_writer(tmp_path, lock, "search"):
+    with sole_writer(tmp_path, lock, "sasa-nas resume it"):
         assert lock.exists()
 
 
 def test_a_full_disk_under_a_writer_is_one_line(tmp_path: Path) -> None:
     with (
-        pytest.raises(UserError, match="cannot be written: No space left on device"),
-        sole_writer(tmp_path, tmp_path / ".lock", "training"),
+        pytest.raises(UserError, match=r"cannot be written: No space left on device; .* `sasa-nas resume it`"),
+        sole_writer(tmp_path, tmp_path / ".lock", "sasa-nas resume it"),
     ):
         raise OSError(28, "No space left on device")
 
