@@ -1,11 +1,15 @@
-"""The command line's verbs for Python: what a run can be asked."""
+"""The command line's verbs for Python: what a run and a network can be asked."""
 
 from pathlib import Path
 from typing import get_args
 
+from sasa_nas.analysis.attention_maps import AttentionView, Selection, attention_maps
 from sasa_nas.analysis.pareto import Front, Pick, pareto_front, pick, summarise, trained
+from sasa_nas.analysis.targets import find_architecture
 from sasa_nas.errors import UserError
+from sasa_nas.experiment.subject import ImageSource, trained_subject, untrained_subject
 from sasa_nas.export import ModelCard, export_module, load_weights
+from sasa_nas.models import list_models
 from sasa_nas.run import RunFolder, RunInfo, TrialRecord, read_info, read_trials
 
 
@@ -84,3 +88,25 @@ class Run:
         )
         weights = load_weights(self.folder.trial(trial).weights)
         return export_module(record.architecture, weights, out or Path("exports") / name, card)
+
+
+def attention_view(target: str, source: ImageSource, selection: Selection, *, seed: int = 0) -> AttentionView:
+    """Where pixels of an image attend in a network.
+
+    Args:
+        target: A named network or an architecture's file, which get random weights; or the folder of an outright
+            training (its first seed), of a search's trial or of an export.
+        source: The image.
+        selection: Which pixels, layers and heads.
+        seed: Fixes random weights.
+
+    Raises:
+        UserError: If there is no such network, image, layer, head or pixel, or the network has no attention.
+    """
+    architecture = find_architecture(target)
+    if target not in list_models() and Path(target).is_dir():
+        subject = trained_subject(Path(target), source)
+    else:
+        subject = untrained_subject(architecture, target, source, seed=seed)
+    maps = attention_maps(subject.network, subject.inputs, selection)
+    return AttentionView(target, subject.weights, subject.image, subject.picture, maps)

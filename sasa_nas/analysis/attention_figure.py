@@ -20,7 +20,7 @@ _CAPTIONS = 0.5
 """Height of what stands above and below one."""
 _LABEL = 1.75
 """Width of a row's label."""
-_HEADER = 0.8
+_HEADER = 1.0
 """Height of what stands above all rows."""
 _MARGIN = 0.12
 _LEAST_WIDTH = 7.0
@@ -54,7 +54,8 @@ def draw_attention(view: AttentionView) -> Figure:
 
     write(f"Where pixels attend in {shortened(view.network)}", 0.22, size=12.0, weight="bold")
     write(f"weights: {shortened(view.weights)}, image: {shortened(view.image, 60)}", 0.45)
-    write(_legend(maps), 0.63)
+    write("box: the query; dashes: where it can attend, which is what the maps show", 0.63)
+    write(_colours(maps), 0.81)
     for row, found in enumerate(maps):
         top = _HEADER + row * (_PANEL + _CAPTIONS) + _CAPTIONS / 2
         write(_row_label(found), top + _PANEL / 2)
@@ -72,13 +73,13 @@ def draw_attention(view: AttentionView) -> Figure:
     return figure
 
 
-def _legend(maps: Sequence[AttentionMap]) -> str:
+def _colours(maps: Sequence[AttentionMap]) -> str:
     parts = []
     if not all(map(_is_signed, maps)):
         parts.append("weights from 0 (dark) to the largest of a map (light), written below it")
     if any(map(_is_signed, maps)):
         parts.append("signed weights, red positive and blue negative")
-    return f"{'; '.join(parts)}. Box: the query. Dashes: where it can attend, which is what the maps show."
+    return "; ".join(parts)
 
 
 def _row_label(found: AttentionMap) -> str:
