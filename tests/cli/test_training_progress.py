@@ -1,0 +1,75 @@
+import io
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from sasa_nas.cli.training_progress import TrainingBar, TrainingLines
+from sasa_nas.run import TrainingFolder, TrainingInfo, TrainingSettings
+from sasa_nas.space import Recipe
+from sasa_nas.train.proxy import EpochMetrics
+
+INFO = TrainingInfo(
+    name="net",
+    architecture_id="0123456789ab",
+    settings=TrainingSettings(dataset="digits", recipe=Recipe(epochs=2), seeds=(0, 1, 2)),
+    created=datetime(2024, 1, 1, tzinfo=UTC),
+    command="",
+    versions={},
+    git=None,
+    device="cpu",
+    mean=(),
+    std=(),
+)
+
+
+def console() -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=160, markup=False, highlight=False, color_system=None)
+
+
+def metrics(epoch: int) -> EpochMetrics:
+    return EpochMetrics(epoch, 0.5, accuracy=0.9, validation_loss=0.4, seconds_train=3.0, seconds_evaluate=1.0)
+
+
+def play(observer: TrainingLines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first seed was done before, and one epoch of the second; four seconds an epoch."""
+    now = [100.0]
+    monkeypatch.setattr("sasa_nas.cli.training_progress.time.monotonic", lambda: now[0])
+    observer.training_started(TrainingFolder(Path("here")), INFO)
+    observer.seed_started(1, 1)
+    now[0] += 4
+    observer.epoch_ended(1, metrics(2))
+    observer.seed_restarted(2, "checkpoint.pt is damaged")
+    observer.seed_started(2, 0)
+    now[0] += 4
+    observer.epoch_ended(2, metrics(1))
+
+
+def test_a_log_has_a_line_for_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = console()
+    observer = TrainingLines(shown)
+    play(observer, monkeypatch)
+    observer.testing_started()
+    assert shown.file.getvalue().splitlines() == [
+        "training here: net on digits, 2 epochs, 3 seeds",
+        "seed 1 goes on after epoch 1/2",
+        "seed 1 epoch 2/2: train loss 0.5000, validation 90.00%, 4.0 s, 0:08 left",
+        "seed 2 begins again: checkpoint.pt is damaged",
+        "seed 2 epoch 1/2: train loss 0.5000, validation 90.00%, 4.0 s, 0:04 left",
+        "all seeds are trained; reading the test split",
+    ]
+
+
+def test_a_terminal_shows_a_bar_and_keeps_a_line_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = console()
+    observer = TrainingBar(shown)
+    shown.print(observer.render())
+    play(observer, monkeypatch)
+    shown.print(observer.render())
+    text = shown.file.getvalue()
+    assert "reading the data set" in text
+    assert "seed 1 epoch 2/2: train loss 0.5000" in text
+    assert "seed 2 epoch 1/2, validation 90.00%, 0:04 left" in text
+    assert "seed 2 epoch 1/2: train loss" not in text
+    assert (observer.done, observer.total) == (5, 6)
