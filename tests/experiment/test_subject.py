@@ -134,5 +134,5 @@ def test_no_image_no_data_or_both_are_refused(architecture: Architecture, traini
         untrained_subject(architecture, "net", ImageSource(), seed=0)
     with pytest.raises(UserError, match=r"--index 360: the validation images of 'digits' are 0 to 359"):
         trained_subject(training.path, ImageSource(index=360))
-    with pytest.raises(UserError, match="cannot read the image 'nowhere.png'"):
+    with pytest.raises(UserError, match=r"cannot read the image 'nowhere\.png'"):
         trained_subject(training.path, ImageSource(file=Path("nowhere.png")))
