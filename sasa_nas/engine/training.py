@@ -18,7 +18,8 @@ from sasa_nas.models import build
 from sasa_nas.run import Outcome, TrialFolder
 from sasa_nas.space import Architecture, Proxy
 from sasa_nas.train.device import pick_device
-from sasa_nas.train.proxy import EpochMetrics, NonFiniteLoss, Trainer
+from sasa_nas.train.loop import NonFiniteLoss
+from sasa_nas.train.proxy import EpochMetrics, Trainer
 from sasa_nas.train.seeding import seeded
 
 

@@ -38,8 +38,9 @@ from sasa_nas.space.complaints import complain
 from sasa_nas.space.scaling import fitted_to, scaled
 from sasa_nas.train.device import describe_device, pick_device
 from sasa_nas.train.evaluate import evaluate
+from sasa_nas.train.loop import NonFiniteLoss
 from sasa_nas.train.outright import train_outright
-from sasa_nas.train.proxy import EpochMetrics, NonFiniteLoss, Trainer, require_batches
+from sasa_nas.train.proxy import EpochMetrics, Trainer, require_batches
 from sasa_nas.train.seeding import seeded
 
 

@@ -15,19 +15,9 @@ from sasa_nas.data.splits import DatasetInfo, ImageSet
 from sasa_nas.errors import UserError
 from sasa_nas.space.proxy import Recipe
 from sasa_nas.train.evaluate import autocast, evaluate, on_device
-from sasa_nas.train.optim import adamw, learning_rate_at, set_learning_rate
+from sasa_nas.train.loop import NonFiniteLoss, train_epoch
+from sasa_nas.train.optim import adamw
 from sasa_nas.train.seeding import seeded
-
-CLIP_NORM = 1.0
-"""Largest Euclidean norm of all gradients together."""
-
-CHECK_EVERY = 100
-"""Steps between looks at the losses: each one makes the host wait for the device."""
-
-
-class NonFiniteLoss(Exception):
-    """Training diverged; the message says in one line where and to what value."""
-
 
 @dataclass(frozen=True)
 class EpochMetrics:
@@ -184,33 +174,21 @@ class Trainer:
 
     def _train(self) -> float:
         """One pass over the train part; returns the mean loss of its steps."""
-        steps = len(self.batches)
-        total_steps = self.recipe.epochs * steps
-        losses = torch.zeros(steps, device=self.device)
-        self.model.train()
-        for step, (images, labels) in enumerate(self.batches.epoch(self.epoch)):
-            rate = learning_rate_at(self.epoch * steps + step, total_steps=total_steps, peak=self.recipe.learning_rate)
-            set_learning_rate(self.optimizer, rate)
-            losses[step] = self._step(images, labels)
-            if (step + 1) % CHECK_EVERY == 0:
-                self._check(losses[: step + 1])
-        self._check(losses)
-        return losses.mean().item()
+        (loss,) = train_epoch(
+            self.model,
+            self.optimizer,
+            self.batches.epoch(self.epoch),
+            self._loss,
+            steps=len(self.batches),
+            epoch=self.epoch,
+            epochs=self.recipe.epochs,
+            peak=self.recipe.learning_rate,
+        )
+        return loss
 
-    def _step(self, images: Tensor, labels: Tensor) -> Tensor:
-        """One update; returns the loss without waiting for the device."""
+    def _loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """The one term of a batch's loss, (1,)."""
+        images, labels = batch
         with autocast(self.device):
             logits = self.model(on_device(images))
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
-        self.optimizer.step()
-        return loss.detach()
-
-    def _check(self, losses: Tensor) -> None:
-        """Raises NonFiniteLoss for the first of the epoch's losses that is not finite."""
-        finite = losses.isfinite()
-        if not finite.all():
-            step = int(finite.int().argmin())
-            raise NonFiniteLoss(f"train loss is {losses[step].item()} at step {step + 1} of epoch {self.epoch + 1}")
+        return F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing).view(1)

@@ -11,8 +11,9 @@ from sasa_nas.data.digits import DIGITS, load_digits
 from sasa_nas.data.splits import DatasetInfo, ImageSet
 from sasa_nas.errors import UserError
 from sasa_nas.space.proxy import Recipe
-from sasa_nas.train import proxy
-from sasa_nas.train.proxy import NonFiniteLoss, Trainer
+from sasa_nas.train import loop
+from sasa_nas.train.loop import NonFiniteLoss
+from sasa_nas.train.proxy import Trainer
 from sasa_nas.train.seeding import seeded
 
 CPU = torch.device("cpu")
@@ -157,7 +158,7 @@ def test_diverged_loss_is_reported_with_its_step():
 
 
 def test_divergence_stops_a_long_epoch_early(monkeypatch):
-    monkeypatch.setattr(proxy, "CHECK_EVERY", 4)
+    monkeypatch.setattr(loop, "CHECK_EVERY", 4)
     model = Recorder(break_at=2)
     with pytest.raises(NonFiniteLoss, match="step 2 of epoch 1"):
         trainer(model=model, recipe=Recipe(epochs=2, batch_size=2)).run_epoch()
