@@ -31,6 +31,7 @@ FORBIDDEN = {
     "train": {"engine", "experiment", "run", "analysis", "export", "cli", "api"},
     "run": {"engine", "experiment", "train", "layers", "models", "analysis", "export", "cli", "api"},
     "engine": {"experiment", "cli", "api", "analysis", "export"},
+    "table": {"engine", "experiment", "analysis", "export", "cli", "api"},
     "experiment": {"engine", "analysis", "cli", "api"},
     "analysis": {"engine", "experiment", "train", "export", "cli", "api"},
     "export": {"engine", "experiment", "train", "run", "analysis", "cli", "api"},
@@ -48,7 +49,7 @@ OUTSIDE = {
     "matplotlib": {"analysis"},
     "torchvision": {"data", "models"},
     "sklearn": {"data"},
-    "pydantic": {"space", "run", "analysis", "engine", "experiment", "cli"},
+    "pydantic": {"space", "run", "table", "analysis", "engine", "experiment", "cli"},
 }
 """Packages that only some rooms may import."""
 

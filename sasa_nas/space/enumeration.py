@@ -1,0 +1,59 @@
+"""Every design of a small space, one after the other."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+from pydantic import BaseModel
+
+from sasa_nas.space.architecture import Architecture
+from sasa_nas.space.choosers import Label, RecordingChooser
+from sasa_nas.space.sampling import Infeasible, sample
+from sasa_nas.space.searchable import Number, Range
+
+
+class _Odometer:
+    """Answers from a list, then with the first option, and keeps which answers it gave, of how many.
+
+    Args:
+        answers: The index of the option at each fork, in the order of the walk.
+    """
+
+    def __init__(self, answers: Sequence[int]) -> None:
+        self._answers = answers
+        self.trail: list[tuple[int, int]] = []
+
+    def option(self, name: str, labels: Sequence[Label]) -> int:
+        """The next answer."""
+        return self._next(len(labels))
+
+    def number(self, name: str, values: Range) -> Number:
+        """The next number."""
+        numbers = values.values()
+        return numbers[self._next(len(numbers))]
+
+    def _next(self, options: int) -> int:
+        place = len(self.trail)
+        index = self._answers[place] if place < len(self._answers) else 0
+        self.trail.append((index, options))
+        return index
+
+
+def every_design(space: BaseModel) -> Iterator[tuple[dict[str, Label], Architecture]]:
+    """All designs of `space` whose parts fit together, with the choices that led there.
+
+    In the order of the file: the last fork of a walk turns fastest. Forks that exist only under some option are
+    visited there alone, so that no design comes out twice unless two options are equal.
+    """
+    answers: list[int] = []
+    while True:
+        odometer = _Odometer(answers)
+        recorder = RecordingChooser(odometer)
+        with suppress(Infeasible):
+            design = sample(space, recorder)
+            yield recorder.answers, design
+        trail = odometer.trail
+        while trail and trail[-1][0] + 1 == trail[-1][1]:
+            trail.pop()
+        if not trail:
+            return
+        answers = [index for index, _ in trail[:-1]] + [trail[-1][0] + 1]

@@ -1,0 +1,84 @@
+"""The trainings of a table that is being made, one line each, so that nothing finished is done twice."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sasa_nas.errors import UserError
+from sasa_nas.files import write_text
+
+
+class TableTask(BaseModel):
+    """What must be equal for two sessions to work on one table."""
+
+    model_config = ConfigDict(frozen=True)
+
+    space: dict[str, object]
+    seeds: tuple[int, ...]
+    device: str
+
+
+class Curve(BaseModel):
+    """One training's course."""
+
+    model_config = ConfigDict(frozen=True)
+
+    architecture_id: str
+    seed: int
+    accuracy: tuple[float, ...]
+    train_loss: tuple[float, ...]
+    seconds: float
+
+
+class Journal:
+    """A file of lines: the task first, then a `Curve` for every finished training.
+
+    Args:
+        path: The file; made where there is none.
+        task: What the table is of.
+
+    Raises:
+        UserError: If the file belongs to another table, or is none of ours.
+        OSError: If it cannot be read or written.
+    """
+
+    def __init__(self, path: Path, task: TableTask) -> None:
+        self.path = path
+        self.curves: dict[tuple[str, int], Curve] = {}
+        head = task.model_dump_json()
+        if not path.exists():
+            write_text(path, head + "\n")
+            return
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        if not lines or lines[0] != head:
+            raise UserError(
+                f"{path} holds trainings of another table (other space, seeds or device); "
+                "move it away or choose another --out"
+            )
+        for curve in _readable(lines[1:]):
+            self.curves[curve.architecture_id, curve.seed] = curve
+        # without the line that a kill cut off, which the next one would be joined to
+        write_text(path, "\n".join([head, *(curve.model_dump_json() for curve in self.curves.values())]) + "\n")
+
+    def add(self, curve: Curve) -> None:
+        """Appends a training and sees it to the disk.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(curve.model_dump_json() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        self.curves[curve.architecture_id, curve.seed] = curve
+
+
+def _readable(lines: list[str]) -> Iterator[Curve]:
+    for line in lines:
+        try:
+            yield Curve.model_validate(json.loads(line))
+        except (ValueError, ValidationError):
+            continue

@@ -1,0 +1,223 @@
+"""Trains every network of a small space, on all cores, and goes on where it was stopped."""
+
+import multiprocessing
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from sasa_nas.cost import Counts, count_network
+from sasa_nas.data.registry import load
+from sasa_nas.data.splits import Splits
+from sasa_nas.errors import UserError
+from sasa_nas.models import build
+from sasa_nas.run.new_folder import sole_writer, unwritable
+from sasa_nas.run.provenance import git_state, versions
+from sasa_nas.space import Architecture, Image, Proxy, SearchSpace, proxy_of, size
+from sasa_nas.space.choosers import Label
+from sasa_nas.space.enumeration import every_design
+from sasa_nas.table.journal import Curve, Journal, TableTask
+from sasa_nas.table.records import Row, Table, TableInfo, save_table
+from sasa_nas.train.device import describe_device, pick_device
+from sasa_nas.train.proxy import Trainer
+from sasa_nas.train.seeding import seeded
+
+LARGEST = 20_000
+"""Designs of a space that a table is made of, at most."""
+
+
+class TableProgress(Protocol):
+    """Whoever follows the making of a table."""
+
+    def started(self, trainings: int, done: int) -> None:
+        """So many trainings in all, and so many of them done in earlier sessions."""
+
+    def trained(self, curve: Curve) -> None:
+        """One more is done."""
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One network of the space."""
+
+    choices: dict[str, Label]
+    architecture: Architecture
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One training, as a worker process gets it."""
+
+    architecture: Architecture
+    seed: int
+
+
+def make_table(
+    space: SearchSpace,
+    out: Path,
+    *,
+    seeds: Sequence[int],
+    workers: int,
+    data_dir: Path | None,
+    device: str,
+    progress: TableProgress,
+) -> Table:
+    """Trains every network of `space` by its proxy's recipe with every seed, and writes the table to `out`.
+
+    Finished trainings are kept in `<out>.partial.jsonl` until the table is whole; a later call goes on with them.
+    The networks' weights are not kept. Only the train and the validation part are read.
+
+    Args:
+        space: At most `LARGEST` designs.
+        out: The file.
+        seeds: Each fixes initial weights, batches and augmentation.
+        workers: Processes, of one thread each.
+        data_dir: Where data sets lie; None for the default place.
+        device: As `pick_device` takes it.
+        progress: Told of every training.
+
+    Raises:
+        UserError: If the space is too large, the data are missing, the file cannot be written, or a training fails.
+    """
+    if size(space) > LARGEST:
+        raise UserError(f"space '{space.name}' has {size(space):,} combinations; a table takes at most {LARGEST:,}")
+    splits = load(space.proxy.dataset, data_dir=data_dir, image_size=space.proxy.image_size)
+    where = pick_device(device)
+    members = list(_members(space, splits))
+    task = TableTask(space=space.model_dump(mode="json"), seeds=tuple(seeds), device=where.type)
+    partial, lock = out.with_name(f"{out.name}.partial.jsonl"), out.with_name(f".{out.name}.lock")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with sole_writer(out.parent, lock, "sasa-nas table"):
+            journal = Journal(partial, task)
+            jobs = [
+                _Job(member.architecture, seed)
+                for seed in seeds
+                for member in members
+                if (member.architecture.id, seed) not in journal.curves
+            ]
+            progress.started(len(members) * len(seeds), len(members) * len(seeds) - len(jobs))
+            for curve in _train_all(jobs, space.proxy, data_dir, str(where), workers):
+                journal.add(curve)
+                progress.trained(curve)
+            table = _table(space, splits, members, seeds, journal, where)
+            save_table(table, out)
+            partial.unlink()
+        lock.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"{unwritable(out, error)}; what is trained is in {partial}") from error
+    return table
+
+
+def _members(space: SearchSpace, splits: Splits) -> Iterator[_Member]:
+    info = splits.info
+    image = Image(channels=info.channels, height=info.height, width=info.width)
+    seen: set[str] = set()
+    for choices, design in every_design(space):
+        architecture = proxy_of(design, space.proxy, image, info.num_classes)
+        if architecture.id not in seen:
+            seen.add(architecture.id)
+            yield _Member(choices, architecture, count_network(architecture).total)
+
+
+def _train_all(jobs: Sequence[_Job], proxy: Proxy, data_dir: Path | None, device: str, workers: int) -> Iterator[Curve]:
+    """Trains `jobs` in several processes; curves come as they are done."""
+    context = multiprocessing.get_context("spawn")
+    waiting = iter(jobs)
+    running: set[Future[Curve]] = set()
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(proxy, data_dir, device))
+    try:
+        while True:
+            # no more in hand than keeps everyone busy: what a Ctrl-C throws away is little
+            while len(running) < 2 * workers and (job := next(waiting, None)) is not None:
+                running.add(pool.submit(_train, job))
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Worker:
+    """What a worker process keeps between trainings."""
+
+    splits: Splits
+    proxy: Proxy
+    device: torch.device
+
+
+def _start(proxy: Proxy, data_dir: Path | None, device: str) -> None:
+    torch.set_num_threads(1)
+    _Worker.splits = load(proxy.dataset, data_dir=data_dir, image_size=proxy.image_size)
+    _Worker.proxy = proxy
+    _Worker.device = torch.device(device)
+
+
+def _train(job: _Job) -> Curve:
+    start = time.perf_counter()
+    splits = _Worker.splits
+    with seeded(job.seed):
+        network = build(job.architecture)
+    trainer = Trainer(
+        network,
+        splits.train,
+        splits.validation,
+        splits.info,
+        _Worker.proxy.recipe,
+        seed=job.seed,
+        device=_Worker.device,
+    )
+    epochs = list(trainer.epochs())
+    return Curve(
+        architecture_id=job.architecture.id,
+        seed=job.seed,
+        accuracy=tuple(epoch.accuracy for epoch in epochs),
+        train_loss=tuple(epoch.train_loss for epoch in epochs),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _table(
+    space: SearchSpace,
+    splits: Splits,
+    members: Sequence[_Member],
+    seeds: Sequence[int],
+    journal: Journal,
+    device: torch.device,
+) -> Table:
+    info = TableInfo(
+        space=space.model_dump(mode="json"),
+        dataset=splits.info.name,
+        epochs=space.proxy.recipe.epochs,
+        seeds=tuple(seeds),
+        train_images=len(splits.train),
+        validation_images=len(splits.validation),
+        created=datetime.now(UTC),
+        versions=versions(),
+        git=git_state(),
+        device=describe_device(device),
+    )
+    rows = []
+    for member in members:
+        curves = [journal.curves[member.architecture.id, seed] for seed in seeds]
+        rows.append(
+            Row(
+                choices=member.choices,
+                architecture=member.architecture,
+                flops=member.counts.flops(),
+                params=member.counts.params,
+                macs=asdict(member.counts.macs),
+                accuracy=tuple(curve.accuracy for curve in curves),
+                train_loss=tuple(curve.train_loss for curve in curves),
+                seconds=tuple(curve.seconds for curve in curves),
+            )
+        )
+    return Table(info=info, rows=tuple(rows))

@@ -1,0 +1,94 @@
+"""Tables are made of real trainings, go on where they stopped, and repeat to the bit."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sasa_nas.cost import count_network
+from sasa_nas.data.registry import load
+from sasa_nas.errors import UserError
+from sasa_nas.models import build
+from sasa_nas.space import SearchSpace
+from sasa_nas.space.files import validate_space
+from sasa_nas.table import Table, load_table, make_table
+from sasa_nas.table.journal import Curve
+from sasa_nas.train.proxy import Trainer
+from sasa_nas.train.seeding import seeded
+
+
+class Follower:
+    def __init__(self, stop_after: int = 10**6) -> None:
+        self.begun: tuple[int, int] = (0, 0)
+        self.curves: list[Curve] = []
+        self._stop_after = stop_after
+
+    def started(self, trainings: int, done: int) -> None:
+        self.begun = (trainings, done)
+
+    def trained(self, curve: Curve) -> None:
+        self.curves.append(curve)
+        if len(self.curves) >= self._stop_after:
+            raise KeyboardInterrupt
+
+
+def space(**fields: Any) -> SearchSpace:
+    stage = {"blocks": 1, "width": {"choice": [2, 4]}}
+    stem = {"kind": "conv", "width": 2, "kernel_size": 3, "stride": 1, "pool": False}
+    proxy = {"dataset": "digits", "recipe": {"epochs": 2, "batch_size": 256}}
+    data = {"name": "two", "block": "basic", "stem": stem, "stages": [stage], "proxy": proxy}
+    return validate_space(data | fields, "two")
+
+
+def make(out: Path, follower: Follower, searched: SearchSpace | None = None, seeds: tuple[int, ...] = (0, 3)) -> Table:
+    return make_table(searched or space(), out, seeds=seeds, workers=1, data_dir=None, device="cpu", progress=follower)
+
+
+@pytest.mark.slow
+def test_a_table_goes_on_where_it_stopped_and_holds_real_trainings(tmp_path: Path) -> None:
+    out = tmp_path / "new" / "t.json.gz"
+    partial = out.with_name("t.json.gz.partial.jsonl")
+    with pytest.raises(KeyboardInterrupt):
+        make(out, Follower(stop_after=1))
+    assert not out.exists()
+    with partial.open("a", encoding="utf-8") as file:
+        file.write('{"architecture_id": "cut')  # as a kill leaves it
+    follower = Follower()
+    table = make(out, follower)
+    assert follower.begun == (4, 1)
+    assert len(follower.curves) == 3
+    assert load_table(out) == table
+    assert {path.name for path in out.parent.iterdir()} == {"t.json.gz"}
+    assert [row.choices["stages[0].width"] for row in table.rows] == [2, 4]
+    # the same training by hand
+    row = table.rows[1]
+    splits = load("digits")
+    with seeded(3):
+        network = build(row.architecture)
+    recipe = space().proxy.recipe
+    data = (splits.train, splits.validation, splits.info, recipe)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    trainer = Trainer(network, *data, seed=3, device=torch.device("cpu"))
+    assert tuple(epoch.accuracy for epoch in trainer.epochs()) == row.accuracy[1]
+    torch.set_num_threads(threads)
+    assert row.flops == count_network(row.architecture).total.flops()
+    assert table.info.validation_images == len(splits.validation)
+
+
+def test_trainings_of_another_table_are_kept(tmp_path: Path) -> None:
+    out = tmp_path / "t.json.gz"
+    partial = tmp_path / "t.json.gz.partial.jsonl"
+    partial.write_text(json.dumps({"space": {}}) + "\n", encoding="utf-8")
+    with pytest.raises(UserError, match="another table"):
+        make(out, Follower())
+    assert partial.read_text(encoding="utf-8") == '{"space": {}}\n'
+
+
+def test_a_large_space_is_refused(tmp_path: Path) -> None:
+    large = space(stages=[{"width": {"choice": [2, 4, 6, 8]}}] * 8)
+    with pytest.raises(UserError, match=r"65,536 combinations; a table takes at most 20,000"):
+        make(tmp_path / "t.json.gz", Follower(), large)
+    assert not list(tmp_path.iterdir())
