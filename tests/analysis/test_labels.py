@@ -9,6 +9,7 @@ from sasa_nas.analysis.labels import (
     attention_stages,
     compact_count,
     operator_label,
+    shortened,
     stage_labels,
     stage_letters,
 )
@@ -63,3 +64,17 @@ def test_compact_counts_are_right_to_three_digits(number: int) -> None:
     text = compact_count(number)
     scale = {"K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}.get(text[-1], 1.0)
     assert float(text.rstrip("KMGT")) * scale == pytest.approx(number, rel=0.0051)
+
+
+@pytest.mark.parametrize("length", [39, 40, 41, 200])
+def test_long_names_lose_their_middle(length: int) -> None:
+    name = "".join(chr(ord("a") + i % 26) for i in range(length))
+    short = shortened(name)
+    if length <= 40:
+        assert short == name
+    else:
+        assert len(short) <= 40
+        before, after = short.split("...")
+        assert name.startswith(before)
+        assert name.endswith(after)
+        assert min(len(before), len(after)) > 15
