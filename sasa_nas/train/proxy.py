@@ -19,6 +19,7 @@ from sasa_nas.train.loop import NonFiniteLoss, train_epoch
 from sasa_nas.train.optim import adamw
 from sasa_nas.train.seeding import seeded
 
+
 @dataclass(frozen=True)
 class EpochMetrics:
     """What one epoch of training gave.
