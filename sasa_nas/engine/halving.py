@@ -1,0 +1,126 @@
+"""Stops trainings that others outdo: asynchronous successive halving for several objectives at once."""
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Losses = Sequence[float]
+"""One network's objectives, each the smaller the better; the first may improve while it trains."""
+
+
+def levels(*, epochs: int, grace: int, eta: int) -> tuple[int, ...]:
+    """The epochs after which trainings are compared: `grace`, `grace * eta`, ... below `epochs`.
+
+    Args:
+        epochs: Of a whole training.
+        grace: Epochs that every training gets, at least 1.
+        eta: Factor between levels, at least 2.
+    """
+    found = []
+    level = grace
+    while level < epochs:
+        found.append(level)
+        level *= eta
+    return tuple(found)
+
+
+class MultiObjectiveHalving:
+    """Decides at each level whether a training goes on (ASHA, Li et al. 2020, arXiv 1810.05934, in its stopping form).
+
+    A training goes on from a level while it is among the best `1 / eta` of all that have reached that level so far.
+    With several objectives "best" is Pareto fronts one after the other, and within a front the network farthest from
+    those already taken (as in epsilon-net ranking, Salinas et al. 2021, arXiv 2106.12639), so that the cheap end of
+    the front survives beside the accurate one. Objectives are scaled to [0, 1] within a level.
+
+    Args:
+        levels: From `levels`; none stops nothing.
+        eta: One of so many goes on.
+    """
+
+    def __init__(self, levels: Sequence[int], *, eta: int) -> None:
+        self.levels = tuple(levels)
+        self._eta = eta
+        self._reached: dict[int, dict[int, Losses]] = {level: {} for level in self.levels}
+
+    def remember(self, number: int, epoch: int, losses: Losses) -> None:
+        """Enters what a trial of an earlier session reached, without a decision.
+
+        Args:
+            number: The trial's.
+            epoch: A level.
+            losses: As it had them there.
+        """
+        if epoch in self._reached:
+            self._reached[epoch][number] = tuple(losses)
+
+    def goes_on(self, number: int, epoch: int, losses: Losses) -> bool:
+        """Whether a training goes on after this epoch. Asked again for the same level, nothing is entered twice.
+
+        Args:
+            number: The trial's.
+            epoch: Epochs done.
+            losses: Objectives after them; a number that is not finite stops the training.
+        """
+        if not all(map(math.isfinite, losses)):
+            return False
+        if epoch not in self._reached:
+            return True
+        reached = self._reached[epoch]
+        reached[number] = tuple(losses)
+        best = math.ceil(len(reached) / self._eta)
+        place = list(reached).index(number)
+        return bool(ranks(np.asarray(list(reached.values()), dtype=np.float64))[place] < best)
+
+    def sizes(self) -> Mapping[int, int]:
+        """How many trainings have reached each level."""
+        return {level: len(reached) for level, reached in self._reached.items()}
+
+
+def ranks(losses: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Each row's place, 0 the best: by Pareto front, and within a front by distance from those before it.
+
+    A front begins with the row that is best in the first objective (of equals, in the next). Objectives are scaled
+    to [0, 1] over all rows.
+
+    Args:
+        losses: `(n, objectives)`, the smaller the better, all finite.
+
+    Returns:
+        `(n,)`, a permutation of 0 to n - 1.
+    """
+    low, span = losses.min(axis=0), np.ptp(losses, axis=0)
+    scaled = (losses - low) / np.where(span > 0, span, 1.0)
+    places = np.empty(len(losses), dtype=np.int64)
+    left = np.arange(len(losses))
+    place = 0
+    while left.size:
+        front = left[~_dominated(losses[left])]
+        for row in _spread(scaled[front]):
+            places[front[row]] = place
+            place += 1
+        left = np.setdiff1d(left, front)
+    return places
+
+
+def _dominated(losses: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Whether some other row is nowhere worse and somewhere better."""
+    no_better: NDArray[np.bool_] = np.all(losses[:, None] >= losses[None], axis=-1)
+    worse: NDArray[np.bool_] = np.any(losses[:, None] > losses[None], axis=-1)
+    dominated: NDArray[np.bool_] = np.any(no_better & worse, axis=1)
+    return dominated
+
+
+def _spread(points: NDArray[np.float64]) -> list[int]:
+    """The rows of a front: the best in the first objective, then always the one farthest from all before."""
+    first = int(np.lexsort(points.T[::-1])[0])
+    order = [first]
+    distance = np.linalg.norm(points - points[first], axis=1)
+    distance[first] = -1.0
+    while len(order) < len(points):
+        farthest = int(distance.argmax())
+        order.append(farthest)
+        distance = np.minimum(distance, np.linalg.norm(points - points[farthest], axis=1))
+        distance[order] = -1.0
+    return order
