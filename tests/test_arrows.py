@@ -48,6 +48,7 @@ OUTSIDE = {
     "sqlalchemy": {"run"},
     "matplotlib": {"analysis"},
     "torchvision": {"data", "models"},
+    "pycocotools": {"train"},
     "sklearn": {"data"},
     "pydantic": {"space", "run", "table", "analysis", "engine", "experiment", "cli"},
 }

@@ -4,7 +4,9 @@ import difflib
 from dataclasses import replace
 from pathlib import Path
 
+from sasa_nas.data.coco import COCO_PREFIX
 from sasa_nas.data.digits import DIGITS, load_digits
+from sasa_nas.data.folders import folder_of
 from sasa_nas.data.imagefolder import imagefolder_info, load_imagefolder
 from sasa_nas.data.splits import DatasetInfo, Splits
 from sasa_nas.data.torchvision_sets import TORCHVISION_SETS, load_torchvision
@@ -16,8 +18,8 @@ _KNOWN = {DIGITS.name: DIGITS, **TORCHVISION_SETS}
 
 
 def dataset_names() -> tuple[str, ...]:
-    """The names that `load` knows; a folder of one's own is `imagefolder:PATH`."""
-    return (*_KNOWN, f"{FOLDER_PREFIX}PATH")
+    """The names that `load` knows, a folder of one's own being `imagefolder:PATH`; and for detectors `coco:PATH`."""
+    return (*_KNOWN, f"{FOLDER_PREFIX}PATH", f"{COCO_PREFIX}PATH")
 
 
 def dataset_info(name: str, data_dir: Path | None = None, image_size: int | None = None) -> DatasetInfo:
@@ -36,7 +38,9 @@ def dataset_info(name: str, data_dir: Path | None = None, image_size: int | None
     if image_size is not None and image_size < 4:
         raise UserError(f"image size {image_size} is too small; use 4 pixels or more")
     if name.startswith(FOLDER_PREFIX):
-        return imagefolder_info(_folder(name, data_dir), image_size=image_size)
+        return imagefolder_info(folder_of(name, data_dir), image_size=image_size)
+    if name.startswith(COCO_PREFIX):
+        raise UserError(f"'{name}' holds boxes for detectors, not classes of images; name a data set of images")
     if name not in _KNOWN:
         near = difflib.get_close_matches(name, _KNOWN, n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
@@ -61,14 +65,7 @@ def load(name: str, *, data_dir: Path | None = None, image_size: int | None = No
     """
     info = dataset_info(name, data_dir, image_size)
     if name.startswith(FOLDER_PREFIX):
-        return load_imagefolder(info, _folder(name, data_dir))
+        return load_imagefolder(info, folder_of(name, data_dir))
     if name == DIGITS.name:
         return load_digits(info)
     return load_torchvision(info, data_dir=data_dir)
-
-
-def _folder(name: str, data_dir: Path | None) -> Path:
-    path = Path(name.removeprefix(FOLDER_PREFIX)).expanduser()
-    if data_dir is not None and not path.exists() and (data_dir / path).exists():
-        path = data_dir / path
-    return path.resolve()

@@ -19,7 +19,7 @@ def test_published_facts():
         "kmnist": (1, 28, 10, False),
         "svhn": (3, 32, 10, False),
     }
-    assert set(dataset_names()) == {*facts, "imagefolder:PATH"}
+    assert set(dataset_names()) == {*facts, "imagefolder:PATH", "coco:PATH"}
     for name, expected in facts.items():
         info = dataset_info(name)
         assert (info.channels, info.height, info.num_classes, info.flip) == expected
@@ -38,6 +38,11 @@ def test_unknown_name_is_answered_with_the_nearest_and_all():
         dataset_info("fashion-mnist")
     with pytest.raises(UserError, match="unknown dataset 'zzz'; known"):
         load("zzz")
+
+
+def test_boxes_are_no_classes():
+    with pytest.raises(UserError, match="'coco:/somewhere' holds boxes for detectors"):
+        load("coco:/somewhere")
 
 
 def test_tiny_size_is_refused():

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from sasa_nas.data.image_file import read_image
+from sasa_nas.data.image_file import read_image, read_whole_image
 from sasa_nas.errors import UserError
 
 
@@ -59,3 +59,16 @@ def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes | None) -> 
 def test_other_numbers_of_channels_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="1 or 3 channels, not 4"):
         read_image(tmp_path / "cat.png", channels=4, height=8, width=8)
+
+
+def test_whole_images_keep_their_size_and_every_pixel(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 7, 3))
+    read = read_whole_image(write(tmp_path / "a.png", pixels))
+    assert read.dtype == torch.uint8
+    assert np.array_equal(read.permute(1, 2, 0), pixels)
+    assert (read_whole_image(write(tmp_path / "grey.png", np.full((4, 6), 90))) == 90).all()
+
+
+def test_whole_images_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"cannot read the image .*cat\.png"):
+        read_whole_image(tmp_path / "cat.png")

@@ -1,0 +1,94 @@
+"""Images with boxes around their objects: what detectors are trained on, whatever the format on disk."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from sasa_nas.data.image_file import read_whole_image
+from sasa_nas.errors import UserError
+
+
+@dataclass(frozen=True, eq=False)
+class BoxedImage:
+    """One image, in its file, and the objects in it.
+
+    Attributes:
+        id: The data set's number for it.
+        path: The file.
+        height: In pixels.
+        width: In pixels.
+        boxes: (N, 4), float32: left, top, right and bottom in pixels, inside the image and not empty. N may be 0.
+        labels: (N,), int64.
+    """
+
+    id: int
+    path: Path
+    height: int
+    width: int
+    boxes: Tensor
+    labels: Tensor
+
+    def read(self) -> Tensor:
+        """The pixels, (3, height, width), uint8.
+
+        Raises:
+            UserError: If the file cannot be read, or its image has another size.
+        """
+        pixels = read_whole_image(self.path)
+        if pixels.shape[1:] != (self.height, self.width):
+            raise UserError(
+                f"the image '{self.path}' is {pixels.shape[1]}x{pixels.shape[2]} pixels and its annotations are for "
+                f"{self.height}x{self.width}; put the right file there"
+            )
+        return pixels
+
+
+@dataclass(frozen=True, eq=False)
+class BoxedSet:
+    """One part of a data set.
+
+    Attributes:
+        images: At least one.
+        truth: What is in them, in COCO's format, crowds included; average precision is measured against it.
+    """
+
+    images: Sequence[BoxedImage]
+    truth: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class Category:
+    """A class of objects: its number in the data set's files, and its name. Labels count categories from 0."""
+
+    id: int
+    name: str
+
+
+@dataclass(frozen=True, eq=False)
+class BoxedSplits:
+    """The parts of a data set of boxes.
+
+    Attributes:
+        name: As `load_coco` takes it, with an absolute path.
+        categories: By label.
+        train: What weights are fitted to.
+        validation: What average precision is measured on; it holds one box at least.
+    """
+
+    name: str
+    categories: tuple[Category, ...]
+    train: BoxedSet
+    validation: BoxedSet
+
+
+def flip_boxes(boxes: Tensor, width: int) -> Tensor:
+    """Mirrors boxes (N, 4) left to right in an image of this width."""
+    left, top, right, bottom = boxes.unbind(1)
+    return torch.stack((width - right, top, width - left, bottom), dim=1)
