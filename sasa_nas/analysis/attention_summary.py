@@ -38,6 +38,7 @@ class MapSummary(BaseModel):
     """Where one pixel attends in one layer.
 
     Attributes:
+        name: The layer's, as in `stage 2, block 0`.
         stage: The stage's number, or the stem.
         block: Number among the stage's blocks.
         layer: Number among the block's layers that attend.
@@ -51,6 +52,7 @@ class MapSummary(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
+    name: str
     stage: int | Literal["stem"]
     block: int
     layer: int
@@ -99,6 +101,7 @@ def summarise_attention(view: AttentionView) -> AttentionSummary:
 def _summarise_map(found: AttentionMap) -> MapSummary:
     rows = zip((None, *found.heads), (found.mean, *found.weights), strict=True)
     return MapSummary(
+        name=found.place.label,
         stage=found.place.stage,
         block=found.place.block,
         layer=found.place.index,

@@ -150,9 +150,8 @@ def print_attention(console: Console, summary: AttentionSummary) -> None:
 
 
 def _where(found: MapSummary) -> tuple[str, str, str, str, str]:
-    layer = "stem" if found.stage == "stem" else f"stages[{found.stage}].blocks[{found.block}]"
     return (
-        f"{layer}, layer {found.layer}" if found.layer else layer,
+        found.name,
         found.operator,
         f"{found.height} x {found.width}",
         f"{found.pixel[0]},{found.pixel[1]}",

@@ -64,7 +64,8 @@ def test_a_view_is_told_row_by_row() -> None:
     assert (summary.network, summary.weights, summary.image) == ("net", "random (seed 0)", "cat.png")
     assert (summary.height, summary.width) == (12, 16)
     (row,) = summary.maps
-    assert (row.stage, row.block, row.layer, row.operator) == (2, 1, 0, "local_attention")
+    assert (row.name, row.stage, row.block, row.layer) == ("stage 2, block 1", 2, 1, 0)
+    assert row.operator == "local_attention"
     assert (row.height, row.width, row.pixel, row.cell) == (3, 4, (5, 6), (1, 2))
     assert [head.head for head in row.heads] == [None, 0, 4]
     assert row.heads[2] == summarise_head(weights[1], (1, 2), 4)

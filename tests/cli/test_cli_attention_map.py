@@ -65,7 +65,7 @@ def test_table_and_figure(folder: Path, tmp_path: Path, capsys) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"{folder}, weights: {folder / 'weights.safetensors'}"
     assert lines[2].split()[:6] == ["layer", "operator", "map", "pixel", "cell", "head"]
-    assert lines[3].split()[:7] == ["stages[2].blocks[0]", "augmented_conv", "8", "x", "8", "4,4", "4,4"]
+    assert lines[3].split()[:10] == ["stage", "2,", "block", "0", "augmented_conv", "8", "x", "8", "4,4", "4,4"]
     assert lines[4].split()[0] == "1"
     assert lines[-1] == f"Figure: {plot}"
     assert plot.read_bytes().startswith(b"\x89PNG")
