@@ -1,12 +1,16 @@
-"""One pass over the train part: what every trainer does in the same way."""
+"""The loop over epochs and steps that all trainers share."""
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from sasa_nas.train.optim import learning_rate_at, set_learning_rate
+from sasa_nas.data.batches import epoch_seed
+from sasa_nas.train.optim import adamw, learning_rate_at, set_learning_rate
+from sasa_nas.train.seeding import seeded
 
 CLIP_NORM = 1.0
 """Largest Euclidean norm of all gradients together."""
@@ -14,63 +18,154 @@ CLIP_NORM = 1.0
 CHECK_EVERY = 100
 """Steps between looks at the losses: each one makes the host wait for the device."""
 
+Model = TypeVar("Model", bound=nn.Module)
 Batch = TypeVar("Batch")
+Batch_co = TypeVar("Batch_co", covariant=True)
+Metrics = TypeVar("Metrics")
 
 
 class NonFiniteLoss(Exception):
     """Training diverged; the message says in one line where and to what value."""
 
 
-def train_epoch(
-    model: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    batches: Iterable[Batch],
-    loss_of: Callable[[Batch], Tensor],
-    *,
-    steps: int,
-    epoch: int,
-    epochs: int,
-    peak: float,
-) -> list[float]:
-    """Trains `model`, in training mode, by one step a batch, without waiting for the device in between.
+class EpochBatches(Protocol[Batch_co]):
+    """The train part in batches."""
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+
+    def epoch(self, epoch: int) -> Iterator[Batch_co]:
+        """The batches of one epoch, numbered from 0; they depend on its number and a seed alone."""
+
+
+class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
+    """Trains a model by AdamW, epoch by epoch, so that it can be taken up between any two.
+
+    The process's own random state is left alone.
 
     Args:
-        model: What is trained.
-        optimizer: Of its parameters.
-        batches: Those of the epoch.
-        loss_of: The terms of a batch's loss, (T,); their sum is what gradients are taken of.
-        steps: How many batches there are.
-        epoch: Epochs done.
+        model: On `device`; it is trained in place.
+        batches: What it is trained on.
         epochs: Of the whole training.
-        peak: The highest learning rate, as `learning_rate_at` takes it.
-
-    Returns:
-        The mean of every term over the steps.
-
-    Raises:
-        NonFiniteLoss: If a loss is infinite or not a number.
+        learning_rate: The peak, as `learning_rate_at` takes it.
+        weight_decay: As `adamw` takes it.
+        seed: Of what the model draws (dropout); non-negative.
+        device: Where everything lives and runs.
     """
-    losses: list[Tensor] = []
-    model.train()
-    for step, batch in enumerate(batches):
-        set_learning_rate(optimizer, learning_rate_at(epoch * steps + step, total_steps=epochs * steps, peak=peak))
-        terms = loss_of(batch)
-        optimizer.zero_grad(set_to_none=True)
+
+    def __init__(
+        self,
+        model: Model,
+        batches: EpochBatches[Batch],
+        *,
+        epochs: int,
+        learning_rate: float,
+        weight_decay: float,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.model = model
+        self.batches = batches
+        self.total_epochs = epochs
+        self.learning_rate = learning_rate
+        self.seed = seed
+        self.device = device
+        self.epoch = 0
+        self.optimizer = adamw(model, learning_rate=learning_rate, weight_decay=weight_decay, device=device)
+
+    @abstractmethod
+    def _loss(self, batch: Batch) -> Tensor:
+        """The terms of a batch's loss, (T,); gradients are taken of their sum."""
+
+    @abstractmethod
+    def _validate(self, terms: list[float], seconds: float) -> Metrics:
+        """The metrics of the epoch that is done.
+
+        Args:
+            terms: The loss's, each a mean over the steps.
+            seconds: Wall-clock time of the steps.
+        """
+
+    def epochs(self) -> Iterator[Metrics]:
+        """Trains the epochs that are left.
+
+        Yields:
+            The metrics of each, as it ends.
+
+        Raises:
+            NonFiniteLoss: As `run_epoch`.
+        """
+        while self.epoch < self.total_epochs:
+            yield self.run_epoch()
+
+    def run_epoch(self) -> Metrics:
+        """Trains one epoch and validates.
+
+        Raises:
+            NonFiniteLoss: If a loss is infinite or not a number. The model is of no use afterwards.
+            ValueError: If all epochs are done already.
+        """
+        if self.epoch >= self.total_epochs:
+            raise ValueError(f"all {self.total_epochs} epochs of the recipe are done")
+        start = time.perf_counter()
+        # The model's own draws, apart from the batches' and the same however often training was resumed.
+        with seeded(epoch_seed(self.seed, self.epoch, stream=1)):
+            terms = self._train()
+        seconds = time.perf_counter() - start
+        self.epoch += 1
+        return self._validate(terms, seconds)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a resumed training needs; tensors, numbers and plain containers only.
+
+        `torch.load(..., weights_only=True)` reads what `torch.save` makes of it. Tensors are the live ones:
+        save or copy them before training on.
+        """
+        return {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "epoch": self.epoch,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from another trainer's state, exactly where seed, data and recipe are the same.
+
+        Args:
+            state: From `state_dict`.
+        """
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.epoch = int(state["epoch"])
+
+    def _train(self) -> list[float]:
+        """One pass over the train part; returns the mean of every term of the loss over its steps."""
+        steps = len(self.batches)
+        total_steps = self.total_epochs * steps
+        losses: list[Tensor] = []
+        self.model.train()
+        for step, batch in enumerate(self.batches.epoch(self.epoch)):
+            rate = learning_rate_at(self.epoch * steps + step, total_steps=total_steps, peak=self.learning_rate)
+            set_learning_rate(self.optimizer, rate)
+            losses.append(self._step(batch))
+            if (step + 1) % CHECK_EVERY == 0:
+                self._check(losses)
+        self._check(losses)
+        means: list[float] = torch.stack(losses).mean(0).tolist()
+        return means
+
+    def _step(self, batch: Batch) -> Tensor:
+        """One update; returns the terms of the loss without waiting for the device."""
+        terms = self._loss(batch)
+        self.optimizer.zero_grad(set_to_none=True)
         terms.sum().backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
-        optimizer.step()
-        losses.append(terms.detach())
-        if (step + 1) % CHECK_EVERY == 0:
-            _check(losses, epoch)
-    _check(losses, epoch)
-    means: list[float] = torch.stack(losses).mean(0).tolist()
-    return means
+        nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
+        self.optimizer.step()
+        return terms.detach()
 
-
-def _check(losses: list[Tensor], epoch: int) -> None:
-    """Raises for the first of the epoch's losses that is not finite."""
-    totals = torch.stack(losses).sum(1)
-    finite = totals.isfinite()
-    if not finite.all():
-        step = int(finite.int().argmin())
-        raise NonFiniteLoss(f"train loss is {totals[step].item()} at step {step + 1} of epoch {epoch + 1}")
+    def _check(self, losses: list[Tensor]) -> None:
+        """Raises NonFiniteLoss for the first of the epoch's losses that is not finite."""
+        totals = torch.stack(losses).sum(1)
+        finite = totals.isfinite()
+        if not finite.all():
+            step = int(finite.int().argmin())
+            raise NonFiniteLoss(f"train loss is {totals[step].item()} at step {step + 1} of epoch {self.epoch + 1}")
