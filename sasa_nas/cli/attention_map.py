@@ -81,7 +81,7 @@ def attention_map(
         str | None,
         typer.Option(metavar="N,N,...", help="Heads to show.", show_default="the first 8"),
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of random weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random weights.")] = 0,
     data_dir: Annotated[
         Path | None,
         typer.Option(help="Where data sets lie; where the network's own lay if left out.", show_default=False),
