@@ -16,6 +16,7 @@ from sasa_nas.models import build
 from sasa_nas.run import TrainingFolder, TrainingSettings, read_result, read_training
 from sasa_nas.run.training_records import Spread
 from sasa_nas.space import Architecture, load_architecture
+from sasa_nas.train.seeding import seeded
 
 MakeSettings = Callable[..., TrainingSettings]
 
@@ -104,6 +105,31 @@ def test_a_killed_training_ends_where_an_undisturbed_one_does(
         weights, expected = (load_file(folder.seed(seed).weights) for folder in (resumed.folder, whole.folder))
         assert all(torch.equal(tensor, expected[name]) for name, tensor in weights.items())
         assert not resumed.folder.seed(seed).checkpoint.exists()
+
+
+def test_each_seed_draws_its_own_initial_weights(
+    architecture: Architecture, make_settings: MakeSettings, tmp_path: Path
+) -> None:
+    # at this rate the trained weights are the initial ones
+    settings = make_settings(epochs=1, learning_rate=1e-12, seeds=(4, 9))
+    folder = train_network(architecture, settings, name="tiny", out=tmp_path / "t").folder
+    for seed in (4, 9):
+        with seeded(seed):
+            expected = build(load_architecture(folder.architecture)).classifier.weight
+        assert torch.allclose(load_file(folder.seed(seed).weights)["classifier.weight"], expected, atol=1e-6)
+
+
+def test_metrics_that_a_kill_kept_from_the_disk_are_written_on_resuming(
+    whole: TrainingSummary, architecture: Architecture, make_notes, tmp_path: Path
+) -> None:
+    notes = make_notes(Killed(), after=2)
+    with pytest.raises(Killed):
+        train_network(architecture, whole.info.settings, name="tiny", out=tmp_path / "t", observer=notes)
+    # as if the kill had come between the last checkpoint and its line
+    file = TrainingFolder(tmp_path / "t").seed(0).metrics
+    file.write_text(file.read_text().splitlines(keepends=True)[0])
+    folder = resume_training(tmp_path / "t").folder
+    assert metrics_of(folder, 0) == metrics_of(whole.folder, 0)
 
 
 def test_ctrl_c_ends_a_training_that_can_be_resumed(
