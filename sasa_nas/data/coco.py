@@ -51,8 +51,8 @@ def load_coco(name: str, data_dir: Path | None = None) -> BoxedSplits:
         _part(path, annotations, file, categories)
         for annotations, file in ((train, train_file), (validation, validation_file))
     ]
-    if not parts[1].truth["annotations"]:
-        raise UserError(f"'{validation_file}' has no box, so that nothing can be measured on it")
+    if all(truth["iscrowd"] for truth in parts[1].truth["annotations"]):
+        raise UserError(f"'{validation_file}' has no box but crowds, so that nothing can be measured on it")
     return BoxedSplits(f"{COCO_PREFIX}{path}", categories, *parts)
 
 

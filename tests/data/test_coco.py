@@ -208,9 +208,10 @@ def test_parts_of_other_categories_are_refused(tmp_path: Path) -> None:
         load_coco(write(tmp_path, content(), other))
 
 
-def test_nothing_to_measure_on_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="has no box"):
-        load_coco(write(tmp_path, content(), content(annotation(10, 7, [1, 1, 0, 0]))))
+@pytest.mark.parametrize("box", [annotation(10, 7, [1, 1, 0, 0]), annotation(10, 7, [1, 1, 2, 2], iscrowd=1)])
+def test_nothing_to_measure_on_is_refused(tmp_path: Path, box: Content) -> None:
+    with pytest.raises(UserError, match="has no box but crowds"):
+        load_coco(write(tmp_path, content(), content(box)))
 
 
 def test_an_image_of_another_size_than_its_boxes_are_for(tmp_path: Path) -> None:
