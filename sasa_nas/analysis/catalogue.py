@@ -20,7 +20,7 @@ Role = Literal["operator", "channel_attention", "stem"]
 class ModelEntry(BaseModel):
     """A named network: its parameters, and its FLOPs by the canonical convention for an image of its own size.
 
-    `blocks`, `operators` and `channel_attention` have an item a stage.
+    `blocks`, `operators` and `channel_attention` have an item a stage, of a detector those of its backbone.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -81,15 +81,19 @@ class OperatorEntry(BaseModel):
 
 
 def models() -> list[ModelEntry]:
-    """Every named network."""
+    """Every named network, detectors last."""
     from sasa_nas.cost import count_network
+    from sasa_nas.cost.detector import count_detector
     from sasa_nas.models import list_models, model_architecture
+    from sasa_nas.models.detectors import list_detectors, model_detector
 
+    found = [(name, model_architecture(name), count_network(model_architecture(name))) for name in list_models()]
+    for name in list_detectors():
+        detector = model_detector(name)
+        found.append((name, detector.backbone, count_detector(detector)))
     entries = []
-    for name in list_models():
-        architecture = model_architecture(name)
-        stages = architecture.stages
-        counts = count_network(architecture).total
+    for name, architecture, network in found:
+        stages, counts = architecture.stages, network.total
         entries.append(
             ModelEntry(
                 name=name,

@@ -1,14 +1,15 @@
 """What a network consists of and what it costs, part by part: the data that `sasa-nas describe` prints."""
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from sasa_nas.cost import Convention, Counts, Macs, count_network
-from sasa_nas.models.plans import HeadPlan, PartPlan, plan_network, stem_output_size
+from sasa_nas.cost import Convention, Counts, Macs, NetworkCounts, count_network
+from sasa_nas.models.plans import HeadPlan, plan_network, stem_output_size
 from sasa_nas.space import Architecture, Image, Stage
+from sasa_nas.space.detector import Detector
+from sasa_nas.space.node import Node
 
 _TOLD = {"blocks", "width", "stride", "operator"}
 """Fields of a stage that have a place of their own in its description."""
@@ -28,11 +29,12 @@ class MacsByKind(BaseModel):
 
 
 class PartDescription(BaseModel):
-    """The stem, the head or the classifier.
+    """The stem, the head, the classifier, or what a detector has in the classifier's place.
 
     Attributes:
-        kind: The stem's kind; `linear` for the classifier; what a head consists of.
-        output: Channels, height and width of what it puts out, 1 x 1 for the classifier.
+        kind: The stem's kind; `linear` for the classifier; the operator of pyramid and heads; what a head consists of.
+        output: Channels, height and width of what it puts out: 1 x 1 for the classifier, the finest level of a
+            pyramid, and what a detector's heads say at each place of that level.
         params: Parameters.
         macs: Multiply-accumulates of one image.
         flops: Of one image, by the description's convention.
@@ -84,19 +86,21 @@ class Description(BaseModel):
 
     Attributes:
         name: What the network was called.
-        architecture_id: `Architecture.id`, at this image size.
+        architecture_id: `Architecture.id`, or `Detector.id`, at this image size.
         params: Parameters.
         flops: Of one image, by `convention`.
         convention: How FLOPs are counted; see `sasa_nas.cost.Counts.flops`.
         macs: Multiply-accumulates of one image, by where they arise.
         image: The input.
-        num_classes: Outputs of the classifier.
+        num_classes: Outputs of the classifier, or classes of objects.
         block: Kind of the residual blocks.
         shortcut: What their shortcuts are where shapes change.
         stem: The first layers.
         stages: In the order of the forward pass.
         head: What stands between the last stage and the classifier, if anything.
-        classifier: The mean over the map and the linear layer.
+        classifier: The mean over the map and the linear layer; None for a detector.
+        pyramid: A detector's feature pyramid.
+        heads: A detector's heads, on all levels.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -113,24 +117,72 @@ class Description(BaseModel):
     shortcut: str
     stem: PartDescription
     stages: list[StageDescription]
-    head: PartDescription | None
-    classifier: PartDescription
+    head: PartDescription | None = None
+    classifier: PartDescription | None = None
+    pyramid: PartDescription | None = None
+    heads: PartDescription | None = None
+
+    @property
+    def after_stages(self) -> dict[str, PartDescription]:
+        """The parts behind the stages, by name, in the order of the forward pass."""
+        parts = {
+            "head": self.head,
+            "classifier": self.classifier,
+            "pyramid": self.pyramid,
+            "heads": self.heads,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
 
 
 def describe(
-    architecture: Architecture, *, name: str, image_size: int | None = None, convention: Convention = "sasa"
+    network: Architecture | Detector, *, name: str, image_size: int | None = None, convention: Convention = "sasa"
 ) -> Description:
-    """Counts `architecture` part by part, for one image.
+    """Counts a network part by part, for one image.
 
     Args:
-        architecture: Any.
+        network: Any.
         name: What to call it.
-        image_size: Height and width in pixels; the architecture's own where it is left out.
+        image_size: Height and width in pixels; the network's own where it is left out.
         convention: How to count FLOPs.
     """
-    if image_size is not None:
-        architecture = _with_image_size(architecture, image_size)
+    if isinstance(network, Detector):
+        return _describe_detector(network, name, image_size, convention)
+    architecture = network if image_size is None else _with_image_size(network, image_size)
     counts = count_network(architecture)
+    description = _describe_trunk(architecture, counts, name, convention)
+    output = _map(architecture.num_classes, (1, 1))
+    classifier = _part("linear", output, counts.parts["classifier"], convention)
+    return description.model_copy(
+        update={"head": _head(architecture, counts.parts.get("head"), convention), "classifier": classifier}
+    )
+
+
+def _describe_detector(detector: Detector, name: str, image_size: int | None, convention: Convention) -> Description:
+    # torchvision takes half a second to import
+    from sasa_nas.cost.detector import count_detector
+    from sasa_nas.models.detection.plan import plan_pyramid
+
+    if image_size is not None:
+        backbone = _with_image_size(detector.backbone, image_size)
+        detector = Detector.model_validate({**_fields(detector), "backbone": backbone})
+    counts = count_detector(detector)
+    finest = plan_pyramid(detector).levels[0]
+    answers = detector.num_anchors * (detector.num_classes + 4)
+    kind = detector.operator.kind
+    return _describe_trunk(detector.backbone, counts, name, convention).model_copy(
+        update={
+            "architecture_id": detector.id,
+            "num_classes": detector.num_classes,
+            "pyramid": _part(kind, _map(finest.channels, finest.size), counts.parts["pyramid"], convention),
+            "heads": _part(kind, _map(answers, finest.size), counts.parts["heads"], convention),
+        }
+    )
+
+
+def _describe_trunk(
+    architecture: Architecture, counts: NetworkCounts, name: str, convention: Convention
+) -> Description:
+    """The description up to the last stage, with the totals of the whole network."""
     plan = plan_network(architecture)
     image = architecture.image
     stem_size = stem_output_size(architecture.stem, (image.height, image.width))
@@ -152,7 +204,7 @@ def describe(
                 flops=part.flops(convention),
             )
         )
-    stem, classifier = counts.parts["stem"], counts.parts["classifier"]
+    stem = _part(architecture.stem.kind, _map(architecture.stem.width, stem_size), counts.parts["stem"], convention)
     return Description(
         name=name,
         architecture_id=architecture.id,
@@ -164,17 +216,18 @@ def describe(
         num_classes=architecture.num_classes,
         block=architecture.block,
         shortcut=architecture.shortcut,
-        stem=_part(architecture.stem.kind, _map(architecture.stem.width, stem_size), stem, convention),
+        stem=stem,
         stages=stages,
-        head=_head(plan.head, counts.parts.get("head"), convention),
-        classifier=_part("linear", _map(architecture.num_classes, (1, 1)), classifier, convention),
     )
 
 
 def _with_image_size(architecture: Architecture, side: int) -> Architecture:
-    # not model_copy, which would take along the id of the original
-    fields = {name: getattr(architecture, name) for name in Architecture.model_fields}
-    return Architecture(**{**fields, "image": _map(architecture.image.channels, (side, side))})
+    # not model_copy: what the size breaks must show
+    return Architecture(**{**_fields(architecture), "image": _map(architecture.image.channels, (side, side))})
+
+
+def _fields(node: Node) -> dict[str, Any]:
+    return {name: getattr(node, name) for name in type(node).model_fields}
 
 
 def _options(stage: Stage) -> dict[str, Any]:
@@ -183,11 +236,12 @@ def _options(stage: Stage) -> dict[str, Any]:
     return stage.model_dump(mode="json", include=changed)
 
 
-def _head(parts: Sequence[PartPlan], counts: Counts | None, convention: Convention) -> PartDescription | None:
+def _head(architecture: Architecture, counts: Counts | None, convention: Convention) -> PartDescription | None:
     if counts is None:
         return None
-    kind = "1x1 convolution" if any(isinstance(part, HeadPlan) for part in parts) else "norm and ReLU"
-    return _part(kind, _map(parts[-1].out_channels, parts[-1].out_size), counts, convention)
+    last = plan_network(architecture).last
+    kind = "1x1 convolution" if isinstance(last, HeadPlan) else "norm and ReLU"
+    return _part(kind, _map(last.out_channels, last.out_size), counts, convention)
 
 
 def _part(kind: str, output: Image, counts: Counts, convention: Convention) -> PartDescription:

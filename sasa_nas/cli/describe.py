@@ -27,7 +27,7 @@ def describe(
         str,
         typer.Argument(
             metavar="NAME|FILE",
-            help="A named network, an architecture's JSON or YAML file, or a trial's folder.",
+            help="A named network, a JSON or YAML file that describes one, or a trained network's folder.",
             show_default=False,
         ),
     ],
@@ -51,12 +51,12 @@ def describe(
 ) -> None:
     """Show a network's stages, parameters, multiply-accumulates and FLOPs."""
     from sasa_nas.analysis import description
-    from sasa_nas.analysis.targets import find_architecture
+    from sasa_nas.analysis.targets import find_network
     from sasa_nas.cli.output import print_json, stdout_console
     from sasa_nas.space import overridden
 
-    architecture = overridden(find_architecture(target), changes or [])
-    described = description.describe(architecture, name=target, image_size=image_size, convention=convention.value)
+    network = overridden(find_network(target), changes or [])
+    described = description.describe(network, name=target, image_size=image_size, convention=convention.value)
     if as_json:
         print_json(described)
     else:
@@ -83,9 +83,7 @@ def print_description(console: Console, described: Description) -> None:
     for stage in described.stages:
         kind = f"{_operator(stage.operator, stage.settings)}{_options(stage.options)}"
         rows.append((stage.name, kind, str(stage.blocks), str(stage.width), stage))
-    if described.head is not None:
-        rows.append(("head", described.head.kind, "", "", described.head))
-    rows += [("classifier", described.classifier.kind, "", "", described.classifier)]
+    rows += [(name, part.kind, "", "", part) for name, part in described.after_stages.items()]
     for name, kind, blocks, width, part in rows:
         output = f"{part.output.channels} x {part.output.height} x {part.output.width}"
         work = (compact_count(part.params), compact_count(part.macs.total), compact_count(part.flops))

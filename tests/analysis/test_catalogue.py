@@ -4,6 +4,7 @@ import pytest
 
 from sasa_nas.analysis import catalogue
 from sasa_nas.models import list_models
+from sasa_nas.models.detectors import list_detectors
 from sasa_nas.space import shipped_spaces
 from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.space.operators import OPERATORS
@@ -13,7 +14,8 @@ from sasa_nas.space.stems import STEMS
 @pytest.mark.slow
 def test_models() -> None:
     entries = {entry.name: entry for entry in catalogue.models()}
-    assert list(entries) == list_models()
+    assert list(entries) == list_models() + list_detectors()
+    assert (entries["retinanet_resnet50"].params, entries["se_resnet50"].channel_attention) == (33_397_364, ["se"] * 4)
     assert entries["resnet50"].params == 25_557_032
     assert entries["sasa_resnet26"].operators == ["local_attention"] * 4
 

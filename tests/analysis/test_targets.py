@@ -1,12 +1,13 @@
-"""An architecture is found by name, by file and by folder; everything else is a line that says what to do."""
+"""A network is found by name, by file and by folder; everything else is a line that says what to do."""
 
 from pathlib import Path
 
 import pytest
 
-from sasa_nas.analysis.targets import find_architecture
+from sasa_nas.analysis.targets import find_architecture, find_network
 from sasa_nas.errors import UserError
 from sasa_nas.models import model_architecture
+from sasa_nas.models.detectors import model_detector
 
 
 def test_by_name() -> None:
@@ -18,6 +19,18 @@ def test_by_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_text(model_architecture("sasa_resnet26").to_json(), encoding="utf-8")
     assert find_architecture(str(path)) == model_architecture("sasa_resnet26")
+
+
+def test_detectors_are_found_where_they_will_do(tmp_path: Path) -> None:
+    detector = model_detector("retinanet_sasa_resnet50")
+    path = tmp_path / "net.json"
+    path.write_text(detector.to_json(), encoding="utf-8")
+    assert find_network("retinanet_sasa_resnet50") == find_network(str(path)) == detector
+    for target in ("retinanet_sasa_resnet50", str(path)):
+        with pytest.raises(UserError, match="is a detector, and a classifier is needed"):
+            find_architecture(target)
+    with pytest.raises(UserError, match="did you mean 'retinanet_resnet50'"):
+        find_network("retinanet_resnet51")
 
 
 def test_by_trial_folder(make_run, make_record) -> None:
