@@ -37,7 +37,7 @@ def train(
     weight_decay: Annotated[float, typer.Option(min=0, help="AdamW's.")] = 0.05,
     label_smoothing: Annotated[float, typer.Option(min=0, help="Share of the label given to all classes.")] = 0.0,
     augment: Annotated[bool, typer.Option(help="Shift images, and mirror them where that keeps the label.")] = True,
-    seeds: Annotated[int, typer.Option(min=1, help="How often to train, with a seed each.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, max=1000, help="How often to train, with a seed each.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="The first seed: initial weights, order of the data.")] = 0,
     image_size: Annotated[
         int | None, typer.Option(min=1, help="Side of the images; the data set's own if left out.", show_default=False)

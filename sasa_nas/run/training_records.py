@@ -14,6 +14,9 @@ from sasa_nas.run.training_folder import TrainingFolder
 from sasa_nas.space import Recipe
 from sasa_nas.space.complaints import complain
 
+Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
+"""As torch takes it."""
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -27,7 +30,7 @@ class TrainingSettings(BaseModel):
     image_size: Annotated[int, Field(ge=1)] | None = None
     """Side in pixels to which images are resized; the data set's own where it is left out."""
     recipe: Recipe = Recipe()
-    seeds: Annotated[tuple[Natural, ...], Field(min_length=1)] = (0,)
+    seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     """Each trains the network anew: its initial weights, the order of the data, the augmentation."""
     width_multiplier: Annotated[float, Field(gt=0.0)] = 1.0
     depth_multiplier: Annotated[float, Field(gt=0.0)] = 1.0
@@ -96,7 +99,7 @@ class SeedResult(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    seed: Natural
+    seed: Seed
     validation: Score
     test: Score
 

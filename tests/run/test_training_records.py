@@ -67,7 +67,8 @@ def test_a_damaged_or_foreign_record_is_one_line(tmp_path: Path, text: str, word
 
 
 @pytest.mark.parametrize(
-    "fields", [{"seeds": ()}, {"seeds": (-1,)}, {"image_size": 0}, {"width_multiplier": 0.0}, {"epochs": 3}]
+    "fields",
+    [{"seeds": ()}, {"seeds": (-1,)}, {"seeds": (2**63,)}, {"image_size": 0}, {"width_multiplier": 0.0}, {"epochs": 3}],
 )
 def test_settings_that_cannot_be_are_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
