@@ -13,6 +13,7 @@ import typer
 from sasa_nas import __version__
 from sasa_nas.cli.attention_map import attention_map
 from sasa_nas.cli.describe import describe
+from sasa_nas.cli.detect import detect
 from sasa_nas.cli.doctor import doctor
 from sasa_nas.cli.evaluate import evaluate
 from sasa_nas.cli.export import export
@@ -33,6 +34,7 @@ app.command("pareto")(pareto)
 app.command("export")(export)
 app.command("train")(train)
 app.command("evaluate")(evaluate)
+app.command("detect")(detect)
 app.command("attention-map")(attention_map)
 app.command("describe")(describe)
 app.command("list")(list_entries)

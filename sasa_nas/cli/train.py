@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sasa_nas.experiment import TrainingSummary
     from sasa_nas.run import TrainingResult
+    from sasa_nas.run.detection_records import DetectionResult
 
 
 def train(
@@ -24,26 +25,57 @@ def train(
         str | None,
         typer.Argument(
             metavar="NAME|FILE|FOLDER",
-            help="A named network, an architecture's JSON or YAML file, or a trial's folder.",
+            help="A named network or detector, its JSON or YAML file, or a trial's folder.",
             show_default=False,
         ),
     ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="What to train on; see `list datasets`.", show_default=False)
     ] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the train split.")] = 10,
-    batch_size: Annotated[int, typer.Option(min=1, help="Images of a step.")] = 64,
-    learning_rate: Annotated[float, typer.Option(help="AdamW's peak, after the warm-up.")] = 3e-3,
-    weight_decay: Annotated[float, typer.Option(min=0, help="AdamW's.")] = 0.05,
-    label_smoothing: Annotated[float, typer.Option(min=0, help="Share of the label given to all classes.")] = 0.0,
-    augment: Annotated[bool, typer.Option(help="Shift images, and mirror them where that keeps the label.")] = True,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over the train split.", show_default="10; a detector's 12")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Images of a step.", show_default="64; a detector's 16")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="AdamW's peak, after the warm-up.", show_default="0.003; a detector's 0.0001")
+    ] = None,
+    weight_decay: Annotated[float | None, typer.Option(min=0, help="AdamW's.", show_default="0.05")] = None,
+    label_smoothing: Annotated[
+        float | None,
+        typer.Option(min=0, help="Share of the label given to all classes; not a detector's.", show_default="0"),
+    ] = None,
+    augment: Annotated[
+        bool | None,
+        typer.Option(
+            "--augment/--no-augment",
+            help="Shift images (not a detector's), and mirror them where that keeps the label.",
+            show_default="augment",
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="How often to train, with a seed each.")] = 1,
     seed: Annotated[int, typer.Option(min=0, help="The first seed: initial weights, order of the data.")] = 0,
     image_size: Annotated[
-        int | None, typer.Option(min=1, help="Side of the images; the data set's own if left out.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Side of the images; the data set's or the detector's own if left out."),
     ] = None,
-    width_multiplier: Annotated[float, typer.Option(help="Multiplies every width of the network.")] = 1.0,
-    depth_multiplier: Annotated[float, typer.Option(help="Multiplies every stage's number of blocks.")] = 1.0,
+    width_multiplier: Annotated[
+        float | None,
+        typer.Option(help="Multiplies every width of the network; not a detector's.", show_default="1"),
+    ] = None,
+    depth_multiplier: Annotated[
+        float | None,
+        typer.Option(help="Multiplies every stage's number of blocks; not a detector's.", show_default="1"),
+    ] = None,
+    backbone_weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="A detector's alone: begin from this weights.safetensors of its backbone, trained before.",
+            show_default=False,
+        ),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     data_dir: Annotated[
         Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
@@ -56,10 +88,13 @@ def train(
         typer.Option(metavar="FOLDER", help="Go on with a training, all as it was begun.", show_default=False),
     ] = None,
 ) -> None:
-    """Train a network outright and measure it on the test split, which is read once, at the very end."""
-    from sasa_nas.cli.output import shell_line
+    """Train a network outright.
+
+    A classifier is measured on the test split, which is read once, at the very end; a detector on the validation
+    part of COCO-format data.
+    """
     from sasa_nas.cli.training_progress import observing_training
-    from sasa_nas.experiment import resume_training, train_network
+    from sasa_nas.experiment import resume_training
 
     if resume is not None:
         _require_alone(context)
@@ -69,9 +104,6 @@ def train(
     if target is None or dataset is None:
         missing = "a network (NAME, FILE or FOLDER)" if target is None else "--dataset"
         raise UserError(f"train needs {missing}; or --resume FOLDER to go on with a training")
-    from sasa_nas.analysis.targets import find_architecture
-    from sasa_nas.run.training_records import validate_settings
-
     recipe = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -83,23 +115,44 @@ def train(
     settings = {
         "dataset": dataset,
         "image_size": image_size,
-        "recipe": recipe,
+        "recipe": _given(recipe),
         "seeds": tuple(range(seed, seed + seeds)),
         "width_multiplier": width_multiplier,
         "depth_multiplier": depth_multiplier,
+        "backbone_weights": backbone_weights,
         "device": device,
         "data_dir": data_dir.resolve() if data_dir else None,
     }
+    _conclude(_train(target, _given(settings), out))
+
+
+def _train(target: str, settings: dict[str, Any], out: Path | None) -> TrainingSummary:
+    """Trains what `target` means, by the settings that were given; the rest is up to its kind's defaults."""
+    from sasa_nas.analysis.targets import find_network
+    from sasa_nas.cli.output import shell_line
+    from sasa_nas.cli.training_progress import observing_training
+    from sasa_nas.experiment import train_network
+    from sasa_nas.run import TrainingSettings
+    from sasa_nas.run.detection_records import DetectionSettings
+    from sasa_nas.run.training_records import validate_settings
+    from sasa_nas.space import Detector
+
+    network = find_network(target)
+    command, source = shell_line("sasa-nas", *sys.argv[1:]), "the command line"
     with observing_training() as observer:
-        summary = train_network(
-            find_architecture(target),
-            validate_settings(settings, "the command line"),
-            name=target,
-            out=out,
-            observer=observer,
-            command=shell_line("sasa-nas", *sys.argv[1:]),
-        )
-    _conclude(summary)
+        if isinstance(network, Detector):
+            # imports torchvision's detectors, which no classifier needs
+            from sasa_nas.experiment.detection import train_detector
+
+            chosen = validate_settings(DetectionSettings, settings, source)
+            return train_detector(network, chosen, name=target, out=out, observer=observer, command=command)
+        plain = validate_settings(TrainingSettings, settings, source)
+        return train_network(network, plain, name=target, out=out, observer=observer, command=command)
+
+
+def _given(options: dict[str, Any]) -> dict[str, Any]:
+    """Those that are not left out."""
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _require_alone(context: typer.Context) -> None:
@@ -123,12 +176,18 @@ def _conclude(summary: TrainingSummary) -> None:
             f"\nStopped early. Go on with:\n  {shell_line(program(), 'train', '--resume', path)}", soft_wrap=True
         )
         raise typer.Exit(INTERRUPTED)
-    _print_result(console, summary.result)
+    result = summary.result
+    if result.task == "detection":
+        _print_precision(console, result)
+        words: tuple[object, ...] = ("detect", path, "--image", "FILE", "--plot", "objects.png")
+        console.print(f"\nFind objects in images:\n  {shell_line(program(), *words)}", soft_wrap=True)
+        return
+    _print_accuracy(console, result)
     words = ("evaluate", path, "--split", "test", "--rotations", "--flips", "--pgd")
     console.print(f"\nMeasure how robust it is:\n  {shell_line(program(), *words)}", soft_wrap=True)
 
 
-def _print_result(console: Console, result: TrainingResult) -> None:
+def _print_accuracy(console: Console, result: TrainingResult) -> None:
     """Prints the accuracies of every seed and, of several, their mean and deviation."""
     from sasa_nas.cli.output import percent, plain_table
 
@@ -137,4 +196,16 @@ def _print_result(console: Console, result: TrainingResult) -> None:
         table.add_row(str(seed.seed), f"{100 * seed.validation.accuracy:.2f}%", f"{100 * seed.test.accuracy:.2f}%")
     if len(result.seeds) > 1:
         table.add_row("mean", percent(result.validation), percent(result.test))
+    console.print(table)
+
+
+def _print_precision(console: Console, result: DetectionResult) -> None:
+    """Prints the average precisions of every seed and, of several, their mean and deviation."""
+    from sasa_nas.cli.output import percent, plain_table
+
+    table = plain_table("seed", "validation mAP", "AP50", right=("seed", "validation mAP", "AP50"))
+    for seed in result.seeds:
+        table.add_row(str(seed.seed), f"{100 * seed.ap:.2f}%", f"{100 * seed.ap50:.2f}%")
+    if len(result.seeds) > 1:
+        table.add_row("mean", percent(result.ap), percent(result.ap50))
     console.print(table)

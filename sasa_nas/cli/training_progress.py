@@ -16,8 +16,9 @@ from sasa_nas.cli.progress import clock
 
 if TYPE_CHECKING:
     from sasa_nas.experiment import TrainingObserver
-    from sasa_nas.run import TrainingFolder, TrainingInfo
-    from sasa_nas.train.proxy import EpochMetrics
+    from sasa_nas.run import TrainingFolder
+    from sasa_nas.run.detection_records import AnyInfo
+    from sasa_nas.train.loop import EpochReport
 
 
 @contextmanager
@@ -47,7 +48,7 @@ class TrainingLines:
         self._earlier = 0
         self._begun = 0.0
 
-    def training_started(self, folder: TrainingFolder, info: TrainingInfo) -> None:
+    def training_started(self, folder: TrainingFolder, info: AnyInfo) -> None:
         """Says where the training lies and what it is."""
         self._begun = time.monotonic()
         settings = info.settings
@@ -68,7 +69,7 @@ class TrainingLines:
         """Says so."""
         self.say(f"seed {seed} begins again: {reason}")
 
-    def epoch_ended(self, seed: int, metrics: EpochMetrics) -> None:
+    def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
         """Says what came out."""
         self._done += 1
         self.say(f"{self.epoch_line(seed, metrics)}, {self.time_left()}")
@@ -81,11 +82,11 @@ class TrainingLines:
         """Prints a line."""
         self._console.print(text, soft_wrap=True)
 
-    def epoch_line(self, seed: int, metrics: EpochMetrics) -> str:
+    def epoch_line(self, seed: int, metrics: EpochReport) -> str:
         """One epoch in one line."""
         return (
             f"seed {seed} epoch {metrics.epoch}/{self._epochs}: train loss {metrics.train_loss:.4f}, "
-            f"validation {100 * metrics.accuracy:.2f}%, {metrics.seconds_train + metrics.seconds_evaluate:.1f} s"
+            f"{metrics.headline}, {metrics.seconds_train + metrics.seconds_evaluate:.1f} s"
         )
 
     def time_left(self) -> str:
@@ -126,11 +127,11 @@ class TrainingBar(TrainingLines):
         super().seed_started(seed, epochs)
         self._state = f"seed {seed}: first epoch ..."
 
-    def epoch_ended(self, seed: int, metrics: EpochMetrics) -> None:
+    def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
         """Moves the bar."""
         self._done += 1
         place = f"seed {seed} epoch {metrics.epoch}/{self._epochs}"
-        self._state = f"{place}, validation {100 * metrics.accuracy:.2f}%, {self.time_left()}"
+        self._state = f"{place}, {metrics.headline}, {self.time_left()}"
         if metrics.epoch == self._epochs:
             self.say(self.epoch_line(seed, metrics))
 

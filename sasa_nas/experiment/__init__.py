@@ -2,7 +2,8 @@
 
 from sasa_nas.experiment.evaluation import EvaluationReport, EvaluationSettings, evaluate_network
 from sasa_nas.experiment.observer import TrainingObserver, TrainingSummary
-from sasa_nas.experiment.training import resume_training, train_network
+from sasa_nas.experiment.resuming import resume_training
+from sasa_nas.experiment.training import train_network
 
 __all__ = [
     "EvaluationReport",

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from sasa_nas.run import TrainingFolder, TrainingInfo, TrainingResult
-from sasa_nas.train.proxy import EpochMetrics
+from sasa_nas.run import TrainingFolder
+from sasa_nas.run.detection_records import AnyInfo, AnyResult
+from sasa_nas.train.loop import EpochReport
 
 
 @dataclass(frozen=True)
@@ -12,15 +13,15 @@ class TrainingSummary:
     """How a training, or one session of it, ended."""
 
     folder: TrainingFolder
-    info: TrainingInfo
-    result: TrainingResult | None
+    info: AnyInfo
+    result: AnyResult | None
     """None where it was stopped before its end."""
 
 
 class TrainingObserver(Protocol):
     """Whoever wants to know; called between epochs, so that an observer must be quick."""
 
-    def training_started(self, folder: TrainingFolder, info: TrainingInfo) -> None:
+    def training_started(self, folder: TrainingFolder, info: AnyInfo) -> None:
         """The folder is there."""
 
     def seed_started(self, seed: int, epochs: int) -> None:
@@ -29,17 +30,17 @@ class TrainingObserver(Protocol):
     def seed_restarted(self, seed: int, reason: str) -> None:
         """A seed's checkpoint is of no use, so that it begins again."""
 
-    def epoch_ended(self, seed: int, metrics: EpochMetrics) -> None:
+    def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
         """A seed has trained one more epoch."""
 
     def testing_started(self) -> None:
-        """All seeds are trained; the test part is read."""
+        """All seeds are trained; the test part, where there is one, is read."""
 
 
 class SilentObserver:
     """Wants to know nothing."""
 
-    def training_started(self, folder: TrainingFolder, info: TrainingInfo) -> None:
+    def training_started(self, folder: TrainingFolder, info: AnyInfo) -> None:
         """Nothing."""
 
     def seed_started(self, seed: int, epochs: int) -> None:
@@ -48,7 +49,7 @@ class SilentObserver:
     def seed_restarted(self, seed: int, reason: str) -> None:
         """Nothing."""
 
-    def epoch_ended(self, seed: int, metrics: EpochMetrics) -> None:
+    def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
         """Nothing."""
 
     def testing_started(self) -> None:

@@ -60,7 +60,21 @@ def check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> 
     """
     with torch.device("meta"):
         expected = build(architecture).state_dict()
-    whose = f"the weights are not those of architecture {architecture.id}"
+    check_state(expected, weights, f"architecture {architecture.id}")
+
+
+def check_state(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], network: str) -> None:
+    """Raises unless `weights` can become the state of a network.
+
+    Args:
+        expected: The network's state; tensors on the meta device will do.
+        weights: Tensors by name.
+        network: What the network is, for the error.
+
+    Raises:
+        UserError: As `check_weights`.
+    """
+    whose = f"the weights are not those of {network}"
     for name, tensor in expected.items():
         if name not in weights:
             raise UserError(f"{whose}: {name} is missing; give the weights trained with it")

@@ -4,7 +4,18 @@ import platform
 import subprocess
 from importlib import metadata
 
-PACKAGES = ("sasa-nas", "torch", "torchvision", "triton", "ray", "optuna", "numpy", "pydantic", "scikit-learn")
+PACKAGES = (
+    "sasa-nas",
+    "torch",
+    "torchvision",
+    "triton",
+    "ray",
+    "optuna",
+    "pycocotools",
+    "numpy",
+    "pydantic",
+    "scikit-learn",
+)
 """The packages whose versions can change a result."""
 
 

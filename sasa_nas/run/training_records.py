@@ -4,11 +4,11 @@ import statistics
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sasa_nas.run.reader import read_record
+from sasa_nas.run.reader import RunError, read_record
 from sasa_nas.run.records import Natural
 from sasa_nas.run.training_folder import TrainingFolder
 from sasa_nas.space import Recipe
@@ -20,38 +20,47 @@ Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-class TrainingSettings(BaseModel):
-    """How one network is trained outright; the architecture says which."""
+Task = Literal["classification", "detection"]
+
+
+class OutrightSettings(BaseModel):
+    """On what a network is trained outright, and how often."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str
-    """As `sasa_nas.data.registry.load` takes it."""
+    """As `sasa_nas.data` takes it."""
     image_size: Annotated[int, Field(ge=1)] | None = None
-    """Side in pixels to which images are resized; the data set's own where it is left out."""
-    recipe: Recipe = Recipe()
+    """Side in pixels to which images are resized; the data set's or the detector's own where it is left out."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     """Each trains the network anew: its initial weights, the order of the data, the augmentation."""
-    width_multiplier: Annotated[float, Field(gt=0.0)] = 1.0
-    depth_multiplier: Annotated[float, Field(gt=0.0)] = 1.0
     device: str = "auto"
     """As `sasa_nas.train.device.pick_device` takes it."""
     data_dir: Path | None = None
     """Where data sets lie or are downloaded to."""
 
 
-class TrainingInfo(BaseModel):
-    """The content of training.json."""
+Settings = TypeVar("Settings", bound=OutrightSettings)
+
+
+class TrainingSettings(OutrightSettings):
+    """How one classifier is trained outright; the architecture says which."""
+
+    recipe: Recipe = Recipe()
+    width_multiplier: Annotated[float, Field(gt=0.0)] = 1.0
+    depth_multiplier: Annotated[float, Field(gt=0.0)] = 1.0
+
+
+class TrainingRecord(BaseModel):
+    """What training.json holds for any network."""
 
     model_config = ConfigDict(frozen=True)
 
     format: Literal[1] = 1
-    task: Literal["classification"] = "classification"
     name: str
     """What the network was called by."""
     architecture_id: str
-    """The `Architecture.id` of the network in architecture.json."""
-    settings: TrainingSettings
+    """The id of the network in architecture.json."""
     created: datetime
     command: str
     """The command line, for a reader to repeat it."""
@@ -60,6 +69,19 @@ class TrainingInfo(BaseModel):
     """The commit of the working folder at the start, `+` at its end for changes on top."""
     device: str
     """What it was begun on."""
+
+
+class _TaskRecord(BaseModel):
+    """The one field of training.json that says what the others are."""
+
+    task: Task = "classification"
+
+
+class TrainingInfo(TrainingRecord):
+    """The content of a classifier's training.json."""
+
+    task: Literal["classification"] = "classification"
+    settings: TrainingSettings
     mean: tuple[float, ...]
     """Per channel, what is subtracted from a pixel before training, in the data set's own unit."""
     std: tuple[float, ...]
@@ -105,11 +127,12 @@ class SeedResult(BaseModel):
 
 
 class TrainingResult(BaseModel):
-    """The content of result.json."""
+    """The content of a classifier's result.json."""
 
     model_config = ConfigDict(frozen=True)
 
     format: Literal[1] = 1
+    task: Literal["classification"] = "classification"
     name: str
     architecture_id: str
     dataset: str
@@ -121,33 +144,48 @@ class TrainingResult(BaseModel):
     """Of the accuracies."""
 
 
-def validate_settings(data: dict[str, Any], source: str) -> TrainingSettings:
-    """Settings from plain data; `source` names where they came from in an error.
+def validate_settings(kind: type[Settings], data: dict[str, Any], source: str) -> Settings:
+    """Settings of a kind from plain data; `source` names where they came from in an error.
 
     Raises:
-        SpaceError: If the data are no settings.
+        SpaceError: If the data are no such settings.
     """
     try:
-        return TrainingSettings.model_validate(data)
+        return kind.model_validate(data)
     except ValidationError as error:
         raise complain(source, error) from error
 
 
-def read_training(folder: TrainingFolder) -> TrainingInfo:
-    """What a training was asked to do.
+def task_of(folder: TrainingFolder) -> Task:
+    """What is trained in a folder.
 
     Raises:
         RunError: If `folder` is not a training's, or its training.json cannot be read.
     """
     missing = f"{folder.path} is not a training: it has no training.json; `sasa-nas train` makes trainings"
-    return read_record(folder.info, TrainingInfo, missing)
+    return read_record(folder.info, _TaskRecord, missing).task
+
+
+def read_training(folder: TrainingFolder) -> TrainingInfo:
+    """What a classifier's training was asked to do.
+
+    Raises:
+        RunError: If `folder` is not a classifier's training, or its training.json cannot be read.
+    """
+    if task_of(folder) == "detection":
+        raise RunError(f"{folder.path} is the training of a detector; `sasa-nas detect` is what it is for")
+    return read_record(folder.info, TrainingInfo, f"{folder.info} is gone")
 
 
 def read_result(folder: TrainingFolder) -> TrainingResult:
-    """What came out of a training.
+    """What came out of a classifier's training.
 
     Raises:
         RunError: If it is not finished, or its result.json cannot be read.
     """
-    missing = f"{folder.path} is not finished; go on with `sasa-nas train --resume {folder.path}`"
-    return read_record(folder.result, TrainingResult, missing)
+    return read_record(folder.result, TrainingResult, unfinished(folder))
+
+
+def unfinished(folder: TrainingFolder) -> str:
+    """That a training has no result yet, and what to do."""
+    return f"{folder.path} is not finished; go on with `sasa-nas train --resume {folder.path}`"

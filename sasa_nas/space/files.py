@@ -91,6 +91,18 @@ def load_architecture(path: str | Path) -> Architecture:
     return network
 
 
+def load_detector(path: str | Path) -> Detector:
+    """A detector from a JSON or YAML file.
+
+    Raises:
+        SpaceError: If the file cannot be read or does not describe a detector.
+    """
+    network = load_network(path)
+    if isinstance(network, Architecture):
+        raise SpaceError(f"{path}: describes a classifier, where a detector is needed")
+    return network
+
+
 def load_network(path: str | Path) -> Architecture | Detector:
     """A classifier's architecture or, where it has a field `backbone`, a detector, from a JSON or YAML file.
 

@@ -42,6 +42,11 @@ class DetectionMetrics:
     seconds_train: float
     seconds_evaluate: float
 
+    @property
+    def headline(self) -> str:
+        """The average precision, for a line that is read while a detector trains."""
+        return f"validation mAP {100 * self.ap:.2f}%"
+
 
 def require_norm_batches(detector: Detector, recipe: DetectionRecipe, train: BoxedSet) -> None:
     """Raises where a batch of the coarsest level is a single place.

@@ -38,6 +38,30 @@ class EpochBatches(Protocol[Batch_co]):
         """The batches of one epoch, numbered from 0; they depend on its number and a seed alone."""
 
 
+class EpochReport(Protocol):
+    """What the metrics of any trainer's epoch tell to whoever watches."""
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done, from 1."""
+
+    @property
+    def train_loss(self) -> float:
+        """Mean over the epoch's steps."""
+
+    @property
+    def headline(self) -> str:
+        """How good the network is on the validation part, in two words."""
+
+    @property
+    def seconds_train(self) -> float:
+        """Wall-clock time of the steps."""
+
+    @property
+    def seconds_evaluate(self) -> float:
+        """Wall-clock time of the validation."""
+
+
 class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
     """Trains a model by AdamW, epoch by epoch, so that it can be taken up between any two.
 

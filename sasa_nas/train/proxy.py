@@ -36,6 +36,11 @@ class EpochMetrics:
     seconds_train: float
     seconds_evaluate: float
 
+    @property
+    def headline(self) -> str:
+        """The accuracy, for a line that is read while a network trains."""
+        return f"validation {100 * self.accuracy:.2f}%"
+
 
 def require_batches(recipe: Recipe, train: ImageSet) -> None:
     """Raises where batches would hold a single example.
