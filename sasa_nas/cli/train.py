@@ -119,7 +119,7 @@ def train(
         "seeds": tuple(range(seed, seed + seeds)),
         "width_multiplier": width_multiplier,
         "depth_multiplier": depth_multiplier,
-        "backbone_weights": backbone_weights,
+        "backbone_weights": str(backbone_weights) if backbone_weights else None,
         "device": device,
         "data_dir": data_dir.resolve() if data_dir else None,
     }

@@ -39,6 +39,8 @@ def load_coco(name: str, data_dir: Path | None = None) -> BoxedSplits:
         UserError: If a file is missing, is not in COCO's format, or speaks of an image, a category or a box that
             cannot be; or if the validation part has no box.
     """
+    if not name.startswith(COCO_PREFIX):
+        raise UserError(f"'{name}' has no boxes for a detector; write {COCO_PREFIX}PATH with a folder in COCO's format")
     path = folder_of(name, data_dir)
     if not path.is_dir():
         raise UserError(f"there is no folder '{path}'; write {COCO_PREFIX}PATH with a folder in COCO's format")

@@ -103,6 +103,8 @@ def _message(detail: ErrorDetails, context: dict[str, Any]) -> str:
         return f"allowed: {context['expected']}"
     if kind == "missing":
         return "is missing"
+    if kind == "extra_forbidden":
+        return "has no meaning here; leave it out"
     if kind == "value_error":
         return detail["msg"].removeprefix("Value error, ")
     if kind in ("model_type", "model_attributes_type"):

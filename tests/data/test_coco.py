@@ -173,6 +173,11 @@ def test_mistakes_in_a_file_are_named_in_one_line(
     assert "\n" not in str(caught.value)
 
 
+def test_other_data_sets_have_no_boxes() -> None:
+    with pytest.raises(UserError, match="'digits' has no boxes for a detector; write coco:PATH"):
+        load_coco("digits")
+
+
 def test_missing_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="there is no folder"):
         load_coco(f"coco:{tmp_path / 'none'}")
