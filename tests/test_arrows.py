@@ -111,9 +111,15 @@ def test_packages_stay_in_their_rooms(package: str) -> None:
     assert {room for room in ROOMS if package in strangers(room)} <= OUTSIDE[package]
 
 
-@pytest.mark.parametrize("room", ["ops", "layers"])
-def test_operators_need_torch_alone(room: str) -> None:
-    assert strangers(room) == {"torch"}
+def test_layers_need_torch_alone() -> None:
+    assert strangers("layers") == {"torch"}
+
+
+def test_operators_need_torch_alone_but_for_the_files_of_triton() -> None:
+    assert strangers("ops") == {"torch", "triton"}
+    users = {file.name for file in sources("ops") if "triton" in {name.split(".")[0] for name in imported(file)}}
+    assert users
+    assert all(name.startswith("triton_") for name in users)
 
 
 def test_descriptions_need_no_torch() -> None:

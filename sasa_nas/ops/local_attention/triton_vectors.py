@@ -1,0 +1,55 @@
+"""What the Triton kernels of window attention share: how vectors of a map of heads are read and written.
+
+A map of heads is `(batch, y, x, head, channel)` in any memory layout: kernels take its five strides and never copy it.
+The first four are in words of WORD elements, a constant, so that the compiler sees which addresses are aligned and
+reads whole words; the channels' is in elements, and 1 where WORD is more. Results are contiguous.
+"""
+
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators
+
+import triton
+import triton.language as tl
+
+LOG2_E = tl.constexpr(1.4426950408889634)
+LN_2 = tl.constexpr(0.6931471805599453)
+
+SIZES = [
+    *("places", "heads", "height", "width", "out_height", "out_width", "blocks_y", "blocks_x", "reach_y", "reach_x"),
+    *(f"{name}_s{axis}" for name in ("query", "key", "value", "grad_out") for axis in "byxh"),
+]
+"""Numbers that a kernel is not compiled anew for, such as it would be for a map whose width is a multiple of 16."""
+
+
+@triton.jit
+def load_vectors(ptr, offsets, mask, stride_c, CHANNELS: tl.constexpr, PADDED: tl.constexpr, WORD: tl.constexpr):
+    """Vectors at `offsets` words, `(*offsets.shape, PADDED)`, zero where masked and beyond CHANNELS."""
+    channel = tl.arange(0, PADDED)
+    offsets *= WORD
+    if len(offsets.shape) == 1:
+        at = offsets[:, None] + channel.to(offsets.dtype)[None, :] * stride_c
+        seen = mask[:, None] & (channel < CHANNELS)[None, :]
+    else:
+        at = offsets[:, :, None] + channel.to(offsets.dtype)[None, None, :] * stride_c
+        seen = mask[:, :, None] & (channel < CHANNELS)[None, None, :]
+    return tl.load(ptr + at, mask=seen, other=0.0)
+
+
+@triton.jit
+def store_vectors(ptr, index, vectors, mask, CHANNELS: tl.constexpr, PADDED: tl.constexpr):
+    """Writes `vectors` as the vectors number `index` of a contiguous map, in the map's type."""
+    channel = tl.arange(0, PADDED)
+    if len(index.shape) == 1:
+        at = (index * CHANNELS)[:, None] + channel[None, :]
+        seen = mask[:, None] & (channel < CHANNELS)[None, :]
+    else:
+        at = (index * CHANNELS)[:, :, None] + channel[None, None, :]
+        seen = mask[:, :, None] & (channel < CHANNELS)[None, None, :]
+    tl.store(ptr + at, vectors.to(ptr.dtype.element_ty), mask=seen)
+
+
+@triton.jit
+def table_of_program(table_ptr, heads, PER_HEAD: tl.constexpr, SIZE: tl.constexpr):
+    """Where the program's table of SIZE elements begins; with tables for every head a program has one head."""
+    if PER_HEAD:
+        table_ptr += (tl.program_id(0) % heads) * SIZE
+    return table_ptr
