@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.errors import UserError
+
 if TYPE_CHECKING:
     from sasa_nas.engine import SearchSummary
     from sasa_nas.run import SearchSettings
+    from sasa_nas.run.records import Objective
     from sasa_nas.space import SearchSpace
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
+
+
+class SamplerName(StrEnum):
+    """The names of `sasa_nas.run.records.Sampler`, at hand without importing torch."""
+
+    TPE = "tpe"
+    NSGA2 = "nsga2"
+    NSGA3 = "nsga3"
+    RANDOM = "random"
+    GP = "gp"
 
 
 def search(
@@ -28,6 +42,19 @@ def search(
     ] = None,
     max_params: Annotated[int | None, typer.Option(min=1, help="Most parameters.", show_default=False)] = None,
     max_flops: Annotated[float | None, typer.Option(help="Most FLOPs of an image.", show_default=False)] = None,
+    objectives: Annotated[
+        str, typer.Option(help="Comma-separated, of accuracy, flops, params; accuracy must be among them.")
+    ] = "accuracy,flops",
+    sampler: Annotated[SamplerName, typer.Option(help="Who proposes designs.")] = SamplerName.TPE,
+    halving: Annotated[
+        bool, typer.Option("--halving", help="Stop trainings early that others outdo in all objectives together.")
+    ] = False,
+    eta: Annotated[int, typer.Option(min=2, help="With --halving: one of so many goes on.")] = 3,
+    grace_epochs: Annotated[int, typer.Option(min=1, help="With --halving: epochs that every training gets.")] = 1,
+    accuracy_floor: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Networks below are of no interest, however cheap.", show_default=False),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes proposals, initial weights and data order.")] = 0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time; as many as fit if left out.", show_default=False)
@@ -63,6 +90,12 @@ def search(
         gpus_per_trial=_default_gpus() if gpus_per_trial is None else gpus_per_trial,
         address=address,
         data_dir=data_dir.resolve() if data_dir else None,
+        sampler=sampler.value,
+        objectives=_objectives(objectives),
+        halving=halving,
+        eta=eta,
+        grace_epochs=grace_epochs,
+        accuracy_floor=accuracy_floor,
     )
     if dry_run:
         _print_designs(wanted, settings, dry_run)
@@ -109,6 +142,25 @@ def _overridden(
     if max_flops is not None:
         data["limits"]["max_flops"] = max_flops
     return validate_space(data, "the command line")
+
+
+def _objectives(text: str) -> tuple[Objective, ...]:
+    """The objectives that a comma-separated list names.
+
+    Raises:
+        UserError: If one is unknown or comes twice, or accuracy is missing.
+    """
+    from pydantic import TypeAdapter, ValidationError
+
+    from sasa_nas.run.records import Objectives
+
+    names = tuple(name.strip() for name in text.split(","))
+    try:
+        found: tuple[Objective, ...] = TypeAdapter(Objectives).validate_python(names)
+    except ValidationError as error:
+        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UserError(f"--objectives {text}: {reason}") from error
+    return found
 
 
 def _default_gpus() -> float:

@@ -37,11 +37,14 @@ class MultiObjectiveHalving:
     Args:
         levels: From `levels`; none stops nothing.
         eta: One of so many goes on.
+        bound: Networks whose first objective is above it are of no interest: whatever their others, they come after
+            all below it, the nearest to it first (constrained domination, Deb et al. 2002).
     """
 
-    def __init__(self, levels: Sequence[int], *, eta: int) -> None:
+    def __init__(self, levels: Sequence[int], *, eta: int, bound: float = math.inf) -> None:
         self.levels = tuple(levels)
         self._eta = eta
+        self._bound = bound
         self._reached: dict[int, dict[int, Losses]] = {level: {} for level in self.levels}
 
     def remember(self, number: int, epoch: int, losses: Losses) -> None:
@@ -71,14 +74,14 @@ class MultiObjectiveHalving:
         reached[number] = tuple(losses)
         best = math.ceil(len(reached) / self._eta)
         place = list(reached).index(number)
-        return bool(ranks(np.asarray(list(reached.values()), dtype=np.float64))[place] < best)
+        return bool(ranks(np.asarray(list(reached.values()), dtype=np.float64), self._bound)[place] < best)
 
     def sizes(self) -> Mapping[int, int]:
         """How many trainings have reached each level."""
         return {level: len(reached) for level, reached in self._reached.items()}
 
 
-def ranks(losses: NDArray[np.float64]) -> NDArray[np.int64]:
+def ranks(losses: NDArray[np.float64], bound: float = math.inf) -> NDArray[np.int64]:
     """Each row's place, 0 the best: by Pareto front, and within a front by distance from those before it.
 
     A front begins with the row that is best in the first objective (of equals, in the next). Objectives are scaled
@@ -86,6 +89,7 @@ def ranks(losses: NDArray[np.float64]) -> NDArray[np.int64]:
 
     Args:
         losses: `(n, objectives)`, the smaller the better, all finite.
+        bound: Rows whose first objective is above it come last, by that objective alone.
 
     Returns:
         `(n,)`, a permutation of 0 to n - 1.
@@ -93,7 +97,8 @@ def ranks(losses: NDArray[np.float64]) -> NDArray[np.int64]:
     low, span = losses.min(axis=0), np.ptp(losses, axis=0)
     scaled = (losses - low) / np.where(span > 0, span, 1.0)
     places = np.empty(len(losses), dtype=np.int64)
-    left = np.arange(len(losses))
+    beyond = losses[:, 0] > bound
+    left = np.flatnonzero(~beyond)
     place = 0
     while left.size:
         front = left[~_dominated(losses[left])]
@@ -101,6 +106,8 @@ def ranks(losses: NDArray[np.float64]) -> NDArray[np.int64]:
             places[front[row]] = place
             place += 1
         left = np.setdiff1d(left, front)
+    outside = np.flatnonzero(beyond)
+    places[outside[np.argsort(losses[outside, 0], kind="stable")]] = np.arange(place, len(losses))
     return places
 
 

@@ -4,17 +4,20 @@ The study on disk is the truth: what is in it is done, whoever did it, and what 
 again. Ray Tune only carries out what comes out of here.
 """
 
+import math
 import random
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import optuna
 from optuna.trial import Trial, TrialState
 
+from sasa_nas.engine.halving import MultiObjectiveHalving, levels
+from sasa_nas.engine.objectives import directions, losses, values
 from sasa_nas.engine.observer import SearchObserver
 from sasa_nas.engine.plan import Design, OverLimit, SearchPlan, draw, find_new
-from sasa_nas.run import Outcome, RunFolder, TrialRecord
+from sasa_nas.engine.samplers import make_sampler
+from sasa_nas.run import Outcome, RunFolder, SearchSettings, TrialRecord
 from sasa_nas.run.attributes import attributes, record_of
 from sasa_nas.run.records import STUDY_NAME
 from sasa_nas.space import Infeasible
@@ -29,6 +32,7 @@ PATIENCE = 10
 _STATES = {
     Outcome.TRAINED: TrialState.COMPLETE,
     # a cause that lies in the design is PRUNED, from which samplers learn; FAIL they ignore
+    Outcome.STOPPED: TrialState.PRUNED,
     Outcome.DIVERGED: TrialState.PRUNED,
     Outcome.INFEASIBLE: TrialState.PRUNED,
     Outcome.DUPLICATE: TrialState.PRUNED,
@@ -78,19 +82,39 @@ class TrialChooser:
         return self.trial.suggest_float(name, low, high, step=step)
 
 
-def open_study(folder: RunFolder, seed: int) -> optuna.Study:
-    """The study of a run, made where there is none: validation accuracy up, FLOPs down."""
-    with warnings.catch_warnings():
-        # `group`, which handles conditional parameters, is called experimental
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP, multivariate=True, group=True)
+def open_study(folder: RunFolder, settings: SearchSettings) -> optuna.Study:
+    """The study of a run, made where there is none."""
+    return new_study(settings, storage=f"sqlite:///{folder.study.resolve()}")
+
+
+def new_study(settings: SearchSettings, *, storage: str | None = None) -> optuna.Study:
+    """A study with the objectives and the sampler of a search.
+
+    Args:
+        settings: Of the search.
+        storage: A database's URL; what is in it is loaded. Memory where it is left out.
+    """
     return optuna.create_study(
         study_name=STUDY_NAME,
-        storage=f"sqlite:///{folder.study.resolve()}",
+        storage=storage,
         load_if_exists=True,
-        directions=["maximize", "minimize"],
-        sampler=sampler,
+        directions=directions(settings.objectives),
+        sampler=make_sampler(settings.sampler, seed=settings.seed, startup=STARTUP),
     )
+
+
+def stop_reason(epoch: int) -> str:
+    """Why a training was stopped after so many epochs."""
+    return f"after {epoch} epoch{'s' if epoch > 1 else ''} others were better"
+
+
+def _halving(plan: SearchPlan) -> MultiObjectiveHalving:
+    """Early stopping as the search's settings want it."""
+    settings = plan.settings
+    epochs = plan.space.proxy.recipe.epochs
+    compared = levels(epochs=epochs, grace=settings.grace_epochs, eta=settings.eta) if settings.halving else ()
+    bound = math.inf if settings.accuracy_floor is None else -settings.accuracy_floor
+    return MultiObjectiveHalving(compared, eta=settings.eta, bound=bound)
 
 
 class Proposer:
@@ -111,15 +135,25 @@ class Proposer:
         self._numbers = {r.architecture.id: r.number for r in records if r.architecture and r.outcome.spent}
         self._started = sum(r.outcome.spent for r in records) + len(self._interrupted)
         self._live: dict[int, Proposal] = {}
+        self._halving = _halving(plan)
+        self._rungs: dict[int, dict[int, float]] = {}
+        for record in records:
+            for epoch, accuracy in record.rungs.items():
+                self._halving.remember(record.number, epoch, self._losses(record, accuracy))
+            if record.outcome is Outcome.RUNNING:
+                self._rungs[record.number] = dict(record.rungs)
         self.exhausted = False
         """Whether no design is left that was not trained."""
-        if not records:
+        # chance is what the others are compared with: it gets no help
+        if not records and plan.settings.sampler != "random":
             self._plan_startup()
 
     def propose(self) -> Proposal | None:
         """The next design to train; None when enough are trained or under way, or no new one is left."""
-        if self._interrupted:
-            return self._take_up(self._interrupted.pop(0))
+        while self._interrupted:
+            proposal = self._take_up(self._interrupted.pop(0))
+            if proposal is not None:
+                return proposal
         refused = 0
         while self._started < self._plan.settings.trials and not self.exhausted:
             if refused >= PATIENCE:
@@ -134,15 +168,48 @@ class Proposer:
             refused += 1
         return None
 
+    def goes_on(self, number: int, epoch: int, accuracy: float) -> bool:
+        """Whether a training is worth more epochs. What it reached is in the study before the answer is given.
+
+        Args:
+            number: A trial under way.
+            epoch: Epochs it has trained.
+            accuracy: On the validation split, after them.
+        """
+        if epoch not in self._halving.levels:
+            return True
+        record = self._live[number].record(Outcome.RUNNING)
+        rungs = self._rungs.setdefault(number, {})
+        rungs[epoch] = accuracy
+        goes_on = self._halving.goes_on(number, epoch, self._losses(record, accuracy))
+        # the reason tells a later session, should this one be killed before the trial is finished
+        reason = None if goes_on else stop_reason(epoch)
+        self._store(record.model_copy(update={"rungs": rungs, "reason": reason}))
+        return goes_on
+
     def finish(self, record: TrialRecord) -> None:
         """Writes the end of a trial into the study."""
         self._live.pop(record.number, None)
+        record = record.model_copy(update={"rungs": self._rungs.pop(record.number, record.rungs)})
         self._store(record)
-        values = None
-        if record.outcome is Outcome.TRAINED and record.accuracy is not None and record.flops is not None:
-            values = [record.accuracy, float(record.flops)]
-        self._study.tell(record.number, values, state=_STATES[record.outcome], skip_if_finished=True)
+        found = values(record, self._plan.settings.objectives) if record.outcome is Outcome.TRAINED else None
+        self._tell_floor(record)
+        self._study.tell(record.number, found, state=_STATES[record.outcome], skip_if_finished=True)
         self._observer.trial_ended(record)
+
+    def _tell_floor(self, record: TrialRecord) -> None:
+        """Tells the sampler by how much a network's accuracy misses the floor, if there is one."""
+        floor = self._plan.settings.accuracy_floor
+        if floor is not None and record.accuracy is not None:
+            Trial(self._study, self._trial_id(record.number)).set_constraint("accuracy_floor", floor - record.accuracy)
+
+    def _trial_id(self, number: int) -> int:
+        return self._study._storage.get_trial_id_from_study_id_trial_number(self._study._study_id, number)
+
+    def _losses(self, record: TrialRecord, accuracy: float) -> tuple[float, ...]:
+        """Objectives for early stopping; costs count by their decades, as in a front's hypervolume."""
+        accuracy_loss, *costs = losses(record, accuracy, self._plan.settings.objectives)
+        return (accuracy_loss, *(math.log(max(cost, 1.0)) for cost in costs))
 
     @property
     def done(self) -> bool:
@@ -172,26 +239,32 @@ class Proposer:
             return None
         return self._begin(proposal)
 
-    def _take_up(self, number: int) -> Proposal:
-        """A trial that an earlier session left running, as it was proposed then."""
+    def _take_up(self, number: int) -> Proposal | None:
+        """A trial that an earlier session left running, as it was proposed then; None if it was about to be stopped."""
         frozen = self._study.get_trials(deepcopy=False)[number]
         # choices already in the study come back; any that a killed process had no time for are made now
         trial = Trial(self._study, frozen._trial_id)
-        return self._begin(Proposal(number, draw(self._plan, TrialChooser(trial))))
+        proposal = Proposal(number, draw(self._plan, TrialChooser(trial)))
+        record = record_of(frozen)
+        if record.reason is not None:
+            last = max(record.rungs)
+            stopped = proposal.record(Outcome.STOPPED)
+            self.finish(stopped.model_copy(update={"epochs": last, "reason": record.reason}))
+            return None
+        return self._begin(proposal)
 
     def _begin(self, proposal: Proposal) -> Proposal:
         self._live[proposal.number] = proposal
         self._numbers[proposal.design.architecture.id] = proposal.number
-        record = proposal.record(Outcome.RUNNING)
+        rungs = self._rungs.get(proposal.number, {})
+        record = proposal.record(Outcome.RUNNING).model_copy(update={"rungs": rungs})
         self._store(record)
         self._observer.trial_started(record)
         return proposal
 
     def _store(self, record: TrialRecord) -> None:
-        storage = self._study._storage
-        trial_id = storage.get_trial_id_from_study_id_trial_number(self._study._study_id, record.number)
         for name, value in attributes(record).items():
-            storage.set_trial_user_attr(trial_id, name, value)
+            self._study._storage.set_trial_user_attr(self._trial_id(record.number), name, value)
 
     def _plan_startup(self) -> None:
         """Puts first in line designs in which every option of every fork comes up equally often."""

@@ -27,7 +27,7 @@ from ray.exceptions import RayError  # noqa: E402
 from ray.tune.error import TuneError  # noqa: E402
 
 from sasa_nas.engine.cluster import ray_cluster  # noqa: E402
-from sasa_nas.engine.tune import StudySearcher, TrialTrainable  # noqa: E402
+from sasa_nas.engine.tune import HalvingScheduler, StudySearcher, TrialTrainable  # noqa: E402
 
 RESTARTS = 2
 """How often a trial whose worker died begins again before it is given up."""
@@ -122,7 +122,7 @@ def _carry_out(
 ) -> SearchSummary:
     """One session: proposes and trains until enough is trained, with `cluster` entered only if anything is left."""
     with sole_writer(folder.path, folder.lock, f"sasa-nas resume {folder.path}"):
-        study = open_study(folder, plan.settings.seed)
+        study = open_study(folder, plan.settings)
         earlier = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
         observer.search_started(folder, plan.settings.trials, earlier)
         proposer = Proposer(study, plan, observer)
@@ -145,7 +145,11 @@ def _fit(folder: RunFolder, settings: SearchSettings, searcher: StudySearcher, s
         tune.Tuner(
             tune.with_resources(TrialTrainable, resources),
             tune_config=tune.TuneConfig(
-                search_alg=searcher, num_samples=-1, max_concurrent_trials=slots, reuse_actors=True
+                search_alg=searcher,
+                scheduler=HalvingScheduler(searcher),
+                num_samples=-1,
+                max_concurrent_trials=slots,
+                reuse_actors=True,
             ),
             run_config=tune.RunConfig(
                 name="session",

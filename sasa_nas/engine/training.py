@@ -19,6 +19,7 @@ from sasa_nas.run import Outcome, TrialFolder
 from sasa_nas.space import Architecture, Proxy
 from sasa_nas.train.device import pick_device
 from sasa_nas.train.loop import NonFiniteLoss
+from sasa_nas.train.outright import BadCheckpoint, load_checkpoint, save_checkpoint
 from sasa_nas.train.proxy import EpochMetrics, Trainer
 from sasa_nas.train.seeding import seeded
 
@@ -84,19 +85,31 @@ class Training:
         self._data = data
         self._folder = TrialFolder(task.folder)
         self._trainer: Trainer | None = None
+        self._history: list[EpochMetrics] = []
         self._seconds = 0.0
 
     def advance(self) -> TrainingReport:
-        """Trains one epoch; after the last one the weights are on disk and the outcome is `TRAINED`."""
+        """Trains one epoch; after the last one the weights are on disk and the outcome is `TRAINED`.
+
+        After every other one a checkpoint is. A training that was cut off first reports its last epoch again, in case
+        nobody heard of it, and then goes on.
+        """
         start = time.perf_counter()
         try:
             if self._trainer is None:
                 self._trainer = self._prepare()
+                if self._history:
+                    return self._report(self._history[-1], Outcome.RUNNING)
             metrics = self._trainer.run_epoch()
-            self._append(metrics)
+            self._history.append(metrics)
             last = metrics.epoch >= self.task.proxy.recipe.epochs
             if last:
                 self._save_weights(self._trainer.model)
+            else:
+                save_checkpoint(self._folder.checkpoint, self._trainer, self._history)
+            self._write_metrics()
+            if last:
+                self._folder.checkpoint.unlink(missing_ok=True)
         except NonFiniteLoss as error:
             return self._failed(Outcome.DIVERGED, one_line(error))
         except Exception as error:
@@ -104,23 +117,33 @@ class Training:
             write_text(self._folder.error, traceback.format_exc())
             return self._failed(Outcome.BROKEN, f"{type(error).__name__}: {one_line(error)}")
         self._seconds += time.perf_counter() - start
-        return TrainingReport(
-            number=self.task.number,
-            epoch=metrics.epoch,
-            accuracy=metrics.accuracy,
-            train_loss=metrics.train_loss,
-            outcome=Outcome.TRAINED if last else Outcome.RUNNING,
-            seconds=self._seconds,
-        )
+        return self._report(metrics, Outcome.TRAINED if last else Outcome.RUNNING)
 
     def _prepare(self) -> Trainer:
-        """Writes the trial's descriptions, builds its network and reads the data."""
+        """Writes the trial's descriptions, builds its network, reads the data, and takes up a checkpoint."""
         task = self.task
         torch.set_num_threads(task.threads)
         self._folder.path.mkdir(parents=True, exist_ok=True)
         write_text(self._folder.architecture, task.architecture.to_json())
         write_text(self._folder.full_size, task.full_size.to_json())
-        self._folder.metrics.unlink(missing_ok=True)  # of a session that was interrupted
+        return self._resumed() or self._make_trainer()
+
+    def _resumed(self) -> Trainer | None:
+        """The trainer as its checkpoint has it, if there is one that is of use."""
+        if not self._folder.checkpoint.exists():
+            return None
+        trainer = self._make_trainer()
+        try:
+            history = load_checkpoint(self._folder.checkpoint, trainer, EpochMetrics)
+        except BadCheckpoint:
+            return None
+        if trainer.epoch >= self.task.proxy.recipe.epochs:
+            return None  # of a longer recipe
+        self._history = history
+        return trainer
+
+    def _make_trainer(self) -> Trainer:
+        task = self.task
         splits = self._data.get(task.proxy, task.data_dir)
         with seeded(task.seed):
             network = build(task.architecture)
@@ -134,13 +157,23 @@ class Training:
             device=pick_device(task.device),
         )
 
-    def _append(self, metrics: EpochMetrics) -> None:
-        with self._folder.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(metrics)) + "\n")
+    def _write_metrics(self) -> None:
+        """All epochs anew: a kill may have come between them and the checkpoint."""
+        write_text(self._folder.metrics, "".join(json.dumps(asdict(metrics)) + "\n" for metrics in self._history))
 
     def _save_weights(self, model: torch.nn.Module) -> None:
         tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
         write_atomically(self._folder.weights, lambda path: save_file(tensors, path))
+
+    def _report(self, metrics: EpochMetrics, outcome: Outcome) -> TrainingReport:
+        return TrainingReport(
+            number=self.task.number,
+            epoch=metrics.epoch,
+            accuracy=metrics.accuracy,
+            train_loss=metrics.train_loss,
+            outcome=outcome,
+            seconds=self._seconds,
+        )
 
     def _failed(self, outcome: Outcome, reason: str) -> TrainingReport:
         return TrainingReport(number=self.task.number, outcome=outcome, reason=reason, seconds=self._seconds)

@@ -1,14 +1,15 @@
-"""What Ray Tune needs of us: a trainable that trains, and a searcher that passes designs on and results back."""
+"""What Ray Tune needs of us: a trainable that trains, a searcher that passes designs on, a scheduler that stops."""
 
 from typing import Any
 
 from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from sasa_nas.data.download import default_data_dir
 from sasa_nas.engine.observer import EpochReport, SearchObserver
 from sasa_nas.engine.plan import SearchPlan
-from sasa_nas.engine.proposer import Proposal, Proposer
+from sasa_nas.engine.proposer import Proposal, Proposer, stop_reason
 from sasa_nas.engine.training import DataCache, Training, TrainingReport, TrainingTask
 from sasa_nas.run import Outcome, RunFolder
 
@@ -35,7 +36,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
         return {_REPORT: report.model_dump_json(), "done": report.outcome is not Outcome.RUNNING}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
-        """Nothing: finished trainings are on disk, and an interrupted one begins again."""
+        """Nothing: a training keeps its own checkpoint in the trial's folder, which outlives Tune's experiment."""
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Nothing, likewise."""
@@ -58,6 +59,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._folder = folder
         self._observer = observer
         self._live: dict[str, Proposal] = {}
+        self._stopped: set[str] = set()
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
         """Tune's settings do not concern us: the study has its own objectives."""
@@ -70,6 +72,16 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             return str(Searcher.FINISHED)
         self._live[trial_id] = proposal
         return {_TASK: self._task(proposal).model_dump_json()}
+
+    def goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Whether a trial is worth more epochs; asked after each."""
+        report = _report(result)
+        if report is None or report.accuracy is None or report.outcome is not Outcome.RUNNING:
+            return True
+        if self._proposer.goes_on(report.number, report.epoch, report.accuracy):
+            return True
+        self._stopped.add(trial_id)
+        return False
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
         """Passes an epoch on to the observer."""
@@ -97,19 +109,23 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self._proposer.finish(lost.model_copy(update={"reason": "its worker died and did not come back"}))
             return
         report = _report(result)
-        if report is None or report.outcome is Outcome.RUNNING:
+        stopped = trial_id in self._stopped
+        self._stopped.discard(trial_id)
+        if report is None or (report.outcome is Outcome.RUNNING and not stopped):
             return
         self._observe(report)  # Tune announces a last epoch only here
+        outcome = Outcome.STOPPED if stopped else report.outcome
         self._proposer.finish(
-            proposal.record(report.outcome).model_copy(
+            proposal.record(outcome).model_copy(
                 update={
-                    "accuracy": report.accuracy if report.outcome is Outcome.TRAINED else None,
+                    "accuracy": report.accuracy if outcome is Outcome.TRAINED else None,
                     "epochs": report.epoch,
                     "seconds": report.seconds,
-                    "reason": report.reason,
+                    "reason": stop_reason(report.epoch) if stopped else report.reason,
                 }
             )
         )
+        self._folder.trial(proposal.number).checkpoint.unlink(missing_ok=True)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: the study on disk is all there is to keep."""
@@ -134,6 +150,27 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             threads=settings.cpus_per_trial,
             device="cuda" if settings.gpus_per_trial else "cpu",
         )
+
+
+class HalvingScheduler(FIFOScheduler):  # type: ignore[misc]
+    """Asks after every epoch whether a trial goes on; the order of trials is the searcher's.
+
+    Args:
+        searcher: Knows.
+    """
+
+    def __init__(self, searcher: StudySearcher) -> None:
+        super().__init__()
+        self._searcher = searcher
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        """Tune's word for going on or for stopping."""
+        goes_on = self._searcher.goes_on(trial.trial_id, result)
+        return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune pickles its scheduler; ours is never restored."""
+        return {}
 
 
 def _report(result: dict[str, Any] | None) -> TrainingReport | None:

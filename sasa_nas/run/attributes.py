@@ -20,6 +20,7 @@ _FIELDS = (
     "flops",
     "params",
     "epochs",
+    "rungs",
     "seconds",
     "reason",
     "duplicate_of",

@@ -31,6 +31,11 @@ class TrialFolder:
         return self.path / "weights.safetensors"
 
     @property
+    def checkpoint(self) -> Path:
+        """The training's state after its last epoch, while it is under way."""
+        return self.path / "checkpoint.pt"
+
+    @property
     def error(self) -> Path:
         """The traceback, where a training broke off."""
         return self.path / "error.txt"

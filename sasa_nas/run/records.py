@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sasa_nas.space import Architecture
 
@@ -24,6 +24,8 @@ class Outcome(StrEnum):
     """Proposed; its training has not ended, or was interrupted and will be taken up by a resume."""
     TRAINED = "trained"
     """Trained to the end."""
+    STOPPED = "stopped"
+    """Stopped early: others were better after as many epochs."""
     DIVERGED = "diverged"
     """Its loss was no finite number."""
     BROKEN = "broken"
@@ -38,7 +40,26 @@ class Outcome(StrEnum):
     @property
     def spent(self) -> bool:
         """Whether it cost a training, which counts against the number of trials asked for."""
-        return self in (Outcome.TRAINED, Outcome.DIVERGED, Outcome.BROKEN, Outcome.LOST)
+        return self in (Outcome.TRAINED, Outcome.STOPPED, Outcome.DIVERGED, Outcome.BROKEN, Outcome.LOST)
+
+
+Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp"]
+"""Who proposes designs: Optuna's tree-structured Parzen estimator, evolution (NSGA-II or III), chance, or a Gaussian
+process."""
+Objective = Literal["accuracy", "flops", "params"]
+"""What a search makes large (accuracy) or small (the others)."""
+
+
+def _make_sense(objectives: tuple[Objective, ...]) -> tuple[Objective, ...]:
+    if "accuracy" not in objectives:
+        raise ValueError("accuracy must be among the objectives")
+    if len(set(objectives)) < len(objectives):
+        raise ValueError("an objective is given twice")
+    return objectives
+
+
+Objectives = Annotated[tuple[Objective, ...], AfterValidator(_make_sense)]
+"""Accuracy and others, none twice."""
 
 
 class SearchSettings(BaseModel):
@@ -56,6 +77,16 @@ class SearchSettings(BaseModel):
     """CPU cores, and threads, of one trial."""
     gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
     """GPUs of one trial; a fraction lets several trials share one."""
+    sampler: Sampler = "tpe"
+    objectives: Objectives = ("accuracy", "flops")
+    halving: bool = False
+    """Whether trainings that others outdo are stopped early."""
+    eta: Annotated[int, Field(ge=2)] = 3
+    """With halving, one of so many trainings goes on from each level."""
+    grace_epochs: Annotated[int, Field(ge=1)] = 1
+    """With halving, the first level; each further one is `eta` times as far."""
+    accuracy_floor: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """Networks below are of no interest, however cheap."""
     address: str | None = None
     """A running Ray cluster to join; a private one is started where it is left out."""
     data_dir: Path | None = None
@@ -104,6 +135,8 @@ class TrialRecord(BaseModel):
     params: Natural | None = None
     epochs: Natural = 0
     """Epochs trained."""
+    rungs: dict[int, float] = {}
+    """Accuracy after the epochs at which trainings are compared with each other."""
     seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None = None
     """Wall-clock time of the training."""
     reason: str | None = None

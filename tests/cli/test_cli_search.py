@@ -1,12 +1,15 @@
 """Wrong input to `search`, `resume` and `export` is one line and exit status 2; a real search is in test_end_to_end."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 from failing import fails
 
 from sasa_nas.cli.app import main
+from sasa_nas.cli.search import SamplerName
+from sasa_nas.run.records import Sampler
 from sasa_nas.space import load_architecture
 from sasa_nas.space.files import shipped_spaces
 
@@ -128,3 +131,18 @@ def test_a_trial_of_a_run_is_exported(
     assert main(["export", str(run), "--out", str(tmp_path / "exported")]) == 0
     assert "50.00%" in capsys.readouterr().out
     assert load_architecture(tmp_path / "exported" / "architecture.json") == record.architecture
+
+
+@pytest.mark.parametrize(
+    ("objectives", "words"),
+    [("accuracy,speed", "'accuracy', 'flops' or 'params'"), ("flops", "must be among"), ("accuracy,accuracy", "twice")],
+)
+def test_objectives_that_make_no_sense_are_one_line(capsys, objectives: str, words: str) -> None:
+    assert main(["search", "--space", "tiny", "--objectives", objectives]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert words in err
+
+
+def test_samplers_are_those_of_the_settings() -> None:
+    assert tuple(SamplerName) == get_args(Sampler)

@@ -71,8 +71,8 @@ def make_space() -> Callable[..., SearchSpace]:
 def make_plan(make_space: Callable[..., SearchSpace]) -> Callable[..., SearchPlan]:
     """Makes a plan on that space."""
 
-    def make(edit: Edit | None = None, *, trials: int = 4, seed: int = 0) -> SearchPlan:
-        return plan_search(make_space(edit), SearchSettings(trials=trials, seed=seed, workers=1))
+    def make(edit: Edit | None = None, *, trials: int = 4, seed: int = 0, **settings: Any) -> SearchPlan:
+        return plan_search(make_space(edit), SearchSettings(trials=trials, seed=seed, workers=1, **settings))
 
     return make
 

@@ -87,3 +87,9 @@ def test_an_earlier_session_counts() -> None:
     halving.remember(0, 2, (1.0,))
     assert halving.sizes() == {1: 1}
     assert not halving.goes_on(1, 1, (2.0,))
+
+
+def test_beyond_the_bound_only_the_first_objective_counts() -> None:
+    losses = np.array([[-0.4, 0.0], [-0.6, 5.0], [-0.45, 9.0], [-0.7, 6.0]])
+    assert ranks(losses, bound=-0.5).tolist() == [3, 1, 2, 0]
+    assert ranks(losses).tolist().index(0) == 3

@@ -7,7 +7,7 @@ from optuna.trial import TrialState
 
 from sasa_nas.engine.plan import SearchPlan
 from sasa_nas.engine.proposer import Proposal, Proposer, open_study
-from sasa_nas.run import Outcome, RunFolder, TrialRecord
+from sasa_nas.run import Outcome, RunFolder, SearchSettings, TrialRecord
 from sasa_nas.run.attributes import record_of
 
 MakePlan = Callable[..., SearchPlan]
@@ -15,11 +15,11 @@ MakePlan = Callable[..., SearchPlan]
 
 @contextmanager
 def session(folder: RunFolder, plan: SearchPlan, notes) -> Iterator[Proposer]:
-    yield Proposer(open_study(folder, plan.settings.seed), plan, notes)
+    yield Proposer(open_study(folder, plan.settings), plan, notes)
 
 
 def records(folder: RunFolder) -> list[TrialRecord]:
-    return [record_of(trial) for trial in open_study(folder, 0).get_trials()]
+    return [record_of(trial) for trial in open_study(folder, SearchSettings()).get_trials()]
 
 
 def trained(proposal: Proposal, accuracy: float = 0.5) -> TrialRecord:
@@ -103,7 +103,11 @@ def test_designs_over_a_limit_are_never_proposed(make_plan: MakePlan, folder: Ru
     assert max(p.design.counts.params for p in proposals) <= most
     refused = [record for record in records(other) if record.outcome is Outcome.INFEASIBLE]
     assert all("exceed max_params" in (record.reason or "") for record in refused)
-    states = {trial.state for trial in open_study(other, 0).get_trials() if trial.number in {r.number for r in refused}}
+    states = {
+        trial.state
+        for trial in open_study(other, SearchSettings()).get_trials()
+        if trial.number in {r.number for r in refused}
+    }
     assert states <= {TrialState.PRUNED}
 
 
@@ -153,7 +157,7 @@ def test_failed_trainings_count_and_are_not_repeated(
         rest = run_to_end(proposer)
     assert len(rest) == 7
     assert first.design.architecture.id not in {p.design.architecture.id for p in rest}
-    trial = open_study(folder, 0).get_trials()[first.number]
+    trial = open_study(folder, SearchSettings()).get_trials()[first.number]
     assert trial.state is state
     assert record_of(trial).reason == "why"
 
@@ -162,3 +166,68 @@ def test_the_observer_hears_of_every_trial(make_plan: MakePlan, folder: RunFolde
     proposals = self_contained(make_plan(trials=3), folder, notes)
     assert [record.number for record in notes.started] == [p.number for p in proposals]
     assert [r.number for r in notes.ended if r.outcome is Outcome.TRAINED] == [p.number for p in proposals]
+
+
+def long(data: dict) -> None:
+    data["proxy"]["recipe"]["epochs"] = 9
+
+
+def test_trainings_that_others_outdo_are_stopped(make_plan: MakePlan, folder: RunFolder, notes) -> None:
+    plan = make_plan(long, trials=6, halving=True, objectives=("accuracy",))
+    with session(folder, plan, notes) as proposer:
+        live = [proposer.propose() for _ in range(3)]
+        assert [proposer.goes_on(p.number, 1, accuracy) for p, accuracy in zip(live, (0.5, 0.4, 0.6), strict=True)] == [
+            True,
+            False,
+            True,
+        ]
+        assert proposer.goes_on(live[1].number, 2, 0.1), "nothing is compared between levels"
+        stopped = live[1].record(Outcome.STOPPED).model_copy(update={"epochs": 1})
+        proposer.finish(stopped)
+        proposer.finish(trained(live[2], 0.9))
+    kept = {record.number: record for record in records(folder)}
+    assert kept[1].outcome is Outcome.STOPPED
+    assert kept[1].rungs == {1: 0.4}
+    assert kept[2].rungs == {1: 0.6}
+    states = [t.state for t in open_study(folder, plan.settings).get_trials()[:3]]
+    assert states == [TrialState.RUNNING, TrialState.PRUNED, TrialState.COMPLETE]
+
+
+def test_a_resumed_search_knows_what_trainings_had_reached(make_plan: MakePlan, folder: RunFolder, notes) -> None:
+    plan = make_plan(long, trials=6, halving=True, objectives=("accuracy",))
+    with session(folder, plan, notes) as proposer:
+        for accuracy in (0.5, 0.4, 0.6):
+            proposal = proposer.propose()
+            proposer.goes_on(proposal.number, 1, accuracy)
+    with session(folder, plan, notes) as proposer:
+        again = [proposer.propose(), proposer.propose()]
+        # trial 1 was about to be stopped when the session ended
+        assert [p.number for p in again] == [0, 2]
+        assert not proposer.goes_on(proposer.propose().number, 1, 0.45)
+    outcomes = [record.outcome for record in records(folder)][:3]
+    assert outcomes == [Outcome.RUNNING, Outcome.STOPPED, Outcome.RUNNING]
+    assert records(folder)[0].rungs == {1: 0.5}
+
+
+def test_below_the_floor_cheapness_does_not_count(make_plan: MakePlan, folder: RunFolder, notes) -> None:
+    plan = make_plan(long, trials=6, halving=True, accuracy_floor=0.5)
+    with session(folder, plan, notes) as proposer:
+        live = sorted((proposer.propose() for _ in range(4)), key=lambda p: p.design.counts.flops())
+        cheapest, *others = live
+        assert all(proposer.goes_on(p.number, 1, 0.6 + 0.1 * i) for i, p in enumerate(reversed(others[-1:])))
+        proposer.goes_on(others[0].number, 1, 0.6)
+        proposer.goes_on(others[1].number, 1, 0.6)
+        assert not proposer.goes_on(cheapest.number, 1, 0.4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", "random", "gp"])
+def test_every_sampler_searches_with_three_objectives(
+    make_plan: MakePlan, folder: RunFolder, notes, sampler: str
+) -> None:
+    plan = make_plan(trials=8, sampler=sampler, objectives=("accuracy", "flops", "params"))
+    with session(folder, plan, notes) as proposer:
+        assert len(run_to_end(proposer)) == 8
+    values = [trial.values for trial in open_study(folder, plan.settings).get_trials() if trial.values]
+    assert len(values) == 8
+    assert all(len(row) == 3 for row in values)

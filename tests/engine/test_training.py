@@ -1,5 +1,4 @@
 import json
-import math
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +8,7 @@ import torch
 from safetensors.torch import load_file
 
 from sasa_nas.engine.plan import SearchPlan, draw
-from sasa_nas.engine.training import DataCache, Training, TrainingTask
+from sasa_nas.engine.training import DataCache, Training, TrainingReport, TrainingTask
 from sasa_nas.models import build
 from sasa_nas.run import Outcome, TrialFolder
 from sasa_nas.space import load_architecture
@@ -95,13 +94,56 @@ def test_any_other_error_is_kept_with_its_traceback(make_task: Callable[..., Tra
     assert "Traceback" in TrialFolder(task.folder).error.read_text()
 
 
-def test_metrics_of_an_interrupted_session_do_not_stay(make_task: Callable[..., TrainingTask]) -> None:
-    task = make_task()
-    Training(task, DataCache()).advance()
+def advance_to_end(training: Training) -> list[TrainingReport]:
+    reports = [training.advance()]
+    while reports[-1].outcome is Outcome.RUNNING:
+        reports.append(training.advance())
+    return reports
+
+
+@pytest.mark.parametrize("trained", [1, 2])
+def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(
+    make_task: Callable[..., TrainingTask], trained: int
+) -> None:
+    whole = advance_to_end(Training(make_task(epochs=3, name="whole"), DataCache()))
+    task = make_task(epochs=3, name="cut")
+    first = Training(task, DataCache())
+    for _ in range(trained):
+        first.advance()
+    folder = TrialFolder(task.folder)
+    folder.metrics.write_text("half a line", encoding="utf-8")  # the kill came between checkpoint and metrics
+    again = advance_to_end(Training(task, DataCache()))
+    # its last epoch once more, in case nobody heard of it, then the rest
+    assert [report.epoch for report in again] == list(range(trained, 4))
+    assert [report.train_loss for report in again] == [report.train_loss for report in whole[trained - 1 :]]
+    assert [json.loads(line)["epoch"] for line in folder.metrics.read_text().splitlines()] == [1, 2, 3]
+    assert not folder.checkpoint.exists()
+    expected = load_file(tmp_weights(task, "whole"))
+    found = load_file(folder.weights)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+def tmp_weights(task: TrainingTask, name: str) -> Path:
+    return TrialFolder(task.folder.parent / name).weights
+
+
+@pytest.mark.parametrize("damage", ["empty", "garbage", "cut", "foreign", "of a longer recipe"])
+def test_a_checkpoint_that_is_of_no_use_costs_only_time(make_task: Callable[..., TrainingTask], damage: str) -> None:
+    task = make_task(epochs=3)
     training = Training(task, DataCache())
-    reports = [training.advance(), training.advance()]
-    assert len(TrialFolder(task.folder).metrics.read_text().splitlines()) == len(reports)
-    assert all(math.isfinite(report.train_loss or math.nan) for report in reports)
+    training.advance()
+    training.advance()
+    folder = TrialFolder(task.folder)
+    whole = folder.checkpoint.read_bytes()
+    contents = {"empty": b"", "garbage": b"x" * 1000, "cut": whole[: len(whole) // 2], "of a longer recipe": whole}
+    if damage == "foreign":
+        torch.save({"trainer": {}, "metrics": []}, folder.checkpoint)
+    else:
+        folder.checkpoint.write_bytes(contents[damage])
+    epochs = 2 if damage == "of a longer recipe" else 3
+    reports = advance_to_end(Training(make_task(epochs=epochs), DataCache()))
+    assert [report.epoch for report in reports] == list(range(1, epochs + 1))
+    assert reports[-1].outcome is Outcome.TRAINED
 
 
 def test_data_is_read_once_for_many_trials(make_task: Callable[..., TrainingTask]) -> None:

@@ -1,22 +1,24 @@
 import pickle
 from collections.abc import Callable
+from types import SimpleNamespace
 
+from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
 
 from sasa_nas.engine.plan import SearchPlan
 from sasa_nas.engine.proposer import Proposer, open_study
 from sasa_nas.engine.training import TrainingReport, TrainingTask
-from sasa_nas.engine.tune import StudySearcher
-from sasa_nas.run import Outcome, RunFolder
+from sasa_nas.engine.tune import HalvingScheduler, StudySearcher
+from sasa_nas.run import Outcome, RunFolder, SearchSettings
 from sasa_nas.run.attributes import record_of
 
 
 def make_searcher(plan: SearchPlan, folder: RunFolder, notes) -> StudySearcher:
-    return StudySearcher(Proposer(open_study(folder, 0), plan, notes), plan, folder, notes)
+    return StudySearcher(Proposer(open_study(folder, SearchSettings()), plan, notes), plan, folder, notes)
 
 
 def outcomes(folder: RunFolder) -> dict[int, Outcome]:
-    return {trial.number: record_of(trial).outcome for trial in open_study(folder, 0).get_trials()}
+    return {trial.number: record_of(trial).outcome for trial in open_study(folder, SearchSettings()).get_trials()}
 
 
 def result(task: TrainingTask, outcome: Outcome, accuracy: float | None = 0.5) -> dict[str, object]:
@@ -72,3 +74,32 @@ def test_epochs_reach_the_observer(make_plan: Callable[..., SearchPlan], folder:
 def test_tune_may_pickle_the_searcher(make_plan: Callable[..., SearchPlan], folder: RunFolder, notes) -> None:
     searcher = make_searcher(make_plan(trials=1), folder, notes)
     assert isinstance(pickle.loads(pickle.dumps(searcher)), StudySearcher)  # noqa: S301 made on the line itself
+
+
+def test_a_stopped_trial_ends_as_one_and_loses_its_checkpoint(
+    make_plan: Callable[..., SearchPlan], folder: RunFolder, notes
+) -> None:
+    plan = make_plan(
+        lambda data: data["proxy"]["recipe"].update(epochs=9), trials=3, halving=True, objectives=("accuracy",)
+    )
+    searcher = StudySearcher(Proposer(open_study(folder, plan.settings), plan, notes), plan, folder, notes)
+    scheduler = HalvingScheduler(searcher)
+    words = []
+    for name, accuracy in (("a", 0.5), ("b", 0.4)):
+        task = suggest(searcher, name)
+        task.folder.mkdir(parents=True)
+        checkpoint = folder.trial(task.number).checkpoint
+        checkpoint.touch()
+        words.append(
+            scheduler.on_trial_result(None, SimpleNamespace(trial_id=name), result(task, Outcome.RUNNING, accuracy))
+        )
+        searcher.on_trial_complete(name, result(task, Outcome.RUNNING, accuracy))
+        assert checkpoint.exists() == (name == "a")
+    assert words == [TrialScheduler.CONTINUE, TrialScheduler.STOP]
+    assert list(outcomes(folder).values())[:2] == [Outcome.RUNNING, Outcome.STOPPED]
+    assert [record.reason for record in notes.ended] == ["after 1 epoch others were better"]
+
+
+def test_tune_can_pickle_the_scheduler(make_plan: Callable[..., SearchPlan], folder: RunFolder, notes) -> None:
+    searcher = make_searcher(make_plan(), folder, notes)
+    assert len(pickle.dumps(HalvingScheduler(searcher))) < 1000
