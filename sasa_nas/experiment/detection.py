@@ -15,7 +15,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.experiment.observer import SilentObserver, TrainingObserver, TrainingSummary
 from sasa_nas.experiment.session import carry_out, new_folder, require_same_network, write_folder
 from sasa_nas.export.weights import load_weights
-from sasa_nas.models.detection import build_detector, load_backbone
+from sasa_nas.models.detection import build_detector, check_backbone, load_backbone
 from sasa_nas.run import SeedFolder, TrainingFolder
 from sasa_nas.run.detection_records import (
     CategoryRecord,
@@ -171,5 +171,5 @@ def _task(
     backbone = None if settings.backbone_weights is None else load_weights(settings.backbone_weights)
     if backbone is not None:
         with torch.device("meta"):
-            load_backbone(build_detector(detector), backbone)
+            check_backbone(build_detector(detector), backbone)
     return _Detection(name, detector, settings, splits, backbone, device)

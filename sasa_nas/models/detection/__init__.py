@@ -3,6 +3,6 @@
 Apart from the rest of `sasa_nas.models`, which works without torchvision.
 """
 
-from sasa_nas.models.detection.network import DetectionNetwork, build_detector, load_backbone
+from sasa_nas.models.detection.network import DetectionNetwork, build_detector, check_backbone, load_backbone
 
-__all__ = ["DetectionNetwork", "build_detector", "load_backbone"]
+__all__ = ["DetectionNetwork", "build_detector", "check_backbone", "load_backbone"]

@@ -127,10 +127,21 @@ def load_backbone(network: DetectionNetwork, weights: Mapping[str, Tensor]) -> N
         weights: The classifier's state, as `sasa-nas train` writes it.
 
     Raises:
-        UserError: If the weights are not those of the detector's backbone; `network` is left as it was.
+        UserError: As `check_backbone`; `network` is left as it was.
     """
+    check_backbone(network, weights)
     body = network.backbone.body
-    for name, tensor in body.state_dict().items():
+    body.load_state_dict({name: weights[name] for name in body.state_dict()})
+    network.freeze_norms()
+
+
+def check_backbone(network: DetectionNetwork, weights: Mapping[str, Tensor]) -> None:
+    """Raises unless `load_backbone` can use `weights`; a network on the meta device will do.
+
+    Raises:
+        UserError: If the weights are not those of the detector's backbone.
+    """
+    for name, tensor in network.backbone.body.state_dict().items():
         if name not in weights:
             raise UserError(f"the backbone's weights lack {name}; give the weights of the same network")
         if weights[name].shape != tensor.shape:
@@ -138,5 +149,3 @@ def load_backbone(network: DetectionNetwork, weights: Mapping[str, Tensor]) -> N
                 f"the backbone's weights have {name} of {tuple(weights[name].shape)}, and it must be "
                 f"{tuple(tensor.shape)}; give the weights of the same network for the same size of image"
             )
-    body.load_state_dict({name: weights[name] for name in body.state_dict()})
-    network.freeze_norms()
