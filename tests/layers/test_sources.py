@@ -1,4 +1,7 @@
-"""Ops and layers can be written one behind the other into a single file that needs torch alone."""
+"""Layers and the plain forms of ops can be written one behind the other into a single file that needs torch alone.
+
+What an export never takes, kernels and the choice among forms, is under no such rule.
+"""
 
 import ast
 import sys
@@ -10,7 +13,29 @@ import pytest
 import sasa_nas
 
 PACKAGE = Path(sasa_nas.__file__).parent
-SOURCES = sorted(path for room in ("ops", "layers") for path in (PACKAGE / room).rglob("*.py"))
+
+
+def file_of(module: str) -> Path:
+    """The source of a module of the package."""
+    path = PACKAGE.parent.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def plain_forms() -> set[Path]:
+    """Every `naive.py` of ops, and the files of ops that these import."""
+    found: set[Path] = set()
+    waiting = list((PACKAGE / "ops").rglob("naive.py"))
+    while waiting:
+        path = waiting.pop()
+        if path not in found:
+            found.add(path)
+            nodes = ast.walk(ast.parse(path.read_text()))
+            modules = [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+            waiting += [file_of(module) for module in modules if module.startswith("sasa_nas.ops")]
+    return found
+
+
+SOURCES = sorted({*plain_forms(), *(PACKAGE / "layers").rglob("*.py")})
 FILES = [path for path in SOURCES if path.name != "__init__.py"]
 
 
@@ -59,8 +84,5 @@ def test_importing_a_file_only_defines_names(path: Path) -> None:
 
 
 def test_no_two_files_define_the_same_name() -> None:
-    # a dispatch.py stands before the forms of an operator under the plain form's name, and is never concatenated
-    names = Counter(
-        name for path in FILES if path.name != "dispatch.py" for statement in parse(path) for name in defined(statement)
-    )
+    names = Counter(name for path in FILES for statement in parse(path) for name in defined(statement))
     assert [name for name, count in names.items() if count > 1] == []

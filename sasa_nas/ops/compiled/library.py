@@ -78,8 +78,7 @@ def _run(command: list[str]) -> bytes:
 
 
 def _cache_folder() -> Path:
-    above = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    return Path(above) / "sasa-nas"
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sasa-nas"
 
 
 _CHECKSUM = hashlib.sha256().digest_size
@@ -118,6 +117,6 @@ def _keep(content: bytes, path: Path) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
-        os.replace(name, path)
+        Path(name).replace(path)
     except OSError:
-        os.unlink(name)
+        Path(name).unlink()
