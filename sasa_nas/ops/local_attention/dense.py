@@ -15,6 +15,7 @@ def dense_local_attention(
     rel_cols: Tensor | None = None,
     *,
     kernel_size: int,
+    stride: int = 1,
     scale: float = 1.0,
     padding: WindowPadding = "mask",
 ) -> Tensor:
@@ -31,35 +32,38 @@ def dense_local_attention(
         rel_rows: `(kernel_size, head_dim)` or `(heads, kernel_size, head_dim)`, or None.
         rel_cols: As `rel_rows`; both or neither.
         kernel_size: Side of the window in pixels, odd.
+        stride: Between the pixels that attend.
         scale: Factor of all logits.
         padding: What a key beyond the edge is.
 
     Returns:
-        `(B, H, W, heads, value_dim)` of the type of `value`.
+        `(B, ceil(H / stride), ceil(W / stride), heads, value_dim)` of the type of `value`.
 
     Raises:
         ValueError: An argument's shape, type, device or value does not fit; the message names it.
     """
-    check_local_attention(query, key, value, rel_rows, rel_cols, kernel_size, padding)
-    batch, height, width, heads, _ = query.shape
+    check_local_attention(query, key, value, rel_rows, rel_cols, kernel_size, stride, padding)
+    height, width = query.shape[1:3]
+    query = query[:, ::stride, ::stride]
+    batch, out_height, out_width, heads, _ = query.shape
     # zero vectors beyond the edge are keys like any others; absent ones need no place
     margin = kernel_size // 2 if padding == "zeros" else 0
-    rows = _offsets(height, margin, kernel_size, query.device)
-    cols = _offsets(width, margin, kernel_size, query.device)
+    rows = _offsets(height, margin, kernel_size, query.device)[::stride]
+    cols = _offsets(width, margin, kernel_size, query.device)[::stride]
     keys = rows.shape[1] * cols.shape[1]
     queries = query.permute(0, 3, 1, 2, 4)
     logits = query.new_zeros(())
     if key is not None:
         content = queries.flatten(2, 3) @ _with_margin(key, margin).permute(0, 3, 4, 1, 2).flatten(3)
-        logits = content.view(batch, heads, height, width, rows.shape[1], cols.shape[1])
+        logits = content.view(batch, heads, out_height, out_width, rows.shape[1], cols.shape[1])
     row_logits = _offset_logits_at(queries, rel_rows, rows, "bnhwd,nhkd->bnhwk", kernel_size)
     col_logits = _offset_logits_at(queries, rel_cols, cols, "bnhwd,nwkd->bnhwk", kernel_size)
     row_logits = row_logits.masked_fill(~_in_window(rows, kernel_size)[:, None], float("-inf"))
     col_logits = col_logits.masked_fill(~_in_window(cols, kernel_size), float("-inf"))
     logits = (logits + row_logits.unsqueeze(-1) + col_logits.unsqueeze(-2)) * scale
-    weights = logits.view(batch, heads, height * width, keys).softmax(-1).to(value.dtype)
+    weights = logits.view(batch, heads, out_height * out_width, keys).softmax(-1).to(value.dtype)
     out = weights @ _with_margin(value, margin).permute(0, 3, 1, 2, 4).flatten(2, 3)
-    return out.view(batch, heads, height, width, value.shape[-1]).permute(0, 2, 3, 1, 4)
+    return out.view(batch, heads, out_height, out_width, value.shape[-1]).permute(0, 2, 3, 1, 4)
 
 
 def _offsets(size: int, margin: int, kernel_size: int, device: torch.device) -> Tensor:

@@ -1,12 +1,23 @@
 """Which form of window attention runs."""
 
-from torch import Tensor
+from typing import Literal, cast, get_args
 
+import torch
+from torch import Tensor
+from torch.autograd import forward_ad
+
+from sasa_nas.ops.backends import requested_backend
 from sasa_nas.ops.local_attention import dense, naive
-from sasa_nas.ops.local_attention.naive import WindowPadding
+from sasa_nas.ops.local_attention.forms import Form, best_form, form_cannot
+from sasa_nas.ops.local_attention.library import NO_OTHER_DERIVATIVE, local_attention_operator
+from sasa_nas.ops.local_attention.naive import WindowPadding, check_local_attention
+from sasa_nas.ops.local_attention.problem import Problem
+
+Backend = Literal["auto", "naive", "dense", "slices", "cpu", "triton"]
+"""`auto` chooses; `naive` lays windows out in memory, `dense` looks at all pairs of pixels; else see `forms.Form`."""
 
 DENSE_PAIRS = 4
-"""The dense form runs where it looks at no more than this many times the pairs of the window."""
+"""Of the forms in plain PyTorch, the dense one is the faster where it looks at up to this many windows of pairs."""
 
 
 def local_attention(
@@ -17,28 +28,88 @@ def local_attention(
     rel_cols: Tensor | None = None,
     *,
     kernel_size: int,
+    stride: int = 1,
     scale: float = 1.0,
     padding: WindowPadding = "mask",
+    backend: Backend = "auto",
 ) -> Tensor:
-    """Attention of every pixel to the window around it, in whichever form is faster for this map.
+    """Attention of every pixel to the window around it, in the form that is the fastest for this map and device.
+
+    Under autocast tensors of float32 become autocast's type, as they do for torch's own attention.
 
     Args:
-        query: `(B, H, W, heads, head_dim)`, any floating type.
+        query: `(B, H, W, heads, head_dim)`, any floating type, any strides.
         key: As `query`, or None: the logits are then those of the relative embeddings alone.
         value: `(B, H, W, heads, value_dim)`; `value_dim` may differ from `head_dim`.
         rel_rows: `(kernel_size, head_dim)` or `(heads, kernel_size, head_dim)`, or None.
         rel_cols: As `rel_rows`, for the column offsets; both or neither.
         kernel_size: Side of the window in pixels, odd.
+        stride: Between the pixels that attend, from the first on; all pixels are attended to.
         scale: Factor of all logits.
         padding: What a key beyond the edge is: absent from the softmax (`mask`) or a zero vector (`zeros`).
+        backend: The form to take; where it is `auto`, the variable SASA_NAS_BACKEND of the environment may name one.
 
     Returns:
-        `(B, H, W, heads, value_dim)` of the type of `value`; see `naive.local_attention` for the equation.
+        `(B, ceil(H / stride), ceil(W / stride), heads, value_dim)` of the type of `value`; see
+        `naive.local_attention` for the equation.
 
     Raises:
-        ValueError: An argument's shape, type, device or value does not fit; the message names it.
+        ValueError: An argument's shape, type, device or value does not fit, or the backend cannot run; the message
+            names it.
+        NotImplementedError: Forward-mode derivatives, or derivatives of derivatives, of forms that have none.
     """
-    margin = kernel_size - 1 if padding == "zeros" else 0
-    pairs = (query.shape[1] + margin) * (query.shape[2] + margin) if query.dim() == 5 else 0
-    form = dense.dense_local_attention if pairs <= DENSE_PAIRS * kernel_size**2 else naive.local_attention
-    return form(query, key, value, rel_rows, rel_cols, kernel_size=kernel_size, scale=scale, padding=padding)
+    query, value = _autocast(query), _autocast(value)
+    key, rel_rows, rel_cols = (None if tensor is None else _autocast(tensor) for tensor in (key, rel_rows, rel_cols))
+    check_local_attention(query, key, value, rel_rows, rel_cols, kernel_size, stride, padding)
+    asked = requested_backend(backend, get_args(Backend))
+    centres = query[:, ::stride, ::stride]
+    if asked == "auto" and not torch.compiler.is_compiling():
+        # what a compiler traces is settled when it runs
+        problem = Problem(centres, key, value, rel_rows, rel_cols, kernel_size, stride, scale, padding)
+        asked = "dense" if choose_backend(problem) == "dense" else "auto"
+    if asked in ("naive", "dense"):
+        form = naive.local_attention if asked == "naive" else dense.dense_local_attention
+        return form(
+            query, key, value, rel_rows, rel_cols, kernel_size=kernel_size, stride=stride, scale=scale, padding=padding
+        )
+    _refuse_forward_mode(query, key, value, rel_rows, rel_cols)
+    out: Tensor = local_attention_operator(
+        centres, key, value, rel_rows, rel_cols, kernel_size, stride, scale, padding, asked
+    )[0]
+    return out
+
+
+def can_run(backend: Backend, problem: Problem) -> str | None:
+    """Why a backend cannot compute a problem, in a few words; None where it can.
+
+    Args:
+        backend: Which one.
+        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
+    """
+    return None if backend in ("auto", "naive", "dense") else form_cannot(cast("Form", backend), problem)
+
+
+def choose_backend(problem: Problem) -> Backend:
+    """The backend that `auto` means: kernels, else compiled loops, else the faster of two forms in plain PyTorch."""
+    best = best_form(problem)
+    height, width = problem.value.shape[1:3]
+    margin = problem.kernel_size - 1 if problem.padding == "zeros" else 0
+    pairs = (height + margin) * (width + margin)
+    return "dense" if best == "slices" and pairs <= DENSE_PAIRS * problem.kernel_size**2 else best
+
+
+def _autocast(tensor: Tensor) -> Tensor:
+    """A tensor in autocast's type where that is on; float64 is left alone, as torch's own attention does."""
+    kind = tensor.device.type
+    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+        return tensor
+    return tensor if tensor.dtype == torch.float64 else tensor.to(torch.get_autocast_dtype(kind))
+
+
+def _refuse_forward_mode(*tensors: Tensor | None) -> None:
+    """Raises where a tensor has a tangent, which autograd would drop at the operator and return zeros."""
+    if torch.compiler.is_compiling():
+        return
+    present = [tensor for tensor in tensors if tensor is not None]
+    if any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in present):  # type: ignore[no-untyped-call]
+        raise NotImplementedError(NO_OTHER_DERIVATIVE)

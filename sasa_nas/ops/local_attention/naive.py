@@ -19,6 +19,7 @@ def local_attention(
     rel_cols: Tensor | None = None,
     *,
     kernel_size: int,
+    stride: int = 1,
     scale: float = 1.0,
     padding: WindowPadding = "mask",
 ) -> Tensor:
@@ -36,31 +37,35 @@ def local_attention(
         rel_rows: `(kernel_size, head_dim)` or `(heads, kernel_size, head_dim)`, or None.
         rel_cols: As `rel_rows`, for the column offsets; both or neither.
         kernel_size: Side of the window in pixels, odd.
+        stride: Between the pixels that attend, from the first on; all pixels are attended to.
         scale: Factor of all logits.
         padding: What a key beyond the edge is. With `zeros` its logit is the relative term alone.
 
     Returns:
-        `(B, H, W, heads, value_dim)` of the type of `value`.
+        `(B, ceil(H / stride), ceil(W / stride), heads, value_dim)` of the type of `value`.
 
     Raises:
         ValueError: An argument's shape, type, device or value does not fit; the message names it.
     """
-    check_local_attention(query, key, value, rel_rows, rel_cols, kernel_size, padding)
+    check_local_attention(query, key, value, rel_rows, rel_cols, kernel_size, stride, padding)
     height, width = query.shape[1:3]
+    query = query[:, ::stride, ::stride]
     logits = query.new_zeros(())
     if key is not None:
-        logits = torch.einsum("bhwnd,bhwndyx->bhwnyx", query, zero_padded_windows(key, kernel_size))
+        windows = zero_padded_windows(key, kernel_size)[:, ::stride, ::stride]
+        logits = torch.einsum("bhwnd,bhwndyx->bhwnyx", query, windows)
     if rel_rows is not None and rel_cols is not None:
         logits = logits + _offset_logits(query, rel_rows).unsqueeze(-1)
         logits = logits + _offset_logits(query, rel_cols).unsqueeze(-2)
     logits = logits * scale
     if padding == "mask":
-        rows = _inside_map(height, kernel_size, query.device)
-        cols = _inside_map(width, kernel_size, query.device)
+        rows = _inside_map(height, kernel_size, query.device)[::stride]
+        cols = _inside_map(width, kernel_size, query.device)[::stride]
         inside = rows[:, None, None, :, None] & cols[:, None, None, :]
         logits = logits.masked_fill(~inside, float("-inf"))
     weights = logits.flatten(-2).softmax(-1).view(logits.shape)
-    return torch.einsum("bhwnyx,bhwndyx->bhwnd", weights.to(value.dtype), zero_padded_windows(value, kernel_size))
+    windows = zero_padded_windows(value, kernel_size)[:, ::stride, ::stride]
+    return torch.einsum("bhwnyx,bhwndyx->bhwnd", weights.to(value.dtype), windows)
 
 
 def _offset_logits(query: Tensor, table: Tensor) -> Tensor:
@@ -82,10 +87,13 @@ def check_local_attention(
     rel_rows: Tensor | None,
     rel_cols: Tensor | None,
     kernel_size: int,
+    stride: int,
     padding: str,
 ) -> None:
     """Raises a ValueError that names the first argument of window attention that does not fit."""
     check_kernel_size(kernel_size)
+    if stride < 1:
+        raise ValueError(f"stride must be at least 1, got {stride}")
     if padding not in get_args(WindowPadding):
         raise ValueError(f"padding must be one of {get_args(WindowPadding)}, got {padding!r}")
     if query.dim() != 5 or 0 in query.shape[1:]:

@@ -1,0 +1,141 @@
+"""The forms of window attention with a backward pass of their own, and which of them can run."""
+
+from math import prod
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from sasa_nas.ops.local_attention import cpu
+from sasa_nas.ops.local_attention.problem import Gradients, Problem
+from sasa_nas.ops.local_attention.slices import slices_backward, slices_forward
+from sasa_nas.ops.triton_device import triton_cannot
+
+Form = Literal["triton", "cpu", "slices"]
+"""Kernels on a GPU, compiled loops on a CPU, and plain PyTorch anywhere: the fastest that can run is the best."""
+
+FORMS: tuple[Form, ...] = ("triton", "cpu", "slices")
+
+MAX_TRITON_DEPTH = 256
+"""Channels of a head that a kernel's registers hold."""
+
+
+def form_cannot(form: Form, problem: Problem) -> str | None:
+    """Why a form cannot compute a problem, in a few words; None where it can.
+
+    Args:
+        form: Which one.
+        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
+    """
+    query, value = problem.query, problem.value
+    match form:
+        case "slices":
+            return None
+        case "cpu":
+            if problem.stride != 1:
+                return f"its loops take a stride of 1, not {problem.stride}"
+            return cpu.can_run(query, value, problem.rel_rows)
+        case "triton":
+            if max(query.shape[4], value.shape[4]) > MAX_TRITON_DEPTH:
+                return f"heads have more than {MAX_TRITON_DEPTH} channels"
+            if prod(value.shape[:4]) >= 2**31 - 2**12:
+                return "a map has 2^31 vectors"
+            return triton_cannot(query.device, query.dtype)
+
+
+def best_form(problem: Problem) -> Form:
+    """The first of `FORMS` that can compute a problem."""
+    return next(form for form in FORMS if form_cannot(form, problem) is None)
+
+
+def run_forward(form: Form, problem: Problem) -> tuple[Tensor, Tensor]:
+    """Output and log-sum-exp by one form, in memory as `output_like` and contiguous.
+
+    Args:
+        form: One that can run.
+        problem: What to compute.
+
+    Returns:
+        The attention `(B, H', W', heads, value_dim)` of the type of the values, and the natural logarithms of the sums
+        of the exponential logits, `(B, H', W', heads)`, float64 for float64 and float32 otherwise.
+    """
+    with torch.autocast(problem.query.device.type, enabled=False):
+        match form:
+            case "triton":
+                from sasa_nas.ops.local_attention.triton_launch import triton_forward
+
+                out, lse = triton_forward(problem)
+            case "cpu":
+                out, lse = cpu.forward(
+                    problem.query,
+                    problem.key,
+                    problem.value,
+                    problem.rel_rows,
+                    problem.rel_cols,
+                    kernel_size=problem.kernel_size,
+                    scale=problem.scale,
+                    padding=problem.padding,
+                )
+            case "slices":
+                out, lse = slices_forward(problem)
+    return _laid_out(out, output_like(problem.value, problem.stride)), lse.contiguous()
+
+
+def run_backward(form: Form, problem: Problem, out: Tensor, lse: Tensor, grad_out: Tensor) -> Gradients:
+    """The gradients by one form, of maps in memory as `output_like` of them.
+
+    Args:
+        form: One that can run.
+        problem: As it went forward.
+        out: What `run_forward` returned.
+        lse: As `out`.
+        grad_out: The gradient of `out`, in any layout.
+    """
+    with torch.autocast(problem.query.device.type, enabled=False):
+        match form:
+            case "triton":
+                from sasa_nas.ops.local_attention.triton_launch import triton_backward
+
+                gradients = triton_backward(problem, out, lse, grad_out)
+            case "cpu":
+                gradients = cpu.backward(
+                    grad_out,
+                    problem.query,
+                    problem.key,
+                    problem.value,
+                    problem.rel_rows,
+                    problem.rel_cols,
+                    lse,
+                    kernel_size=problem.kernel_size,
+                    scale=problem.scale,
+                    padding=problem.padding,
+                )
+            case "slices":
+                gradients = slices_backward(problem, out, lse, grad_out)
+    query, key, value, rows, cols = gradients
+    return (
+        _laid_out(query, output_like(problem.query)),
+        None if key is None or problem.key is None else _laid_out(key, output_like(problem.key)),
+        _laid_out(value, output_like(problem.value)),
+        rows,
+        cols,
+    )
+
+
+def output_like(heads: Tensor, stride: int = 1) -> Tensor:
+    """An empty tensor for what belongs to the pixels of a map that a stride leaves.
+
+    On a CPU channels come first in memory where they do in `heads`, so that merging heads is a view of a contiguous
+    map; kernels on a GPU write channels last.
+
+    Args:
+        heads: `(B, H, W, heads, channels)`.
+        stride: Between the pixels.
+    """
+    seen = heads[:, ::stride, ::stride]
+    return cpu.like_map(seen) if heads.device.type == "cpu" else seen.new_empty(seen.shape)
+
+
+def _laid_out(heads: Tensor, place: Tensor) -> Tensor:
+    """`heads` if it lies in memory as `place` does, otherwise `place` with its numbers."""
+    return heads if heads.stride() == place.stride() else place.copy_(heads)
