@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.errors import one_line
-from sasa_nas.ops.local_attention.dispatch import DENSE_PAIRS
+from sasa_nas.ops.local_attention.dispatch import explain_choice
 from sasa_nas.space.operators import OPERATORS
 
 PACKAGES = ("sasa-nas", "torch", "torchvision", "triton", "ray", "optuna", "numpy", "pydantic")
@@ -69,7 +69,7 @@ class Diagnosis(BaseModel):
 
 
 def diagnose(runs: Path = Path("runs")) -> Diagnosis:
-    """Looks around without changing anything.
+    """Looks around without changing anything but the cache of compiled loops.
 
     Args:
         runs: The folder that runs go to; it need not exist.
@@ -115,10 +115,6 @@ def _cpu_name() -> str:
 
 _FORMS = {
     "conv": ("torch.nn.Conv2d", "PyTorch's own, on every device"),
-    "local_attention": (
-        "plain PyTorch",
-        f"all pairs of pixels on maps of up to {DENSE_PAIRS} windows, windows laid out in memory on larger ones",
-    ),
     "pairwise": ("plain PyTorch", "all pairs of pixels on maps of up to 64, windows laid out in memory on larger ones"),
     "patchwise": (
         "plain PyTorch",
@@ -129,10 +125,20 @@ _OTHER_FORM = ("plain PyTorch", "attention over the whole map as two matrix prod
 
 
 def _operator_forms() -> list[OperatorForm]:
-    """Which form of each operator runs here, and when; this version has no fused kernels."""
+    """Which form of each operator runs here, and when."""
     kinds: list[str] = [model.model_fields["kind"].default for model in OPERATORS]
-    named = [(kind, *_FORMS.get(kind, _OTHER_FORM)) for kind in kinds]
+    forms = _FORMS | {"local_attention": _local_attention_form()}
+    named = [(kind, *forms.get(kind, _OTHER_FORM)) for kind in kinds]
     return [OperatorForm(operator=kind, form=form, why=why) for kind, form, why in named]
+
+
+def _local_attention_form() -> tuple[str, str]:
+    try:
+        import torch
+
+        return explain_choice(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    except (ImportError, OSError, RuntimeError, ValueError) as error:
+        return "none", one_line(error)
 
 
 def _runs_folder(runs: Path) -> RunsFolder:

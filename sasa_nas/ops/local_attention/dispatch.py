@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from sasa_nas.ops.backends import requested_backend
+from sasa_nas.ops.backends import BACKEND_VARIABLE, requested_backend
 from sasa_nas.ops.local_attention import dense, naive
-from sasa_nas.ops.local_attention.forms import Form, best_form, form_cannot
+from sasa_nas.ops.local_attention.forms import FORMS, Form, best_form, form_cannot
 from sasa_nas.ops.local_attention.library import NO_OTHER_DERIVATIVE, local_attention_operator
 from sasa_nas.ops.local_attention.naive import WindowPadding, check_local_attention
 from sasa_nas.ops.local_attention.problem import Problem
@@ -96,6 +96,26 @@ def choose_backend(problem: Problem) -> Backend:
     margin = problem.kernel_size - 1 if problem.padding == "zeros" else 0
     pairs = (height + margin) * (width + margin)
     return "dense" if best == "slices" and pairs <= DENSE_PAIRS * problem.kernel_size**2 else best
+
+
+def explain_choice(device: torch.device) -> tuple[Backend, str]:
+    """What runs float32 attention with windows of 7 x 7 on maps of 28 x 28 on a device, and why.
+
+    Args:
+        device: One that tensors can be made on.
+
+    Raises:
+        ValueError: SASA_NAS_BACKEND names no backend.
+    """
+    maps = torch.empty(1, 28, 28, 1, 16, device=device)
+    sample = Problem(maps, maps, maps, None, None, kernel_size=7, stride=1, scale=1.0, padding="mask")
+    asked = cast("Backend", requested_backend("auto", get_args(Backend)))
+    if asked != "auto":
+        why = can_run(asked, sample)
+        return asked, f"{BACKEND_VARIABLE} says so" + ("" if why is None else f", but it cannot run: {why}")
+    reasons = [(form, form_cannot(form, sample)) for form in FORMS]
+    refused = [f"{form} cannot run: {why}" for form, why in reasons if why is not None]
+    return choose_backend(sample), "; ".join(refused) or "the fastest there is"
 
 
 def _autocast(tensor: Tensor) -> Tensor:
