@@ -5,7 +5,7 @@ operator too, which computes the weights again. Which form computes them is sett
 network exported on a CPU runs on the kernels of the GPU that it is loaded on.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any, cast
 
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
 from sasa_nas.ops.local_attention.forms import Form, best_form, form_cannot, output_like, run_backward, run_forward
-from sasa_nas.ops.local_attention.naive import WindowPadding
+from sasa_nas.ops.local_attention.naive import WindowPadding, attend_to_windows, window_logits
 from sasa_nas.ops.local_attention.problem import Problem
 
 Size = Sequence[int]
@@ -157,6 +157,27 @@ def _refuse(ctx: Any, *gradients: Tensor) -> None:
 
 local_attention_operator.register_autograd(_differentiate, setup_context=_keep)
 local_attention_backward_operator.register_autograd(_refuse)
+
+
+def local_attention_decompositions() -> dict[torch._ops.OpOverload, Callable[..., tuple[Tensor, Tensor]]]:
+    """The operator in terms of torch's own, for `ExportedProgram.run_decompositions`, as formats like ONNX need it."""
+    return {torch.ops.sasa_nas.local_attention.default: _decomposed}
+
+
+def _decomposed(
+    query: Tensor,
+    key: Tensor | None,
+    value: Tensor,
+    rel_rows: Tensor | None,
+    rel_cols: Tensor | None,
+    kernel_size: int,
+    stride: int,
+    scale: float,
+    padding: WindowPadding,
+    form: str,
+) -> tuple[Tensor, Tensor]:
+    logits = window_logits(query, key, rel_rows, rel_cols, value.shape[1:3], kernel_size, stride, scale, padding)
+    return attend_to_windows(logits, value, kernel_size, stride), logits.flatten(-2).logsumexp(-1)
 
 
 def _macs(query: Size, key: Size | None, value: Size, table: Size | None, kernel_size: int) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Window attention written down plainly: all windows of keys and values are laid out in memory."""
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 import torch
@@ -48,8 +49,27 @@ def local_attention(
         ValueError: An argument's shape, type, device or value does not fit; the message names it.
     """
     check_local_attention(query, key, value, rel_rows, rel_cols, kernel_size, stride, padding)
-    height, width = query.shape[1:3]
-    query = query[:, ::stride, ::stride]
+    logits = window_logits(
+        query[:, ::stride, ::stride], key, rel_rows, rel_cols, query.shape[1:3], kernel_size, stride, scale, padding
+    )
+    return attend_to_windows(logits, value, kernel_size, stride)
+
+
+def window_logits(
+    query: Tensor,
+    key: Tensor | None,
+    rel_rows: Tensor | None,
+    rel_cols: Tensor | None,
+    size: Sequence[int],
+    kernel_size: int,
+    stride: int,
+    scale: float,
+    padding: WindowPadding,
+) -> Tensor:
+    """Scaled logits of all windows, `(B, H', W', heads, kernel_size, kernel_size)`; see `local_attention`.
+
+    The queries are those that the stride leaves of a map of `size`, its height and width.
+    """
     logits = query.new_zeros(())
     if key is not None:
         windows = zero_padded_windows(key, kernel_size)[:, ::stride, ::stride]
@@ -59,10 +79,14 @@ def local_attention(
         logits = logits + _offset_logits(query, rel_cols).unsqueeze(-2)
     logits = logits * scale
     if padding == "mask":
-        rows = _inside_map(height, kernel_size, query.device)[::stride]
-        cols = _inside_map(width, kernel_size, query.device)[::stride]
+        rows, cols = (_inside_map(length, kernel_size, query.device)[::stride] for length in size)
         inside = rows[:, None, None, :, None] & cols[:, None, None, :]
         logits = logits.masked_fill(~inside, float("-inf"))
+    return logits
+
+
+def attend_to_windows(logits: Tensor, value: Tensor, kernel_size: int, stride: int) -> Tensor:
+    """The windows' values weighted by the softmax of `window_logits`, `(B, H', W', heads, value_dim)`."""
     weights = logits.flatten(-2).softmax(-1).view(logits.shape)
     windows = zero_padded_windows(value, kernel_size)[:, ::stride, ::stride]
     return torch.einsum("bhwnyx,bhwndyx->bhwnd", weights.to(value.dtype), windows)
