@@ -6,15 +6,19 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TRIALS ?= 25
 
-.PHONY: search test lint clean help
+.PHONY: search test lint table clean help
 
 help:
 	@echo "make search   set up and search the resnet_hybrid space on scikit-learn's digits"
 	@echo "make test     set up, check style and types, run all tests"
+	@echo "make table    train all 256 networks of hybrid256 with three seeds (an hour or two on two cores; goes on if stopped)"
 	@echo "make clean    remove the virtual environment and caches, not the runs"
 
 search: $(VENV)/.installed
 	$(BIN)/sasa-nas search --space resnet_hybrid --trials $(TRIALS)
+
+table: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(BIN)/sasa-nas table --space hybrid256 --seeds 3 --out tables/hybrid256_digits.json.gz
 
 test: $(VENV)/.installed-dev lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # two processes, a thread each

@@ -20,6 +20,7 @@ from sasa_nas.cli.export import export
 from sasa_nas.cli.listing import list_entries
 from sasa_nas.cli.pareto import pareto
 from sasa_nas.cli.search import resume, search
+from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
 from sasa_nas.errors import UserError, one_line
 
@@ -37,6 +38,7 @@ app.command("evaluate")(evaluate)
 app.command("detect")(detect)
 app.command("attention-map")(attention_map)
 app.command("describe")(describe)
+app.command("table")(table)
 app.command("list")(list_entries)
 app.command("doctor")(doctor)
 

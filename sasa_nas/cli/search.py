@@ -32,7 +32,9 @@ class SamplerName(StrEnum):
 
 
 def search(
-    space: Annotated[str, typer.Option(help="A shipped search space's name, or a YAML file.", show_default=False)],
+    space: Annotated[
+        str | None, typer.Option(help="A shipped search space's name, or a YAML file.", show_default=False)
+    ] = None,
     trials: Annotated[int, typer.Option(min=1, help="Distinct networks to train.")] = 32,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Epochs of each training, instead of the space's.", show_default=False)
@@ -73,6 +75,15 @@ def search(
     out: Annotated[
         Path | None, typer.Option(help="The run's folder; runs/<space>-<time> if left out.", show_default=False)
     ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            "--replay",
+            metavar="TABLE",
+            help="Search in this table of recorded trainings, whose space it is, and train nothing.",
+            show_default=False,
+        ),
+    ] = None,
     dry_run: Annotated[
         int, typer.Option(min=0, metavar="N", help="Only print N designs with their cost; train nothing.")
     ] = 0,
@@ -81,7 +92,6 @@ def search(
     from sasa_nas.run import SearchSettings
     from sasa_nas.space import load_space
 
-    wanted = _overridden(load_space(space), epochs, dataset, max_params, max_flops)
     settings = SearchSettings(
         trials=trials,
         seed=seed,
@@ -97,6 +107,14 @@ def search(
         grace_epochs=grace_epochs,
         accuracy_floor=accuracy_floor,
     )
+    if (space is None) == (table is None):
+        raise UserError("give either --space, to train, or --replay TABLE, to search in recorded trainings")
+    if table is not None:
+        if dry_run or any(wish is not None for wish in (epochs, dataset, max_params, max_flops)):
+            raise UserError("a table's space is as it is: --replay goes without options that change it or draw from it")
+        _replay(table, settings, out)
+        return
+    wanted = _overridden(load_space(space or ""), epochs, dataset, max_params, max_flops)
     if dry_run:
         _print_designs(wanted, settings, dry_run)
         return
@@ -124,6 +142,19 @@ def resume(
     with observing() as observer:
         summary = engine.resume(run, trials=trials, observer=observer)
     _conclude(summary)
+
+
+def _replay(table: Path, settings: SearchSettings, out: Path | None) -> None:
+    from sasa_nas.cli.output import shell_line, stdout_console
+    from sasa_nas.cli.pareto import print_front
+    from sasa_nas.cli.progress import observing
+    from sasa_nas.engine.replay import replay
+
+    with observing() as observer:
+        summary = replay(table, settings, out=out, observer=observer, command=shell_line("sasa-nas", *sys.argv[1:]))
+    console = stdout_console()
+    console.print(f"\nRun: {summary.folder.path}, replayed: it holds no weights", soft_wrap=True)
+    print_front(console, summary.records)
 
 
 def _overridden(

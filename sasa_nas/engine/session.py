@@ -2,20 +2,19 @@
 
 import shutil
 from contextlib import AbstractContextManager, nullcontext, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sasa_nas.engine.new_run import check_folder, make_folder
 from sasa_nas.engine.observer import SearchObserver, SearchSummary, SilentObserver
 from sasa_nas.engine.plan import SearchPlan, plan_search
 from sasa_nas.engine.proposer import Proposer, open_study
 from sasa_nas.engine.quiet import hush
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_text
-from sasa_nas.run import RunFolder, RunInfo, SearchSettings, read_info
+from sasa_nas.run import RunFolder, SearchSettings, read_info
 from sasa_nas.run.attributes import record_of
-from sasa_nas.run.new_folder import default_folder, require_new, sole_writer, unwritable
-from sasa_nas.run.provenance import git_state, versions
+from sasa_nas.run.new_folder import default_folder, sole_writer
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
 from sasa_nas.train.device import describe_device, pick_device
@@ -58,11 +57,11 @@ def search(
     """
     settings = settings or SearchSettings()
     folder = RunFolder(out or default_folder(space.name))
-    _check_folder(folder)
+    check_folder(folder)
     plan = plan_search(space, settings)
     # Ray before the folder: a cluster that does not answer leaves nothing behind
     with ray_cluster(settings) as slots:
-        _make_folder(folder, plan, command)
+        make_folder(folder, plan, command, device=describe_device(pick_device("auto")))
         return _carry_out(folder, plan, observer or SilentObserver(), nullcontext(slots))
 
 
@@ -81,40 +80,15 @@ def resume(path: Path, *, trials: int | None = None, observer: SearchObserver | 
     """
     folder = RunFolder(path)
     info = read_info(folder)
+    if info.table is not None:
+        raise UserError(
+            f"{path} replayed {info.table} and trained nothing; replay it again, with more --trials or fewer"
+        )
     settings = info.settings if trials is None else info.settings.model_copy(update={"trials": trials})
     plan = plan_search(validate_space(info.space, str(folder.info)), settings)
     if settings != info.settings:
         write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
     return _carry_out(folder, plan, observer or SilentObserver(), ray_cluster(settings))
-
-
-def _check_folder(folder: RunFolder) -> None:
-    """Raises unless a new run can be made at `folder`; leaves nothing there."""
-    path = folder.path
-    if folder.info.exists():
-        raise UserError(f"{path} already holds a run; go on with it (`sasa-nas resume {path}`) or choose another --out")
-    require_new(path)
-
-
-def _make_folder(folder: RunFolder, plan: SearchPlan, command: str) -> None:
-    """Creates the run's folder with its run.json."""
-    mean, std = plan.standardisation
-    info = RunInfo(
-        space=plan.space.model_dump(mode="json"),
-        settings=plan.settings,
-        created=datetime.now(UTC),
-        command=command,
-        versions=versions(),
-        git=git_state(),
-        device=describe_device(pick_device("auto")),
-        mean=mean,
-        std=std,
-    )
-    try:
-        folder.trials.mkdir(parents=True, exist_ok=True)
-        write_text(folder.info, info.model_dump_json(indent=2) + "\n")
-    except OSError as error:
-        raise UserError(f"{unwritable(folder.path, error)}; choose another --out") from error
 
 
 def _carry_out(

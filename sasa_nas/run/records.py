@@ -114,6 +114,8 @@ class RunInfo(BaseModel):
     """Per channel, what is subtracted from a pixel before training, in the data set's own unit."""
     std: tuple[float, ...] = ()
     """Per channel, what it is divided by afterwards."""
+    table: str | None = None
+    """The table whose recorded trainings were replayed; None where networks were trained."""
 
 
 class TrialRecord(BaseModel):

@@ -216,8 +216,8 @@ def _table(
                 params=member.counts.params,
                 macs=asdict(member.counts.macs),
                 accuracy=tuple(curve.accuracy for curve in curves),
-                train_loss=tuple(curve.train_loss for curve in curves),
-                seconds=tuple(curve.seconds for curve in curves),
+                train_loss=tuple(tuple(round(loss, 5) for loss in curve.train_loss) for curve in curves),
+                seconds=tuple(round(curve.seconds, 2) for curve in curves),
             )
         )
     return Table(info=info, rows=tuple(rows))

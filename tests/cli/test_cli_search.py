@@ -146,3 +146,19 @@ def test_objectives_that_make_no_sense_are_one_line(capsys, objectives: str, wor
 
 def test_samplers_are_those_of_the_settings() -> None:
     assert tuple(SamplerName) == get_args(Sampler)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "either --space"),
+        (["--space", "tiny", "--replay", "t.json.gz"], "either --space"),
+        (["--replay", "t.json.gz", "--epochs", "3"], "a table's space is as it is"),
+        (["--replay", "gone.json.gz"], "there is no table gone.json.gz"),
+    ],
+)
+def test_replays_that_cannot_be_are_one_line(
+    capsys: pytest.CaptureFixture[str], out: Path, arguments: list[str], words: str
+) -> None:
+    assert words in fails(capsys, "search", *arguments, "--out", out)
+    assert not out.exists()

@@ -1,0 +1,89 @@
+"""`sasa-nas table`: trains every network of a small space, for searches that replay the trainings."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sasa_nas.table.journal import Curve
+
+
+def table(
+    space: Annotated[str, typer.Option(help="A shipped search space's name, or a YAML file.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The table's file, as a rule .json.gz.", show_default=False)],
+    seeds: Annotated[
+        int, typer.Option(min=1, max=100, help="How often each network is trained, with a seed each.")
+    ] = 3,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; one a CPU core if left out.", show_default=False)
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    data_dir: Annotated[
+        Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
+    ] = None,
+) -> None:
+    """Train every network of a small space, with several seeds, and keep its accuracy after every epoch.
+
+    Stopped, it goes on where it was when it is called again.
+    """
+    from rich.console import Console
+
+    from sasa_nas.cli.output import program, shell_line, stdout_console
+    from sasa_nas.cli.search import INTERRUPTED
+    from sasa_nas.space import load_space
+    from sasa_nas.table import make_table
+
+    try:
+        made = make_table(
+            load_space(space),
+            out,
+            seeds=range(seeds),
+            workers=workers or os.cpu_count() or 1,
+            data_dir=data_dir,
+            device=device,
+            progress=_Lines(Console(stderr=True, markup=False, highlight=False, emoji=False)),
+        )
+    except KeyboardInterrupt:
+        typer.echo("Stopped; the same command goes on.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    console = stdout_console()
+    console.print(f"{len(made.rows)} networks x {seeds} seeds x {made.info.epochs} epochs: {out}", soft_wrap=True)
+    console.print(f"\nSearch in it:\n  {shell_line(program(), 'search', '--replay', out)}", soft_wrap=True)
+
+
+class _Lines:
+    """Prints one line for every training.
+
+    Args:
+        console: Where to.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._all = self._done = self._earlier = 0
+        self._begun = 0.0
+
+    def started(self, trainings: int, done: int) -> None:
+        """Says how many there are."""
+        self._all, self._done, self._earlier = trainings, done, done
+        self._begun = time.monotonic()
+        self._console.print(f"{trainings} trainings, {done} of them done before")
+
+    def trained(self, curve: Curve) -> None:
+        """Says what came out, and how long the rest may take."""
+        from sasa_nas.cli.progress import clock
+
+        self._done += 1
+        pace = (time.monotonic() - self._begun) / (self._done - self._earlier)
+        self._console.print(
+            f"{self._done}/{self._all} network {curve.architecture_id}, seed {curve.seed}: "
+            f"{100 * curve.accuracy[-1]:.2f}%, {curve.seconds:.0f} s, {clock(pace * (self._all - self._done))} left",
+            soft_wrap=True,
+        )

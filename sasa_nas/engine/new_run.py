@@ -1,0 +1,55 @@
+"""Makes the folder of a new run."""
+
+from datetime import UTC, datetime
+
+from sasa_nas.engine.plan import SearchPlan
+from sasa_nas.errors import UserError
+from sasa_nas.files import write_text
+from sasa_nas.run import RunFolder, RunInfo
+from sasa_nas.run.new_folder import require_new, unwritable
+from sasa_nas.run.provenance import git_state, versions
+
+
+def check_folder(folder: RunFolder) -> None:
+    """Raises unless a new run can be made at `folder`; leaves nothing there.
+
+    Raises:
+        UserError: If something is there, or nothing can be written there.
+    """
+    path = folder.path
+    if folder.info.exists():
+        raise UserError(f"{path} already holds a run; go on with it (`sasa-nas resume {path}`) or choose another --out")
+    require_new(path)
+
+
+def make_folder(folder: RunFolder, plan: SearchPlan, command: str, *, device: str, table: str | None = None) -> None:
+    """Creates the run's folder with its run.json.
+
+    Args:
+        folder: Where.
+        plan: What is searched.
+        command: The command line that asked for this.
+        device: What networks are trained on.
+        table: The table that is replayed, if one is.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
+    mean, std = plan.standardisation
+    info = RunInfo(
+        space=plan.space.model_dump(mode="json"),
+        settings=plan.settings,
+        created=datetime.now(UTC),
+        command=command,
+        versions=versions(),
+        git=git_state(),
+        device=device,
+        mean=mean,
+        std=std,
+        table=table,
+    )
+    try:
+        folder.trials.mkdir(parents=True, exist_ok=True)
+        write_text(folder.info, info.model_dump_json(indent=2) + "\n")
+    except OSError as error:
+        raise UserError(f"{unwritable(folder.path, error)}; choose another --out") from error
