@@ -1,0 +1,186 @@
+"""Which search finds a good front in the fewest epochs? Replays of an exhaustive table, many seeds, no training.
+
+    python benchmarks/searchers.py [--table tables/hybrid256_digits.json.gz] [--seeds 30] [--processes 2]
+
+Every searcher is the one that `sasa-nas search` runs: the same proposer, duplicates refused, the same early stopping.
+Four workers train side by side. A searcher is judged by the hypervolume of the networks that it has trained to the
+end, after so many epochs of all trainings together: by the accuracies that it saw (one of the table's seeds), and by
+the networks' mean accuracy over all seeds of the table, which no searcher sees. The budget is that of 64 full
+trainings. Writes `benchmarks/results/searchers.json`; intervals are 95 % bootstrap intervals of the mean over seeds.
+"""
+
+import argparse
+import json
+import statistics
+import warnings
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+
+from sasa_nas.analysis.pareto import Reference, hypervolume
+from sasa_nas.engine.observer import EpochReport, SilentObserver
+from sasa_nas.engine.proposer import Proposer, new_study
+from sasa_nas.engine.replay import WORKERS, replay_plan, simulate
+from sasa_nas.files import write_text
+from sasa_nas.run import Outcome, SearchSettings, TrialRecord
+from sasa_nas.run.provenance import git_state, versions
+from sasa_nas.table import Table, load_table
+from sasa_nas.train.device import describe_device, pick_device
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "searchers.json"
+FULL_TRAININGS = 64
+SHARES = (0.0625, 0.125, 0.25, 0.5, 1.0)
+"""Of the budget, at which the searchers are compared."""
+SEARCHERS: dict[str, SearchSettings] = {
+    "random": SearchSettings(sampler="random"),
+    "random, stopping on all objectives": SearchSettings(sampler="random", halving=True),
+    "NSGA-II": SearchSettings(sampler="nsga2"),
+    "TPE": SearchSettings(),
+    "TPE, stopping on accuracy alone": SearchSettings(objectives=("accuracy",), halving=True),
+    "TPE, stopping on all objectives": SearchSettings(halving=True),
+}
+
+
+@dataclass(frozen=True)
+class Course:
+    """One search: after so many epochs, such hypervolumes."""
+
+    epochs: tuple[int, ...]
+    seen: tuple[float, ...]
+    true: tuple[float, ...]
+
+    def at(self, epochs: float, values: Sequence[float]) -> float:
+        """The hypervolume reached after so many epochs, 0 before the first network was trained."""
+        return max((value for spent, value in zip(self.epochs, values, strict=True) if spent <= epochs), default=0.0)
+
+
+class Follower(SilentObserver):
+    """Keeps the hypervolumes of what is trained so far."""
+
+    def __init__(self, table: Table) -> None:
+        self._means = {row.architecture.id: statistics.fmean(c[-1] for c in row.accuracy) for row in table.rows}
+        self._reference = reference(table)
+        self._spent = 0
+        self._records: list[TrialRecord] = []
+        self.points: list[tuple[int, float, float]] = []
+
+    def epoch_ended(self, report: EpochReport) -> None:
+        """Counts it."""
+        self._spent += 1
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """Measures anew where a network was trained to the end."""
+        if record.outcome is Outcome.TRAINED:
+            self._records.append(record)
+            means = [r.model_copy(update={"accuracy": self._means[r.architecture_id or ""]}) for r in self._records]
+            areas = (hypervolume(records, self._reference).value for records in (self._records, means))
+            self.points.append((self._spent, *areas))
+
+
+def reference(table: Table) -> Reference:
+    """The same for all searches: accuracy by chance, and the next power of ten above all FLOPs."""
+    classes = table.rows[0].architecture.num_classes
+    return Reference(accuracy=1 / classes, flops=10.0 ** len(str(max(row.flops for row in table.rows))))
+
+
+@cache
+def table_of(path: Path) -> Table:
+    """Read once a process."""
+    return load_table(path)
+
+
+def search(path: Path, settings: SearchSettings, seed: int) -> Course:
+    """One replayed search, up to the budget."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+    table = table_of(path)
+    settings = settings.model_copy(update={"seed": seed, "trials": len(table.rows)})
+    follower = Follower(table)
+    proposer = Proposer(new_study(settings), replay_plan(table, settings), follower)
+    budget = FULL_TRAININGS * table.info.epochs
+    simulate(proposer, table, workers=WORKERS, seed=seed, observer=follower, budget=budget)
+    epochs, seen, true = zip(*follower.points, strict=True)
+    return Course(epochs, seen, true)
+
+
+def interval(values: Sequence[float]) -> dict[str, float]:
+    """The mean, and a 95 % bootstrap interval of it."""
+    draws = np.random.default_rng(0).choice(np.asarray(values), (2000, len(values))).mean(axis=1)
+    low, high = np.quantile(draws, [0.025, 0.975])
+    return {"mean": float(np.mean(values)), "low": float(low), "high": float(high)}
+
+
+def epochs_to(course: Course, values: Sequence[float], wanted: float) -> int | None:
+    """Epochs until a hypervolume is reached; None if it never is."""
+    return next((spent for spent, value in zip(course.epochs, values, strict=True) if value >= wanted), None)
+
+
+def summary(courses: Sequence[Course], wanted: dict[str, float], budget: int) -> dict[str, Any]:
+    """What is told of one searcher."""
+    told: dict[str, Any] = {}
+    for kind in ("seen", "true"):
+        values = [getattr(course, kind) for course in courses]
+        reached = [epochs_to(c, v, wanted[kind]) for c, v in zip(courses, values, strict=True)]
+        told[kind] = {
+            "hypervolume": {
+                str(round(share * budget)): interval(
+                    [c.at(share * budget, v) for c, v in zip(courses, values, strict=True)]
+                )
+                for share in SHARES
+            },
+            "median_epochs_to_random": statistics.median(budget + 1 if r is None else r for r in reached),
+            "never_reached": sum(r is None for r in reached),
+        }
+    return told
+
+
+def main() -> None:
+    """Replays all searchers and writes the file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--table", type=Path, default=ROOT / "tables" / "hybrid256_digits.json.gz")
+    parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--processes", type=int, default=2)
+    options = parser.parse_args()
+    table = load_table(options.table)
+    budget = FULL_TRAININGS * table.info.epochs
+    found: dict[str, list[Course]] = {}
+    with ProcessPoolExecutor(options.processes) as pool:
+        for name, settings in SEARCHERS.items():
+            found[name] = list(pool.map(partial(search, options.table, settings), range(options.seeds)))
+            print(f"{name}: {options.seeds} searches", flush=True)
+    wanted = {
+        kind: statistics.fmean(course.at(budget, getattr(course, kind)) for course in found["random"])
+        for kind in ("seen", "true")
+    }
+    told = {name: summary(courses, wanted, budget) for name, courses in found.items()}
+    result = {
+        "table": options.table.name,
+        "seeds": options.seeds,
+        "workers": WORKERS,
+        "budget_epochs": budget,
+        "random_at_budget": wanted,
+        "reference": reference(table).model_dump(),
+        "searchers": told,
+        "machine": describe_device(pick_device("cpu")),
+        "versions": versions(),
+        "git": git_state(),
+    }
+    RESULTS.parent.mkdir(exist_ok=True)
+    write_text(RESULTS, json.dumps(result, indent=1) + "\n")
+    for kind in ("seen", "true"):
+        print(f"\nhypervolume by {kind} accuracies after so many epochs; random reaches {wanted[kind]:.4f}")
+        for name, numbers in told.items():
+            columns = [f"{n}: {v['mean']:.4f}" for n, v in numbers[kind]["hypervolume"].items()]
+            reached = f"{numbers[kind]['median_epochs_to_random']:.0f}, never {numbers[kind]['never_reached']}"
+            print(f"{name:36} {'  '.join(columns)}  median epochs to random's: {reached}")
+
+
+if __name__ == "__main__":
+    main()
