@@ -80,8 +80,8 @@ class Follower(SilentObserver):
         if record.outcome is Outcome.TRAINED:
             self._records.append(record)
             means = [r.model_copy(update={"accuracy": self._means[r.architecture_id or ""]}) for r in self._records]
-            areas = (hypervolume(records, self._reference).value for records in (self._records, means))
-            self.points.append((self._spent, *areas))
+            seen, true = (hypervolume(records, self._reference).value for records in (self._records, means))
+            self.points.append((self._spent, seen, true))
 
 
 def reference(table: Table) -> Reference:
@@ -128,13 +128,12 @@ def summary(courses: Sequence[Course], wanted: dict[str, float], budget: int) ->
     for kind in ("seen", "true"):
         values = [getattr(course, kind) for course in courses]
         reached = [epochs_to(c, v, wanted[kind]) for c, v in zip(courses, values, strict=True)]
+        after = {
+            round(share * budget): [c.at(share * budget, v) for c, v in zip(courses, values, strict=True)]
+            for share in SHARES
+        }
         told[kind] = {
-            "hypervolume": {
-                str(round(share * budget)): interval(
-                    [c.at(share * budget, v) for c, v in zip(courses, values, strict=True)]
-                )
-                for share in SHARES
-            },
+            "hypervolume": {str(epochs): interval(areas) for epochs, areas in after.items()},
             "median_epochs_to_random": statistics.median(budget + 1 if r is None else r for r in reached),
             "never_reached": sum(r is None for r in reached),
         }
