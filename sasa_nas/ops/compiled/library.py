@@ -3,6 +3,7 @@
 import ctypes
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -39,28 +40,31 @@ def load_library(source: Path) -> ctypes.CDLL:
     """
     compiler = _compiler()
     processor, macros = _target(compiler)
-    command = [compiler, *_FLAGS, *processor, "-I", str(SHARED)]
+    command = [*compiler, *_FLAGS, *processor, "-I", str(SHARED)]
     sources = [source.read_bytes(), *(header.read_bytes() for header in sorted(SHARED.glob("*.h")))]
-    parts = [*sources, " ".join([*_FLAGS, *processor]).encode(), macros]
+    parts = [*sources, shlex.join([*compiler, *_FLAGS, *processor]).encode(), macros]
     key = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:32]
     kept = _cache_folder() / f"{source.parent.name}-{source.stem}-{key}.so"
     return _load_kept(kept) or _compile_and_load([*command, str(source), "-lm"], kept)
 
 
-def _compiler() -> str:
-    names = [os.environ["CC"]] if os.environ.get("CC") else ["cc", "gcc", "clang"]
-    found = next((path for name in names if (path := shutil.which(name)) is not None), None)
-    if found is None:
-        raise CannotCompileError(f"no C compiler found ({', '.join(names)})")
-    return found
+def _compiler() -> list[str]:
+    """The command that `CC` names, options and all, or the first compiler there is."""
+    wishes = [shlex.split(os.environ.get("CC", ""))]
+    wishes = wishes if wishes[0] else [["cc"], ["gcc"], ["clang"]]
+    for name, *options in wishes:
+        path = shutil.which(name)
+        if path is not None:
+            return [path, *options]
+    raise CannotCompileError(f"no C compiler found ({', '.join(name for name, *_ in wishes)})")
 
 
-def _target(compiler: str) -> tuple[tuple[str, ...], bytes]:
+def _target(compiler: list[str]) -> tuple[tuple[str, ...], bytes]:
     """The flags for this processor, and the macros that tell the compiler's version and the processor's abilities."""
     why = ""
     for flags in _OWN_PROCESSOR:
         try:
-            return flags, _run([compiler, *flags, "-dM", "-E", "-x", "c", os.devnull])
+            return flags, _run([*compiler, *flags, "-dM", "-E", "-x", "c", os.devnull])
         except CannotCompileError as error:
             why = str(error)
     raise CannotCompileError(why)
@@ -70,8 +74,9 @@ def _run(command: list[str]) -> bytes:
     try:
         done = subprocess.run(command, capture_output=True, stdin=subprocess.DEVNULL, timeout=_SECONDS, check=True)
     except subprocess.CalledProcessError as error:
-        lines = error.stderr.decode(errors="replace").strip().splitlines() or [f"status {error.returncode}"]
-        raise CannotCompileError(f"{command[0]} failed: {lines[0]}") from error
+        lines = error.stderr.decode(errors="replace").strip().splitlines()
+        why = next((line for line in lines if "error" in line), f"status {error.returncode}")
+        raise CannotCompileError(f"{command[0]} failed: {why}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotCompileError(f"{command[0]} failed: {error}") from error
     return done.stdout

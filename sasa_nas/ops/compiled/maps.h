@@ -16,62 +16,96 @@ INLINE float *at(const Map *map, int64_t batch, int64_t head)
     return map->data + batch * map->strides[0] + head * map->strides[3];
 }
 
-/* Numbers up to this can be multiplied and summed without becoming infinite. */
-#define TAME 1e15f
+/* Four neighbouring pixels by four channels: what is turned over at once where channels come last in memory. */
+#define TILE 4
+typedef float Four __attribute__((vector_size(TILE * 4)));
+typedef int32_t FourIntegers __attribute__((vector_size(TILE * 4)));
 
-/* Copies `count` floats, `step` apart, times `factor`. Returns -1 in some lane where a number is not tame, else zeros. */
-INLINE Integers read_run(const float *from, int64_t step, int64_t count, float factor, float *to)
+#ifdef __clang__
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (FourIntegers){__VA_ARGS__})
+#endif
+
+/* Copies a tile of lines `from_step` apart, times `factor`, to lines `to_step` apart, its columns becoming lines. */
+INLINE void turn_tile(const float *from, int64_t from_step, float factor, float *to, int64_t to_step)
 {
-    Integers wild = {0};
-    int64_t i = 0;
-    if (step == 1)
-        for (; i + LANES <= count; i += LANES) {
-            Vector numbers = load(from + i) * factor;
-            wild |= ~((numbers <= TAME) & (numbers >= -TAME));
-            store(to + i, numbers);
-        }
-    for (; i < count; i++) {
-        to[i] = from[i * step] * factor;
-        wild[0] |= -!(fabsf(to[i]) <= TAME);
+    Four lines[TILE];
+    for (int i = 0; i < TILE; i++) {
+        memcpy(&lines[i], from + i * from_step, sizeof lines[i]);
+        lines[i] *= factor;
     }
-    return wild;
+    Four low = SHUFFLE(lines[0], lines[1], 0, 4, 1, 5), high = SHUFFLE(lines[0], lines[1], 2, 6, 3, 7);
+    Four next_low = SHUFFLE(lines[2], lines[3], 0, 4, 1, 5), next_high = SHUFFLE(lines[2], lines[3], 2, 6, 3, 7);
+    lines[0] = SHUFFLE(low, next_low, 0, 1, 4, 5);
+    lines[1] = SHUFFLE(low, next_low, 2, 3, 6, 7);
+    lines[2] = SHUFFLE(high, next_high, 0, 1, 4, 5);
+    lines[3] = SHUFFLE(high, next_high, 2, 3, 6, 7);
+    for (int i = 0; i < TILE; i++)
+        memcpy(to + i * to_step, &lines[i], sizeof lines[i]);
 }
 
-/* A map without gaps between its rows is read and written as one long row. */
+/* Copies a row of pixels, times `factor`. Pixels are `step` floats apart, channels `plane`. */
+INLINE void copy_row(const float *from, int64_t from_step, int64_t from_plane, float factor, float *to, int64_t to_step,
+                     int64_t to_plane, int64_t width, int64_t channels)
+{
+    int64_t tiled = from_plane == 1 && to_step == 1 ? 1 : from_step == 1 && to_plane == 1 ? 2 : 0;
+    int64_t tiled_width = tiled ? width / TILE * TILE : 0, tiled_channels = tiled ? channels / TILE * TILE : 0;
+    for (int64_t x = 0; x < tiled_width; x += TILE)
+        for (int64_t c = 0; c < tiled_channels; c += TILE) {
+            if (tiled == 1)
+                turn_tile(from + x * from_step + c, from_step, factor, to + x + c * to_plane, to_plane);
+            else
+                turn_tile(from + x + c * from_plane, from_plane, factor, to + x * to_step + c, to_step);
+        }
+    for (int64_t c = 0; c < channels; c++) {
+        const float *line = from + c * from_plane;
+        float *copy = to + c * to_plane;
+        int64_t x = c < tiled_channels ? tiled_width : 0;
+        if (from_step == 1 && to_step == 1)
+            for (; x < width; x++)
+                copy[x] = line[x] * factor;
+        for (; x < width; x++)
+            copy[x * to_step] = line[x * from_step] * factor;
+    }
+}
+
+/* Rows of a map without gaps between them, in memory and in planes, are one long row. */
 INLINE int without_gaps(const Map *map, int64_t width, const Window *window)
 {
     return map->strides[1] == width * map->strides[2] && window->pitch == width;
 }
 
-/* Copies one head, times `factor`, into planes. Returns whether all numbers are finite and tame. */
-static int read_map(const Map *map, int64_t batch, int64_t head, int64_t height, int64_t width, int64_t channels,
-                    float factor, const Window *window, float *planes)
+/* Copies one head of a map, times `factor`, into planes. */
+static void read_map(const Map *map, int64_t batch, int64_t head, int64_t height, int64_t width, int64_t channels,
+                     float factor, const Window *window, float *planes)
 {
-    Integers wild = {0};
-    int64_t rows = without_gaps(map, width, window) && map->strides[2] == 1 ? 1 : height;
+    int64_t rows = without_gaps(map, width, window) ? 1 : height;
     for (int64_t y = 0; y < rows; y++)
-        for (int64_t c = 0; c < channels; c++)
-            wild |= read_run(at(map, batch, head) + c * map->strides[4] + y * map->strides[1], map->strides[2],
-                             height * width / rows, factor, planes + c * window->plane + y * window->pitch);
-    return total((Vector)(wild & (Integers)splat(1))) == 0;
+        copy_row(at(map, batch, head) + y * map->strides[1], map->strides[2], map->strides[4], factor,
+                 planes + y * window->pitch, 1, window->plane, height * width / rows, channels);
 }
 
 /* Copies planes, times `factor`, to one head of a map. */
 static void write_map(const Map *map, int64_t batch, int64_t head, int64_t height, int64_t width, int64_t channels,
                       float factor, const Window *window, const float *planes)
 {
-    int64_t rows = without_gaps(map, width, window) && map->strides[2] == 1 ? 1 : height, step = map->strides[2];
+    int64_t rows = without_gaps(map, width, window) ? 1 : height;
     for (int64_t y = 0; y < rows; y++)
-        for (int64_t c = 0; c < channels; c++) {
-            float *to = at(map, batch, head) + c * map->strides[4] + y * map->strides[1];
-            const float *from = planes + c * window->plane + y * window->pitch;
-            if (step == 1)
-                for (int64_t x = 0; x < height * width / rows; x++)
-                    to[x] = from[x] * factor;
-            else
-                for (int64_t x = 0; x < width; x++)
-                    to[x * step] = from[x] * factor;
-        }
+        copy_row(planes + y * window->pitch, 1, window->plane, factor, at(map, batch, head) + y * map->strides[1],
+                 map->strides[2], map->strides[4], height * width / rows, channels);
+}
+
+/* Whether all numbers are finite, and so small that their products and sums are, too. `count` is one of LANES. */
+static int are_tame(const float *numbers, int64_t count)
+{
+    const float most = 1e15f;
+    Integers wild = {0};
+    for (int64_t i = 0; i < count; i += LANES) {
+        Vector vector = load(numbers + i);
+        wild |= ~((vector <= most) & (vector >= -most));
+    }
+    return total((Vector)(wild & (Integers)splat(1))) == 0;
 }
 
 #endif

@@ -104,7 +104,7 @@ static float *lay_out(Head *head, const Attention *job, int64_t pitch, int backw
     return scratch;
 }
 
-/* Reads what does not depend on the rows' distance being safe: the places' rows and columns, and the tables. */
+/* Notes the row and column of every place, and copies the tables. */
 static void read_places_and_tables(const Head *head, int64_t index)
 {
     const Attention *job = head->job;
@@ -128,17 +128,21 @@ static void read_places_and_tables(const Head *head, int64_t index)
     }
 }
 
+/* Copies the inputs. Returns whether they are tame. */
 static int read_head(const Head *head, int64_t batch, int64_t index, int backward)
 {
     const Attention *job = head->job;
     const Window *window = &head->window;
-    int64_t height = job->height, width = job->width;
-    int tame = read_map(&job->query, batch, index, height, width, job->key_dim, job->scale, window, head->query);
-    tame &= read_map(&job->key, batch, index, height, width, head->content, 1, window, head->key);
-    tame &= read_map(&job->value, batch, index, height, width, job->value_dim, 1, window, head->value);
+    int64_t height = job->height, width = job->width, plane = window->plane;
+    read_map(&job->query, batch, index, height, width, job->key_dim, job->scale, window, head->query);
+    read_map(&job->key, batch, index, height, width, head->content, 1, window, head->key);
+    read_map(&job->value, batch, index, height, width, job->value_dim, 1, window, head->value);
+    int tame = are_tame(head->query, job->key_dim * plane) && are_tame(head->key, head->content * plane) &&
+               are_tame(head->value, job->value_dim * plane);
     if (backward) {
-        tame &= read_map(&job->grad_out, batch, index, height, width, job->value_dim, 1, window, head->grad_out);
+        read_map(&job->grad_out, batch, index, height, width, job->value_dim, 1, window, head->grad_out);
         read_map(&job->lse, batch, index, height, width, 1, 1, window, head->lse);
+        tame = tame && are_tame(head->grad_out, job->value_dim * plane);
     }
     return tame;
 }

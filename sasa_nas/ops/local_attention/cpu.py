@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from sasa_nas.ops.compiled import CannotCompileError, load_library
-from sasa_nas.ops.local_attention.naive import WindowPadding
+from sasa_nas.ops.local_attention.problem import Gradients, Problem
 
 SOURCE = Path(__file__).with_name("cpu.c")
 
@@ -33,20 +33,21 @@ class _Attention(ctypes.Structure):
     )
 
 
-def can_run(query: Tensor, value: Tensor, rel_rows: Tensor | None = None) -> str | None:
-    """Why the loops cannot run on these tensors, in a few words; None where they can.
+def cpu_cannot(problem: Problem) -> str | None:
+    """Why the loops cannot compute a problem, in a few words; None where they can.
 
-    The first call of a machine compiles them.
+    The first call of a machine compiles them, which takes a second or two.
 
     Args:
-        query: As for `forward`, like all other arguments.
-        value: The same.
-        rel_rows: The same.
+        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
     """
+    query = problem.query
     if query.device.type != "cpu":
         return f"tensors are on {query.device.type}, not on a CPU"
-    if any(tensor is not None and tensor.dtype != torch.float32 for tensor in (query, value, rel_rows)):
-        return f"tensors are {str(query.dtype).removeprefix('torch.')}, not float32"
+    if query.dtype != torch.float32:
+        return f"its loops take float32, not {str(query.dtype).removeprefix('torch.')}"
+    if problem.stride != 1:
+        return f"its loops take a stride of 1, not {problem.stride}"
     try:
         load_library(SOURCE)
     except CannotCompileError as error:
@@ -54,84 +55,47 @@ def can_run(query: Tensor, value: Tensor, rel_rows: Tensor | None = None) -> str
     return None
 
 
-def forward(
-    query: Tensor,
-    key: Tensor | None,
-    value: Tensor,
-    rel_rows: Tensor | None,
-    rel_cols: Tensor | None,
-    *,
-    kernel_size: int,
-    scale: float,
-    padding: WindowPadding,
-) -> tuple[Tensor, Tensor]:
-    """Window attention, `naive.local_attention`, without gradients; for what `check_local_attention` accepts.
+def cpu_forward(problem: Problem) -> tuple[Tensor, Tensor]:
+    """Window attention without gradients, on up to `torch.get_num_threads()` threads.
 
-    Runs on up to `torch.get_num_threads()` threads; how many changes no bit of the result.
+    How many threads there are changes no bit of the result.
 
     Args:
-        query: `(B, H, W, heads, head_dim)`, float32 on a CPU, any strides.
-        key: As `query`, or None.
-        value: `(B, H, W, heads, value_dim)`.
-        rel_rows: `(kernel_size, head_dim)` or `(heads, kernel_size, head_dim)`, or None.
-        rel_cols: As `rel_rows`; both or neither.
-        kernel_size: Side of the window in pixels, odd.
-        scale: Factor of all logits.
-        padding: What a key beyond the edge is.
+        problem: One that `cpu_cannot` has nothing against.
 
     Returns:
-        The attention, `(B, H, W, heads, value_dim)`, in memory as `like_map(value)`; and the natural
+        The attention, `(B, H, W, heads, value_dim)`, in memory as `like_map` of the values; and the natural
         logarithms of the sums of the exponential logits, `(B, H, W, heads)`, contiguous.
 
     Raises:
-        MemoryError: There is not enough memory for the copy of one head per thread.
+        MemoryError: There is not enough memory for the copy of one head for each thread.
     """
-    out, lse = like_map(value), value.new_empty(value.shape[:4])
-    job = _job(query, key, value, rel_rows, rel_cols, kernel_size, scale, padding)
-    job.out, job.lse = _map(out), _map(lse.unsqueeze(-1))
+    out, lse = like_map(problem.value), problem.value.new_empty(problem.value.shape[:4])
+    job = _job(problem, lse)
+    job.out = _map(out)
     _call("local_attention_forward", job)
     return out, lse
 
 
-def backward(
-    grad_out: Tensor,
-    query: Tensor,
-    key: Tensor | None,
-    value: Tensor,
-    rel_rows: Tensor | None,
-    rel_cols: Tensor | None,
-    lse: Tensor,
-    *,
-    kernel_size: int,
-    scale: float,
-    padding: WindowPadding,
-) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None, Tensor | None]:
-    """The gradients of `forward`; it computes the weights of the softmax again.
+def cpu_backward(problem: Problem, lse: Tensor, grad_out: Tensor) -> Gradients:
+    """The gradients of `cpu_forward`, which compute the weights of the softmax again.
 
     Args:
-        grad_out: The gradient of the attention, of its shape, any strides.
-        query: As for `forward`.
-        key: As for `forward`.
-        value: As for `forward`.
-        rel_rows: As for `forward`.
-        rel_cols: As for `forward`.
-        lse: What `forward` returned.
-        kernel_size: As for `forward`.
-        scale: As for `forward`.
-        padding: As for `forward`.
+        problem: As it went forward.
+        lse: What `cpu_forward` returned second.
+        grad_out: The gradient of the attention, in any layout.
 
     Returns:
-        The gradients of query, key, value, rel_rows and rel_cols, None for what is None; those of maps lie
-        in memory as `like_map` of them, those of tables are contiguous.
+        Gradients of maps in memory as `like_map` of them, those of tables contiguous.
 
     Raises:
-        MemoryError: There is not enough memory for the copy of one head per thread.
+        MemoryError: There is not enough memory for the copy of one head for each thread.
     """
-    job = _job(query, key, value, rel_rows, rel_cols, kernel_size, scale, padding)
-    job.lse, job.grad_out = _map(lse.unsqueeze(-1)), _map(grad_out)
-    grad_query, grad_value = like_map(query), like_map(value)
-    job.grad_query, job.grad_value = _map(grad_query), _map(grad_value)
+    key, rel_rows, rel_cols = problem.key, problem.rel_rows, problem.rel_cols
+    grad_query, grad_value = like_map(problem.query), like_map(problem.value)
     grad_key = grad_rows = grad_cols = None
+    job = _job(problem, lse)
+    job.grad_out, job.grad_query, job.grad_value = _map(grad_out), _map(grad_query), _map(grad_value)
     if key is not None:
         grad_key = like_map(key)
         job.grad_key = _map(grad_key)
@@ -157,20 +121,16 @@ def like_map(heads: Tensor) -> Tensor:
     return heads.new_empty(heads.shape)
 
 
-def _job(
-    query: Tensor,
-    key: Tensor | None,
-    value: Tensor,
-    rel_rows: Tensor | None,
-    rel_cols: Tensor | None,
-    kernel_size: int,
-    scale: float,
-    padding: WindowPadding,
-) -> _Attention:
-    sizes = (*query.shape, value.shape[4], kernel_size, padding == "zeros", torch.get_num_threads())
-    job = _Attention(*sizes, scale, _map(query), _Map() if key is None else _map(key), _map(value))
-    if rel_rows is not None and rel_cols is not None:
-        job.rel_rows, job.rel_cols = _table(rel_rows), _table(rel_cols)
+def _job(problem: Problem, lse: Tensor) -> _Attention:
+    """The inputs of both passes and the log-sum-exp, which one writes and the other reads."""
+    query, key, value = problem.query, problem.key, problem.value
+    zeros, threads = problem.padding == "zeros", torch.get_num_threads()
+    job = _Attention(*query.shape, value.shape[4], problem.kernel_size, zeros, threads, problem.scale)
+    job.query, job.value, job.lse = _map(query), _map(value), _map(lse.unsqueeze(-1))
+    if key is not None:
+        job.key = _map(key)
+    if problem.rel_rows is not None and problem.rel_cols is not None:
+        job.rel_rows, job.rel_cols = _table(problem.rel_rows), _table(problem.rel_cols)
     return job
 
 

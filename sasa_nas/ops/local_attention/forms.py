@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from sasa_nas.ops.local_attention import cpu
+from sasa_nas.ops.local_attention.cpu import cpu_backward, cpu_cannot, cpu_forward, like_map
 from sasa_nas.ops.local_attention.problem import Gradients, Problem
 from sasa_nas.ops.local_attention.slices import slices_backward, slices_forward
 from sasa_nas.ops.triton_device import triton_cannot
@@ -32,9 +32,7 @@ def form_cannot(form: Form, problem: Problem) -> str | None:
         case "slices":
             return None
         case "cpu":
-            if problem.stride != 1:
-                return f"its loops take a stride of 1, not {problem.stride}"
-            return cpu.can_run(query, value, problem.rel_rows)
+            return cpu_cannot(problem)
         case "triton":
             if max(query.shape[4], value.shape[4]) > MAX_TRITON_DEPTH:
                 return f"heads have more than {MAX_TRITON_DEPTH} channels"
@@ -66,16 +64,7 @@ def run_forward(form: Form, problem: Problem) -> tuple[Tensor, Tensor]:
 
                 out, lse = triton_forward(problem)
             case "cpu":
-                out, lse = cpu.forward(
-                    problem.query,
-                    problem.key,
-                    problem.value,
-                    problem.rel_rows,
-                    problem.rel_cols,
-                    kernel_size=problem.kernel_size,
-                    scale=problem.scale,
-                    padding=problem.padding,
-                )
+                out, lse = cpu_forward(problem)
             case "slices":
                 out, lse = slices_forward(problem)
     return _laid_out(out, output_like(problem.value, problem.stride)), lse.contiguous()
@@ -98,18 +87,7 @@ def run_backward(form: Form, problem: Problem, out: Tensor, lse: Tensor, grad_ou
 
                 gradients = triton_backward(problem, out, lse, grad_out)
             case "cpu":
-                gradients = cpu.backward(
-                    grad_out,
-                    problem.query,
-                    problem.key,
-                    problem.value,
-                    problem.rel_rows,
-                    problem.rel_cols,
-                    lse,
-                    kernel_size=problem.kernel_size,
-                    scale=problem.scale,
-                    padding=problem.padding,
-                )
+                gradients = cpu_backward(problem, lse, grad_out)
             case "slices":
                 gradients = slices_backward(problem, out, lse, grad_out)
     query, key, value, rows, cols = gradients
@@ -133,7 +111,7 @@ def output_like(heads: Tensor, stride: int = 1) -> Tensor:
         stride: Between the pixels.
     """
     seen = heads[:, ::stride, ::stride]
-    return cpu.like_map(seen) if heads.device.type == "cpu" else seen.new_empty(seen.shape)
+    return like_map(seen) if heads.device.type == "cpu" else seen.new_empty(seen.shape)
 
 
 def _laid_out(heads: Tensor, place: Tensor) -> Tensor:
