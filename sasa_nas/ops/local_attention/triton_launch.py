@@ -27,6 +27,9 @@ _KERNELS = {
     ("tile", "backward_key"): tile_backward_key,
 }
 
+COMPILER_OPTIONS = {"num_stages": 1, "enable_fp_fusion": True}
+"""Loads are not made ahead, for which registers are short; multiply-adds are fused, whatever the version's default."""
+
 Planner = Callable[[Pass, WindowShape], Plan]
 """Chooses the plan of a kernel, as `choose_plan` does."""
 
@@ -50,7 +53,7 @@ class Launch:
     def run(self) -> None:
         """Runs the kernel on the device of its tensors."""
         if self.programs:
-            self.kernel[(self.programs,)](**self.arguments, num_warps=self.warps, num_stages=1)
+            self.kernel[(self.programs,)](**self.arguments, num_warps=self.warps, **COMPILER_OPTIONS)
 
 
 def triton_forward(problem: Problem, plan: Planner = choose_plan) -> tuple[Tensor, Tensor]:

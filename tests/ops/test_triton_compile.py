@@ -1,0 +1,99 @@
+"""The kernels compile for sm_90 on a machine without a GPU, within a budget of registers, without spilling."""
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+import triton
+from torch import Tensor
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+from sasa_nas.ops.local_attention.problem import Problem
+from sasa_nas.ops.local_attention.triton_launch import COMPILER_OPTIONS, Launch, backward_launches, forward_launch
+from sasa_nas.ops.local_attention.triton_plan import choose_plan
+
+pytestmark = pytest.mark.slow
+
+TYPES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
+TOOL = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
+
+
+MAX_STACK = 16
+"""Bytes that a thread may spill: a few registers."""
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """A kernel's PTX, and what its machine code takes: registers a thread, bytes of stack and of shared memory."""
+
+    name: str
+    ptx: str
+    registers: int
+    stack: int
+    shared: int
+
+
+def compile_launch(launch: Launch, folder: Path) -> Compiled:
+    """Compiles a kernel as its launch would, with all pointers aligned to 16 bytes."""
+    signature: dict[str, str] = {}
+    constants: dict[tuple[int, ...], object] = {}
+    attributes: dict[tuple[int, ...], list[list[object]]] = {}
+    for i, name in enumerate(launch.kernel.arg_names):
+        argument = launch.arguments[name]
+        if isinstance(argument, Tensor):
+            signature[name] = f"*{TYPES[argument.dtype]}"
+            attributes[(i,)] = [["tt.divisibility", 16]]
+        elif name.isupper() or (name.endswith("_sc") and argument == 1):
+            signature[name] = "constexpr"
+            constants[(i,)] = argument
+        else:
+            signature[name] = "fp32" if isinstance(argument, float) else "i32"
+    source = ASTSource(fn=launch.kernel, signature=signature, constexprs=constants, attrs=attributes)
+    options = {"num_warps": launch.warps} | COMPILER_OPTIONS
+    binary = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)
+    file = folder / "kernel.cubin"
+    file.write_bytes(binary.asm["cubin"])
+    usage = subprocess.run([TOOL, "-res-usage", file], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"REG:(\d+) STACK:(\d+)", usage)
+    assert found is not None, usage
+    return Compiled(launch.kernel.__name__, binary.asm["ptx"], int(found[1]), int(found[2]), binary.metadata.shared)
+
+
+def launches(
+    depth: int, kernel_size: int, dtype: torch.dtype, *, padding: str = "mask", per_head: bool = False
+) -> list[Launch]:
+    """The three kernels' launches for ResNet-50's maps of this depth, 8 heads, as tensors without memory."""
+    size = {8: 56, 16: 28, 32: 14, 64: 7}[depth]
+    maps = torch.empty(128, size, size, 8, depth, dtype=dtype, device="meta")
+    table = torch.empty(*((8,) if per_head else ()), kernel_size, depth, dtype=dtype, device="meta")
+    problem = Problem(maps, maps, maps, table, table, kernel_size, 1, 1.0, padding)
+    forward, out, lse = forward_launch(problem, choose_plan)
+    backward, _ = backward_launches(problem, out, lse, maps, choose_plan)
+    return [forward, *backward]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=TYPES.get)
+@pytest.mark.parametrize("kernel_size", [3, 7])
+@pytest.mark.parametrize("depth", [8, 16, 32, 64])
+def test_within_budget(depth: int, kernel_size: int, dtype: torch.dtype, tmp_path: Path) -> None:
+    on_tensor_cores = dtype == torch.bfloat16 and (depth, kernel_size) != (8, 3)
+    for launch in launches(depth, kernel_size, dtype):
+        kernel = compile_launch(launch, tmp_path)
+        assert kernel.name.startswith("tile" if on_tensor_cores else "direct")
+        assert ("mma.sync" in kernel.ptx) == on_tensor_cores, kernel.name
+        assert "tf32" not in kernel.ptx
+        assert "ld.global.v4" in kernel.ptx, kernel.name
+        assert re.search(r"\b(atom|red)\.", kernel.ptx) is None, kernel.name
+        assert kernel.stack <= MAX_STACK, (kernel.name, "spills", kernel.stack)
+        # two programs of 128 threads share a multiprocessor's 65,536 registers and 227 KiB of shared memory
+        assert kernel.registers <= 240, (kernel.name, kernel.registers)
+        assert kernel.shared <= 64 * 1024, (kernel.name, kernel.shared)
+
+
+def test_the_other_options_compile(tmp_path: Path) -> None:
+    for launch in launches(16, 11, torch.float16, padding="zeros", per_head=True):
+        assert compile_launch(launch, tmp_path).stack <= MAX_STACK

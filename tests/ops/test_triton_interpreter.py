@@ -1,0 +1,106 @@
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from interpreted_kernels import Case, Kind, error_far_apart, error_of_the_operator, errors, reruns_differ
+from interpreter_process import Interpreter
+
+KINDS: list[Kind] = ["direct", "tile"]
+TOLERANCE = {"float32": 1e-5, "float16": 4e-3}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def interpreter() -> Iterator[Interpreter]:
+    interpreter = Interpreter()
+    yield interpreter
+    interpreter.close()
+
+
+def assert_right(interpreter: Interpreter, case: Case) -> None:
+    found = interpreter.call(errors, case)
+    # NaN is not below anything
+    assert all(error < TOLERANCE[case.dtype] for error in found), found
+
+
+CASES = st.builds(
+    Case,
+    kind=st.sampled_from(KINDS),
+    height=st.integers(1, 6),
+    width=st.integers(1, 9),
+    kernel_size=st.sampled_from([1, 3, 5]),
+    batch=st.integers(0, 2),
+    heads=st.integers(1, 4),
+    depth=st.sampled_from([1, 2, 5, 8, 16]),
+    value_depth=st.sampled_from([1, 3, 8, 16]),
+    scale=st.sampled_from([0.5, 1.0, -0.7]),
+    padding=st.sampled_from(["mask", "zeros"]),
+    terms=st.sampled_from(["content", "relative", "both"]),
+    per_head=st.booleans(),
+    dtype=st.sampled_from(["float32", "float16"]),
+    layout=st.sampled_from(["channels_last", "channels_first", "inside_nan", "expanded"]),
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(case=CASES)
+def test_any_case_agrees_with_the_plain_form_in_float64(interpreter: Interpreter, case: Case) -> None:
+    assert_right(interpreter, case)
+
+
+@settings(deadline=None, max_examples=8)
+@given(case=CASES, stride=st.integers(2, 3))
+def test_strided_queries(interpreter: Interpreter, case: Case, stride: int) -> None:
+    assert_right(interpreter, replace(case, kind="direct", stride=stride))
+
+
+@pytest.mark.parametrize("padding", ["mask", "zeros"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_sasas_window_over_more_than_one_tile(interpreter: Interpreter, kind: Kind, padding: str) -> None:
+    case = Case(kind, height=3, width=17, kernel_size=7, heads=1, depth=8, value_depth=8, padding=padding)
+    assert_right(interpreter, case)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("height", "width"), [(1, 20), (20, 1), (1, 1), (2, 2)])
+def test_windows_larger_than_the_map(interpreter: Interpreter, kind: Kind, height: int, width: int) -> None:
+    assert_right(interpreter, Case(kind, height=height, width=width, kernel_size=9, heads=1))
+
+
+@pytest.mark.parametrize("layout", ["channels_first", "inside_nan", "expanded"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_layout_of_maps_and_gradients(interpreter: Interpreter, kind: Kind, layout: str) -> None:
+    assert_right(interpreter, Case(kind, batch=2, layout=layout))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_logits_near_the_end_of_float16(interpreter: Interpreter, kind: Kind) -> None:
+    case = Case(kind, depth=8, dtype="float16", magnitude=60.0, scale=1.0, terms="content")
+    found = interpreter.call(errors, case)
+    assert all(error < TOLERANCE["float16"] for error in found[:2]), found
+    # weights near a tie are steep in the logits, and values are large: gradients are finite
+    assert all(error < 1.0 for error in found[2:]), found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_second_run_gives_the_same_bits(interpreter: Interpreter, kind: Kind) -> None:
+    assert not interpreter.call(reruns_differ, Case(kind, width=9))
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_the_operator_runs_the_kernels(interpreter: Interpreter, dtype: str, stride: int) -> None:
+    case = Case("chosen", kernel_size=5, dtype=dtype, stride=stride, per_head=True)
+    assert interpreter.call(error_of_the_operator, case) < TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize(("kind", "axis"), [("direct", 0), ("tile", 0), ("chosen", 1)])
+def test_maps_of_more_than_2_to_the_31_elements(
+    interpreter: Interpreter, tmp_path: Path, kind: Kind, axis: int
+) -> None:
+    case = Case(kind, height=3, width=3, batch=3, depth=8, value_depth=8, heads=1, kernel_size=5, dtype="float16")
+    assert interpreter.call(error_far_apart, case, tmp_path, axis=axis) < TOLERANCE["float16"]
