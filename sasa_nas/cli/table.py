@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 def table(
     space: Annotated[str, typer.Option(help="A shipped search space's name, or a YAML file.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The table's file, as a rule .json.gz.", show_default=False)],
-    seeds: Annotated[
-        int, typer.Option(min=1, max=100, help="Trainings of each network, a seed each.")
-    ] = 3,
+    seeds: Annotated[int, typer.Option(min=1, max=100, help="Trainings of each network, a seed each.")] = 3,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one a CPU core if left out.", show_default=False)
     ] = None,
