@@ -1,3 +1,4 @@
+import functools
 import itertools
 from collections.abc import Callable
 
@@ -15,7 +16,12 @@ from sasa_nas.ops.local_attention.dense import dense_local_attention
 from sasa_nas.ops.local_attention.naive import local_attention as naive_local_attention
 
 Form = Callable[..., Tensor]
-FORMS: dict[str, Form] = {"naive": naive_local_attention, "dense": dense_local_attention, "dispatched": dispatched}
+FORMS: dict[str, Form] = {
+    "naive": naive_local_attention,
+    "dense": dense_local_attention,
+    "slices": functools.partial(dispatched, backend="slices"),
+    "dispatched": dispatched,
+}
 pytestmark = pytest.mark.parametrize("local_attention", FORMS.values(), ids=FORMS.keys())
 
 PADDINGS: list[WindowPadding] = ["mask", "zeros"]
@@ -42,6 +48,14 @@ def test_agrees_with_loops_in_value_and_gradient(local_attention: Form, terms: s
     actual = local_attention(*inputs, kernel_size=3, scale=0.7, padding=padding)
     expected = local_attention_loops(*inputs, kernel_size=3, scale=0.7, padding=padding)
     assert_agree(actual, expected, [tensor for tensor in inputs if tensor is not None])
+
+
+@pytest.mark.parametrize(("stride", "padding"), list(itertools.product([2, 3], PADDINGS)))
+def test_a_stride_leaves_out_queries(local_attention: Form, stride: int, padding: WindowPadding) -> None:
+    inputs = arguments("both", (4, 3), 3)
+    actual = local_attention(*inputs, kernel_size=3, stride=stride, padding=padding)
+    expected = local_attention_loops(*inputs, kernel_size=3, scale=1.0, padding=padding)[:, ::stride, ::stride]
+    assert_agree(actual, expected, inputs)
 
 
 @pytest.mark.parametrize("padding", PADDINGS)
@@ -128,6 +142,7 @@ TABLE = torch.zeros(3, 2)
     [
         ("kernel_size", {"kernel_size": 4}),
         ("kernel_size", {"kernel_size": 0}),
+        ("stride", {"stride": 0}),
         ("padding", {"padding": "clamp"}),
         ("query", {"query": ONE[0]}),
         ("query", {"query": ONE[..., :0]}),
