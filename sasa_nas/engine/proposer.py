@@ -6,7 +6,7 @@ again. Ray Tune only carries out what comes out of here.
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import optuna
@@ -17,11 +17,13 @@ from sasa_nas.engine.objectives import directions, losses, values
 from sasa_nas.engine.observer import SearchObserver
 from sasa_nas.engine.plan import Design, OverLimit, SearchPlan, draw, find_new
 from sasa_nas.engine.samplers import make_sampler
+from sasa_nas.models import list_models, model_architecture
 from sasa_nas.run import Outcome, RunFolder, SearchSettings, TrialRecord
 from sasa_nas.run.attributes import attributes, record_of
 from sasa_nas.run.records import STUDY_NAME
 from sasa_nas.space import Infeasible
 from sasa_nas.space.choosers import BalancedChooser, Label, RecordingChooser
+from sasa_nas.space.matching import choices_of
 from sasa_nas.space.searchable import Number, Range
 
 STARTUP = 10
@@ -80,6 +82,27 @@ class TrialChooser:
         if isinstance(low, int) and isinstance(high, int) and isinstance(step, int):
             return self.trial.suggest_int(name, low, high, step=step)
         return self.trial.suggest_float(name, low, high, step=step)
+
+
+class _Recall:
+    """Answers as was written down.
+
+    Args:
+        answers: By the fork's name.
+    """
+
+    def __init__(self, answers: Mapping[str, Label]) -> None:
+        self._answers = answers
+
+    def option(self, name: str, labels: Sequence[Label]) -> int:
+        """The index of the label that was written down."""
+        return list(labels).index(self._answers[name])
+
+    def number(self, name: str, values: Range) -> Number:
+        """The number that was written down."""
+        number = self._answers[name]
+        assert isinstance(number, int | float)
+        return number
 
 
 def open_study(folder: RunFolder, settings: SearchSettings) -> optuna.Study:
@@ -267,21 +290,32 @@ class Proposer:
             self._study._storage.set_trial_user_attr(self._trial_id(record.number), name, value)
 
     def _plan_startup(self) -> None:
-        """Puts first in line designs in which every option of every fork comes up equally often."""
-        chooser = BalancedChooser(random.Random(self._plan.settings.seed))
+        """Puts first in line the named networks that the space holds, then designs in balance over its options.
+
+        In balance means that every option of every fork comes up equally often.
+        """
         wanted = min(STARTUP, self._plan.settings.trials)
+        generator = random.Random(self._plan.settings.seed)
+        balanced = BalancedChooser(generator)
         seen: set[str] = set()
+        known = (choices_of(self._plan.space, model_architecture(name)) for name in list_models())
+        for answers in known:
+            if answers is not None and len(seen) < wanted:
+                self._enqueue(RecordingChooser(_Recall(answers)), seen)
         for _ in range(20 * wanted):
-            recorder = RecordingChooser(chooser)
-            try:
-                design = draw(self._plan, recorder)
-            except Infeasible:
-                continue
-            if design.architecture.id not in seen:
-                seen.add(design.architecture.id)
-                self._study.enqueue_trial(recorder.answers)
             if len(seen) == wanted:
                 break
+            self._enqueue(RecordingChooser(balanced), seen)
+
+    def _enqueue(self, chooser: RecordingChooser, seen: set[str]) -> None:
+        """Puts a design in line, unless it cannot be or its id is in `seen`, to which it is added."""
+        try:
+            design = draw(self._plan, chooser)
+        except Infeasible:
+            return
+        if design.architecture.id not in seen:
+            seen.add(design.architecture.id)
+            self._study.enqueue_trial(chooser.answers)
 
     def _enqueue_new(self) -> None:
         """Puts a random design that was never trained next in line, or finds that there is none."""

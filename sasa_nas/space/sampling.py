@@ -40,7 +40,7 @@ def _draw(node: Any, path: str, chooser: Chooser) -> Any:
         labels = option_labels(node)
         index = chooser.option(path, labels)
         option = node.choice[index]
-        return _draw(option, f"{path}.{labels[index]}" if _has_forks(option) else path, chooser)
+        return _draw(option, f"{path}.{labels[index]}" if has_forks(option) else path, chooser)
     if isinstance(node, Range):
         return node.nearest(chooser.number(path, node))
     if isinstance(node, BaseModel):
@@ -64,7 +64,8 @@ def option_labels(node: "Choice[Any]") -> tuple[Label, ...]:
     return tuple(labels)
 
 
-def _has_forks(node: Any) -> bool:
+def has_forks(node: Any) -> bool:
+    """Whether anything below `node` is yet to be chosen."""
     return any(True for _ in _forks(node))
 
 

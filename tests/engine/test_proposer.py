@@ -5,10 +5,11 @@ from contextlib import contextmanager
 import pytest
 from optuna.trial import TrialState
 
-from sasa_nas.engine.plan import SearchPlan
+from sasa_nas.engine.plan import SearchPlan, plan_search
 from sasa_nas.engine.proposer import Proposal, Proposer, open_study
 from sasa_nas.run import Outcome, RunFolder, SearchSettings, TrialRecord
 from sasa_nas.run.attributes import record_of
+from sasa_nas.space import load_space
 
 MakePlan = Callable[..., SearchPlan]
 
@@ -231,3 +232,11 @@ def test_every_sampler_searches_with_three_objectives(
     values = [trial.values for trial in open_study(folder, plan.settings).get_trials() if trial.values]
     assert len(values) == 8
     assert all(len(row) == 3 for row in values)
+
+
+def test_the_named_networks_of_a_space_come_first(folder: RunFolder, notes) -> None:
+    plan = plan_search(load_space("sasa_where"), SearchSettings(trials=3))
+    with session(folder, plan, notes) as proposer:
+        first, second = proposer.propose(), proposer.propose()
+    kinds = [[stage.operator.kind for stage in p.design.full_size.stages] for p in (first, second)]
+    assert kinds == [["conv"] * 4, ["local_attention"] * 4]
