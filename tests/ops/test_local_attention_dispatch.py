@@ -47,7 +47,7 @@ def test_a_backend_that_cannot_run_says_why() -> None:
     with pytest.raises(ValueError, match="backend 'triton' cannot run: tensors are on cpu"):
         local_attention(tensor, tensor, tensor, kernel_size=3, backend="triton")
     double = tensor.double()
-    with pytest.raises(ValueError, match="backend 'cpu' cannot run: .*float64"):
+    with pytest.raises(ValueError, match=r"backend 'cpu' cannot run: .*float64"):
         local_attention(double, double, double, kernel_size=3, backend="cpu")
 
 
