@@ -19,8 +19,24 @@ Size = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class BlockPlan:
-    """One residual block; the fields are those of `Stage` and `Architecture`."""
+class _Plan:
+    """What every part has: the map that it reads, and what it makes of it."""
+
+    in_channels: int
+    out_channels: int
+    size: Size
+    """Of the input."""
+    stride: int
+
+    @property
+    def out_size(self) -> Size:
+        """Height and width of the output map."""
+        return strided(self.size, self.stride)
+
+
+@dataclass(frozen=True)
+class BlockPlan(_Plan):
+    """One residual block; the further fields are those of `Stage` and `Architecture`."""
 
     block: Block
     operator: Operator
@@ -30,82 +46,28 @@ class BlockPlan:
     channel_attention: ChannelAttention | None
     parameter_free_shortcut: bool
     width: int
-    in_channels: int
-    out_channels: int
-    stride: int
-    size: Size
-    """Of the input."""
-
-    @property
-    def out_size(self) -> Size:
-        """Height and width of the output map."""
-        return strided(self.size, self.stride)
 
 
 @dataclass(frozen=True)
-class TransitionPlan:
+class TransitionPlan(_Plan):
     """What begins a stage of SAN: a max pool of the stride, and a 1x1 convolution."""
 
-    in_channels: int
-    out_channels: int
-    stride: int
-    size: Size
-
-    @property
-    def out_size(self) -> Size:
-        """Height and width of the output map."""
-        return strided(self.size, self.stride)
-
 
 @dataclass(frozen=True)
-class NormPlan:
+class NormPlan(_Plan):
     """Batch norm and ReLU, which end a stage of SAN and a network of pre-activation blocks."""
 
-    in_channels: int
-    size: Size
-
-    @property
-    def out_channels(self) -> int:
-        """As many as it reads."""
-        return self.in_channels
-
-    @property
-    def out_size(self) -> Size:
-        """As it reads."""
-        return self.size
-
 
 @dataclass(frozen=True)
-class StageAttentionPlan:
+class StageAttentionPlan(_Plan):
     """Channel attention after a stage's last block."""
 
     attention: BottleneckAttention
-    in_channels: int
-    size: Size
-
-    @property
-    def out_channels(self) -> int:
-        """As many as it reads."""
-        return self.in_channels
-
-    @property
-    def out_size(self) -> Size:
-        """As it reads."""
-        return self.size
 
 
 @dataclass(frozen=True)
-class HeadPlan:
+class HeadPlan(_Plan):
     """A last 1x1 convolution, batch norm and ReLU."""
-
-    in_channels: int
-    out_channels: int
-    size: Size
-
-    @property
-    def out_size(self) -> Size:
-        """As it reads."""
-        return self.size
 
 
 PartPlan = BlockPlan | TransitionPlan | NormPlan | StageAttentionPlan | HeadPlan
@@ -134,9 +96,9 @@ def plan_network(architecture: Architecture) -> NetworkPlan:
         channels, size = stages[-1][-1].out_channels, stages[-1][-1].out_size
     head: list[PartPlan] = []
     if architecture.block == "preactivation":
-        head.append(NormPlan(channels, size))
+        head.append(NormPlan(channels, channels, size, stride=1))
     if architecture.head_width is not None:
-        head.append(HeadPlan(channels, architecture.head_width, size))
+        head.append(HeadPlan(channels, architecture.head_width, size, stride=1))
     return NetworkPlan(tuple(stages), tuple(head))
 
 
@@ -145,7 +107,7 @@ def _plan_stage(architecture: Architecture, stage: Stage, in_channels: int, size
     in_blocks = None if isinstance(attention, BottleneckAttention) else attention
     parts: list[PartPlan] = []
     if block == "san":
-        parts.append(TransitionPlan(in_channels, channels, stage.stride, size))
+        parts.append(TransitionPlan(in_channels, channels, size, stage.stride))
         in_channels, size = channels, parts[-1].out_size
     for i in range(stage.blocks):
         parts.append(
@@ -166,9 +128,9 @@ def _plan_stage(architecture: Architecture, stage: Stage, in_channels: int, size
         )
         in_channels, size = channels, parts[-1].out_size
     if isinstance(attention, BottleneckAttention):
-        parts.append(StageAttentionPlan(attention, channels, size))
+        parts.append(StageAttentionPlan(channels, channels, size, stride=1, attention=attention))
     if block == "san":
-        parts.append(NormPlan(channels, size))
+        parts.append(NormPlan(channels, channels, size, stride=1))
     return tuple(parts)
 
 
