@@ -16,6 +16,9 @@ from sasa_nas.ops.local_attention.problem import Problem
 Backend = Literal["auto", "naive", "dense", "slices", "cpu", "triton"]
 """`auto` chooses; `naive` lays windows out in memory, `dense` looks at all pairs of pixels; else see `forms.Form`."""
 
+AUTOCAST_DEVICES = ("cpu", "cuda")
+"""Devices with autocast; to ask torch which have it is beyond its compiler."""
+
 DENSE_PAIRS = 4
 """Of the forms in plain PyTorch, the dense one is the faster where it looks at up to this many windows of pairs."""
 
@@ -121,9 +124,9 @@ def explain_choice(device: torch.device) -> tuple[Backend, str]:
 def _autocast(tensor: Tensor) -> Tensor:
     """A tensor in autocast's type where that is on; float64 is left alone, as torch's own attention does."""
     kind = tensor.device.type
-    if not torch.amp.is_autocast_available(kind) or not torch.is_autocast_enabled(kind):
+    if kind not in AUTOCAST_DEVICES or tensor.dtype == torch.float64 or not torch.is_autocast_enabled(kind):
         return tensor
-    return tensor if tensor.dtype == torch.float64 else tensor.to(torch.get_autocast_dtype(kind))
+    return tensor.to(torch.get_autocast_dtype(kind))
 
 
 def _refuse_forward_mode(*tensors: Tensor | None) -> None:

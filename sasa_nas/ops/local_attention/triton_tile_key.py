@@ -63,6 +63,7 @@ def tile_backward_key(
     TILE_Y: tl.constexpr,
     TILE_X: tl.constexpr,
     SPAN: tl.constexpr,
+    STEPS: tl.constexpr,
     WORD: tl.constexpr,
 ):
     """Writes the gradients of keys and values of TILES tiles of keys, one row of the queries that see them at a time.
@@ -99,7 +100,7 @@ def tile_backward_key(
     query_index = (query_y * width + query_x) * heads + head
     grad_key = tl.zeros([TILES, TILE_PIXELS, DEPTH_PADDED], tl.float32)
     grad_value = tl.zeros([TILES, TILE_PIXELS, VALUE_DEPTH_PADDED], tl.float32)
-    for _ in range(reach_y):
+    for _ in tl.range(0, STEPS):
         query_in_map = (query_y < height) & (query_x < width)
         query = load_vectors(query_ptr, query_at, query_in_map, query_sc, DEPTH, DEPTH_PADDED, WORD)
         query_columns = tl.permute(query, 0, 2, 1)
