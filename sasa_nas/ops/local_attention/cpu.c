@@ -133,16 +133,16 @@ static int read_head(const Head *head, int64_t batch, int64_t index, int backwar
 {
     const Attention *job = head->job;
     const Window *window = &head->window;
-    int64_t height = job->height, width = job->width, plane = window->plane;
+    int64_t height = job->height, width = job->width, plane = window->plane, halo = head->halo;
     read_map(&job->query, batch, index, height, width, job->key_dim, job->scale, window, head->query);
     read_map(&job->key, batch, index, height, width, head->content, 1, window, head->key);
     read_map(&job->value, batch, index, height, width, job->value_dim, 1, window, head->value);
-    int tame = are_tame(head->query, job->key_dim * plane) && are_tame(head->key, head->content * plane) &&
-               are_tame(head->value, job->value_dim * plane);
+    int tame = are_tame(head->query, job->key_dim * plane - halo) && are_tame(head->key, head->content * plane - halo) &&
+               are_tame(head->value, job->value_dim * plane - halo);
     if (backward) {
         read_map(&job->grad_out, batch, index, height, width, job->value_dim, 1, window, head->grad_out);
         read_map(&job->lse, batch, index, height, width, 1, 1, window, head->lse);
-        tame = tame && are_tame(head->grad_out, job->value_dim * plane);
+        tame = tame && are_tame(head->grad_out, job->value_dim * plane - halo);
     }
     return tame;
 }
@@ -237,13 +237,16 @@ INLINE void forward_block(const Head *head, int64_t i, int careful)
             head->weights[row * window->cols + col] = value;
             peak = larger(value, peak);
         }
-    for (int64_t row = weighed.first; row < weighed.last; row++)
+    for (int64_t row = weighed.first; row < weighed.last; row++) {
+        Vector row_sum = {0}; /* many small numbers added to a large one would all be lost */
         for (int64_t col = 0; col < window->cols; col++) {
             Vector *weight = head->weights + row * window->cols + col;
             Vector value = exponential(*weight - peak);
-            sum += value;
+            row_sum += value;
             *weight = careful ? where(head->inside[row] & head->inside[window->rows + col], value) : value;
         }
+        sum += row_sum;
+    }
     for (int64_t c = 0; c < job->value_dim; c++)
         store(head->out + c * window->plane + i, (Vector){0});
     window_sums(window, seen.first, seen.last, (float *)head->weights, LANES, 1, head->value + i, job->value_dim,
@@ -285,18 +288,21 @@ INLINE void backward_block(const Head *head, int64_t i, int64_t start, int caref
     window_dots(window, seen.first, seen.last, head->query + i, head->key + i, head->content, head->weights);
     window_dots(window, seen.first, seen.last, head->grad_out + i, head->value + i, job->value_dim, head->products);
     Vector lse = load(head->lse + i), mean = {0};
-    for (int64_t row = weighed.first; row < weighed.last; row++)
+    for (int64_t row = weighed.first; row < weighed.last; row++) {
+        Vector row_mean = {0};
         for (int64_t col = 0; col < window->cols; col++) {
             int64_t offset = row * window->cols + col;
             Integers inside = head->inside[row] & head->inside[window->rows + col];
             Vector weight = exponential(logit(head, row, col, careful) - lse);
             if (careful)
                 head->products[offset] = where(inside, head->products[offset]);
-            mean += weight * head->products[offset];
+            row_mean += weight * head->products[offset];
             head->weights[offset] = weight;
             store(weights_at + offset * head->band_step + row * window->pitch + col,
                   careful ? where(inside, weight) : weight);
         }
+        mean += row_mean;
+    }
     Vector *sides = head->side_logits;
     for (int64_t side = 0; side < head->sides; side++)
         sides[side] = (Vector){0};
@@ -344,26 +350,20 @@ static void gather_block(const Head *head, int64_t j, int64_t start)
                 head->grad_out + j, job->value_dim, head->grad_value + j);
 }
 
-/* Zeros the places of the band, from key `from` up to `to`, whose queries are before or after the map. */
-static void clear_ends(const Head *head, int64_t start, int before)
+/* Moves the last floats of a band, those of keys not done yet, to its beginning. */
+static void move_band(float *band, int64_t distance, int64_t kept)
 {
-    const Window *window = &head->window;
-    for (int64_t offset = 0; offset < head->offsets; offset++) {
-        int64_t shift = (offset / window->cols - window->row_radius) * window->pitch + offset % window->cols -
-                        window->col_radius;
-        int64_t from = before ? -head->halo : head->pixels + shift, to = before ? shift : head->pixels;
-        if (from < to) {
-            memset(head->band_weights + offset * head->band_step + from - start, 0, (to - from) * sizeof(float));
-            memset(head->band_products + offset * head->band_step + from - start, 0, (to - from) * sizeof(float));
-        }
-    }
+    memmove(band, band + distance, kept * sizeof(float));
+    memset(band + kept, 0, distance * sizeof(float));
 }
 
-/* The whole backward pass of one head but for the tables: query by query, the keys following when they are done. */
+/* The whole backward pass of one head but for the tables: query by query, the keys following when they are done.
+
+   Places of the band whose queries are before or after the map are not written. Numbers that the last head left there
+   weigh the zeros of a margin; infinities and NaN it does not leave (close_head). */
 static void backward_head(const Head *head, int careful)
 {
-    int64_t start = -head->halo, gathered = 0;
-    clear_ends(head, start, 1);
+    int64_t start = -head->halo, gathered = 0, kept = 2 * head->halo;
     for (int64_t i = 0; i < head->pixels; i += head->band) {
         int64_t end = least(i + head->band, head->pixels);
         for (int64_t block = i; block < end; block += LANES) {
@@ -372,16 +372,12 @@ static void backward_head(const Head *head, int careful)
             else
                 backward_block(head, block, start, 0);
         }
-        if (end == head->pixels)
-            clear_ends(head, start, 0);
         int64_t done = end == head->pixels ? end : end - head->halo;
         for (; gathered < done; gathered += LANES)
             gather_block(head, gathered, start);
         for (int64_t offset = 0; offset < head->offsets && end < head->pixels; offset++) {
-            float *weights = head->band_weights + offset * head->band_step;
-            float *products = head->band_products + offset * head->band_step;
-            memmove(weights, weights + head->band, 2 * head->halo * sizeof(float));
-            memmove(products, products + head->band, 2 * head->halo * sizeof(float));
+            move_band(head->band_weights + offset * head->band_step, head->band, kept);
+            move_band(head->band_products + offset * head->band_step, head->band, kept);
         }
         start += head->band;
     }
