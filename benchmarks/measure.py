@@ -1,0 +1,129 @@
+"""How the benchmarks measure: medians of repeated calls, peak memory, and what machine it was."""
+
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+
+import torch
+
+FLUSHED_BYTES = 2**28
+"""Written between two timed calls on a GPU, so that no input is in its cache."""
+
+COPIED_BYTES = 2**31
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Milliseconds of one call: the median and the extremes of `calls`; bytes of memory at the peak, on a GPU.
+
+    The peak is above what was allocated before the call.
+    """
+
+    milliseconds: float
+    least: float
+    most: float
+    calls: int
+    peak_bytes: int | None
+
+    def __str__(self) -> str:
+        memory = "" if self.peak_bytes is None else f", {self.peak_bytes / 1e6:.0f} MB"
+        return f"{self.milliseconds:.3f} ms ({self.least:.3f} to {self.most:.3f}){memory}"
+
+
+def measure(step: Callable[[], object], device: torch.device, *, seconds: float = 0.5) -> Timing:
+    """Times `step`, which must not depend on how often it was called.
+
+    On a GPU its kernels are captured once and replayed, so that short kernels do not wait for Python, and events on
+    the device are read; where that fails the calls themselves are timed.
+
+    Args:
+        step: What to time.
+        device: What it runs on.
+        seconds: About how long to go on, after a warm-up of two calls and at least three calls.
+    """
+    step()
+    peak = None
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+        before = torch.cuda.memory_allocated()
+        torch.cuda.reset_peak_memory_stats()
+        step()
+        torch.cuda.synchronize()
+        peak = torch.cuda.max_memory_allocated() - before
+        call = _timed_on_gpu(step)
+    else:
+        step()
+
+        def call() -> float:
+            start = time.perf_counter()
+            step()
+            return (time.perf_counter() - start) * 1e3
+
+    times: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(times) < 3 or (time.perf_counter() < end and len(times) < 1000):
+        times.append(call())
+    return Timing(statistics.median(times), min(times), max(times), len(times), peak)
+
+
+def _timed_on_gpu(step: Callable[[], object]) -> Callable[[], float]:
+    replay = _captured(step)
+    flushed = torch.empty(FLUSHED_BYTES, dtype=torch.int8, device="cuda")
+    start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+
+    def call() -> float:
+        flushed.zero_()
+        start.record()
+        replay()
+        end.record()
+        end.synchronize()
+        return float(start.elapsed_time(end))
+
+    return call
+
+
+def _captured(step: Callable[[], object]) -> Callable[[], object]:
+    """`step` as a graph of kernels, or itself where it cannot be captured."""
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        step()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    try:
+        with torch.cuda.graph(graph):
+            step()
+    except RuntimeError:
+        torch.cuda.synchronize()
+        return step
+    return graph.replay
+
+
+def copy_bandwidth(device: torch.device, *, size: int = COPIED_BYTES) -> float:
+    """Bytes a second of a large copy on the device, those read and those written."""
+    source = torch.ones(size, dtype=torch.int8, device=device)
+    target = torch.empty_like(source)
+    return 2 * size / (measure(lambda: target.copy_(source), device).milliseconds * 1e-3)
+
+
+def machine(device: torch.device) -> dict[str, object]:
+    """What the figures were measured on, and with what."""
+    versions = {"python": platform.python_version()}
+    for package in ("torch", "triton", "numpy", "sasa-nas"):
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    described: dict[str, object] = {"versions": versions, "processor": platform.processor() or platform.machine()}
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        described["gpu"] = properties.name
+        described["gpu_bytes"] = properties.total_memory
+        described["capability"] = f"{properties.major}.{properties.minor}"
+    else:
+        described["threads"] = torch.get_num_threads()
+    return described
