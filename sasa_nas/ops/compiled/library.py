@@ -33,7 +33,7 @@ def load_library(source: Path) -> ctypes.CDLL:
     with a checksum. Where that folder cannot be written to, every process compiles for itself.
 
     Args:
-        source: The C file; it may include the headers of this folder.
+        source: The C file; it may include the headers beside it and those of this folder.
 
     Raises:
         CannotCompileError: There is no compiler, or it fails.
@@ -41,10 +41,11 @@ def load_library(source: Path) -> ctypes.CDLL:
     compiler = _compiler()
     processor, macros = _target(compiler)
     command = [*compiler, *_FLAGS, *processor, "-I", str(SHARED)]
-    sources = [source.read_bytes(), *(header.read_bytes() for header in sorted(SHARED.glob("*.h")))]
+    headers = [*sorted(source.parent.glob("*.h")), *sorted(SHARED.glob("*.h"))]
+    sources = [path.read_bytes() for path in (source, *headers)]
     parts = [*sources, shlex.join([*compiler, *_FLAGS, *processor]).encode(), macros]
     key = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:32]
-    kept = _cache_folder() / f"{source.parent.name}-{source.stem}-{key}.so"
+    kept = _cache_folder() / f"{source.stem}-{key}.so"
     return _load_kept(kept) or _compile_and_load([*command, str(source), "-lm"], kept)
 
 

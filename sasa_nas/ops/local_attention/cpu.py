@@ -1,4 +1,4 @@
-"""Window attention of float32 on a CPU: the loops of cpu.c, called with the tensors' addresses and strides."""
+"""Window attention of float32 on a CPU: the loops of loops/, called with the tensors' addresses and strides."""
 
 import ctypes
 from pathlib import Path
@@ -9,7 +9,7 @@ from torch import Tensor
 from sasa_nas.ops.compiled import CannotCompileError, load_library
 from sasa_nas.ops.local_attention.problem import Gradients, Problem
 
-SOURCE = Path(__file__).with_name("cpu.c")
+SOURCE = Path(__file__).parent / "loops" / "attention.c"
 
 
 class _Map(ctypes.Structure):
@@ -24,7 +24,7 @@ _GRADIENTS = ("grad_out", "grad_query", "grad_key", "grad_value", "grad_rel_rows
 
 
 class _Attention(ctypes.Structure):
-    """The arguments of the loops, `Attention` of cpu.c; a map left out is a null pointer."""
+    """The arguments of the loops, `Attention` of loops/head.h; a map left out is a null pointer."""
 
     _fields_ = (
         *((name, ctypes.c_int64) for name in _SIZES),

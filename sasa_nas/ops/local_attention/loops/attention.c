@@ -1,0 +1,56 @@
+/* Window attention of float32 on a CPU, forward and backward; see naive.py for the equation.
+
+   One task is one head of one image. Its query, key and value are copied into planes (windows.h), and LANES
+   neighbouring queries are handled at a time: the logits of their windows, the softmax and the weighted sum of values
+   are all in cache. Pixels beyond the map get a logit of -inf (`mask`) or their contents zeroed (`zeros`).
+
+   The backward pass computes the weights p again from the log-sum-exp of the logits. With g the gradient of the output,
+       dp_ij = g_i . v_j,   ds_ij = p_ij (dp_ij - sum_k p_ik dp_ik),
+       dq_i = sum_j ds_ij (k_j + r_ij),   dk_j = sum_i ds_ij q_i,   dv_j = sum_i p_ij g_i,   dr_o = sum_i ds_io q_i.
+   The sums over i are gathered by key: p and ds are put down at the key's place, in a band of the map that moves down
+   with the queries, and summed when all queries that see the key have been there. Nothing is added up in an order that
+   depends on the threads. */
+
+#include "backward.h"
+#include "forward.h"
+#include "tasks.h"
+
+/* Floats that a thread works in: those of the wider layout. */
+static int64_t scratch_floats(const Attention *job, int backward)
+{
+    Head head;
+    int64_t radius = least(job->kernel_size, 2 * job->width - 1) / 2;
+    if (job->zeros)
+        radius = job->kernel_size / 2;
+    return lay_out(&head, job, job->width + radius, backward, NULL);
+}
+
+/* Writes out and lse. Returns 1 where memory was short, else 0. */
+int local_attention_forward(const Attention *job)
+{
+    Tasks tasks = {forward_task, job, job->batch * job->heads, scratch_floats(job, 0), 0, 0};
+    return do_tasks(&tasks, job->threads);
+}
+
+/* Writes the gradients of query, key and value, and adds to those of the tables. Returns as above. */
+int local_attention_backward(const Attention *job)
+{
+    Head shape;
+    lay_out(&shape, job, job->width, 1, NULL);
+    const Window *window = &shape.window;
+    int64_t floats = job->key_dim * shape.sides, count = job->batch * job->heads;
+    Backward all = {*job, malloc(most(1, count * floats) * sizeof(float)), shape.sides};
+    if (!all.table_gradients)
+        return 1;
+    Tasks tasks = {backward_task, &all, count, scratch_floats(job, 1), 0, 0};
+    int failed = do_tasks(&tasks, job->threads);
+    for (int64_t task = 0; task < count && job->rel_rows.data && !failed; task++) {
+        const float *from = all.table_gradients + task * floats;
+        add_table(&job->grad_rel_rows, task % job->heads, from, shape.sides, (job->kernel_size - window->rows) / 2,
+                  window->rows, job->key_dim);
+        add_table(&job->grad_rel_cols, task % job->heads, from + window->rows, shape.sides,
+                  (job->kernel_size - window->cols) / 2, window->cols, job->key_dim);
+    }
+    free(all.table_gradients);
+    return failed;
+}
