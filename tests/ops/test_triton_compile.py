@@ -13,7 +13,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from sasa_nas.ops.local_attention.problem import Problem
-from sasa_nas.ops.local_attention.triton_launch import COMPILER_OPTIONS, Launch, backward_launches, forward_launch
+from sasa_nas.ops.local_attention.triton_launch import Launch, backward_launches, forward_launch
 from sasa_nas.ops.local_attention.triton_plan import choose_plan
 
 pytestmark = pytest.mark.slow
@@ -53,8 +53,7 @@ def compile_launch(launch: Launch, folder: Path) -> Compiled:
         else:
             signature[name] = "fp32" if isinstance(argument, float) else "i32"
     source = ASTSource(fn=launch.kernel, signature=signature, constexprs=constants, attrs=attributes)
-    options = {"num_warps": launch.warps} | COMPILER_OPTIONS
-    binary = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=options)
+    binary = triton.compile(source, target=GPUTarget("cuda", 90, 32), options=launch.options)
     file = folder / "kernel.cubin"
     file.write_bytes(binary.asm["cubin"])
     usage = subprocess.run([TOOL, "-res-usage", file], capture_output=True, text=True, check=True).stdout

@@ -27,9 +27,6 @@ _KERNELS = {
     ("tile", "backward_key"): tile_backward_key,
 }
 
-COMPILER_OPTIONS = {"num_stages": 1, "enable_fp_fusion": True}
-"""Loads are not made ahead, for which registers are short; multiply-adds are fused, whatever the version's default."""
-
 Planner = Callable[[Pass, WindowShape], Plan]
 """Chooses the plan of a kernel, as `choose_plan` does."""
 
@@ -42,18 +39,18 @@ class Launch:
         kernel: A function of `triton.jit`.
         programs: How many programs run.
         arguments: By the kernel's names: tensors, strides and sizes in small letters, constants in capitals.
-        warps: Warps of 32 threads a program.
+        options: What Triton's compiler is told.
     """
 
     kernel: Any
     programs: int
     arguments: dict[str, Tensor | int | float]
-    warps: int
+    options: dict[str, int | bool]
 
     def run(self) -> None:
         """Runs the kernel on the device of its tensors."""
         if self.programs:
-            self.kernel[(self.programs,)](**self.arguments, num_warps=self.warps, **COMPILER_OPTIONS)
+            self.kernel[(self.programs,)](**self.arguments, **self.options)
 
 
 def triton_forward(problem: Problem, plan: Planner = choose_plan) -> tuple[Tensor, Tensor]:
@@ -144,7 +141,9 @@ def _launch(step: Pass, problem: Problem, maps: dict[str, Tensor], others: dict[
     kernel = _KERNELS[cut.kind, step]
     known = kernel_arguments(step, problem, maps, shape, cut) | others
     arguments = {name: known[name] for name in kernel.arg_names}
-    return Launch(kernel, programs_of(step, problem, cut), arguments, cut.warps)
+    # versions of Triton differ in whether they fuse multiply-adds when they are not told
+    options = {"num_warps": cut.warps, "num_stages": cut.stages, "enable_fp_fusion": True}
+    return Launch(kernel, programs_of(step, problem, cut), arguments, options)
 
 
 def _maps(problem: Problem) -> dict[str, Tensor]:

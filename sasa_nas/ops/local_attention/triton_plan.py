@@ -61,6 +61,7 @@ class Plan:
         reach: Rows and columns that the windows of a tile reach.
         span: Columns of a step, the reach rounded up to a power of two.
         step_rows: Rows of a step, a power of two.
+        stages: Steps whose loads are under way at once; each takes registers and shared memory.
     """
 
     kind: KernelKind
@@ -70,6 +71,7 @@ class Plan:
     reach: tuple[int, int] = (1, 1)
     span: int = 1
     step_rows: int = 1
+    stages: int = 1
 
 
 def next_power_of_two(number: int) -> int:
