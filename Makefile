@@ -12,6 +12,7 @@ help:
 	@echo "make search   set up and search the resnet_hybrid space on scikit-learn's digits"
 	@echo "make test     set up, check style and types, run all tests"
 	@echo "make table    train all 256 networks of hybrid256 with three seeds (an hour or two on two cores; goes on if stopped)"
+	@echo "make gpu-check   on a CUDA GPU: check the kernels, then time them; sets nothing up, PYTHON has torch"
 	@echo "make clean    remove the virtual environment and caches, not the runs"
 
 search: $(VENV)/.installed
@@ -27,6 +28,9 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+gpu-check:
+	PYTHONPATH=$(CURDIR) $(PYTHON) benchmarks/gpu_check.py
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -104,7 +104,9 @@ def flex_attention(shape: Shape, dtype: torch.dtype, device: torch.device) -> Co
     from torch.nn.attention.flex_attention import flex_attention as flex
 
     size, radius = shape.size, shape.kernel_size // 2
-    compiled = torch.compile(flex)
+    # each shape is compiled for itself, which torch does only so often
+    torch.compiler.reset()
+    compiled = torch.compile(flex, dynamic=False)
 
     def in_window(batch: Tensor, head: Tensor, query: Tensor, key: Tensor) -> Tensor:
         near_y = (key // size - query // size).abs() <= radius
