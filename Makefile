@@ -6,13 +6,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TRIALS ?= 25
 
-.PHONY: search test lint table clean help
+.PHONY: search test lint gpu-check table clean help
 
 help:
 	@echo "make search   set up and search the resnet_hybrid space on scikit-learn's digits"
 	@echo "make test     set up, check style and types, run all tests"
 	@echo "make table    train all 256 networks of hybrid256 with three seeds (an hour or two on two cores; goes on if stopped)"
-	@echo "make gpu-check   on a CUDA GPU: check the kernels, then time them; sets nothing up, PYTHON has torch"
+	@echo "make gpu-check  with a CUDA GPU and a PYTHON that has torch: check the kernels, then time them"
 	@echo "make clean    remove the virtual environment and caches, not the runs"
 
 search: $(VENV)/.installed
