@@ -5,11 +5,12 @@ A run is a search's (`RunFolder`) or an outright training's (`TrainingFolder`).
 
 from sasa_nas.run.folder import RunFolder, TrialFolder
 from sasa_nas.run.reader import RunError, read_info, read_trials
-from sasa_nas.run.records import Outcome, RunInfo, SearchSettings, TrialRecord
+from sasa_nas.run.records import Arm, Outcome, RunInfo, SearchSettings, TrialRecord
 from sasa_nas.run.training_folder import SeedFolder, TrainingFolder
 from sasa_nas.run.training_records import TrainingInfo, TrainingResult, TrainingSettings, read_result, read_training
 
 __all__ = [
+    "Arm",
     "Outcome",
     "RunError",
     "RunFolder",

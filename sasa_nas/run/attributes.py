@@ -24,6 +24,10 @@ _FIELDS = (
     "seconds",
     "reason",
     "duplicate_of",
+    "arm",
+    "seed",
+    "swap_of",
+    "swapped_stage",
     "outcome",
 )
 

@@ -43,6 +43,17 @@ class Outcome(StrEnum):
         return self in (Outcome.TRAINED, Outcome.STOPPED, Outcome.DIVERGED, Outcome.BROKEN, Outcome.LOST)
 
 
+class Arm(StrEnum):
+    """Why a design was trained: what may be concluded from its accuracy depends on it."""
+
+    SEARCH = "search"
+    """The search's sampler wanted it: good for the front, confounded for effects."""
+    BALANCED = "balanced"
+    """Drawn in balance over the space's options, each design with several seeds, to estimate effects."""
+    SWAP = "swap"
+    """A network of the front, or its twin with convolution in one stage, to compare the two at equal seeds."""
+
+
 Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp"]
 """Who proposes designs: Optuna's tree-structured Parzen estimator, evolution (NSGA-II or III), chance, or a Gaussian
 process."""
@@ -144,6 +155,13 @@ class TrialRecord(BaseModel):
     reason: str | None = None
     """Why it was not trained, or not to the end."""
     duplicate_of: Natural | None = None
+    arm: Arm = Arm.SEARCH
+    seed: Natural | None = None
+    """Fixes the initial weights and the order of the data; the search's own seed where it is left out."""
+    swap_of: Natural | None = None
+    """Of a swap: the trial on the front that it repeats, whole or with one stage swapped."""
+    swapped_stage: Natural | None = None
+    """Of a swap: the stage that has convolution instead; None where the network is whole."""
 
     @property
     def architecture_id(self) -> str | None:

@@ -7,7 +7,7 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
-from sasa_nas.run import Outcome, RunFolder, TrialRecord, read_trials
+from sasa_nas.run import Arm, Outcome, RunFolder, TrialRecord, read_trials
 from sasa_nas.run.attributes import attributes, record_of
 from sasa_nas.space import Architecture, Image, Stage
 from sasa_nas.space.operators import AugmentedConv, Pairwise
@@ -33,6 +33,10 @@ FULL = TrialRecord(
     seconds=1.25,
     reason="κ: two\nlines",
     duplicate_of=3,
+    arm=Arm.SWAP,
+    seed=17,
+    swap_of=2,
+    swapped_stage=1,
 )
 
 
