@@ -1,4 +1,4 @@
-"""Writes files so that a reader never sees half of one."""
+"""Writes files so that a reader never sees half of one, and knows where what is kept between runs lies."""
 
 import os
 import tempfile
@@ -21,6 +21,12 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def cache_folder() -> Path:
+    """What this package keeps for the user between runs: `sasa-nas` in the user's cache folder, not made yet."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "sasa-nas"
 
 
 def write_text(path: Path, text: str) -> None:

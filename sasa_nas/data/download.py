@@ -2,7 +2,6 @@
 
 import hashlib
 import http.client
-import os
 import queue
 import tempfile
 import threading
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sasa_nas.errors import one_line
+from sasa_nas.files import cache_folder
 
 _CHUNK_BYTES = 1 << 20
 
@@ -21,8 +21,7 @@ class DownloadError(Exception):
 
 def default_data_dir() -> Path:
     """Where downloads are put when nobody says where: `sasa-nas/data` in the user's cache folder."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "sasa-nas" / "data"
+    return cache_folder() / "data"
 
 
 def fetch(urls: Sequence[str], target: Path, *, md5: str, timeout: float = 10.0) -> None:

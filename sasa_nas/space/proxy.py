@@ -39,3 +39,7 @@ class Limits(Node):
     max_params: Positive | None = None
     max_flops: Annotated[Float, Field(gt=0.0)] | None = None
     """Floating-point operations of one image, two a multiply-accumulate."""
+    max_memory: Annotated[Float, Field(gt=0.0)] | None = None
+    """Bytes that a training step with the recipe's batch keeps; see `sasa_nas.cost.memory`."""
+    max_latency: Annotated[Float, Field(gt=0.0)] | None = None
+    """Seconds for one image, measured on the worker's device before training."""

@@ -1,0 +1,100 @@
+"""Latencies of whole architectures, each measured once a machine and kept in the user's cache folder."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+import sasa_nas
+from sasa_nas.cost.latency import Latency, measure_latency
+from sasa_nas.files import cache_folder, write_text
+from sasa_nas.models.builder import build
+from sasa_nas.space.architecture import Architecture
+
+Alone = Callable[[], AbstractContextManager[None]]
+"""Makes a block in which nothing else is to use the device."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """On what, and how, latencies are measured.
+
+    Attributes:
+        device: Where.
+        device_name: What it is: what was measured on one GPU says nothing about another.
+        threads: Of the CPU.
+        dtype: Of weights and images.
+    """
+
+    device: torch.device
+    device_name: str
+    threads: int = 1
+    dtype: torch.dtype = torch.float32
+
+
+def latency_of(
+    architecture: Architecture, batch: int, setting: Setting, *, fresh: bool = False, alone: Alone = nullcontext
+) -> Latency:
+    """The latency of `architecture` with random weights, from the cache where it was measured before.
+
+    A cached value that is damaged, or of other versions of torch or this package, counts as none. The process's random
+    state is left alone.
+
+    Args:
+        architecture: Any.
+        batch: Images of one pass.
+        setting: Where and how.
+        fresh: Whether to measure in any case.
+        alone: Entered while measuring, not for a cached value.
+    """
+    facts = _facts(architecture, batch, setting)
+    file = _file(facts)
+    kept = None if fresh else _read(file, facts)
+    if kept is not None:
+        return kept
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(0)
+        network = build(architecture)
+        image = architecture.image
+        x = torch.randn(batch, image.channels, image.height, image.width)
+    layout = torch.channels_last if setting.device.type == "cuda" else torch.contiguous_format
+    network = network.to(setting.device, setting.dtype).to(memory_format=layout)
+    x = x.to(setting.device, setting.dtype).contiguous(memory_format=layout)
+    with alone():
+        latency = measure_latency(network, x, threads=setting.threads)
+    # a cache that cannot be written is no loss
+    with suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, json.dumps({"facts": facts, "latency": asdict(latency)}, indent=2) + "\n")
+    return latency
+
+
+def _facts(architecture: Architecture, batch: int, setting: Setting) -> dict[str, str | int]:
+    """All that a latency depends on."""
+    return {
+        "architecture_id": architecture.id,
+        "device": setting.device.type,
+        "device_name": setting.device_name,
+        "dtype": str(setting.dtype).removeprefix("torch."),
+        "batch": batch,
+        "threads": setting.threads,
+        "torch": str(torch.__version__),
+        "sasa_nas": sasa_nas.__version__,
+    }
+
+
+def _file(facts: dict[str, str | int]) -> Path:
+    name = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
+    return cache_folder() / "latency" / f"{name}.json"
+
+
+def _read(file: Path, facts: dict[str, str | int]) -> Latency | None:
+    try:
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        return Latency(**kept["latency"]) if kept["facts"] == facts else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

@@ -1,0 +1,134 @@
+"""How much memory a training step needs, counted before anything is trained, on torch's meta device.
+
+What is counted is what a step keeps, in float32, when its backward pass begins and as it goes:
+
+- each parameter four times: its weight, its gradient, and AdamW's two moments;
+- the buffers of batch norm;
+- the batch itself, and every map that autograd keeps for the backward pass, each once however many operations keep
+  it. Window attention keeps queries, keys, values, its output and one number a pixel and head, as its kernels do;
+  the other operators keep what their plain forms do.
+
+Not counted: temporary buffers inside one operation, what an allocator rounds up, the device's own context, and the
+savings of bfloat16 where a GPU trains in it. So it compares designs; it does not predict what a tool shows.
+"""
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
+
+from sasa_nas.models.builder import build_part, build_stem
+from sasa_nas.models.plans import PartPlan, plan_network
+from sasa_nas.space.architecture import Architecture, Image
+from sasa_nas.space.stems import Stem
+
+_BYTES = 4
+"""Of a float32."""
+_COPIES = 4
+"""A weight, its gradient, and AdamW's two moments."""
+
+
+@dataclass(frozen=True)
+class TrainingMemory:
+    """Bytes that a training step keeps.
+
+    Attributes:
+        state: Parameters with gradients and moments, and buffers.
+        fixed: What autograd keeps whatever the batch: statistics of batch norm, maps of positions.
+        per_image: Maps that autograd keeps for each image of the batch, and the image.
+    """
+
+    state: int
+    fixed: int
+    per_image: int
+
+    def of_batch(self, images: int) -> int:
+        """All bytes for a batch of so many images."""
+        return self.state + self.fixed + images * self.per_image
+
+
+@dataclass(frozen=True)
+class _Part:
+    """What one part of a network adds; bytes of maps are those of one image, without its input and its output."""
+
+    state: int
+    fixed: int
+    inner: int
+    output: int
+    keeps_input: bool
+    keeps_output: bool
+
+
+def training_memory(architecture: Architecture) -> TrainingMemory:
+    """Counts `architecture`; parts are counted one by one and remembered, as `count_network` does."""
+    plan = plan_network(architecture)
+    parts = [_stem_part(architecture.stem, architecture.image)]
+    parts += [_part(piece) for stage in plan.stages for piece in stage] + [_part(piece) for piece in plan.head]
+    image = architecture.image
+    per_image = _BYTES * image.channels * image.height * image.width
+    for i, part in enumerate(parts):
+        wanted = part.keeps_output or (i + 1 < len(parts) and parts[i + 1].keeps_input)
+        per_image += part.inner + (part.output if wanted else 0)
+    features, classes = plan.last.out_channels, architecture.num_classes
+    return TrainingMemory(
+        state=sum(part.state for part in parts) + _COPIES * _BYTES * (features + 1) * classes,
+        fixed=sum(part.fixed for part in parts),
+        # the linear layer keeps its input, the cross-entropy the logarithms of the softmax
+        per_image=per_image + _BYTES * (features + classes),
+    )
+
+
+@functools.lru_cache(maxsize=256)
+def _stem_part(stem: Stem, image: Image) -> _Part:
+    with torch.device("meta"):
+        return _measured(build_stem(stem, image.channels), (image.channels, image.height, image.width), learns=False)
+
+
+@functools.lru_cache(maxsize=16384)
+def _part(plan: PartPlan) -> _Part:
+    with torch.device("meta"):
+        return _measured(build_part(plan), (plan.in_channels, *plan.size), learns=True)
+
+
+def _measured(module: nn.Module, shape: Sequence[int], *, learns: bool) -> _Part:
+    """What `module` keeps, from two batches.
+
+    Args:
+        module: On the meta device.
+        shape: Of one input, `(C, H, W)`.
+        learns: Whether a gradient of the input is wanted.
+    """
+    # batch norm cannot train on one value a channel
+    (two, output, keeps_input, keeps_output), (three, *_) = (
+        _kept(module.train(), torch.empty(images, *shape, requires_grad=learns)) for images in (2, 3)
+    )
+    buffers = sum(buffer.nbytes for buffer in module.buffers())
+    weights = sum(parameter.nbytes for parameter in module.parameters())
+    inner = three - two
+    return _Part(_COPIES * weights + buffers, two - 2 * inner, inner, output // 2, keeps_input, keeps_output)
+
+
+def _kept(module: nn.Module, x: Tensor) -> tuple[int, int, bool, bool]:
+    """Bytes that autograd keeps beside weights, input and output; bytes of the output; whether it keeps the two."""
+    held: dict[StorageWeakRef, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        held.setdefault(_place(tensor), tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        output = module(x)
+    for owned in (*module.parameters(), *module.buffers()):
+        held.pop(_place(owned), None)
+    keeps_input = held.pop(_place(x), None) is not None
+    keeps_output = held.pop(_place(output), None) is not None
+    inner = sum(tensor.untyped_storage().nbytes() for tensor in held.values())
+    return inner, output.untyped_storage().nbytes(), keeps_input, keeps_output
+
+
+def _place(tensor: Tensor) -> StorageWeakRef:
+    """The memory that a tensor lies in, which views share."""
+    return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]

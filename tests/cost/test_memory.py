@@ -1,0 +1,97 @@
+"""Training memory: by hand for a network of three layers, and against what autograd keeps of real networks."""
+
+import pytest
+import torch
+
+from sasa_nas.cost.memory import training_memory
+from sasa_nas.models import build
+from sasa_nas.space import Architecture, Image, Stage
+from sasa_nas.space.operators import AugmentedConv, Conv, GlobalAttention, LocalAttention, Operator, Pairwise, Patchwise
+from sasa_nas.space.stems import AttentionStem, ConvStem
+
+IMAGE = Image(channels=1, height=8, width=8)
+OPERATORS: list[Operator] = [
+    Conv(),
+    LocalAttention(kernel_size=3, num_heads=2),
+    AugmentedConv(num_heads=2),
+    GlobalAttention(num_heads=2),
+    Pairwise(kernel_size=3),
+    Patchwise(kernel_size=3),
+]
+
+
+def kept_by_autograd(architecture: Architecture, images: int) -> int:
+    """The bytes of everything a real training step of so many images keeps, weights four times."""
+    network = build(architecture).train()
+    x = torch.zeros(images, architecture.image.channels, architecture.image.height, architecture.image.width)
+    held: dict[int, torch.Tensor] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        held[tensor.untyped_storage().data_ptr()] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        torch.log_softmax(network(x), 1)
+    for owned in (x, *network.parameters(), *network.buffers()):
+        held.pop(owned.untyped_storage().data_ptr(), None)
+    state = 4 * sum(p.nbytes for p in network.parameters()) + sum(b.nbytes for b in network.buffers())
+    return state + x.nbytes + sum(tensor.untyped_storage().nbytes() for tensor in held.values())
+
+
+def test_by_hand() -> None:
+    """A stem and one pre-activation block of 4 channels on maps of 8 x 8, with a convolution of 3 x 3 throughout."""
+    architecture = Architecture(
+        block="preactivation",
+        stem=ConvStem(kernel_size=3, width=4, stride=1, pool=False, activation=False),
+        stages=(Stage(blocks=1, width=4, operator=Conv(kernel_size=3)),),
+        image=IMAGE,
+        num_classes=10,
+    )
+    pixels = 8 * 8
+    params = 1 * 4 * 9 + 2 * 4 * 4 * 9 + 3 * 2 * 4 + (4 + 1) * 10
+    # three batch norms, each with two running statistics and a counter of int64
+    state = 4 * 4 * params + 3 * (2 * 4 * 4 + 8)
+    # mean and inverse deviation of each channel
+    fixed = 3 * 2 * 4 * 4
+    # the image; stem, rectified norm, convolution, rectified norm, sum, rectified norm: 4 channels; features; logits
+    per_image = 4 * (pixels + 6 * 4 * pixels + 4 + 10)
+    found = training_memory(architecture)
+    assert (found.state, found.fixed, found.per_image) == (state, fixed, per_image)
+    assert found.of_batch(32) == state + fixed + 32 * per_image
+
+
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.kind)
+@pytest.mark.parametrize("block", ["basic", "bottleneck", "preactivation"])
+def test_counts_are_what_autograd_keeps(operator: Operator, block: str) -> None:
+    stages = (Stage(blocks=2, width=16, operator=operator), Stage(blocks=1, width=16, stride=2, operator=operator))
+    architecture = Architecture(block=block, stages=stages, image=IMAGE, num_classes=10)
+    found = training_memory(architecture)
+    for images in (2, 5):
+        assert found.of_batch(images) == kept_by_autograd(architecture, images)
+
+
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        Architecture(
+            block="san", stages=(Stage(blocks=1, width=16, operator=Pairwise()),), image=IMAGE, num_classes=10
+        ),
+        Architecture(
+            block="inverted",
+            stages=(Stage(blocks=2, width=8, expansion=3), Stage(blocks=1, width=8, stride=2, expansion=2)),
+            image=IMAGE,
+            num_classes=10,
+        ),
+        Architecture(
+            block="basic",
+            stem=AttentionStem(kernel_size=2, width=16, num_heads=2),
+            stages=(Stage(blocks=1, width=16),),
+            image=IMAGE,
+            num_classes=10,
+            head_width=24,
+        ),
+    ],
+    ids=["san", "inverted", "attention stem and head"],
+)
+def test_other_blocks_stems_and_heads(architecture: Architecture) -> None:
+    assert training_memory(architecture).of_batch(3) == kept_by_autograd(architecture, 3)
