@@ -26,15 +26,16 @@ OWN_ROOMS = {
 """All rooms that the innermost rooms may know."""
 
 FORBIDDEN = {
-    "cost": {"engine", "experiment", "data", "train", "run", "analysis", "export", "cli", "api"},
-    "data": {"engine", "experiment", "train", "run", "analysis", "export", "cli", "api"},
-    "train": {"engine", "experiment", "run", "analysis", "export", "cli", "api"},
-    "run": {"engine", "experiment", "train", "layers", "models", "analysis", "export", "cli", "api"},
+    "cost": {"engine", "scores", "experiment", "data", "train", "run", "analysis", "export", "cli", "api"},
+    "data": {"engine", "scores", "experiment", "train", "run", "analysis", "export", "cli", "api"},
+    "train": {"engine", "scores", "experiment", "run", "analysis", "export", "cli", "api"},
+    "scores": {"engine", "experiment", "run", "table", "analysis", "export", "cli", "api"},
+    "run": {"engine", "experiment", "train", "scores", "layers", "models", "analysis", "export", "cli", "api"},
     "engine": {"experiment", "cli", "api", "analysis", "export"},
     "table": {"engine", "experiment", "analysis", "export", "cli", "api"},
     "experiment": {"engine", "analysis", "cli", "api"},
-    "analysis": {"engine", "experiment", "train", "export", "cli", "api"},
-    "export": {"engine", "experiment", "train", "run", "analysis", "cli", "api"},
+    "analysis": {"engine", "experiment", "train", "scores", "export", "cli", "api"},
+    "export": {"engine", "experiment", "train", "scores", "run", "analysis", "cli", "api"},
     "api": {"cli"},
 }
 """Rooms that the others must not know."""

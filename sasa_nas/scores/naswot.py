@@ -1,0 +1,47 @@
+"""NASWOT: how differently a network's ReLUs answer to different images (Mellor et al. 2021, arXiv 2006.04647)."""
+
+import copy
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sasa_nas.layers.conv_stem import ConvStem
+
+
+def naswot(network: nn.Module, images: Tensor) -> float:
+    """The logarithm of the determinant of K + 1, where K_ij counts the ReLU outputs in which images i and j agree.
+
+    An output agrees where it is zero for both images or positive for both (section 3: K_ij = N_A - d_H(c_i, c_j)).
+    Every ReLU counts, in attention's mappings and in the stem too. The unit matrix, which the paper does not have,
+    keeps the score finite where two images have the same codes; beside the thousands of ReLUs that K counts it is
+    small. Batch norm takes the images' own statistics, as in training.
+
+    Args:
+        network: Maps (B, C, H, W) to logits. A copy is used.
+        images: (B, C, H, W), standardised, on the network's device.
+
+    Raises:
+        ValueError: If the network has no ReLU.
+    """
+    agreed = torch.zeros(len(images), len(images), dtype=torch.float64, device=images.device)
+    units = 0
+
+    def count(module: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+        nonlocal units
+        on = (output > 0).flatten(1).double()
+        agreed.add_(on @ on.T + (1.0 - on) @ (1.0 - on).T)
+        units += on.shape[1]
+
+    active = copy.deepcopy(network).train()
+    for module in active.modules():
+        if isinstance(module, nn.ReLU):
+            module.register_forward_hook(count)
+        elif isinstance(module, ConvStem) and module.norm is not None:
+            # its ReLU is a function: what goes in is positive where what comes out is
+            module.norm.register_forward_hook(count)
+    with torch.no_grad():
+        active(images)
+    if units == 0:
+        raise ValueError("the network has no ReLU")
+    return float(torch.linalg.slogdet(agreed + torch.eye(len(images), dtype=torch.float64, device=images.device))[1])

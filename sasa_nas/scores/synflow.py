@@ -1,0 +1,65 @@
+"""SynFlow: how much signal flows from pixels to logits along all paths (Tanaka et al. 2020, arXiv 2006.05467)."""
+
+import copy
+import functools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sasa_nas.layers.patchwise import PatchwiseAttention2d
+from sasa_nas.train.evaluate import evaluating
+
+
+def synflow(network: nn.Module, shape: Sequence[int]) -> float:
+    """The natural logarithm of the sum over all weights w of |w dR/dw|, where R is the sum of the logits.
+
+    R is taken of an image of ones, with every parameter replaced by its absolute value, so that no path cancels
+    another. As in Abdelfattah et al. 2021 (arXiv 2101.08134) the sum is of convolutions and linear layers (here of
+    all parameters with two dimensions or more, attention's embeddings among them) and batch norm is switched off:
+    here by evaluation mode, in which a fresh one divides by sqrt(1 + 1e-5).
+
+    R grows with depth beyond what float32 holds (1e61 is nothing special), so that all is computed in float64 and told
+    as a logarithm, which keeps the order.
+
+    R is meant to be linear in every layer, which attention is not. The weights that a softmax gives sum to one over the
+    window, so signal flows through the values as through a mean, and queries and keys count by what little they move
+    it: that is left as it is. Patchwise attention's weights (SAN) have no softmax and would multiply the flow by itself
+    in every block, 1e308 after ten; here they are divided by their sum over the window, which makes them weights of the
+    same kind.
+
+    Args:
+        network: Maps (B, C, H, W) to logits (B, classes). A copy is used.
+        shape: (C, H, W) of an image.
+
+    Returns:
+        Minus infinity where nothing flows; infinity where even float64 is too small.
+    """
+    linear = copy.deepcopy(network).double()
+    with torch.no_grad():
+        for parameter in linear.parameters():
+            parameter.abs_()
+    for module in linear.modules():
+        if isinstance(module, PatchwiseAttention2d):
+            module.mapping.register_forward_hook(functools.partial(_normalise, module.kernel_size**2))
+    weights = [parameter for parameter in linear.parameters() if parameter.ndim >= 2]
+    device = weights[0].device
+    with evaluating(linear), torch.enable_grad():
+        flow = linear(torch.ones(1, *shape, dtype=torch.float64, device=device)).sum()
+        gradients = torch.autograd.grad(flow, weights, allow_unused=True)
+    total = sum(_product(weight, gradient) for weight, gradient in zip(weights, gradients, strict=True))
+    if math.isnan(total):
+        return math.inf  # infinite flow met no flow
+    return math.log(total) if total > 0 else -math.inf
+
+
+def _normalise(area: int, _mapping: nn.Module, _related: tuple[Any, ...], weights: Tensor) -> Tensor:
+    """Weights (B, channels * area, H, W) that sum to one over the window."""
+    windows = weights.view(len(weights), -1, area, *weights.shape[2:])
+    return (windows / windows.sum(2, keepdim=True)).view(weights.shape)
+
+
+def _product(weight: Tensor, gradient: Tensor | None) -> float:
+    return 0.0 if gradient is None else float((weight.detach() * gradient).abs().sum())
