@@ -101,7 +101,7 @@ def search(path: Path, settings: SearchSettings, seed: int) -> Course:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
     table = table_of(path)
-    settings = settings.model_copy(update={"seed": seed, "trials": len(table.rows)})
+    settings = settings.model_copy(update={"seed": seed, "trials": len(table.rows), "balanced": 0.0})
     follower = Follower(table)
     proposer = Proposer(new_study(settings), replay_plan(table, settings), follower)
     budget = FULL_TRAININGS * table.info.epochs

@@ -48,6 +48,10 @@ def search(
         str, typer.Option(help="Comma-separated, of accuracy, flops, params; accuracy must be among them.")
     ] = "accuracy,flops",
     sampler: Annotated[SamplerName, typer.Option(help="Who proposes designs.")] = SamplerName.TPE,
+    balanced: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of the trials drawn in balance, from which `where` tells effects."),
+    ] = 0.25,
     halving: Annotated[
         bool, typer.Option("--halving", help="Stop trainings early that others outdo in all objectives together.")
     ] = False,
@@ -102,6 +106,7 @@ def search(
         data_dir=data_dir.resolve() if data_dir else None,
         sampler=sampler.value,
         objectives=_objectives(objectives),
+        balanced=balanced,
         halving=halving,
         eta=eta,
         grace_epochs=grace_epochs,

@@ -6,23 +6,26 @@ again. Ray Tune only carries out what comes out of here.
 
 import math
 import random
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import optuna
 from optuna.trial import Trial, TrialState
 
+from sasa_nas.engine.balanced import REPLICATES, BalancedDesigns
 from sasa_nas.engine.halving import MultiObjectiveHalving, levels
 from sasa_nas.engine.objectives import directions, losses, values
 from sasa_nas.engine.observer import SearchObserver
 from sasa_nas.engine.plan import Design, OverLimit, SearchPlan, draw, find_new
+from sasa_nas.engine.requests import Request, enqueue
 from sasa_nas.engine.samplers import make_sampler
 from sasa_nas.models import list_models, model_architecture
-from sasa_nas.run import Outcome, RunFolder, SearchSettings, TrialRecord
+from sasa_nas.run import Arm, Outcome, RunFolder, SearchSettings, TrialRecord
 from sasa_nas.run.attributes import attributes, record_of
 from sasa_nas.run.records import STUDY_NAME
 from sasa_nas.space import Infeasible
-from sasa_nas.space.choosers import BalancedChooser, Label, RecordingChooser
+from sasa_nas.space.choosers import BalancedChooser, Label, RecallChooser, RecordingChooser
 from sasa_nas.space.matching import choices_of
 from sasa_nas.space.searchable import Number, Range
 
@@ -45,10 +48,11 @@ _STATES = {
 
 @dataclass(frozen=True)
 class Proposal:
-    """A design that is to be trained, and its trial's number."""
+    """A design that is to be trained, its trial's number, and why and with which seed."""
 
     number: int
     design: Design
+    request: Request
 
     def record(self, outcome: Outcome) -> TrialRecord:
         """The trial's record, as far as the design tells it."""
@@ -59,6 +63,10 @@ class Proposal:
             full_size=self.design.full_size,
             flops=self.design.counts.flops(),
             params=self.design.counts.params,
+            arm=self.request.arm,
+            seed=self.request.seed,
+            swap_of=self.request.swap_of,
+            swapped_stage=self.request.swapped_stage,
         )
 
 
@@ -82,27 +90,6 @@ class TrialChooser:
         if isinstance(low, int) and isinstance(high, int) and isinstance(step, int):
             return self.trial.suggest_int(name, low, high, step=step)
         return self.trial.suggest_float(name, low, high, step=step)
-
-
-class _Recall:
-    """Answers as was written down.
-
-    Args:
-        answers: By the fork's name.
-    """
-
-    def __init__(self, answers: Mapping[str, Label]) -> None:
-        self._answers = answers
-
-    def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The index of the label that was written down."""
-        return list(labels).index(self._answers[name])
-
-    def number(self, name: str, values: Range) -> Number:
-        """The number that was written down."""
-        number = self._answers[name]
-        assert isinstance(number, int | float)
-        return number
 
 
 def open_study(folder: RunFolder, settings: SearchSettings) -> optuna.Study:
@@ -155,8 +142,11 @@ class Proposer:
         self._observer = observer
         records = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
         self._interrupted = [r.number for r in records if r.outcome is Outcome.RUNNING]
+        # the search's own waiting trials are its sampler's to take
+        self._requested = [r.number for r in records if r.outcome is Outcome.WAITING and r.arm is not Arm.SEARCH]
         self._numbers = {r.architecture.id: r.number for r in records if r.architecture and r.outcome.spent}
-        self._started = sum(r.outcome.spent for r in records) + len(self._interrupted)
+        self._started = Counter(r.arm for r in records if r.outcome.spent or r.outcome is Outcome.RUNNING)
+        self._balanced = BalancedDesigns(plan)
         self._live: dict[int, Proposal] = {}
         self._halving = _halving(plan)
         self._rungs: dict[int, dict[int, float]] = {}
@@ -173,22 +163,52 @@ class Proposer:
 
     def propose(self) -> Proposal | None:
         """The next design to train; None when enough are trained or under way, or no new one is left."""
-        while self._interrupted:
-            proposal = self._take_up(self._interrupted.pop(0))
+        while self._interrupted or self._requested:
+            proposal = self._take_up((self._interrupted or self._requested).pop(0))
             if proposal is not None:
                 return proposal
-        refused = 0
-        while self._started < self._plan.settings.trials and not self.exhausted:
-            if refused >= PATIENCE:
-                refused = 0
-                self._enqueue_new()
-                if self.exhausted:
-                    break
+        while self._wanted > 0:
+            if self._balanced_left > 0 and (self._balanced_due or self.exhausted):
+                return self._propose_balanced()
+            if self.exhausted:
+                return None
+            proposal = self._search()
+            if proposal is not None:
+                return proposal
+        return None
+
+    @property
+    def _wanted(self) -> int:
+        """Trainings of any arm still to be proposed."""
+        return self._plan.settings.trials - self._started.total()
+
+    @property
+    def _balanced_left(self) -> int:
+        """Trainings of the balanced share still to be proposed; a design with half its seeds is of little use."""
+        share = int(self._plan.settings.balanced * self._plan.settings.trials)
+        return share - share % REPLICATES - self._started[Arm.BALANCED]
+
+    @property
+    def _balanced_due(self) -> bool:
+        """Whether the next training must be balanced for the share to be kept at every time."""
+        started = self._started[Arm.BALANCED] + self._started[Arm.SEARCH]
+        return self._started[Arm.BALANCED] + 1 <= self._plan.settings.balanced * (started + 1)
+
+    def _propose_balanced(self) -> Proposal:
+        """The next training of the balanced share: a new design, or the last one again with another seed."""
+        place = self._started[Arm.BALANCED]
+        request = Request(arm=Arm.BALANCED, seed=self._plan.settings.seed + 1 + place)
+        proposal = self._take_up(enqueue(self._study, self._balanced[place // REPLICATES], request))
+        assert proposal is not None
+        return proposal
+
+    def _search(self) -> Proposal | None:
+        """The next design that the sampler wants and that is to be trained; None if there is no new one."""
+        for _ in range(PATIENCE):
             proposal = self._ask()
             if proposal is not None:
-                self._started += 1
                 return proposal
-            refused += 1
+        self._enqueue_new()
         return None
 
     def goes_on(self, number: int, epoch: int, accuracy: float) -> bool:
@@ -199,9 +219,11 @@ class Proposer:
             epoch: Epochs it has trained.
             accuracy: On the validation split, after them.
         """
-        if epoch not in self._halving.levels:
+        proposal = self._live[number]
+        # an effect is estimated from whole trainings, whatever came out
+        if proposal.request.arm is not Arm.SEARCH or epoch not in self._halving.levels:
             return True
-        record = self._live[number].record(Outcome.RUNNING)
+        record = proposal.record(Outcome.RUNNING)
         rungs = self._rungs.setdefault(number, {})
         rungs[epoch] = accuracy
         goes_on = self._halving.goes_on(number, epoch, self._losses(record, accuracy))
@@ -237,24 +259,25 @@ class Proposer:
     @property
     def done(self) -> bool:
         """Whether nothing is left to propose and nothing is under way."""
-        enough = self._started >= self._plan.settings.trials or self.exhausted
-        return enough and not self._live and not self._interrupted
+        enough = self._wanted <= 0 or (self.exhausted and self._balanced_left <= 0)
+        return enough and not (self._live or self._interrupted or self._requested)
 
     def _ask(self) -> Proposal | None:
         """One proposal of the sampler; None, and told so, if it is not to be trained."""
         trial = self._study.ask()
+        request = Request(seed=self._plan.settings.seed)
         try:
             design = draw(self._plan, TrialChooser(trial))
         except OverLimit as error:
             trial.set_constraint("limits", error.excess)
-            over = Proposal(trial.number, error.design).record(Outcome.INFEASIBLE)
+            over = Proposal(trial.number, error.design, request).record(Outcome.INFEASIBLE)
             self.finish(over.model_copy(update={"reason": str(error)}))
             return None
         except Infeasible as error:
             trial.set_constraint("fit", 1.0)
             self.finish(TrialRecord(number=trial.number, outcome=Outcome.INFEASIBLE, reason=str(error)))
             return None
-        proposal = Proposal(trial.number, design)
+        proposal = Proposal(trial.number, design, request)
         earlier = self._numbers.get(design.architecture.id)
         if earlier is not None:
             copy = proposal.record(Outcome.DUPLICATE)
@@ -263,22 +286,35 @@ class Proposer:
         return self._begin(proposal)
 
     def _take_up(self, number: int) -> Proposal | None:
-        """A trial that an earlier session left running, as it was proposed then; None if it was about to be stopped."""
+        """A trial that was requested, or that an earlier session left running, as it was proposed then.
+
+        Returns:
+            None if it was about to be stopped.
+        """
         frozen = self._study.get_trials(deepcopy=False)[number]
+        record = record_of(frozen)
+        self._study._storage.set_trial_state_values(frozen._trial_id, TrialState.RUNNING)
         # choices already in the study come back; any that a killed process had no time for are made now
         trial = Trial(self._study, frozen._trial_id)
-        proposal = Proposal(number, draw(self._plan, TrialChooser(trial)))
-        record = record_of(frozen)
+        proposal = Proposal(number, draw(self._plan, TrialChooser(trial)), Request.of(record, self._plan.settings))
         if record.reason is not None:
             last = max(record.rungs)
             stopped = proposal.record(Outcome.STOPPED)
             self.finish(stopped.model_copy(update={"epochs": last, "reason": record.reason}))
             return None
-        return self._begin(proposal)
+        return self._begin(proposal, counted=record.outcome is Outcome.RUNNING)
 
-    def _begin(self, proposal: Proposal) -> Proposal:
+    def _begin(self, proposal: Proposal, *, counted: bool = False) -> Proposal:
+        """Notes that a training is under way.
+
+        Args:
+            proposal: What is trained.
+            counted: Whether it was so before, and counts among those started.
+        """
+        if not counted:
+            self._started[proposal.request.arm] += 1
         self._live[proposal.number] = proposal
-        self._numbers[proposal.design.architecture.id] = proposal.number
+        self._numbers.setdefault(proposal.design.architecture.id, proposal.number)
         rungs = self._rungs.get(proposal.number, {})
         record = proposal.record(Outcome.RUNNING).model_copy(update={"rungs": rungs})
         self._store(record)
@@ -294,14 +330,14 @@ class Proposer:
 
         In balance means that every option of every fork comes up equally often.
         """
-        wanted = min(STARTUP, self._plan.settings.trials)
+        wanted = min(STARTUP, self._plan.settings.trials - self._balanced_left)
         generator = random.Random(self._plan.settings.seed)
         balanced = BalancedChooser(generator)
         seen: set[str] = set()
         known = (choices_of(self._plan.space, model_architecture(name)) for name in list_models())
         for answers in known:
             if answers is not None and len(seen) < wanted:
-                self._enqueue(RecordingChooser(_Recall(answers)), seen)
+                self._enqueue(RecordingChooser(RecallChooser(answers)), seen)
         for _ in range(20 * wanted):
             if len(seen) == wanted:
                 break

@@ -146,7 +146,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             full_size=proposal.design.full_size,
             proxy=self._plan.space.proxy,
             data_dir=(settings.data_dir or default_data_dir()).resolve(),
-            seed=settings.seed,
+            seed=proposal.request.seed,
             threads=settings.cpus_per_trial,
             device="cuda" if settings.gpus_per_trial else "cpu",
         )

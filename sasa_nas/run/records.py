@@ -90,6 +90,9 @@ class SearchSettings(BaseModel):
     """GPUs of one trial; a fraction lets several trials share one."""
     sampler: Sampler = "tpe"
     objectives: Objectives = ("accuracy", "flops")
+    balanced: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
+    """Share of the trials that are drawn in balance, whatever came out before, so that effects can be estimated: where
+    attention helps is what a search is for, and its sampler's own trials cannot tell."""
     halving: bool = False
     """Whether trainings that others outdo are stopped early."""
     eta: Annotated[int, Field(ge=2)] = 3

@@ -1,7 +1,7 @@
 """Who decides at the forks of a search space: at random, in balance, or somebody else while we take notes."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from sasa_nas.space.searchable import Number, Range
@@ -91,4 +91,25 @@ class RecordingChooser:
     def number(self, name: str, values: Range) -> Number:
         """The other chooser's answer."""
         self.answers[name] = number = self.chooser.number(name, values)
+        return number
+
+
+class RecallChooser:
+    """Answers as was written down.
+
+    Args:
+        answers: By the fork's name.
+    """
+
+    def __init__(self, answers: Mapping[str, Label]) -> None:
+        self._answers = answers
+
+    def option(self, name: str, labels: Sequence[Label]) -> int:
+        """The index of the label that was written down."""
+        return list(labels).index(self._answers[name])
+
+    def number(self, name: str, values: Range) -> Number:
+        """The number that was written down."""
+        number = self._answers[name]
+        assert isinstance(number, int | float)
         return number

@@ -28,11 +28,15 @@ def sample(space: BaseModel, chooser: Chooser) -> Architecture:
     Raises:
         Infeasible: If the drawn values do not fit together, such as heads that do not divide a width.
     """
-    data = {name: _draw(getattr(space, name), name, chooser) for name in Architecture.model_fields}
     try:
-        return Architecture.model_validate(data)
+        return Architecture.model_validate(walk(space, chooser))
     except ValidationError as error:
         raise Infeasible(one_line(complain("drawn design", error))) from error
+
+
+def walk(space: BaseModel, chooser: Chooser) -> dict[str, Any]:
+    """The plain data of one design, whether or not its parts fit together."""
+    return {name: _draw(getattr(space, name), name, chooser) for name in Architecture.model_fields}
 
 
 def _draw(node: Any, path: str, chooser: Chooser) -> Any:

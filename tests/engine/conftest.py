@@ -69,10 +69,13 @@ def make_space() -> Callable[..., SearchSpace]:
 
 @pytest.fixture
 def make_plan(make_space: Callable[..., SearchSpace]) -> Callable[..., SearchPlan]:
-    """Makes a plan on that space."""
+    """Makes a plan on that space, with no balanced share unless one is asked for."""
 
-    def make(edit: Edit | None = None, *, trials: int = 4, seed: int = 0, **settings: Any) -> SearchPlan:
-        return plan_search(make_space(edit), SearchSettings(trials=trials, seed=seed, workers=1, **settings))
+    def make(
+        edit: Edit | None = None, *, trials: int = 4, seed: int = 0, balanced: float = 0.0, **settings: Any
+    ) -> SearchPlan:
+        wanted = SearchSettings(trials=trials, seed=seed, workers=1, balanced=balanced, **settings)
+        return plan_search(make_space(edit), wanted)
 
     return make
 

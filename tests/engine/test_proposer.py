@@ -5,11 +5,14 @@ from contextlib import contextmanager
 import pytest
 from optuna.trial import TrialState
 
-from sasa_nas.engine.plan import SearchPlan, plan_search
+from sasa_nas.engine.balanced import BalancedDesigns
+from sasa_nas.engine.plan import SearchPlan, draw, plan_search
 from sasa_nas.engine.proposer import Proposal, Proposer, open_study
-from sasa_nas.run import Outcome, RunFolder, SearchSettings, TrialRecord
+from sasa_nas.engine.requests import Request, enqueue
+from sasa_nas.run import Arm, Outcome, RunFolder, SearchSettings, TrialRecord
 from sasa_nas.run.attributes import record_of
 from sasa_nas.space import load_space
+from sasa_nas.space.choosers import RecallChooser
 
 MakePlan = Callable[..., SearchPlan]
 
@@ -240,3 +243,91 @@ def test_the_named_networks_of_a_space_come_first(folder: RunFolder, notes) -> N
         first, second = proposer.propose(), proposer.propose()
     kinds = [[stage.operator.kind for stage in p.design.full_size.stages] for p in (first, second)]
     assert kinds == [["conv"] * 4, ["local_attention"] * 4]
+
+
+def test_a_share_of_the_trials_is_balanced_and_replicated_all_the_way(
+    make_plan: MakePlan, folder: RunFolder, notes
+) -> None:
+    plan = make_plan(widths, trials=8, balanced=0.5)
+    proposals = self_contained(plan, folder, notes)
+    arms = [p.request.arm for p in proposals]
+    assert arms == [Arm.SEARCH, Arm.BALANCED] * 4
+    balanced = [p for p in proposals if p.request.arm is Arm.BALANCED]
+    ids = [p.design.architecture.id for p in balanced]
+    assert ids[::2] == ids[1::2], "each design comes twice"
+    assert len(set(ids)) == 2
+    seeds = [p.request.seed for p in balanced]
+    assert len(set(seeds)) == 4
+    assert plan.settings.seed not in seeds
+    kept = [r for r in records(folder) if r.arm is Arm.BALANCED]
+    assert [(r.number, r.seed, r.architecture_id) for r in kept] == [
+        (p.number, p.request.seed, p.design.architecture.id) for p in balanced
+    ]
+    assert all(r.outcome is Outcome.TRAINED for r in kept)
+    search = [p.design.architecture.id for p in proposals if p.request.arm is Arm.SEARCH]
+    assert len(set(search)) == len(search), "the sampler's own are still trained once"
+
+
+def widths(data: dict) -> None:
+    for stage in data["stages"]:
+        stage["width"] = {"range": [8, 64, 8]}
+
+
+@pytest.mark.parametrize(("trials", "share", "wanted"), [(3, 0.5, 0), (7, 0.5, 2), (8, 0.25, 2), (6, 1.0, 6)])
+def test_the_share_is_one_of_whole_designs(
+    make_plan: MakePlan, folder: RunFolder, notes, trials: int, share: float, wanted: int
+) -> None:
+    proposals = self_contained(make_plan(widths, trials=trials, balanced=share), folder, notes)
+    assert len(proposals) == trials
+    assert sum(p.request.arm is Arm.BALANCED for p in proposals) == wanted
+
+
+@pytest.mark.slow
+def test_a_resumed_search_keeps_the_share_and_its_designs(make_plan: MakePlan, tmp_path, notes) -> None:
+    plan = make_plan(widths, trials=8, balanced=0.5)
+    whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
+    for folder in (whole, parts):
+        folder.path.mkdir()
+    expected = [p for p in self_contained(plan, whole, notes) if p.request.arm is Arm.BALANCED]
+    found: dict[int, Proposal] = {}
+    for _ in range(40):  # every session is killed with two trainings under way
+        with session(parts, plan, notes) as proposer:
+            first, second = proposer.propose(), proposer.propose()
+            found |= {p.number: p for p in (first, second) if p is not None}
+            if first is None:
+                break
+            proposer.finish(trained(first))
+    balanced = [p for p in sorted(found.values(), key=lambda p: p.number) if p.request.arm is Arm.BALANCED]
+    assert [(p.design, p.request) for p in balanced] == [(p.design, p.request) for p in expected]
+    assert len(found) == 8
+
+
+def test_a_balanced_training_whose_beginning_was_cut_off_is_taken_up(
+    make_plan: MakePlan, folder: RunFolder, notes
+) -> None:
+    plan = make_plan(widths, trials=6)
+    wanted = BalancedDesigns(plan)[0]
+    enqueue(open_study(folder, plan.settings), wanted, Request(seed=99, arm=Arm.BALANCED))
+    with session(folder, plan, notes) as proposer:
+        proposal = proposer.propose()
+        assert proposal is not None
+        assert proposal.request == Request(seed=99, arm=Arm.BALANCED)
+        assert proposal.design == draw(plan, RecallChooser(wanted))
+        assert len(run_to_end(proposer)) == 5
+
+
+def test_balanced_trainings_are_never_stopped_early(make_plan: MakePlan, folder: RunFolder, notes) -> None:
+    plan = make_plan(long, trials=8, balanced=0.5, halving=True, objectives=("accuracy",))
+    with session(folder, plan, notes) as proposer:
+        live = [proposer.propose() for _ in range(4)]
+        goes_on = [proposer.goes_on(p.number, 1, 0.5 - 0.1 * i) for i, p in enumerate(live)]
+    assert [p.request.arm for p in live] == [Arm.SEARCH, Arm.BALANCED] * 2
+    assert goes_on == [True, True, False, True]
+
+
+@pytest.mark.slow
+def test_an_exhausted_space_still_gets_its_balanced_share(make_plan: MakePlan, folder: RunFolder, notes) -> None:
+    proposals = self_contained(make_plan(trials=24, balanced=0.5), folder, notes)
+    arms = Counter(p.request.arm for p in proposals)
+    assert arms[Arm.BALANCED] == 12
+    assert len({p.design.architecture.id for p in proposals}) == 8

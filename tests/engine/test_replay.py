@@ -65,7 +65,7 @@ def proposer_of(table: Table, settings: SearchSettings, notes) -> Proposer:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_without_stopping_every_training_is_the_tables(table: Table, notes, seed: int) -> None:
-    settings = SearchSettings(trials=6, seed=seed)
+    settings = SearchSettings(trials=6, seed=seed, balanced=0.0)
     proposer = proposer_of(table, settings, notes)
     assert simulate(proposer, table, workers=3, seed=seed, observer=notes) == 6 * EPOCHS
     assert proposer.done
@@ -88,7 +88,7 @@ def test_workers_train_side_by_side(table: Table, notes) -> None:
 
 
 def test_halving_spends_less_and_keeps_the_ends_of_the_front(table: Table, notes) -> None:
-    settings = SearchSettings(trials=8, halving=True)
+    settings = SearchSettings(trials=8, halving=True, balanced=0.0)
     spent = simulate(proposer_of(table, settings, notes), table, workers=1, seed=0, observer=notes)
     outcomes = statistics.multimode(record.outcome for record in notes.ended if record.outcome.spent)
     assert outcomes == [Outcome.STOPPED]
@@ -98,7 +98,7 @@ def test_halving_spends_less_and_keeps_the_ends_of_the_front(table: Table, notes
 
 
 def test_a_budget_ends_a_search_as_it_is(table: Table, notes) -> None:
-    settings = SearchSettings(trials=8)
+    settings = SearchSettings(trials=8, balanced=0.0)
     proposer = proposer_of(table, settings, notes)
     assert simulate(proposer, table, workers=2, seed=0, observer=notes, budget=11) == 11
     assert not proposer.done
@@ -123,4 +123,6 @@ def test_a_replayed_run_is_a_run_but_cannot_be_resumed(table: Table, tmp_path: P
 def test_a_table_without_a_network_that_is_proposed_is_an_error(table: Table, notes) -> None:
     lame = table.model_copy(update={"rows": table.rows[:1]})
     with pytest.raises(UserError, match="the table has no network"):
-        simulate(proposer_of(lame, SearchSettings(trials=8), notes), lame, workers=1, seed=0, observer=notes)
+        simulate(
+            proposer_of(lame, SearchSettings(trials=8, balanced=0.0), notes), lame, workers=1, seed=0, observer=notes
+        )
