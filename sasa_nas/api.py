@@ -10,6 +10,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.experiment.subject import ImageSource, trained_subject, untrained_subject
 from sasa_nas.export import ModelCard, export_module, load_weights
 from sasa_nas.models import list_models
+from sasa_nas.report import WrittenReport, write_report
 from sasa_nas.run import RunFolder, RunInfo, TrialRecord, read_info, read_trials
 
 
@@ -56,6 +57,18 @@ class Run:
             if known == how:
                 return pick(pareto_front(self.trials()), known)
         raise UserError(f"cannot pick '{how}'; there is: {', '.join(get_args(Pick))}")
+
+    def report(self, out: Path | None = None, *, figures: Path | None = None) -> WrittenReport:
+        """Writes what the run found as one HTML file, which needs no network and nothing beside it.
+
+        Args:
+            out: The file; `report.html` in the run's folder where it is left out.
+            figures: A folder that also gets every drawing as an SVG file of its own.
+
+        Raises:
+            UserError: If the run cannot be read, or a file cannot be written.
+        """
+        return write_report(self.folder.path, out, figures=figures)
 
     def export(self, trial: int, *, out: Path | None = None, command: str = "") -> Path:
         """Writes a trained network as a module that needs torch alone.

@@ -34,8 +34,9 @@ FORBIDDEN = {
     "engine": {"experiment", "cli", "api", "analysis", "export"},
     "table": {"engine", "experiment", "analysis", "export", "cli", "api"},
     "experiment": {"engine", "analysis", "cli", "api"},
-    "analysis": {"engine", "experiment", "train", "scores", "export", "cli", "api"},
-    "export": {"engine", "experiment", "train", "scores", "run", "analysis", "cli", "api"},
+    "analysis": {"engine", "experiment", "train", "scores", "export", "report", "cli", "api"},
+    "report": {"engine", "experiment", "train", "scores", "export", "layers", "models", "cli", "api"},
+    "export": {"engine", "experiment", "train", "scores", "run", "analysis", "report", "cli", "api"},
     "api": {"cli"},
 }
 """Rooms that the others must not know."""
@@ -48,6 +49,7 @@ OUTSIDE = {
     "yaml": {"space"},
     "sqlalchemy": {"run"},
     "matplotlib": {"analysis"},
+    "jinja2": {"report"},
     "torchvision": {"data", "models"},
     "pycocotools": {"train"},
     "sklearn": {"data"},
@@ -154,7 +156,7 @@ for name in sys.argv[1].split(","):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("rooms", "blocked"),
-    [("space", "torch,ray,optuna"), ("cost,train,export", "ray,optuna"), ("run,analysis,experiment", "ray")],
+    [("space", "torch,ray,optuna"), ("cost,train,export", "ray,optuna"), ("run,analysis,report,experiment", "ray")],
 )
 def test_rooms_work_where_others_packages_are_not_installed(rooms: str, blocked: str) -> None:
     command = [sys.executable, "-c", CHILD, rooms, blocked]

@@ -17,18 +17,11 @@ from matplotlib.transforms import Bbox
 from sasa_nas.analysis.figure_file import INK, write_figure
 from sasa_nas.analysis.labels import LETTERS, attention_stages, compact_count, shortened, stage_letters
 from sasa_nas.analysis.pareto import pareto_front, trained
+from sasa_nas.analysis.ticks import cost_ticks
 from sasa_nas.run import TrialRecord
 
 _FAINT = "#e4e4e4"
 _LINE = "#c2410c"
-_TICKS: tuple[tuple[float, ...], ...] = (
-    (1.0,),
-    (1.0, 3.0),
-    (1.0, 2.0, 5.0),
-    (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 7.0),
-    (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0),
-)
-"""Multiples of a power of ten that may bear a tick, coarse to fine."""
 _OFFSETS = ((-3, 3), (-12, 3), (-12, 12))
 """Where a label's lower right corner may lie from its point, in points; all but the first need a leader."""
 _LEADER = {"arrowstyle": "-", "linewidth": 0.5, "color": INK, "shrinkA": 1, "shrinkB": 3}
@@ -128,17 +121,6 @@ def _widened(low: float, high: float) -> tuple[float, float]:
     low, high = low / ratio**0.14, high * ratio**0.06
     missing = max(1.0, 3.0 * low / high)
     return low / missing**0.5, high * missing**0.5
-
-
-def cost_ticks(low: float, high: float) -> list[float]:
-    """Round numbers between `low` and `high`, both positive: the coarsest kind of which there are four or more."""
-    ticks: list[float] = []
-    for multiples in _TICKS:
-        powers = range(len(str(int(low))) - 2, len(str(int(high))) + 1)
-        ticks = [m * 10.0**power for power in powers for m in multiples if low <= m * 10.0**power <= high]
-        if len(ticks) >= 4:
-            break
-    return ticks
 
 
 def _draw_dots(figure: Figure, axes: Axes, networks: Sequence[TrialRecord]) -> None:

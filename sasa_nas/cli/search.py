@@ -238,6 +238,7 @@ def _conclude(summary: SearchSummary) -> None:
     target = Path("exports") / path.name.replace("-", "_")
     for title, words in (
         ("See the front again, and draw it", ("pareto", path, "--plot", path / "front.png")),
+        ("Write it all as one HTML file", ("report", path)),
         ("Take the best network as a module", ("export", path, "--pick", "best", "--out", target)),
         ("Train more networks in the same run", ("resume", path, "--trials", 2 * trials)),
     ):

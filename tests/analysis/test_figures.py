@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 
-from sasa_nas.analysis.figures import cost_ticks, draw_front, plot_front
+from sasa_nas.analysis.figures import draw_front, plot_front
 from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.errors import UserError
 
@@ -79,12 +79,3 @@ def test_equal_networks_do_not_break_the_axes(make_record) -> None:
     figure = draw_front([make_record(i, 0.0, 7) for i in range(3)], space="tiny", dataset="digits")
     low, high = figure.axes[0].get_xlim()
     assert 0 < low < 7 < high
-
-
-@pytest.mark.parametrize(("low", "high"), [(2e6, 7e6), (1e6, 2e7), (9e5, 3e9), (3.0, 40.0), (1e3, 1e12)])
-def test_cost_ticks_are_round_and_neither_few_nor_many(low: float, high: float) -> None:
-    ticks = cost_ticks(low, high)
-    assert 4 <= len(ticks) <= 10
-    assert all(low <= tick <= high for tick in ticks)
-    assert ticks == sorted(ticks)
-    assert all(len(f"{tick:.10e}".split("e")[0].rstrip("0")) <= 3 for tick in ticks)

@@ -1,0 +1,38 @@
+"""How a run's hypervolume grew, training by training."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sasa_nas.analysis.pareto import hypervolume, pareto_front, reference_point
+from sasa_nas.run import TrialRecord
+
+
+@dataclass(frozen=True)
+class HistoryPoint:
+    """Where a run stood after one of its trainings.
+
+    Attributes:
+        trial: The trial's number.
+        trainings: Trainings so far, this one among them, well ended or not.
+        seconds: Wall-clock time of all of them together, whether they ran side by side or not.
+        hypervolume: As `analysis.pareto.Hypervolume.value`, measured from the reference of the whole run.
+    """
+
+    trial: int
+    trainings: int
+    seconds: float
+    hypervolume: float
+
+
+def hypervolume_history(records: Sequence[TrialRecord]) -> list[HistoryPoint]:
+    """One point for each training of a run, in the order in which the trials were proposed."""
+    reference = reference_point(records)
+    points: list[HistoryPoint] = []
+    front: list[TrialRecord] = []
+    seconds = 0.0
+    for record in sorted((r for r in records if r.outcome.spent), key=lambda r: r.number):
+        seconds += record.seconds or 0.0
+        front = pareto_front([*front, record])
+        area = hypervolume(front, reference).value
+        points.append(HistoryPoint(record.number, len(points) + 1, seconds, area))
+    return points

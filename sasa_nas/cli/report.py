@@ -1,0 +1,29 @@
+"""`sasa-nas report`: what a run found, as one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def report(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, finished or under way.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option(help="The file to write; RUN/report.html if left out.", show_default=False)
+    ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also write each drawing there as an SVG file.", show_default=False),
+    ] = None,
+) -> None:
+    """Write what a run found as one HTML file, which needs no network and nothing beside it."""
+    from sasa_nas.report import write_report
+
+    written = write_report(run, out, figures=figures)
+    for note in written.notes:
+        typer.echo(f"sasa-nas: {note}", err=True)
+    typer.echo(f"Report: {written.page}")
+    for figure in written.figures:
+        typer.echo(f"Figure: {figure}")

@@ -1,0 +1,135 @@
+"""Accuracy against FLOPs of every trained network, and the front of those that no other dominates."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import TypeAlias
+
+from markupsafe import Markup
+
+from sasa_nas.analysis.labels import attention_stages, compact_count, stage_letters
+from sasa_nas.analysis.pareto import pareto_front, pick, trained
+from sasa_nas.analysis.ticks import cost_ticks, linear_ticks
+from sasa_nas.report.chart import Frame, Scale, Size, figure, percent, stairs, text, x_axis, y_axis
+from sasa_nas.report.markup import tag
+from sasa_nas.run import TrialRecord
+
+SHADES = 6
+"""Colours for the number of stages that attend."""
+_LETTER, _LINE = 7.2, 14.0
+"""Room for a letter of a label and for its line, in pixels."""
+_Box: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right and bottom."""
+
+
+def draw_front(records: Sequence[TrialRecord], size: Size) -> Markup:
+    """The chart; `records` hold one trained network at least."""
+    networks, front = trained(records), pareto_front(records)
+    height = 380.0 if size.narrow else 470.0
+    frame = Frame(44.0, 34.0, size.width - 8.0, height - 44.0)
+    x, y = _scales(networks, frame)
+    most = max((len(record.architecture.stages) for record in networks if record.architecture), default=1)
+    dots = [_dot(record, x, y, most) for record in networks]
+    points = [(x(_flops(record)), y(_accuracy(record))) for record in front]
+    steps = stairs([*points, (frame.right, points[-1][1])])
+    members = [_member(record, place, most) for record, place in zip(front, points, strict=True)]
+    return figure(
+        [
+            x_axis(frame, x, _few(cost_ticks(x.low, x.high), size), compact_count, "FLOPs of one image"),
+            y_axis(frame, y, linear_ticks(y.low, min(1.0, y.high)), percent, "validation accuracy"),
+            tag("g", *dots, class_="dots", aria_hidden="true"),
+            tag("path", d=steps, class_="front-line"),
+            tag("g", *_labels(front, points, frame, size), aria_hidden="true"),
+            *members,
+        ],
+        size,
+        height,
+        f"Validation accuracy against FLOPs of {len(networks)} trained networks; {len(front)} are on the Pareto front",
+        interactive=True,
+    )
+
+
+def shade(record: TrialRecord, most: int) -> str:
+    """The class that colours a network by how many of its stages attend, of `most`."""
+    count = attention_stages(record.architecture) if record.architecture else 0
+    return f"shade{round((SHADES - 1) * count / max(most, 1))}"
+
+
+def sentence(record: TrialRecord) -> str:
+    """A network for those who do not see its drawing."""
+    stages = record.architecture.stages if record.architecture else ()
+    operators = ", ".join(stage.operator.kind.replace("_", " ") for stage in stages)
+    cost = f"{compact_count(record.flops or 0)} FLOPs"
+    return f"Trial {record.number}: {100 * _accuracy(record):.2f}% at {cost}; stages: {operators or 'unknown'}"
+
+
+def _scales(networks: Sequence[TrialRecord], frame: Frame) -> tuple[Scale, Scale]:
+    costs, accuracies = [_flops(r) for r in networks], [_accuracy(r) for r in networks]
+    low, high, ratio = min(costs), max(costs), max(costs) / min(costs)
+    # a factor of three at least, so that there are ticks
+    margin = max(ratio**0.05, (3.0 / ratio) ** 0.5)
+    span = max(max(accuracies) - min(accuracies), 0.04)
+    x = Scale(low / margin, high * margin, frame.left, frame.right, log=True)
+    y = Scale(min(accuracies) - 0.06 * span, max(accuracies) + 0.08 * span, frame.bottom, frame.top)
+    return x, y
+
+
+def _few(ticks: list[float], size: Size) -> list[float]:
+    """As many of the ticks as have room."""
+    return ticks[:: math.ceil(len(ticks) / (5 if size.narrow else 12))]
+
+
+def _dot(record: TrialRecord, x: Scale, y: Scale, most: int) -> Markup:
+    place = {"cx": x(_flops(record)), "cy": y(_accuracy(record))}
+    return tag("circle", **place, r=3.6, class_=f"dot {shade(record, most)}", data_trial=record.number)
+
+
+def _member(record: TrialRecord, place: tuple[float, float], most: int) -> Markup:
+    cx, cy = place
+    return tag(
+        "g",
+        tag("circle", cx=cx, cy=cy, r=11, class_="target"),
+        tag("circle", cx=cx, cy=cy, r=6, class_=f"member-dot {shade(record, most)}"),
+        class_="member",
+        role="button",
+        tabindex=0,
+        aria_label=f"{sentence(record)}. Enter copies its command.",
+        data_trial=record.number,
+    )
+
+
+def _labels(
+    front: Sequence[TrialRecord], points: Sequence[tuple[float, float]], frame: Frame, size: Size
+) -> list[Markup]:
+    """The letters of the front's networks, up and to the left of their points, wherever they cover nothing.
+
+    The knee and the ends come first and the rest from the top down; on a phone these three are all.
+    """
+    chief = {front.index(pick(front, "knee")), len(front) - 1, 0}
+    order = sorted(range(len(front)), key=lambda i: (i not in chief, -i))
+    blocked = [(x0, y0 - 2, x1, y0 + 2) for (x0, y0), (x1, _) in pairwise(points)]
+    blocked += [(x1 - 2, y1, x1 + 2, y0) for (_, y0), (x1, y1) in pairwise(points)]
+    labels: list[Markup] = []
+    for i in order[:3] if size.narrow else order:
+        architecture = front[i].architecture
+        letters = stage_letters(architecture) if architecture else f"#{front[i].number}"
+        right, bottom = points[i][0] - 9.0, points[i][1] - 7.0
+        box = (right - _LETTER * len(letters) - 4, bottom - _LINE, right + 2, bottom + 2)
+        others = [(px - 7, py - 7, px + 7, py + 7) for j, (px, py) in enumerate(points) if j != i]
+        inside = box[0] > frame.left and box[1] > frame.top - 8
+        if inside and not any(_overlap(box, other) for other in [*others, *blocked]):
+            blocked.append(box)
+            labels.append(text(letters, right, bottom, "letters end"))
+    return labels
+
+
+def _overlap(a: _Box, b: _Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _accuracy(record: TrialRecord) -> float:
+    return record.accuracy or 0.0
+
+
+def _flops(record: TrialRecord) -> float:
+    return float(record.flops or 1)

@@ -1,0 +1,93 @@
+"""All that a report shows, read from a run's folder."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sasa_nas.analysis.history import HistoryPoint, hypervolume_history
+from sasa_nas.analysis.pareto import Front, pareto_front, summarise
+from sasa_nas.run import Outcome, RunError, RunFolder, RunInfo, TrialRecord, read_info, read_trials
+from sasa_nas.run.curves import Curve, read_curve
+from sasa_nas.space import SearchSpace
+from sasa_nas.space.files import validate_space
+
+
+@dataclass(frozen=True)
+class Material:
+    """What is known of a run.
+
+    Attributes:
+        folder: Where it lies.
+        info: What it was asked to do.
+        space: What it searches.
+        records: Every trial, by number.
+        front: The trained networks that no other dominates, cheapest first.
+        summary: The front in numbers.
+        history: How the hypervolume grew.
+        curves: Learning curves by the trial's number.
+        notes: What could not be read, a line each.
+    """
+
+    folder: RunFolder
+    info: RunInfo
+    space: SearchSpace
+    records: Sequence[TrialRecord]
+    front: Sequence[TrialRecord]
+    summary: Front
+    history: Sequence[HistoryPoint]
+    curves: Mapping[int, Curve]
+    notes: Sequence[str]
+
+    def command(self, record: TrialRecord) -> str | None:
+        """The command that takes a network out of the run; None where it was not trained to the end."""
+        if record.outcome is not Outcome.TRAINED:
+            return None
+        # what was replayed from a table left no weights
+        verb = "export" if self.info.table is None else "retrain"
+        return shlex.join(["sasa-nas", verb, str(self.folder.path), "--trial", str(record.number)])
+
+
+def gather(folder: RunFolder) -> Material:
+    """Reads a run, also while its search is under way.
+
+    Raises:
+        UserError: If `folder` is no run's, or its run.json or study.db cannot be read. A trial's damaged file costs
+            no more than what it holds, and a note.
+    """
+    return assemble(folder, read_info(folder), read_trials(folder))
+
+
+def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -> Material:
+    """The material of a run of these trials; their learning curves are read from its folder.
+
+    Raises:
+        UserError: If `info` holds no search space.
+    """
+    curves, notes = _curves(folder, records)
+    return Material(
+        folder=folder,
+        info=info,
+        space=validate_space(info.space, f"{folder.info}: space"),
+        records=records,
+        front=pareto_front(records),
+        summary=summarise(info, records),
+        history=hypervolume_history(records),
+        curves=curves,
+        notes=notes,
+    )
+
+
+def _curves(folder: RunFolder, records: Sequence[TrialRecord]) -> tuple[dict[int, Curve], list[str]]:
+    curves: dict[int, Curve] = {}
+    damaged: list[str] = []
+    for record in records:
+        try:
+            curve = read_curve(folder, record)
+        except RunError as error:
+            damaged.append(str(error))
+            continue
+        if curve is not None:
+            curves[record.number] = curve
+    if len(damaged) > 1:
+        damaged = [f"{damaged[0]} (and {len(damaged) - 1} more learning curves cannot be read)"]
+    return curves, damaged

@@ -1,0 +1,165 @@
+"""One HTML file that holds everything it shows: it works from a disk, without a network, and runs nothing foreign."""
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from sasa_nas import __version__
+from sasa_nas.analysis.labels import compact_count
+from sasa_nas.analysis.pareto import pick
+from sasa_nas.errors import UserError, one_line
+from sasa_nas.files import write_text
+from sasa_nas.report.chart import SIZES
+from sasa_nas.report.drawings import drawings
+from sasa_nas.report.material import Material, gather
+from sasa_nas.report.sections import FAILED, sections
+from sasa_nas.report.trials_table import trials_data
+from sasa_nas.run import Outcome, RunFolder, TrialRecord
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A number in large type."""
+
+    name: str
+    value: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class WrittenReport:
+    """What `write_report` wrote.
+
+    Attributes:
+        page: The HTML file.
+        figures: The SVG files, if any were wanted.
+        notes: What of the run could not be read, a line each.
+    """
+
+    page: Path
+    figures: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def write_report(run: Path, out: Path | None = None, *, figures: Path | None = None) -> WrittenReport:
+    """Writes what a run found as one self-contained HTML file.
+
+    Args:
+        run: The run's folder, finished or under way.
+        out: The file; `report.html` in the run's folder where it is left out.
+        figures: A folder that also gets every drawing as an SVG file of its own; made where there is none.
+
+    Raises:
+        UserError: If `run` is no run's folder or cannot be read, or a file cannot be written.
+    """
+    material = gather(RunFolder(run))
+    page = out or run / "report.html"
+    content = render(material)
+    place = page
+    written = []
+    try:
+        write_text(page, content)
+        if figures is not None:
+            place = figures
+            figures.mkdir(parents=True, exist_ok=True)
+            for name, draw in drawings(material).items():
+                place = figures / f"{name}.svg"
+                write_text(place, _alone(draw(SIZES[0])))
+                written.append(place)
+    except OSError as error:
+        raise UserError(f"{place} cannot be written: {error.strerror or one_line(error)}") from error
+    return WrittenReport(page, tuple(written), tuple(material.notes))
+
+
+def render(material: Material) -> str:
+    """The page."""
+    style, script = _asset("figure.css") + _asset("report.css"), _asset("report.js")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    created = material.info.created
+    return environment.from_string(_asset("report.html")).render(
+        policy=_policy(style, script),
+        version=__version__,
+        title=f"{material.summary.space}: where attention helps",
+        heading=f"Where does attention help in {material.summary.space}?",
+        created=f"{created:%d %B %Y}".lstrip("0"),
+        lead=_lead(material),
+        facts=_facts(material),
+        notes=material.notes,
+        sections=sections(material, drawings(material)),
+        style=Markup(style),
+        script=Markup(script),
+        data=_json(trials_data(material)),
+    )
+
+
+def _lead(material: Material) -> str:
+    counts = material.summary.outcomes
+    if not material.front:
+        return f"No network is trained to the end yet; {len(material.records)} trials were begun."
+    best, knee = pick(material.front, "best"), pick(material.front, "knee")
+    trained = counts.get(Outcome.TRAINED, 0)
+    text = f"Of {trained:,} networks trained to the end on {material.summary.dataset}, the best reaches {_place(best)}"
+    return text + ("." if knee is best else f"; the front bends at {_place(knee)}.")
+
+
+def _place(record: TrialRecord) -> str:
+    return f"{100 * (record.accuracy or 0.0):.2f}% at {compact_count(record.flops or 0)} FLOPs"
+
+
+def _facts(material: Material) -> list[Fact]:
+    counts = material.summary.outcomes
+    spent = sum(record.outcome.spent for record in material.records)
+    stopped, failed = counts.get(Outcome.STOPPED, 0), sum(counts.get(outcome, 0) for outcome in FAILED)
+    facts = [Fact("trainings", f"{spent:,}", f"{stopped:,} stopped early, {failed:,} failed")]
+    if material.front:
+        best, knee = pick(material.front, "best"), pick(material.front, "knee")
+        facts = [
+            Fact("best network", f"{100 * (best.accuracy or 0.0):.2f}%", f"trial {best.number}"),
+            Fact("knee of the front", f"{100 * (knee.accuracy or 0.0):.2f}%", f"trial {knee.number}"),
+            Fact("on the front", str(len(material.front)), "networks that none beats"),
+            Fact("hypervolume", f"{material.summary.hypervolume:.3f}", "accuracy x decades of FLOPs"),
+            *facts,
+        ]
+    return facts
+
+
+@cache
+def _asset(name: str) -> str:
+    """A file of the page's own."""
+    return (resources.files("sasa_nas.report") / "page" / name).read_text(encoding="utf-8")
+
+
+def _policy(style: str, script: str) -> str:
+    """Lets the page's own style and script in, by their hashes, and nothing else: no request, no other script."""
+    return (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(content: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+
+
+def _json(data: object) -> Markup:
+    """JSON that can stand inside a script element: no sign in it ends the element or begins a comment."""
+    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    for sign in "<>&":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return Markup(text)
+
+
+def _alone(chart: Markup) -> str:
+    """A drawing as a file of its own: with the style of light pages, its colours written out."""
+    colours = dict(re.findall(r"--([\w-]+): ([^;]+);", _asset("report.css").partition("@media")[0]))
+    style = re.sub(r"var\(--([\w-]+)\)", lambda match: colours[match[1]], _asset("figure.css"))
+    background = f"svg {{ background: {colours['card']}; }}\n"
+    return re.sub(r"(<svg[^>]*>)", lambda match: f"{match[1]}<style>{background}{style}</style>", chart, count=1)

@@ -1,0 +1,195 @@
+"""The parts of a report, each a heading, a word of explanation and its body."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from sasa_nas.analysis.labels import LETTERS, compact_count
+from sasa_nas.report.chart import both
+from sasa_nas.report.drawings import Draw
+from sasa_nas.report.front_chart import SHADES
+from sasa_nas.report.markup import join, tag
+from sasa_nas.report.material import Material
+from sasa_nas.report.trials_table import trials_table
+from sasa_nas.run import Outcome
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the page.
+
+    Attributes:
+        id: Its anchor.
+        short: Its name in the list of sections.
+        title: Its heading.
+        intro: What it shows and how to read it.
+        body: Markup.
+    """
+
+    id: str
+    short: str
+    title: str
+    intro: str
+    body: Markup
+
+
+def sections(material: Material, drawn: Mapping[str, Draw]) -> list[Section]:
+    """All parts for which the run has something to show, in their order."""
+    return [*_results(material, drawn), *_course(material, drawn), _trials(material), _reproduce(material)]
+
+
+def _results(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
+    if "front" not in drawn:
+        yield Section(
+            "front",
+            "Front",
+            "Accuracy against cost",
+            "No network of this run is trained to the end yet: let its search go on.",
+            Markup(""),
+        )
+        return
+    takes = "its command" if material.info.table else "the command that exports it"
+    yield Section(
+        "front",
+        "Front",
+        "Accuracy against cost",
+        "Every dot is a network trained to the end; the line joins those that no other beats in both accuracy and "
+        f"FLOPs. Point at a network, or move to it with the tab key, to see it; a click or Enter copies {takes}.",
+        join([_figure(drawn["front"], _shades(material)), _letters(material)]),
+    )
+    if "networks" in drawn:
+        yield Section(
+            "networks",
+            "Networks",
+            "The networks on the front",
+            "The most accurate first. A box is a stage: its operator, and blocks x width; the strip below has a "
+            "segment for each block.",
+            _figure(drawn["networks"], Markup("")),
+        )
+
+
+def _course(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
+    if "hypervolume-trainings" in drawn:
+        reference = material.summary.reference
+        assert reference is not None
+        overs = [name for name in ("hypervolume-trainings", "hypervolume-time") if name in drawn]
+        yield Section(
+            "progress",
+            "Progress",
+            "How the front grew",
+            "Hypervolume is the area between the front and a reference point "
+            f"(accuracy {reference.accuracy:.3g} at {compact_count(reference.flops)} FLOPs), in accuracy times decades "
+            "of FLOPs. Where the line is flat, the search found nothing that the front did not have.",
+            join([_switch(overs), *(tag("div", _figure(drawn[name], Markup("")), id=name) for name in overs)]),
+        )
+    if "curves" in drawn:
+        key = [("on-front", "on the front"), ("ended", "trained to the end"), ("cut", "stopped early, or failed")]
+        lines = [tag("li", _swatch(tag("path", d="M0 7H14", class_=f"curve {kind}")), name) for kind, name in key]
+        yield Section(
+            "curves",
+            "Learning curves",
+            "Learning curves",
+            "Validation accuracy after every epoch that was recorded. A cross marks where a training was stopped "
+            "because others were better, or broke off.",
+            _figure(drawn["curves"], tag("ul", *lines, class_="key")),
+        )
+
+
+def _trials(material: Material) -> Section:
+    counts = ", ".join(f"{count} {outcome}" for outcome, count in material.summary.outcomes.items())
+    return Section(
+        "all-trials",
+        "Trials",
+        "All trials",
+        f"{counts or 'None yet'}. A heading sorts; the arrow keys move between the networks that can be taken.",
+        trials_table(material),
+    )
+
+
+def _reproduce(material: Material) -> Section:
+    info = material.info
+    pairs: list[tuple[str, str]] = [
+        ("seed", str(info.settings.seed)),
+        ("commit", info.git or "not recorded (no git repository)"),
+        ("device", info.device),
+        ("began", f"{info.created:%Y-%m-%d %H:%M} UTC" if info.created.utcoffset() is not None else str(info.created)),
+        ("data", material.summary.dataset),
+        *([("table", info.table)] if info.table else []),
+        *sorted(info.versions.items()),
+    ]
+    copy = tag("button", "copy the command", class_="copy", type="button", data_copy=info.command)
+    terms = [part for name, value in pairs for part in (tag("dt", name), tag("dd", value))]
+    space = material.space.model_dump(mode="json", exclude_defaults=True, warnings=False)
+    body = [
+        tag("pre", tag("code", info.command or "not recorded: the search was called from Python")),
+        copy if info.command else Markup(""),
+        tag("dl", *terms, class_="pairs"),
+        _details("The search space", space),
+        _details("The settings", info.settings.model_dump(mode="json")),
+    ]
+    return Section(
+        "reproduce",
+        "Reproduce",
+        "How to repeat this",
+        "The same seed proposes the same designs where one worker trains; the run's folder holds every trial.",
+        join(body),
+    )
+
+
+def _details(title: str, data: object) -> Markup:
+    return tag("details", tag("summary", title), tag("pre", tag("code", json.dumps(data, indent=2)), tabindex=0))
+
+
+def _figure(draw: Draw, key: Markup) -> Markup:
+    return tag("figure", both(draw), key)
+
+
+def _swatch(content: Markup) -> Markup:
+    return tag("svg", content, viewbox="0 0 14 14", class_="chart-key chart swatch", aria_hidden="true")
+
+
+def _shades(material: Material) -> Markup:
+    """The key of the dots' colours."""
+    most = max((len(r.architecture.stages) for r in material.records if r.architecture), default=1)
+    items = []
+    for count in range(most + 1):
+        kind = f"shade{round((SHADES - 1) * count / most)}"
+        dot = tag("circle", cx=7, cy=7, r=6, class_=kind)
+        items.append(tag("li", _swatch(dot), f"{count} of {most} stages attend" if count == 0 else str(count)))
+    return tag("ul", *items, class_="key", aria_label="Colours of the dots")
+
+
+def _letters(material: Material) -> Markup:
+    """The key of the operators' letters and colours."""
+    kinds = {s.operator.kind for r in material.records if r.architecture for s in r.architecture.stages}
+    items = [
+        tag(
+            "li",
+            tag("span", letter, class_=f"mini op-{kind}", aria_hidden="true"),
+            f"{letter}: {kind.replace('_', ' ')}",
+        )
+        for kind, letter in LETTERS.items()
+        if kind in kinds
+    ]
+    return tag("ul", *items, class_="key", aria_label="Operators")
+
+
+def _switch(names: list[str]) -> Markup:
+    """Chooses between drawings; without a script all are shown."""
+    if len(names) < 2:
+        return Markup("")
+    labels = [
+        tag(
+            "label",
+            tag("input", type="radio", name="over", value=name, checked=i == 0),
+            tag("span", f"over {name.split('-')[1]}"),
+        )
+        for i, name in enumerate(names)
+    ]
+    return tag("fieldset", *labels, class_="switch", hidden=True, aria_label="What the hypervolume is drawn over")
+
+
+FAILED = (Outcome.DIVERGED, Outcome.BROKEN, Outcome.LOST)
+"""Outcomes of trainings that came to nothing."""

@@ -1,0 +1,131 @@
+"""The table of all trials, and the data that the page's script knows of them."""
+
+from typing import Any
+
+from markupsafe import Markup
+
+from sasa_nas.analysis.labels import LETTERS, compact_count, operator_label, shortened
+from sasa_nas.report.markup import tag
+from sasa_nas.report.material import Material
+from sasa_nas.run import TrialRecord
+
+_COLUMNS = (
+    ("trial", "num"),
+    ("outcome", "words"),
+    ("accuracy", "num down"),
+    ("FLOPs", "num"),
+    ("params", "num wide-only"),
+    ("epochs", "num wide-only"),
+    ("seconds", "num wide-only"),
+    ("stages", ""),
+    ("why", "words wide-only"),
+)
+"""Headings and their classes; `down` sorts from the top first."""
+_REASON = 300
+"""Characters of a reason that are shown."""
+
+
+def trials_table(material: Material) -> Markup:
+    """A row a trial; the page's script sorts and filters it."""
+    front = {record.number for record in material.front}
+    heads = [
+        tag(
+            "th",
+            tag("button", name, type="button"),
+            scope="col",
+            class_=kind.replace(" down", "") or None,
+            data_down="down" in kind,
+        )
+        for name, kind in _COLUMNS
+    ]
+    heads.append(tag("th", tag("span", "export"), scope="col"))
+    rows = [_row(record, record.number in front, material.command(record)) for record in material.records]
+    table = tag(
+        "table",
+        tag("caption", "What was stopped early has no final accuracy; how far it got is in the learning curves."),
+        tag("thead", tag("tr", *heads)),
+        tag("tbody", *rows),
+        id="trials",
+    )
+    search = tag(
+        "input",
+        type="search",
+        id="filter",
+        autocomplete="off",
+        aria_controls="trials",
+        placeholder="such as: trained local7, front, stopped",
+    )
+    label = tag("label", "Filter", for_="filter")
+    count = tag("span", f"{len(rows)} trials", id="count", role="status", class_="note")
+    box = tag("div", table, class_="scroll", role="region", tabindex=0, aria_label="Table of all trials")
+    return tag("div", tag("div", label, search, count, class_="filter"), box)
+
+
+def _row(record: TrialRecord, on_front: bool, command: str | None) -> Markup:
+    accuracy = record.accuracy
+    copy = (
+        tag(
+            "button",
+            "copy",
+            class_="copy",
+            type="button",
+            data_trial=record.number,
+            aria_label=f"copy the command for trial {record.number}",
+        )
+        if command
+        else None
+    )
+    return tag(
+        "tr",
+        _number(str(record.number), record.number),
+        tag("td", f"{record.outcome}, front" if on_front else str(record.outcome), class_="words"),
+        _number("" if accuracy is None else f"{100 * accuracy:.2f}%", accuracy),
+        _number("" if record.flops is None else compact_count(record.flops), record.flops),
+        _number("" if record.params is None else compact_count(record.params), record.params, "wide-only"),
+        _number(str(record.epochs), record.epochs, "wide-only"),
+        _number("" if record.seconds is None else f"{record.seconds:.1f}", record.seconds, "wide-only"),
+        tag("td", _minis(record)),
+        tag("td", shortened(record.reason or "", _REASON), class_="words wide-only"),
+        tag("td", copy),
+        class_="on-front" if on_front else None,
+    )
+
+
+def _number(shown: str, value: float | int | None, more: str = "") -> Markup:
+    return tag("td", shown, class_=f"num {more}".strip(), data_value="" if value is None else repr(value))
+
+
+def _minis(record: TrialRecord) -> Markup | None:
+    """A letter a stage; the operators' names are there for the filter and for those who do not see colours."""
+    if record.architecture is None:
+        return None
+    boxes = [
+        tag("span", LETTERS[s.operator.kind], class_=f"mini op-{s.operator.kind}", title=operator_label(s.operator))
+        for s in record.architecture.stages
+    ]
+    names = " ".join(operator_label(stage.operator) for stage in record.architecture.stages)
+    return tag("span", tag("span", *boxes, class_="minis", aria_hidden="true"), tag("span", names, class_="heard"))
+
+
+def trials_data(material: Material) -> dict[str, Any]:
+    """What the page's script shows of each trial that is pointed at, as JSON data."""
+    return {"trials": {str(record.number): _data(record, material.command(record)) for record in material.records}}
+
+
+def _data(record: TrialRecord, command: str | None) -> dict[str, Any]:
+    data: dict[str, Any] = {"outcome": str(record.outcome)}
+    if record.accuracy is not None:
+        data["accuracy"] = f"{100 * record.accuracy:.2f}%"
+    if record.flops is not None:
+        data["cost"] = f"{compact_count(record.flops)} FLOPs, {compact_count(record.params or 0)} params"
+    if record.architecture is not None:
+        data["stem"] = record.architecture.stem.kind
+        data["stages"] = [
+            [stage.operator.kind, operator_label(stage.operator), stage.blocks, stage.width]
+            for stage in record.architecture.stages
+        ]
+    if record.reason:
+        data["reason"] = shortened(record.reason, _REASON)
+    if command:
+        data["command"] = command
+    return data

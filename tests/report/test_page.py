@@ -1,0 +1,183 @@
+"""The page as text: what is in it, that nothing foreign gets out of its place, and that it asks nobody."""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from sasa_nas.errors import UserError
+from sasa_nas.report import write_report
+from sasa_nas.report.material import Material
+from sasa_nas.report.page import render
+from sasa_nas.run import Outcome, TrialRecord
+
+MakeMaterial = Callable[..., Material]
+HOSTILE = "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=1>\"'&<!--{{7*7}}\u2028"
+
+
+class Parsed(HTMLParser):
+    """Elements with their attributes, and the text of scripts and styles."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.texts: list[tuple[str, str]] = []
+        self._open: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attributes)))
+        self._open.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self._open:
+            self.texts.append((self._open[-1], data))
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def data_of(page: str) -> dict[str, object]:
+    match = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert match is not None
+    data: dict[str, object] = json.loads(match[1])
+    return data
+
+
+def test_every_member_of_the_front_can_be_reached_and_taken(
+    make_material: MakeMaterial, records: Sequence[TrialRecord]
+) -> None:
+    material = make_material(records)
+    page = render(material)
+    members = [a for a in Parsed(page).all("g") if "member" in (a.get("class") or "").split()]
+    # the chart and the rows, each at two sizes
+    numbers = [int(a["data-trial"] or -1) for a in members]
+    assert sorted(numbers) == sorted(4 * [r.number for r in material.front])
+    assert all((a["tabindex"], a["role"]) == ("0", "button") and a["aria-label"] for a in members)
+    trials = data_of(page)["trials"]
+    assert isinstance(trials, dict)
+    assert {int(n) for n, t in trials.items() if "command" in t} == {
+        r.number for r in records if r.outcome is Outcome.TRAINED
+    }
+    best = material.front[-1].number
+    assert trials[str(best)]["command"] == f"sasa-nas export {material.folder.path} --trial {best}"
+
+
+def test_all_trials_are_in_the_table(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
+    page = render(make_material(records))
+    body = page[page.index("<tbody>") : page.index("</tbody>")]
+    assert body.count("<tr") == len(records)
+    assert body.count("others were better after") == sum(r.outcome is not Outcome.TRAINED for r in records)
+
+
+def test_a_replayed_run_offers_what_it_can(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
+    material = make_material(records, table="t.json.gz")
+    assert f"sasa-nas retrain {material.folder.path} --trial" in render(material)
+    assert "sasa-nas export" not in render(material)
+
+
+def test_hostile_text_stays_text(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
+    poisoned = [r.model_copy(update={"reason": HOSTILE}) for r in records]
+    material = make_material(poisoned, command=HOSTILE, git=HOSTILE, device=HOSTILE, versions={HOSTILE: HOSTILE})
+    space = {**material.info.space, "name": HOSTILE, "description": HOSTILE}
+    page = render(
+        make_material(poisoned, command=HOSTILE, git=HOSTILE, device=HOSTILE, versions={HOSTILE: HOSTILE}, space=space)
+    )
+    parsed = Parsed(page)
+    assert [a.get("type") for a in parsed.all("script")] == ["application/json", None]
+    assert parsed.all("img") == []
+    assert not any(name.startswith("on") for _, attributes in parsed.elements for name in attributes)
+    assert "49" not in {text for _, text in parsed.texts}
+    assert page.count("{{7*7}}") > 5
+    trials = data_of(page)["trials"]
+    assert isinstance(trials, dict)
+    assert trials["0"]["reason"] == HOSTILE
+
+
+def test_the_policy_lets_in_what_the_page_holds_and_nothing_else(
+    make_material: MakeMaterial, records: Sequence[TrialRecord]
+) -> None:
+    page = render(make_material(records))
+    policy = next(a["content"] for a in Parsed(page).all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert policy.startswith("default-src 'none'; ")
+    for element, source in (("style", "style-src"), ("script", "script-src")):
+        content = re.findall(f"<{element}>(.*?)</{element}>", page, re.DOTALL)
+        assert len(content) == 1
+        digest = base64.b64encode(hashlib.sha256(content[0].encode()).digest()).decode()
+        assert f"{source} 'sha256-{digest}';" in policy
+
+
+def test_nothing_in_the_page_points_outside(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
+    page = render(make_material(records))
+    addresses = set(re.findall(r"\w+://[^\s\"'<]+", page))
+    assert addresses == {"http://www.w3.org/2000/svg"}
+    parsed = Parsed(page)
+    assert not parsed.all("link")
+    assert not any({"src", "style", "xlink:href"} & set(attributes) for _, attributes in parsed.elements)
+    assert all((a["href"] or "").startswith("#") for a in parsed.all("a"))
+    anchors = {attributes.get("id") for _, attributes in parsed.elements}
+    assert all((a["href"] or "")[1:] in anchors for a in parsed.all("a"))
+
+
+def test_ids_are_unique(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
+    ids = [a["id"] for _, a in Parsed(render(make_material(records))).elements if "id" in a]
+    assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2])
+def test_runs_with_hardly_anything_in_them(
+    make_material: MakeMaterial, records: Sequence[TrialRecord], kept: int
+) -> None:
+    trained = [r for r in records if r.outcome is Outcome.TRAINED][:kept]
+    page = render(make_material(trained))
+    assert ("No network of this run is trained to the end yet" in page) == (kept == 0)
+    Parsed(page)
+
+
+def test_records_without_anything_known(make_material: MakeMaterial) -> None:
+    bare = [TrialRecord(number=i, outcome=outcome) for i, outcome in enumerate(Outcome)]
+    bare.append(TrialRecord(number=99, outcome=Outcome.TRAINED, accuracy=0.5, flops=1000))
+    assert "trained, front" in render(make_material(bare))
+
+
+def test_five_hundred_trials_are_under_eight_megabytes(long_run: Material) -> None:
+    assert len(render(long_run).encode()) < 8e6
+
+
+def test_the_file_lies_in_the_run_and_figures_stand_alone(make_run, make_record, tmp_path: Path) -> None:
+    run = make_run([make_record(0, 0.5, 1000), make_record(1, 0.75, 3000), make_record(2)])
+    written = write_report(run, figures=tmp_path / "figures")
+    assert written.page == run / "report.html"
+    assert written.page.read_text(encoding="utf-8").startswith("<!doctype html>")
+    names = {path.name for path in written.figures}
+    assert {"front.svg", "networks.svg", "hypervolume-trainings.svg", "curves.svg"} <= names
+    for path in written.figures:
+        root = ET.parse(path).getroot()
+        assert root.tag == "{http://www.w3.org/2000/svg}svg"
+        assert "var(" not in path.read_text(encoding="utf-8")
+
+
+def test_a_damaged_curve_costs_a_note(make_run, make_record, tmp_path: Path) -> None:
+    run = make_run([make_record(i, 0.5 + i / 100, 1000) for i in range(3)])
+    for number in range(2):
+        (run / "trials" / f"{number:04d}" / "metrics.jsonl").write_bytes(b"\0\xff")
+    written = write_report(run, tmp_path / "r.html")
+    (note,) = written.notes
+    assert "0000/metrics.jsonl is damaged or foreign" in note
+    assert "1 more" in note
+    assert "metrics.jsonl is damaged or foreign" in written.page.read_text(encoding="utf-8")
+
+
+def test_what_cannot_be_written_is_said(make_run, tmp_path: Path) -> None:
+    run = make_run([])
+    with pytest.raises(UserError, match="cannot be written"):
+        write_report(run, tmp_path / "none" / "r.html")
+    with pytest.raises(UserError, match="cannot be written"):
+        write_report(run, figures=run / "run.json")
