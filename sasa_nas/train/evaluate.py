@@ -31,9 +31,12 @@ def autocast(device: torch.device) -> AbstractContextManager[None]:
     return context
 
 
-def on_device(images: Tensor) -> Tensor:
-    """Images in the memory layout that convolutions prefer there: channels last on CUDA."""
-    return images.contiguous(memory_format=torch.channels_last) if images.is_cuda else images
+def channels_last(images: Tensor) -> Tensor:
+    """Images (B, C, H, W) in the memory layout that convolutions prefer, on a GPU and on a CPU.
+
+    Not `contiguous`: it leaves images of one channel as they are, and all layers would follow their layout.
+    """
+    return images.to(memory_format=torch.channels_last)
 
 
 @contextmanager
@@ -67,7 +70,7 @@ def evaluate(model: nn.Module, data: ImageSet, *, batch_size: int = 256) -> Eval
         for start in range(0, len(data), batch_size):
             here = slice(start, start + batch_size)
             labels = data.labels[here]
-            logits = model(on_device(data.inputs(here))).float()
+            logits = model(channels_last(data.inputs(here))).float()
             correct += (logits.argmax(1) == labels).sum()
             loss += F.cross_entropy(logits, labels, reduction="sum")
     # The only two reads from the device.

@@ -95,7 +95,9 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         self.seed = seed
         self.device = device
         self.epoch = 0
-        self.optimizer = adamw(model, learning_rate=learning_rate, weight_decay=weight_decay, device=device)
+        self.optimizer = adamw(model, learning_rate=learning_rate, weight_decay=weight_decay)
+        # kept, because to walk a module's tree at every step takes longer than to clip the gradients
+        self._trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
 
     @abstractmethod
     def _loss(self, batch: Batch) -> Tensor:
@@ -180,9 +182,10 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
     def _step(self, batch: Batch) -> Tensor:
         """One update; returns the terms of the loss without waiting for the device."""
         terms = self._loss(batch)
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self._trained:
+            parameter.grad = None
         terms.sum().backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), CLIP_NORM)
+        nn.utils.clip_grad_norm_(self._trained, CLIP_NORM)
         self.optimizer.step()
         return terms.detach()
 

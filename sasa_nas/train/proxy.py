@@ -12,7 +12,7 @@ from sasa_nas.data.batches import Batches
 from sasa_nas.data.splits import DatasetInfo, ImageSet
 from sasa_nas.errors import UserError
 from sasa_nas.space.proxy import Recipe
-from sasa_nas.train.evaluate import autocast, evaluate, on_device
+from sasa_nas.train.evaluate import autocast, channels_last, evaluate
 from sasa_nas.train.loop import EpochLoop, NonFiniteLoss
 
 
@@ -87,9 +87,7 @@ class Trainer(EpochLoop[nn.Module, tuple[Tensor, Tensor], EpochMetrics]):
         device: torch.device,
     ) -> None:
         require_batches(recipe, train)
-        model = model.to(device)
-        if device.type == "cuda":
-            model = model.to(memory_format=torch.channels_last)
+        model = model.to(device).to(memory_format=torch.channels_last)
         batches = Batches(
             train.to(device),
             batch_size=recipe.batch_size,
@@ -113,7 +111,7 @@ class Trainer(EpochLoop[nn.Module, tuple[Tensor, Tensor], EpochMetrics]):
         """The cross-entropy, (1,)."""
         images, labels = batch
         with autocast(self.device):
-            logits = self.model(on_device(images))
+            logits = self.model(channels_last(images))
         return F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing).view(1)
 
     def _validate(self, terms: list[float], seconds: float) -> EpochMetrics:

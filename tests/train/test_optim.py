@@ -24,7 +24,7 @@ class Net(nn.Module):
 
 def test_decay_pulls_on_kernels_and_matrices_alone():
     net = Net()
-    optimizer = adamw(net, learning_rate=0.1, weight_decay=0.5, device=torch.device("cpu"))
+    optimizer = adamw(net, learning_rate=0.1, weight_decay=0.5)
     before = {name: value.detach().clone() for name, value in net.named_parameters()}
     for value in net.parameters():
         if value.requires_grad:
@@ -40,7 +40,7 @@ def test_decay_pulls_on_kernels_and_matrices_alone():
 def test_step_matches_the_papers_update():
     weight = nn.Linear(1, 1, bias=False)
     nn.init.constant_(weight.weight, 2.0)
-    optimizer = adamw(weight, learning_rate=1.0, weight_decay=0.1, device=torch.device("cpu"))
+    optimizer = adamw(weight, learning_rate=1.0, weight_decay=0.1)
     set_learning_rate(optimizer, 0.01)
     weight.weight.grad = torch.full((1, 1), 3.0)
     optimizer.step()

@@ -1,3 +1,4 @@
+import copy
 import io
 import subprocess
 import sys
@@ -12,7 +13,9 @@ from sasa_nas.data.splits import DatasetInfo, ImageSet
 from sasa_nas.errors import UserError
 from sasa_nas.space.proxy import Recipe
 from sasa_nas.train import loop
+from sasa_nas.train.evaluate import channels_last
 from sasa_nas.train.loop import NonFiniteLoss
+from sasa_nas.train.optim import learning_rate_at
 from sasa_nas.train.proxy import Trainer
 from sasa_nas.train.seeding import seeded
 
@@ -217,6 +220,41 @@ def test_gradients_are_clipped():
     one.optimizer.step = spy
     one.run_epoch()
     assert max(norms) == pytest.approx(1.0, abs=1e-4)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_and_what_follows_lie_channels_last(channels):
+    images = channels_last(torch.randn(4, channels, 5, 6))
+    assert images.stride() == (30 * channels, 1, 6 * channels, channels)
+    conv = nn.Conv2d(channels, 8, 3).to(memory_format=torch.channels_last)
+    assert conv(images).is_contiguous(memory_format=torch.channels_last)
+
+
+def test_layout_changes_no_number_beyond_rounding():
+    splits = load_digits(DIGITS)
+    with seeded(0):
+        model = small_net()
+        model(torch.zeros(2, 1, 8, 8))
+    plain = copy.deepcopy(model)
+    recipe = Recipe(epochs=1, batch_size=600, learning_rate=0.01, weight_decay=0.1)
+    trained = Trainer(model, splits.train, splits.validation, DIGITS, recipe, seed=0, device=CPU)
+    # the same epoch written out, with torch's plain AdamW in the other layout
+    decayed = [p for p in plain.parameters() if p.ndim > 1]
+    others = [p for p in plain.parameters() if p.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
+    optimizer = torch.optim.AdamW(groups, foreach=False, fused=False)
+    steps = len(trained.batches)
+    for step, (images, labels) in enumerate(trained.batches.epoch(0)):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate_at(step, total_steps=steps, peak=0.01)
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(plain.train()(images), labels, label_smoothing=recipe.label_smoothing)
+        loss.backward()
+        nn.utils.clip_grad_norm_(plain.parameters(), 1.0)
+        optimizer.step()
+    trained.run_epoch()
+    for mine, theirs in zip(model.parameters(), plain.parameters(), strict=True):
+        assert torch.allclose(mine, theirs, atol=2e-4)
 
 
 def test_batch_normalisation_on_one_pixel_survives_a_remainder_of_one():
