@@ -5,8 +5,10 @@ from typing import get_args
 
 from sasa_nas.analysis.attention_maps import AttentionView, Selection, attention_maps
 from sasa_nas.analysis.pareto import Front, Pick, pareto_front, pick, summarise, trained
+from sasa_nas.analysis.retrained import Retrained, summarise_retraining
 from sasa_nas.analysis.targets import find_architecture
 from sasa_nas.errors import UserError
+from sasa_nas.experiment.retraining import RetrainingObserver, RetrainingRequest, RetrainingSummary, retrain_run
 from sasa_nas.experiment.subject import ImageSource, trained_subject, untrained_subject
 from sasa_nas.export import ModelCard, export_module, load_weights
 from sasa_nas.models import list_models
@@ -57,6 +59,32 @@ class Run:
             if known == how:
                 return pick(pareto_front(self.trials()), known)
         raise UserError(f"cannot pick '{how}'; there is: {', '.join(get_args(Pick))}")
+
+    def retrain(
+        self,
+        request: RetrainingRequest | None = None,
+        *,
+        observer: RetrainingObserver | None = None,
+        command: str = "",
+    ) -> tuple[RetrainingSummary, Retrained]:
+        """Trains networks of the run in full, with several seeds; one that was begun before goes on.
+
+        Args:
+            request: Which networks, and how; the front, by the space's target, where it is left out.
+            observer: Told of everything that happens.
+            command: What asked for it, for the record.
+
+        Returns:
+            How it ended, and what all of its networks together say.
+
+        Raises:
+            UserError: If nothing can be trained as asked.
+        """
+        records = self.trials()
+        front = [record.number for record in pareto_front(records)]
+        path = self.folder.path
+        summary = retrain_run(path, front, request or RetrainingRequest(), observer=observer, command=command)
+        return summary, summarise_retraining(self.folder, summary.name, records)
 
     def report(self, out: Path | None = None, *, figures: Path | None = None) -> WrittenReport:
         """Writes what the run found as one HTML file, which needs no network and nothing beside it.

@@ -20,6 +20,7 @@ from sasa_nas.cli.export import export
 from sasa_nas.cli.listing import list_entries
 from sasa_nas.cli.pareto import pareto
 from sasa_nas.cli.report import report
+from sasa_nas.cli.retrain import retrain
 from sasa_nas.cli.search import resume, search
 from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
@@ -34,6 +35,7 @@ app.command("search")(search)
 app.command("resume")(resume)
 app.command("pareto")(pareto)
 app.command("report")(report)
+app.command("retrain")(retrain)
 app.command("export")(export)
 app.command("train")(train)
 app.command("evaluate")(evaluate)

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sasa_nas.run.training_folder import TrainingFolder
+
 
 @dataclass(frozen=True)
 class TrialFolder:
@@ -42,6 +44,27 @@ class TrialFolder:
 
 
 @dataclass(frozen=True)
+class RetrainingFolder:
+    """The files of some of a run's networks that are trained in full."""
+
+    path: Path
+
+    @property
+    def info(self) -> Path:
+        """Which networks, and how: a `RetrainingInfo`, as JSON."""
+        return self.path / "retrain.json"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that may write here."""
+        return self.path / ".lock"
+
+    def network(self, trial: int) -> TrainingFolder:
+        """The outright training of one trial's network."""
+        return TrainingFolder(self.path / f"{trial:04d}")
+
+
+@dataclass(frozen=True)
 class RunFolder:
     """The files of one run."""
 
@@ -75,3 +98,12 @@ class RunFolder:
     def trial(self, number: int) -> TrialFolder:
         """The folder of one trial."""
         return TrialFolder(self.trials / f"{number:04d}")
+
+    @property
+    def retrainings(self) -> Path:
+        """The folder of the retrainings' folders."""
+        return self.path / "retrain"
+
+    def retraining(self, name: str) -> RetrainingFolder:
+        """The folder of one retraining."""
+        return RetrainingFolder(self.retrainings / name)

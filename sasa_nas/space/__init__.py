@@ -8,7 +8,7 @@ from sasa_nas.space.complaints import SpaceError
 from sasa_nas.space.detector import Detector
 from sasa_nas.space.files import load_architecture, load_network, load_space, shipped_spaces
 from sasa_nas.space.overrides import overridden
-from sasa_nas.space.proxy import Limits, Proxy, Recipe
+from sasa_nas.space.proxy import Limits, Proxy, Recipe, Target
 from sasa_nas.space.sampling import Infeasible, sample, size
 from sasa_nas.space.scaling import proxy_of
 from sasa_nas.space.search_space import SearchSpace
@@ -25,6 +25,7 @@ __all__ = [
     "SearchSpace",
     "SpaceError",
     "Stage",
+    "Target",
     "load_architecture",
     "load_network",
     "load_space",

@@ -33,6 +33,31 @@ class Proxy(Node):
     recipe: Recipe = Recipe()
 
 
+TARGET_EPOCHS = 3
+"""How many times the proxy's epochs a full training takes, unless its recipe says otherwise."""
+
+
+class Target(Node):
+    """How designs that a search found are trained in full: at their own width and depth, for longer."""
+
+    dataset: str | None = None
+    """The proxy's where it is left out."""
+    image_size: Positive | None = None
+    """Side in pixels; where it is left out, the proxy's for the proxy's data set, else the data set's own."""
+    recipe: Recipe | None = None
+    """The proxy's with three times its epochs where it is left out."""
+
+    def training(self, proxy: Proxy) -> tuple[str, int | None, Recipe]:
+        """Data set, image size and recipe, with what was left out taken from the proxy."""
+        same_data = self.dataset is None or self.dataset == proxy.dataset
+        longer = proxy.recipe.model_copy(update={"epochs": TARGET_EPOCHS * proxy.recipe.epochs})
+        return (
+            self.dataset or proxy.dataset,
+            self.image_size or (proxy.image_size if same_data else None),
+            self.recipe or longer,
+        )
+
+
 class Limits(Node):
     """Hard limits on a trained network; a design beyond one is never trained."""
 

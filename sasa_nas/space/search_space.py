@@ -14,7 +14,7 @@ from sasa_nas.space.complaints import path_of
 from sasa_nas.space.fitting import check_stage
 from sasa_nas.space.node import Node
 from sasa_nas.space.operators import Misfit
-from sasa_nas.space.proxy import Limits, Proxy
+from sasa_nas.space.proxy import Limits, Proxy, Target
 from sasa_nas.space.sampling import size
 from sasa_nas.space.scaling import scaled_stage, scaled_stem
 from sasa_nas.space.searchable import Choice, Range, searchable
@@ -41,11 +41,12 @@ Judge = Callable[[dict[str, Any]], Misfitting | None]
 
 
 class SearchSpace(searchable(Architecture)):  # type: ignore[misc]
-    """The tree of `Architecture` with choices in it, a proxy and limits. Written as YAML; see `load_space`."""
+    """The tree of `Architecture` with choices in it, proxy, target and limits. Written as YAML; see `load_space`."""
 
     name: str
     description: str = ""
     proxy: Proxy = Proxy()
+    target: Target = Target()
     limits: Limits = Limits()
 
     @model_validator(mode="after")

@@ -1,0 +1,55 @@
+"""How a retraining shows itself while it runs: the network's bar on a terminal, one line a seed in a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.text import Text
+
+from sasa_nas.cli.training_progress import TrainingBar
+
+if TYPE_CHECKING:
+    from sasa_nas.experiment import TrainingObserver
+    from sasa_nas.experiment.retraining import RetrainingObserver
+
+
+@contextmanager
+def observing_retraining() -> Iterator[RetrainingObserver]:
+    """An observer that suits stderr, for the length of a `with` block."""
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    observer = RetrainingProgress(console)
+    if not console.is_terminal:
+        yield observer
+        return
+    with Live(get_renderable=observer.render, console=console, refresh_per_second=4, transient=True):
+        yield observer
+
+
+class RetrainingProgress:
+    """Follows one network after the other.
+
+    Args:
+        console: Where lines go.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._bar: TrainingBar | None = None
+        self._place = ""
+
+    def render(self) -> Group:
+        """The bar of the network under way."""
+        if self._bar is None:
+            return Group(Text("reading the run and the data set ..."))
+        return Group(Text(self._place), self._bar.render())
+
+    def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
+        """Turns to the next network."""
+        self._place = f"network {index} of {total}, trial {trial}"
+        self._console.print(self._place, soft_wrap=True)
+        self._bar = TrainingBar(self._console)
+        return self._bar
