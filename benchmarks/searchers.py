@@ -26,7 +26,8 @@ import optuna
 from sasa_nas.analysis.pareto import Reference, hypervolume
 from sasa_nas.engine.observer import EpochReport, SilentObserver
 from sasa_nas.engine.proposer import Proposer, new_study
-from sasa_nas.engine.replay import WORKERS, replay_plan, simulate
+from sasa_nas.engine.replay import recorded, replay_plan
+from sasa_nas.engine.simulation import WORKERS, simulate
 from sasa_nas.files import write_text
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord
 from sasa_nas.run.provenance import git_state, versions
@@ -105,7 +106,7 @@ def search(path: Path, settings: SearchSettings, seed: int) -> Course:
     follower = Follower(table)
     proposer = Proposer(new_study(settings), replay_plan(table, settings), follower)
     budget = FULL_TRAININGS * table.info.epochs
-    simulate(proposer, table, workers=WORKERS, seed=seed, observer=follower, budget=budget)
+    simulate(proposer, recorded(table), workers=WORKERS, observer=follower, budget=budget)
     epochs, seen, true = zip(*follower.points, strict=True)
     return Course(epochs, seen, true)
 

@@ -21,6 +21,7 @@ OWN_ROOMS = {
     "ops": set(),
     "layers": {"ops"},
     "space": {"errors"},
+    "synthetic": {"errors", "space"},
     "models": {"errors", "layers", "space"},
 }
 """All rooms that the innermost rooms may know."""

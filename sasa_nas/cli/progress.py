@@ -120,7 +120,7 @@ class LineObserver:
     def workers_ready(self, workers: int) -> None:
         """Says how many trials run at a time."""
         self._tally.begin_training()
-        self._say(f"Ray is up, {workers} trials at a time")
+        self._say(f"{workers} trials at a time")
 
     def trial_started(self, record: TrialRecord) -> None:
         """Only counts."""

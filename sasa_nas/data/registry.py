@@ -11,10 +11,16 @@ from sasa_nas.data.imagefolder import imagefolder_info, load_imagefolder
 from sasa_nas.data.splits import DatasetInfo, Splits
 from sasa_nas.data.torchvision_sets import TORCHVISION_SETS, load_torchvision
 from sasa_nas.errors import UserError
+from sasa_nas.synthetic import TASKS, is_synthetic
 
 FOLDER_PREFIX = "imagefolder:"
 
-_KNOWN = {DIGITS.name: DIGITS, **TORCHVISION_SETS}
+_SYNTHETIC = {
+    name: DatasetInfo(name=name, channels=3, height=32, width=32, num_classes=10, flip=False, shift=0) for name in TASKS
+}
+"""Images that nobody sees: they say what networks cost."""
+
+_KNOWN = {DIGITS.name: DIGITS, **TORCHVISION_SETS, **_SYNTHETIC}
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -61,9 +67,12 @@ def load(name: str, *, data_dir: Path | None = None, image_size: int | None = No
         image_size: As `dataset_info` takes it.
 
     Raises:
-        UserError: As `dataset_info`; and if files are missing and cannot be downloaded, or are damaged.
+        UserError: As `dataset_info`; if files are missing and cannot be downloaded, or are damaged; or if the data
+            set is synthetic.
     """
     info = dataset_info(name, data_dir, image_size)
+    if is_synthetic(name):
+        raise UserError(f"'{name}' is a formula that answers `sasa-nas search`; it holds no images to train on")
     if name.startswith(FOLDER_PREFIX):
         return load_imagefolder(info, folder_of(name, data_dir))
     if name == DIGITS.name:

@@ -36,7 +36,7 @@ class SearchObserver(Protocol):
         """The run's folder is there; `earlier` are the trials of sessions before this one."""
 
     def workers_ready(self, workers: int) -> None:
-        """Ray is up and up to this many trials run at a time."""
+        """Up to this many trials run at a time from now on."""
 
     def trial_started(self, record: TrialRecord) -> None:
         """A design is handed to a worker."""

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from sasa_nas.cost import Counts, count_network
-from sasa_nas.data.registry import load
+from sasa_nas.data.registry import dataset_info, load
 from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.run import SearchSettings
 from sasa_nas.space import Architecture, Image, Infeasible, SearchSpace, proxy_of, sample
 from sasa_nas.space.choosers import BalancedChooser, Chooser, Label, RandomChooser, RecordingChooser
 from sasa_nas.space.complaints import complain
+from sasa_nas.synthetic import is_synthetic
 
 PROBES = 300
 """Random draws after which a space is said to hold no design within its limits."""
@@ -54,9 +55,14 @@ def plan_search(space: SearchSpace, settings: SearchSettings) -> SearchPlan:
     Raises:
         UserError: If the data set is unknown or missing, or no design is within the limits.
     """
-    splits = load(space.proxy.dataset, data_dir=settings.data_dir, image_size=space.proxy.image_size)
+    proxy = space.proxy
+    if is_synthetic(proxy.dataset):
+        plan = SearchPlan(space, settings, dataset_info(proxy.dataset, image_size=proxy.image_size), ((), ()))
+        _check_feasible(plan)
+        return plan
+    splits = load(proxy.dataset, data_dir=settings.data_dir, image_size=proxy.image_size)
     # a folder's name is made absolute, so that workers and a later resume read the same one
-    space = space.model_copy(update={"proxy": space.proxy.model_copy(update={"dataset": splits.info.name})})
+    space = space.model_copy(update={"proxy": proxy.model_copy(update={"dataset": splits.info.name})})
     plan = SearchPlan(space, settings, splits.info, splits.standardisation.per_channel())
     _check_feasible(plan)
     return plan

@@ -10,6 +10,7 @@ from sasa_nas.engine.observer import SearchObserver, SearchSummary, SilentObserv
 from sasa_nas.engine.plan import SearchPlan, plan_search
 from sasa_nas.engine.proposer import Proposer, open_study
 from sasa_nas.engine.quiet import hush
+from sasa_nas.engine.simulation import WORKERS, by_formula, simulate
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_text
 from sasa_nas.run import RunFolder, SearchSettings, read_info
@@ -17,6 +18,7 @@ from sasa_nas.run.attributes import record_of
 from sasa_nas.run.new_folder import default_folder, sole_writer
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
+from sasa_nas.synthetic import is_synthetic
 from sasa_nas.train.device import describe_device, pick_device
 
 hush()
@@ -59,6 +61,9 @@ def search(
     folder = RunFolder(out or default_folder(space.name))
     check_folder(folder)
     plan = plan_search(space, settings)
+    if is_synthetic(plan.data.name):
+        make_folder(folder, plan, command, device="none: answered by a formula")
+        return _carry_out(folder, plan, observer or SilentObserver(), nullcontext(0))
     # Ray before the folder: a cluster that does not answer leaves nothing behind
     with ray_cluster(settings) as slots:
         make_folder(folder, plan, command, device=describe_device(pick_device("auto")))
@@ -96,13 +101,16 @@ def _carry_out(
 ) -> SearchSummary:
     """One session: proposes and trains until enough is trained, with `cluster` entered only if anything is left."""
     with sole_writer(folder.path, folder.lock, f"sasa-nas resume {folder.path}"):
-        study = open_study(folder, plan.settings)
+        study = open_study(folder, plan.settings, durable=not is_synthetic(plan.data.name))
         earlier = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
         observer.search_started(folder, plan.settings.trials, earlier)
         proposer = Proposer(study, plan, observer)
         # Ctrl-C in Tune's own loop makes `fit` return, anywhere else it arrives here
         with suppress(KeyboardInterrupt):
-            if not proposer.done:
+            if not proposer.done and is_synthetic(plan.data.name):
+                workers = plan.settings.workers or WORKERS
+                simulate(proposer, by_formula(plan), workers=workers, observer=observer)
+            elif not proposer.done:
                 with cluster as slots:
                     observer.workers_ready(slots)
                     searcher = StudySearcher(proposer, plan, folder, observer)

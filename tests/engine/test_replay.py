@@ -9,8 +9,9 @@ import pytest
 
 from sasa_nas.cost import count_network
 from sasa_nas.engine.proposer import Proposer, new_study
-from sasa_nas.engine.replay import replay, replay_plan, simulate
+from sasa_nas.engine.replay import recorded, replay, replay_plan
 from sasa_nas.engine.session import resume
+from sasa_nas.engine.simulation import simulate
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, SearchSettings
 from sasa_nas.space import Image, SearchSpace, proxy_of
@@ -67,7 +68,7 @@ def proposer_of(table: Table, settings: SearchSettings, notes) -> Proposer:
 def test_without_stopping_every_training_is_the_tables(table: Table, notes, seed: int) -> None:
     settings = SearchSettings(trials=6, seed=seed, balanced=0.0)
     proposer = proposer_of(table, settings, notes)
-    assert simulate(proposer, table, workers=3, seed=seed, observer=notes) == 6 * EPOCHS
+    assert simulate(proposer, recorded(table), workers=3, observer=notes) == 6 * EPOCHS
     assert proposer.done
     by_id = {row.architecture.id: row for row in table.rows}
     trained = [record for record in notes.ended if record.outcome is Outcome.TRAINED]
@@ -80,7 +81,7 @@ def test_without_stopping_every_training_is_the_tables(table: Table, notes, seed
 
 def test_workers_train_side_by_side(table: Table, notes) -> None:
     proposer = proposer_of(table, SearchSettings(trials=4), notes)
-    simulate(proposer, table, workers=2, seed=0, observer=notes)
+    simulate(proposer, recorded(table), workers=2, observer=notes)
     order = [report.number for report in notes.epochs]
     first, second = order[:2]
     assert first != second
@@ -89,7 +90,7 @@ def test_workers_train_side_by_side(table: Table, notes) -> None:
 
 def test_halving_spends_less_and_keeps_the_ends_of_the_front(table: Table, notes) -> None:
     settings = SearchSettings(trials=8, halving=True, balanced=0.0)
-    spent = simulate(proposer_of(table, settings, notes), table, workers=1, seed=0, observer=notes)
+    spent = simulate(proposer_of(table, settings, notes), recorded(table), workers=1, observer=notes)
     outcomes = statistics.multimode(record.outcome for record in notes.ended if record.outcome.spent)
     assert outcomes == [Outcome.STOPPED]
     assert spent == len(notes.epochs) == sum(record.epochs for record in notes.ended)
@@ -100,7 +101,7 @@ def test_halving_spends_less_and_keeps_the_ends_of_the_front(table: Table, notes
 def test_a_budget_ends_a_search_as_it_is(table: Table, notes) -> None:
     settings = SearchSettings(trials=8, balanced=0.0)
     proposer = proposer_of(table, settings, notes)
-    assert simulate(proposer, table, workers=2, seed=0, observer=notes, budget=11) == 11
+    assert simulate(proposer, recorded(table), workers=2, observer=notes, budget=11) == 11
     assert not proposer.done
     assert len(notes.epochs) == 11
 
@@ -122,7 +123,6 @@ def test_a_replayed_run_is_a_run_but_cannot_be_resumed(table: Table, tmp_path: P
 
 def test_a_table_without_a_network_that_is_proposed_is_an_error(table: Table, notes) -> None:
     lame = table.model_copy(update={"rows": table.rows[:1]})
+    settings = SearchSettings(trials=8, balanced=0.0)
     with pytest.raises(UserError, match="the table has no network"):
-        simulate(
-            proposer_of(lame, SearchSettings(trials=8, balanced=0.0), notes), lame, workers=1, seed=0, observer=notes
-        )
+        simulate(proposer_of(lame, settings, notes), recorded(lame), workers=1, observer=notes)
