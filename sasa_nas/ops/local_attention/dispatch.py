@@ -4,20 +4,17 @@ from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
+from sasa_nas.ops.arguments import autocast, refuse_forward_mode
 from sasa_nas.ops.backends import BACKEND_VARIABLE, requested_backend
 from sasa_nas.ops.local_attention import dense, naive
 from sasa_nas.ops.local_attention.forms import FORMS, Form, best_form, form_cannot
-from sasa_nas.ops.local_attention.library import NO_OTHER_DERIVATIVE, local_attention_operator
+from sasa_nas.ops.local_attention.library import local_attention_operator
 from sasa_nas.ops.local_attention.naive import WindowPadding, check_local_attention
 from sasa_nas.ops.local_attention.problem import Problem
 
 Backend = Literal["auto", "naive", "dense", "slices", "cpu", "triton"]
 """`auto` chooses; `naive` lays windows out in memory, `dense` looks at all pairs of pixels; else see `forms.Form`."""
-
-AUTOCAST_DEVICES = ("cpu", "cuda")
-"""Devices with autocast; to ask torch which have it is beyond its compiler."""
 
 DENSE_PAIRS = 4
 """Of the forms in plain PyTorch, the dense one is the faster where it looks at up to this many windows of pairs."""
@@ -61,8 +58,8 @@ def local_attention(
             names it.
         NotImplementedError: Forward-mode derivatives, or derivatives of derivatives, of forms that have none.
     """
-    query, value = _autocast(query), _autocast(value)
-    key, rel_rows, rel_cols = (None if tensor is None else _autocast(tensor) for tensor in (key, rel_rows, rel_cols))
+    query, value = autocast(query), autocast(value)
+    key, rel_rows, rel_cols = (None if tensor is None else autocast(tensor) for tensor in (key, rel_rows, rel_cols))
     check_local_attention(query, key, value, rel_rows, rel_cols, kernel_size, stride, padding)
     asked = requested_backend(backend, get_args(Backend))
     centres = query[:, ::stride, ::stride]
@@ -75,7 +72,7 @@ def local_attention(
         return form(
             query, key, value, rel_rows, rel_cols, kernel_size=kernel_size, stride=stride, scale=scale, padding=padding
         )
-    _refuse_forward_mode(query, key, value, rel_rows, rel_cols)
+    refuse_forward_mode("local_attention", query, key, value, rel_rows, rel_cols)
     out: Tensor = local_attention_operator(
         centres, key, value, rel_rows, rel_cols, kernel_size, stride, scale, padding, asked
     )[0]
@@ -121,20 +118,3 @@ def explain_choice(device: torch.device) -> tuple[Backend, str]:
     reasons = [(form, form_cannot(form, sample)) for form in FORMS]
     refused = [f"{form} cannot run: {why}" for form, why in reasons if why is not None]
     return choose_backend(sample), "; ".join(refused) or "the fastest there is"
-
-
-def _autocast(tensor: Tensor) -> Tensor:
-    """A tensor in autocast's type where that is on; float64 is left alone, as torch's own attention does."""
-    kind = tensor.device.type
-    if kind not in AUTOCAST_DEVICES or tensor.dtype == torch.float64 or not torch.is_autocast_enabled(kind):
-        return tensor
-    return tensor.to(torch.get_autocast_dtype(kind))
-
-
-def _refuse_forward_mode(*tensors: Tensor | None) -> None:
-    """Raises where a tensor has a tangent, which autograd would drop at the operator and return zeros."""
-    if torch.compiler.is_compiling():
-        return
-    present = [tensor for tensor in tensors if tensor is not None]
-    if any(forward_ad.unpack_dual(tensor).tangent is not None for tensor in present):  # type: ignore[no-untyped-call]
-        raise NotImplementedError(NO_OTHER_DERIVATIVE)

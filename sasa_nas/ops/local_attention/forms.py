@@ -55,7 +55,7 @@ def run_forward(form: Form, problem: Problem) -> tuple[Tensor, Tensor]:
 
     Returns:
         The attention `(B, H', W', heads, value_dim)` of the type of the values, and the natural logarithms of the sums
-        of the exponential logits, `(B, H', W', heads)`, float64 for float64 and float32 otherwise.
+        of the exponential logits, `(B, H', W', heads)` of `sum_dtype`.
     """
     with torch.autocast(problem.query.device.type, enabled=False):
         match form:
@@ -67,7 +67,8 @@ def run_forward(form: Form, problem: Problem) -> tuple[Tensor, Tensor]:
                 out, lse = cpu_forward(problem)
             case "slices":
                 out, lse = slices_forward(problem)
-    return _laid_out(out, output_like(problem.value, problem.stride)), lse.contiguous()
+    lse = lse.to(sum_dtype(problem.query)).contiguous()
+    return laid_out(out, output_like(problem.value, problem.stride)), lse
 
 
 def run_backward(form: Form, problem: Problem, out: Tensor, lse: Tensor, grad_out: Tensor) -> Gradients:
@@ -92,12 +93,22 @@ def run_backward(form: Form, problem: Problem, out: Tensor, lse: Tensor, grad_ou
                 gradients = slices_backward(problem, out, lse, grad_out)
     query, key, value, rows, cols = gradients
     return (
-        _laid_out(query, output_like(problem.query)),
-        None if key is None or problem.key is None else _laid_out(key, output_like(problem.key)),
-        _laid_out(value, output_like(problem.value)),
+        laid_out(query, output_like(problem.query)),
+        None if key is None or problem.key is None else laid_out(key, output_like(problem.key)),
+        laid_out(value, output_like(problem.value)),
         rows,
         cols,
     )
+
+
+def sum_dtype(query: Tensor) -> torch.dtype:
+    """The type of the log-sum-exp: float32, but float64 for float64, and for float32 on a GPU.
+
+    Its rounding is the largest error of the kernels' backward pass, which computes the weights again from it; with more
+    digits they are as exact as torch's own softmax. The loops on a CPU sum in float32.
+    """
+    wide = query.dtype == torch.float64 or (query.dtype == torch.float32 and query.device.type == "cuda")
+    return torch.float64 if wide else torch.float32
 
 
 def output_like(heads: Tensor, stride: int = 1) -> Tensor:
@@ -114,6 +125,6 @@ def output_like(heads: Tensor, stride: int = 1) -> Tensor:
     return like_map(seen) if heads.device.type == "cpu" else seen.new_empty(seen.shape)
 
 
-def _laid_out(heads: Tensor, place: Tensor) -> Tensor:
+def laid_out(heads: Tensor, place: Tensor) -> Tensor:
     """`heads` if it lies in memory as `place` does, otherwise `place` with its numbers."""
     return heads if heads.stride() == place.stride() else place.copy_(heads)

@@ -13,17 +13,21 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from sasa_nas.ops.local_attention.forms import Form, best_form, form_cannot, output_like, run_backward, run_forward
+from sasa_nas.ops.arguments import no_other_derivative
+from sasa_nas.ops.local_attention.forms import (
+    Form,
+    best_form,
+    form_cannot,
+    output_like,
+    run_backward,
+    run_forward,
+    sum_dtype,
+)
 from sasa_nas.ops.local_attention.naive import WindowPadding, attend_to_windows, window_logits
 from sasa_nas.ops.local_attention.problem import Problem
 
 Size = Sequence[int]
 """A tensor's shape, as FLOP formulas get it."""
-
-NO_OTHER_DERIVATIVE = (
-    "local_attention has no second derivatives and no forward-mode ones; use backend='naive' "
-    "(or SASA_NAS_BACKEND=naive), which has them"
-)
 
 
 @torch.library.custom_op("sasa_nas::local_attention", mutates_args=())
@@ -109,8 +113,7 @@ def _fake(
     padding: str,
     form: str,
 ) -> tuple[Tensor, Tensor]:
-    exact = torch.promote_types(query.dtype, torch.float32)
-    return output_like(value, stride), query.new_empty(query.shape[:4], dtype=exact)
+    return output_like(value, stride), query.new_empty(query.shape[:4], dtype=sum_dtype(query))
 
 
 @local_attention_backward_operator.register_fake
@@ -152,7 +155,7 @@ def _differentiate(ctx: Any, grad_out: Tensor, _grad_lse: Tensor) -> tuple[Tenso
 
 
 def _refuse(ctx: Any, *gradients: Tensor) -> None:
-    raise NotImplementedError(NO_OTHER_DERIVATIVE)
+    raise NotImplementedError(no_other_derivative("local_attention"))
 
 
 local_attention_operator.register_autograd(_differentiate, setup_context=_keep)

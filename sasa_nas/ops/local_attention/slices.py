@@ -98,7 +98,7 @@ def slices_backward(problem: Problem, out: Tensor, lse: Tensor, grad_out: Tensor
     query, key, kernel_size = problem.query, problem.key, problem.kernel_size
     planes = _planes(problem)
     grad = _to_planes(grad_out)
-    level = lse.permute(0, 3, 1, 2)
+    level = lse.permute(0, 3, 1, 2).to(planes.query.dtype)
     delta = (grad * _to_planes(out)).sum(2)
     grad_query = torch.zeros_like(planes.query)
     grad_key = None if planes.key is None else torch.zeros_like(planes.key)

@@ -12,10 +12,10 @@ import triton
 import triton.language as tl
 
 from sasa_nas.ops.local_attention.triton_vectors import (
-    LN_2,
     LOG2_E,
     SIZES,
     load_vectors,
+    store_log_sum_exp,
     store_vectors,
     table_of_program,
 )
@@ -152,4 +152,4 @@ def direct_forward(
         value_row_at += value_sy
     row = place.to(tl.int64) * heads + head
     store_vectors(out_ptr, row, out / total[:, None], real, VALUE_DEPTH, VALUE_DEPTH_PADDED)
-    tl.store(lse_ptr + row, (peak + tl.log2(total)) * LN_2, mask=real)
+    store_log_sum_exp(lse_ptr, row, peak, total, real)

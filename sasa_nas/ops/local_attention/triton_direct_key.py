@@ -6,7 +6,14 @@ import triton
 import triton.language as tl
 
 from sasa_nas.ops.local_attention.triton_direct import map_offsets, program_rows, table_row
-from sasa_nas.ops.local_attention.triton_vectors import LOG2_E, SIZES, load_vectors, store_vectors, table_of_program
+from sasa_nas.ops.local_attention.triton_vectors import (
+    LOG2_E,
+    SIZES,
+    load_log_sum_exp,
+    load_vectors,
+    store_vectors,
+    table_of_program,
+)
 
 
 @triton.jit(do_not_specialize=SIZES)
@@ -92,13 +99,15 @@ def direct_backward_key(
             grad_out = load_vectors(grad_out_ptr, grad_at, seen, grad_out_sc, VALUE_DEPTH, VALUE_DEPTH_PADDED, WORD)
             grad_out = grad_out.to(tl.float32)
             row = ((batch.to(tl.int64) * out_height + query_y) * out_width + query_x) * heads + head
-            lse = tl.load(lse_ptr + row, mask=seen, other=float("inf")) * LOG2_E
+            lse, lse_rest = load_log_sum_exp(lse_ptr, row, seen)
+            # the logit bit by bit as it went forward, or its rounding would not cancel against the log-sum-exp's
+            scaled = query * (scale * LOG2_E)
             relation = key
+            row_logit = tl.zeros([ROWS], tl.float32)
             if HAS_TABLES:
-                relation += table_row(rows_ptr, dy, ROWS, DEPTH, DEPTH_PADDED) + table_row(
-                    cols_ptr, dx, ROWS, DEPTH, DEPTH_PADDED
-                )
-            weight = tl.exp2(tl.sum(query * relation, 1) * (scale * LOG2_E) - lse)
+                relation += table_row(cols_ptr, dx, ROWS, DEPTH, DEPTH_PADDED)
+                row_logit += tl.sum(scaled * table_row(rows_ptr, dy, ROWS, DEPTH, DEPTH_PADDED), 1)
+            weight = tl.exp2(tl.sum(scaled * relation, 1) + row_logit - lse - lse_rest)
             grad_value += weight[:, None] * grad_out
             if HAS_KEY:
                 delta = tl.load(delta_ptr + row, mask=seen, other=0.0)

@@ -62,7 +62,7 @@ def triton_forward(problem: Problem, plan: Planner = choose_plan) -> tuple[Tenso
 
     Returns:
         The attention `(B, H', W', heads, value_dim)` of the maps' type, and the natural logarithms of the sums of the
-        exponential logits, `(B, H', W', heads)` float32; both contiguous.
+        exponential logits, `(B, H', W', heads)`, float64 for maps of float32 and float32 for others; both contiguous.
     """
     launch, out, lse = forward_launch(problem, plan)
     with torch.cuda.device(out.device) if out.is_cuda else nullcontext():
@@ -104,7 +104,9 @@ def forward_launch(problem: Problem, plan: Planner) -> tuple[Launch, Tensor, Ten
     """The launch of the forward pass, and the output and log-sum-exp that it fills."""
     # shapes are given outright: `empty_like` would keep a permuted or expanded layout
     out = problem.value.new_empty(*problem.query.shape[:4], problem.value.shape[4])
-    lse = problem.query.new_empty(problem.query.shape[:4], dtype=torch.float32)
+    # float32 weights are as exact as a plain softmax' if their sums have more digits
+    exact = torch.float64 if problem.query.dtype == torch.float32 else torch.float32
+    lse = problem.query.new_empty(problem.query.shape[:4], dtype=exact)
     return _launch("forward", problem, _maps(problem), {"out_ptr": out, "lse_ptr": lse}, plan), out, lse
 
 
@@ -124,7 +126,7 @@ def backward_launches(
     cut = plan("backward_query", window_shape(problem, maps))
     parts = 0 if problem.rel_rows is None else programs_of("backward_query", problem, cut)
     table_parts = query.new_empty(parts, 2, problem.kernel_size, query.shape[4], dtype=torch.float32)
-    saved = {"lse_ptr": lse, "delta_ptr": torch.empty_like(lse)}
+    saved = {"lse_ptr": lse, "delta_ptr": lse.new_empty(lse.shape, dtype=torch.float32)}
     by_query = saved | {"out_ptr": out, "grad_query_ptr": grad_query, "partial_ptr": table_parts}
     by_key = saved | {"grad_key_ptr": grad_value if grad_key is None else grad_key, "grad_value_ptr": grad_value}
     launches = (

@@ -17,10 +17,10 @@ import triton
 import triton.language as tl
 
 from sasa_nas.ops.local_attention.triton_vectors import (
-    LN_2,
     LOG2_E,
     SIZES,
     load_vectors,
+    store_log_sum_exp,
     store_vectors,
     table_of_program,
 )
@@ -221,4 +221,4 @@ def tile_forward(
     index = (y * width + x) * heads + head
     out /= total[:, :, None]
     store_vectors(out_ptr + vectors * VALUE_DEPTH, index, out, in_map, VALUE_DEPTH, VALUE_DEPTH_PADDED)
-    tl.store(lse_ptr + vectors + index, (peak + tl.log2(total)) * LN_2, mask=in_map)
+    store_log_sum_exp(lse_ptr + vectors, index, peak, total, in_map)

@@ -6,7 +6,14 @@ import triton
 import triton.language as tl
 
 from sasa_nas.ops.local_attention.triton_tile import TILE_PIXELS, first_seen, load_table, tile_corners, tile_pixels
-from sasa_nas.ops.local_attention.triton_vectors import LOG2_E, SIZES, load_vectors, store_vectors, table_of_program
+from sasa_nas.ops.local_attention.triton_vectors import (
+    LOG2_E,
+    SIZES,
+    load_log_sum_exp,
+    load_vectors,
+    store_vectors,
+    table_of_program,
+)
 
 
 @triton.jit(do_not_specialize=SIZES)
@@ -106,7 +113,7 @@ def tile_backward_key(
         query_columns = tl.permute(query, 0, 2, 1)
         grad_out = load_vectors(grad_out_ptr, grad_at, query_in_map, grad_out_sc, VALUE_DEPTH, VALUE_DEPTH_PADDED, WORD)
         # weights for queries that are not there become 0
-        lse = tl.load(lse_ptr + vectors + query_index, mask=query_in_map, other=float("inf"))
+        lse, _ = load_log_sum_exp(lse_ptr + vectors, query_index, query_in_map)
         dy = y - query_y + RADIUS
         seen_y = (dy >= 0) & (dy < KERNEL_SIZE)
         logits = tl.zeros([TILES, TILE_PIXELS, SPAN], tl.float32)
@@ -116,7 +123,7 @@ def tile_backward_key(
             rows = load_vectors(rows_ptr, dy, seen_y, 1, DEPTH, DEPTH_PADDED, DEPTH)
             logits = tl.dot(rows, query_columns, logits, input_precision="ieee")
             logits += tl.gather(tl.dot(cols, query_columns, input_precision="ieee"), dx, 1)
-        weights = tl.exp2((logits * scale - lse[:, None, :]) * LOG2_E)
+        weights = tl.exp2(logits * (scale * LOG2_E) - lse[:, None, :])
         weights = tl.where(seen_x & seen_y[:, :, None], weights, 0.0)
         grad_value = tl.dot(weights.to(grad_out.dtype), grad_out, grad_value, input_precision="ieee")
         if HAS_KEY:

@@ -15,7 +15,14 @@ from sasa_nas.ops.local_attention.triton_tile import (
     tile_corners,
     tile_pixels,
 )
-from sasa_nas.ops.local_attention.triton_vectors import LOG2_E, SIZES, load_vectors, store_vectors, table_of_program
+from sasa_nas.ops.local_attention.triton_vectors import (
+    LOG2_E,
+    SIZES,
+    load_log_sum_exp,
+    load_vectors,
+    store_vectors,
+    table_of_program,
+)
 
 
 @triton.jit
@@ -113,7 +120,7 @@ def tile_backward_query(
     delta = tl.sum(grad_out.to(tl.float32) * out.to(tl.float32), 2)
     tl.store(delta_ptr + vectors + index, delta, mask=in_map)
     # weights of queries that are not there become 0
-    lse = tl.load(lse_ptr + vectors + index, mask=in_map, other=float("inf"))
+    lse, _ = load_log_sum_exp(lse_ptr + vectors, index, in_map)
     by_row = tl.zeros([TILES, TILE_PIXELS, KERNEL_PADDED], tl.float32)
     by_col = by_row
     if HAS_TABLES:
@@ -128,7 +135,7 @@ def tile_backward_query(
     col_x = (first_x + tl.arange(0, SPAN))[None, None, :]
     dx = tl.zeros([TILES, 1, 1], tl.int32) + col_x - x[:, :, None] + RADIUS
     col_logits = offset_logits(by_col, dx, col_x < width, KERNEL_SIZE, KERNEL_PADDED, HAS_TABLES, ZEROS)
-    col_logits -= (lse * LOG2_E)[:, :, None]
+    col_logits -= lse[:, :, None]
     key_y = first_y[:, None] + (tl.arange(0, STEP_ROWS * SPAN) // SPAN)[None, :]
     key_x = (first_x + tl.arange(0, STEP_ROWS * SPAN) % SPAN)[None, :]
     key_in_x = (key_x >= 0) & (key_x < width)

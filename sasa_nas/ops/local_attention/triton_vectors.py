@@ -20,6 +20,25 @@ SIZES = [
 """Numbers that a kernel is not compiled anew for, such as it would be for a map whose width is a multiple of 16."""
 
 
+NOWHERE = tl.constexpr(1.0e30)
+"""The log-sum-exp of a query that is not there: all of its weights are 0."""
+
+
+@triton.jit
+def store_log_sum_exp(ptr, index, peak, total, mask):
+    """Writes the natural logarithm of `total * 2 ** peak`, from as many digits as the memory's type has."""
+    exact = ptr.dtype.element_ty
+    tl.store(ptr + index, (peak.to(exact) + tl.log2(total.to(exact))) * LN_2, mask=mask)
+
+
+@triton.jit
+def load_log_sum_exp(ptr, index, mask):
+    """A log-sum-exp to base 2, as the sum of two float32 numbers; the second is 0 where the memory is float32."""
+    lse = tl.load(ptr + index, mask=mask, other=NOWHERE) * LOG2_E
+    high = lse.to(tl.float32)
+    return high, (lse - high).to(tl.float32)
+
+
 @triton.jit
 def load_vectors(ptr, offsets, mask, stride_c, CHANNELS: tl.constexpr, PADDED: tl.constexpr, WORD: tl.constexpr):
     """Vectors at `offsets` words, `(*offsets.shape, PADDED)`, zero where masked and beyond CHANNELS."""

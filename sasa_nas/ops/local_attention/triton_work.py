@@ -77,13 +77,14 @@ def kernel_arguments(
         arguments |= {f"{name}_s{axis}": stride for axis, stride in zip("byxhc", strides, strict=True)}
     if plan.kind == "tile":
         return arguments | _tile_numbers(shape, plan, _tile_heads(plan, heads, per_head))
-    return arguments | _direct_numbers(shape, plan)
+    return arguments | _direct_numbers(step, shape, plan)
 
 
-def _direct_numbers(shape: WindowShape, plan: Plan) -> dict[str, int]:
+def _direct_numbers(step: Pass, shape: WindowShape, plan: Plan) -> dict[str, int]:
     depth, value_depth = next_power_of_two(shape.depth), next_power_of_two(shape.value_depth)
-    # long code for short loops, where the registers allow
-    unroll = shape.kernel_size if shape.kernel_size <= 7 and max(depth, value_depth) <= 16 else 1
+    # long code for short loops, where the registers allow: a key's kernel reads the most at once
+    longest = 3 if step == "backward_key" else 7
+    unroll = shape.kernel_size if shape.kernel_size <= longest and max(depth, value_depth) <= 16 else 1
     return {
         "DEPTH_PADDED": depth,
         "VALUE_DEPTH_PADDED": value_depth,

@@ -1,0 +1,48 @@
+"""The benchmarks of kernels run from end to end on tiny inputs, those for a GPU in Triton's interpreter."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+pytestmark = pytest.mark.slow
+
+
+def run(script: str, *arguments: str, interpret: bool = False) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TRITON_INTERPRET": "1" if interpret else "0"}
+    command = [sys.executable, str(BENCHMARKS / script), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=100, check=False, env=environment)
+
+
+def test_kernels_are_timed_beside_a_convolution(tmp_path: Path) -> None:
+    out = tmp_path / "kernels.json"
+    answer = run("kernels.py", "--device", "cpu", "--small", "--out", str(out))
+    assert answer.returncode == 0, answer.stderr
+    (row,) = json.loads(out.read_text(encoding="utf-8"))["rows"]
+    assert set(row["timings"]) == {"auto", "naive", "slices", "conv3x3"}
+    assert all(timing["both"]["milliseconds"] > 0 for timing in row["timings"].values())
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels themselves are checked by make gpu-check")
+@pytest.mark.parametrize("section", ["cases", "edges"])
+def test_what_a_gpu_is_checked_for_holds_in_the_interpreter(tmp_path: Path, section: str) -> None:
+    arguments = ("--small", "--section", section, "--seconds", "80", "--out", str(tmp_path))
+    answer = run("gpu_check.py", *arguments, interpret=True)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    result = json.loads((tmp_path / f"gpu_check_{section}.json").read_text(encoding="utf-8"))
+    assert result["failed"] == []
+    assert len(result["findings"]) >= 8
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_nothing_is_checked(tmp_path: Path) -> None:
+    answer = run("gpu_check.py", "--out", str(tmp_path / "results"))
+    assert answer.returncode == 2
+    assert "no CUDA GPU" in answer.stderr
+    assert not list(tmp_path.iterdir())
