@@ -3,14 +3,20 @@
 import os
 import platform
 import shutil
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.errors import one_line
-from sasa_nas.ops.local_attention.dispatch import explain_choice
+from sasa_nas.ops.global_attention.dispatch import explain_choice as explain_global_attention
+from sasa_nas.ops.local_attention.dispatch import explain_choice as explain_local_attention
 from sasa_nas.space.operators import OPERATORS
+
+if TYPE_CHECKING:
+    import torch
 
 PACKAGES = ("sasa-nas", "torch", "torchvision", "triton", "ray", "optuna", "numpy", "pydantic")
 
@@ -121,22 +127,26 @@ _FORMS = {
         "all pairs of pixels on maps of up to 64, windows laid out in memory on larger ones",
     ),
 }
-_OTHER_FORM = ("plain PyTorch", "attention over the whole map as two matrix products")
 
 
 def _operator_forms() -> list[OperatorForm]:
     """Which form of each operator runs here, and when."""
     kinds: list[str] = [model.model_fields["kind"].default for model in OPERATORS]
-    forms = _FORMS | {"local_attention": _local_attention_form()}
-    named = [(kind, *forms.get(kind, _OTHER_FORM)) for kind in kinds]
-    return [OperatorForm(operator=kind, form=form, why=why) for kind, form, why in named]
+    # the attention of augmented convolutions is that over the whole map
+    whole_map = _explained(explain_global_attention)
+    forms = _FORMS | {
+        "local_attention": _explained(explain_local_attention),
+        "augmented_conv": whole_map,
+        "global_attention": whole_map,
+    }
+    return [OperatorForm(operator=kind, form=forms[kind][0], why=forms[kind][1]) for kind in kinds]
 
 
-def _local_attention_form() -> tuple[str, str]:
+def _explained(explain: Callable[["torch.device"], tuple[str, str]]) -> tuple[str, str]:
     try:
         import torch
 
-        return explain_choice(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+        return explain(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         return "none", one_line(error)
 

@@ -1,7 +1,7 @@
 """Tensor functions of the attention operators, one folder an operator.
 
-Each folder holds `naive.py`, the slow and obviously right form in plain PyTorch. All of them are
-differentiable, take any floating type and run on the meta device.
+Each folder holds `naive.py`, the slow and obviously right form in plain PyTorch; where there are faster forms,
+`dispatch.py` chooses among them. All of them are differentiable, take any floating type and run on the meta device.
 """
 
 from sasa_nas.ops.aggregation import aggregate

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 BACKEND_VARIABLE = "SASA_NAS_BACKEND"
 """The environment variable that says what a backend of `auto` means."""
 
+BACKENDS = ("auto", "naive", "dense", "slices", "fused", "blocks", "cpu", "triton")
+"""What the variable may name; an operator that has no backend of that name chooses for itself."""
+
 
 def requested_backend(argument: str, allowed: Sequence[str]) -> str:
     """The backend asked for: the argument, or, where that is `auto`, what the environment says.
@@ -15,9 +18,12 @@ def requested_backend(argument: str, allowed: Sequence[str]) -> str:
         allowed: All backends of the operator, `auto` among them.
 
     Raises:
-        ValueError: Either names no backend of the operator.
+        ValueError: The argument names no backend of the operator, or the environment none of any operator.
     """
-    for name, asked in (("backend", argument), (BACKEND_VARIABLE, os.environ.get(BACKEND_VARIABLE) or "auto")):
-        if asked not in allowed:
-            raise ValueError(f"{name} must be one of {', '.join(allowed)}, got {asked!r}")
-    return argument if argument != "auto" else os.environ.get(BACKEND_VARIABLE) or "auto"
+    wanted = os.environ.get(BACKEND_VARIABLE) or "auto"
+    for name, asked, known in (("backend", argument, allowed), (BACKEND_VARIABLE, wanted, BACKENDS)):
+        if asked not in known:
+            raise ValueError(f"{name} must be one of {', '.join(known)}, got {asked!r}")
+    if argument != "auto":
+        return argument
+    return wanted if wanted in allowed else "auto"

@@ -35,6 +35,22 @@ def test_text(capsys) -> None:
     assert "local_attention" in out
 
 
+def test_attention_says_which_form_runs_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SASA_NAS_BACKEND", raising=False)
+    forms = {form.operator: form for form in diagnose().operators}
+    for operator in ("local_attention", "augmented_conv", "global_attention"):
+        if not torch.cuda.is_available():
+            assert "triton cannot run: tensors are on cpu" in forms[operator].why
+    assert forms["augmented_conv"].form == forms["global_attention"].form
+    monkeypatch.setenv("SASA_NAS_BACKEND", "blocks")
+    forms = {form.operator: form for form in diagnose().operators}
+    assert (forms["global_attention"].form, forms["global_attention"].why) == ("blocks", "SASA_NAS_BACKEND says so")
+    # the other operator has no backend of that name
+    assert forms["local_attention"].form != "blocks"
+    monkeypatch.setenv("SASA_NAS_BACKEND", "nonsense")
+    assert {form.form for form in diagnose().operators if "attention" in form.operator} == {"none"}
+
+
 def test_a_file_in_the_way_of_the_runs(tmp_path: Path) -> None:
     file = tmp_path / "runs"
     file.write_text("", encoding="utf-8")

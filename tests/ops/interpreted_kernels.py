@@ -170,6 +170,23 @@ def error_of_the_operator(case: Case) -> float:
     return max(difference(ours, theirs) for ours, theirs in pairs)
 
 
+def errors_of_global_attention(case: Case) -> list[float]:
+    """Whole-map attention by the kernels, through torch's operator and autograd, as `errors`; no kernel size."""
+    from sasa_nas.ops import global_attention
+
+    problem, grad_out = problem_of(case)
+    generator = torch.Generator().manual_seed(1)
+    sides = [2 * side - 1 for side in (case.height, case.width)] if case.terms == "both" else []
+    tables = [torch.randn(side, case.depth, generator=generator).to(grad_out.dtype) for side in sides]
+    inputs = [tensor for tensor in (problem.query, problem.key, problem.value, *tables) if tensor is not None]
+    results = []
+    for backend, dtype in (("triton", grad_out.dtype), ("naive", torch.float64)):
+        leaves = [tensor.detach().to(dtype).requires_grad_() for tensor in inputs]
+        out = global_attention(*leaves, scale=case.scale, backend=backend)
+        results.append([out.detach(), *torch.autograd.grad(out, leaves, grad_out.to(dtype))])
+    return [difference(ours, theirs) for ours, theirs in zip(*results, strict=True)]
+
+
 def error_far_apart(case: Case, folder: Path, *, axis: Literal[0, 1]) -> float:
     """The error where images (axis 0) or rows (axis 1) lie 2^31 elements apart, in a sparse file."""
     from sasa_nas.ops.local_attention.triton_launch import triton_forward

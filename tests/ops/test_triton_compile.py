@@ -12,6 +12,8 @@ from torch import Tensor
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
+from sasa_nas.ops.global_attention.problem import GlobalProblem
+from sasa_nas.ops.global_attention.windowed import as_window_attention
 from sasa_nas.ops.local_attention.problem import Problem
 from sasa_nas.ops.local_attention.triton_launch import Launch, backward_launches, forward_launch
 from sasa_nas.ops.local_attention.triton_plan import choose_plan
@@ -69,9 +71,12 @@ def launches(
     size = {8: 56, 16: 28, 32: 14, 64: 7}[depth]
     maps = torch.empty(128, size, size, 8, depth, dtype=dtype, device="meta")
     table = torch.empty(*((8,) if per_head else ()), kernel_size, depth, dtype=dtype, device="meta")
-    problem = Problem(maps, maps, maps, table, table, kernel_size, 1, 1.0, padding)
+    return launches_of(Problem(maps, maps, maps, table, table, kernel_size, 1, 1.0, padding))
+
+
+def launches_of(problem: Problem) -> list[Launch]:
     forward, out, lse = forward_launch(problem, choose_plan)
-    backward, _ = backward_launches(problem, out, lse, maps, choose_plan)
+    backward, _ = backward_launches(problem, out, lse, out, choose_plan)
     return [forward, *backward]
 
 
@@ -98,3 +103,14 @@ def test_the_other_options_compile(tmp_path: Path) -> None:
         kernel = compile_launch(launch, tmp_path)
         # the assembler of CUDA 13 rather spills six registers than gives up a third program a multiprocessor
         assert kernel.stack <= (2 * MAX_STACK if kernel.registers <= 168 else MAX_STACK), (kernel.name, kernel.stack)
+
+
+@pytest.mark.parametrize(("size", "depth"), [((14, 14), 20), ((28, 28), 32), ((14, 14), 64), ((9, 32), 16)])
+def test_attention_over_the_whole_map_does_not_spill(size: tuple[int, int], depth: int, tmp_path: Path) -> None:
+    maps = torch.empty(32, *size, 8, depth, dtype=torch.bfloat16, device="meta")
+    rows, cols = (torch.empty(2 * side - 1, depth, dtype=torch.bfloat16, device="meta") for side in size)
+    for launch in launches_of(as_window_attention(GlobalProblem(maps, maps, maps, rows, cols, 1.0))):
+        kernel = compile_launch(launch, tmp_path)
+        assert kernel.name.startswith("tile")
+        assert kernel.stack <= MAX_STACK, (kernel.name, "spills", kernel.stack)
+        assert kernel.shared <= 80 * 1024, (kernel.name, kernel.shared)

@@ -12,6 +12,7 @@ from interpreted_kernels import (
     error_of_the_operator,
     errors,
     errors_beside_the_plain_form,
+    errors_of_global_attention,
     reruns_differ,
 )
 from interpreter_process import Interpreter
@@ -105,6 +106,18 @@ def test_errors_are_at_most_twice_those_of_the_plain_form(interpreter: Interpret
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_second_run_gives_the_same_bits(interpreter: Interpreter, kind: Kind) -> None:
     assert not interpreter.call(reruns_differ, Case(kind, width=9))
+
+
+@pytest.mark.parametrize(("height", "width"), [(5, 7), (1, 9), (6, 2)])
+@pytest.mark.parametrize("layout", ["channels_first", "inside_nan", "expanded"])
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_attention_over_the_whole_map(
+    interpreter: Interpreter, dtype: str, layout: str, height: int, width: int
+) -> None:
+    terms = "content" if layout == "expanded" else "both"
+    case = Case("chosen", height=height, width=width, dtype=dtype, layout=layout, terms=terms, depth=5, value_depth=3)
+    found = interpreter.call(errors_of_global_attention, case)
+    assert all(error < TOLERANCE[dtype] for error in found), found
 
 
 @pytest.mark.parametrize("stride", [1, 2])

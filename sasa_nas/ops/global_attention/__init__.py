@@ -1,5 +1,5 @@
 """Self-attention of every pixel to the whole map."""
 
-from sasa_nas.ops.global_attention.naive import global_attention
+from sasa_nas.ops.global_attention.dispatch import global_attention
 
 __all__ = ["global_attention"]

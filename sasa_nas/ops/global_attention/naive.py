@@ -34,18 +34,28 @@ def global_attention(
     Raises:
         ValueError: An argument's shape, type or device does not fit; the message names it.
     """
-    _check_global_attention(query, key, value, rel_rows, rel_cols)
+    check_global_attention(query, key, value, rel_rows, rel_cols)
+    return attend_to_map(map_logits(query, key, rel_rows, rel_cols, scale), value)
+
+
+def map_logits(query: Tensor, key: Tensor, rel_rows: Tensor | None, rel_cols: Tensor | None, scale: float) -> Tensor:
+    """Scaled logits of all pairs of pixels, `(B, heads, H, W, H, W)`; see `global_attention`."""
     logits = torch.einsum("bhwnd,byxnd->bnhwyx", query, key)
     if rel_rows is not None and rel_cols is not None:
-        by_row = _relative_to_absolute(torch.einsum("bhwnd,rd->bnwhr", query, rel_rows))
-        by_col = _relative_to_absolute(torch.einsum("bhwnd,rd->bnhwr", query, rel_cols))
+        by_row = relative_to_absolute(torch.einsum("bhwnd,rd->bnwhr", query, rel_rows))
+        by_col = relative_to_absolute(torch.einsum("bhwnd,rd->bnhwr", query, rel_cols))
         logits = logits + by_row.transpose(2, 3).unsqueeze(-1)
         logits = logits + by_col.unsqueeze(-2)
-    weights = (logits * scale).flatten(-2).softmax(-1).view(logits.shape)
+    return logits * scale
+
+
+def attend_to_map(logits: Tensor, value: Tensor) -> Tensor:
+    """The values weighted by the softmax of `map_logits`, `(B, H, W, heads, value_dim)`."""
+    weights = logits.flatten(-2).softmax(-1).view(logits.shape)
     return torch.einsum("bnhwyx,byxnd->bhwnd", weights.to(value.dtype), value)
 
 
-def _relative_to_absolute(by_offset: Tensor) -> Tensor:
+def relative_to_absolute(by_offset: Tensor) -> Tensor:
     """Turns offsets into keys along one axis: `(..., L, 2L - 1)` to `(..., L, L)`.
 
     Key j of query i lies at offset `j - i + L - 1`, in the flattened matrix at `i * (2L - 2) + j + L - 1`: rows of
@@ -57,9 +67,10 @@ def _relative_to_absolute(by_offset: Tensor) -> Tensor:
     return by_offset.flatten(-2)[..., size - 1 : -1].reshape(*others, size, 2 * size - 2)[..., :size]
 
 
-def _check_global_attention(
+def check_global_attention(
     query: Tensor, key: Tensor, value: Tensor, rel_rows: Tensor | None, rel_cols: Tensor | None
 ) -> None:
+    """Raises a ValueError that names the first argument of whole-map attention that does not fit."""
     if query.dim() != 5 or 0 in query.shape[1:]:
         raise ValueError(f"query must be (B, H, W, heads, head_dim), none but B zero, got {tuple(query.shape)}")
     if key.shape != query.shape:

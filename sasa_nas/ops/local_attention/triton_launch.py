@@ -127,7 +127,8 @@ def backward_launches(
     parts = 0 if problem.rel_rows is None else programs_of("backward_query", problem, cut)
     table_parts = query.new_empty(parts, 2, problem.kernel_size, query.shape[4], dtype=torch.float32)
     saved = {"lse_ptr": lse, "delta_ptr": lse.new_empty(lse.shape, dtype=torch.float32)}
-    by_query = saved | {"out_ptr": out, "grad_query_ptr": grad_query, "partial_ptr": table_parts}
+    # in the interpreter the output lies in memory as a CPU's maps do
+    by_query = saved | {"out_ptr": out.contiguous(), "grad_query_ptr": grad_query, "partial_ptr": table_parts}
     by_key = saved | {"grad_key_ptr": grad_value if grad_key is None else grad_key, "grad_value_ptr": grad_value}
     launches = (
         _launch("backward_query", problem, maps, by_query, plan),
