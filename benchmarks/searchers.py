@@ -25,8 +25,9 @@ import optuna
 
 from sasa_nas.analysis.pareto import Reference, hypervolume
 from sasa_nas.engine.observer import EpochReport, SilentObserver
-from sasa_nas.engine.proposer import Proposer, new_study
+from sasa_nas.engine.proposer import Proposer
 from sasa_nas.engine.replay import recorded, replay_plan
+from sasa_nas.engine.study import SearchStudy
 from sasa_nas.engine.simulation import WORKERS, simulate
 from sasa_nas.files import write_text
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord
@@ -104,7 +105,7 @@ def search(path: Path, settings: SearchSettings, seed: int) -> Course:
     table = table_of(path)
     settings = settings.model_copy(update={"seed": seed, "trials": len(table.rows), "balanced": 0.0})
     follower = Follower(table)
-    proposer = Proposer(new_study(settings), replay_plan(table, settings), follower)
+    proposer = Proposer(SearchStudy(settings), replay_plan(table, settings), follower)
     budget = FULL_TRAININGS * table.info.epochs
     simulate(proposer, recorded(table), workers=WORKERS, observer=follower, budget=budget)
     epochs, seen, true = zip(*follower.points, strict=True)

@@ -16,14 +16,18 @@ def check_folder(folder: RunFolder) -> None:
     Raises:
         UserError: If something is there, or nothing can be written there.
     """
+    _refuse_run(folder)
+    require_new(folder.path)
+
+
+def _refuse_run(folder: RunFolder) -> None:
     path = folder.path
     if folder.info.exists():
         raise UserError(f"{path} already holds a run; go on with it (`sasa-nas resume {path}`) or choose another --out")
-    require_new(path)
 
 
 def make_folder(folder: RunFolder, plan: SearchPlan, command: str, *, device: str, table: str | None = None) -> None:
-    """Creates the run's folder with its run.json.
+    """Creates the run's folder with its run.json; the folder's lock is held.
 
     Args:
         folder: Where.
@@ -33,8 +37,9 @@ def make_folder(folder: RunFolder, plan: SearchPlan, command: str, *, device: st
         table: The table that is replayed, if one is.
 
     Raises:
-        UserError: If it cannot be written.
+        UserError: If it cannot be written, or holds a run.
     """
+    _refuse_run(folder)  # made by another search since `check_folder`
     mean, std = plan.standardisation
     info = RunInfo(
         space=plan.space.model_dump(mode="json"),

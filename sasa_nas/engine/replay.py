@@ -3,18 +3,18 @@
 A run that was replayed is a run like any other, but for weights.
 """
 
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.engine.new_run import check_folder, make_folder
 from sasa_nas.engine.observer import SearchObserver, SearchSummary, SilentObserver
 from sasa_nas.engine.plan import SearchPlan
-from sasa_nas.engine.proposer import Proposal, Proposer, open_study
+from sasa_nas.engine.proposer import Proposal, Proposer
 from sasa_nas.engine.simulation import WORKERS, Courses, simulate
+from sasa_nas.engine.study import opened_study
 from sasa_nas.errors import UserError
 from sasa_nas.run import RunFolder, SearchSettings
-from sasa_nas.run.attributes import record_of
 from sasa_nas.run.new_folder import default_folder, sole_writer
 from sasa_nas.space.files import validate_space
 from sasa_nas.synthetic import Course
@@ -45,15 +45,16 @@ def replay(
     plan = replay_plan(table, settings)
     folder = RunFolder(out or default_folder(f"{plan.space.name}-replay"))
     check_folder(folder)
-    make_folder(folder, plan, command, device=f"none: replayed from {path.name}", table=path.name)
     observer = observer or SilentObserver()
-    with sole_writer(folder.path, folder.lock, "the same command"):
-        study = open_study(folder, settings, durable=False)
+    with ExitStack() as stack:
+        stack.enter_context(sole_writer(folder.path, folder.lock, "the same command"))
+        make_folder(folder, plan, command, device=f"none: replayed from {path.name}", table=path.name)
+        study = stack.enter_context(opened_study(folder, settings))
         observer.search_started(folder, settings.trials, [])
         proposer = Proposer(study, plan, observer)
         with suppress(KeyboardInterrupt):
             simulate(proposer, recorded(table), workers=settings.workers or WORKERS, observer=observer)
-        records = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
+        records = study.records()
     return SearchSummary(folder, records, interrupted=not proposer.done, exhausted=proposer.exhausted)
 
 

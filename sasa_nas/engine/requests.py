@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import optuna
-
+from sasa_nas.engine.study import SearchStudy
 from sasa_nas.run import Arm, Outcome, SearchSettings, TrialRecord
-from sasa_nas.run.attributes import attributes
 from sasa_nas.space.choosers import Label
 
 
@@ -26,7 +24,7 @@ class Request:
         return Request(seed, record.arm, record.swap_of, record.swapped_stage)
 
 
-def enqueue(study: optuna.Study, answers: Mapping[str, Label], request: Request) -> int:
+def enqueue(study: SearchStudy, answers: Mapping[str, Label], request: Request) -> int:
     """Puts a training in the study's line, where it outlives this process.
 
     Args:
@@ -38,12 +36,12 @@ def enqueue(study: optuna.Study, answers: Mapping[str, Label], request: Request)
         The trial's number.
     """
     record = TrialRecord(
-        number=len(study.get_trials(deepcopy=False)),
+        number=len(study.get_trials()),
         outcome=Outcome.WAITING,
         arm=request.arm,
         seed=request.seed,
         swap_of=request.swap_of,
         swapped_stage=request.swapped_stage,
     )
-    study.enqueue_trial(dict(answers), user_attrs=attributes(record))
+    study.request(record, answers)
     return record.number

@@ -8,13 +8,13 @@ from typing import Any
 from sasa_nas.engine.new_run import check_folder, make_folder
 from sasa_nas.engine.observer import SearchObserver, SearchSummary, SilentObserver
 from sasa_nas.engine.plan import SearchPlan, plan_search
-from sasa_nas.engine.proposer import Proposer, open_study
+from sasa_nas.engine.proposer import Proposer
 from sasa_nas.engine.quiet import hush
 from sasa_nas.engine.simulation import WORKERS, by_formula, simulate
+from sasa_nas.engine.study import opened_study
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_text
 from sasa_nas.run import RunFolder, SearchSettings, read_info
-from sasa_nas.run.attributes import record_of
 from sasa_nas.run.new_folder import default_folder, sole_writer
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
@@ -24,14 +24,12 @@ from sasa_nas.train.device import describe_device, pick_device
 hush()
 
 from ray import tune  # noqa: E402  Ray reads its environment at import
-from ray.exceptions import RayError  # noqa: E402
+from ray.exceptions import OutOfMemoryError, RayError  # noqa: E402
 from ray.tune.error import TuneError  # noqa: E402
 
 from sasa_nas.engine.cluster import ray_cluster  # noqa: E402
-from sasa_nas.engine.tune import HalvingScheduler, StudySearcher, TrialTrainable  # noqa: E402
-
-RESTARTS = 2
-"""How often a trial whose worker died begins again before it is given up."""
+from sasa_nas.engine.searcher import StudySearcher  # noqa: E402
+from sasa_nas.engine.tune import RESTARTS, HalvingScheduler, StopAll, TrialTrainable, Watch  # noqa: E402
 
 
 def search(
@@ -62,10 +60,11 @@ def search(
     check_folder(folder)
     plan = plan_search(space, settings)
     if is_synthetic(plan.data.name):
-        make_folder(folder, plan, command, device="none: answered by a formula")
-        return _carry_out(folder, plan, observer or SilentObserver(), nullcontext(0))
+        with _sole_searcher(folder):
+            make_folder(folder, plan, command, device="none: answered by a formula")
+            return _carry_out(folder, plan, observer or SilentObserver(), nullcontext(0))
     # Ray before the folder: a cluster that does not answer leaves nothing behind
-    with ray_cluster(settings) as slots:
+    with ray_cluster(settings) as slots, _sole_searcher(folder):
         make_folder(folder, plan, command, device=describe_device(pick_device("auto")))
         return _carry_out(folder, plan, observer or SilentObserver(), nullcontext(slots))
 
@@ -91,19 +90,23 @@ def resume(path: Path, *, trials: int | None = None, observer: SearchObserver | 
         )
     settings = info.settings if trials is None else info.settings.model_copy(update={"trials": trials})
     plan = plan_search(validate_space(info.space, str(folder.info)), settings)
-    if settings != info.settings:
-        write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
-    return _carry_out(folder, plan, observer or SilentObserver(), ray_cluster(settings))
+    with _sole_searcher(folder):
+        if settings != info.settings:
+            write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
+        return _carry_out(folder, plan, observer or SilentObserver(), ray_cluster(settings))
+
+
+def _sole_searcher(folder: RunFolder) -> AbstractContextManager[None]:
+    """Keeps a second search out of a run."""
+    return sole_writer(folder.path, folder.lock, f"sasa-nas resume {folder.path}")
 
 
 def _carry_out(
     folder: RunFolder, plan: SearchPlan, observer: SearchObserver, cluster: AbstractContextManager[int]
 ) -> SearchSummary:
     """One session: proposes and trains until enough is trained, with `cluster` entered only if anything is left."""
-    with sole_writer(folder.path, folder.lock, f"sasa-nas resume {folder.path}"):
-        study = open_study(folder, plan.settings, durable=not is_synthetic(plan.data.name))
-        earlier = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
-        observer.search_started(folder, plan.settings.trials, earlier)
+    with opened_study(folder, plan.settings) as study:
+        observer.search_started(folder, plan.settings.trials, study.records())
         proposer = Proposer(study, plan, observer)
         # Ctrl-C in Tune's own loop makes `fit` return, anywhere else it arrives here
         with suppress(KeyboardInterrupt):
@@ -113,14 +116,35 @@ def _carry_out(
             elif not proposer.done:
                 with cluster as slots:
                     observer.workers_ready(slots)
-                    searcher = StudySearcher(proposer, plan, folder, observer)
-                    _fit(folder, plan.settings, searcher, slots)
-        records = [record_of(trial) for trial in study.get_trials(deepcopy=False)]
+                    while _experiment(StudySearcher(proposer, plan, folder, observer), folder, plan.settings, slots):
+                        pass
+        records = study.records()
     return SearchSummary(folder, records, interrupted=not proposer.done, exhausted=proposer.exhausted)
 
 
-def _fit(folder: RunFolder, settings: SearchSettings, searcher: StudySearcher, slots: int) -> None:
-    """One Tune experiment; it ends when the searcher has no more to propose, or with Ctrl-C."""
+def _experiment(searcher: StudySearcher, folder: RunFolder, settings: SearchSettings, slots: int) -> bool:
+    """One Tune experiment; whether trials are left that want another one."""
+    watch = Watch(searcher, settings.trial_timeout)
+    try:
+        _fit(searcher, watch, folder, settings, slots)
+    except (RayError, TuneError, RuntimeError) as error:
+        # Tune lets Ray's word on a worker that it killed for its memory end the whole experiment
+        if isinstance(error.__cause__, OutOfMemoryError):
+            searcher.out_of_memory(watch.killed(str(error.__cause__)))
+        elif isinstance(error.__cause__ or error, RayError | TuneError):
+            raise UserError(
+                f"the search broke off: {one_line(error)[:200]}; nothing finished is lost, "
+                f"go on with `sasa-nas resume {folder.path}`"
+            ) from error
+        else:
+            raise
+    if searcher.failure is not None:
+        raise searcher.failure
+    return searcher.wants_more
+
+
+def _fit(searcher: StudySearcher, watch: Watch, folder: RunFolder, settings: SearchSettings, slots: int) -> None:
+    """Ends when the searcher has no more to propose or fails, or with Ctrl-C."""
     shutil.rmtree(folder.tune, ignore_errors=True)
     resources = {"cpu": settings.cpus_per_trial, "gpu": settings.gpus_per_trial}
     try:
@@ -138,15 +162,12 @@ def _fit(folder: RunFolder, settings: SearchSettings, searcher: StudySearcher, s
                 storage_path=str(folder.tune.resolve()),
                 verbose=0,
                 progress_reporter=_NoProgress(),
+                callbacks=[watch],
+                stop=StopAll(searcher),
                 failure_config=tune.FailureConfig(max_failures=RESTARTS),
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),
         ).fit()
-    except (RayError, TuneError) as error:
-        raise UserError(
-            f"the search broke off: {one_line(error)[:200]}; nothing finished is lost, "
-            f"go on with `sasa-nas resume {folder.path}`"
-        ) from error
     finally:
         shutil.rmtree(folder.tune, ignore_errors=True)
 

@@ -3,6 +3,8 @@
 import json
 import time
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,13 +14,14 @@ from safetensors.torch import save_file
 
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import Splits
-from sasa_nas.errors import one_line
+from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_atomically, write_text
 from sasa_nas.models import build
 from sasa_nas.run import Outcome, TrialFolder
 from sasa_nas.space import Architecture, Proxy
 from sasa_nas.train.device import pick_device
 from sasa_nas.train.loop import NonFiniteLoss
+from sasa_nas.train.memory import is_out_of_memory, release_memory
 from sasa_nas.train.outright import BadCheckpoint, load_checkpoint, save_checkpoint
 from sasa_nas.train.proxy import EpochMetrics, Trainer
 from sasa_nas.train.seeding import seeded
@@ -53,6 +56,8 @@ class TrainingReport(BaseModel):
     train_loss: float | None = None
     outcome: Outcome
     reason: str | None = None
+    halt: str | None = None
+    """Why no training can go on, this one or another."""
     seconds: float = 0.0
 
 
@@ -70,6 +75,10 @@ class DataCache:
             self._splits = load(proxy.dataset, data_dir=data_dir, image_size=proxy.image_size)
             self._key = key
         return self._splits
+
+
+class Unready(Exception):
+    """What hinders every training alike: data that cannot be read, a folder that cannot be written."""
 
 
 class Training:
@@ -91,31 +100,39 @@ class Training:
     def advance(self) -> TrainingReport:
         """Trains one epoch; after the last one the weights are on disk and the outcome is `TRAINED`.
 
-        After every other one a checkpoint is. A training that was cut off first reports its last epoch again, in case
-        nobody heard of it, and then goes on.
+        After every other one a checkpoint is; the last is left to whoever hears of the end. A training that was cut
+        off first reports its last epoch again, in case nobody heard of it, and then goes on.
         """
-        start = time.perf_counter()
         try:
-            if self._trainer is None:
-                self._trainer = self._prepare()
-                if self._history:
-                    return self._report(self._history[-1], Outcome.RUNNING)
-            metrics = self._trainer.run_epoch()
-            self._history.append(metrics)
-            last = metrics.epoch >= self.task.proxy.recipe.epochs
+            return self._advance()
+        except NonFiniteLoss as error:
+            return self._ended(Outcome.DIVERGED, one_line(error))
+        except Unready as error:
+            return self._halted(str(error))
+        except Exception as error:
+            reason = f"{type(error).__name__}: {one_line(error)}"
+            if not is_out_of_memory(error):
+                return self._broken(reason)
+        # here, where no traceback holds its tensors any more
+        self._trainer = None
+        release_memory()
+        return self._ended(Outcome.OUT_OF_MEMORY, reason[:200])
+
+    def _advance(self) -> TrainingReport:
+        start = time.perf_counter()
+        if self._trainer is None:
+            self._trainer = self._prepare()
+            if self._history:
+                return self._report(self._history[-1], Outcome.RUNNING)
+        metrics = self._trainer.run_epoch()
+        self._history.append(metrics)
+        last = metrics.epoch >= self.task.proxy.recipe.epochs
+        with self._writing():
             if last:
                 self._save_weights(self._trainer.model)
             else:
-                save_checkpoint(self._folder.checkpoint, self._trainer, self._history)
+                self._save_checkpoint(self._trainer)
             self._write_metrics()
-            if last:
-                self._folder.checkpoint.unlink(missing_ok=True)
-        except NonFiniteLoss as error:
-            return self._failed(Outcome.DIVERGED, one_line(error))
-        except Exception as error:
-            self._folder.path.mkdir(parents=True, exist_ok=True)
-            write_text(self._folder.error, traceback.format_exc())
-            return self._failed(Outcome.BROKEN, f"{type(error).__name__}: {one_line(error)}")
         self._seconds += time.perf_counter() - start
         return self._report(metrics, Outcome.TRAINED if last else Outcome.RUNNING)
 
@@ -123,28 +140,48 @@ class Training:
         """Writes the trial's descriptions, builds its network, reads the data, and takes up a checkpoint."""
         task = self.task
         torch.set_num_threads(task.threads)
-        self._folder.path.mkdir(parents=True, exist_ok=True)
-        write_text(self._folder.architecture, task.architecture.to_json())
-        write_text(self._folder.full_size, task.full_size.to_json())
+        with self._writing():
+            self._folder.path.mkdir(parents=True, exist_ok=True)
+            write_text(self._folder.architecture, task.architecture.to_json())
+            write_text(self._folder.full_size, task.full_size.to_json())
         return self._resumed() or self._make_trainer()
 
-    def _resumed(self) -> Trainer | None:
-        """The trainer as its checkpoint has it, if there is one that is of use."""
-        if not self._folder.checkpoint.exists():
-            return None
-        trainer = self._make_trainer()
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A disk that is full, or cannot be written, is no trial's fault."""
         try:
-            history = load_checkpoint(self._folder.checkpoint, trainer, EpochMetrics)
-        except BadCheckpoint:
-            return None
-        if trainer.epoch >= self.task.proxy.recipe.epochs:
-            return None  # of a longer recipe
-        self._history = history
-        return trainer
+            yield
+        except OSError as error:
+            raise Unready(f"{self._folder.path} cannot be written: {error.strerror or one_line(error)}") from error
+
+    def _save_checkpoint(self, trainer: Trainer) -> None:
+        """Writes the state; the one before is kept until the next, in case a disk garbles this one."""
+        if self._folder.checkpoint.exists():
+            self._folder.checkpoint.replace(self._folder.earlier_checkpoint)
+        save_checkpoint(self._folder.checkpoint, trainer, self._history)
+
+    def _resumed(self) -> Trainer | None:
+        """The trainer as the newest checkpoint that is of use has it; None without one."""
+        for file in (self._folder.checkpoint, self._folder.earlier_checkpoint):
+            if not file.exists():
+                continue
+            trainer = self._make_trainer()
+            try:
+                history = load_checkpoint(file, trainer, EpochMetrics)
+            except (BadCheckpoint, OSError):
+                continue
+            if trainer.epoch < self.task.proxy.recipe.epochs:  # else it is of a longer recipe
+                self._history = history
+                self._seconds = sum(epoch.seconds_train + epoch.seconds_evaluate for epoch in history)
+                return trainer
+        return None
 
     def _make_trainer(self) -> Trainer:
         task = self.task
-        splits = self._data.get(task.proxy, task.data_dir)
+        try:
+            splits = self._data.get(task.proxy, task.data_dir)
+        except (UserError, OSError) as error:
+            raise Unready(one_line(error)) from error
         with seeded(task.seed):
             network = build(task.architecture)
         return Trainer(
@@ -175,5 +212,18 @@ class Training:
             seconds=self._seconds,
         )
 
-    def _failed(self, outcome: Outcome, reason: str) -> TrainingReport:
+    def _ended(self, outcome: Outcome, reason: str) -> TrainingReport:
         return TrainingReport(number=self.task.number, outcome=outcome, reason=reason, seconds=self._seconds)
+
+    def _broken(self, reason: str) -> TrainingReport:
+        """Keeps the traceback of the error that is being handled."""
+        try:
+            with self._writing():
+                self._folder.path.mkdir(parents=True, exist_ok=True)
+                write_text(self._folder.error, traceback.format_exc())
+        except Unready as error:
+            return self._halted(str(error))
+        return self._ended(Outcome.BROKEN, reason)
+
+    def _halted(self, reason: str) -> TrainingReport:
+        return TrainingReport(number=self.task.number, outcome=Outcome.RUNNING, halt=reason)

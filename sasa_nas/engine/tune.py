@@ -1,20 +1,18 @@
-"""What Ray Tune needs of us: a trainable that trains, a searcher that passes designs on, a scheduler that stops."""
+"""What Ray Tune needs of us: a trainable that trains, a scheduler that stops, a watch that kills, a stopper for all."""
 
+import time
 from typing import Any
 
+import ray
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
-from ray.tune.search import Searcher
 
-from sasa_nas.data.download import default_data_dir
-from sasa_nas.engine.observer import EpochReport, SearchObserver
-from sasa_nas.engine.plan import SearchPlan
-from sasa_nas.engine.proposer import Proposal, Proposer, stop_reason
-from sasa_nas.engine.training import DataCache, Training, TrainingReport, TrainingTask
-from sasa_nas.run import Outcome, RunFolder
+from sasa_nas.engine.searcher import REPORT, TASK, StudySearcher
+from sasa_nas.engine.training import DataCache, Training, TrainingTask
+from sasa_nas.run import Outcome
 
-_TASK = "task"
-_REPORT = "report"
+RESTARTS = 2
+"""How often a trial whose worker died begins again without a new epoch in between, before it is given up."""
 
 
 class TrialTrainable(tune.Trainable):  # type: ignore[misc]
@@ -27,129 +25,19 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Takes the next trial, so that the process and its data serve again."""
-        self._training = Training(TrainingTask.model_validate_json(new_config[_TASK]), self._data)
+        self._training = Training(TrainingTask.model_validate_json(new_config[TASK]), self._data)
         return True
 
     def step(self) -> dict[str, Any]:
         """One epoch."""
         report = self._training.advance()
-        return {_REPORT: report.model_dump_json(), "done": report.outcome is not Outcome.RUNNING}
+        return {REPORT: report.model_dump_json(), "done": report.outcome is not Outcome.RUNNING}
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: a training keeps its own checkpoint in the trial's folder, which outlives Tune's experiment."""
 
     def load_checkpoint(self, checkpoint: Any) -> None:
         """Nothing, likewise."""
-
-
-class StudySearcher(Searcher):  # type: ignore[misc]
-    """Stands between Ray Tune and the `Proposer`.
-
-    Args:
-        proposer: Where designs come from and results go to.
-        plan: What is searched.
-        folder: The run's.
-        observer: Told of every epoch.
-    """
-
-    def __init__(self, proposer: Proposer, plan: SearchPlan, folder: RunFolder, observer: SearchObserver) -> None:
-        super().__init__(metric=None, mode=None)
-        self._proposer = proposer
-        self._plan = plan
-        self._folder = folder
-        self._observer = observer
-        self._live: dict[str, Proposal] = {}
-        self._stopped: set[str] = set()
-
-    def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:
-        """Tune's settings do not concern us: the study has its own objectives."""
-        return True
-
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The next design as Tune's config, or `FINISHED`."""
-        proposal = self._proposer.propose()
-        if proposal is None:
-            return str(Searcher.FINISHED)
-        self._live[trial_id] = proposal
-        return {_TASK: self._task(proposal).model_dump_json()}
-
-    def goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Whether a trial is worth more epochs; asked after each."""
-        report = _report(result)
-        if report is None or report.accuracy is None or report.outcome is not Outcome.RUNNING:
-            return True
-        if self._proposer.goes_on(report.number, report.epoch, report.accuracy):
-            return True
-        self._stopped.add(trial_id)
-        return False
-
-    def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Passes an epoch on to the observer."""
-        self._observe(_report(result))
-
-    def _observe(self, report: TrainingReport | None) -> None:
-        if report is not None and report.accuracy is not None and report.train_loss is not None:
-            self._observer.epoch_ended(
-                EpochReport(
-                    number=report.number,
-                    epoch=report.epoch,
-                    epochs=self._plan.space.proxy.recipe.epochs,
-                    accuracy=report.accuracy,
-                    train_loss=report.train_loss,
-                )
-            )
-
-    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Writes a finished trial into the study; an interrupted one stays as it is, to be taken up again."""
-        proposal = self._live.pop(trial_id, None)
-        if proposal is None:
-            return
-        if error:
-            lost = proposal.record(Outcome.LOST)
-            self._proposer.finish(lost.model_copy(update={"reason": "its worker died and did not come back"}))
-            return
-        report = _report(result)
-        stopped = trial_id in self._stopped
-        self._stopped.discard(trial_id)
-        if report is None or (report.outcome is Outcome.RUNNING and not stopped):
-            return
-        self._observe(report)  # Tune announces a last epoch only here
-        outcome = Outcome.STOPPED if stopped else report.outcome
-        self._proposer.finish(
-            proposal.record(outcome).model_copy(
-                update={
-                    "accuracy": report.accuracy if outcome is Outcome.TRAINED else None,
-                    "epochs": report.epoch,
-                    "seconds": report.seconds,
-                    "reason": stop_reason(report.epoch) if stopped else report.reason,
-                }
-            )
-        )
-        self._folder.trial(proposal.number).checkpoint.unlink(missing_ok=True)
-
-    def save(self, checkpoint_path: str) -> None:
-        """Nothing: the study on disk is all there is to keep."""
-
-    def restore(self, checkpoint_path: str) -> None:
-        """Nothing, likewise."""
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles its searcher; ours holds a database connection and is never restored."""
-        return {}
-
-    def _task(self, proposal: Proposal) -> TrainingTask:
-        settings = self._plan.settings
-        return TrainingTask(
-            number=proposal.number,
-            folder=self._folder.trial(proposal.number).path.resolve(),
-            architecture=proposal.design.architecture,
-            full_size=proposal.design.full_size,
-            proxy=self._plan.space.proxy,
-            data_dir=(settings.data_dir or default_data_dir()).resolve(),
-            seed=proposal.request.seed,
-            threads=settings.cpus_per_trial,
-            device="cuda" if settings.gpus_per_trial else "cpu",
-        )
 
 
 class HalvingScheduler(FIFOScheduler):  # type: ignore[misc]
@@ -165,6 +53,9 @@ class HalvingScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         """Tune's word for going on or for stopping."""
+        if self._searcher.advanced(trial.trial_id, result):
+            # a machine may vanish as often as it likes, if only trainings get on
+            trial.max_failures = trial.num_failures + RESTARTS
         goes_on = self._searcher.goes_on(trial.trial_id, result)
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
@@ -173,7 +64,86 @@ class HalvingScheduler(FIFOScheduler):  # type: ignore[misc]
         return {}
 
 
-def _report(result: dict[str, Any] | None) -> TrainingReport | None:
-    if not result or _REPORT not in result:
-        return None
-    return TrainingReport.model_validate_json(result[_REPORT])
+class Watch(tune.Callback):  # type: ignore[misc]
+    """Knows the trials' workers, and kills those that take too long. Tune asks it ten times a second.
+
+    Args:
+        searcher: Told of it.
+        timeout: Seconds that a trial may run, restarts included; None for any time.
+    """
+
+    def __init__(self, searcher: StudySearcher, timeout: float | None) -> None:
+        self._searcher = searcher
+        self._timeout = timeout
+        self._spent: dict[str, float] = {}
+        self._running: dict[str, tuple[Any, float]] = {}
+        self._actors: dict[str, str] = {}
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """A worker begins with it, or begins again."""
+        self._running[trial.trial_id] = (trial, time.monotonic())
+        self._actors[trial.trial_id] = trial.temporary_state.ray_actor._actor_id.hex()
+
+    def on_trial_recover(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """Its worker died; it waits for another."""
+        _, begun = self._running.pop(trial.trial_id, (trial, time.monotonic()))
+        self._spent[trial.trial_id] = self._spent.get(trial.trial_id, 0.0) + time.monotonic() - begun
+
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """It is over."""
+        self._running.pop(trial.trial_id, None)
+        self._spent.pop(trial.trial_id, None)
+        self._actors.pop(trial.trial_id, None)
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        """It is over."""
+        self.on_trial_complete(iteration, trials, trial)
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        """Kills the workers of trials whose time is over; Tune then finds that they died."""
+        if self._timeout is None:
+            return
+        now = time.monotonic()
+        for trial_id, (trial, begun) in list(self._running.items()):
+            if self._spent.get(trial_id, 0.0) + now - begun > self._timeout:
+                del self._running[trial_id]
+                self._searcher.time_out(trial_id)
+                trial.max_failures = 0  # no second try
+                if trial.temporary_state.ray_actor is not None:
+                    ray.kill(trial.temporary_state.ray_actor)
+
+    def killed(self, message: str) -> set[str]:
+        """The trials of whose workers Ray speaks in a message; all that are under way, if it names none.
+
+        Args:
+            message: It names a worker by its id, in hexadecimal digits.
+        """
+        named = {trial_id for trial_id, actor in self._actors.items() if actor in message}
+        return named & self._searcher.live() or self._searcher.live()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune pickles its callbacks; ours is never restored."""
+        return {}
+
+
+class StopAll(tune.Stopper):  # type: ignore[misc]
+    """Ends the experiment once the searcher cannot go on. Trials under way stay as they are.
+
+    Args:
+        searcher: Knows.
+    """
+
+    def __init__(self, searcher: StudySearcher) -> None:
+        self._searcher = searcher
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """No single trial is stopped here."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether something went wrong that is no trial's fault."""
+        return self._searcher.failure is not None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Tune pickles its stopper; ours is never restored."""
+        return {}

@@ -38,6 +38,11 @@ class TrialFolder:
         return self.path / "checkpoint.pt"
 
     @property
+    def earlier_checkpoint(self) -> Path:
+        """Its state one epoch before, should the other be unusable."""
+        return self.path / "checkpoint.earlier.pt"
+
+    @property
     def error(self) -> Path:
         """The traceback, where a training broke off."""
         return self.path / "error.txt"

@@ -1,19 +1,16 @@
 """Reads a run's folder without writing to it and without running anything that lies in it."""
 
-import sqlite3
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import quote
 
 import optuna
-from optuna.storages import RDBStorage
 from pydantic import BaseModel, ValidationError
-from sqlalchemy.exc import DBAPIError
 
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.run.attributes import record_of
 from sasa_nas.run.folder import RunFolder
 from sasa_nas.run.records import STUDY_NAME, RunInfo, TrialRecord
+from sasa_nas.run.study_file import database_reason, read_only_storage
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -75,21 +72,4 @@ def read_trials(folder: RunFolder) -> list[TrialRecord]:
             storage.engine.dispose()
     # Optuna checks nothing that it reads: of a file that it did not write, it raises errors of every type
     except Exception as error:
-        raise RunError(f"{folder.study} is damaged or foreign: {_reason(error)}") from error
-
-
-def _reason(error: Exception) -> str:
-    """What SQLite says where Optuna wraps it, else the error's own message."""
-    cause = error.__cause__
-    shown = cause.orig if isinstance(cause, DBAPIError) and cause.orig is not None else error
-    return one_line(shown)[:200]
-
-
-def read_only_storage(path: Path) -> RDBStorage:
-    """The studies in the database at `path`, which SQLite opens for reading alone."""
-
-    def connect() -> sqlite3.Connection:
-        # not by the storage's address, which takes the signs of an address in a folder's name for its own
-        return sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True)
-
-    return RDBStorage("sqlite://", engine_kwargs={"creator": connect}, skip_table_creation=True)
+        raise RunError(f"{folder.study} is damaged or foreign: {database_reason(error)}") from error

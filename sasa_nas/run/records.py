@@ -30,6 +30,10 @@ class Outcome(StrEnum):
     """Its loss was no finite number."""
     BROKEN = "broken"
     """Its training raised an error."""
+    OUT_OF_MEMORY = "out_of_memory"
+    """Its training wanted more memory than there is, and did so again when it was tried once more."""
+    TIMED_OUT = "timed_out"
+    """It took longer than a trial may: it hung, or was too slow."""
     LOST = "lost"
     """Its worker died and did not come back."""
     INFEASIBLE = "infeasible"
@@ -40,7 +44,7 @@ class Outcome(StrEnum):
     @property
     def spent(self) -> bool:
         """Whether it cost a training, which counts against the number of trials asked for."""
-        return self in (Outcome.TRAINED, Outcome.STOPPED, Outcome.DIVERGED, Outcome.BROKEN, Outcome.LOST)
+        return self not in (Outcome.WAITING, Outcome.RUNNING, Outcome.INFEASIBLE, Outcome.DUPLICATE)
 
 
 class Arm(StrEnum):
@@ -101,6 +105,10 @@ class SearchSettings(BaseModel):
     """With halving, the first level; each further one is `eta` times as far."""
     accuracy_floor: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     """Networks below are of no interest, however cheap."""
+    trial_timeout: Annotated[float, Field(gt=0.0)] | None = None
+    """Seconds of wall-clock time that a trial may take in one session; a worker that takes longer is killed."""
+    storage: str | None = None
+    """An fsspec URL that all machines reach, for trials under way; the run's own folder where it is left out."""
     address: str | None = None
     """A running Ray cluster to join; a private one is started where it is left out."""
     data_dir: Path | None = None

@@ -4,11 +4,13 @@ from contextlib import contextmanager
 
 import pytest
 from optuna.trial import TrialState
+from studies import kept, records
 
 from sasa_nas.engine.balanced import BalancedDesigns
 from sasa_nas.engine.plan import SearchPlan, draw, plan_search
-from sasa_nas.engine.proposer import Proposal, Proposer, open_study
+from sasa_nas.engine.proposer import Proposal, Proposer
 from sasa_nas.engine.requests import Request, enqueue
+from sasa_nas.engine.study import opened_study
 from sasa_nas.run import Arm, Outcome, RunFolder, SearchSettings, TrialRecord
 from sasa_nas.run.attributes import record_of
 from sasa_nas.space import load_space
@@ -19,11 +21,8 @@ MakePlan = Callable[..., SearchPlan]
 
 @contextmanager
 def session(folder: RunFolder, plan: SearchPlan, notes) -> Iterator[Proposer]:
-    yield Proposer(open_study(folder, plan.settings), plan, notes)
-
-
-def records(folder: RunFolder) -> list[TrialRecord]:
-    return [record_of(trial) for trial in open_study(folder, SearchSettings()).get_trials()]
+    with opened_study(folder, plan.settings) as study:
+        yield Proposer(study, plan, notes)
 
 
 def trained(proposal: Proposal, accuracy: float = 0.5) -> TrialRecord:
@@ -44,9 +43,9 @@ def test_trains_as_many_distinct_designs_as_asked_for(make_plan: MakePlan, folde
         proposals = run_to_end(proposer)
         assert proposer.done
     assert len({p.design.architecture.id for p in proposals}) == len(proposals) == 7
-    kept = [record for record in records(folder) if record.outcome is Outcome.TRAINED]
-    assert [r.number for r in kept] == [p.number for p in proposals]
-    assert all(r.accuracy and r.flops == p.design.counts.flops() for r, p in zip(kept, proposals, strict=True))
+    found = [record for record in records(folder) if record.outcome is Outcome.TRAINED]
+    assert [r.number for r in found] == [p.number for p in proposals]
+    assert all(r.accuracy and r.flops == p.design.counts.flops() for r, p in zip(found, proposals, strict=True))
 
 
 @pytest.mark.slow
@@ -107,11 +106,7 @@ def test_designs_over_a_limit_are_never_proposed(make_plan: MakePlan, folder: Ru
     assert max(p.design.counts.params for p in proposals) <= most
     refused = [record for record in records(other) if record.outcome is Outcome.INFEASIBLE]
     assert all("exceed max_params" in (record.reason or "") for record in refused)
-    states = {
-        trial.state
-        for trial in open_study(other, SearchSettings()).get_trials()
-        if trial.number in {r.number for r in refused}
-    }
+    states = {trial.state for trial in kept(other) if trial.number in {r.number for r in refused}}
     assert states <= {TrialState.PRUNED}
 
 
@@ -161,7 +156,7 @@ def test_failed_trainings_count_and_are_not_repeated(
         rest = run_to_end(proposer)
     assert len(rest) == 7
     assert first.design.architecture.id not in {p.design.architecture.id for p in rest}
-    trial = open_study(folder, SearchSettings()).get_trials()[first.number]
+    trial = kept(folder)[first.number]
     assert trial.state is state
     assert record_of(trial).reason == "why"
 
@@ -189,11 +184,11 @@ def test_trainings_that_others_outdo_are_stopped(make_plan: MakePlan, folder: Ru
         stopped = live[1].record(Outcome.STOPPED).model_copy(update={"epochs": 1})
         proposer.finish(stopped)
         proposer.finish(trained(live[2], 0.9))
-    kept = {record.number: record for record in records(folder)}
-    assert kept[1].outcome is Outcome.STOPPED
-    assert kept[1].rungs == {1: 0.4}
-    assert kept[2].rungs == {1: 0.6}
-    states = [t.state for t in open_study(folder, plan.settings).get_trials()[:3]]
+    found = {record.number: record for record in records(folder)}
+    assert found[1].outcome is Outcome.STOPPED
+    assert found[1].rungs == {1: 0.4}
+    assert found[2].rungs == {1: 0.6}
+    states = [t.state for t in kept(folder)[:3]]
     assert states == [TrialState.RUNNING, TrialState.PRUNED, TrialState.COMPLETE]
 
 
@@ -232,7 +227,7 @@ def test_every_sampler_searches_with_three_objectives(
     plan = make_plan(trials=8, sampler=sampler, objectives=("accuracy", "flops", "params"))
     with session(folder, plan, notes) as proposer:
         assert len(run_to_end(proposer)) == 8
-    values = [trial.values for trial in open_study(folder, plan.settings).get_trials() if trial.values]
+    values = [trial.values for trial in kept(folder) if trial.values]
     assert len(values) == 8
     assert all(len(row) == 3 for row in values)
 
@@ -259,11 +254,11 @@ def test_a_share_of_the_trials_is_balanced_and_replicated_all_the_way(
     seeds = [p.request.seed for p in balanced]
     assert len(set(seeds)) == 4
     assert plan.settings.seed not in seeds
-    kept = [r for r in records(folder) if r.arm is Arm.BALANCED]
-    assert [(r.number, r.seed, r.architecture_id) for r in kept] == [
+    found = [r for r in records(folder) if r.arm is Arm.BALANCED]
+    assert [(r.number, r.seed, r.architecture_id) for r in found] == [
         (p.number, p.request.seed, p.design.architecture.id) for p in balanced
     ]
-    assert all(r.outcome is Outcome.TRAINED for r in kept)
+    assert all(r.outcome is Outcome.TRAINED for r in found)
     search = [p.design.architecture.id for p in proposals if p.request.arm is Arm.SEARCH]
     assert len(set(search)) == len(search), "the sampler's own are still trained once"
 
@@ -307,7 +302,8 @@ def test_a_balanced_training_whose_beginning_was_cut_off_is_taken_up(
 ) -> None:
     plan = make_plan(widths, trials=6)
     wanted = BalancedDesigns(plan)[0]
-    enqueue(open_study(folder, plan.settings), wanted, Request(seed=99, arm=Arm.BALANCED))
+    with opened_study(folder, plan.settings) as study:
+        enqueue(study, wanted, Request(seed=99, arm=Arm.BALANCED))
     with session(folder, plan, notes) as proposer:
         proposal = proposer.propose()
         assert proposal is not None

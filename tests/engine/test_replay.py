@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from sasa_nas.cost import count_network
-from sasa_nas.engine.proposer import Proposer, new_study
+from sasa_nas.engine.proposer import Proposer
 from sasa_nas.engine.replay import recorded, replay, replay_plan
 from sasa_nas.engine.session import resume
+from sasa_nas.engine.study import SearchStudy
 from sasa_nas.engine.simulation import simulate
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, SearchSettings
@@ -61,7 +62,7 @@ def table(make_space: Callable[..., SearchSpace]) -> Table:
 
 
 def proposer_of(table: Table, settings: SearchSettings, notes) -> Proposer:
-    return Proposer(new_study(settings), replay_plan(table, settings), notes)
+    return Proposer(SearchStudy(settings), replay_plan(table, settings), notes)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -9,7 +9,8 @@ import pytest
 
 from sasa_nas.engine import resume, search
 from sasa_nas.engine.plan import plan_search
-from sasa_nas.engine.proposer import Proposer, new_study
+from sasa_nas.engine.proposer import Proposer
+from sasa_nas.engine.study import SearchStudy
 from sasa_nas.engine.simulation import by_formula, simulate
 from sasa_nas.errors import UserError
 from sasa_nas.run import Arm, Outcome, SearchSettings, read_info, read_trials
@@ -25,7 +26,7 @@ def use(dataset: str):
 
 def test_a_training_is_what_the_formula_says_for_its_own_seed(make_plan, notes) -> None:
     plan = make_plan(use("synthetic:additive"), trials=8, balanced=0.5)
-    simulate(Proposer(new_study(plan.settings), plan, notes), by_formula(plan), workers=2, observer=notes)
+    simulate(Proposer(SearchStudy(plan.settings), plan, notes), by_formula(plan), workers=2, observer=notes)
     formula = planted("synthetic:additive")
     ended = [record for record in notes.ended if record.outcome.spent]
     assert len(ended) == 8

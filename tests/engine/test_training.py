@@ -1,3 +1,4 @@
+import errno
 import json
 import random
 from collections.abc import Callable
@@ -9,10 +10,12 @@ from safetensors.torch import load_file
 
 from sasa_nas.engine.plan import SearchPlan, draw
 from sasa_nas.engine.training import DataCache, Training, TrainingReport, TrainingTask
+from sasa_nas.files import write_atomically
 from sasa_nas.models import build
 from sasa_nas.run import Outcome, TrialFolder
 from sasa_nas.space import load_architecture
 from sasa_nas.space.choosers import RandomChooser
+from sasa_nas.train.proxy import Trainer
 
 MakePlan = Callable[..., SearchPlan]
 
@@ -85,13 +88,78 @@ def test_a_loss_that_is_no_number_ends_the_trial_with_a_reason(make_task: Callab
     assert "loss is" in (report.reason or "")
 
 
-def test_any_other_error_is_kept_with_its_traceback(make_task: Callable[..., TrainingTask]) -> None:
+def test_any_other_error_is_kept_with_its_traceback(
+    make_task: Callable[..., TrainingTask], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(trainer: Trainer) -> None:
+        raise ZeroDivisionError("no kernel image")
+
+    monkeypatch.setattr(Trainer, "run_epoch", fail)
+    task = make_task()
+    report = Training(task, DataCache()).advance()
+    assert (report.outcome, report.halt) == (Outcome.BROKEN, None)
+    assert report.reason == "ZeroDivisionError: no kernel image"
+    assert "Traceback" in TrialFolder(task.folder).error.read_text()
+
+
+def test_data_that_cannot_be_read_is_no_trials_fault(make_task: Callable[..., TrainingTask]) -> None:
     task = make_task()
     absent = task.model_copy(update={"proxy": task.proxy.model_copy(update={"dataset": "nowhere"})})
     report = Training(absent, DataCache()).advance()
-    assert report.outcome is Outcome.BROKEN
-    assert "nowhere" in (report.reason or "")
-    assert "Traceback" in TrialFolder(task.folder).error.read_text()
+    assert report.outcome is Outcome.RUNNING
+    assert "unknown dataset 'nowhere'" in (report.halt or "")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] DefaultCPUAllocator: can't allocate memory: 8 bytes"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    ],
+)
+def test_a_lack_of_memory_is_an_outcome_of_its_own_and_can_be_tried_again(
+    make_task: Callable[..., TrainingTask], monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    training = Training(make_task(epochs=1), DataCache())
+    with monkeypatch.context() as patched:
+        patched.setattr(Trainer, "run_epoch", lambda trainer: (_ for _ in ()).throw(error))
+        report = training.advance()
+    assert (report.outcome, report.halt) == (Outcome.OUT_OF_MEMORY, None)
+    assert type(error).__name__ in (report.reason or "")
+    assert training.advance().outcome is Outcome.TRAINED
+
+
+@pytest.mark.parametrize("file", ["architecture.json", "checkpoint.pt", "metrics.jsonl", "weights.safetensors"])
+def test_a_full_disk_halts_the_search_and_what_was_written_stays(
+    make_task: Callable[..., TrainingTask], monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    task = make_task(epochs=3)
+    folder = TrialFolder(task.folder)
+    training = Training(task, DataCache())
+    if file != "architecture.json":
+        training.advance()
+
+    def full(path: Path, write: Callable[[Path], None]) -> None:
+        if path.name == file:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write_atomically(path, write)
+
+    with monkeypatch.context() as patched:
+        for module in ("sasa_nas.files", "sasa_nas.train.outright", "sasa_nas.engine.training"):
+            patched.setattr(f"{module}.write_atomically", full)
+        report = training.advance()
+        if file == "weights.safetensors":
+            report = training.advance()
+    assert report.outcome is Outcome.RUNNING
+    assert report.halt == f"{task.folder} cannot be written: No space left on device"
+    assert not folder.error.exists()
+    # once there is room, another session goes on from the last checkpoint
+    again = advance_to_end(Training(task, DataCache()))
+    epochs = {"architecture.json": [1, 2, 3], "checkpoint.pt": [1, 2, 3], "metrics.jsonl": [2, 3]}
+    assert [report.epoch for report in again] == epochs.get(file, [2, 3])
+    assert again[-1].outcome is Outcome.TRAINED
 
 
 def advance_to_end(training: Training) -> list[TrainingReport]:
@@ -117,7 +185,6 @@ def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(
     assert [report.epoch for report in again] == list(range(trained, 4))
     assert [report.train_loss for report in again] == [report.train_loss for report in whole[trained - 1 :]]
     assert [json.loads(line)["epoch"] for line in folder.metrics.read_text().splitlines()] == [1, 2, 3]
-    assert not folder.checkpoint.exists()
     expected = load_file(tmp_weights(task, "whole"))
     found = load_file(folder.weights)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
@@ -140,10 +207,41 @@ def test_a_checkpoint_that_is_of_no_use_costs_only_time(make_task: Callable[...,
         torch.save({"trainer": {}, "metrics": []}, folder.checkpoint)
     else:
         folder.checkpoint.write_bytes(contents[damage])
+    folder.earlier_checkpoint.unlink()
     epochs = 2 if damage == "of a longer recipe" else 3
     reports = advance_to_end(Training(make_task(epochs=epochs), DataCache()))
     assert [report.epoch for report in reports] == list(range(1, epochs + 1))
     assert reports[-1].outcome is Outcome.TRAINED
+
+
+def test_behind_a_garbled_checkpoint_is_the_one_before(make_task: Callable[..., TrainingTask]) -> None:
+    whole = advance_to_end(Training(make_task(epochs=4, name="whole"), DataCache()))
+    task = make_task(epochs=4)
+    training = Training(task, DataCache())
+    for _ in range(3):
+        training.advance()
+    folder = TrialFolder(task.folder)
+    folder.checkpoint.write_bytes(folder.checkpoint.read_bytes()[:1000])
+    again = advance_to_end(Training(task, DataCache()))
+    assert [report.epoch for report in again] == [2, 3, 4]
+    assert [report.train_loss for report in again] == [report.train_loss for report in whole[1:]]
+
+
+def test_a_kill_between_two_checkpoints_costs_one_epoch(make_task: Callable[..., TrainingTask]) -> None:
+    task = make_task(epochs=3)
+    training = Training(task, DataCache())
+    training.advance()
+    folder = TrialFolder(task.folder)
+    folder.checkpoint.replace(folder.earlier_checkpoint)  # the newer one was not there yet
+    assert [report.epoch for report in advance_to_end(Training(task, DataCache()))] == [1, 2, 3]
+
+
+def test_a_training_whose_end_nobody_heard_repeats_one_epoch(make_task: Callable[..., TrainingTask]) -> None:
+    task = make_task(epochs=3)
+    whole = advance_to_end(Training(task, DataCache()))
+    again = advance_to_end(Training(task, DataCache()))
+    assert [report.epoch for report in again] == [2, 3]
+    assert again[-1].accuracy == whole[-1].accuracy
 
 
 def test_data_is_read_once_for_many_trials(make_task: Callable[..., TrainingTask]) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from sasa_nas.run import Outcome, RunError, RunFolder, TrialRecord, read_info, read_trials
 from sasa_nas.run.attributes import attributes
-from sasa_nas.run.reader import read_only_storage
+from sasa_nas.run.study_file import read_only_storage
 
 
 @pytest.fixture

@@ -1,29 +1,44 @@
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from types import SimpleNamespace
 
+import pytest
 from ray.tune.schedulers import TrialScheduler
 from ray.tune.search import Searcher
+from studies import outcomes
 
 from sasa_nas.engine.plan import SearchPlan
-from sasa_nas.engine.proposer import Proposer, open_study
+from sasa_nas.engine.proposer import Proposer
+from sasa_nas.engine.searcher import StudySearcher
+from sasa_nas.engine.study import opened_study
 from sasa_nas.engine.training import TrainingReport, TrainingTask
-from sasa_nas.engine.tune import HalvingScheduler, StudySearcher
-from sasa_nas.run import Outcome, RunFolder, SearchSettings
-from sasa_nas.run.attributes import record_of
+from sasa_nas.engine.tune import HalvingScheduler
+from sasa_nas.run import Outcome, RunFolder
+
+MakePlan = Callable[..., SearchPlan]
+MakeSearcher = Callable[[SearchPlan], StudySearcher]
 
 
-def make_searcher(plan: SearchPlan, folder: RunFolder, notes) -> StudySearcher:
-    return StudySearcher(Proposer(open_study(folder, SearchSettings()), plan, notes), plan, folder, notes)
+@pytest.fixture
+def make_searcher(folder: RunFolder, notes) -> Iterator[MakeSearcher]:
+    """Makes searchers on one run, whose study the last one leaves to the next."""
+    with ExitStack() as stack:
 
+        def make(plan: SearchPlan) -> StudySearcher:
+            study = stack.enter_context(opened_study(folder, plan.settings))
+            return StudySearcher(Proposer(study, plan, notes), plan, folder, notes)
 
-def outcomes(folder: RunFolder) -> dict[int, Outcome]:
-    return {trial.number: record_of(trial).outcome for trial in open_study(folder, SearchSettings()).get_trials()}
+        yield make
 
 
 def result(task: TrainingTask, outcome: Outcome, accuracy: float | None = 0.5) -> dict[str, object]:
     report = TrainingReport(number=task.number, epoch=1, accuracy=accuracy, train_loss=1.0, outcome=outcome, seconds=2)
     return {"report": report.model_dump_json(), "done": True}
+
+
+def tune_trial(name: str) -> SimpleNamespace:
+    return SimpleNamespace(trial_id=name, num_failures=1, max_failures=2)
 
 
 def suggest(searcher: StudySearcher, trial_id: str) -> TrainingTask:
@@ -33,9 +48,9 @@ def suggest(searcher: StudySearcher, trial_id: str) -> TrainingTask:
 
 
 def test_results_reach_the_study_whatever_order_they_come_in(
-    make_plan: Callable[..., SearchPlan], folder: RunFolder, notes
+    make_plan: MakePlan, make_searcher: MakeSearcher, folder: RunFolder, notes
 ) -> None:
-    searcher = make_searcher(make_plan(trials=3), folder, notes)
+    searcher = make_searcher(make_plan(trials=3))
     tasks = {name: suggest(searcher, name) for name in "abc"}
     assert searcher.suggest("d") == Searcher.FINISHED
     searcher.on_trial_complete("c", result(tasks["c"], Outcome.TRAINED))
@@ -49,19 +64,19 @@ def test_results_reach_the_study_whatever_order_they_come_in(
 
 
 def test_an_interrupted_trial_stays_to_be_taken_up(
-    make_plan: Callable[..., SearchPlan], folder: RunFolder, notes
+    make_plan: MakePlan, make_searcher: MakeSearcher, folder: RunFolder, notes
 ) -> None:
-    searcher = make_searcher(make_plan(trials=2), folder, notes)
+    searcher = make_searcher(make_plan(trials=2))
     task, other = suggest(searcher, "a"), suggest(searcher, "b")
     searcher.on_trial_complete("a", result(task, Outcome.RUNNING))
     searcher.on_trial_complete("b", None)
     assert set(outcomes(folder).values()) == {Outcome.RUNNING}
-    again = make_searcher(make_plan(trials=2), folder, notes)
+    again = make_searcher(make_plan(trials=2))
     assert [suggest(again, "x"), suggest(again, "y")] == [task, other]
 
 
-def test_epochs_reach_the_observer(make_plan: Callable[..., SearchPlan], folder: RunFolder, notes) -> None:
-    searcher = make_searcher(make_plan(trials=1), folder, notes)
+def test_epochs_reach_the_observer(make_plan: MakePlan, make_searcher: MakeSearcher, folder: RunFolder, notes) -> None:
+    searcher = make_searcher(make_plan(trials=1))
     task = suggest(searcher, "a")
     searcher.on_trial_result("a", result(task, Outcome.RUNNING, 0.25))
     searcher.on_trial_complete("a", result(task, Outcome.TRAINED, 0.5))
@@ -71,18 +86,20 @@ def test_epochs_reach_the_observer(make_plan: Callable[..., SearchPlan], folder:
     ]
 
 
-def test_tune_may_pickle_the_searcher(make_plan: Callable[..., SearchPlan], folder: RunFolder, notes) -> None:
-    searcher = make_searcher(make_plan(trials=1), folder, notes)
+def test_tune_may_pickle_the_searcher(
+    make_plan: MakePlan, make_searcher: MakeSearcher, folder: RunFolder, notes
+) -> None:
+    searcher = make_searcher(make_plan(trials=1))
     assert isinstance(pickle.loads(pickle.dumps(searcher)), StudySearcher)  # noqa: S301 made on the line itself
 
 
 def test_a_stopped_trial_ends_as_one_and_loses_its_checkpoint(
-    make_plan: Callable[..., SearchPlan], folder: RunFolder, notes
+    make_plan: MakePlan, make_searcher: MakeSearcher, folder: RunFolder, notes
 ) -> None:
     plan = make_plan(
         lambda data: data["proxy"]["recipe"].update(epochs=9), trials=3, halving=True, objectives=("accuracy",)
     )
-    searcher = StudySearcher(Proposer(open_study(folder, plan.settings), plan, notes), plan, folder, notes)
+    searcher = make_searcher(plan)
     scheduler = HalvingScheduler(searcher)
     words = []
     for name, accuracy in (("a", 0.5), ("b", 0.4)):
@@ -90,9 +107,7 @@ def test_a_stopped_trial_ends_as_one_and_loses_its_checkpoint(
         task.folder.mkdir(parents=True)
         checkpoint = folder.trial(task.number).checkpoint
         checkpoint.touch()
-        words.append(
-            scheduler.on_trial_result(None, SimpleNamespace(trial_id=name), result(task, Outcome.RUNNING, accuracy))
-        )
+        words.append(scheduler.on_trial_result(None, tune_trial(name), result(task, Outcome.RUNNING, accuracy)))
         searcher.on_trial_complete(name, result(task, Outcome.RUNNING, accuracy))
         assert checkpoint.exists() == (name == "a")
     assert words == [TrialScheduler.CONTINUE, TrialScheduler.STOP]
@@ -100,6 +115,8 @@ def test_a_stopped_trial_ends_as_one_and_loses_its_checkpoint(
     assert [record.reason for record in notes.ended] == ["after 1 epoch others were better"]
 
 
-def test_tune_can_pickle_the_scheduler(make_plan: Callable[..., SearchPlan], folder: RunFolder, notes) -> None:
-    searcher = make_searcher(make_plan(), folder, notes)
+def test_tune_can_pickle_the_scheduler(
+    make_plan: MakePlan, make_searcher: MakeSearcher, folder: RunFolder, notes
+) -> None:
+    searcher = make_searcher(make_plan())
     assert len(pickle.dumps(HalvingScheduler(searcher))) < 1000
