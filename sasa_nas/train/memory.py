@@ -24,5 +24,5 @@ def is_out_of_memory(error: BaseException) -> bool:
 def release_memory() -> None:
     """Gives back what nothing refers to any more, the GPU's cache too."""
     gc.collect()
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available():  # without one started in this process this does nothing
         torch.cuda.empty_cache()
