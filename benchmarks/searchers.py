@@ -27,8 +27,8 @@ from sasa_nas.analysis.pareto import Reference, hypervolume
 from sasa_nas.engine.observer import EpochReport, SilentObserver
 from sasa_nas.engine.proposer import Proposer
 from sasa_nas.engine.replay import recorded, replay_plan
-from sasa_nas.engine.study import SearchStudy
 from sasa_nas.engine.simulation import WORKERS, simulate
+from sasa_nas.engine.study import SearchStudy
 from sasa_nas.files import write_text
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord
 from sasa_nas.run.provenance import git_state, versions

@@ -11,8 +11,8 @@ from sasa_nas.cost import count_network
 from sasa_nas.engine.proposer import Proposer
 from sasa_nas.engine.replay import recorded, replay, replay_plan
 from sasa_nas.engine.session import resume
-from sasa_nas.engine.study import SearchStudy
 from sasa_nas.engine.simulation import simulate
+from sasa_nas.engine.study import SearchStudy
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, SearchSettings
 from sasa_nas.space import Image, SearchSpace, proxy_of

@@ -10,8 +10,8 @@ import pytest
 from sasa_nas.engine import resume, search
 from sasa_nas.engine.plan import plan_search
 from sasa_nas.engine.proposer import Proposer
-from sasa_nas.engine.study import SearchStudy
 from sasa_nas.engine.simulation import by_formula, simulate
+from sasa_nas.engine.study import SearchStudy
 from sasa_nas.errors import UserError
 from sasa_nas.run import Arm, Outcome, SearchSettings, read_info, read_trials
 from sasa_nas.synthetic import planted
