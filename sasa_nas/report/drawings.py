@@ -1,15 +1,18 @@
 """Every drawing of a report by its name: the page and the files of `--figures` show the same ones."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from markupsafe import Markup
 
+from sasa_nas.analysis.rank_correlation import RankCorrelation
 from sasa_nas.report.chart import Size
 from sasa_nas.report.curves_chart import draw_curves
 from sasa_nas.report.front_chart import draw_front
 from sasa_nas.report.history_chart import draw_history
+from sasa_nas.report.interval_chart import Estimate, draw_estimates
 from sasa_nas.report.material import Material
+from sasa_nas.report.retrained_chart import draw_retrained
 from sasa_nas.report.stages_chart import draw_stages
 
 Draw = Callable[[Size], Markup]
@@ -26,7 +29,31 @@ def drawings(material: Material) -> dict[str, Draw]:
         found["hypervolume-trainings"] = partial(draw_history, material.history, "trainings")
         if material.history[-1].seconds > 0:
             found["hypervolume-time"] = partial(draw_history, material.history, "time")
+    for retrained in material.retrained:
+        found[f"retrained-{retrained.name}"] = partial(draw_retrained, retrained)
+        if retrained.correlations:
+            found[f"retrained-{retrained.name}-ranks"] = _ranks(
+                retrained.correlations, "test accuracy in full training"
+            )
+    if material.predictors:
+        found["predictors"] = _ranks(material.predictors, "validation accuracy")
     if material.curves:
         numbers = {record.number for record in material.front}
         found["curves"] = partial(draw_curves, material.records, material.curves, numbers)
     return found
+
+
+def _ranks(correlations: Mapping[str, RankCorrelation], of: str) -> Draw:
+    """Rank correlations with their intervals, the strongest first."""
+    titles = {"proxy_accuracy": "the proxy's accuracy", "flops": "FLOPs", "params": "parameters"}
+    estimates = [
+        Estimate("", titles.get(name, name), rank.tau, rank.low, rank.high, "plain", f"{rank.tau:+.2f}")
+        for name, rank in sorted(correlations.items(), key=lambda item: -item[1].tau)
+    ]
+    label = "; ".join(f"{estimate.name} {estimate.note}" for estimate in estimates)
+    title = f"Kendall's tau with {of}"
+    return partial(draw_estimates, estimates, title=title, label=f"{title}: {label}", show=_signed)
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2g}" if value else "0"

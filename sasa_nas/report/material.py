@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 from sasa_nas.analysis.history import HistoryPoint, hypervolume_history
 from sasa_nas.analysis.pareto import Front, pareto_front, summarise
+from sasa_nas.analysis.predictors import correlate_predictors
+from sasa_nas.analysis.rank_correlation import RankCorrelation
+from sasa_nas.analysis.retrained import Retrained, summarise_retraining
 from sasa_nas.run import Outcome, RunError, RunFolder, RunInfo, TrialRecord, read_info, read_trials
 from sasa_nas.run.curves import Curve, read_curve
+from sasa_nas.run.retraining_records import list_retrainings
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
 
@@ -25,6 +29,8 @@ class Material:
         summary: The front in numbers.
         history: How the hypervolume grew.
         curves: Learning curves by the trial's number.
+        predictors: How well the networks' costs sort them by accuracy, by the cost's name.
+        retrained: What full trainings found, those with one network or more.
         notes: What could not be read, a line each.
     """
 
@@ -36,6 +42,8 @@ class Material:
     summary: Front
     history: Sequence[HistoryPoint]
     curves: Mapping[int, Curve]
+    predictors: Mapping[str, RankCorrelation]
+    retrained: Sequence[Retrained]
     notes: Sequence[str]
 
     def command(self, record: TrialRecord) -> str | None:
@@ -64,6 +72,7 @@ def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -
         UserError: If `info` holds no search space.
     """
     curves, notes = _curves(folder, records)
+    retrained, more = _retrained(folder, records)
     return Material(
         folder=folder,
         info=info,
@@ -73,7 +82,9 @@ def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -
         summary=summarise(info, records),
         history=hypervolume_history(records),
         curves=curves,
-        notes=notes,
+        predictors=correlate_predictors(records),
+        retrained=retrained,
+        notes=[*notes, *more],
     )
 
 
@@ -91,3 +102,17 @@ def _curves(folder: RunFolder, records: Sequence[TrialRecord]) -> tuple[dict[int
     if len(damaged) > 1:
         damaged = [f"{damaged[0]} (and {len(damaged) - 1} more learning curves cannot be read)"]
     return curves, damaged
+
+
+def _retrained(folder: RunFolder, records: Sequence[TrialRecord]) -> tuple[list[Retrained], list[str]]:
+    found: list[Retrained] = []
+    notes: list[str] = []
+    for name in list_retrainings(folder):
+        try:
+            retrained = summarise_retraining(folder, name, records)
+        except RunError as error:
+            notes.append(str(error))
+            continue
+        if retrained.networks:
+            found.append(retrained)
+    return found, notes

@@ -20,7 +20,7 @@ from sasa_nas.files import write_text
 from sasa_nas.report.chart import SIZES
 from sasa_nas.report.drawings import drawings
 from sasa_nas.report.material import Material, gather
-from sasa_nas.report.sections import FAILED, sections
+from sasa_nas.report.sections import sections
 from sasa_nas.report.trials_table import trials_data
 from sasa_nas.run import Outcome, RunFolder, TrialRecord
 
@@ -117,7 +117,8 @@ def _place(record: TrialRecord) -> str:
 def _facts(material: Material) -> list[Fact]:
     counts = material.summary.outcomes
     spent = sum(record.outcome.spent for record in material.records)
-    stopped, failed = counts.get(Outcome.STOPPED, 0), sum(counts.get(outcome, 0) for outcome in FAILED)
+    stopped = counts.get(Outcome.STOPPED, 0)
+    failed = spent - stopped - counts.get(Outcome.TRAINED, 0)
     facts = [Fact("trainings", f"{spent:,}", f"{stopped:,} stopped early, {failed:,} failed")]
     if material.front:
         best, knee = pick(material.front, "best"), pick(material.front, "knee")

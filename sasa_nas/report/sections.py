@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from sasa_nas.analysis.labels import LETTERS, compact_count
+from sasa_nas.analysis.retrained import Retrained, SeedMean
 from sasa_nas.report.chart import both
 from sasa_nas.report.drawings import Draw
 from sasa_nas.report.front_chart import SHADES
 from sasa_nas.report.markup import join, tag
 from sasa_nas.report.material import Material
 from sasa_nas.report.trials_table import trials_table
-from sasa_nas.run import Outcome
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,14 @@ class Section:
 
 def sections(material: Material, drawn: Mapping[str, Draw]) -> list[Section]:
     """All parts for which the run has something to show, in their order."""
-    return [*_results(material, drawn), *_course(material, drawn), _trials(material), _reproduce(material)]
+    return [
+        *_results(material, drawn),
+        *_retrained(material, drawn),
+        *_predictors(material, drawn),
+        *_course(material, drawn),
+        _trials(material),
+        _reproduce(material),
+    ]
 
 
 def _results(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
@@ -67,6 +74,74 @@ def _results(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]
             "The most accurate first. A box is a stage: its operator, and blocks x width; the strip below has a "
             "segment for each block.",
             _figure(drawn["networks"], Markup("")),
+        )
+
+
+def _retrained(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
+    for found in material.retrained:
+        seeds = "one seed" if found.seeds == 1 else f"{found.seeds} seeds"
+        bars = " Bars are 95% intervals of the mean by Student's t." if found.seeds > 1 else ""
+        parts = [_figure(drawn[f"retrained-{found.name}"], Markup(""))]
+        if found.correlations:
+            parts.append(tag("h3", "Was the proxy worth its trainings?"))
+        parts.append(tag("p", found.verdict, class_="warn" if found.proxy_loses else None))
+        if found.correlations:
+            parts.append(_figure(drawn[f"retrained-{found.name}-ranks"], Markup("")))
+        parts.append(_networks_table(found))
+        yield Section(
+            f"retrained-{found.name}",
+            "In full" if found.name == "target" else f"In full: {found.name}",
+            "Trained in full" if found.name == "target" else f"Trained in full: {found.name}",
+            f"{len(found.networks)} of {found.wanted} networks, {found.size} size, {found.epochs} epochs on "
+            f"{found.dataset}, {seeds} each. The test part was read once, at the end.{bars} Ringed networks are on the "
+            "front of the validation part.",
+            join(parts),
+        )
+
+
+def _networks_table(found: Retrained) -> Markup:
+    heads = ("trial", "FLOPs", "proxy", "validation", "test", "operators")
+    kinds = ("num", "num", "num", "num wide-only", "num", None)
+    rows = []
+    for network in found.networks:
+        cells = (
+            f"{network.trial}{' (front)' if network.on_front else ''}",
+            compact_count(network.flops),
+            f"{100 * network.proxy_accuracy:.2f}%",
+            _bars(network.validation),
+            _bars(network.test),
+            "".join(LETTERS.get(kind, "?") for kind in network.operators),
+        )
+        rows.append(tag("tr", *(tag("td", cell, class_=kind) for cell, kind in zip(cells, kinds, strict=True))))
+    head = tag(
+        "tr",
+        *(
+            tag("th", name, scope="col", class_=f"plain-head {kind or ''}")
+            for name, kind in zip(heads, kinds, strict=True)
+        ),
+    )
+    table = tag("table", tag("thead", head), tag("tbody", *rows))
+    return tag("div", table, class_="scroll", role="region", tabindex=0, aria_label="Networks trained in full")
+
+
+def _bars(mean: SeedMean) -> str:
+    text = f"{100 * mean.mean:.2f}%"
+    if mean.low is None or mean.high is None:
+        return text
+    return f"{text} ({100 * mean.low:.1f} to {100 * mean.high:.1f})"
+
+
+def _predictors(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
+    if "predictors" in drawn:
+        networks = next(iter(material.predictors.values())).n
+        yield Section(
+            "predictors",
+            "Predictors",
+            "What sorts the networks",
+            f"Kendall's rank correlation of what costs say with accuracy, over {networks} networks trained to the end: "
+            "1 is the same order, 0 none, -1 the opposite. Bars are 95% bootstrap intervals. A search's own trials are "
+            "no random sample, so this describes the run and not the space.",
+            _figure(drawn["predictors"], Markup("")),
         )
 
 
@@ -189,7 +264,3 @@ def _switch(names: list[str]) -> Markup:
         for i, name in enumerate(names)
     ]
     return tag("fieldset", *labels, class_="switch", hidden=True, aria_label="What the hypervolume is drawn over")
-
-
-FAILED = (Outcome.DIVERGED, Outcome.BROKEN, Outcome.LOST)
-"""Outcomes of trainings that came to nothing."""

@@ -5,12 +5,17 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from sasa_nas.analysis.rank_correlation import RankCorrelation
+from sasa_nas.analysis.retrained import Retrained, RetrainedNetwork, SeedMean
 from sasa_nas.errors import UserError
 from sasa_nas.report import write_report
 from sasa_nas.report.material import Material
@@ -173,6 +178,105 @@ def test_a_damaged_curve_costs_a_note(make_run, make_record, tmp_path: Path) -> 
     assert "0000/metrics.jsonl is damaged or foreign" in note
     assert "1 more" in note
     assert "metrics.jsonl is damaged or foreign" in written.page.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def retrained() -> Retrained:
+    """Two networks trained in full, of a proxy that lost."""
+    mean = SeedMean(mean=0.8, low=0.7, high=0.9, values=(0.75, 0.85))
+    networks = [
+        RetrainedNetwork(
+            trial=trial,
+            architecture_id="0" * 12,
+            stem="conv",
+            operators=["conv", "local_attention", "pairwise", "conv"],
+            flops=10**6 * (trial + 1),
+            params=1000,
+            proxy_accuracy=0.5,
+            validation=mean,
+            test=mean,
+            on_front=trial == 0,
+        )
+        for trial in range(2)
+    ]
+    ranks = {name: RankCorrelation(tau=0.25, low=-0.5, high=0.75, n=9) for name in ("proxy_accuracy", "flops")}
+    return Retrained(
+        name="target",
+        size="target",
+        dataset="digits",
+        epochs=7,
+        seeds=2,
+        wanted=3,
+        networks=networks,
+        correlations=ranks,
+        gain=None,
+        rival="flops",
+        proxy_loses=True,
+        verdict="The proxy loses to counting FLOPs.",
+    )
+
+
+def test_full_trainings_are_shown_with_their_bars_and_the_verdict(
+    make_material: MakeMaterial, records: Sequence[TrialRecord], retrained: Retrained
+) -> None:
+    page = render(replace(make_material(records), retrained=[retrained]))
+    section = page[page.index('<section id="retrained-target"') :]
+    section = section[: section.index("</section>")]
+    assert '<p class="warn">The proxy loses to counting FLOPs.</p>' in section
+    assert "2 of 3 networks" in section
+    assert section.count("80.00% (70.0 to 90.0)") == 4
+    # both networks at both sizes, each with its bar; one of the two on the front
+    parsed = Parsed(section)
+    assert sum(a.get("class") == "whisker" for a in parsed.all("path")) == 4
+    assert sum(a.get("class") == "member-dot plain" for a in parsed.all("circle")) == 2
+    assert "95% interval 70.00 to 90.00" in section
+
+
+def test_a_damaged_retraining_costs_a_note(make_run, make_record) -> None:
+    run = make_run([make_record(0, 0.5, 1000)])
+    (run / "retrain" / "target").mkdir(parents=True)
+    (run / "retrain" / "target" / "retrain.json").write_bytes(b"\xff")
+    (note,) = write_report(run).notes
+    assert "retrain.json cannot be read" in note
+
+
+@pytest.mark.slow
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data())
+def test_a_folder_of_rubbish_ends_in_a_page_or_in_one_line(run_files, data: st.DataObject) -> None:
+    run, whole = run_files
+    for name, content in whole.items():
+        (run / name).write_bytes(content)
+    name = data.draw(st.sampled_from(sorted(whole)))
+    content = whole[name]
+    rubbish = st.one_of(
+        st.binary(max_size=300),
+        st.recursive(st.one_of(st.none(), st.booleans(), st.floats(), st.text()), st.lists, max_leaves=9).map(
+            lambda value: json.dumps(value).encode()
+        ),
+        st.integers(0, len(content)).map(lambda end: content[:end]),
+        st.tuples(st.integers(0, max(len(content) - 1, 0)), st.binary(min_size=1, max_size=8)).map(
+            lambda change: content[: change[0]] + change[1] + content[change[0] + len(change[1]) :]
+        ),
+    )
+    (run / name).write_bytes(data.draw(rubbish))
+    try:
+        written = write_report(run)
+    except UserError as error:
+        line = str(error)
+    else:
+        line = "".join(written.notes)
+        Parsed(written.page.read_text(encoding="utf-8"))
+    assert len(line.splitlines()) <= 1
+
+
+@pytest.fixture
+def run_files(make_run, make_record) -> tuple[Path, dict[str, bytes]]:
+    """A run and the content of its files that a report reads, by their names in the run."""
+    run = make_run([make_record(0, 0.5, 1000), make_record(1, 0.75, 3000)])
+    (run / "trials" / "0000" / "metrics.jsonl").write_text('{"epoch": 1, "accuracy": 0.5}\n')
+    names = ("run.json", "study.db", "trials/0000/metrics.jsonl", "trials/0000/architecture.json")
+    return run, {name: (run / name).read_bytes() for name in names}
 
 
 def test_what_cannot_be_written_is_said(make_run, tmp_path: Path) -> None:
