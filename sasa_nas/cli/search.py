@@ -70,6 +70,10 @@ def search(
         float | None,
         typer.Option(min=0, help="GPUs of each trial, also a fraction; 1 where there is a GPU.", show_default=False),
     ] = None,
+    trial_timeout: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="Seconds after which a trial's worker is killed.", show_default=False),
+    ] = None,
     address: Annotated[
         str | None, typer.Option(help="A running Ray cluster to join, such as `auto`.", show_default=False)
     ] = None,
@@ -102,6 +106,7 @@ def search(
         workers=workers,
         cpus_per_trial=cpus_per_trial,
         gpus_per_trial=_default_gpus() if gpus_per_trial is None else gpus_per_trial,
+        trial_timeout=trial_timeout,
         address=address,
         data_dir=data_dir.resolve() if data_dir else None,
         sampler=sampler.value,

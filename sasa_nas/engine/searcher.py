@@ -66,7 +66,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """The next design as Tune's config, or `FINISHED`."""
         with self._keeping_failure():
-            proposal = self._proposer.propose()
+            proposal = None if self.failure else self._proposer.propose()
             if proposal is not None:
                 self._live[trial_id] = _Live(proposal)
                 return {TASK: self._task(proposal).model_dump_json()}

@@ -107,8 +107,6 @@ class SearchSettings(BaseModel):
     """Networks below are of no interest, however cheap."""
     trial_timeout: Annotated[float, Field(gt=0.0)] | None = None
     """Seconds of wall-clock time that a trial may take in one session; a worker that takes longer is killed."""
-    storage: str | None = None
-    """An fsspec URL that all machines reach, for trials under way; the run's own folder where it is left out."""
     address: str | None = None
     """A running Ray cluster to join; a private one is started where it is left out."""
     data_dir: Path | None = None

@@ -10,10 +10,10 @@ from studies import outcomes
 
 from sasa_nas.engine.plan import SearchPlan
 from sasa_nas.engine.proposer import Proposer
-from sasa_nas.engine.searcher import StudySearcher
+from sasa_nas.engine.searcher import FAILURES_IN_A_ROW, StudySearcher
 from sasa_nas.engine.study import opened_study
 from sasa_nas.engine.training import TrainingReport, TrainingTask
-from sasa_nas.engine.tune import HalvingScheduler
+from sasa_nas.engine.tune import RESTARTS, HalvingScheduler, StopAll, Watch
 from sasa_nas.run import Outcome, RunFolder
 
 MakePlan = Callable[..., SearchPlan]
@@ -120,3 +120,105 @@ def test_tune_can_pickle_the_scheduler(
 ) -> None:
     searcher = make_searcher(make_plan())
     assert len(pickle.dumps(HalvingScheduler(searcher))) < 1000
+
+
+def test_a_worker_that_took_too_long_ends_its_trial(make_plan: MakePlan, make_searcher: MakeSearcher, notes) -> None:
+    searcher = make_searcher(make_plan(trials=1, trial_timeout=60.0))
+    suggest(searcher, "a")
+    searcher.time_out("a")
+    searcher.on_trial_complete("a", error=True)
+    assert [(r.outcome, r.reason) for r in notes.ended] == [(Outcome.TIMED_OUT, "it took longer than 60 s")]
+
+
+def test_the_watch_kills_late_workers_and_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, killed, late = [0.0], [], []
+    monkeypatch.setattr("sasa_nas.engine.tune.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("sasa_nas.engine.tune.ray.kill", killed.append)
+    watch = Watch(SimpleNamespace(time_out=late.append, live=lambda: {"a", "b"}), timeout=10.0)
+    trials = {name: watched_trial(name) for name in "ab"}
+    for trial in trials.values():
+        watch.on_trial_start(0, [], trial)
+    now[0] = 6.0
+    watch.on_trial_recover(0, [], trials["a"])  # six seconds are spent, and waiting costs none
+    now[0] = 9.0
+    watch.on_trial_complete(0, [], trials["b"])
+    now[0] = 100.0
+    watch.on_trial_start(0, [], trials["a"])
+    now[0] = 103.9
+    watch.on_step_end(0, [])
+    assert late == []
+    now[0] = 104.1
+    watch.on_step_end(0, [])
+    watch.on_step_end(0, [])
+    assert late == ["a"]
+    assert killed == [trials["a"].temporary_state.ray_actor]
+    assert trials["a"].max_failures == 0
+
+
+def watched_trial(name: str) -> SimpleNamespace:
+    actor = SimpleNamespace(_actor_id=SimpleNamespace(hex=lambda: f"feed{name}"))
+    return SimpleNamespace(trial_id=name, max_failures=2, temporary_state=SimpleNamespace(ray_actor=actor))
+
+
+def test_of_a_machine_out_of_memory_only_the_killed_trial_is_to_blame(
+    make_plan: MakePlan, make_searcher: MakeSearcher, folder: RunFolder, notes
+) -> None:
+    plan = make_plan(trials=3)
+    searcher = make_searcher(plan)
+    tasks = {name: suggest(searcher, name) for name in "ab"}
+    watch = Watch(searcher, None)
+    for name in "ab":
+        watch.on_trial_start(0, [], watched_trial(name))
+    assert watch.killed("Task was killed: node low on memory, (actor ID: feeda, pid=7)") == {"a"}
+    assert watch.killed("node low on memory") == {"a", "b"}
+    searcher.out_of_memory({"a"})
+    assert set(outcomes(folder).values()) == {Outcome.RUNNING}
+    assert searcher.wants_more
+    # the innocent one first, then a new one, and the culprit last
+    assert [suggest(searcher, name).number for name in "cde"] == [tasks["b"].number, 2, tasks["a"].number]
+    searcher.out_of_memory({"e"})
+    assert outcomes(folder)[tasks["a"].number] is Outcome.OUT_OF_MEMORY
+    assert [record.reason for record in notes.ended] == ["the machine's memory ran out"]
+
+
+def test_trainings_that_break_one_after_the_other_stop_the_search(
+    make_plan: MakePlan, make_searcher: MakeSearcher
+) -> None:
+    def edit(data: dict) -> None:
+        for stage in data["stages"]:
+            stage["width"] = {"choice": [8, 16, 32]}
+
+    searcher = make_searcher(make_plan(edit, trials=40))
+    for i in range(FAILURES_IN_A_ROW):
+        assert searcher.failure is None
+        task = suggest(searcher, f"{i}")
+        searcher.on_trial_complete(f"{i}", result(task, Outcome.BROKEN, None))
+    assert "10 trainings one after the other broke off" in str(searcher.failure)
+    assert StopAll(searcher).stop_all()
+    assert searcher.suggest("next") == Searcher.FINISHED
+
+
+def test_a_worker_that_cannot_write_stops_the_search_and_ends_no_trial(
+    make_plan: MakePlan, make_searcher: MakeSearcher, folder: RunFolder
+) -> None:
+    searcher = make_searcher(make_plan(trials=2))
+    task = suggest(searcher, "a")
+    report = TrainingReport(number=task.number, outcome=Outcome.RUNNING, halt="the disk is full")
+    assert searcher.goes_on("a", {"report": report.model_dump_json()})
+    assert str(searcher.failure) == f"the disk is full; go on with `sasa-nas resume {folder.path}`"
+    searcher.on_trial_complete("a", error=True)
+    assert outcomes(folder) == {task.number: Outcome.RUNNING}
+
+
+def test_restarts_are_counted_anew_after_every_epoch(make_plan: MakePlan, make_searcher: MakeSearcher) -> None:
+    """A machine that is taken away now and then costs no trial."""
+    searcher = make_searcher(make_plan(lambda data: data["proxy"]["recipe"].update(epochs=3), trials=1))
+    task, trial = suggest(searcher, "a"), tune_trial("a")
+    scheduler = HalvingScheduler(searcher)
+    for failures, expected in ((0, RESTARTS), (2, RESTARTS), (3, RESTARTS)):
+        trial.num_failures = failures
+        scheduler.on_trial_result(None, trial, result(task, Outcome.RUNNING))  # the same epoch every time
+        assert trial.max_failures == expected
+    later = TrainingReport(number=task.number, epoch=2, accuracy=0.5, train_loss=1.0, outcome=Outcome.RUNNING)
+    scheduler.on_trial_result(None, trial, {"report": later.model_dump_json()})
+    assert trial.max_failures == 3 + RESTARTS
