@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sasa_nas.errors import UserError
 from sasa_nas.files import write_text
+from sasa_nas.space import SearchSpace, SpaceError
+from sasa_nas.space.files import validate_space
 
 
 class TableTask(BaseModel):
@@ -53,7 +55,7 @@ class Journal:
             write_text(path, head + "\n")
             return
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        if not lines or lines[0] != head:
+        if not lines or not _same_table(lines[0], task):
             raise UserError(
                 f"{path} holds trainings of another table (other space, seeds or device); "
                 "move it away or choose another --out"
@@ -74,6 +76,22 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         self.curves[curve.architecture_id, curve.seed] = curve
+
+
+def _same_table(line: str, task: TableTask) -> bool:
+    """Whether the first line of a journal, which an older version may have written, is of the same table."""
+    try:
+        earlier = TableTask.model_validate_json(line)
+        same_space = _trained_of(earlier.space) == _trained_of(task.space)
+    except (ValidationError, SpaceError):
+        return False
+    return same_space and (earlier.seeds, earlier.device) == (task.seeds, task.device)
+
+
+def _trained_of(space: dict[str, object]) -> SearchSpace:
+    """What of a space decides a table: every design is trained as a proxy, whatever limits and target say."""
+    kept = {name: value for name, value in space.items() if name not in ("description", "limits", "target")}
+    return validate_space(kept, "the journal's space")
 
 
 def _readable(lines: list[str]) -> Iterator[Curve]:

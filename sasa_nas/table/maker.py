@@ -90,8 +90,7 @@ def make_table(
     splits = load(space.proxy.dataset, data_dir=data_dir, image_size=space.proxy.image_size)
     where = pick_device(device)
     members = list(_members(space, splits))
-    # a table is of proxies alone: what else a space says is no other table
-    task = TableTask(space=space.model_dump(mode="json", exclude={"target"}), seeds=tuple(seeds), device=where.type)
+    task = TableTask(space=space.model_dump(mode="json"), seeds=tuple(seeds), device=where.type)
     partial, lock = out.with_name(f"{out.name}.partial.jsonl"), out.with_name(f".{out.name}.lock")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)

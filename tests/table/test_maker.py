@@ -11,10 +11,10 @@ from sasa_nas.cost import count_network
 from sasa_nas.data.registry import load
 from sasa_nas.errors import UserError
 from sasa_nas.models import build
-from sasa_nas.space import SearchSpace
+from sasa_nas.space import SearchSpace, load_space
 from sasa_nas.space.files import validate_space
 from sasa_nas.table import Table, load_table, make_table
-from sasa_nas.table.journal import Curve
+from sasa_nas.table.journal import Curve, Journal, TableTask
 from sasa_nas.train.proxy import Trainer
 from sasa_nas.train.seeding import seeded
 
@@ -85,6 +85,20 @@ def test_trainings_of_another_table_are_kept(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="another table"):
         make(out, Follower())
     assert partial.read_text(encoding="utf-8") == '{"space": {}}\n'
+
+
+def test_a_journal_of_an_older_version_is_of_the_same_table(tmp_path: Path) -> None:
+    space = load_space("tiny").model_dump(mode="json", warnings=False)
+    task = TableTask(space=space, seeds=(0,), device="cpu")
+    curve = Curve(architecture_id="0" * 12, seed=0, accuracy=(0.5,), train_loss=(1.0,), seconds=1.0)
+    # without what a newer version's spaces have, and with other limits
+    older = {name: value for name, value in space.items() if name != "target"} | {"limits": {"max_params": 5}}
+    file = tmp_path / "journal.jsonl"
+    file.write_text(f"{task.model_copy(update={'space': older}).model_dump_json()}\n{curve.model_dump_json()}\n")
+    assert list(Journal(file, task).curves.values()) == [curve]
+    for other in ({"seeds": (0, 1)}, {"space": {**space, "block": "bottleneck"}}, {"device": "cuda"}):
+        with pytest.raises(UserError, match="another table"):
+            Journal(file, task.model_copy(update=other))
 
 
 def test_a_large_space_is_refused(tmp_path: Path) -> None:
