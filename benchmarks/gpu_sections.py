@@ -12,7 +12,7 @@ import torch
 from contenders import Shape, attention_inputs
 from gpu_correctness import Finding, checks_of_cases
 from gpu_edges import checks_of_edges
-from measure import Timing, machine, measure
+from measure import machine, measure
 
 from sasa_nas.files import write_text
 from sasa_nas.ops.local_attention.problem import Problem
@@ -138,33 +138,14 @@ def _changed_plan(change: Change | None, step: Pass, shape: WindowShape) -> Plan
 
 
 def _networks(section: Section) -> bool:
-    """Times a training step of SASA's network and of the ResNet it stands for."""
     if section.device.type != "cuda":
         _write(section, {"left_out": "takes a GPU"})
         return True
-    from sasa_nas.models import build, model_architecture
+    # the other sections need neither pydantic nor PyYAML
+    import networks
 
-    end = time.monotonic() + section.seconds
-    timings: dict[str, Timing | str] = {}
-    images = torch.randn(128, 3, 224, 224, device=section.device).to(memory_format=torch.channels_last)
-    labels = torch.randint(1000, (128,), device=section.device)
-    for name in ("resnet50", "sasa_resnet50", "sasa_full_resnet50"):
-        if time.monotonic() > end:
-            break
-        network = build(model_architecture(name)).to(section.device).to(memory_format=torch.channels_last)
-
-        def step(network: torch.nn.Module = network) -> None:
-            network.zero_grad(set_to_none=True)
-            with torch.autocast("cuda", dtype=torch.bfloat16):
-                loss = torch.nn.functional.cross_entropy(network(images), labels)
-            loss.backward()  # type: ignore[no-untyped-call]
-
-        try:
-            timings[name] = measure(step, section.device, seconds=3.0)
-        except RuntimeError as error:
-            timings[name] = f"{type(error).__name__}: {error}"[:300]
-        print(f"{name:20} training step of 128 images, bfloat16, channels_last: {timings[name]}", flush=True)
-        _write(section, {"training_step": {n: t if isinstance(t, str) else asdict(t) for n, t in timings.items()}})
+    left_out = networks.run(section.device, section.seconds, section.out, small=section.small)
+    print(f"no time for {', '.join(left_out) or 'nothing more'}", flush=True)
     return True
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks of kernels run from end to end on tiny inputs, those for a GPU in Triton's interpreter."""
+"""The benchmarks of kernels and networks run on tiny inputs, those for a GPU in Triton's interpreter."""
 
 import json
 import os
@@ -27,6 +27,16 @@ def test_kernels_are_timed_beside_a_convolution(tmp_path: Path) -> None:
     (row,) = json.loads(out.read_text(encoding="utf-8"))["rows"]
     assert set(row["timings"]) == {"auto", "naive", "slices", "conv3x3"}
     assert all(timing["both"]["milliseconds"] > 0 for timing in row["timings"].values())
+
+
+def test_networks_are_timed_beside_resnet50(tmp_path: Path) -> None:
+    out = tmp_path / "networks.json"
+    answer = run("networks.py", "--device", "cpu", "--small", "--out", str(out))
+    assert answer.returncode == 0, answer.stderr
+    (row,) = json.loads(out.read_text(encoding="utf-8"))["rows"]
+    assert (row["network"], row["mode"], row["error"]) == ("resnet50", "eager", None)
+    assert set(row["images_per_second"]) == {"training", "inference"}
+    assert all(timing["peak_bytes"] is None for timing in row["timings"].values())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels themselves are checked by make gpu-check")
