@@ -54,13 +54,14 @@ def draw(rows: list[dict[str, Any]], file: Path) -> None:
         times = [milliseconds(row, name, "both") for row in rows]
         places = [place + (i - (len(names) - 1) / 2) * width for place in range(len(rows))]
         known = [(place, time) for place, time in zip(places, times, strict=True) if time is not None]
-        axes.bar([place for place, _ in known], [time for _, time in known], width, label=name)
+        if known:
+            axes.bar([place for place, _ in known], [time for _, time in known], width, label=name)
     axes.set_yscale("log")
     axes.set_ylabel("forward and backward, ms")
     axes.set_xticks(
         range(len(rows)), [f"{row['shape']}\n{row['dtype']}".replace(" C", "\nC") for row in rows], fontsize=7
     )
-    axes.legend(frameon=False, ncols=len(names))
+    figure.legend(loc="outside upper center", frameon=False, ncols=len(names))
     axes.spines[["top", "right"]].set_visible(False)
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = file.with_name(f".{file.name}")
