@@ -9,7 +9,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.errors import UserError
-from sasa_nas.run import Outcome, RunInfo, TrialRecord
+from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
+from sasa_nas.run.phases import add_up
 from sasa_nas.space import Architecture, SearchSpace
 from sasa_nas.space.files import validate_space
 
@@ -77,6 +78,7 @@ class Front(BaseModel):
         space: Name of the search space.
         dataset: Name of the data set that the networks were trained on.
         outcomes: How many trials there are of each outcome.
+        phases: Where the time of all trials went, in seconds.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -87,6 +89,7 @@ class Front(BaseModel):
     space: str
     dataset: str
     outcomes: dict[Outcome, int]
+    phases: Phases
 
 
 def trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:
@@ -194,6 +197,7 @@ def summarise(info: RunInfo, records: Sequence[TrialRecord]) -> Front:
         space=space.name,
         dataset=space.proxy.dataset,
         outcomes=count_outcomes(records),
+        phases=add_up(record.phases for record in records),
     )
 
 

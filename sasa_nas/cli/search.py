@@ -229,11 +229,13 @@ def _conclude(summary: SearchSummary) -> None:
     """Prints the run's path, its front, and what to do next."""
     from sasa_nas.cli.output import program, shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front
+    from sasa_nas.run.phases import add_up, tell
 
     path = summary.folder.path
     console = stdout_console()
     console.print(f"\nRun: {path}", soft_wrap=True)
     print_front(console, summary.records)
+    console.print(f"Where the time went: {tell(add_up(record.phases for record in summary.records))}.")
     if summary.exhausted:
         console.print("Every network of the space is trained: there was no new one left to try.")
     if summary.interrupted:

@@ -1,5 +1,6 @@
 """Stands between Ray Tune and the `Proposer`: passes designs on, and writes down what became of them."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -148,6 +149,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
                     "accuracy": report.accuracy if outcome is Outcome.TRAINED else None,
                     "epochs": report.epoch,
                     "seconds": report.seconds,
+                    "phases": report.phases,
                     "reason": stop_reason(report.epoch) if live.stopped else report.reason,
                 }
             )
@@ -223,6 +225,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             seed=proposal.request.seed,
             threads=settings.cpus_per_trial,
             device="cuda" if settings.gpus_per_trial else "cpu",
+            proposed=time.time(),
         )
 
 

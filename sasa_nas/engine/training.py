@@ -14,10 +14,11 @@ from safetensors.torch import save_file
 
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import Splits
+from sasa_nas.engine.phase_clock import PhaseClock
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_atomically, write_text
 from sasa_nas.models import build
-from sasa_nas.run import Outcome, TrialFolder
+from sasa_nas.run import Outcome, Phases, TrialFolder
 from sasa_nas.space import Architecture, Proxy
 from sasa_nas.train.device import pick_device
 from sasa_nas.train.loop import NonFiniteLoss
@@ -43,6 +44,8 @@ class TrainingTask(BaseModel):
     threads: int
     device: str
     """As `pick_device` takes it."""
+    proposed: float | None = None
+    """When it was handed out, in seconds since the epoch."""
 
 
 class TrainingReport(BaseModel):
@@ -59,6 +62,7 @@ class TrainingReport(BaseModel):
     halt: str | None = None
     """Why no training can go on, this one or another."""
     seconds: float = 0.0
+    phases: Phases = Phases()
 
 
 class DataCache:
@@ -96,6 +100,7 @@ class Training:
         self._trainer: Trainer | None = None
         self._history: list[EpochMetrics] = []
         self._seconds = 0.0
+        self._clock = PhaseClock(task.proposed)
 
     def advance(self) -> TrainingReport:
         """Trains one epoch; after the last one the weights are on disk and the outcome is `TRAINED`.
@@ -103,6 +108,10 @@ class Training:
         After every other one a checkpoint is; the last is left to whoever hears of the end. A training that was cut
         off first reports its last epoch again, in case nobody heard of it, and then goes on.
         """
+        with self._clock.working():
+            return self._advance_or_end()
+
+    def _advance_or_end(self) -> TrainingReport:
         try:
             return self._advance()
         except NonFiniteLoss as error:
@@ -121,13 +130,16 @@ class Training:
     def _advance(self) -> TrainingReport:
         start = time.perf_counter()
         if self._trainer is None:
-            self._trainer = self._prepare()
+            with self._clock.phase("build"):
+                self._trainer = self._prepare()
             if self._history:
+                self._clock.trained(self._history)
                 return self._report(self._history[-1], Outcome.RUNNING)
         metrics = self._trainer.run_epoch()
         self._history.append(metrics)
+        self._clock.trained([metrics])
         last = metrics.epoch >= self.task.proxy.recipe.epochs
-        with self._writing():
+        with self._clock.phase("checkpoint"), self._writing():
             if last:
                 self._save_weights(self._trainer.model)
             else:
@@ -179,7 +191,8 @@ class Training:
     def _make_trainer(self) -> Trainer:
         task = self.task
         try:
-            splits = self._data.get(task.proxy, task.data_dir)
+            with self._clock.phase("data"):
+                splits = self._data.get(task.proxy, task.data_dir)
         except (UserError, OSError) as error:
             raise Unready(one_line(error)) from error
         with seeded(task.seed):
@@ -210,10 +223,17 @@ class Training:
             train_loss=metrics.train_loss,
             outcome=outcome,
             seconds=self._seconds,
+            phases=self._clock.read(),
         )
 
     def _ended(self, outcome: Outcome, reason: str) -> TrainingReport:
-        return TrainingReport(number=self.task.number, outcome=outcome, reason=reason, seconds=self._seconds)
+        return TrainingReport(
+            number=self.task.number,
+            outcome=outcome,
+            reason=reason,
+            seconds=self._seconds,
+            phases=self._clock.read(),
+        )
 
     def _broken(self, reason: str) -> TrainingReport:
         """Keeps the traceback of the error that is being handled."""

@@ -4,6 +4,7 @@ A run is a search's (`RunFolder`) or an outright training's (`TrainingFolder`).
 """
 
 from sasa_nas.run.folder import RunFolder, TrialFolder
+from sasa_nas.run.phases import Phases
 from sasa_nas.run.reader import RunError, read_info, read_trials
 from sasa_nas.run.records import Arm, Outcome, RunInfo, SearchSettings, TrialRecord
 from sasa_nas.run.training_folder import SeedFolder, TrainingFolder
@@ -12,6 +13,7 @@ from sasa_nas.run.training_records import TrainingInfo, TrainingResult, Training
 __all__ = [
     "Arm",
     "Outcome",
+    "Phases",
     "RunError",
     "RunFolder",
     "RunInfo",

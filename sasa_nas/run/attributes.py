@@ -22,6 +22,7 @@ _FIELDS = (
     "epochs",
     "rungs",
     "seconds",
+    "phases",
     "reason",
     "duplicate_of",
     "arm",

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from sasa_nas.run.phases import Phases
 from sasa_nas.space import Architecture
 
 STUDY_NAME = "sasa-nas"
@@ -161,6 +162,8 @@ class TrialRecord(BaseModel):
     """Accuracy after the epochs at which trainings are compared with each other."""
     seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None = None
     """Wall-clock time of the training."""
+    phases: Phases | None = None
+    """Where the time went; None where nobody measured it."""
     reason: str | None = None
     """Why it was not trained, or not to the end."""
     duplicate_of: Natural | None = None

@@ -1,6 +1,7 @@
 import errno
 import json
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -249,3 +250,23 @@ def test_data_is_read_once_for_many_trials(make_task: Callable[..., TrainingTask
     assert data.get(task.proxy, task.data_dir) is data.get(task.proxy, task.data_dir)
     other = task.proxy.model_copy(update={"image_size": 8})
     assert data.get(other, task.data_dir) is not data.get(task.proxy, task.data_dir)
+
+
+def test_the_time_of_a_training_is_told_phase_by_phase(make_task: Callable[..., TrainingTask]) -> None:
+    task = make_task(epochs=2).model_copy(update={"proposed": time.time() - 5.0})
+    training = Training(task, DataCache())
+    training.advance()
+    time.sleep(0.05)
+    report = training.advance()
+    phases = report.phases
+    assert min(phases.by_name().values()) > 0
+    assert phases.queue >= 5.05
+    assert phases.total - phases.queue <= report.seconds + 1e-3
+    epochs = [json.loads(line) for line in TrialFolder(task.folder).metrics.read_text().splitlines()]
+    assert phases.train == pytest.approx(sum(epoch["seconds_train"] for epoch in epochs))
+    assert phases.evaluate == pytest.approx(sum(epoch["seconds_evaluate"] for epoch in epochs))
+
+
+def test_a_training_that_diverges_tells_its_time_too(make_task: Callable[..., TrainingTask]) -> None:
+    report = Training(make_task(learning_rate=1e30, epochs=3), DataCache()).advance()
+    assert report.phases.build > 0
