@@ -15,8 +15,9 @@ from triton.compiler import ASTSource
 from sasa_nas.ops.global_attention.problem import GlobalProblem
 from sasa_nas.ops.global_attention.windowed import as_window_attention
 from sasa_nas.ops.local_attention.problem import Problem
-from sasa_nas.ops.local_attention.triton_launch import Launch, backward_launches, forward_launch
+from sasa_nas.ops.local_attention.triton_launch import backward_launches, forward_launch
 from sasa_nas.ops.local_attention.triton_plan import choose_plan
+from sasa_nas.ops.triton_call import Launch
 
 pytestmark = pytest.mark.slow
 

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,6 +15,7 @@ from sasa_nas.ops.local_attention.triton_tile import tile_forward
 from sasa_nas.ops.local_attention.triton_tile_key import tile_backward_key
 from sasa_nas.ops.local_attention.triton_tile_query import tile_backward_query
 from sasa_nas.ops.local_attention.triton_work import has_tables_per_head, kernel_arguments, programs_of, window_shape
+from sasa_nas.ops.triton_call import Launch
 
 _KERNELS = {
     ("direct", "forward"): direct_forward,
@@ -29,28 +28,6 @@ _KERNELS = {
 
 Planner = Callable[[Pass, WindowShape], Plan]
 """Chooses the plan of a kernel, as `choose_plan` does."""
-
-
-@dataclass(frozen=True)
-class Launch:
-    """One kernel with all that it is called with.
-
-    Attributes:
-        kernel: A function of `triton.jit`.
-        programs: How many programs run.
-        arguments: By the kernel's names: tensors, strides and sizes in small letters, constants in capitals.
-        options: What Triton's compiler is told.
-    """
-
-    kernel: Any
-    programs: int
-    arguments: dict[str, Tensor | int | float]
-    options: dict[str, int | bool]
-
-    def run(self) -> None:
-        """Runs the kernel on the device of its tensors."""
-        if self.programs:
-            self.kernel[(self.programs,)](**self.arguments, **self.options)
 
 
 def triton_forward(problem: Problem, plan: Planner = choose_plan) -> tuple[Tensor, Tensor]:
