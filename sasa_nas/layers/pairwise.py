@@ -85,11 +85,20 @@ class PairwiseAttention2d(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         window = self.kernel_size
-        related = pairwise_relation(self.query(x), self.key(x), kernel_size=window, kind=self.relation)
-        if self.position is not None:
-            place = self.position(pixel_coordinates(x))
-            offset = pairwise_relation(place, place, kernel_size=window, kind="subtraction")
-            related = torch.cat([related, offset.expand(x.shape[0], -1, -1, -1, -1)], dim=1)
+        query, key = self.query(x), self.key(x)
+        if self.position is None:
+            related = pairwise_relation(query, key, kernel_size=window, kind=self.relation)
+        else:
+            place = self.position(pixel_coordinates(x)).expand(x.shape[0], -1, -1, -1)
+            if self.relation in ("sum", "subtraction"):
+                # p_i - p_j are two channels more of the same comparison, which saves a copy of the relation
+                far = place if self.relation == "subtraction" else -place
+                query, key = torch.cat([query, place], dim=1), torch.cat([key, far], dim=1)
+                related = pairwise_relation(query, key, kernel_size=window, kind=self.relation)
+            else:
+                related = pairwise_relation(query, key, kernel_size=window, kind=self.relation)
+                offset = pairwise_relation(place, place, kernel_size=window, kind="subtraction")
+                related = torch.cat([related, offset], dim=1)
         logits = self.mapping(related.flatten(3))
         weights = logits.softmax(2).view(*logits.shape[:3], *x.shape[2:])
         return stride_pool(aggregate(weights, self.value(x), kernel_size=window), self.stride)

@@ -17,6 +17,23 @@ def check_kernel_size(kernel_size: int) -> None:
         raise ValueError(f"kernel_size must be a positive odd number, got {kernel_size}")
 
 
+def check_alike(name: str, tensor: Tensor, other_name: str, other: Tensor) -> None:
+    """Raises unless two arguments have one type and are on one device.
+
+    Args:
+        name: Of the first.
+        tensor: The first.
+        other_name: Of the second, which the error is about.
+        other: The second.
+
+    Raises:
+        ValueError: They differ.
+    """
+    for what, theirs, ours in (("type", other.dtype, tensor.dtype), ("device", other.device, tensor.device)):
+        if theirs != ours:
+            raise ValueError(f"{other_name} must have the {what} of {name}, {ours}, got {theirs}")
+
+
 def zero_padded_windows(maps: Tensor, kernel_size: int) -> Tensor:
     """The window around every pixel of a channels-last map, zeros standing for pixels beyond the edge.
 

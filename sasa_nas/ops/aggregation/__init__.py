@@ -1,5 +1,5 @@
 """Weighted sums over windows."""
 
-from sasa_nas.ops.aggregation.naive import aggregate
+from sasa_nas.ops.aggregation.dispatch import aggregate
 
 __all__ = ["aggregate"]

@@ -23,19 +23,11 @@ def aggregate(weights: Tensor, value: Tensor, *, kernel_size: int) -> Tensor:
     Raises:
         ValueError: `kernel_size` is even, or `weights` does not fit `value`.
     """
-    check_kernel_size(kernel_size)
+    check_aggregate(weights, value, kernel_size)
     batch, channels, height, width = value.shape
-    rest = (kernel_size**2, height, width)
-    fits = weights.dim() == 5 and weights.shape[0] == batch and weights.shape[2:] == rest
-    if not fits or weights.shape[1] == 0 or channels % weights.shape[1]:
-        raise ValueError(
-            f"weights must be {(batch, 'weight_channels', *rest)} with weight_channels dividing "
-            f"{channels}, got {tuple(weights.shape)}"
-        )
     if is_small_map(height, width):
         return _aggregate_pairs(weights, value, kernel_size)
-    groups = channels // weights.shape[1]
-    shared = reflected_windows(value, kernel_size).view(batch, groups, weights.shape[1], *rest)
+    shared = reflected_windows(value, kernel_size).view(batch, channels // weights.shape[1], *weights.shape[1:])
     # not an einsum: as a batched matrix product of one row each it takes twice the time
     return (weights.unsqueeze(1) * shared).sum(3).flatten(1, 2)
 
@@ -51,3 +43,27 @@ def _aggregate_pairs(weights: Tensor, value: Tensor, kernel_size: int) -> Tensor
     pairs = pairs.view(pixels, batch, weight_channels, pixels).permute(1, 2, 0, 3)
     shared = value.reshape(batch, channels // weight_channels, weight_channels, pixels).permute(0, 2, 3, 1)
     return torch.matmul(pairs, shared).permute(0, 3, 1, 2).reshape(value.shape)
+
+
+def check_aggregate(weights: Tensor, value: Tensor, kernel_size: int) -> None:
+    """Raises unless the arguments of `aggregate` fit each other.
+
+    Args:
+        weights: See `aggregate`.
+        value: See `aggregate`.
+        kernel_size: See `aggregate`.
+
+    Raises:
+        ValueError: Names the argument that does not fit.
+    """
+    check_kernel_size(kernel_size)
+    if value.dim() != 4:
+        raise ValueError(f"value must be (B, C, H, W), got {tuple(value.shape)}")
+    batch, channels, height, width = value.shape
+    rest = (kernel_size**2, height, width)
+    fits = weights.dim() == 5 and weights.shape[0] == batch and weights.shape[2:] == rest
+    if not fits or weights.shape[1] == 0 or channels % weights.shape[1]:
+        raise ValueError(
+            f"weights must be {(batch, 'weight_channels', *rest)} with weight_channels dividing "
+            f"{channels}, got {tuple(weights.shape)}"
+        )

@@ -5,7 +5,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor
 
-from sasa_nas.ops.windows import reflected_windows
+from sasa_nas.ops.windows import check_kernel_size, reflected_windows
 
 PairwiseKind = Literal["sum", "subtraction", "hadamard", "concatenation", "dot"]
 """How two pixels' vectors are compared."""
@@ -34,7 +34,7 @@ def pairwise_relation(query: Tensor, key: Tensor, *, kernel_size: int, kind: Pai
     Raises:
         ValueError: `kernel_size` is even, `key` differs from `query` in shape, or `kind` is unknown.
     """
-    _check_relation(query, key, kind, get_args(PairwiseKind))
+    check_relation(query, key, kernel_size, kind, get_args(PairwiseKind))
     psi = reflected_windows(key, kernel_size)
     phi = query.unsqueeze(2)
     match kind:
@@ -70,7 +70,7 @@ def patchwise_relation(query: Tensor, key: Tensor, *, kernel_size: int, kind: Pa
     Raises:
         ValueError: `kernel_size` is even, `key` differs from `query` in shape, or `kind` is unknown.
     """
-    _check_relation(query, key, kind, get_args(PatchwiseKind))
+    check_relation(query, key, kernel_size, kind, get_args(PatchwiseKind))
     psi = reflected_windows(key, kernel_size)
     match kind:
         case "star":
@@ -82,7 +82,20 @@ def patchwise_relation(query: Tensor, key: Tensor, *, kernel_size: int, kind: Pa
             return torch.cat([query, psi.flatten(1, 2)], dim=1)
 
 
-def _check_relation(query: Tensor, key: Tensor, kind: str, kinds: tuple[str, ...]) -> None:
+def check_relation(query: Tensor, key: Tensor, kernel_size: int, kind: str, kinds: tuple[str, ...]) -> None:
+    """Raises unless the arguments of a relation fit each other.
+
+    Args:
+        query: See `pairwise_relation`.
+        key: See `pairwise_relation`.
+        kernel_size: See `pairwise_relation`.
+        kind: See `pairwise_relation`.
+        kinds: What `kind` may be.
+
+    Raises:
+        ValueError: Names the argument that does not fit.
+    """
+    check_kernel_size(kernel_size)
     if query.dim() != 4:
         raise ValueError(f"query must be (B, C, H, W), got {tuple(query.shape)}")
     if key.shape != query.shape:

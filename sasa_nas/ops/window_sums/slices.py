@@ -58,7 +58,7 @@ def _exact(tensor: Tensor) -> torch.dtype:
 
 def _grouped(maps: Tensor, channels: int) -> Tensor:
     """`(B, groups, channels, H, W)`: the groups that share a weight channel apart."""
-    return maps.unflatten(1, (maps.shape[1] // channels, channels))
+    return torch.unflatten(maps, 1, (maps.shape[1] // channels, channels))
 
 
 def _indices(maps: Tensor, kernel_size: int) -> tuple[Tensor, Tensor]:

@@ -104,9 +104,7 @@ def products_kernel(
     map_channel = group * weight_channels + channel
     weight_ptr = weights_ptr + batch * weights_sb + offsets(channel, y, x, weights_sc, weights_sy, weights_sx)
     shown_ptr += batch * shown_sb
-    center_ptr += batch * center_sb + offsets(
-        map_channel, y, x, center_sc, center_sy, center_sx
-    )
+    center_ptr += batch * center_sb + offsets(map_channel, y, x, center_sc, center_sy, center_sx)
     group_step = tl.cast(weight_channels, tl.int64) * GROUPS
     center = tl.load(center_ptr, mask=real, other=0.0).to(tl.float32)
     for dy in range(KERNEL_SIZE):
@@ -271,7 +269,7 @@ def comparisons_kernel(
     HAS_CENTER: tl.constexpr,
 ):
     """Writes weights from shown and, where there is one, center."""
-    batch, group, channel, pixel = tile_of_program(height * width, weight_channels, 1, 1, CHANNELS, PIXELS)
+    batch, _group, channel, pixel = tile_of_program(height * width, weight_channels, 1, 1, CHANNELS, PIXELS)
     y = pixel // width
     x = pixel % width
     real = (pixel < height * width) & (channel < weight_channels)

@@ -1,5 +1,6 @@
 """The sums over windows by Triton: from tensors to the kernels that run on them."""
 
+from collections.abc import Mapping
 from contextlib import nullcontext
 
 import torch
@@ -52,8 +53,10 @@ def spread_sums_launches(
     padded = shown.new_empty(batch, channels, height + margin, width + margin, dtype=torch.float32)
     # a kernel without a center never reads it, but is called with something
     maps = {"center": shown if center is None else center}
-    others = {"padded_ptr": padded, "HAS_CENTER": center is not None}
-    spread = _launch(spread_sums_kernel, weights, maps, kernel_size, others, pixels=(height + margin) * (width + margin))
+    others: dict[str, Tensor | int] = {"padded_ptr": padded, "HAS_CENTER": center is not None}
+    spread = _launch(
+        spread_sums_kernel, weights, maps, kernel_size, others, pixels=(height + margin) * (width + margin)
+    )
     images = {name: _images(size, kernel_size // 2) for name, size in (("images_y", height), ("images_x", width))}
     others = {"padded_ptr": padded, "sign": sign} | images
     return spread, _launch(fold_kernel, weights, {"shown": shown}, kernel_size, others)
@@ -104,7 +107,7 @@ def _launch(
     weights: Tensor,
     maps: dict[str, Tensor],
     kernel_size: int,
-    others: dict[str, Tensor | int] | None = None,
+    others: Mapping[str, Tensor | int] | None = None,
     *,
     pixels: int | None = None,
 ) -> Launch:

@@ -1,0 +1,92 @@
+"""Which form of the relations runs."""
+
+from typing import get_args
+
+import torch
+from torch import Tensor
+
+from sasa_nas.ops.arguments import autocast, refuse_forward_mode
+from sasa_nas.ops.relation import naive
+from sasa_nas.ops.relation.library import window_relation_operator
+from sasa_nas.ops.relation.naive import PairwiseKind, PatchwiseKind, check_relation
+from sasa_nas.ops.window_sums.forms import Backend, chosen_backend
+from sasa_nas.ops.windows import check_alike
+
+
+def pairwise_relation(
+    query: Tensor, key: Tensor, *, kernel_size: int, kind: PairwiseKind, backend: Backend = "auto"
+) -> Tensor:
+    """Compares every pixel with each pixel of its window, one pair at a time, in the fastest form.
+
+    See `naive.pairwise_relation` for the equations. Under autocast tensors of float32 become autocast's type.
+
+    Args:
+        query: `(B, C, H, W)`, any floating type, any strides.
+        key: As `query`.
+        kernel_size: Side of the window, odd.
+        kind: The comparison.
+        backend: The form to take; where it is `auto`, the variable SASA_NAS_BACKEND of the environment may name one.
+
+    Returns:
+        `(B, R, kernel_size**2, H, W)`, the window row by row; R is 2C for `concatenation`, 1 for `dot`, and C
+        otherwise.
+
+    Raises:
+        ValueError: An argument's shape, type, device or value does not fit, or the backend cannot run; the message
+            names it.
+        NotImplementedError: Forward-mode derivatives, or derivatives of derivatives, of forms that have none.
+    """
+    query, key = autocast(query), autocast(key)
+    asked = _checked(query, key, kernel_size, kind, get_args(PairwiseKind), backend)
+    if asked == "naive":
+        return naive.pairwise_relation(query, key, kernel_size=kernel_size, kind=kind)
+    refuse_forward_mode("window_relation", query, key)
+    out: Tensor = window_relation_operator(query, key, kernel_size, kind, asked)
+    return out
+
+
+def patchwise_relation(
+    query: Tensor, key: Tensor, *, kernel_size: int, kind: PatchwiseKind, backend: Backend = "auto"
+) -> Tensor:
+    """Describes every pixel's window as one vector, in the fastest form.
+
+    See `naive.patchwise_relation` for the equations. Under autocast tensors of float32 become autocast's type.
+
+    Args:
+        query: `(B, C, H, W)`, any floating type, any strides.
+        key: As `query`.
+        kernel_size: Side of the window, odd.
+        kind: The description.
+        backend: See `pairwise_relation`.
+
+    Returns:
+        `(B, R, H, W)`; R is `kernel_size**2` for `star`, `kernel_size**4` for `clique` and
+        `C * (1 + kernel_size**2)` for `concatenation`.
+
+    Raises:
+        ValueError: See `pairwise_relation`.
+        NotImplementedError: See `pairwise_relation`.
+    """
+    query, key = autocast(query), autocast(key)
+    asked = _checked(query, key, kernel_size, kind, get_args(PatchwiseKind), backend)
+    if asked == "naive":
+        return naive.patchwise_relation(query, key, kernel_size=kernel_size, kind=kind)
+    refuse_forward_mode("window_relation", query, key)
+    match kind:
+        case "star":
+            star: Tensor = window_relation_operator(query, key, kernel_size, "dot", asked)
+            return star.flatten(1, 2)
+        case "clique":
+            phi, psi = (window_relation_operator(maps, maps, kernel_size, "window", asked) for maps in (query, key))
+            return torch.einsum("bcjhw,bckhw->bjkhw", phi, psi).flatten(1, 2)
+        case "concatenation":
+            out: Tensor = window_relation_operator(query, key, kernel_size, "patch", asked)
+            return out
+
+
+def _checked(
+    query: Tensor, key: Tensor, kernel_size: int, kind: str, kinds: tuple[str, ...], backend: Backend
+) -> Backend:
+    check_relation(query, key, kernel_size, kind, kinds)
+    check_alike("query", query, "key", key)
+    return chosen_backend(backend, query)
