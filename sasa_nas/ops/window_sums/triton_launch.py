@@ -58,7 +58,7 @@ def spread_sums_launches(
         spread_sums_kernel, weights, maps, kernel_size, others, pixels=(height + margin) * (width + margin)
     )
     images = {name: _images(size, kernel_size // 2) for name, size in (("images_y", height), ("images_x", width))}
-    others = {"padded_ptr": padded, "sign": sign} | images
+    others = {"padded_ptr": padded, "sign": sign, **images}
     return spread, _launch(fold_kernel, weights, {"shown": shown}, kernel_size, others)
 
 
