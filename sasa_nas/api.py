@@ -7,6 +7,7 @@ from sasa_nas.analysis.attention_maps import AttentionView, Selection, attention
 from sasa_nas.analysis.pareto import Front, Pick, pareto_front, pick, summarise, trained
 from sasa_nas.analysis.retrained import Retrained, summarise_retraining
 from sasa_nas.analysis.targets import find_architecture
+from sasa_nas.analysis.where import RESOLUTION, Where, where
 from sasa_nas.errors import UserError
 from sasa_nas.experiment.retraining import RetrainingObserver, RetrainingRequest, RetrainingSummary, retrain_run
 from sasa_nas.experiment.subject import ImageSource, trained_subject, untrained_subject
@@ -48,6 +49,14 @@ class Run:
     def pareto(self) -> Front:
         """The trials that no other dominates, and the hypervolume."""
         return summarise(self.info, self.trials())
+
+    def where(self, *, resolution: float = RESOLUTION) -> Where:
+        """The signed effect of attention in every stage, and of what else differs, from the balanced trials.
+
+        Args:
+            resolution: The effect on accuracy that should be found, in (0, 1).
+        """
+        return where(self.info, self.trials(), resolution=resolution)
 
     def pick(self, how: str) -> TrialRecord:
         """The front's member with the highest accuracy (`best`) or at its `knee`.

@@ -54,6 +54,7 @@ OUTSIDE = {
     "torchvision": {"data", "models"},
     "pycocotools": {"train"},
     "sklearn": {"data"},
+    "scipy": {"analysis"},
     "pydantic": {"space", "run", "table", "analysis", "engine", "experiment", "cli"},
 }
 """Packages that only some rooms may import."""

@@ -24,6 +24,7 @@ from sasa_nas.cli.retrain import retrain
 from sasa_nas.cli.search import resume, search
 from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
+from sasa_nas.cli.where import where
 from sasa_nas.errors import UserError, one_line
 
 PROGRAM = "sasa-nas"
@@ -36,6 +37,7 @@ app.command("resume")(resume)
 app.command("pareto")(pareto)
 app.command("report")(report)
 app.command("retrain")(retrain)
+app.command("where")(where)
 app.command("export")(export)
 app.command("train")(train)
 app.command("evaluate")(evaluate)

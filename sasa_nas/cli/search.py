@@ -244,6 +244,7 @@ def _conclude(summary: SearchSummary) -> None:
     trials = sum(record.outcome.spent for record in summary.records)
     target = Path("exports") / path.name.replace("-", "_")
     for title, words in (
+        ("See where attention helps", ("where", path, "--plot", path / "where.png")),
         ("See the front again, and draw it", ("pareto", path, "--plot", path / "front.png")),
         ("Write it all as one HTML file", ("report", path)),
         ("Take the best network as a module", ("export", path, "--pick", "best", "--out", target)),

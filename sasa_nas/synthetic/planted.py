@@ -50,7 +50,7 @@ class Planted:
     parameters: Mapping[tuple[int, str, str, str | int | float | bool], float] = field(default_factory=dict)
     interactions: Mapping[tuple[int, int], float] = field(default_factory=dict)
     per_decade: float = 0.0
-    noise: float = 0.015
+    noise: float = 0.01
     growth: float = 0.25
 
     def mean(self, architecture: Architecture, flops: int) -> float:

@@ -1,0 +1,199 @@
+"""Where attention helps: the answer of a run, from its balanced trainings."""
+
+import math
+import random
+from collections.abc import Sequence
+
+from scipy import stats
+
+from sasa_nas.analysis.where.factors import BASELINE, Factor
+from sasa_nas.analysis.where.linear import Estimate, holm
+from sasa_nas.analysis.where.model import LEAST_FREE, Contrast, Model
+from sasa_nas.analysis.where.records import Effect, Interaction, Interval, PerGflop, StageEffect, Where
+from sasa_nas.analysis.where.sample import Sample, sample_of
+from sasa_nas.analysis.where.swaps import swap_effects
+from sasa_nas.errors import UserError
+from sasa_nas.run import RunInfo, TrialRecord
+from sasa_nas.space import SearchSpace, size
+from sasa_nas.space.choosers import RandomChooser
+from sasa_nas.space.files import validate_space
+from sasa_nas.space.sampling import walk
+
+RESOLUTION = 0.05
+"""The effect on accuracy that an answer should be able to find, unless another is asked for."""
+ALPHA = 0.05
+POWER = 0.8
+REPLICATES = 2
+"""Trainings of a balanced design."""
+_SMALLEST_SHARE = 0.01
+"""Change of FLOPs, as a share of a network's, below which an effect per FLOP means nothing."""
+_WALKS = 200
+
+
+def where(info: RunInfo, records: Sequence[TrialRecord], *, resolution: float = RESOLUTION) -> Where:
+    """The signed effect of every operator in every stage, and of what else differs, with 95 % intervals.
+
+    Effects are differences of accuracy from the baseline, `conv` where that is an option, averaged evenly over the
+    other options of the space. They rest on the balanced trainings alone.
+
+    Args:
+        info: What the run was asked to do.
+        records: Its trials.
+        resolution: The effect on accuracy that should be found, in (0, 1).
+
+    Raises:
+        UserError: If `resolution` is out of range.
+    """
+    if not 0.0 < resolution < 1.0:
+        raise UserError(f"the effect to be found must lie between 0 and 1, in accuracy, not {resolution}")
+    space: SearchSpace = validate_space(info.space, "run.json: space")
+    sample = sample_of(records, size(space))
+    trainings = int(sample.counts.sum())
+    model = Model(sample) if sample.networks else None
+    swaps = swap_effects(records)
+    if model is None or not model.fits:
+        more = max(REPLICATES, REPLICATES * (_operator_columns(space) + 1 + LEAST_FREE) - trainings)
+        note = f"{trainings} balanced trainings are too few to tell effects from noise; at least {more} more are needed"
+        return Where(
+            baseline=BASELINE, effects=[], stages=[], interactions=[], swaps=swaps, enough=False,
+            resolution=resolution, detectable=None, more_trials=more, trainings=trainings, designs=sample.designs,
+            training_noise=sample.training_noise, covered=sample.covered, note=note,
+        )  # fmt: skip
+    operators = [c for c in model.contrasts if c.factor.is_operator]
+    others = [c for c in model.contrasts if not c.factor.is_operator]
+    detectable = max((_detectable(c.raw) for c in operators), default=None)
+    more = _more(detectable, resolution, trainings)
+    return Where(
+        baseline=BASELINE,
+        effects=[*_effects(operators, sample), *_effects(others, sample)],
+        stages=_stages(model, operators),
+        interactions=_interactions(model),
+        swaps=swaps,
+        enough=detectable is not None and more == 0,
+        resolution=resolution,
+        detectable=detectable,
+        more_trials=more,
+        trainings=trainings,
+        designs=sample.designs,
+        training_noise=sample.training_noise,
+        covered=sample.covered,
+        note=_note(detectable, resolution, more, trainings),
+    )
+
+
+def _detectable(estimate: Estimate) -> float:
+    """The effect that a two-sided test at 5 % finds with 80 % power, given the estimate's standard error."""
+    quantile = float(stats.t.ppf(1 - ALPHA / 2, estimate.df) + stats.t.ppf(POWER, estimate.df))
+    return quantile * estimate.error
+
+
+def _more(detectable: float | None, resolution: float, trainings: int) -> int:
+    """Balanced trainings still wanted: standard errors shrink with the root of their number."""
+    if detectable is None or detectable <= resolution:
+        return 0
+    missing = trainings * ((detectable / resolution) ** 2 - 1.0)
+    return REPLICATES * math.ceil(missing / REPLICATES)
+
+
+def _note(detectable: float | None, resolution: float, more: int, trainings: int) -> str:
+    if detectable is None:
+        return "no stage of this space has a choice of operators"
+    found = f"{trainings} balanced trainings find effects of {100 * detectable:.1f} points or more with 80 % power"
+    if not more:
+        return found
+    return f"{found}; for {100 * resolution:.1f} points about {more} more are needed"
+
+
+def _operator_columns(space: SearchSpace) -> int:
+    """Effects of operators that there are to tell, in random walks through the space."""
+    chooser = RandomChooser(random.Random(0))
+    kinds: set[tuple[int, str]] = set()
+    most = 0
+    for _ in range(_WALKS):
+        stages = walk(space, chooser)["stages"]
+        most = max(most, len(stages))
+        kinds |= {(i, str(stage["operator"]["kind"])) for i, stage in enumerate(stages)}
+    return len(kinds) - most
+
+
+def _interval(estimate: Estimate, adjusted: float) -> Interval:
+    return Interval(
+        effect=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        p=estimate.p,
+        p_adjusted=adjusted,
+        star=adjusted < ALPHA,
+    )
+
+
+def _intervals(estimates: Sequence[Estimate | None]) -> list[Interval | None]:
+    """A family of intervals, with their chances adjusted for each other."""
+    adjusted = iter(holm([estimate.p for estimate in estimates if estimate is not None]))
+    return [None if estimate is None else _interval(estimate, next(adjusted)) for estimate in estimates]
+
+
+def _effects(contrasts: Sequence[Contrast], sample: Sample) -> list[Effect]:
+    raw = _intervals([c.raw for c in contrasts])
+    matched = _intervals([c.matched for c in contrasts])
+    found = []
+    for contrast, interval, at_matched in zip(contrasts, raw, matched, strict=True):
+        assert interval is not None
+        factor = contrast.factor
+        having = [network.get(factor.name) == contrast.level for network in sample.networks]
+        found.append(
+            Effect(
+                **interval.model_dump(),
+                factor=factor.name,
+                level=contrast.level,
+                baseline=factor.levels[0],
+                at_matched_flops=at_matched,
+                per_gflop=_per_gflop(contrast, float(sample.flops.mean())),
+                n=int(sample.counts[having].sum()),
+                designs=len(set(sample.design[having].tolist())),
+            )
+        )
+    return found
+
+
+def _per_gflop(contrast: Contrast, mean_gflops: float) -> PerGflop | None:
+    change = abs(contrast.extra_gflops)
+    if change < _SMALLEST_SHARE * mean_gflops:
+        return None
+    scaled = contrast.raw.scaled(1.0 / change)
+    return PerGflop(effect=scaled.value, low=scaled.low, high=scaled.high, extra_gflops=contrast.extra_gflops)
+
+
+def _stages(model: Model, operators: Sequence[Contrast]) -> list[StageEffect]:
+    by_stage: dict[str, list[Contrast]] = {}
+    for contrast in operators:
+        if contrast.factor.levels[0] == BASELINE:
+            by_stage.setdefault(contrast.factor.name, []).append(contrast)
+    pairs = [model.together(contrasts) for contrasts in by_stage.values()]
+    raw, matched = _intervals([pair[0] for pair in pairs]), _intervals([pair[1] for pair in pairs])
+    found = [
+        StageEffect(
+            **interval.model_dump(),
+            stage=int(name.removeprefix("stages[").split("]")[0]),
+            operators=[str(contrast.level) for contrast in contrasts],
+            at_matched_flops=at_matched,
+        )
+        for (name, contrasts), interval, at_matched in zip(by_stage.items(), raw, matched, strict=True)
+        if interval is not None
+    ]
+    return sorted(found, key=lambda stage: -stage.effect)
+
+
+def _interactions(model: Model) -> list[Interaction]:
+    pairs = model.interactions()
+    return [
+        Interaction(
+            **interval.model_dump(), factors=(one.name, other.name), levels=(_attending(one), _attending(other)), n=n
+        )
+        for (one, other, _, n), interval in zip(pairs, _intervals([pair[2] for pair in pairs]), strict=True)
+        if interval is not None
+    ]
+
+
+def _attending(operator: Factor) -> str:
+    return str(operator.levels[1]) if len(operator.levels) == 2 else "attention"

@@ -1,0 +1,119 @@
+"""From networks to the columns of a regression: what differs between them, level by level."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sasa_nas.space import Architecture
+from sasa_nas.space.node import Node
+
+Vector = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float64]
+Level = str | int | float | bool
+
+BASELINE = "conv"
+"""The level that every other operator and stem is compared with, wherever it is an option."""
+MOST_LEVELS = 4
+"""Numbers of one factor that are told apart; of more, only the trend from the lowest to the highest is estimated."""
+
+Values = Mapping[str, Level]
+"""A network as a value for each of its factors, such as `stages[0].operator` or, below it,
+`stages[0].operator.local_attention.kernel_size`."""
+
+
+def values_of(network: Architecture) -> dict[str, Level]:
+    """Every field of a network by its path; what belongs to one kind of operator or stem stands below that kind."""
+    found: dict[str, Level] = {"stages": len(network.stages)}
+    for name in type(network).model_fields:
+        if name not in ("image", "num_classes", "stages"):
+            _flatten(getattr(network, name), name, found)
+    for i, stage in enumerate(network.stages):
+        for name in type(stage).model_fields:
+            _flatten(getattr(stage, name), f"stages[{i}].{name}", found)
+    return found
+
+
+def _flatten(value: object, path: str, found: dict[str, Level]) -> None:
+    if isinstance(value, Node):
+        kind: str = getattr(value, "kind", type(value).__name__)
+        found[path] = kind
+        for name in type(value).model_fields:
+            if name != "kind":
+                _flatten(getattr(value, name), f"{path}.{kind}.{name}", found)
+    elif value is None:
+        found[path] = "none"
+    elif isinstance(value, str | int | float | bool):
+        found[path] = value
+
+
+@dataclass(frozen=True)
+class Factor:
+    """Something in which networks differ.
+
+    Attributes:
+        name: Its path.
+        levels: Its values, the baseline first.
+        within: The factor and the level that it belongs to; None where every network has it.
+        numeric: Whether only the trend over its levels is estimated.
+    """
+
+    name: str
+    levels: tuple[Level, ...]
+    within: tuple[str, Level] | None = None
+    numeric: bool = False
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether it is the kind of operator of a stage."""
+        return self.name.startswith("stages[") and self.name.endswith("].operator")
+
+    @property
+    def contrasts(self) -> tuple[Level, ...]:
+        """The levels that are compared with the baseline."""
+        return self.levels[-1:] if self.numeric else self.levels[1:]
+
+    def columns(self, networks: Sequence[Values]) -> Matrix:
+        """A column for each of `contrasts`, whose coefficient is the difference from the baseline.
+
+        Columns of a factor within an operator are centred on the mean of its levels where the operator is, and zero
+        elsewhere: the operator's own coefficient is then its effect averaged evenly over its levels.
+        """
+        matrix = np.zeros((len(networks), len(self.contrasts)))
+        centre = self._codes(self.levels).mean(axis=0) if self.within else np.zeros(len(self.contrasts))
+        for i, network in enumerate(networks):
+            if self.name in network:
+                matrix[i] = self._codes([network[self.name]])[0] - centre
+        return matrix
+
+    def _codes(self, values: Sequence[Level]) -> Matrix:
+        if self.numeric:
+            low, high = float(self.levels[0]), float(self.levels[-1])
+            return np.array([[(float(value) - low) / (high - low)] for value in values])
+        return np.array([[float(value == level) for level in self.contrasts] for value in values])
+
+
+def factors_of(networks: Sequence[Values]) -> list[Factor]:
+    """What differs between networks, operators first, then what every network has, then what belongs to an option."""
+    names = dict.fromkeys(name for network in networks for name in network)
+    found = [_factor(name, networks) for name in names]
+    varied = [factor for factor in found if len(factor.levels) > 1]
+    return sorted(varied, key=lambda f: (not f.is_operator, f.within is not None))
+
+
+def _factor(name: str, networks: Sequence[Values]) -> Factor:
+    seen = [network[name] for network in networks if name in network]
+    numbers = all(isinstance(level, int | float) and not isinstance(level, bool) for level in seen)
+    levels = sorted(set(seen), key=lambda level: (level != BASELINE, level if numbers else str(level)))
+    return Factor(name, tuple(levels), _within(name, networks), numbers and len(levels) > MOST_LEVELS)
+
+
+def _within(name: str, networks: Sequence[Values]) -> tuple[str, Level] | None:
+    """`stages[0].operator.local_attention.kernel_size` belongs to `stages[0].operator` being `local_attention`."""
+    parts = name.split(".")
+    for i in range(len(parts) - 2, 0, -1):
+        parent, level = ".".join(parts[:i]), parts[i]
+        if any(network.get(parent) == level for network in networks):
+            return parent, level
+    return None

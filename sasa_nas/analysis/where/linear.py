@@ -1,0 +1,133 @@
+"""Estimates from a linear model whose noise may differ from design to design, with small-sample intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from sasa_nas.analysis.where.factors import Matrix, Vector
+
+CONFIDENCE = 0.95
+_TINY = 1e-8
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its 95 % interval.
+
+    Attributes:
+        value: The estimate.
+        error: Its standard error.
+        df: Degrees of freedom of its t distribution.
+    """
+
+    value: float
+    error: float
+    df: float
+
+    @property
+    def low(self) -> float:
+        """The interval's lower end."""
+        return self.value - self._half
+
+    @property
+    def high(self) -> float:
+        """The interval's upper end."""
+        return self.value + self._half
+
+    @property
+    def _half(self) -> float:
+        return float(stats.t.ppf(0.5 + CONFIDENCE / 2, self.df)) * self.error
+
+    @property
+    def p(self) -> float:
+        """Chance of an estimate as far from zero where nothing is there, two-sided."""
+        if self.error <= 0.0:
+            return float(abs(self.value) <= _TINY)
+        return float(2.0 * stats.t.sf(abs(self.value) / self.error, self.df))
+
+    def scaled(self, factor: float) -> "Estimate":
+        """The estimate in another unit; `factor` is positive."""
+        return Estimate(self.value * factor, self.error * factor, self.df)
+
+
+def basis(columns: Matrix) -> Matrix:
+    """An orthonormal basis of the space that columns span."""
+    left, singular, _ = np.linalg.svd(columns, full_matrices=False)
+    kept: Matrix = left[:, singular > _TINY * max(1.0, float(singular.max(initial=0.0)))]
+    return kept
+
+
+def independent(columns: Matrix) -> list[int]:
+    """The places of the columns that are no combination of those before them."""
+    found: list[int] = []
+    span = np.zeros((len(columns), 0))
+    for i in range(columns.shape[1]):
+        column = columns[:, i]
+        rest = column - span @ (span.T @ column)
+        rest -= span @ (span.T @ rest)
+        size = float(np.linalg.norm(rest))
+        if size > 1e-6 * max(1.0, float(np.linalg.norm(column))):
+            found.append(i)
+            span = np.column_stack([span, rest / size])
+    return found
+
+
+class Noise:
+    """What observations scatter by, judged by what a model leaves unexplained.
+
+    Estimates are sums w'y over the observations. Their variance is estimated by sum of w_i^2 e_i^2 / (1 - h_i), with
+    residuals e and leverages h of the model (HC2, MacKinnon and White 1985): where an observation is the mean of a
+    design's trainings, this is the cluster-robust CR2 by design. Degrees of freedom are Bell and McCaffrey's (2002),
+    by which the intervals keep their level in samples of tens.
+
+    Args:
+        observed: (N,), the observations.
+        model: (N, P), the columns that explain them.
+    """
+
+    def __init__(self, observed: Vector, model: Matrix) -> None:
+        span = basis(model)
+        self._observed = observed
+        self._maker = np.eye(len(observed)) - span @ span.T
+        self._free = np.diag(self._maker)
+        residuals = self._maker @ observed
+        with np.errstate(divide="ignore", invalid="ignore"):
+            self._variances = np.where(self._free > _TINY, residuals**2 / self._free, 0.0)
+        self.df = len(observed) - span.shape[1]
+        """Observations beyond the model's columns."""
+        self.deviation = float(np.sqrt(residuals @ residuals / max(1, self.df)))
+        """Standard deviation of an observation around the model."""
+
+    def estimate(self, weights: Vector) -> Estimate | None:
+        """The sum of the observations with these weights; None where one that matters has nothing to judge it by."""
+        squares = weights**2
+        bound = self._free <= _TINY
+        if float(squares[bound].sum()) > _TINY * float(squares.sum()):
+            return None
+        shares = np.where(bound, 0.0, squares / np.where(bound, 1.0, self._free))
+        spread = float(shares @ (self._maker**2) @ shares)
+        if spread <= 0.0:
+            return None
+        df = float((shares * self._free).sum()) ** 2 / spread
+        return Estimate(float(weights @ self._observed), float(np.sqrt(squares @ self._variances)), df)
+
+
+def coefficient_weights(columns: Matrix) -> Matrix:
+    """(P, N): row p sums observations to the least-squares coefficient of column p; columns are independent."""
+    weights: Matrix = np.linalg.pinv(columns).astype(np.float64, copy=False)
+    return weights
+
+
+def holm(chances: Sequence[float]) -> list[float]:
+    """Chances adjusted so that of all true nulls together one falls below a level no more often than it says.
+
+    Holm's step-down procedure (1979).
+    """
+    adjusted = [1.0] * len(chances)
+    highest = 0.0
+    for rank, i in enumerate(sorted(range(len(chances)), key=lambda i: chances[i])):
+        highest = max(highest, min(1.0, (len(chances) - rank) * chances[i]))
+        adjusted[i] = highest
+    return adjusted

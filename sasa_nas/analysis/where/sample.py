@@ -1,0 +1,80 @@
+"""The balanced trainings of a run as observations: one a design, or one a training where the space is covered."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sasa_nas.analysis.pareto import trained
+from sasa_nas.analysis.where.factors import Values, Vector, values_of
+from sasa_nas.run import Arm, TrialRecord
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """What an answer rests on.
+
+    Attributes:
+        networks: (N) each observation's network.
+        accuracy: (N,), the mean of a design's trainings, or one training.
+        flops: (N,), in GFLOPs of one image.
+        counts: (N,), trainings in each observation.
+        design: (N,), the number of the observation's design.
+        covered: Whether observations are single trainings, because the space has no other design.
+        training_noise: Standard deviation between trainings of one design; None without replicates.
+    """
+
+    networks: list[Values]
+    accuracy: Vector
+    flops: Vector
+    counts: Vector
+    design: Vector
+    covered: bool
+    training_noise: float | None
+
+    @property
+    def designs(self) -> int:
+        """Distinct designs."""
+        return len(set(self.design.tolist()))
+
+
+def sample_of(records: Sequence[TrialRecord], size: int) -> Sample:
+    """The balanced trainings among `records`.
+
+    A design's trainings share what a model of the space leaves out, so that they count as one observation, their mean.
+    Where the run holds every design of the space, nothing is left to generalise to: trainings are observations, and
+    scatter around their own design.
+
+    Args:
+        records: All trials of a run.
+        size: How many designs the space has.
+    """
+    by_design: dict[str, list[TrialRecord]] = {}
+    for record in trained(records):
+        if record.arm is Arm.BALANCED and record.architecture is not None:
+            by_design.setdefault(record.architecture.id, []).append(record)
+    groups = list(by_design.values())
+    covered = len(groups) >= size and all(len(group) > 1 for group in groups)
+    units = [[record] for group in groups for record in group] if covered else groups
+    places = [i for i, group in enumerate(groups) for _ in (group if covered else [group])]
+    spreads = [float(np.var(_accuracies(group))) * len(group) for group in groups]
+    free = sum(len(group) - 1 for group in groups)
+    return Sample(
+        networks=[_values(unit[0]) for unit in units],
+        accuracy=np.array([np.mean(_accuracies(unit)) for unit in units]),
+        flops=np.array([(unit[0].flops or 0) / 1e9 for unit in units]),
+        counts=np.array([float(len(unit)) for unit in units]),
+        design=np.array(places, dtype=np.float64),
+        covered=covered,
+        training_noise=math.sqrt(sum(spreads) / free) if free else None,
+    )
+
+
+def _accuracies(records: Sequence[TrialRecord]) -> list[float]:
+    return [record.accuracy or 0.0 for record in records]
+
+
+def _values(record: TrialRecord) -> Values:
+    network = record.full_size or record.architecture
+    return values_of(network) if network else {}

@@ -1,0 +1,217 @@
+"""Planted effects come back, inert ones do not stand out, too little says so: accuracies straight from a formula."""
+
+from datetime import UTC, datetime
+from functools import cache
+
+import pytest
+
+from sasa_nas.analysis.where import Where, where
+from sasa_nas.analysis.where.figure import plot_where, where_svg
+from sasa_nas.engine.balanced import BalancedDesigns
+from sasa_nas.engine.plan import Design, SearchPlan, draw, plan_search
+from sasa_nas.errors import UserError
+from sasa_nas.run import Arm, Outcome, RunInfo, SearchSettings, TrialRecord
+from sasa_nas.space import SearchSpace, load_space
+from sasa_nas.space.choosers import RecallChooser
+from sasa_nas.space.files import validate_space
+from sasa_nas.synthetic import Planted, planted
+
+
+def conditional_space() -> SearchSpace:
+    """Two stages; window attention has a window and heads of its own."""
+    local = {"kind": "local_attention", "kernel_size": {"choice": [3, 5, 7]}, "num_heads": {"choice": [2, 4]}}
+    stage = {"blocks": 1, "width": 16, "operator": {"choice": [{"kind": "conv"}, local]}}
+    data = {
+        "name": "conditional",
+        "block": "basic",
+        "stem": {"kind": "conv", "width": 16},
+        "stages": [stage, stage, stage],
+        "proxy": {"dataset": "digits", "recipe": {"epochs": 1}},
+    }
+    return validate_space(data, "test")
+
+
+@cache
+def plan_of(name: str) -> SearchPlan:
+    space = conditional_space() if name == "conditional" else load_space(name)
+    proxy = space.proxy.model_copy(update={"dataset": "synthetic:null"})
+    return plan_search(space.model_copy(update={"proxy": proxy}), SearchSettings())
+
+
+@cache
+def designs_of(name: str, count: int) -> list[Design]:
+    plan = plan_of(name)
+    designs = BalancedDesigns(plan)
+    return [draw(plan, RecallChooser(designs[i])) for i in range(count)]
+
+
+def records_of(name: str, formula: Planted, count: int, repetition: int = 0) -> list[TrialRecord]:
+    """Two trainings of each design."""
+    found = []
+    for i, design in enumerate(designs_of(name, count)):
+        for seed in (2 * i, 2 * i + 1):
+            flops = design.counts.flops()
+            accuracy = formula.accuracy(design.architecture, flops, seed + 10_000 * repetition)
+            found.append(
+                TrialRecord(
+                    number=seed,
+                    outcome=Outcome.TRAINED,
+                    architecture=design.architecture,
+                    full_size=design.full_size,
+                    accuracy=accuracy,
+                    flops=flops,
+                    params=design.counts.params,
+                    arm=Arm.BALANCED,
+                    seed=seed,
+                )
+            )
+    return found
+
+
+def answer(name: str, formula: Planted, count: int, repetition: int = 0) -> Where:
+    plan = plan_of(name)
+    info = RunInfo(
+        space=plan.space.model_dump(mode="json"),
+        settings=plan.settings,
+        created=datetime(2026, 1, 2, tzinfo=UTC),
+        command="",
+        versions={},
+        git=None,
+        device="cpu",
+    )
+    return where(info, records_of(name, formula, count, repetition))
+
+
+@pytest.mark.slow
+def test_planted_effects_come_back_within_three_points_with_their_signs() -> None:
+    formula = planted("synthetic:additive")
+    found = answer("hybrid256", formula, 50)
+    assert found.enough
+    assert len(found.effects) == 12
+    for effect in found.effects:
+        truth = formula.operators[int(effect.factor[7]), str(effect.level)]
+        assert effect.effect == pytest.approx(truth, abs=0.03)
+        assert effect.low < effect.effect < effect.high
+        if abs(truth) >= 0.05:
+            assert effect.star
+    assert [stage.stage for stage in found.stages] == [3, 2, 1, 0]
+    assert sum(held(formula, e) for e in found.effects) >= 10
+
+
+def held(formula: Planted, effect) -> bool:
+    truth = formula.operators[int(effect.factor[7]), str(effect.level)]
+    return effect.low <= truth <= effect.high
+
+
+@pytest.mark.slow
+def test_a_planted_interaction_is_found_and_no_other() -> None:
+    found = answer("hybrid256", planted("synthetic:interaction"), 50)
+    stars = [pair.factors for pair in found.interactions if pair.star]
+    assert stars == [("stages[1].operator", "stages[2].operator")]
+    pair = next(pair for pair in found.interactions if pair.star)
+    assert pair.low <= 0.08 <= pair.high
+    assert pair.levels == ("attention", "attention")
+    additive = [answer("hybrid256", planted("synthetic:additive"), 50, repetition) for repetition in range(40)]
+    assert sum(any(p.star for p in a.interactions) for a in additive) <= 6  # two are expected
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_null_gets_no_star_and_its_intervals_hold_zero() -> None:
+    formula = planted("synthetic:null")
+    answers = [answer("hybrid256", formula, 25, repetition) for repetition in range(100)]
+    starred = sum(any(e.star for e in [*a.effects, *a.stages]) for a in answers)
+    assert starred <= 10  # two families at 5 % each
+    for places in range(12):
+        inert = [a.effects[places] for a in answers]
+        assert sum(e.low <= 0.0 <= e.high for e in inert) >= 88
+    every = [e for a in answers for e in a.effects]
+    assert sum(e.low <= 0.0 <= e.high for e in every) / len(every) >= 0.93
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_conditional_parameters_are_told_within_their_operator() -> None:
+    formula = Planted(
+        base=0.7,
+        operators={(0, "local_attention"): -0.04, (2, "local_attention"): 0.08},
+        parameters={(2, "local_attention", "kernel_size", 5): 0.03, (2, "local_attention", "kernel_size", 7): 0.06},
+        growth=0.0,
+    )
+    truth = {
+        ("stages[0].operator", "local_attention"): -0.04,
+        ("stages[2].operator", "local_attention"): 0.08 + 0.03,  # the mean over its windows
+        ("stages[2].operator.local_attention.kernel_size", 5): 0.03,
+        ("stages[2].operator.local_attention.kernel_size", 7): 0.06,
+    }
+    answers = [answer("conditional", formula, 50, repetition) for repetition in range(100)]
+    for effect in answers[0].effects:
+        assert effect.effect == pytest.approx(truth.get((effect.factor, effect.level), 0.0), abs=0.03)
+    kernel = next(e for e in answers[0].effects if e.factor.endswith("[2].operator.local_attention.kernel_size"))
+    assert (kernel.baseline, kernel.level, kernel.star) == (3, 5, True)
+    inert = [e for a in answers for e in a.effects if (e.factor, e.level) not in truth]
+    assert {e.factor for e in inert} >= {"stages[2].operator.local_attention.num_heads", "stages[1].operator"}
+    assert sum(e.low <= 0.0 <= e.high for e in inert) / len(inert) >= 0.93
+
+
+@pytest.mark.slow
+def test_at_matched_flops_what_only_spends_more_gains_nothing() -> None:
+    spent = answer("hybrid256", Planted(base=0.7, per_decade=0.15), 50)
+    effects = {(e.factor, e.level): e for e in spent.effects}
+    assert not [e for e in spent.effects if e.at_matched_flops is None or e.at_matched_flops.star]
+    spender = effects["stages[0].operator", "augmented_conv"]
+    assert spender.star
+    assert spender.at_matched_flops is not None
+    assert not spender.at_matched_flops.star
+    assert spender.per_gflop is not None
+    assert spender.per_gflop.extra_gflops > 0
+    assert spender.per_gflop.effect == pytest.approx(spender.effect / spender.per_gflop.extra_gflops)
+    found = answer("hybrid256", planted("synthetic:flops"), 50)
+    effects = {(e.factor, e.level): e for e in found.effects}
+    true = effects["stages[2].operator", "local_attention"].at_matched_flops
+    assert true is not None
+    assert true.star
+    assert true.low <= 0.08 <= true.high
+
+
+def test_a_covered_space_is_judged_by_the_noise_of_training_alone() -> None:
+    formula = Planted(base=0.7, operators={(1, "local_attention"): 0.05}, interactions={(0, 2): 0.1}, growth=0.0)
+    found = answer("tiny", formula, 24)
+    assert found.covered
+    assert found.designs == 8
+    effects = {e.factor: e for e in found.effects}
+    assert effects["stages[1].operator"].effect == pytest.approx(0.05, abs=0.02)
+    assert effects["stages[1].operator"].star
+    assert [pair.factors for pair in found.interactions if pair.star] == [("stages[0].operator", "stages[2].operator")]
+    assert found.training_noise == pytest.approx(0.01, rel=0.4)
+
+
+def test_too_little_says_so_and_how_much_more() -> None:
+    found = answer("tiny", planted("synthetic:null"), 2)
+    assert (found.enough, found.effects, found.detectable) == (False, [], None)
+    assert found.more_trials == 2 * (3 + 1 + 4) - 4
+    assert "too few" in found.note
+    noisy = answer("tiny", Planted(noise=0.2, growth=0.0), 16)
+    assert not noisy.enough
+    assert noisy.detectable is not None
+    assert noisy.more_trials == pytest.approx(32 * ((noisy.detectable / 0.05) ** 2 - 1), abs=2)
+
+
+def test_searched_trials_do_not_count() -> None:
+    records = [r.model_copy(update={"arm": Arm.SEARCH}) for r in records_of("tiny", planted("synthetic:null"), 8)]
+    plan = plan_of("tiny")
+    info = RunInfo(
+        space=plan.space.model_dump(mode="json"), settings=plan.settings, created=datetime(2026, 1, 2, tzinfo=UTC),
+        command="", versions={}, git=None, device="cpu",
+    )  # fmt: skip
+    assert where(info, records).trainings == 0
+    with pytest.raises(UserError, match="between 0 and 1"):
+        where(info, records, resolution=5.0)
+
+
+def test_the_figure_is_written(tmp_path) -> None:
+    found = answer("tiny", planted("synthetic:additive"), 16)
+    plot_where(found, tmp_path / "where.png")
+    assert (tmp_path / "where.png").stat().st_size > 10_000
+    assert "<svg" in where_svg(found)
+    assert "<svg" in where_svg(answer("tiny", planted("synthetic:null"), 1))
