@@ -14,6 +14,7 @@ from sasa_nas.report.interval_chart import Estimate, draw_estimates
 from sasa_nas.report.material import Material
 from sasa_nas.report.retrained_chart import draw_retrained
 from sasa_nas.report.stages_chart import draw_stages
+from sasa_nas.report.where_section import draw_effects, has_matched, operator_effects
 
 Draw = Callable[[Size], Markup]
 
@@ -29,6 +30,10 @@ def drawings(material: Material) -> dict[str, Draw]:
         found["hypervolume-trainings"] = partial(draw_history, material.history, "trainings")
         if material.history[-1].seconds > 0:
             found["hypervolume-time"] = partial(draw_history, material.history, "time")
+    if operator_effects(material.where):
+        found["where-trained"] = partial(draw_effects, material.where, matched=False)
+        if has_matched(material.where):
+            found["where-matched"] = partial(draw_effects, material.where, matched=True)
     for retrained in material.retrained:
         found[f"retrained-{retrained.name}"] = partial(draw_retrained, retrained)
         if retrained.correlations:

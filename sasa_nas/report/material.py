@@ -9,6 +9,7 @@ from sasa_nas.analysis.pareto import Front, pareto_front, summarise
 from sasa_nas.analysis.predictors import correlate_predictors
 from sasa_nas.analysis.rank_correlation import RankCorrelation
 from sasa_nas.analysis.retrained import Retrained, summarise_retraining
+from sasa_nas.analysis.where import Where, where
 from sasa_nas.run import Outcome, RunError, RunFolder, RunInfo, TrialRecord, read_info, read_trials
 from sasa_nas.run.curves import Curve, read_curve
 from sasa_nas.run.retraining_records import list_retrainings
@@ -29,6 +30,7 @@ class Material:
         summary: The front in numbers.
         history: How the hypervolume grew.
         curves: Learning curves by the trial's number.
+        where: Where attention helps, or why that cannot be told.
         predictors: How well the networks' costs sort them by accuracy, by the cost's name.
         retrained: What full trainings found, those with one network or more.
         notes: What could not be read, a line each.
@@ -42,6 +44,7 @@ class Material:
     summary: Front
     history: Sequence[HistoryPoint]
     curves: Mapping[int, Curve]
+    where: Where
     predictors: Mapping[str, RankCorrelation]
     retrained: Sequence[Retrained]
     notes: Sequence[str]
@@ -82,6 +85,7 @@ def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -
         summary=summarise(info, records),
         history=hypervolume_history(records),
         curves=curves,
+        where=where(info, records),
         predictors=correlate_predictors(records),
         retrained=retrained,
         notes=[*notes, *more],

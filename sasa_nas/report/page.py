@@ -22,6 +22,7 @@ from sasa_nas.report.drawings import drawings
 from sasa_nas.report.material import Material, gather
 from sasa_nas.report.sections import sections
 from sasa_nas.report.trials_table import trials_data
+from sasa_nas.report.where_section import headline
 from sasa_nas.run import Outcome, RunFolder, TrialRecord
 
 
@@ -107,7 +108,8 @@ def _lead(material: Material) -> str:
     best, knee = pick(material.front, "best"), pick(material.front, "knee")
     trained = counts.get(Outcome.TRAINED, 0)
     text = f"Of {trained:,} networks trained to the end on {material.summary.dataset}, the best reaches {_place(best)}"
-    return text + ("." if knee is best else f"; the front bends at {_place(knee)}.")
+    text += "." if knee is best else f"; the front bends at {_place(knee)}."
+    return f"{headline(material.where)} {text}" if material.where.stages else text
 
 
 def _place(record: TrialRecord) -> str:

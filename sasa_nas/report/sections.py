@@ -14,6 +14,7 @@ from sasa_nas.report.front_chart import SHADES
 from sasa_nas.report.markup import join, tag
 from sasa_nas.report.material import Material
 from sasa_nas.report.trials_table import trials_table
+from sasa_nas.report.where_section import details, headline, intro
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Section:
 def sections(material: Material, drawn: Mapping[str, Draw]) -> list[Section]:
     """All parts for which the run has something to show, in their order."""
     return [
+        _where(material, drawn),
         *_results(material, drawn),
         *_retrained(material, drawn),
         *_predictors(material, drawn),
@@ -45,6 +47,15 @@ def sections(material: Material, drawn: Mapping[str, Draw]) -> list[Section]:
         _trials(material),
         _reproduce(material),
     ]
+
+
+def _where(material: Material, drawn: Mapping[str, Draw]) -> Section:
+    names = {"where-trained": "as trained", "where-matched": "at equal FLOPs"}
+    overs = {name: shown for name, shown in names.items() if name in drawn}
+    parts = [tag("p", tag("strong", headline(material.where)))]
+    parts += [_switch(overs), *(tag("div", _figure(drawn[name], Markup("")), id=name) for name in overs)]
+    parts.append(details(material.where))
+    return Section("where", "Where", "Where attention helps", intro(material.where) if overs else "", join(parts))
 
 
 def _results(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
@@ -149,7 +160,8 @@ def _course(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
     if "hypervolume-trainings" in drawn:
         reference = material.summary.reference
         assert reference is not None
-        overs = [name for name in ("hypervolume-trainings", "hypervolume-time") if name in drawn]
+        names = {"hypervolume-trainings": "over trainings", "hypervolume-time": "over time"}
+        overs = {name: shown for name, shown in names.items() if name in drawn}
         yield Section(
             "progress",
             "Progress",
@@ -251,16 +263,13 @@ def _letters(material: Material) -> Markup:
     return tag("ul", *items, class_="key", aria_label="Operators")
 
 
-def _switch(names: list[str]) -> Markup:
-    """Chooses between drawings; without a script all are shown."""
+def _switch(names: Mapping[str, str]) -> Markup:
+    """Chooses between drawings, by their id and what the choice is called; without a script all are shown."""
     if len(names) < 2:
         return Markup("")
+    group = next(iter(names)).partition("-")[0]
     labels = [
-        tag(
-            "label",
-            tag("input", type="radio", name="over", value=name, checked=i == 0),
-            tag("span", f"over {name.split('-')[1]}"),
-        )
-        for i, name in enumerate(names)
+        tag("label", tag("input", type="radio", name=group, value=name, checked=i == 0), tag("span", shown))
+        for i, (name, shown) in enumerate(names.items())
     ]
-    return tag("fieldset", *labels, class_="switch", hidden=True, aria_label="What the hypervolume is drawn over")
+    return tag("fieldset", *labels, class_="switch", hidden=True, aria_label="Which drawing to show")

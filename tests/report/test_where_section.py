@@ -1,0 +1,101 @@
+"""The answer on the page: a bar an effect, the sentence, and what is said where a run cannot answer."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+
+from sasa_nas.analysis.where import Effect, Interval, StageEffect, Where
+from sasa_nas.report.chart import SIZES
+from sasa_nas.report.material import Material
+from sasa_nas.report.page import render
+from sasa_nas.report.where_section import details, draw_effects, headline
+from sasa_nas.run import TrialRecord
+
+
+def interval(effect: float, *, star: bool) -> dict[str, float | bool]:
+    return {"effect": effect, "low": effect - 0.01, "high": effect + 0.01, "p": 0.5, "star": star}
+
+
+@pytest.fixture
+def answer() -> Where:
+    """Attention gains two points in stage 1 and loses one in stage 0; one effect is known at equal FLOPs."""
+    effects = [
+        Effect(
+            **interval(value, star=value > 0),
+            factor=f"stages[{stage}].operator",
+            level="local_attention",
+            baseline="conv",
+            at_matched_flops=Interval(**interval(0.005, star=False)) if stage else None,
+            per_gflop=None,
+            n=8,
+            designs=4,
+        )
+        for stage, value in ((1, 0.02), (0, -0.01))
+    ]
+    stages = [
+        StageEffect(**interval(0.02, star=True), stage=1, operators=["local_attention"], at_matched_flops=None),
+        StageEffect(**interval(-0.01, star=False), stage=0, operators=["local_attention"], at_matched_flops=None),
+    ]
+    return Where(
+        baseline="conv",
+        effects=effects,
+        stages=stages,
+        interactions=[],
+        swaps=[],
+        enough=True,
+        resolution=0.05,
+        detectable=0.01,
+        more_trials=0,
+        trainings=16,
+        designs=8,
+        training_noise=0.01,
+        covered=False,
+        note="it is told well",
+    )
+
+
+def test_the_answer_is_on_the_page(
+    make_material: Callable[..., Material], records: Sequence[TrialRecord], answer: Where
+) -> None:
+    page = render(replace(make_material(records), where=answer))
+    section = page[page.index('<section id="where"') :]
+    section = section[: section.index("</section>")]
+    assert "Attention helps most in stage 1: +2.0 (+1.0 to +3.0) points of accuracy." in section
+    # two effects as trained and one at equal FLOPs, each at two sizes
+    assert len(re.findall('class="bar op-local_attention"', section)) == 6
+    assert 'value="where-matched"' in section
+    assert "It is told well." in section
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_bar_spans_its_interval_on_the_right_side_of_zero(answer: Where, size: object) -> None:
+    drawn = str(draw_effects(answer, size, matched=False))  # type: ignore[arg-type]
+    bars = re.findall(r'<line x1="([\d.]+)" x2="([\d.]+)" y1="([\d.]+)"[^>]*class="bar', drawn)
+    (zero,) = re.findall(r'class="zero" x1="([\d.]+)"', drawn)
+    (low0, high0, y0), (low1, high1, y1) = [tuple(map(float, bar)) for bar in bars]
+    assert y0 < y1
+    assert low0 < high0 == pytest.approx(float(zero), abs=0.02)
+    assert float(zero) < low1 < high1
+    assert high0 - low0 == pytest.approx(high1 - low1, abs=0.05)
+
+
+def test_the_sentence_is_no_bolder_than_the_numbers(answer: Where) -> None:
+    first = answer.stages[0]
+    unsure = answer.model_copy(update={"stages": [first.model_copy(update={"star": False})]})
+    assert headline(unsure).endswith("which chance could have done as well.")
+    worse = answer.model_copy(update={"stages": [answer.stages[1]]})
+    assert headline(worse).startswith("Attention helps in no stage; it costs least in stage 0: -1.0")
+
+
+def test_a_run_that_cannot_answer_says_what_where_says(
+    make_material: Callable[..., Material], records: Sequence[TrialRecord], answer: Where
+) -> None:
+    material = make_material(records)
+    assert material.where.effects == []
+    page = render(material)
+    assert "Where attention helps cannot be told yet." in page
+    note = material.where.note
+    assert f'<p class="warn">{note[0].upper()}{note[1:]}.</p>' in page
+    assert "warn" in details(answer.model_copy(update={"enough": False}))
