@@ -14,7 +14,9 @@ from sasa_nas.report.interval_chart import Estimate, draw_estimates
 from sasa_nas.report.material import Material
 from sasa_nas.report.retrained_chart import draw_retrained
 from sasa_nas.report.stages_chart import draw_stages
+from sasa_nas.report.time_chart import draw_phases
 from sasa_nas.report.where_section import draw_effects, has_matched, operator_effects
+from sasa_nas.run.phases import add_up
 
 Draw = Callable[[Size], Markup]
 
@@ -42,6 +44,9 @@ def drawings(material: Material) -> dict[str, Draw]:
             )
     if material.predictors:
         found["predictors"] = _ranks(material.predictors, "validation accuracy")
+    phases = add_up(record.phases for record in material.records)
+    if phases.total > 0:
+        found["time"] = partial(draw_phases, phases)
     if material.curves:
         numbers = {record.number for record in material.front}
         found["curves"] = partial(draw_curves, material.records, material.curves, numbers)

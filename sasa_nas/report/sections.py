@@ -182,6 +182,14 @@ def _course(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
             "because others were better, or broke off.",
             _figure(drawn["curves"], tag("ul", *lines, class_="key")),
         )
+    if "time" in drawn:
+        yield Section(
+            "time",
+            "Time",
+            "Where the time went",
+            "Wall-clock seconds of all trials added up; `queue` is the wait for a worker or for the search.",
+            _figure(drawn["time"], Markup("")),
+        )
 
 
 def _trials(material: Material) -> Section:

@@ -21,6 +21,7 @@ from sasa_nas.report import write_report
 from sasa_nas.report.material import Material
 from sasa_nas.report.page import render
 from sasa_nas.run import Outcome, TrialRecord
+from sasa_nas.run.phases import Phases
 
 MakeMaterial = Callable[..., Material]
 HOSTILE = "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=1>\"'&<!--{{7*7}}\u2028"
@@ -230,6 +231,14 @@ def test_full_trainings_are_shown_with_their_bars_and_the_verdict(
     assert sum(a.get("class") == "whisker" for a in parsed.all("path")) == 4
     assert sum(a.get("class") == "member-dot plain" for a in parsed.all("circle")) == 2
     assert "95% interval 70.00 to 90.00" in section
+
+
+def test_the_time_of_all_trials_is_added_up(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
+    assert '<section id="time"' not in render(make_material(records))
+    timed = [record.model_copy(update={"phases": Phases(train=3.0, evaluate=1.0)}) for record in records[:2]]
+    page = render(make_material([*timed, *records[2:]]))
+    section = page[page.index('<section id="time"') :]
+    assert section.index("6.0 s, 75.0%") < section.index("2.0 s, 25.0%") < section.index("</section>")
 
 
 def test_a_damaged_retraining_costs_a_note(make_run, make_record) -> None:

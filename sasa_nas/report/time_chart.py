@@ -1,0 +1,25 @@
+"""Where the time of a run's trials went: a bar a phase."""
+
+from markupsafe import Markup
+
+from sasa_nas.report.chart import Size, figure, text
+from sasa_nas.report.markup import tag
+from sasa_nas.run.phases import Phases
+
+_ROW = 28.0
+
+
+def draw_phases(phases: Phases, size: Size) -> Markup:
+    """The chart, the longest phase first; some time was spent."""
+    rows = sorted(phases.by_name().items(), key=lambda item: -item[1])
+    left, right = 90.0, size.width - 120.0
+    parts: list[Markup] = []
+    for i, (name, seconds) in enumerate(rows):
+        y = 6.0 + _ROW * i
+        width = (right - left) * seconds / rows[0][1]
+        note = f"{seconds:,.1f} s, {100 * seconds / phases.total:.1f}%"
+        parts.append(text(name, left - 10, y + 15, "tick end"))
+        parts.append(tag("rect", x=left, y=y, width=max(width, 1.0), height=20, rx=3, class_="fill plain"))
+        parts.append(text(note, left + max(width, 1.0) + 8, y + 15, "tick"))
+    told = ", ".join(f"{name} {100 * seconds / phases.total:.0f}%" for name, seconds in rows)
+    return figure(parts, size, 12.0 + _ROW * len(rows), f"Where the time went: {told}")
