@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
-from sasa_nas.analysis.where import Effect, Interval, StageEffect, Where
 
+from sasa_nas.analysis.where import Effect, Interval, StageEffect, Where
 from sasa_nas.report.chart import SIZES
 from sasa_nas.report.material import Material
 from sasa_nas.report.page import render
