@@ -66,7 +66,7 @@ def test_pointing_shows_a_network_and_a_click_copies(browser: Page, address: str
     best = long_run.front[-1].number
     place = browser.run(
         f"""(() => {{ const node = document.querySelector('.chart.wide .member[data-trial="{best}"]');
-            node.scrollIntoView({{block: 'center'}}); const box = node.getBoundingClientRect();
+            node.scrollIntoView({{block: 'center', behavior: 'instant'}}); const box = node.getBoundingClientRect();
             return [box.left + box.width / 2, box.top + box.height / 2]; }})()"""
     )
     where = {"x": place[0], "y": place[1]}
