@@ -51,6 +51,7 @@ OUTSIDE = {
     "sqlalchemy": {"run"},
     "matplotlib": {"analysis"},
     "jinja2": {"report"},
+    "moocore": {"analysis"},
     "torchvision": {"data", "models"},
     "pycocotools": {"train"},
     "sklearn": {"data"},

@@ -1,11 +1,15 @@
 """What a network consists of and what it costs, part by part: the data that `sasa-nas describe` prints."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.cost import Convention, Counts, Macs, NetworkCounts, count_network
+from sasa_nas.cost.latency import Latency
+from sasa_nas.cost.latency_cache import Setting
+from sasa_nas.cost.memory import training_memory
 from sasa_nas.models.plans import HeadPlan, plan_network, stem_output_size
 from sasa_nas.space import Architecture, Image, Stage
 from sasa_nas.space.detector import Detector
@@ -81,6 +85,46 @@ class StageDescription(BaseModel):
     flops: int
 
 
+class LatencyDescription(BaseModel):
+    """The measured time of one forward pass.
+
+    Attributes:
+        batch: Images of the pass.
+        seconds: Median over the calls.
+        low: Lower quartile.
+        high: Upper quartile.
+        calls: How many were measured.
+        device: What it ran on.
+        threads: Of the CPU.
+        dtype: Of weights and images.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    batch: int
+    seconds: float
+    low: float
+    high: float
+    calls: int
+    device: str
+    threads: int
+    dtype: str
+
+
+class MemoryDescription(BaseModel):
+    """What a training step keeps, in bytes; see `sasa_nas.cost.memory`.
+
+    Attributes:
+        fixed: Whatever the batch.
+        per_image: For each image of the batch.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    fixed: int
+    per_image: int
+
+
 class Description(BaseModel):
     """What `sasa-nas describe --json` prints.
 
@@ -101,6 +145,8 @@ class Description(BaseModel):
         classifier: The mean over the map and the linear layer; None for a detector.
         pyramid: A detector's feature pyramid.
         heads: A detector's heads, on all levels.
+        training_memory: None for a detector.
+        latency: One for each batch that was measured; None where none was.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -121,6 +167,8 @@ class Description(BaseModel):
     classifier: PartDescription | None = None
     pyramid: PartDescription | None = None
     heads: PartDescription | None = None
+    training_memory: MemoryDescription | None = None
+    latency: list[LatencyDescription] | None = None
 
     @property
     def after_stages(self) -> dict[str, PartDescription]:
@@ -152,9 +200,22 @@ def describe(
     description = _describe_trunk(architecture, counts, name, convention)
     output = _map(architecture.num_classes, (1, 1))
     classifier = _part("linear", output, counts.parts["classifier"], convention)
+    memory = training_memory(architecture)
     return description.model_copy(
-        update={"head": _head(architecture, counts.parts.get("head"), convention), "classifier": classifier}
+        update={
+            "head": _head(architecture, counts.parts.get("head"), convention),
+            "classifier": classifier,
+            "training_memory": MemoryDescription(fixed=memory.of_batch(0), per_image=memory.per_image),
+        }
     )
+
+
+def with_latency(description: Description, latencies: Sequence[Latency], setting: Setting) -> Description:
+    """Adds what was measured, and on what."""
+    dtype = str(setting.dtype).removeprefix("torch.")
+    facts = {"device": setting.device_name, "threads": setting.threads, "dtype": dtype}
+    told = [LatencyDescription(**asdict(latency), **facts) for latency in latencies]
+    return description.model_copy(update={"latency": told})
 
 
 def _describe_detector(detector: Detector, name: str, image_size: int | None, convention: Convention) -> Description:

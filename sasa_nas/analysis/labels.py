@@ -66,6 +66,21 @@ def compact_count(number: float) -> str:
     return f"{number:.0f}"
 
 
+def compact_bytes(number: float) -> str:
+    """A number of bytes in three significant digits and a decimal unit, as in `3.42 MB`."""
+    text = compact_count(number)
+    digits, unit = (text[:-1], text[-1].replace("K", "k")) if text[-1].isalpha() else (text, "")
+    return f"{digits} {unit}B"
+
+
+def compact_seconds(seconds: float) -> str:
+    """A length of time in three significant digits, as in `1.25 ms`, `83 µs` or `2 s`."""
+    for unit, name in ((1.0, "s"), (1e-3, "ms")):
+        if seconds >= unit * 0.9995:
+            return f"{_three_digits(seconds / unit)} {name}"
+    return f"{_three_digits(seconds / 1e-6)} µs"
+
+
 def _three_digits(number: float) -> str:
     decimals = 2 if abs(number) < 9.995 else 1 if abs(number) < 99.95 else 0
     text = f"{number:.{decimals}f}"

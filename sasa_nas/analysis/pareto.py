@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
 from sasa_nas.run.phases import add_up
+from sasa_nas.run.records import Score
 from sasa_nas.space import Architecture, SearchSpace
 from sasa_nas.space.files import validate_space
 
@@ -49,6 +50,11 @@ class FrontPoint(BaseModel):
         accuracy: On the validation split, 0 to 1.
         flops: Of one image, two a multiply-accumulate.
         params: Parameters.
+        memory: Bytes that a training step keeps.
+        latency: Seconds for one image on the worker's device.
+        latency_quartiles: Around the latency.
+        robust_accuracy: On the validation split under attack, 0 to 1.
+        scores: Of the untrained network.
         epochs: Epochs trained.
         seconds: Wall-clock time of the training.
         stem: Kind of the stem.
@@ -62,6 +68,11 @@ class FrontPoint(BaseModel):
     accuracy: float
     flops: int
     params: int | None
+    memory: int | None
+    latency: float | None
+    latency_quartiles: tuple[float, float] | None
+    robust_accuracy: float | None
+    scores: dict[Score, float]
     epochs: int
     seconds: float | None
     stem: str | None
@@ -191,7 +202,7 @@ def summarise(info: RunInfo, records: Sequence[TrialRecord]) -> Front:
     space: SearchSpace = validate_space(info.space, "run.json: space")
     area = hypervolume(records)
     return Front(
-        front=[_point(record) for record in pareto_front(records)],
+        front=[front_point(record) for record in pareto_front(records)],
         hypervolume=area.value,
         reference=area.reference,
         space=space.name,
@@ -207,7 +218,8 @@ def count_outcomes(records: Sequence[TrialRecord]) -> dict[Outcome, int]:
     return {outcome: counts[outcome] for outcome in Outcome if counts[outcome]}
 
 
-def _point(record: TrialRecord) -> FrontPoint:
+def front_point(record: TrialRecord) -> FrontPoint:
+    """All that is told of a trained network."""
     architecture: Architecture | None = record.architecture
     return FrontPoint(
         trial=record.number,
@@ -215,6 +227,11 @@ def _point(record: TrialRecord) -> FrontPoint:
         accuracy=_accuracy(record),
         flops=_flops(record),
         params=record.params,
+        memory=record.memory,
+        latency=record.latency,
+        latency_quartiles=record.latency_quartiles,
+        robust_accuracy=record.robust_accuracy,
+        scores=record.scores,
         epochs=record.epochs,
         seconds=record.seconds,
         stem=architecture.stem.kind if architecture else None,

@@ -21,6 +21,7 @@ from sasa_nas.cli.listing import list_entries
 from sasa_nas.cli.pareto import pareto
 from sasa_nas.cli.report import report
 from sasa_nas.cli.retrain import retrain
+from sasa_nas.cli.scores import scores
 from sasa_nas.cli.search import resume, search
 from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
@@ -35,6 +36,7 @@ app = typer.Typer(name=PROGRAM, rich_markup_mode=None, pretty_exceptions_enable=
 app.command("search")(search)
 app.command("resume")(resume)
 app.command("pareto")(pareto)
+app.command("scores")(scores)
 app.command("report")(report)
 app.command("retrain")(retrain)
 app.command("where")(where)

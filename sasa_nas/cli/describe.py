@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sasa_nas.analysis.description import Description, PartDescription, StageDescription
+    from sasa_nas.analysis.description import Description, LatencyDescription, PartDescription, StageDescription
 
 
 class ConventionName(StrEnum):
@@ -47,6 +47,21 @@ def describe(
             show_default=False,
         ),
     ] = None,
+    latency: Annotated[
+        bool, typer.Option("--latency", help="Also measure how long a forward pass takes here.")
+    ] = False,
+    batch: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="With --latency: images of a pass; may be repeated.", show_default="1 and 128"),
+    ] = None,
+    device: Annotated[str, typer.Option(help="With --latency: auto, cpu, cuda or cuda:N.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="With --latency: threads of the CPU.", show_default="as many as cores")
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="With --latency: float32, bfloat16 or float16.")] = "float32",
+    fresh: Annotated[
+        bool, typer.Option("--fresh", help="With --latency: measure anew what was measured before.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Show a network's stages, parameters, multiply-accumulates and FLOPs."""
@@ -57,6 +72,12 @@ def describe(
 
     network = overridden(find_network(target), changes or [])
     described = description.describe(network, name=target, image_size=image_size, convention=convention.value)
+    if latency:
+        from sasa_nas.experiment.latency import measure_network, setting_of
+
+        setting = setting_of(device, threads=threads, dtype=dtype)
+        measured = measure_network(network, batch or [1, 128], setting, image_size=image_size, fresh=fresh)
+        described = description.with_latency(described, measured, setting)
     if as_json:
         print_json(described)
     else:
@@ -65,7 +86,7 @@ def describe(
 
 def print_description(console: Console, described: Description) -> None:
     """Prints a network's parts as a table, with a line of facts above and the kinds of work below."""
-    from sasa_nas.analysis.labels import compact_count
+    from sasa_nas.analysis.labels import compact_bytes, compact_count
     from sasa_nas.cli.output import plain_table
 
     image = described.image
@@ -92,6 +113,25 @@ def print_description(console: Console, described: Description) -> None:
     kinds = described.macs.model_dump(exclude={"total"})
     shown = ", ".join(f"{kind} {compact_count(count)}" for kind, count in kinds.items() if count)
     console.print(f"MACs by kind: {shown}; total {described.macs.total:,}", soft_wrap=True)
+    memory = described.training_memory
+    if memory is not None:
+        each, fixed = compact_bytes(memory.per_image), compact_bytes(memory.fixed)
+        console.print(f"Training memory: {fixed}, and {each} an image of the batch (float32, AdamW)", soft_wrap=True)
+    for timing in described.latency or ():
+        console.print(_timing(timing), soft_wrap=True)
+
+
+def _timing(timing: LatencyDescription) -> str:
+    """One latency in one line."""
+    from sasa_nas.analysis.labels import compact_seconds
+
+    images = "1 image" if timing.batch == 1 else f"{timing.batch} images"
+    median, low, high = map(compact_seconds, (timing.seconds, timing.low, timing.high))
+    threads = "1 thread" if timing.threads == 1 else f"{timing.threads} threads"
+    return (
+        f"Latency of {images}: {median} (half of {timing.calls} calls within {low} to {high}; {timing.dtype}, "
+        f"{threads}, {timing.device})"
+    )
 
 
 def _options(options: dict[str, Any]) -> str:

@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.errors import UserError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sasa_nas.run import TrialRecord
+    from sasa_nas.run.records import Objective
+
+USUAL: tuple[Objective, ...] = ("accuracy", "flops")
+"""What a front is of, unless somebody asks otherwise."""
+
+
+_FURTHER: dict[Objective, str] = {"memory": "memory", "latency": "latency", "robust_accuracy": "under attack"}
+"""Objectives that have a column only where they are asked for, and its heading."""
 
 
 def pareto(
@@ -20,15 +30,25 @@ def pareto(
     plot: Annotated[
         Path | None, typer.Option(help="Also draw the front into this .png, .svg or .pdf file.", show_default=False)
     ] = None,
+    objectives: Annotated[
+        str,
+        typer.Option(help="Compare networks by these: accuracy and flops, params, memory, latency, robust_accuracy."),
+    ] = ",".join(USUAL),
 ) -> None:
-    """Show the networks of a run that no other beats in both accuracy and FLOPs."""
+    """Show the networks of a run that no other beats in both accuracy and FLOPs, or in all of other objectives."""
+    from sasa_nas.analysis.many_objectives import summarise_objectives
     from sasa_nas.analysis.pareto import summarise
+    from sasa_nas.cli.lists import parse_objectives
     from sasa_nas.cli.output import print_json, stdout_console
     from sasa_nas.run import RunFolder, read_info, read_trials
 
+    wanted = parse_objectives(objectives)
+    usual = set(wanted) == set(USUAL)
+    if plot is not None and not usual:
+        raise UserError("--plot draws accuracy against FLOPs: leave --objectives out")
     folder = RunFolder(run)
     info, records = read_info(folder), read_trials(folder)
-    front = summarise(info, records)
+    front = summarise(info, records) if usual else summarise_objectives(info, records, wanted)
     if plot is not None:
         from sasa_nas.analysis.figures import plot_front
 
@@ -37,40 +57,84 @@ def pareto(
         print_json(front)
         return
     console = stdout_console()
-    print_front(console, records)
+    print_front(console, records, wanted)
+    if usual and set(info.settings.objectives) != set(USUAL):
+        own = ",".join(info.settings.objectives)
+        console.print(f"This search had other objectives; `--objectives {own}` shows their front.", soft_wrap=True)
     if plot is not None:
         console.print(f"Figure: {plot}", soft_wrap=True)
 
 
-def print_front(console: Console, records: Sequence[TrialRecord]) -> None:
+def print_front(console: Console, records: Sequence[TrialRecord], objectives: Sequence[Objective] = USUAL) -> None:
     """Prints the front of a run's trials as a table, its hypervolume, and what became of the other trials."""
     from sasa_nas.analysis.labels import compact_count, stage_labels
-    from sasa_nas.analysis.pareto import count_outcomes, hypervolume, pareto_front
+    from sasa_nas.analysis.many_objectives import objectives_front
+    from sasa_nas.analysis.pareto import count_outcomes, pareto_front
     from sasa_nas.cli.output import plain_table
 
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in count_outcomes(records).items())
-    front = pareto_front(records)
+    usual = set(objectives) == set(USUAL)
+    front = pareto_front(records) if usual else objectives_front(records, objectives)
     if not front:
         console.print(f"No network of this run is trained to the end yet. Trials: {outcomes or 'none'}.")
         return
-    numbers = ("trial", "accuracy", "FLOPs", "params", "seconds")
-    table = plain_table("trial", "accuracy", "FLOPs", "params", "stem", "operators by stage", "seconds", right=numbers)
+    further = [name for name in objectives if name in _FURTHER]
+    numbers = ("trial", "accuracy", "FLOPs", "params", *(_FURTHER[name] for name in further))
+    headings = (*numbers, "stem", "operators by stage", "seconds")
+    table = plain_table(*headings, right=(*numbers, "seconds"))
     for record in front:
         table.add_row(
             str(record.number),
             f"{100 * (record.accuracy or 0.0):.2f}%",
             compact_count(record.flops or 0),
             "-" if record.params is None else compact_count(record.params),
+            *(_shown(name, getattr(record, name)) for name in further),
             record.architecture.stem.kind if record.architecture else "-",
             " ".join(stage_labels(record.architecture)) if record.architecture else "-",
             "-" if record.seconds is None else f"{record.seconds:.1f}",
         )
     console.print(table)
-    area = hypervolume(records)
-    if area.reference is not None:
-        console.print(
-            f"Hypervolume {area.value:.4f} (accuracy x decades of FLOPs, measured from accuracy "
-            f"{area.reference.accuracy:.3g} at {compact_count(area.reference.flops)} FLOPs)",
-            soft_wrap=True,
-        )
+    console.print(_volume(records, objectives), soft_wrap=True)
     console.print(f"{len(front)} of {len(records)} trials on the front. Trials: {outcomes}.", soft_wrap=True)
+
+
+def _volume(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> str:
+    """What the front dominates, in one line."""
+    from sasa_nas.analysis.labels import compact_count
+    from sasa_nas.analysis.many_objectives import ACCURACIES, objectives_volume, reference_values
+    from sasa_nas.analysis.pareto import hypervolume
+
+    if set(objectives) == set(USUAL):
+        area = hypervolume(records)
+        assert area.reference is not None
+        return (
+            f"Hypervolume {area.value:.4f} (accuracy x decades of FLOPs, measured from accuracy "
+            f"{area.reference.accuracy:.3g} at {compact_count(area.reference.flops)} FLOPs)"
+        )
+    reference = reference_values(records, objectives) or {}
+    units = [name if name in ACCURACIES else f"decades of {name}" for name in objectives]
+    corner = ", ".join(f"{name} {_reference(name, value)}" for name, value in reference.items())
+    return f"Hypervolume {objectives_volume(records, objectives):.4f} ({' x '.join(units)}, measured from {corner})"
+
+
+def _reference(name: Objective, value: float) -> str:
+    from sasa_nas.analysis.labels import compact_count
+
+    if name == "accuracy":
+        return f"{value:.3g}"
+    return compact_count(value) if name in ("flops", "params") else _shown(name, value)
+
+
+def _shown(name: Objective, value: float | None) -> str:
+    """One of the further objectives, with its unit."""
+    from sasa_nas.analysis.labels import compact_bytes, compact_seconds
+
+    if value is None:
+        return "-"
+    match name:
+        case "memory":
+            return compact_bytes(value)
+        case "latency":
+            return compact_seconds(value)
+        case _:
+            return f"{100 * value:.2f}%"

@@ -14,7 +14,6 @@ from sasa_nas.errors import UserError
 if TYPE_CHECKING:
     from sasa_nas.engine import SearchSummary
     from sasa_nas.run import SearchSettings
-    from sasa_nas.run.records import Objective
     from sasa_nas.space import SearchSpace
 
 INTERRUPTED = 130
@@ -31,6 +30,14 @@ class SamplerName(StrEnum):
     GP = "gp"
 
 
+class ScoreName(StrEnum):
+    """The names of `sasa_nas.run.records.Score`, likewise."""
+
+    SYNFLOW = "synflow"
+    NASWOT = "naswot"
+    ZICO = "zico"
+
+
 def search(
     space: Annotated[
         str | None, typer.Option(help="A shipped search space's name, or a YAML file.", show_default=False)
@@ -44,8 +51,17 @@ def search(
     ] = None,
     max_params: Annotated[int | None, typer.Option(min=1, help="Most parameters.", show_default=False)] = None,
     max_flops: Annotated[float | None, typer.Option(help="Most FLOPs of an image.", show_default=False)] = None,
+    max_memory: Annotated[
+        float | None, typer.Option(help="Most bytes that a training step may keep.", show_default=False)
+    ] = None,
+    max_latency: Annotated[
+        float | None, typer.Option(help="Most seconds for one image, measured before training.", show_default=False)
+    ] = None,
     objectives: Annotated[
-        str, typer.Option(help="Comma-separated, of accuracy, flops, params; accuracy must be among them.")
+        str,
+        typer.Option(
+            help="Comma-separated: accuracy, which must be among them, flops, params, memory, latency, robust_accuracy."
+        ),
     ] = "accuracy,flops",
     sampler: Annotated[SamplerName, typer.Option(help="Who proposes designs.")] = SamplerName.TPE,
     balanced: Annotated[
@@ -61,6 +77,15 @@ def search(
         float | None,
         typer.Option(min=0, max=1, help="Networks below are of no interest, however cheap.", show_default=False),
     ] = None,
+    scores: Annotated[
+        str | None,
+        typer.Option(help="Training-free scores to give each design: synflow,naswot,zico.", show_default=False),
+    ] = None,
+    score_filter: Annotated[
+        ScoreName | None,
+        typer.Option(help="Train of designs proposed by chance only the best by this score.", show_default=False),
+    ] = None,
+    score_keep: Annotated[float, typer.Option(min=0.01, max=1, help="With --score-filter: the share kept.")] = 0.25,
     seed: Annotated[int, typer.Option(min=0, help="Fixes proposals, initial weights and data order.")] = 0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time; as many as fit if left out.", show_default=False)
@@ -97,6 +122,7 @@ def search(
     ] = 0,
 ) -> None:
     """Search a space: train many of its networks and find the Pareto front of accuracy against FLOPs."""
+    from sasa_nas.cli.lists import parse_objectives, parse_scores
     from sasa_nas.run import SearchSettings
     from sasa_nas.space import load_space
 
@@ -110,21 +136,30 @@ def search(
         address=address,
         data_dir=data_dir.resolve() if data_dir else None,
         sampler=sampler.value,
-        objectives=_objectives(objectives),
+        objectives=parse_objectives(objectives),
         balanced=balanced,
         halving=halving,
         eta=eta,
         grace_epochs=grace_epochs,
         accuracy_floor=accuracy_floor,
+        scores=parse_scores(scores),
+        score_filter=score_filter.value if score_filter else None,
+        score_keep=score_keep,
     )
     if (space is None) == (table is None):
         raise UserError("give either --space, to train, or --replay TABLE, to search in recorded trainings")
+    limits = {
+        "max_params": max_params,
+        "max_flops": max_flops,
+        "max_memory": max_memory,
+        "max_latency": max_latency,
+    }
     if table is not None:
-        if dry_run or any(wish is not None for wish in (epochs, dataset, max_params, max_flops)):
+        if dry_run or any(wish is not None for wish in (epochs, dataset, *limits.values())):
             raise UserError("a table's space is as it is: --replay goes without options that change it or draw from it")
         _replay(table, settings, out)
         return
-    wanted = _overridden(load_space(space or ""), epochs, dataset, max_params, max_flops)
+    wanted = _overridden(load_space(space or ""), epochs, dataset, limits)
     if dry_run:
         _print_designs(wanted, settings, dry_run)
         return
@@ -168,7 +203,7 @@ def _replay(table: Path, settings: SearchSettings, out: Path | None) -> None:
 
 
 def _overridden(
-    space: SearchSpace, epochs: int | None, dataset: str | None, max_params: int | None, max_flops: float | None
+    space: SearchSpace, epochs: int | None, dataset: str | None, limits: dict[str, float | None]
 ) -> SearchSpace:
     """The space with the command line's wishes in it, checked like a file's."""
     from sasa_nas.space.files import validate_space
@@ -178,30 +213,8 @@ def _overridden(
         data["proxy"]["recipe"]["epochs"] = epochs
     if dataset is not None:
         data["proxy"]["dataset"] = dataset
-    if max_params is not None:
-        data["limits"]["max_params"] = max_params
-    if max_flops is not None:
-        data["limits"]["max_flops"] = max_flops
+    data["limits"].update({name: most for name, most in limits.items() if most is not None})
     return validate_space(data, "the command line")
-
-
-def _objectives(text: str) -> tuple[Objective, ...]:
-    """The objectives that a comma-separated list names.
-
-    Raises:
-        UserError: If one is unknown or comes twice, or accuracy is missing.
-    """
-    from pydantic import TypeAdapter, ValidationError
-
-    from sasa_nas.run.records import Objectives
-
-    names = tuple(name.strip() for name in text.split(","))
-    try:
-        found: tuple[Objective, ...] = TypeAdapter(Objectives).validate_python(names)
-    except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise UserError(f"--objectives {text}: {reason}") from error
-    return found
 
 
 def _default_gpus() -> float:
@@ -229,12 +242,13 @@ def _conclude(summary: SearchSummary) -> None:
     """Prints the run's path, its front, and what to do next."""
     from sasa_nas.cli.output import program, shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front
+    from sasa_nas.run import read_info
     from sasa_nas.run.phases import add_up, tell
 
     path = summary.folder.path
     console = stdout_console()
     console.print(f"\nRun: {path}", soft_wrap=True)
-    print_front(console, summary.records)
+    print_front(console, summary.records, read_info(summary.folder).settings.objectives)
     console.print(f"Where the time went: {tell(add_up(record.phases for record in summary.records))}.")
     if summary.exhausted:
         console.print("Every network of the space is trained: there was no new one left to try.")

@@ -53,9 +53,9 @@ class MultiObjectiveHalving:
         Args:
             number: The trial's.
             epoch: A level.
-            losses: As it had them there.
+            losses: As it had them there; a number that is not finite has no place among others.
         """
-        if epoch in self._reached:
+        if epoch in self._reached and all(map(math.isfinite, losses)):
             self._reached[epoch][number] = tuple(losses)
 
     def goes_on(self, number: int, epoch: int, losses: Losses) -> bool:

@@ -1,5 +1,6 @@
 """What a search wants of a network, as numbers for the study and for early stopping."""
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -8,8 +9,11 @@ from sasa_nas.run.records import Objective
 
 _DIRECTIONS: dict[Objective, Literal["maximize", "minimize"]] = {
     "accuracy": "maximize",
+    "robust_accuracy": "maximize",
     "flops": "minimize",
     "params": "minimize",
+    "memory": "minimize",
+    "latency": "minimize",
 }
 
 
@@ -27,10 +31,22 @@ def values(record: TrialRecord, objectives: Sequence[Objective]) -> list[float] 
 def losses(record: TrialRecord, accuracy: float, objectives: Sequence[Objective]) -> tuple[float, ...]:
     """The objectives of a network under training, each the smaller the better, the accuracy's first.
 
+    Costs count by their decades, as in a front's hypervolume; all are known before a training begins. Accuracy under
+    attack is known only after the last epoch, and an attack on a half-trained network would cost as much as an epoch
+    and foretell little: early stopping judges by the others alone. Where robust networks are wanted that are less
+    accurate than others as cheap, search without it.
+
     Args:
         record: Holds the costs.
         accuracy: After the epochs trained so far.
-        objectives: Costs of which nothing is known are left out.
+        objectives: Of the search.
+
+    Returns:
+        As many numbers for every network of a search; NaN for a cost of which nothing is known.
     """
-    costs = (getattr(record, objective) for objective in objectives if objective != "accuracy")
-    return (-accuracy, *(float(cost) for cost in costs if cost is not None))
+    costs = (getattr(record, objective) for objective in objectives if _DIRECTIONS[objective] == "minimize")
+    return (-accuracy, *(math.nan if cost is None else math.log(max(cost, _LEAST)) for cost in costs))
+
+
+_LEAST = 1e-9
+"""Below every cost, so that a logarithm can be taken."""

@@ -1,16 +1,19 @@
 """What a search will do, checked before anything is written or started."""
 
 import random
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from pydantic import ValidationError
 
 from sasa_nas.cost import Counts, count_network
+from sasa_nas.cost.memory import training_memory
 from sasa_nas.data.registry import dataset_info, load
 from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.run import SearchSettings
+from sasa_nas.run.records import MEASURED
 from sasa_nas.space import Architecture, Image, Infeasible, SearchSpace, proxy_of, sample
 from sasa_nas.space.choosers import BalancedChooser, Chooser, Label, RandomChooser, RecordingChooser
 from sasa_nas.space.complaints import complain
@@ -38,6 +41,13 @@ class Design:
     full_size: Architecture
     architecture: Architecture
     counts: Counts
+    batch_size: int
+    """Of the proxy's recipe."""
+
+    @cached_property
+    def memory(self) -> int:
+        """Bytes that a training step with a whole batch keeps; counted when first asked for."""
+        return training_memory(self.architecture).of_batch(self.batch_size)
 
 
 class OverLimit(Infeasible):
@@ -58,6 +68,7 @@ def plan_search(space: SearchSpace, settings: SearchSettings) -> SearchPlan:
     proxy = space.proxy
     if is_synthetic(proxy.dataset):
         plan = SearchPlan(space, settings, dataset_info(proxy.dataset, image_size=proxy.image_size), ((), ()))
+        refuse_measuring(plan, "a synthetic task")
         _check_feasible(plan)
         return plan
     splits = load(proxy.dataset, data_dir=settings.data_dir, image_size=proxy.image_size)
@@ -66,6 +77,24 @@ def plan_search(space: SearchSpace, settings: SearchSettings) -> SearchPlan:
     plan = SearchPlan(space, settings, splits.info, splits.standardisation.per_channel())
     _check_feasible(plan)
     return plan
+
+
+def refuse_measuring(plan: SearchPlan, what: str) -> None:
+    """Raises where something is wished for that only a worker can measure.
+
+    Args:
+        plan: Of a search without workers.
+        what: It searches.
+
+    Raises:
+        UserError: If an objective, a limit or a score needs a network.
+    """
+    settings = plan.settings
+    wished = [objective for objective in settings.objectives if objective in MEASURED]
+    if plan.space.limits.max_latency is not None:
+        wished.append("latency")
+    if wished or settings.scores or settings.score_filter:
+        raise UserError(f"{what} has no networks to measure: leave out {wished[0] if wished else 'scores'}")
 
 
 def draw(plan: SearchPlan, chooser: Chooser) -> Design:
@@ -81,19 +110,22 @@ def draw(plan: SearchPlan, chooser: Chooser) -> Design:
         architecture = proxy_of(full_size, plan.space.proxy, image, plan.data.num_classes)
     except ValidationError as error:
         raise Infeasible(one_line(complain("at the proxy's size", error))) from error
-    design = Design(full_size, architecture, count_network(architecture).total)
+    design = Design(full_size, architecture, count_network(architecture).total, plan.space.proxy.recipe.batch_size)
     _check_limits(plan, design)
     return design
 
 
 def _check_limits(plan: SearchPlan, design: Design) -> None:
     limits = plan.space.limits
-    for name, value, most in (
-        ("params", design.counts.params, limits.max_params),
-        ("flops", design.counts.flops(), limits.max_flops),
-    ):
-        if most is not None and value > most:
-            raise OverLimit(f"{value:,} {name} exceed max_{name}={most:,}", design, value / most - 1.0)
+    wanted: tuple[tuple[str, float | None, Callable[[], int]], ...] = (
+        ("params", limits.max_params, lambda: design.counts.params),
+        ("flops", limits.max_flops, design.counts.flops),
+        # counted only where it is asked for
+        ("memory", limits.max_memory, lambda: design.memory),
+    )
+    for name, most, count in wanted:
+        if most is not None and count() > most:
+            raise OverLimit(f"{count():,} {name} exceed max_{name}={most:,}", design, count() / most - 1.0)
 
 
 def dry_run(plan: SearchPlan, designs: int) -> Iterator[Design]:
@@ -144,10 +176,12 @@ def _check_feasible(plan: SearchPlan) -> None:
             return
     if nearest is None:
         raise UserError(f"search space '{plan.space.name}' holds no design that can be built: {reason}")
-    limits = plan.space.limits.model_dump(exclude_none=True)
+    # the latency is measured by the workers
+    limits = plan.space.limits.model_dump(exclude_none=True, exclude={"max_latency"})
     wanted = " and ".join(f"{name}={value:,}" for name, value in limits.items())
     counts = nearest.design.counts
+    memory = "" if plan.space.limits.max_memory is None else f" and needs {nearest.design.memory:,} bytes"
     raise UserError(
         f"no architecture of '{plan.space.name}' is within {wanted}: the nearest of {PROBES} random ones has "
-        f"{counts.params:,} parameters and {counts.flops():,} FLOPs; raise the limit or add smaller options"
+        f"{counts.params:,} parameters and {counts.flops():,} FLOPs{memory}; raise the limit or add smaller options"
     )

@@ -7,24 +7,30 @@ again. Ray Tune only carries out what comes out of here.
 import math
 import random
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from optuna.trial import Trial, TrialState
 
 from sasa_nas.engine.balanced import REPLICATES, BalancedDesigns
 from sasa_nas.engine.halving import MultiObjectiveHalving, levels
+from sasa_nas.engine.measuring import Findings
 from sasa_nas.engine.objectives import losses, values
 from sasa_nas.engine.observer import SearchObserver
 from sasa_nas.engine.plan import Design, OverLimit, SearchPlan, draw, find_new
 from sasa_nas.engine.requests import Request
+from sasa_nas.engine.screen import Candidate, Screen
 from sasa_nas.engine.study import STARTUP, SearchStudy
 from sasa_nas.engine.trial_chooser import TrialChooser
 from sasa_nas.models import list_models, model_architecture
 from sasa_nas.run import Arm, Outcome, TrialRecord
 from sasa_nas.space import Infeasible
-from sasa_nas.space.choosers import BalancedChooser, RecallChooser, RecordingChooser
+from sasa_nas.space.choosers import BalancedChooser, Chooser, RandomChooser, RecallChooser, RecordingChooser
 from sasa_nas.space.matching import choices_of
 
+TOO_SLOW_IN_A_ROW = 50
+"""Designs slower than the space's limit, one after the other, after which a search ends."""
+REFILL = 4
+"""Designs that the random sampler with a filter has in line."""
 PATIENCE = 10
 """Proposals turned down in a row after which a random new design is put in the sampler's hand."""
 
@@ -52,21 +58,24 @@ class Proposal:
     number: int
     design: Design
     request: Request
+    findings: Findings = field(default_factory=Findings)
 
     def record(self, outcome: Outcome) -> TrialRecord:
         """The trial's record, as far as the design tells it."""
-        return TrialRecord(
+        record = TrialRecord(
             number=self.number,
             outcome=outcome,
             architecture=self.design.architecture,
             full_size=self.design.full_size,
             flops=self.design.counts.flops(),
             params=self.design.counts.params,
+            memory=self.design.memory,
             arm=self.request.arm,
             seed=self.request.seed,
             swap_of=self.request.swap_of,
             swapped_stage=self.request.swapped_stage,
         )
+        return self.findings.added_to(record)
 
 
 def stop_reason(epoch: int) -> str:
@@ -104,7 +113,8 @@ class Proposer:
         self._later: list[int] = []
         """To be tried once more when there is less to do."""
         self._memory_failures: Counter[int] = Counter()
-        self._numbers = {r.architecture.id: r.number for r in records if r.architecture and r.outcome.spent}
+        known = (r for r in records if r.outcome.spent or r.latency is not None)
+        self._numbers = {r.architecture.id: r.number for r in known if r.architecture}
         self._started = Counter(r.arm for r in records if r.outcome.spent or r.outcome is Outcome.RUNNING)
         self._balanced = BalancedDesigns(plan)
         self._live: dict[int, Proposal] = {}
@@ -118,9 +128,13 @@ class Proposer:
                 self._interrupted.append(record.number)
             elif trial.state == TrialState.RUNNING:
                 self._tell(record)  # a kill came between its record and its end
+        self._too_slow: list[float] = []
+        self.hopeless: str | None = None
+        """Why no further design can be within the limits, as far as it looks."""
+        self._screen = Screen(plan) if plan.settings.score_filter else None
         self.exhausted = False
         """Whether no design is left that was not trained."""
-        # chance is what the others are compared with: it gets no help
+        # chance is what the others are compared with: it gets no help but a filter's, where one is asked for
         if plan.settings.sampler != "random":
             self._plan_startup({r.architecture.id for r in records if r.architecture and r.arm is Arm.SEARCH})
 
@@ -143,7 +157,7 @@ class Proposer:
     @property
     def _wanted(self) -> int:
         """Trainings of any arm still to be proposed."""
-        return self._plan.settings.trials - self._started.total()
+        return 0 if self.hopeless else self._plan.settings.trials - self._started.total()
 
     @property
     def _balanced_share(self) -> int:
@@ -172,6 +186,8 @@ class Proposer:
 
     def _search(self) -> Proposal | None:
         """The next design that the sampler wants and that is to be trained; None if there is no new one."""
+        if self._screen is not None and self._plan.settings.sampler == "random":
+            self._refill(self._screen)
         request = Request(seed=self._plan.settings.seed)
         for _ in range(PATIENCE):
             proposal = self._consider(self._study.ask(), request)
@@ -179,6 +195,10 @@ class Proposer:
                 return proposal
         self._enqueue_new()
         return None
+
+    def found(self, number: int, findings: Findings) -> None:
+        """Notes what a worker found out about a design under way."""
+        self._live[number] = replace(self._live[number], findings=findings)
 
     def put_back(self, number: int) -> None:
         """Lets a trial that somebody else's failure cut off be the next one to be proposed."""
@@ -218,11 +238,31 @@ class Proposer:
         """Writes the end of a trial into the study."""
         record = record.model_copy(update={"rungs": self._rungs.get(record.number, record.rungs)})
         self._tell(record)
-        self._live.pop(record.number, None)
+        if self._live.pop(record.number, None) is not None:
+            self._count_refused(record)
         self._rungs.pop(record.number, None)
         self._observer.trial_ended(record)
 
+    def _count_refused(self, record: TrialRecord) -> None:
+        """Lets another design take the place of one that its worker found too slow, unless all are."""
+        if record.outcome is not Outcome.INFEASIBLE:
+            self._too_slow.clear()
+            return
+        self._too_slow.append(record.latency or math.inf)
+        # the balanced share depends on no measurement: it is smaller by the one
+        if record.arm is Arm.SEARCH:
+            self._started[Arm.SEARCH] -= 1
+        if len(self._too_slow) >= TOO_SLOW_IN_A_ROW:
+            self.hopeless = (
+                f"{len(self._too_slow)} designs one after the other were slower than "
+                f"max_latency={self._plan.space.limits.max_latency:g} seconds, the fastest {min(self._too_slow):.3g}; "
+                "raise the limit or add faster options"
+            )
+
     def _tell(self, record: TrialRecord) -> None:
+        most = self._plan.space.limits.max_latency
+        if most is not None and record.latency is not None:  # by what share it is beyond the limit
+            self._study.trial(record.number).set_constraint("latency", record.latency / most - 1.0)
         floor = self._plan.settings.accuracy_floor
         if floor is not None and record.accuracy is not None:  # by how much the accuracy misses the floor
             self._study.trial(record.number).set_constraint("accuracy_floor", floor - record.accuracy)
@@ -230,9 +270,7 @@ class Proposer:
         self._study.tell(record, _STATES[record.outcome], found)
 
     def _losses(self, record: TrialRecord, accuracy: float) -> tuple[float, ...]:
-        """Objectives for early stopping; costs count by their decades, as in a front's hypervolume."""
-        accuracy_loss, *costs = losses(record, accuracy, self._plan.settings.objectives)
-        return (accuracy_loss, *(math.log(max(cost, 1.0)) for cost in costs))
+        return losses(record, accuracy, self._plan.settings.objectives)
 
     @property
     def done(self) -> bool:
@@ -305,20 +343,52 @@ class Proposer:
         for answers in known:
             if answers is not None and len(seen) < wanted:
                 self._enqueue(RecordingChooser(RecallChooser(answers)), seen)
-        for _ in range(20 * wanted):
-            if len(seen) >= wanted:
+        left = wanted - len(seen)
+        if self._screen is not None:
+            drawn = self._screen.best(self._draw_new(balanced, self._screen.drawn(left), seen), left)
+        else:
+            drawn = self._draw_new(balanced, left, seen)
+        for candidate in drawn:
+            self._study.enqueue(candidate.choices)
+
+    def _refill(self, screen: Screen) -> None:
+        """Puts the best of many random new designs in line, where none is left there."""
+        trials = self._study.get_trials()
+        if any(trial.state == TrialState.WAITING for trial in trials):
+            return
+        chance = RandomChooser(random.Random(f"{self._plan.settings.seed}/screen/{len(trials)}"))
+        drawn = self._draw_new(chance, screen.drawn(REFILL), set(self._numbers))
+        for candidate in screen.best(drawn, REFILL):
+            self._study.enqueue(candidate.choices)
+
+    def _draw_new(self, chooser: Chooser, count: int, seen: set[str]) -> list[Candidate]:
+        """Up to so many feasible designs whose ids are not in `seen`, to which they are added."""
+        found: list[Candidate] = []
+        for _ in range(20 * count):
+            if len(found) == count:
                 break
-            self._enqueue(RecordingChooser(balanced), seen)
+            recording = RecordingChooser(chooser)
+            candidate = self._unseen(recording, seen)
+            if candidate is not None:
+                found.append(candidate)
+        return found
 
     def _enqueue(self, chooser: RecordingChooser, seen: set[str]) -> None:
         """Puts a design in line, unless it cannot be or its id is in `seen`, to which it is added."""
+        candidate = self._unseen(chooser, seen)
+        if candidate is not None:
+            self._study.enqueue(candidate.choices)
+
+    def _unseen(self, chooser: RecordingChooser, seen: set[str]) -> Candidate | None:
+        """The design that `chooser` draws; None if it cannot be or its id is in `seen`, to which it is added."""
         try:
             design = draw(self._plan, chooser)
         except Infeasible:
-            return
-        if design.architecture.id not in seen:
-            seen.add(design.architecture.id)
-            self._study.enqueue(chooser.answers)
+            return None
+        if design.architecture.id in seen:
+            return None
+        seen.add(design.architecture.id)
+        return Candidate(design, chooser.answers)
 
     def _enqueue_new(self) -> None:
         """Puts a random design that was never trained next in line, or finds that there is none."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.engine.new_run import check_folder, make_folder
 from sasa_nas.engine.observer import SearchObserver, SearchSummary, SilentObserver
-from sasa_nas.engine.plan import SearchPlan
+from sasa_nas.engine.plan import SearchPlan, refuse_measuring
 from sasa_nas.engine.proposer import Proposal, Proposer
 from sasa_nas.engine.simulation import WORKERS, Courses, simulate
 from sasa_nas.engine.study import opened_study
@@ -76,7 +76,9 @@ def replay_plan(table: Table, settings: SearchSettings) -> SearchPlan:
         flip=False,
         shift=0,
     )
-    return SearchPlan(space, settings, data, ((), ()))
+    plan = SearchPlan(space, settings, data, ((), ()))
+    refuse_measuring(plan, "a replay")
+    return plan
 
 
 def recorded(table: Table) -> Courses:

@@ -9,6 +9,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from sasa_nas.data.download import default_data_dir
+from sasa_nas.engine.measuring import Wishes
 from sasa_nas.engine.observer import EpochReport, SearchObserver
 from sasa_nas.engine.plan import SearchPlan
 from sasa_nas.engine.proposer import Proposal, Proposer, stop_reason
@@ -71,6 +72,9 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             if proposal is not None:
                 self._live[trial_id] = _Live(proposal)
                 return {TASK: self._task(proposal).model_dump_json()}
+        # one that is under way may turn out too slow to count
+        if self._plan.space.limits.max_latency is not None and self._live and self.failure is None:
+            return None
         self._ended = True
         return str(Searcher.FINISHED)
 
@@ -84,6 +88,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if report.accuracy is None or report.outcome is not Outcome.RUNNING:
             return True
         with self._keeping_failure():
+            self._proposer.found(report.number, report.findings)
             live.stopped = not self._proposer.goes_on(report.number, report.epoch, report.accuracy)
         return not live.stopped
 
@@ -144,7 +149,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             del self._live[trial_id]
             self._observe(report)  # Tune announces a last epoch only here
             outcome = Outcome.STOPPED if live.stopped else report.outcome
-            record = live.proposal.record(outcome).model_copy(
+            record = report.findings.added_to(live.proposal.record(outcome)).model_copy(
                 update={
                     "accuracy": report.accuracy if outcome is Outcome.TRAINED else None,
                     "epochs": report.epoch,
@@ -226,6 +231,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             threads=settings.cpus_per_trial,
             device="cuda" if settings.gpus_per_trial else "cpu",
             proposed=time.time(),
+            wishes=Wishes.of(self._plan),
         )
 
 

@@ -119,6 +119,8 @@ def _carry_out(
                     while _experiment(StudySearcher(proposer, plan, folder, observer), folder, plan.settings, slots):
                         pass
         records = study.records()
+    if proposer.hopeless is not None:
+        raise UserError(f"{proposer.hopeless}; what was trained is in {folder.path}")
     return SearchSummary(folder, records, interrupted=not proposer.done, exhausted=proposer.exhausted)
 
 

@@ -4,7 +4,7 @@ import json
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +14,9 @@ from safetensors.torch import save_file
 
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import Splits
+from sasa_nas.engine.measuring import Findings, Wishes, after_training, before_training, too_slow
 from sasa_nas.engine.phase_clock import PhaseClock
+from sasa_nas.engine.turns import Considerate, Turns, default_turns_folder
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_atomically, write_text
 from sasa_nas.models import build
@@ -46,6 +48,7 @@ class TrainingTask(BaseModel):
     """As `pick_device` takes it."""
     proposed: float | None = None
     """When it was handed out, in seconds since the epoch."""
+    wishes: Wishes = Wishes()
 
 
 class TrainingReport(BaseModel):
@@ -63,6 +66,7 @@ class TrainingReport(BaseModel):
     """Why no training can go on, this one or another."""
     seconds: float = 0.0
     phases: Phases = Phases()
+    findings: Findings = Findings()
 
 
 class DataCache:
@@ -101,6 +105,8 @@ class Training:
         self._history: list[EpochMetrics] = []
         self._seconds = 0.0
         self._clock = PhaseClock(task.proposed)
+        self._findings = Findings()
+        self._turns = Turns(default_turns_folder()) if task.wishes.latency else None
 
     def advance(self) -> TrainingReport:
         """Trains one epoch; after the last one the weights are on disk and the outcome is `TRAINED`.
@@ -132,10 +138,15 @@ class Training:
         if self._trainer is None:
             with self._clock.phase("build"):
                 self._trainer = self._prepare()
+                self._findings = self._find_out()
+            refused = too_slow(self._findings, self.task.wishes)
+            if refused is not None:
+                return self._ended(Outcome.INFEASIBLE, refused)
             if self._history:
                 self._clock.trained(self._history)
                 return self._report(self._history[-1], Outcome.RUNNING)
-        metrics = self._trainer.run_epoch()
+        with self._turns.training() if self._turns else nullcontext():
+            metrics = self._trainer.run_epoch()
         self._history.append(metrics)
         self._clock.trained([metrics])
         last = metrics.epoch >= self.task.proxy.recipe.epochs
@@ -145,6 +156,10 @@ class Training:
             else:
                 self._save_checkpoint(self._trainer)
             self._write_metrics()
+        if last:
+            splits = self._data.get(self.task.proxy, self.task.data_dir)
+            network, wishes = self._trainer.model, self.task.wishes
+            self._findings = after_training(self._findings, network, wishes, splits, seed=self.task.seed)
         self._seconds += time.perf_counter() - start
         return self._report(metrics, Outcome.TRAINED if last else Outcome.RUNNING)
 
@@ -157,6 +172,15 @@ class Training:
             write_text(self._folder.architecture, task.architecture.to_json())
             write_text(self._folder.full_size, task.full_size.to_json())
         return self._resumed() or self._make_trainer()
+
+    def _find_out(self) -> Findings:
+        """What is to be known before the training begins, or goes on."""
+        task = self.task
+        splits = self._data.get(task.proxy, task.data_dir)
+        device = pick_device(task.device)
+        return before_training(
+            task.architecture, task.wishes, splits, seed=task.seed, device=device, threads=task.threads
+        )
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -197,7 +221,7 @@ class Training:
             raise Unready(one_line(error)) from error
         with seeded(task.seed):
             network = build(task.architecture)
-        return Trainer(
+        trainer = Trainer(
             network,
             splits.train,
             splits.validation,
@@ -206,6 +230,11 @@ class Training:
             seed=task.seed,
             device=pick_device(task.device),
         )
+        turns = self._turns
+        if turns is not None:
+            settle = torch.cuda.synchronize if trainer.device.type == "cuda" else _nothing
+            trainer.batches = Considerate(trainer.batches, lambda: turns.make_room(settle))
+        return trainer
 
     def _write_metrics(self) -> None:
         """All epochs anew: a kill may have come between them and the checkpoint."""
@@ -224,6 +253,7 @@ class Training:
             outcome=outcome,
             seconds=self._seconds,
             phases=self._clock.read(),
+            findings=self._findings,
         )
 
     def _ended(self, outcome: Outcome, reason: str) -> TrainingReport:
@@ -233,6 +263,7 @@ class Training:
             reason=reason,
             seconds=self._seconds,
             phases=self._clock.read(),
+            findings=self._findings,
         )
 
     def _broken(self, reason: str) -> TrainingReport:
@@ -247,3 +278,7 @@ class Training:
 
     def _halted(self, reason: str) -> TrainingReport:
         return TrainingReport(number=self.task.number, outcome=Outcome.RUNNING, halt=reason)
+
+
+def _nothing() -> None:
+    """A CPU's step is over when it returns."""

@@ -13,6 +13,7 @@ from sasa_nas.space import Architecture
 STUDY_NAME = "sasa-nas"
 """The name of the study inside study.db."""
 
+PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 Natural = Annotated[int, Field(ge=0, strict=True)]
 
 
@@ -62,8 +63,12 @@ class Arm(StrEnum):
 Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp"]
 """Who proposes designs: Optuna's tree-structured Parzen estimator, evolution (NSGA-II or III), chance, or a Gaussian
 process."""
-Objective = Literal["accuracy", "flops", "params"]
-"""What a search makes large (accuracy) or small (the others)."""
+Objective = Literal["accuracy", "flops", "params", "memory", "latency", "robust_accuracy"]
+"""What a search makes large (accuracies) or small (the others)."""
+MEASURED: tuple[Objective, ...] = ("latency", "robust_accuracy")
+"""Objectives that no description tells: a worker measures them."""
+Score = Literal["synflow", "naswot", "zico"]
+"""Training-free scores of a design; see `sasa_nas.scores`."""
 
 
 def _make_sense(objectives: tuple[Objective, ...]) -> tuple[Objective, ...]:
@@ -74,6 +79,14 @@ def _make_sense(objectives: tuple[Objective, ...]) -> tuple[Objective, ...]:
     return objectives
 
 
+def _none_twice(scores: tuple[Score, ...]) -> tuple[Score, ...]:
+    if len(set(scores)) < len(scores):
+        raise ValueError("a score is given twice")
+    return scores
+
+
+Scores = Annotated[tuple[Score, ...], AfterValidator(_none_twice)]
+"""None twice."""
 Objectives = Annotated[tuple[Objective, ...], AfterValidator(_make_sense)]
 """Accuracy and others, none twice."""
 
@@ -104,6 +117,12 @@ class SearchSettings(BaseModel):
     """With halving, one of so many trainings goes on from each level."""
     grace_epochs: Annotated[int, Field(ge=1)] = 1
     """With halving, the first level; each further one is `eta` times as far."""
+    scores: Scores = ()
+    """Training-free scores that every trained design is given, beside that of the filter."""
+    score_filter: Score | None = None
+    """The score by which designs that chance proposes are sorted out before training; none where it is left out."""
+    score_keep: Annotated[float, Field(gt=0.0, le=1.0)] = 0.25
+    """With a filter, the share of the designs drawn that is kept, the best by the score."""
     accuracy_floor: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     """Networks below are of no interest, however cheap."""
     trial_timeout: Annotated[float, Field(gt=0.0)] | None = None
@@ -156,6 +175,16 @@ class TrialRecord(BaseModel):
     flops: Natural | None = None
     """Floating-point operations of one image, two a multiply-accumulate."""
     params: Natural | None = None
+    memory: Natural | None = None
+    """Bytes that a training step keeps; see `sasa_nas.cost.memory`."""
+    latency: PositiveFloat | None = None
+    """Seconds for one image on the worker's device: a median; see `sasa_nas.cost.latency`."""
+    latency_quartiles: tuple[PositiveFloat, PositiveFloat] | None = None
+    """Around the latency: how much the machine disturbed it."""
+    robust_accuracy: float | None = None
+    """On the validation split under attack, after the last epoch."""
+    scores: dict[Score, float] = {}
+    """Of the untrained network."""
     epochs: Natural = 0
     """Epochs trained."""
     rungs: dict[int, float] = {}

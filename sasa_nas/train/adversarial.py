@@ -41,6 +41,10 @@ class Attack:
                 raise ValueError(f"{name} must be a positive number, got {value}")
 
 
+STANDARD_ATTACK = Attack(epsilon=8 / 255, steps=10, step_size=2.5 * 8 / 255 / 10)
+"""What accuracy under attack means where nobody says otherwise: `make_attacks` gives the same by default."""
+
+
 @dataclass(frozen=True)
 class AttackedEvaluation:
     """A network's result on a whole part under an attack.

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from sasa_nas.analysis.labels import (
     LETTERS,
     attention_stages,
+    compact_bytes,
     compact_count,
+    compact_seconds,
     operator_label,
     shortened,
     stage_labels,
@@ -78,3 +80,18 @@ def test_long_names_lose_their_middle(length: int) -> None:
         assert name.startswith(before)
         assert name.endswith(after)
         assert min(len(before), len(after)) > 15
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1 kB"), (3_420_000, "3.42 MB"), (2**34, "17.2 GB")]
+)
+def test_compact_bytes(number: int, text: str) -> None:
+    assert compact_bytes(number) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(2.0, "2 s"), (0.99999, "1 s"), (0.00125, "1.25 ms"), (0.0000834, "83.4 µs"), (0.09996, "100 ms")],
+)
+def test_compact_seconds(seconds: float, text: str) -> None:
+    assert compact_seconds(seconds) == text

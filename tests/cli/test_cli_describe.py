@@ -24,7 +24,7 @@ def test_table_has_a_row_a_part_and_exact_totals(capsys) -> None:
     assert main(["describe", "resnet18"]) == 0
     out = capsys.readouterr().out
     starts = [line.split(" ")[0] for line in out.splitlines()]
-    assert starts[1:] == ["part", "stem", *(f"stages[{i}]" for i in range(4)), "classifier", "MACs"]
+    assert starts[1:] == ["part", "stem", *(f"stages[{i}]" for i in range(4)), "classifier", "MACs", "Training"]
     flops = count_network(model_architecture("resnet18")).total.flops()
     assert "11,689,512 parameters" in out
     assert f"{flops:,} FLOPs" in out
@@ -82,3 +82,34 @@ def test_a_wrong_change_is_one_line(capsys) -> None:
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert "must be odd" in err
+
+
+def test_latency(capsys, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    words = ["describe", "resnet18", "--image-size", "16", "--latency", "--device", "cpu", "--threads", "1"]
+    assert main([*words, "--batch", "1", "--batch", "3", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    one, three = data["latency"]
+    assert (one["batch"], three["batch"], one["threads"], one["dtype"]) == (1, 3, 1, "float32")
+    assert 0 < one["low"] <= one["seconds"] <= one["high"]
+    assert data["training_memory"]["per_image"] > 0
+    assert main([*words, "--batch", "3"]) == 0
+    out = capsys.readouterr().out
+    assert "Latency of 3 images: " in out
+    assert "Latency of 1 image" not in out
+    assert len(list((tmp_path / "sasa-nas" / "latency").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["resnet18", "--dtype", "int8"], "there is: float32"),
+        (["resnet18", "--device", "tpu"], "unknown device"),
+        (["retinanet_sasa_resnet50"], "classifiers"),
+    ],
+)
+def test_latencies_that_cannot_be_are_one_line(capsys, options: list[str], words: str) -> None:
+    assert main(["describe", *options, "--latency"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert words in err

@@ -66,3 +66,45 @@ def test_nothing_is_written_to_the_run(make_run, make_record) -> None:
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     main(["pareto", str(run)])
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before
+
+
+def measured(record, latency: float, robust: float):
+    return record.model_copy(update={"latency": latency, "robust_accuracy": robust, "memory": 2_500_000})
+
+
+def test_other_objectives_have_a_front_of_their_own(capsys, make_run, make_record) -> None:
+    records = [
+        measured(make_record(0, 0.5, 1000), 0.004, 0.1),
+        measured(make_record(1, 0.6, 2000), 0.002, 0.3),
+        measured(make_record(2, 0.55, 500), 0.003, 0.2),
+    ]
+    run = str(make_run(records))
+    assert main(["pareto", run, "--json", "--objectives", "accuracy,latency"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [(p["trial"], p["latency"], p["robust_accuracy"], p["memory"]) for p in data["front"]] == [
+        (1, 0.002, 0.3, 2_500_000)
+    ]
+    assert data["objectives"] == ["accuracy", "latency"]
+    assert set(data["reference"]) == {"accuracy", "latency"}
+    assert main(["pareto", run, "--objectives", "accuracy, latency,robust_accuracy,memory"]) == 0
+    head, row, volume, _ = capsys.readouterr().out.splitlines()
+    assert head.split()[:7] == ["trial", "accuracy", "FLOPs", "params", "latency", "under", "attack"]
+    assert row.split()[:9] == ["1", "60.00%", "2K", "1K", "2", "ms", "30.00%", "2.5", "MB"]
+    assert "measured from accuracy 0.1, latency 10 ms, robust_accuracy 0.00%, memory 10 MB" in volume
+    assert main(["pareto", run, "--json", "--objectives", "flops,accuracy"]) == 0
+    assert [p["trial"] for p in json.loads(capsys.readouterr().out)["front"]] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--objectives", "accuracy,latency"], "knows no latency"),
+        (["--objectives", "latency"], "must be among"),
+        (["--objectives", "accuracy,params", "--plot", "front.png"], "leave --objectives out"),
+    ],
+)
+def test_objectives_that_cannot_be_are_one_line(capsys, make_run, make_record, options: list[str], words: str) -> None:
+    assert main(["pareto", str(make_run([make_record(0, 0.5, 1000)])), *options]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert words in err

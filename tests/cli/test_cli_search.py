@@ -135,7 +135,7 @@ def test_a_trial_of_a_run_is_exported(
 
 @pytest.mark.parametrize(
     ("objectives", "words"),
-    [("accuracy,speed", "'accuracy', 'flops' or 'params'"), ("flops", "must be among"), ("accuracy,accuracy", "twice")],
+    [("accuracy,speed", "'latency' or 'robust_accuracy'"), ("flops", "must be among"), ("accuracy,accuracy", "twice")],
 )
 def test_objectives_that_make_no_sense_are_one_line(capsys, objectives: str, words: str) -> None:
     assert main(["search", "--space", "tiny", "--objectives", objectives]) == 2

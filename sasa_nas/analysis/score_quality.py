@@ -1,0 +1,137 @@
+"""How well training-free scores sort the networks of a run, beside what costs nothing to know: their size."""
+
+from collections.abc import Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from sasa_nas.analysis.pareto import trained
+from sasa_nas.analysis.rank_correlation import (
+    FEWEST,
+    Difference,
+    RankCorrelation,
+    rank_correlation,
+    rank_correlations,
+    rank_difference,
+)
+from sasa_nas.errors import UserError
+from sasa_nas.run import RunInfo, TrialRecord
+from sasa_nas.run.records import Score
+from sasa_nas.space.files import validate_space
+
+SIZES = ("params", "flops")
+"""What a score must beat to be of use."""
+
+
+class SizeQuality(BaseModel):
+    """How well a count sorts networks by accuracy.
+
+    Attributes:
+        name: `params` or `flops`.
+        correlation: With the trained accuracy; None where all networks are equal in it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    correlation: RankCorrelation | None
+
+
+class ScoreQuality(BaseModel):
+    """How well a score does.
+
+    Attributes:
+        name: The score's.
+        correlation: With the trained accuracy; None where it has none.
+        beyond: By how much its tau exceeds that of each size, on the networks that have the score.
+        useful: Whether it exceeds both, and not by chance: the intervals lie above zero.
+        verdict: The same in a few words.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: Score
+    correlation: RankCorrelation | None
+    beyond: dict[str, Difference | None]
+    useful: bool
+    verdict: str
+
+
+class ScoresReport(BaseModel):
+    """What `sasa-nas scores --json` prints.
+
+    Attributes:
+        space: Name of the search space.
+        dataset: Name of the data set.
+        networks: Trained to the end, which are what is compared.
+        scores: One for each score that the run's networks have.
+        sizes: Parameters and FLOPs, for comparison.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    space: str
+    dataset: str
+    networks: int
+    scores: list[ScoreQuality]
+    sizes: list[SizeQuality]
+
+
+def latency_against_flops(records: Sequence[TrialRecord]) -> RankCorrelation | None:
+    """How well FLOPs sort the networks of a run by latency; every network with both counts, trained or not.
+
+    Returns:
+        None where too few networks have a latency.
+    """
+    both = {r.architecture_id: r for r in records if r.latency is not None and r.flops}
+    flops = [float(record.flops or 0) for record in both.values()]
+    return rank_correlation(flops, [record.latency or 0.0 for record in both.values()])
+
+
+def judge_scores(info: RunInfo, records: Sequence[TrialRecord]) -> ScoresReport:
+    """Kendall's tau of each score, of parameters and of FLOPs, with the accuracy of the networks that were trained.
+
+    Raises:
+        UserError: If no trained network has a score, or too few are trained for a correlation.
+    """
+    networks = trained(records)
+    names = [score for score in _order(networks) if any(score in record.scores for record in networks)]
+    if not names:
+        raise UserError("no network of this run has scores; search with --scores synflow,naswot,zico to have them")
+    if len(networks) < FEWEST:
+        raise UserError(f"{len(networks)} networks of this run are trained; correlations need {FEWEST} at least")
+    space = validate_space(info.space, "run.json: space")
+    accuracy = [record.accuracy or 0.0 for record in networks]
+    sizes = {name: [float(getattr(record, name) or 0) for record in networks] for name in SIZES}
+    correlations = rank_correlations(sizes, accuracy)
+    return ScoresReport(
+        space=space.name,
+        dataset=space.proxy.dataset,
+        networks=len(networks),
+        scores=[_judge(name, networks, accuracy, sizes) for name in names],
+        sizes=[SizeQuality(name=name, correlation=correlations.get(name)) for name in SIZES],
+    )
+
+
+def _order(networks: Sequence[TrialRecord]) -> list[Score]:
+    """The scores as the records have them, the first seen first."""
+    return list(dict.fromkeys(score for record in networks for score in record.scores))
+
+
+def _judge(
+    name: Score, networks: Sequence[TrialRecord], accuracy: Sequence[float], sizes: dict[str, list[float]]
+) -> ScoreQuality:
+    values = [record.scores.get(name, float("nan")) for record in networks]
+    correlation = rank_correlation(values, accuracy)
+    beyond = {size: rank_difference(values, counts, accuracy) for size, counts in sizes.items()}
+    worse = [size for size, gain in beyond.items() if gain is None or gain.low <= 0]
+    useful = correlation is not None and correlation.low > 0 and not worse
+    if correlation is None:
+        verdict = "no correlation: too few networks, or all alike"
+    elif useful:
+        verdict = "better than counting parameters or FLOPs"
+    elif worse:
+        words = {"params": "parameters", "flops": "FLOPs"}
+        verdict = f"no better than counting {' or '.join(words[size] for size in worse)}"
+    else:
+        verdict = "no better than chance"
+    return ScoreQuality(name=name, correlation=correlation, beyond=beyond, useful=useful, verdict=verdict)

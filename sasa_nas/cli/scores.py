@@ -1,0 +1,48 @@
+"""`sasa-nas scores`: whether training-free scores would have foretold a run's accuracies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from sasa_nas.analysis.rank_correlation import RankCorrelation
+
+_NAMES = {"params": "parameters", "flops": "FLOPs"}
+
+
+def scores(
+    run: Annotated[Path, typer.Argument(help="Folder of a run, searched with --scores.", show_default=False)],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+) -> None:
+    """Show how well training-free scores sort a run's networks by accuracy, beside parameters and FLOPs."""
+    from sasa_nas.analysis.score_quality import judge_scores
+    from sasa_nas.cli.output import plain_table, print_json, stdout_console
+    from sasa_nas.run import RunFolder, read_info, read_trials
+
+    folder = RunFolder(run)
+    report = judge_scores(read_info(folder), read_trials(folder))
+    if as_json:
+        print_json(report)
+        return
+    console = stdout_console()
+    console.print(
+        f"Kendall's tau with the accuracy of {report.networks} trained networks of {report.space} on {report.dataset}, "
+        "with 95% bootstrap intervals",
+        soft_wrap=True,
+    )
+    table = plain_table("predictor", "tau", "interval", "networks", "verdict", right=("tau", "networks"))
+    for score in report.scores:
+        table.add_row(score.name, *_cells(score.correlation), score.verdict)
+    for size in report.sizes:
+        table.add_row(_NAMES[size.name], *_cells(size.correlation), "")
+    console.print(table)
+
+
+def _cells(correlation: RankCorrelation | None) -> tuple[str, str, str]:
+    if correlation is None:
+        return "-", "-", "-"
+    interval = f"{correlation.low:+.2f} to {correlation.high:+.2f}"
+    return f"{correlation.tau:+.2f}", interval, str(correlation.n)
