@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from importlib import metadata
 
 import torch
+from resident import peak_growth
+
+from sasa_nas.train.device import describe_device
 
 FLUSHED_BYTES = 2**28
 """Written between two timed calls on a GPU, so that no input is in its cache."""
@@ -17,9 +20,9 @@ COPIED_BYTES = 2**31
 
 @dataclass(frozen=True)
 class Timing:
-    """Milliseconds of one call: the median and the extremes of `calls`; bytes of memory at the peak, on a GPU.
+    """Milliseconds of one call: the median and the extremes of `calls`; bytes of memory at the peak.
 
-    The peak is above what was allocated before the call.
+    The peak is above what was allocated (on a GPU) or resident (on a CPU) before the call; None where nobody knows.
     """
 
     milliseconds: float
@@ -55,7 +58,7 @@ def measure(step: Callable[[], object], device: torch.device, *, seconds: float 
         peak = torch.cuda.max_memory_allocated() - before
         call = _timed_on_gpu(step)
     else:
-        step()
+        peak = peak_growth(step)
 
         def call() -> float:
             start = time.perf_counter()
@@ -118,7 +121,7 @@ def machine(device: torch.device) -> dict[str, object]:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    described: dict[str, object] = {"versions": versions, "processor": platform.processor() or platform.machine()}
+    described: dict[str, object] = {"versions": versions, "device": describe_device(device)}
     if device.type == "cuda":
         properties = torch.cuda.get_device_properties(device)
         described["gpu"] = properties.name

@@ -56,3 +56,16 @@ def test_without_a_gpu_nothing_is_checked(tmp_path: Path) -> None:
     assert answer.returncode == 2
     assert "no CUDA GPU" in answer.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells")
+def test_the_peak_of_memory_is_what_a_step_holds_at_once() -> None:
+    code = (
+        "import torch; from resident import peak_growth;"
+        "print(peak_growth(lambda: torch.ones(10**7)), peak_growth(lambda: [torch.ones(10**7) for _ in range(3)]))"
+    )
+    environment = os.environ | {"PYTHONPATH": str(BENCHMARKS)}
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    one, three = map(int, answer.stdout.split())
+    assert one == pytest.approx(4e7, rel=0.1)
+    assert three == pytest.approx(12e7, rel=0.1)
