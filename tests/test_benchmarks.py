@@ -36,7 +36,8 @@ def test_networks_are_timed_beside_resnet50(tmp_path: Path) -> None:
     (row,) = json.loads(out.read_text(encoding="utf-8"))["rows"]
     assert (row["network"], row["mode"], row["error"]) == ("resnet50", "eager", None)
     assert set(row["images_per_second"]) == {"training", "inference"}
-    assert all(timing["peak_bytes"] is None for timing in row["timings"].values())
+    peaks = [timing["peak_bytes"] for timing in row["timings"].values()]
+    assert all((peak is None) != (sys.platform == "linux") for peak in peaks)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels themselves are checked by make gpu-check")
