@@ -1,5 +1,6 @@
 """The command line's verbs for Python: what a run and a network can be asked."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -9,12 +10,24 @@ from sasa_nas.analysis.retrained import Retrained, summarise_retraining
 from sasa_nas.analysis.targets import find_architecture
 from sasa_nas.analysis.where import RESOLUTION, Where, where
 from sasa_nas.errors import UserError
+from sasa_nas.experiment.exportable import (
+    Exportable,
+    Exported,
+    ExportRequest,
+    Size,
+    WeightsChoice,
+    export_name,
+    of_architecture,
+    of_training,
+    of_trial,
+    write_export,
+)
 from sasa_nas.experiment.retraining import RetrainingObserver, RetrainingRequest, RetrainingSummary, retrain_run
 from sasa_nas.experiment.subject import ImageSource, trained_subject, untrained_subject
-from sasa_nas.export import ModelCard, export_module, load_weights
+from sasa_nas.export.formats import ARCHITECTURE_FILE
 from sasa_nas.models import list_models
 from sasa_nas.report import WrittenReport, write_report
-from sasa_nas.run import RunFolder, RunInfo, TrialRecord, read_info, read_trials
+from sasa_nas.run import RunFolder, RunInfo, TrainingFolder, TrialRecord, read_info, read_trials
 
 
 class Run:
@@ -107,37 +120,87 @@ class Run:
         """
         return write_report(self.folder.path, out, figures=figures)
 
-    def export(self, trial: int, *, out: Path | None = None, command: str = "") -> Path:
-        """Writes a trained network as a module that needs torch alone.
+    def export(
+        self,
+        trial: int,
+        *,
+        formats: Sequence[str] = ("module",),
+        size: Size = "proxy",
+        weights: Path | None = None,
+        seed: int | None = None,
+        out: Path | None = None,
+        command: str = "",
+        weights_license: str | None = None,
+    ) -> Path:
+        """Writes a trained network as files that need torch alone, or a runtime of ONNX.
 
         Args:
             trial: Its number.
+            formats: Of `sasa_nas.export.FORMATS`, one at least.
+            size: The network that was trained, or the full-size design that it stands in for, which has random
+                weights unless `weights` are given.
+            weights: A safetensors file of the full-size design, trained afterwards.
+            seed: Of the full-size design's random weights.
             out: The folder to write; `exports/<run>_<trial>` where it is left out.
             command: What wrote it, for the model card.
+            weights_license: The license of the weights, for the model card.
 
         Returns:
             The folder.
 
         Raises:
-            UserError: If the trial is not trained to the end, or the folder cannot be written.
+            UserError: If the trial is not trained to the end, weights do not fit, or the folder cannot be written.
         """
-        record = self.trial(trial)
+        request = ExportRequest(formats, size, WeightsChoice(weights, seed), out, command, weights_license)
+        return write_export(self._exportable(self.trial(trial), request), request).folder
+
+    def _exportable(self, record: TrialRecord, request: ExportRequest) -> Exportable:
         if record.architecture is None or record not in trained([record]):
-            raise UserError(f"trial {trial} is {record.outcome}, not trained; choose another --trial")
-        name = f"{self.folder.path.resolve().name}_{trial:04d}".replace("-", "_")
-        card = ModelCard(
-            name=name,
-            dataset=str(self.info.space["proxy"]["dataset"]),
-            accuracy=record.accuracy,
-            epochs=record.epochs,
-            mean=self.info.mean or None,
-            std=self.info.std or None,
-            training_command=self.info.command or None,
-            export_command=command or None,
-            versions=self.info.versions,
+            raise UserError(f"trial {record.number} is {record.outcome}, not trained; choose another --trial")
+        return of_trial(self.folder, self.info, record, size=request.size, choice=request.choice)
+
+
+def export(target: str, request: ExportRequest, *, trial: int | None = None, how: str | None = None) -> Exported:
+    """Writes any classifier as files that need torch alone, or a runtime of ONNX.
+
+    Args:
+        target: A run's folder, a trial's, an outright training's, an architecture's file, or a named network; the
+            last two have random weights unless `request` names a file.
+        request: Formats, weights, folder.
+        trial: Of a run, which trial.
+        how: Of a run, which trial of its front if none is named: `best` (also where it is left out) or `knee`.
+
+    Raises:
+        UserError: If there is no such network, it is a detector, it is not trained, weights do not fit, or the
+            folder cannot be written.
+    """
+    return write_export(_find(target, request, trial, how), request)
+
+
+def _find(target: str, request: ExportRequest, trial: int | None, how: str | None) -> Exportable:
+    path = Path(target)
+    is_folder = target not in list_models() and path.is_dir()
+    if is_folder and RunFolder(path).info.is_file():
+        run = Run(path)
+        return run._exportable(run.trial(trial) if trial is not None else run.pick(how or "best"), request)
+    if trial is not None or how is not None:
+        raise UserError(f"--trial and --pick choose among the trials of a run, and '{target}' is no run's folder")
+    # RUN/trials/0003
+    parent = path.resolve().parent.parent
+    if is_folder and RunFolder(parent).info.is_file() and path.resolve().name.isdecimal():
+        run = Run(parent)
+        return run._exportable(run.trial(int(path.resolve().name)), request)
+    if request.size == "target":
+        raise UserError(f"--size target belongs to the trials of a run, and '{target}' is none")
+    if is_folder and TrainingFolder(path).info.is_file():
+        return of_training(TrainingFolder(path), request.choice)
+    architecture = find_architecture(target)
+    if is_folder:
+        raise UserError(
+            f"{target} does not tell how its weights were trained; export the run or the training that they come from, "
+            f"or its {ARCHITECTURE_FILE} with --weights"
         )
-        weights = load_weights(self.folder.trial(trial).weights)
-        return export_module(record.architecture, weights, out or Path("exports") / name, card)
+    return of_architecture(architecture, export_name(target), request.choice)
 
 
 def attention_view(target: str, source: ImageSource, selection: Selection, *, seed: int = 0) -> AttentionView:

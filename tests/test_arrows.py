@@ -56,7 +56,8 @@ OUTSIDE = {
     "pycocotools": {"train"},
     "sklearn": {"data"},
     "scipy": {"analysis"},
-    "pydantic": {"space", "run", "table", "analysis", "engine", "experiment", "cli"},
+    "onnxruntime": {"export"},
+    "pydantic": {"space", "run", "table", "analysis", "engine", "experiment", "export", "cli"},
 }
 """Packages that only some rooms may import."""
 

@@ -16,7 +16,7 @@ from sasa_nas.cli.describe import describe
 from sasa_nas.cli.detect import detect
 from sasa_nas.cli.doctor import doctor
 from sasa_nas.cli.evaluate import evaluate
-from sasa_nas.cli.export import export
+from sasa_nas.cli.export import export, verify_export
 from sasa_nas.cli.listing import list_entries
 from sasa_nas.cli.pareto import pareto
 from sasa_nas.cli.report import report
@@ -41,6 +41,7 @@ app.command("report")(report)
 app.command("retrain")(retrain)
 app.command("where")(where)
 app.command("export")(export)
+app.command("verify-export")(verify_export)
 app.command("train")(train)
 app.command("evaluate")(evaluate)
 app.command("detect")(detect)

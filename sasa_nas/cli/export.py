@@ -1,45 +1,155 @@
-"""`sasa-nas export`: a trained network of a run as files that work without this package."""
+"""`sasa-nas export`: a network as files that work without this package; `sasa-nas verify-export`: whether they do."""
 
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sasa_nas.errors import UserError
 
-FORMATS = ("module",)
-"""What can be written: a Python module with weights, which needs torch alone."""
+if TYPE_CHECKING:
+    from sasa_nas.experiment.exportable import Exported
+    from sasa_nas.export.verification import VerificationReport
+
+FORMATS = "module, torch_export, onnx"
+
+
+class SizeName(StrEnum):
+    """Which network of a search's trial."""
+
+    PROXY = "proxy"
+    TARGET = "target"
 
 
 def export(
-    run: Annotated[Path, typer.Argument(help="The run's folder.", show_default=False)],
-    trial: Annotated[int | None, typer.Option(min=0, help="The trial's number.", show_default=False)] = None,
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN|FOLDER|NAME|FILE",
+            help="A run's folder; a trial's, a training's; a named network; an architecture's file.",
+            show_default=False,
+        ),
+    ],
+    trial: Annotated[int | None, typer.Option(min=0, help="Of a run: the trial's number.", show_default=False)] = None,
     pick: Annotated[
         str | None,
-        typer.Option(help="`best` (highest accuracy, the default) or `knee` of the front.", show_default=False),
+        typer.Option(help="Of a run: `best` (highest accuracy) or `knee` of the front.", show_default="best"),
     ] = None,
-    formats: Annotated[str, typer.Option("--format", help=f"Of {', '.join(FORMATS)}.")] = "module",
+    formats: Annotated[
+        str, typer.Option("--format", help=f"One or several of {FORMATS}, with commas between.")
+    ] = "module",
+    size: Annotated[
+        SizeName,
+        typer.Option(help="Of a run: the trained network, or the full-size design, which has random weights."),
+    ] = SizeName.PROXY,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Of a full-size design, a name or a file: take the weights of this safetensors file.",
+            show_default=False,
+        ),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Of a training: which seed's weights. Of random weights: fixes them.", show_default="the first"
+        ),
+    ] = None,
+    weights_license: Annotated[
+        str | None, typer.Option(help="The license of the weights, for the model card.", show_default=False)
+    ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="The folder to write; exports/<run>_<trial> if left out.", show_default=False)
+        Path | None, typer.Option(help="The folder to write; exports/<name> if left out.", show_default=False)
     ] = None,
 ) -> None:
-    """Write a trained network as a module that can be imported with torch alone."""
-    from sasa_nas.api import Run
-    from sasa_nas.cli.output import shell_line
-
-    unknown = sorted({name.strip() for name in formats.split(",")} - set(FORMATS))
-    if unknown:
-        raise UserError(f"unknown --format '{unknown[0]}'; there is: {', '.join(FORMATS)}")
+    """Write a classifier as a Python module, a torch.export program, an ONNX model: files that need no sasa-nas."""
     if trial is not None and pick is not None:
         raise UserError("--trial and --pick exclude each other; give one of them")
-    source = Run(run)
-    record = source.trial(trial) if trial is not None else source.pick(pick or "best")
-    folder = source.export(record.number, out=out, command=shell_line("sasa-nas", *sys.argv[1:]))
-    typer.echo(f"Trial {record.number} ({100 * (record.accuracy or 0.0):.2f}% on validation) is in {folder}")
-    typer.echo("\nUse it, with torch alone:")
-    typer.echo(f'  import sys; sys.path.insert(0, "{folder}")')
-    typer.echo("  from model import load")
-    typer.echo("  network = load()")
+    from rich.console import Console
+
+    from sasa_nas.api import export as export_target
+    from sasa_nas.cli.output import shell_line
+    from sasa_nas.experiment.exportable import ExportRequest, WeightsChoice
+
+    request = ExportRequest(
+        formats=formats.split(","),
+        size=size.value,
+        choice=WeightsChoice(weights, seed),
+        out=out,
+        command=shell_line("sasa-nas", *sys.argv[1:]),
+        weights_license=weights_license,
+    )
+    with Console(stderr=True).status("writing ..."):
+        exported = export_target(target, request, trial=trial, how=pick)
+    _print_export(exported)
+
+
+def verify_export(
+    folder: Annotated[Path, typer.Argument(help="A folder that `sasa-nas export` wrote.", show_default=False)],
+    seed: Annotated[int, typer.Option(min=0, help="Fixes the random images.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
+) -> None:
+    """Run every file of an export without sasa-nas and compare it with the network it was exported from.
+
+    This executes model.py, if it is to the letter what this version writes for the architecture, and the graphs in
+    model.pt2 and model.onnx. Exit status 2 if a logit differs by more than 1e-4.
+    """
+    from rich.console import Console
+
+    from sasa_nas.cli.output import print_json
+    from sasa_nas.export.verification import verify_export as verify
+
+    with Console(stderr=True).status("running the files ..."):
+        report = verify(folder, seed=seed)
+    if as_json:
+        print_json(report)
+    else:
+        _print_report(report)
+    wrong = [check for check in report.checks if not check.ok]
+    if wrong:
+        raise UserError(
+            f"{folder}: {wrong[0].file} does not compute what {report.architecture_id} with these weights does; "
+            "export again"
+        )
+
+
+def _print_export(exported: Exported) -> None:
+    """Prints what was written, what its weights are, and what to do next."""
+    from sasa_nas.cli.output import program, shell_line, stdout_console
+    from sasa_nas.export.card import weights_line
+    from sasa_nas.export.formats import NETWORK_FILES
+
+    console, card = stdout_console(), exported.card
+    files = ", ".join(NETWORK_FILES[kind] for kind in exported.formats)
+    console.print(f"{card.name} is in {exported.folder}: {files}", soft_wrap=True)
+    accuracy = "" if card.accuracy is None else f", {100 * card.accuracy:.2f}% on validation"
+    console.print(f"Weights: {weights_line(card)}{accuracy}", soft_wrap=True)
+    if "module" in exported.formats:
+        console.print("\nUse it, with torch alone:", soft_wrap=True)
+        console.print(f"  import sys; sys.path.insert(0, {str(exported.folder)!r})", soft_wrap=True)
+        console.print("  from model import load\n  network = load()", soft_wrap=True)
+    check = shell_line(program(), "verify-export", exported.folder)
+    console.print(f"\nCheck it (README.md there shows its use):\n  {check}", soft_wrap=True)
+
+
+def _print_report(report: VerificationReport) -> None:
+    """Prints every check as a row."""
+    from sasa_nas.cli.output import plain_table, stdout_console
+
+    console = stdout_console()
+    console.print(
+        f"{report.folder} (id {report.architecture_id}): each file without sasa-nas, against the network built from "
+        "architecture.json",
+        soft_wrap=True,
+    )
+    table = plain_table("format", "file", "images", "largest difference", "", right=("images", "largest difference"))
+    for check in report.checks:
+        difference = "not finite" if check.largest_difference is None else f"{check.largest_difference:.1e}"
+        table.add_row(check.format, check.file, str(check.batch), difference, "ok" if check.ok else "WRONG")
+    console.print(table)
+    console.print(f"Largest difference allowed: {report.tolerance:g}", soft_wrap=True)

@@ -10,8 +10,8 @@ import torch
 from sasa_nas.data.registry import dataset_info, load
 from sasa_nas.data.splits import Splits
 from sasa_nas.errors import UserError
-from sasa_nas.export.weights import check_weights, load_weights
-from sasa_nas.models import Network, build
+from sasa_nas.export.weights import built, load_weights
+from sasa_nas.models import Network
 from sasa_nas.run.trained import Trained, TrainingData
 from sasa_nas.space import Architecture
 
@@ -94,11 +94,7 @@ def load_network(architecture: Architecture, weights: Path, device: torch.device
     Raises:
         UserError: If the file cannot be read, or its weights are another network's.
     """
-    tensors = load_weights(weights)
-    check_weights(architecture, tensors)
-    network = build(architecture)
-    network.load_state_dict(tensors)
-    return network.to(device).eval()
+    return built(architecture, load_weights(weights)).to(device)
 
 
 @contextmanager

@@ -1,21 +1,31 @@
 """The model card: what an exported network is, what it can do, and how to use it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Literal
 
 import sasa_nas
 from sasa_nas.cost.network import count_network
+from sasa_nas.export.formats import Format
+from sasa_nas.export.usage import usage
 from sasa_nas.space.architecture import Architecture
+
+Origin = Literal["trained", "untrained", "given"]
+"""Where weights come from: a training that is on record, a random generator, or a file that somebody named."""
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What is known of a trained network beyond its architecture; None where it is not known.
+    """What is known of a network beyond its architecture; None where it is not known.
 
     Attributes:
         name: What the network is called.
+        origin: Where its weights come from.
+        seed: Of the training, or of the random weights.
+        note: One sentence on what the network is.
         dataset: What it was trained on.
         accuracy: Share of the validation images that it classifies rightly, in [0, 1].
+        test_accuracy: The same of the test images.
         epochs: Epochs trained.
         mean: Per channel, what was subtracted from the pixels, in the data set's own unit.
         std: Per channel, what they were divided by afterwards.
@@ -27,8 +37,12 @@ class ModelCard:
     """
 
     name: str
+    origin: Origin = "trained"
+    seed: int | None = None
+    note: str | None = None
     dataset: str | None = None
     accuracy: float | None = None
+    test_accuracy: float | None = None
     epochs: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -42,23 +56,16 @@ class ModelCard:
 _CARD = """\
 # {name}
 
-A residual network, exported from sasa-nas {version}. `model.py` holds it whole and needs torch alone;
-`weights.safetensors` holds what it learnt, `architecture.json` its description.
+A residual network for images of {channels} x {height} x {width} with {classes} classes, exported from sasa-nas \
+{version}. `weights.safetensors` holds its weights, `architecture.json` its description.
 
+{weights}
+{note}
 ## Use
 
-```python
-import torch
-from model import load
+{usage}
+## Preprocessing
 
-network = load()
-images = torch.rand(1, {channels}, {height}, {width})
-with torch.no_grad():
-    label = network(images).argmax(dim=1)
-print(label)
-```
-
-Run it in this folder, or rename the folder to a Python identifier and `from that_name import load` beside it.
 {preprocessing}
 
 ## Facts
@@ -66,16 +73,39 @@ Run it in this folder, or rename the folder to a Python identifier and `from tha
 | | |
 |---|---|
 {facts}
+
+## Cost of one image
+
+| | |
+|---|---|
+{costs}
 {commands}
 ## License
 
-The code in this folder comes from sasa-nas and is yours to use, change and pass on under the Apache License 2.0.
-{weights_license}
+| | |
+|---|---|
+| Code | Apache-2.0; it comes from sasa-nas |
+| Weights | {weights_license} |
 """
 
+_MACS = {
+    "conv_linear": "convolutions, projections, classifier",
+    "qk": "queries times keys",
+    "qr": "queries times relative positions",
+    "av": "attention weights times values",
+    "aggregation": "learned weights times features",
+}
+"""What the categories of `sasa_nas.cost.Macs` are called."""
 
-def render_card(card: ModelCard, architecture: Architecture) -> str:
-    """The card as Markdown; parameters and operations are counted from `architecture`."""
+
+def render_card(card: ModelCard, architecture: Architecture, formats: Sequence[Format] = ("module",)) -> str:
+    """The card as Markdown; parameters and operations are counted from `architecture`.
+
+    Args:
+        card: What is known.
+        architecture: The network.
+        formats: What the folder holds it as; each gets a program that uses it.
+    """
     image = architecture.image
     return _CARD.format(
         name=plain_line(card.name),
@@ -83,33 +113,78 @@ def render_card(card: ModelCard, architecture: Architecture) -> str:
         channels=image.channels,
         height=image.height,
         width=image.width,
+        classes=architecture.num_classes,
+        weights=_weights(card),
+        note=f"\n{plain_line(card.note)}\n" if card.note else "",
+        usage="\n".join(usage(kind, image) for kind in formats),
         preprocessing=_preprocessing(card),
-        facts="\n".join(f"| {name} | {_cell(value)} |" for name, value in _facts(card, architecture)),
+        facts=_rows(_facts(card, architecture)),
+        costs=_rows(_costs(architecture)),
         commands=_commands(card),
-        weights_license=_weights_license(card),
+        weights_license=_cell(card.weights_license or _NO_LICENSE),
     )
 
 
-def _facts(card: ModelCard, architecture: Architecture) -> list[tuple[str, str]]:
-    total = count_network(architecture).total
+_NO_LICENSE = "not stated; mind the terms of the data that they were trained on"
+
+
+def weights_line(card: ModelCard) -> str:
+    """In a few words where the weights come from, as a person should know before using them."""
+    seed = "" if card.seed is None else f" (seed {card.seed})"
+    match card.origin:
+        case "trained":
+            return f"trained{seed}"
+        case "untrained":
+            return f"untrained: random{seed}, good for nothing but training and timing"
+        case "given":
+            return "given as a file; how they were trained is not on record here"
+
+
+def _weights(card: ModelCard) -> str:
+    text = f"Its weights are {weights_line(card)}."
+    return text if card.origin == "trained" else f"**{text}**"
+
+
+def _facts(card: ModelCard, architecture: Architecture) -> list[tuple[str, str | None]]:
     image = architecture.image
-    facts = [
+    return [
         ("Architecture", architecture.id),
+        ("Weights", weights_line(card)),
         ("Dataset", card.dataset),
-        ("Accuracy (validation)", None if card.accuracy is None else f"{card.accuracy:.2%}"),
+        ("Accuracy (validation)", _percent(card.accuracy)),
+        ("Accuracy (test)", _percent(card.test_accuracy)),
         ("Epochs", None if card.epochs is None else str(card.epochs)),
+        ("Seed", None if card.seed is None else str(card.seed)),
         ("Image", f"{image.channels} x {image.height} x {image.width}"),
         ("Classes", str(architecture.num_classes)),
         ("Class names", None if card.class_names is None else ", ".join(card.class_names)),
-        ("Parameters", f"{total.params:,}"),
-        ("FLOPs an image", f"{total.flops():,} (two a multiply-accumulate)"),
         ("Trained with", ", ".join(f"{name} {version}" for name, version in card.versions.items()) or None),
     ]
-    return [(name, value) for name, value in facts if value is not None]
+
+
+def _costs(architecture: Architecture) -> list[tuple[str, str | None]]:
+    total = count_network(architecture).total
+    macs = asdict(total.macs)
+    return [
+        ("Parameters", f"{total.params:,}"),
+        ("FLOPs an image", f"{total.flops():,} (two a multiply-accumulate)"),
+        ("Multiply-accumulates (MACs)", f"{total.macs.total:,}"),
+        *((f"MACs: {_MACS[kind]}", f"{count:,}" if count else None) for kind, count in macs.items()),
+    ]
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{share:.2%}"
+
+
+def _rows(facts: Sequence[tuple[str, str | None]]) -> str:
+    return "\n".join(f"| {name} | {_cell(value)} |" for name, value in facts if value is not None)
 
 
 def _preprocessing(card: ModelCard) -> str:
     if card.mean is None or card.std is None:
+        if card.origin == "untrained":
+            return "An untrained network expects none in particular: standardise images as you will for training."
         return "Images must be standardised as they were for training."
     mean, std = (", ".join(f"{value:.6g}" for value in values) for values in (card.mean, card.std))
     return (
@@ -120,13 +195,8 @@ def _preprocessing(card: ModelCard) -> str:
 
 def _commands(card: ModelCard) -> str:
     named = (("Trained by", card.training_command), ("Exported by", card.export_command))
-    return "".join(f"\n{title}:\n\n    {plain_line(command)}\n" for title, command in named if command)
-
-
-def _weights_license(card: ModelCard) -> str:
-    if card.weights_license is None:
-        return "For the weights, mind the terms of the data that they were trained on as well."
-    return f"The weights: {plain_line(card.weights_license)}"
+    text = "".join(f"\n{title}:\n\n    {plain_line(command)}\n" for title, command in named if command)
+    return f"\n## Commands\n{text}" if text else ""
 
 
 def plain_line(text: str) -> str:

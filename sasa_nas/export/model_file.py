@@ -10,12 +10,11 @@ import sasa_nas
 from sasa_nas.export.bundle import Bundle, Section, bundle
 from sasa_nas.export.card import plain_line
 from sasa_nas.export.constructor import describe, layout
+from sasa_nas.export.formats import WEIGHTS_FILE
 from sasa_nas.export.sources import Import, Sources
 from sasa_nas.layers.resnet import ResNet
 from sasa_nas.models.builder import build
 from sasa_nas.space.architecture import Architecture
-
-WEIGHTS_FILE = "weights.safetensors"
 
 _IMPORT_LENGTH = 88
 """Columns of an import at most: the width that formatters and import sorters take for granted."""

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_atomically
-from sasa_nas.models.builder import build
+from sasa_nas.models.builder import Network, build
 from sasa_nas.space.architecture import Architecture
 
 
@@ -45,6 +45,22 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
         write_atomically(path, lambda temporary: save_file(own, temporary))
     except SafetensorError as error:
         raise OSError(one_line(error)) from error
+
+
+def built(architecture: Architecture, weights: Mapping[str, Tensor]) -> Network:
+    """The network with its weights, in evaluation mode, on the CPU.
+
+    Args:
+        architecture: The network.
+        weights: Its state dict.
+
+    Raises:
+        UserError: If the weights are those of another network.
+    """
+    check_weights(architecture, weights)
+    network = build(architecture)
+    network.load_state_dict(weights)
+    return network.eval()
 
 
 def check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:

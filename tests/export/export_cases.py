@@ -116,3 +116,57 @@ def import_file(path: Path, name: str) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+def covering_architectures() -> dict[str, Architecture]:
+    """Few networks that hold every operator in every way that changes its graph, every block, stem and attention.
+
+    For what takes long to trace: a stage of one block each, and small maps as well as larger ones.
+    """
+    relative = {"kind": "local_attention", "kernel_size": 3, "num_heads": 2}
+    local = [
+        relative,
+        {**relative, "padding": "zeros", "kernel_size": 5},
+        {**relative, "interactions": "relative"},
+        {**relative, "interactions": "relative", "padding": "zeros"},
+        {**relative, "interactions": "content"},
+        {**relative, "positions": "absolute"},
+        {**relative, "positions": "none", "padding": "zeros"},
+    ]
+    augmented = [OPERATORS[name] for name in OPERATORS if name.startswith("augmented")]
+    augmented.append({"kind": "augmented_conv", "num_heads": 2, "value_ratio": 0.5, "positions": "none"})
+    patchwise = [
+        {"kind": "patchwise", "kernel_size": 3, "relation": relation}
+        for relation in ("concatenation", "star", "clique")
+    ]
+    pairwise = [
+        {"kind": "pairwise", "kernel_size": 3, "relation": relation, "positions": relation != "dot"}
+        for relation in ("sum", "subtraction", "hadamard", "concatenation", "dot")
+    ]
+    # the first two see a larger map than the others
+    san = [pairwise[0], *patchwise, *pairwise[1:]]
+    attentions = [{"kind": model.model_fields["kind"].default} for model in CHANNEL_ATTENTIONS]
+    conv, whole = [OPERATORS["conv"], OPERATORS["conv-5"]], [OPERATORS["global"], OPERATORS["global-none"]]
+    pointwise = [{"kind": "conv", "kernel_size": 1}]
+    return {
+        "bottleneck": _stack("bottleneck", "attention", local),
+        "basic": _stack("basic", "conv", augmented, shortcut="parameter_free"),
+        "preactivation": _stack("preactivation", "attention-plain", whole + conv),
+        "inverted": _stack("inverted", "conv-pool", pointwise * len(attentions), attentions, head_width=24),
+        "san": _stack("san", "attention-conv-values", san),
+    }
+
+
+def _stack(
+    block: str, stem: str, operators: list[Any], attentions: list[Any] | None = None, **fields: object
+) -> Architecture:
+    """A stage for each operator; the third halves the map, whose sides differ."""
+    stages = [
+        {"blocks": 1, "width": 16 if block == "san" or i > 1 else 8, "stride": 2 if i == 2 else 1, "operator": operator}
+        for i, operator in enumerate(operators)
+    ]
+    for stage, attention in zip(stages, attentions or [], strict=False):
+        stage["channel_attention"] = attention
+    image = {"channels": 3, "height": 20, "width": 16}
+    tree = {"block": block, "stem": STEMS[stem], "stages": stages, "image": image, "num_classes": 5, **fields}
+    return Architecture.model_validate(tree)

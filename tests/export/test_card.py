@@ -32,7 +32,7 @@ def test_what_is_known_is_told():
     assert facts["Trained with"] == "torch 2.11, sasa-nas 0.1"
     for phrase in (
         "# my network\n",
-        "Apache License 2.0",
+        "| Code | Apache-2.0",
         "CC BY 4.0",
         "mean 4.5; std 6",
         "    sasa-nas export runs/a\n",
@@ -46,7 +46,7 @@ def test_what_is_unknown_is_left_out():
     assert "None" not in text
     for word in ("Accuracy", "Dataset", "Epochs", "Trained by", "Exported by"):
         assert word not in text
-    assert "Apache License 2.0" in text
+    assert "| Code | Apache-2.0" in text
     assert "must be standardised" in text
 
 

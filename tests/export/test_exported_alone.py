@@ -8,7 +8,7 @@ import pytest
 import torch
 from export_cases import CASES, architecture, changed_architectures, images, mixed_architecture, trained_like
 
-from sasa_nas.export import ModelCard, export_module
+from sasa_nas.export import ModelCard, export_network
 
 CHILD = """
 import importlib.util, json, sys
@@ -46,7 +46,7 @@ def test_every_kind_of_network_gives_the_same_logits_with_torch_alone(tmp_path):
     described |= {"mixed": mixed_architecture(), **changed_architectures()}
     for name, one in described.items():
         network = trained_like(one)
-        export_module(one, network.state_dict(), nets / name, ModelCard(name))
+        export_network(one, network.state_dict(), nets / name, ModelCard(name))
         with torch.no_grad():
             cases = [(x, network(x)) for x in (images(one, 1), images(one, 7))]
         # Logits that vary, so that agreement says something.

@@ -1,5 +1,4 @@
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,7 +8,8 @@ from export_cases import CASES, architecture, images, import_file, trained_like
 
 from sasa_nas import ops
 from sasa_nas.errors import UserError
-from sasa_nas.export import ModelCard, export_module, load_weights, module_folder
+from sasa_nas.export import ModelCard, export_network, load_weights
+from sasa_nas.export import folder as export_folder
 from sasa_nas.space.files import load_architecture
 
 CARD = ModelCard("tiny", accuracy=0.5)
@@ -18,7 +18,7 @@ FILES = {"README.md", "__init__.py", "architecture.json", "model.py", "weights.s
 
 def export(folder, operator="conv", seed=0):
     described = architecture(operator)
-    return export_module(described, trained_like(described, seed=seed).state_dict(), folder, CARD)
+    return export_network(described, trained_like(described, seed=seed).state_dict(), folder, CARD)
 
 
 def content(folder):
@@ -29,7 +29,7 @@ def content(folder):
 def test_logits_equal_the_packages_where_it_is_installed(tmp_path, operator, stem, block):
     described = architecture(operator, stem, block)
     network = trained_like(described)
-    folder = export_module(described, network.state_dict(), tmp_path / "net", CARD)
+    folder = export_network(described, network.state_dict(), tmp_path / "net", CARD)
     loaded = import_file(folder / "model.py", "exported").load()
     assert not loaded.training
     with torch.no_grad():
@@ -67,18 +67,6 @@ def test_the_folder_can_be_imported_as_a_package(tmp_path, monkeypatch):
     monkeypatch.delitem(sys.modules, f"{folder.name}.model")
     assert sorted(package.__all__) == ["ResNet", "build", "load"]
     assert isinstance(package.load(), package.ResNet)
-
-
-@pytest.mark.slow
-def test_the_cards_snippet_runs(tmp_path):
-    folder = export(tmp_path / "net", "pairwise")
-    snippet = (folder / "README.md").read_text().partition("```python\n")[2].partition("```")[0]
-    (folder / "snippet.py").write_text(snippet)
-    done = subprocess.run(
-        [sys.executable, "snippet.py"], cwd=folder, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("tensor([")
 
 
 def test_other_weights_can_be_loaded_and_foreign_ones_are_refused(tmp_path):
@@ -156,7 +144,7 @@ def test_unwritable_targets_are_user_errors(tmp_path):
 def test_weights_of_another_network_leave_no_folder(tmp_path):
     weights = trained_like(architecture()).state_dict()
     with pytest.raises(UserError, match="not those of architecture"):
-        export_module(architecture("local"), weights, tmp_path / "net", CARD)
+        export_network(architecture("local"), weights, tmp_path / "net", CARD)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -168,7 +156,7 @@ def test_a_write_that_breaks_off_leaves_what_was_there(tmp_path, monkeypatch, er
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(module_folder, "save_weights", fail)
+    monkeypatch.setattr(export_folder, "save_weights", fail)
     with pytest.raises((UserError, KeyboardInterrupt)):
         export(folder, "local")
     assert content(folder) == before

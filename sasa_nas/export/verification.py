@@ -1,0 +1,194 @@
+"""Whether the files of an export compute what the network in it does, each run without this package."""
+
+import importlib.util
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from sasa_nas.errors import UserError, one_line
+from sasa_nas.export import alone
+from sasa_nas.export.archive import inspect_archive
+from sasa_nas.export.formats import ARCHITECTURE_FILE, NETWORK_FILES, WEIGHTS_FILE, Format
+from sasa_nas.export.model_file import model_source
+from sasa_nas.export.weights import built, load_weights
+from sasa_nas.models.builder import Network
+from sasa_nas.space.architecture import Architecture
+from sasa_nas.space.files import load_architecture
+
+TOLERANCE = 1e-4
+"""Largest difference of two logits that counts as equal, in float32."""
+BATCHES = (1, 5)
+SECONDS = 600
+"""What one file may take."""
+
+
+class FormatCheck(BaseModel):
+    """One file on one batch.
+
+    Attributes:
+        format: The file's format.
+        file: Its name.
+        batch: Images at a time.
+        largest_difference: Of any logit from the network's own; None where one is not finite or of another shape.
+        ok: Whether that is at most the report's tolerance.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    format: Format
+    file: str
+    batch: int
+    largest_difference: float | None
+    ok: bool
+
+
+class VerificationReport(BaseModel):
+    """What `sasa-nas verify-export --json` prints.
+
+    Attributes:
+        folder: The export.
+        architecture_id: Of the network in it.
+        seed: Of the random images.
+        tolerance: See `TOLERANCE`.
+        checks: Every file on every batch.
+        ok: Whether all are.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    folder: str
+    architecture_id: str
+    seed: int
+    tolerance: float
+    checks: list[FormatCheck]
+    ok: bool
+
+
+def verify_export(folder: Path, *, seed: int = 0) -> VerificationReport:
+    """Runs every format of an export on random images and compares it with the network that it was exported from.
+
+    That is built by this package from `architecture.json` and `weights.safetensors`. Each file runs in a process that
+    finds neither this package nor what it needs. Before anything is run, `model.py` must be to the letter what this
+    version writes for the architecture, and `model.pt2` may hold nothing but plain tensors and torch's own operators:
+    files from elsewhere are not executed.
+
+    Args:
+        folder: The export.
+        seed: Fixes the images.
+
+    Raises:
+        UserError: If the folder is no export, a file is damaged or foreign, does not run, or needs a package that is
+            not installed.
+    """
+    formats = _found(folder)
+    architecture = load_architecture(folder / ARCHITECTURE_FILE)
+    network = built(architecture, load_weights(folder / WEIGHTS_FILE))
+    for kind in formats:
+        _require_own(kind, folder / NETWORK_FILES[kind], architecture)
+    batches = [_images(architecture, batch, seed) for batch in BATCHES]
+    expected = _answers(network, batches)
+    checks = []
+    for kind in formats:
+        answers = _run_alone(kind, folder / NETWORK_FILES[kind], batches)
+        checks += [_check(kind, *pair) for pair in zip(expected, answers, strict=True)]
+    return VerificationReport(
+        folder=str(folder),
+        architecture_id=architecture.id,
+        seed=seed,
+        tolerance=TOLERANCE,
+        checks=checks,
+        ok=all(check.ok for check in checks),
+    )
+
+
+def _found(folder: Path) -> list[Format]:
+    """The formats that an export holds."""
+    if not folder.is_dir():
+        raise UserError(f"there is no folder '{folder}'; give one that `sasa-nas export` wrote")
+    for name in (ARCHITECTURE_FILE, WEIGHTS_FILE):
+        if not (folder / name).is_file():
+            raise UserError(f"{folder} holds no {name}, so it is no whole export; export again")
+    found = [kind for kind, name in NETWORK_FILES.items() if (folder / name).is_file()]
+    if not found:
+        raise UserError(f"{folder} holds none of {', '.join(NETWORK_FILES.values())}, so it is no export")
+    if "onnx" in found and importlib.util.find_spec("onnxruntime") is None:
+        raise UserError(f"checking {NETWORK_FILES['onnx']} needs onnxruntime: pip install 'sasa-nas[onnx]'")
+    return found
+
+
+def _require_own(kind: Format, file: Path, architecture: Architecture) -> None:
+    """Raises where running a file could do more than compute the network."""
+    if kind == "torch_export":
+        inspect_archive(file)
+    if kind != "module":
+        return
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} cannot be read: {one_line(error)}; export again") from error
+    title = text.partition("\n")[0].removeprefix("# ")
+    if text != model_source(architecture, title=title):
+        raise UserError(
+            f"{file} is not what this version of sasa-nas writes for architecture {architecture.id}, so it is not "
+            "run; export again"
+        )
+
+
+def _images(architecture: Architecture, batch: int, seed: int) -> Tensor:
+    image = architecture.image
+    generator = torch.Generator().manual_seed(seed)
+    try:
+        return torch.randn(batch, image.channels, image.height, image.width, generator=generator)
+    except RuntimeError as error:
+        raise UserError(f"no memory for {batch} images of {image.height}x{image.width} pixels") from error
+
+
+def _answers(network: Network, batches: Sequence[Tensor]) -> list[Tensor]:
+    try:
+        with torch.no_grad():
+            return [network(images) for images in batches]
+    except RuntimeError as error:
+        raise UserError(f"the network cannot be run: {one_line(error)[:200]}") from error
+
+
+def _run_alone(kind: Format, file: Path, batches: Sequence[Tensor]) -> list[Tensor]:
+    """The answers of a file to batches of images, computed in a process of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        for i, images in enumerate(batches):
+            np.save(place / f"images_{i}.npy", images.numpy())
+        # -P: the folder of the script, whose files belong to the package, is not searched for modules
+        command = [sys.executable, "-P", alone.__file__, kind, str(file.resolve()), str(place)]
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise UserError(f"{file} has not answered after {SECONDS} seconds") from error
+        if done.returncode != 0:
+            lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+            raise UserError(f"{file} does not run: {lines[-1][:200]}; export again")
+        try:
+            answers = [np.load(place / f"logits_{i}.npy") for i in range(len(batches))]
+        except (OSError, ValueError) as error:
+            raise UserError(f"{file} does not answer with numbers: {one_line(error)[:200]}") from error
+    return [torch.from_numpy(answer) for answer in answers]
+
+
+def _check(kind: Format, expected: Tensor, answer: Tensor) -> FormatCheck:
+    difference = float("nan")
+    if answer.shape == expected.shape:
+        difference = float((answer - expected).abs().max())
+    finite = difference == difference and difference != float("inf")
+    return FormatCheck(
+        format=kind,
+        file=NETWORK_FILES[kind],
+        batch=len(expected),
+        largest_difference=difference if finite else None,
+        ok=finite and difference <= TOLERANCE,
+    )
