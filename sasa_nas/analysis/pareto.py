@@ -12,8 +12,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
 from sasa_nas.run.phases import add_up
 from sasa_nas.run.records import Score
-from sasa_nas.space import Architecture, SearchSpace
-from sasa_nas.space.files import validate_space
+from sasa_nas.space import Architecture
 
 Pick = Literal["best", "knee"]
 
@@ -199,14 +198,13 @@ def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
 
 def summarise(info: RunInfo, records: Sequence[TrialRecord]) -> Front:
     """The front of a run as the data that `sasa-nas pareto --json` prints."""
-    space: SearchSpace = validate_space(info.space, "run.json: space")
     area = hypervolume(records)
     return Front(
         front=[front_point(record) for record in pareto_front(records)],
         hypervolume=area.value,
         reference=area.reference,
-        space=space.name,
-        dataset=space.proxy.dataset,
+        space=info.space_name,
+        dataset=info.dataset,
         outcomes=count_outcomes(records),
         phases=add_up(record.phases for record in records),
     )

@@ -17,7 +17,8 @@ from sasa_nas.engine.samplers import make_sampler
 from sasa_nas.run import RunFolder, SearchSettings, TrialRecord
 from sasa_nas.run.attributes import attributes, record_of
 from sasa_nas.run.records import STUDY_NAME
-from sasa_nas.run.study_file import PATIENCE, writing
+from sasa_nas.run.study_file import writing
+from sasa_nas.run.study_tables import PATIENCE
 from sasa_nas.space.choosers import Label
 
 STARTUP = 10

@@ -3,12 +3,17 @@
 Optuna stores attributes as JSON. `optuna-dashboard` shows them beside each trial.
 """
 
-from typing import Any
+from __future__ import annotations
 
-from optuna.trial import FrozenTrial, TrialState
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from pydantic import ValidationError
 
 from sasa_nas.run.records import Outcome, TrialRecord
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 ATTRIBUTE = "record"
 """The user attribute that holds what Optuna itself does not."""
@@ -52,19 +57,29 @@ def record_of(trial: FrozenTrial) -> TrialRecord:
     Raises:
         ValueError: If its attribute is not what `attributes` writes.
     """
-    kept = trial.user_attrs.get(ATTRIBUTE, {})
+    return make_record(trial.number, trial.state.name, trial.user_attrs.get(ATTRIBUTE, {}), trial.params)
+
+
+def make_record(number: Any, state: str, kept: Any, choices: Mapping[str, Any]) -> TrialRecord:
+    """A trial's record from what the study holds of it, none of which need be what it should be.
+
+    Args:
+        number: The trial's.
+        state: The name of its `optuna.trial.TrialState`.
+        kept: The value of `ATTRIBUTE`.
+        choices: Its parameters.
+
+    Raises:
+        ValueError: If they make no record.
+    """
     if not isinstance(kept, dict):
-        raise ValueError(f"trial {trial.number}: {ATTRIBUTE} is no object")
+        raise ValueError(f"trial {number}: {ATTRIBUTE} is no object")
     data = {name: kept[name] for name in _FIELDS if name in kept}
-    data.setdefault("outcome", _outcome(trial.state))
+    # a trial that a killed process left without an outcome
+    data.setdefault("outcome", {"WAITING": Outcome.WAITING, "RUNNING": Outcome.RUNNING}.get(state, Outcome.LOST))
     try:
-        return TrialRecord.model_validate({"number": trial.number, "choices": trial.params, **data})
+        return TrialRecord.model_validate({"number": number, "choices": choices, **data})
     except ValidationError as error:
         detail = error.errors()[0]
         place = ".".join(map(str, detail["loc"]))
-        raise ValueError(f"trial {trial.number}: {place}: {detail['msg']}") from error
-
-
-def _outcome(state: TrialState) -> Outcome:
-    """The outcome of a trial that a killed process left without one."""
-    return {TrialState.WAITING: Outcome.WAITING, TrialState.RUNNING: Outcome.RUNNING}.get(state, Outcome.LOST)
+        raise ValueError(f"trial {number}: {place}: {detail['msg']}") from error

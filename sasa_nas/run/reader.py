@@ -3,14 +3,13 @@
 from pathlib import Path
 from typing import TypeVar
 
-import optuna
 from pydantic import BaseModel, ValidationError
 
 from sasa_nas.errors import UserError, one_line
-from sasa_nas.run.attributes import record_of
+from sasa_nas.run.attributes import make_record, record_of
 from sasa_nas.run.folder import RunFolder
 from sasa_nas.run.records import STUDY_NAME, RunInfo, TrialRecord
-from sasa_nas.run.study_file import database_reason, read_only_storage
+from sasa_nas.run.study_tables import read_rows
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -64,7 +63,22 @@ def read_trials(folder: RunFolder) -> list[TrialRecord]:
     if not folder.study.is_file():
         raise RunError(f"{folder.path} holds no study.db: its search did not get as far as a first trial")
     try:
-        storage = read_only_storage(folder.study)
+        rows = read_rows(folder.study)
+        return _read_by_optuna(folder.study) if rows is None else [make_record(*row) for row in rows]
+    # a file that Optuna did not write may hold anything anywhere: JSON too deep to read, a text for a number
+    except Exception as error:
+        raise RunError(f"{folder.study} is damaged or foreign: {one_line(error)[:200]}") from error
+
+
+def _read_by_optuna(path: Path) -> list[TrialRecord]:
+    """The trials in a database of another schema than `read_rows` knows, if this version of Optuna does."""
+    # takes half a second to import
+    import optuna
+
+    from sasa_nas.run.study_file import database_reason, read_only_storage
+
+    try:
+        storage = read_only_storage(path)
         try:
             study = optuna.load_study(study_name=STUDY_NAME, storage=storage)
             return [record_of(trial) for trial in study.get_trials(deepcopy=False)]
@@ -72,4 +86,4 @@ def read_trials(folder: RunFolder) -> list[TrialRecord]:
             storage.engine.dispose()
     # Optuna checks nothing that it reads: of a file that it did not write, it raises errors of every type
     except Exception as error:
-        raise RunError(f"{folder.study} is damaged or foreign: {database_reason(error)}") from error
+        raise ValueError(database_reason(error)) from error

@@ -133,14 +133,22 @@ class SearchSettings(BaseModel):
     """Where data sets lie or are downloaded to."""
 
 
+def _tell_name_and_dataset(space: dict[str, Any]) -> dict[str, Any]:
+    proxy = space.get("proxy")
+    if not isinstance(space.get("name"), str) or not isinstance(proxy, dict) or type(proxy.get("dataset")) is not str:
+        raise ValueError("a space has a name and proxy.dataset")
+    return space
+
+
 class RunInfo(BaseModel):
     """The content of run.json."""
 
     model_config = ConfigDict(frozen=True)
 
     format: Literal[1] = 1
-    space: dict[str, Any]
-    """The search space as plain data, with the command line's overrides in it."""
+    space: Annotated[dict[str, Any], AfterValidator(_tell_name_and_dataset)]
+    """The search space as plain data, with the command line's overrides in it; `space.files.validate_space` makes one
+    of it, which takes time that whoever wants no more than its name need not spend."""
     settings: SearchSettings
     created: datetime
     command: str
@@ -156,6 +164,16 @@ class RunInfo(BaseModel):
     """Per channel, what it is divided by afterwards."""
     table: str | None = None
     """The table whose recorded trainings were replayed; None where networks were trained."""
+
+    @property
+    def space_name(self) -> str:
+        """The search space's name."""
+        return str(self.space["name"])
+
+    @property
+    def dataset(self) -> str:
+        """The name of the data set that the search's networks are trained on."""
+        return str(self.space["proxy"]["dataset"])
 
 
 class TrialRecord(BaseModel):

@@ -1,10 +1,10 @@
 """Opens a run's study.db, for reading alone or for writing while others read."""
 
+import functools
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import quote
 
 from optuna.exceptions import StorageInternalError
 from optuna.storages import RDBStorage
@@ -12,9 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.run.folder import RunFolder
-
-PATIENCE = 30.0
-"""Seconds that a write waits for another program that holds the file."""
+from sasa_nas.run.study_tables import PATIENCE, connect_to_read
 
 LOCAL = frozenset({"apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs"})
 """File systems of one machine alone, by the names that the kernel gives them."""
@@ -24,11 +22,7 @@ MOUNTS = Path("/proc/self/mounts")
 
 def read_only_storage(path: Path) -> RDBStorage:
     """The studies in the database at `path`, which SQLite opens for reading alone."""
-
-    def connect() -> sqlite3.Connection:
-        # not by the storage's address, which takes the signs of an address in a folder's name for its own
-        return sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, timeout=PATIENCE)
-
+    connect = functools.partial(connect_to_read, path)
     return RDBStorage("sqlite://", engine_kwargs={"creator": connect}, skip_table_creation=True)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Annotated, Any, Generic, Literal, TypeVar, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Discriminator, Field, Tag, TypeAdapter, create_model
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, TypeAdapter, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
@@ -27,7 +27,13 @@ VALUE, CHOICE, RANGE = "<value>", "<choice>", "<range>"
 """Tags of the three forms; error locations drop whatever stands in angle brackets."""
 
 
-class Choice(Node, Generic[T]):
+class Family(Node):
+    """The base of the derived types. Pydantic builds their checks, which takes most of a second, when first asked."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class Choice(Family, Generic[T]):
     """One of several values, all equally likely at first."""
 
     choice: Annotated[tuple[T, ...], Field(min_length=1)]
@@ -106,13 +112,15 @@ def searchable(model: type[BaseModel]) -> type[Node]:
         else:
             default = _searchable_default(field.default)
             fields[name] = (_searchable_field(field), Field(default=default, description=field.description))
-    return create_model(f"{model.__name__}Space", __base__=Node, __doc__=model.__doc__, **fields)
+    return create_model(f"{model.__name__}Space", __base__=Family, __doc__=model.__doc__, **fields)
 
 
 def _searchable_default(default: Any) -> Any:
     """A default value, as the derived types have it."""
     if isinstance(default, BaseModel):
-        return searchable(type(default)).model_validate(default.model_dump())
+        # it is valid where it comes from, and checking it would build the type's checks
+        fields = {name: _searchable_default(getattr(default, name)) for name in type(default).model_fields}
+        return searchable(type(default)).model_construct(**fields)
     return default
 
 
@@ -122,9 +130,13 @@ def _searchable_field(field: FieldInfo) -> Any:
     value = _searchable_annotation(plain)
     forms = [Annotated[value, Tag(VALUE)], Annotated[Choice[value], Tag(CHOICE)]]  # type: ignore[valid-type]
     if _is_number(field.annotation):
-        checks = AfterValidator(functools.partial(_check_values, adapter=TypeAdapter(plain)))
+        checks = AfterValidator(functools.partial(_check_values, adapter=_adapter(plain)))
         forms.append(Annotated[Range, AfterValidator(_check_bounds), checks, Tag(RANGE)])
     return Annotated[_union(forms), Discriminator(_form)]
+
+
+def _adapter(number: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(number, config=ConfigDict(defer_build=True))
 
 
 def _with_metadata(field: FieldInfo) -> Any:

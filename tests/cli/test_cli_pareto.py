@@ -1,6 +1,8 @@
 """`sasa-nas pareto` on runs of every state."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -108,3 +110,20 @@ def test_objectives_that_cannot_be_are_one_line(capsys, make_run, make_record, o
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert words in err
+
+
+@pytest.mark.slow
+def test_reading_imports_nothing_heavy_and_builds_no_type_of_spaces(make_run, make_record) -> None:
+    run = make_run([make_record(0, 0.5, 1000), make_record(1, 0.75, 4000)])
+    script = """
+import sys
+from sasa_nas.cli.app import main
+assert main(["pareto", sys.argv[1]]) == 0
+heavy = {"torch", "ray", "optuna", "sqlalchemy", "matplotlib", "scipy", "sklearn"} & set(sys.modules)
+assert not heavy, heavy
+from sasa_nas.space import SearchSpace
+assert not SearchSpace.__pydantic_complete__
+"""
+    answer = subprocess.run([sys.executable, "-c", script, str(run)], capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert "2 of 2 trials on the front" in answer.stdout

@@ -214,10 +214,8 @@ def test_a_hostile_record_names_its_trial_and_field(run: RunFolder, field: str, 
         "UPDATE trials SET number = 'abc'",
         "UPDATE trials SET number = NULL",
         "UPDATE trials SET number = -1",
-        "UPDATE trials SET datetime_start = 'yesterday'",
         "UPDATE alembic_version SET version_num = 'v99'",
         "DROP TABLE trials",
-        "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (1, 7, 3.0, 'FINITE')",
         "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (1, 'a', 0, '[]')",
         "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (1, 'a', 9, "
         '\'{"name": "CategoricalDistribution", "attributes": {"choices": [1, 2]}}\')',
@@ -228,6 +226,20 @@ def test_a_hostile_record_names_its_trial_and_field(run: RunFolder, field: str, 
 def test_a_study_of_impossible_rows(run: RunFolder, statement: str) -> None:
     change(run, statement)
     assert "study.db is damaged or foreign: " in complaint(run)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE trials SET datetime_start = 'yesterday'",
+        "INSERT INTO trial_values (trial_id, objective, value, value_type) VALUES (1, 7, 3.0, 'FINITE')",
+        "INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (1, 'note', '{')",
+    ],
+)
+def test_what_no_record_needs_is_not_looked_at(run: RunFolder, statement: str) -> None:
+    before = read_trials(run)
+    change(run, statement)
+    assert read_trials(run) == before
 
 
 def test_deeply_nested_attributes(run: RunFolder) -> None:
