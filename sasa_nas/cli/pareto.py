@@ -13,7 +13,9 @@ from sasa_nas.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sasa_nas.run import TrialRecord
+    from sasa_nas.analysis.many_objectives import ObjectivesFront
+    from sasa_nas.analysis.pareto import Front
+    from sasa_nas.run import RunInfo, TrialRecord
     from sasa_nas.run.records import Objective
 
 USUAL: tuple[Objective, ...] = ("accuracy", "flops")
@@ -36,8 +38,6 @@ def pareto(
     ] = ",".join(USUAL),
 ) -> None:
     """Show the networks of a run that no other beats in both accuracy and FLOPs, or in all of other objectives."""
-    from sasa_nas.analysis.many_objectives import summarise_objectives
-    from sasa_nas.analysis.pareto import summarise
     from sasa_nas.cli.lists import parse_objectives
     from sasa_nas.cli.output import print_json, stdout_console
     from sasa_nas.run import RunFolder, read_info, read_trials
@@ -48,7 +48,7 @@ def pareto(
         raise UserError("--plot draws accuracy against FLOPs: leave --objectives out")
     folder = RunFolder(run)
     info, records = read_info(folder), read_trials(folder)
-    front = summarise(info, records) if usual else summarise_objectives(info, records, wanted)
+    front = _summarise(info, records, wanted)
     if plot is not None:
         from sasa_nas.analysis.figures import plot_front
 
@@ -65,16 +65,37 @@ def pareto(
         console.print(f"Figure: {plot}", soft_wrap=True)
 
 
+def _summarise(
+    info: RunInfo, records: Sequence[TrialRecord], objectives: Sequence[Objective]
+) -> Front | ObjectivesFront:
+    """What `--json` prints. The usual front needs none of what the others import."""
+    if set(objectives) == set(USUAL):
+        from sasa_nas.analysis.pareto import summarise
+
+        return summarise(info, records)
+    from sasa_nas.analysis.many_objectives import summarise_objectives
+
+    return summarise_objectives(info, records, objectives)
+
+
+def _front(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:
+    if set(objectives) == set(USUAL):
+        from sasa_nas.analysis.pareto import pareto_front
+
+        return pareto_front(records)
+    from sasa_nas.analysis.many_objectives import objectives_front
+
+    return objectives_front(records, objectives)
+
+
 def print_front(console: Console, records: Sequence[TrialRecord], objectives: Sequence[Objective] = USUAL) -> None:
     """Prints the front of a run's trials as a table, its hypervolume, and what became of the other trials."""
     from sasa_nas.analysis.labels import compact_count, stage_labels
-    from sasa_nas.analysis.many_objectives import objectives_front
-    from sasa_nas.analysis.pareto import count_outcomes, pareto_front
+    from sasa_nas.analysis.pareto import count_outcomes
     from sasa_nas.cli.output import plain_table
 
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in count_outcomes(records).items())
-    usual = set(objectives) == set(USUAL)
-    front = pareto_front(records) if usual else objectives_front(records, objectives)
+    front = _front(records, objectives)
     if not front:
         console.print(f"No network of this run is trained to the end yet. Trials: {outcomes or 'none'}.")
         return
@@ -101,7 +122,6 @@ def print_front(console: Console, records: Sequence[TrialRecord], objectives: Se
 def _volume(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> str:
     """What the front dominates, in one line."""
     from sasa_nas.analysis.labels import compact_count
-    from sasa_nas.analysis.many_objectives import ACCURACIES, objectives_volume, reference_values
     from sasa_nas.analysis.pareto import hypervolume
 
     if set(objectives) == set(USUAL):
@@ -111,6 +131,8 @@ def _volume(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> 
             f"Hypervolume {area.value:.4f} (accuracy x decades of FLOPs, measured from accuracy "
             f"{area.reference.accuracy:.3g} at {compact_count(area.reference.flops)} FLOPs)"
         )
+    from sasa_nas.analysis.many_objectives import ACCURACIES, objectives_volume, reference_values
+
     reference = reference_values(records, objectives) or {}
     units = [name if name in ACCURACIES else f"decades of {name}" for name in objectives]
     corner = ", ".join(f"{name} {_reference(name, value)}" for name, value in reference.items())

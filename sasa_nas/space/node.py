@@ -39,7 +39,8 @@ class Node(BaseModel):
     @classmethod
     def _name_unknown_fields(cls, data: Any) -> Any:
         """Turns pydantic's 'extra inputs are not permitted' into what to write instead."""
-        if isinstance(data, dict):
+        # nearly all are known: one comparison of sets tells it
+        if isinstance(data, dict) and not data.keys() <= cls.model_fields.keys():
             for field in data:
                 if field not in cls.model_fields:
                     near = difflib.get_close_matches(str(field), cls.model_fields, n=1)
