@@ -8,7 +8,7 @@ from sasa_nas.data.coco import COCO_PREFIX
 from sasa_nas.data.digits import DIGITS, load_digits
 from sasa_nas.data.folders import folder_of
 from sasa_nas.data.imagefolder import imagefolder_info, load_imagefolder
-from sasa_nas.data.splits import DatasetInfo, Splits
+from sasa_nas.data.splits import DatasetInfo, SearchSplits, Splits
 from sasa_nas.data.torchvision_sets import TORCHVISION_SETS, load_torchvision
 from sasa_nas.errors import UserError
 from sasa_nas.synthetic import TASKS, is_synthetic
@@ -78,3 +78,8 @@ def load(name: str, *, data_dir: Path | None = None, image_size: int | None = No
     if name == DIGITS.name:
         return load_digits(info)
     return load_torchvision(info, data_dir=data_dir)
+
+
+def load_for_search(name: str, *, data_dir: Path | None = None, image_size: int | None = None) -> SearchSplits:
+    """As `load`, but what comes back cannot read the test part: all that the engine may call."""
+    return load(name, data_dir=data_dir, image_size=image_size).without_test()

@@ -114,25 +114,38 @@ class ImageSet:
 
 
 @dataclass(frozen=True, eq=False)
-class Splits:
-    """The three parts of a data set.
-
-    The test part is a function, not a tensor: whoever holds `Splits` (a search does) holds no test pixels,
-    and they are read only where `load_test()` is called, which `train` and `retrain` do once.
+class SearchSplits:
+    """The two parts of a data set that a search sees. From here no way leads to the test part.
 
     Attributes:
         info: Facts about all parts.
         train: What weights are fitted to; its statistics standardise every part.
         validation: What a search compares designs by.
-        load_test: Reads the test part.
         standardisation: What raw pixels became network inputs by, in every part.
     """
 
     info: DatasetInfo
     train: ImageSet
     validation: ImageSet
-    load_test: Callable[[], ImageSet]
     standardisation: Standardisation
+
+
+@dataclass(frozen=True, eq=False)
+class Splits(SearchSplits):
+    """The three parts of a data set.
+
+    The test part is a function, not a tensor: its pixels are read only where `load_test()` is called, which `train` and
+    `retrain` do once.
+
+    Attributes:
+        load_test: Reads the test part.
+    """
+
+    load_test: Callable[[], ImageSet]
+
+    def without_test(self) -> SearchSplits:
+        """The parts that a search sees."""
+        return SearchSplits(self.info, self.train, self.validation, self.standardisation)
 
 
 def stratified_split(labels: Indices, *, held_out: float, seed: int = DATA_SEED) -> tuple[Indices, Indices]:

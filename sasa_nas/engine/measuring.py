@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import nn
 
 from sasa_nas.cost.latency_cache import Setting, latency_of
-from sasa_nas.data.splits import Splits
+from sasa_nas.data.splits import SearchSplits
 from sasa_nas.engine.plan import SearchPlan
 from sasa_nas.engine.turns import Turns, default_turns_folder
 from sasa_nas.run import TrialRecord
@@ -69,7 +69,7 @@ def wanted_scores(settings: SearchSettings) -> tuple[Score, ...]:
 def before_training(
     architecture: Architecture,
     wishes: Wishes,
-    splits: Splits,
+    splits: SearchSplits,
     *,
     seed: int,
     device: torch.device,
@@ -96,7 +96,7 @@ def before_training(
     )
 
 
-def after_training(found: Findings, network: nn.Module, wishes: Wishes, splits: Splits, *, seed: int) -> Findings:
+def after_training(found: Findings, network: nn.Module, wishes: Wishes, splits: SearchSplits, *, seed: int) -> Findings:
     """Adds the accuracy on the validation part under `STANDARD_ATTACK`, where it is wished for."""
     if not wishes.robust_accuracy:
         return found

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from sasa_nas.data.registry import load
+from sasa_nas.data.registry import load_for_search
 from sasa_nas.data.splits import ImageSet
 from sasa_nas.engine.plan import Design, SearchPlan
 from sasa_nas.scores import Score, compute_scores
@@ -68,7 +68,7 @@ class _Scorer:
     def __call__(self, design: Design) -> float:
         settings, proxy = self._plan.settings, self._plan.space.proxy
         if self._train is None:
-            self._train = load(proxy.dataset, data_dir=settings.data_dir, image_size=proxy.image_size).train
+            self._train = load_for_search(proxy.dataset, data_dir=settings.data_dir, image_size=proxy.image_size).train
         found = compute_scores(
             design.architecture, [self._score], self._train, seed=settings.seed, device=torch.device("cpu")
         )

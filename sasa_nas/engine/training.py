@@ -12,8 +12,8 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from safetensors.torch import save_file
 
-from sasa_nas.data.registry import load
-from sasa_nas.data.splits import Splits
+from sasa_nas.data.registry import load_for_search
+from sasa_nas.data.splits import SearchSplits
 from sasa_nas.engine.measuring import Findings, Wishes, after_training, before_training, too_slow
 from sasa_nas.engine.phase_clock import PhaseClock
 from sasa_nas.engine.turns import Considerate, Turns, default_turns_folder
@@ -74,13 +74,13 @@ class DataCache:
 
     def __init__(self) -> None:
         self._key: tuple[str, Path, int | None] | None = None
-        self._splits: Splits | None = None
+        self._splits: SearchSplits | None = None
 
-    def get(self, proxy: Proxy, data_dir: Path) -> Splits:
+    def get(self, proxy: Proxy, data_dir: Path) -> SearchSplits:
         """The splits of the proxy's data set."""
         key = (proxy.dataset, data_dir, proxy.image_size)
         if self._splits is None or key != self._key:
-            self._splits = load(proxy.dataset, data_dir=data_dir, image_size=proxy.image_size)
+            self._splits = load_for_search(proxy.dataset, data_dir=data_dir, image_size=proxy.image_size)
             self._key = key
         return self._splits
 
