@@ -37,9 +37,9 @@ def count_network(architecture: Architecture) -> NetworkCounts:
     parts = {"stem": _count_stem(architecture.stem, architecture.image)}
     plan = plan_network(architecture)
     for i, stage in enumerate(plan.stages):
-        parts[f"stages[{i}]"] = sum(map(_count_part, stage), Counts())
+        parts[f"stages[{i}]"] = _count_parts(stage)
     if plan.head:
-        parts["head"] = sum(map(_count_part, plan.head), Counts())
+        parts["head"] = _count_parts(plan.head)
     parts["classifier"] = _count_classifier(plan.last.out_channels, plan.last.out_size, architecture.num_classes)
     return NetworkCounts(sum(parts.values(), Counts()), MappingProxyType(parts))
 
@@ -48,6 +48,12 @@ def count_network(architecture: Architecture) -> NetworkCounts:
 def _count_stem(stem: Stem, image: Image) -> Counts:
     with torch.device("meta"):
         return count_module(build_stem(stem, image.channels), torch.empty(1, image.channels, image.height, image.width))
+
+
+@functools.lru_cache(maxsize=16384)
+def _count_parts(plans: tuple[PartPlan, ...]) -> Counts:
+    """Parts one after the other: a stage."""
+    return sum(map(_count_part, plans), Counts())
 
 
 @functools.lru_cache(maxsize=16384)

@@ -14,7 +14,6 @@ from itertools import combinations
 from sasa_nas.engine.plan import SearchPlan, draw
 from sasa_nas.space import Infeasible
 from sasa_nas.space.choosers import Label, RandomChooser, RecallChooser
-from sasa_nas.space.sampling import walk
 from sasa_nas.space.searchable import Number, Range
 
 REPLICATES = 2
@@ -97,7 +96,7 @@ class BalancedDesigns:
         while True:
             candidates = [_Walk(RandomChooser(self._generator)) for _ in range(CANDIDATES)]
             for candidate in candidates:
-                walk(self._plan.space, candidate)
+                self._plan.walker.walk(candidate)
             for candidate in sorted(candidates, key=self._excess):
                 try:
                     draw(self._plan, RecallChooser(candidate.answers))

@@ -9,14 +9,15 @@ from pydantic import ValidationError
 
 from sasa_nas.cost import Counts, count_network
 from sasa_nas.cost.memory import training_memory
-from sasa_nas.data.registry import dataset_info, load
+from sasa_nas.data.registry import dataset_info, load_for_search
 from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.run import SearchSettings
 from sasa_nas.run.records import MEASURED
-from sasa_nas.space import Architecture, Image, Infeasible, SearchSpace, proxy_of, sample
+from sasa_nas.space import Architecture, Image, Infeasible, SearchSpace, proxy_of
 from sasa_nas.space.choosers import BalancedChooser, Chooser, Label, RandomChooser, RecordingChooser
 from sasa_nas.space.complaints import complain
+from sasa_nas.space.sampling import Walker
 from sasa_nas.synthetic import is_synthetic
 
 PROBES = 300
@@ -32,6 +33,11 @@ class SearchPlan:
     data: DatasetInfo
     standardisation: tuple[tuple[float, ...], tuple[float, ...]]
     """Mean and standard deviation of each channel of the train part, in the data set's own pixel unit."""
+
+    @cached_property
+    def walker(self) -> Walker:
+        """Who draws designs out of the space."""
+        return Walker(self.space)
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ def plan_search(space: SearchSpace, settings: SearchSettings) -> SearchPlan:
         refuse_measuring(plan, "a synthetic task")
         _check_feasible(plan)
         return plan
-    splits = load(proxy.dataset, data_dir=settings.data_dir, image_size=proxy.image_size)
+    splits = load_for_search(proxy.dataset, data_dir=settings.data_dir, image_size=proxy.image_size)
     # a folder's name is made absolute, so that workers and a later resume read the same one
     space = space.model_copy(update={"proxy": proxy.model_copy(update={"dataset": splits.info.name})})
     plan = SearchPlan(space, settings, splits.info, splits.standardisation.per_channel())
@@ -104,7 +110,7 @@ def draw(plan: SearchPlan, chooser: Chooser) -> Design:
         Infeasible: If its parts do not fit together.
         OverLimit: If it is beyond one of the space's limits.
     """
-    full_size = sample(plan.space, chooser)
+    full_size = plan.walker.sample(chooser)
     image = Image(channels=plan.data.channels, height=plan.data.height, width=plan.data.width)
     try:
         architecture = proxy_of(full_size, plan.space.proxy, image, plan.data.num_classes)

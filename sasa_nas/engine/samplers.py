@@ -9,9 +9,9 @@ from optuna.samplers import (
     NSGAIIISampler,
     NSGAIISampler,
     RandomSampler,
-    TPESampler,
 )
 
+from sasa_nas.engine.tpe import RememberingTPE
 from sasa_nas.run.records import Sampler
 
 POPULATION = 16
@@ -32,7 +32,7 @@ def make_sampler(name: Sampler, *, seed: int, startup: int) -> BaseSampler:
         warnings.simplefilter("ignore", ExperimentalWarning)
         match name:
             case "tpe":
-                return TPESampler(seed=seed, n_startup_trials=startup, multivariate=True, group=True)
+                return RememberingTPE(seed=seed, startup=startup)
             case "nsga2":
                 return NSGAIISampler(seed=seed, population_size=POPULATION)
             case "nsga3":

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.choosers import Label, RecordingChooser
-from sasa_nas.space.sampling import Infeasible, sample
+from sasa_nas.space.sampling import Infeasible, Walker
 from sasa_nas.space.searchable import Number, Range
 
 
@@ -44,12 +44,13 @@ def every_design(space: BaseModel) -> Iterator[tuple[dict[str, Label], Architect
     In the order of the file: the last fork of a walk turns fastest. Forks that exist only under some option are
     visited there alone, so that no design comes out twice unless two options are equal.
     """
+    walker = Walker(space)
     answers: list[int] = []
     while True:
         odometer = _Odometer(answers)
         recorder = RecordingChooser(odometer)
         with suppress(Infeasible):
-            design = sample(space, recorder)
+            design = walker.sample(recorder)
             yield recorder.answers, design
         trail = odometer.trail
         while trail and trail[-1][0] + 1 == trail[-1][1]:

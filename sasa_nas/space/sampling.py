@@ -6,7 +6,7 @@ as in `stages[0].operator.local_attention.kernel_size`: a name always means the 
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -15,43 +15,83 @@ from sasa_nas.errors import one_line
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.choosers import Chooser, Label
 from sasa_nas.space.complaints import complain
-from sasa_nas.space.searchable import Choice, Range
+from sasa_nas.space.searchable import Choice, Number, Range
 
 
 class Infeasible(Exception):
     """A draw whose parts do not fit together, with the reason in one line."""
 
 
-def sample(space: BaseModel, chooser: Chooser) -> Architecture:
-    """One design out of `space`, at its full size.
+class Walker:
+    """A space whose forks are laid out once, so that thousands of walks through it cost little.
 
-    Raises:
-        Infeasible: If the drawn values do not fit together, such as heads that do not divide a width.
+    Args:
+        space: Of which designs are drawn.
     """
-    try:
-        return Architecture.model_validate(walk(space, chooser))
-    except ValidationError as error:
-        raise Infeasible(one_line(complain("drawn design", error))) from error
+
+    def __init__(self, space: BaseModel) -> None:
+        self._parts = {name: _laid_out(getattr(space, name), name) for name in Architecture.model_fields}
+
+    def sample(self, chooser: Chooser) -> Architecture:
+        """One design, at its full size.
+
+        Raises:
+            Infeasible: If the drawn values do not fit together, such as heads that do not divide a width.
+        """
+        try:
+            return Architecture.model_validate(self.walk(chooser))
+        except ValidationError as error:
+            raise Infeasible(one_line(complain("drawn design", error))) from error
+
+    def walk(self, chooser: Chooser) -> dict[str, Any]:
+        """The plain data of one design, whether or not its parts fit together. It is not to be changed."""
+        return {name: part(chooser) for name, part in self._parts.items()}
 
 
-def walk(space: BaseModel, chooser: Chooser) -> dict[str, Any]:
-    """The plain data of one design, whether or not its parts fit together."""
-    return {name: _draw(getattr(space, name), name, chooser) for name in Architecture.model_fields}
+def sample(space: BaseModel, chooser: Chooser) -> Architecture:
+    """One design out of `space`, as `Walker.sample` draws it."""
+    return Walker(space).sample(chooser)
 
 
-def _draw(node: Any, path: str, chooser: Chooser) -> Any:
+def _laid_out(node: Any, path: str) -> Callable[[Chooser], Any]:
+    """What draws the part of a design that `node` stands for."""
     if isinstance(node, Choice):
         labels = option_labels(node)
-        index = chooser.option(path, labels)
-        option = node.choice[index]
-        return _draw(option, f"{path}.{labels[index]}" if has_forks(option) else path, chooser)
+        options = [
+            _laid_out(option, f"{path}.{label}" if has_forks(option) else path)
+            for option, label in zip(node.choice, labels, strict=True)
+        ]
+        return lambda chooser: options[chooser.option(path, labels)](chooser)
     if isinstance(node, Range):
-        return node.nearest(chooser.number(path, node))
+        return lambda chooser: node.nearest(chooser.number(path, node))
     if isinstance(node, BaseModel):
-        return {name: _draw(getattr(node, name), f"{path}.{name}", chooser) for name in type(node).model_fields}
+        parts = {name: _laid_out(getattr(node, name), f"{path}.{name}") for name in type(node).model_fields}
+        return _fixed_or(lambda chooser: {name: part(chooser) for name, part in parts.items()}, node)
     if isinstance(node, tuple):
-        return [_draw(item, f"{path}[{i}]", chooser) for i, item in enumerate(node)]
-    return node
+        items = [_laid_out(item, f"{path}[{i}]") for i, item in enumerate(node)]
+        return _fixed_or(lambda chooser: [item(chooser) for item in items], node)
+    return lambda chooser: node
+
+
+def _fixed_or(draw: Callable[[Chooser], Any], node: Any) -> Callable[[Chooser], Any]:
+    """`draw`, or, where nothing below `node` is chosen, what it always draws."""
+    if has_forks(node):
+        return draw
+    fixed = draw(_NOBODY)
+    return lambda chooser: fixed
+
+
+class _Nobody:
+    """Is never asked."""
+
+    def option(self, name: str, labels: Sequence[Label]) -> int:
+        raise AssertionError(name)
+
+    def number(self, name: str, values: Range) -> Number:
+        raise AssertionError(name)
+
+
+_NOBODY = _Nobody()
 
 
 def option_labels(node: "Choice[Any]") -> tuple[Label, ...]:

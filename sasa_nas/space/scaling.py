@@ -1,7 +1,8 @@
 """From a full-size design to the small one that a search trains, and to images of any size."""
 
+import functools
 import math
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.space.node import Node
@@ -32,7 +33,9 @@ def proxy_of(architecture: Architecture, proxy: Proxy, image: Image, num_classes
     Raises:
         pydantic.ValidationError: If an operator does not fit its scaled width.
     """
-    return fitted_to(scaled(architecture, proxy.width_multiplier, proxy.depth_multiplier), image, num_classes)
+    small = _scaled_fields(architecture, proxy.width_multiplier, proxy.depth_multiplier)
+    # checked once, as a whole: a search does this for every design that it draws
+    return _changed(architecture, small | _fitted_fields(small["stem"], small["stages"], image, num_classes))
 
 
 def scaled(architecture: Architecture, width_multiplier: float, depth_multiplier: float) -> Architecture:
@@ -41,17 +44,19 @@ def scaled(architecture: Architecture, width_multiplier: float, depth_multiplier
     Raises:
         pydantic.ValidationError: If an operator does not fit its scaled width.
     """
+    return _changed(architecture, _scaled_fields(architecture, width_multiplier, depth_multiplier))
+
+
+def _scaled_fields(architecture: Architecture, width_multiplier: float, depth_multiplier: float) -> dict[str, Any]:
     head = architecture.head_width
-    return _changed(
-        architecture,
-        {
-            "stem": scaled_stem(architecture.stem, width_multiplier),
-            "stages": tuple(scaled_stage(stage, width_multiplier, depth_multiplier) for stage in architecture.stages),
-            "head_width": None if head is None else scaled_width(head, width_multiplier),
-        },
-    )
+    return {
+        "stem": scaled_stem(architecture.stem, width_multiplier),
+        "stages": tuple(scaled_stage(stage, width_multiplier, depth_multiplier) for stage in architecture.stages),
+        "head_width": None if head is None else scaled_width(head, width_multiplier),
+    }
 
 
+@functools.lru_cache(maxsize=1024)
 def scaled_stem(stem: Stem, width_multiplier: float) -> Stem:
     """A stem with its width multiplied and rounded.
 
@@ -61,6 +66,7 @@ def scaled_stem(stem: Stem, width_multiplier: float) -> Stem:
     return _changed(stem, {"width": scaled_width(stem.width, width_multiplier)})
 
 
+@functools.lru_cache(maxsize=16384)
 def scaled_stage(stage: Stage, width_multiplier: float, depth_multiplier: float) -> Stage:
     """One stage with its width and number of blocks multiplied and rounded; whether it fits, `check_stage` knows."""
     return _changed(
@@ -95,12 +101,15 @@ def fitted_to(architecture: Architecture, image: Image, num_classes: int) -> Arc
     stride 1 without a pool (an attention stem keeps its blocks and loses its pool), and only as many strided
     stages, the last ones, as leave a map of `SMALLEST_MAP` pixels or more.
     """
-    stem, stages = architecture.stem, architecture.stages
+    return _changed(architecture, _fitted_fields(architecture.stem, architecture.stages, image, num_classes))
+
+
+def _fitted_fields(stem: Stem, stages: tuple[Stage, ...], image: Image, num_classes: int) -> dict[str, Any]:
     side = min(image.height, image.width)
     if side <= SMALL_IMAGE:
         stem = _small_image_stem(stem)
         stages = _with_halvings(stages, max(0, int(math.log2(side / SMALLEST_MAP))) if side >= SMALLEST_MAP else 0)
-    return _changed(architecture, {"stem": stem, "stages": stages, "image": image, "num_classes": num_classes})
+    return {"stem": stem, "stages": stages, "image": image, "num_classes": num_classes}
 
 
 def _changed(node: Tree, update: dict[str, object]) -> Tree:

@@ -17,7 +17,7 @@ from sasa_nas.run import RunInfo, TrialRecord
 from sasa_nas.space import SearchSpace, size
 from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.space.files import validate_space
-from sasa_nas.space.sampling import walk
+from sasa_nas.space.sampling import Walker
 
 RESOLUTION = 0.05
 """The effect on accuracy that an answer should be able to find, unless another is asked for."""
@@ -106,11 +106,11 @@ def _note(detectable: float | None, resolution: float, more: int, trainings: int
 
 def _operator_columns(space: SearchSpace) -> int:
     """Effects of operators that there are to tell, in random walks through the space."""
-    chooser = RandomChooser(random.Random(0))
+    chooser, walker = RandomChooser(random.Random(0)), Walker(space)
     kinds: set[tuple[int, str]] = set()
     most = 0
     for _ in range(_WALKS):
-        stages = walk(space, chooser)["stages"]
+        stages = walker.walk(chooser)["stages"]
         most = max(most, len(stages))
         kinds |= {(i, str(stage["operator"]["kind"])) for i, stage in enumerate(stages)}
     return len(kinds) - most
