@@ -229,8 +229,9 @@ def _print_designs(space: SearchSpace, settings: SearchSettings, designs: int) -
     from sasa_nas.analysis.labels import stage_labels
     from sasa_nas.engine.plan import dry_run, plan_search
 
+    plan = plan_search(space, settings)
     typer.echo("architecture_id\tparams\tflops\tstem\toperators")
-    for design in dry_run(plan_search(space, settings), designs):
+    for design in dry_run(plan, designs):
         network = design.architecture
         typer.echo(
             f"{network.id}\t{design.counts.params}\t{design.counts.flops()}\t"

@@ -84,6 +84,32 @@ def test_a_dry_run_prints_designs_and_writes_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_dry_run_keeps_both_limits_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = ["search", "--space", "resnet_hybrid", "--dataset", "synthetic:additive", "--dry-run", "300"]
+    assert main(wanted) == 0
+    free = costs(capsys.readouterr().out)
+    most_params, most_flops = (sorted(column)[len(free) // 2] for column in zip(*free, strict=True))
+    limits = ["--max-params", str(most_params), "--max-flops", str(most_flops)]
+    assert main([*wanted, *limits]) == 0
+    limited = costs(capsys.readouterr().out)
+    assert len(limited) == len(free) == 300
+    assert all(params <= most_params and flops <= most_flops for params, flops in limited)
+    assert sum(params > most_params or flops > most_flops for params, flops in free) > 50
+
+
+def costs(out: str) -> list[tuple[int, int]]:
+    """Parameters and FLOPs of the designs that a dry run printed."""
+    rows = [line.split("\t") for line in out.splitlines()[1:]]
+    return [(int(row[1]), int(row[2])) for row in rows]
+
+
+@pytest.mark.parametrize(("option", "name"), [("--max-params", "max_params=7"), ("--max-flops", "max_flops=7.0")])
+def test_a_dry_run_with_a_limit_that_nothing_keeps_names_it(
+    capsys: pytest.CaptureFixture[str], option: str, name: str
+) -> None:
+    assert name in fails(capsys, "search", "--space", "tiny", "--dry-run", 5, option, 7)
+
+
 def test_resuming_nothing_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "is not a run" in fails(capsys, "resume", tmp_path)
 
