@@ -1,11 +1,11 @@
 """What a search costs beside training: seconds a trial through the whole engine, with trainings that end at once.
 
-    python benchmarks/orchestration.py [--trials 200] [--workers 2] [--space resnet_hybrid] [--profile FILE]
+    python benchmarks/orchestration.py [--trials 1000] [--workers 2] [--space resnet_hybrid] [--profile FILE]
 
 Everything is as in `sasa-nas search`: Ray, Tune, worker processes, proposals, study.db, the trials' folders. Only a
 training is replaced by a report made up on the spot. Counted from the first trial's start to the last one's end, so
-that Ray's start-up is left out. Then the run is read by `sasa-nas pareto RUN` in a process of its own, as it is and
-as part of a study of a thousand trials. Writes `benchmarks/results/orchestration.json`.
+that Ray's start-up is left out. Then the run is read by `sasa-nas pareto RUN` in a process of its own. Writes
+`benchmarks/results/orchestration.json`.
 """
 
 import argparse
@@ -105,6 +105,7 @@ def main() -> None:
     parser.add_argument("--space", default="resnet_hybrid")
     parser.add_argument("--profile", type=Path, help="also write the driver's profile here")
     parser.add_argument("--keep", type=Path, help="keep the run's folder here")
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the file to write")
     options = parser.parse_args()
     session.__dict__["TrialTrainable"] = InstantTrainable
     clock = Clock()
@@ -122,19 +123,28 @@ def main() -> None:
         if profiler:
             profiler.disable()
             profiler.dump_stats(options.profile)
-        quarters = [clock.ends[i * len(clock.ends) // 4 : (i + 1) * len(clock.ends) // 4] for i in range(4)]
+        bounds = [i * len(clock.ends) // 4 for i in range(5)]
+        overall = pace(clock.ends)
+        quarters = [pace(clock.ends[begin:end]) for begin, end in zip(bounds, bounds[1:], strict=False)]
+        load, reading = os.getloadavg()[0], read_seconds(run)
         result = {
             "space": options.space,
             "workers": options.workers,
-            "all": pace(clock.ends),
-            "quarters": [pace(quarter) for quarter in quarters],
-            "pareto": {"trials": options.trials, **read_seconds(run)},
+            "all": overall,
+            "quarters": quarters,
+            "pareto": {"trials": options.trials, **reading},
             "cpus": os.cpu_count(),
-            "load_before_reading": os.getloadavg()[0],
+            "load_before_reading": load,
             "machine": machine(torch.device("cpu")),
         }
-    print(json.dumps(result, indent=1))
-    write_text(RESULTS, json.dumps(result, indent=1) + "\n")
+    write_text(options.out, json.dumps(result, indent=1) + "\n")
+    for name, pace_of in (("all trials", overall), ("the last quarter", quarters[-1])):
+        print(
+            f"{name}: {pace_of['seconds_a_trial']:.3f} s a trial, of which the driver computes "
+            f"{pace_of['driver_cpu_seconds_a_trial']:.3f} s"
+        )
+    print(f"`sasa-nas pareto` of {options.trials} trials: {reading['seconds']:.2f} s, start included")
+    print(options.out)
 
 
 if __name__ == "__main__":
