@@ -45,6 +45,7 @@ FORBIDDEN = {
 OUTSIDE = {
     "ray": {"engine"},
     "optuna": {"engine", "run"},
+    "psutil": {"cli"},
     "rich": {"cli"},
     "typer": {"cli"},
     "yaml": {"space"},

@@ -15,12 +15,17 @@ from rich.table import Table
 from rich.text import Text
 
 from sasa_nas.analysis.labels import compact_count, stage_labels
-from sasa_nas.analysis.pareto import pareto_front, trained
+from sasa_nas.analysis.pareto import pareto_front
+from sasa_nas.cli.machine_load import MachineLoad
 from sasa_nas.run import Outcome
 
 if TYPE_CHECKING:
     from sasa_nas.engine.observer import EpochReport, SearchObserver
     from sasa_nas.run import RunFolder, TrialRecord
+
+
+FRONT_ROWS = 8
+"""Networks of the front that the panel shows, at most: the most accurate."""
 
 
 @contextmanager
@@ -40,7 +45,9 @@ class Tally:
 
     def __init__(self) -> None:
         self.trials = 0
-        self.records: list[TrialRecord] = []
+        self.done = 0
+        """Trainings that are over, well or not."""
+        self.front: list[TrialRecord] = []
         self.running: dict[int, TrialRecord] = {}
         self.epochs: dict[int, EpochReport] = {}
         self.refused: Counter[Outcome] = Counter()
@@ -51,8 +58,8 @@ class Tally:
         """Counts in what sessions before this one did."""
         self.trials = trials
         ended = [record for record in earlier if record.outcome.spent]
-        self.records.extend(ended)
-        self._earlier = len(ended)
+        self.done = self._earlier = len(ended)
+        self.front = pareto_front(ended)
 
     def begin_training(self) -> None:
         """From now on time is spent on trials."""
@@ -67,14 +74,11 @@ class Tally:
         self.running.pop(record.number, None)
         self.epochs.pop(record.number, None)
         if record.outcome.spent:
-            self.records.append(record)
+            self.done += 1
+            # what the front dominates can be forgotten: a thousand trials cost no more than ten
+            self.front = pareto_front([*self.front, record])
         else:
             self.refused[record.outcome] += 1
-
-    @property
-    def done(self) -> int:
-        """Trainings that are over, well or not."""
-        return len(self.records)
 
     @property
     def elapsed(self) -> float:
@@ -91,10 +95,8 @@ class Tally:
     def headline(self) -> str:
         """Done, running, best, front size, time left, in one line."""
         parts = [f"{self.done}/{self.trials} trained", f"{len(self.running)} running"]
-        good = trained(self.records)
-        if good:
-            best = max(record.accuracy or 0.0 for record in good)
-            parts += [f"best {100 * best:.2f}%", f"front {len(pareto_front(good))}"]
+        if self.front:
+            parts += [f"best {100 * (self.front[-1].accuracy or 0.0):.2f}%", f"front {len(self.front)}"]
         parts += [f"{count} {outcome}" for outcome, count in self.refused.items()]
         left = self.seconds_left()
         parts.append(f"{clock(left)} left" if left is not None and self.done < self.trials else clock(self.elapsed))
@@ -150,6 +152,7 @@ class LiveObserver:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._tally = Tally()
+        self._load = MachineLoad()
         self._state = "preparing"
 
     def render(self) -> Group:
@@ -162,16 +165,8 @@ class LiveObserver:
         parts: list[Text | Table] = [bar]
         if self._state:
             parts.append(Text(self._state, style="dim"))
-        running = Table.grid(padding=(0, 2))
-        for number, record in list(tally.running.items()):
-            report = tally.epochs.get(number)
-            running.add_row(
-                f"trial {number}",
-                f"epoch {report.epoch}/{report.epochs}" if report else "starting",
-                f"{100 * report.accuracy:.2f}%" if report else "",
-                _design(record),
-            )
-        return Group(*parts, running)
+        parts.append(Text(self._load.line(), style="dim"))
+        return Group(*parts, _running(tally), _front(tally.front))
 
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
         """Fills the panel's head."""
@@ -196,6 +191,31 @@ class LiveObserver:
         self._tally.end(record)
         if record.outcome.spent:
             self._console.print(trial_line(record), soft_wrap=True)
+
+
+def _running(tally: Tally) -> Table:
+    """A row for each trial under way."""
+    rows = Table.grid(padding=(0, 2))
+    # a copy: the search's own thread starts and ends trials meanwhile
+    for number, record in list(tally.running.items()):
+        report = tally.epochs.get(number)
+        rows.add_row(
+            f"trial {number}",
+            f"epoch {report.epoch}/{report.epochs}" if report else "starting",
+            f"{100 * report.accuracy:.2f}%" if report else "",
+            _design(record),
+        )
+    return rows
+
+
+def _front(front: list[TrialRecord]) -> Table:
+    """A row for each network of the front, the most accurate first."""
+    rows = Table.grid(padding=(0, 2))
+    for record in front[: -FRONT_ROWS - 1 : -1]:
+        rows.add_row("front", f"trial {record.number}", f"{100 * (record.accuracy or 0.0):.2f}%", _design(record))
+    if len(front) > FRONT_ROWS:
+        rows.add_row("", f"and {len(front) - FRONT_ROWS} cheaper ones")
+    return rows
 
 
 def trial_line(record: TrialRecord) -> str:

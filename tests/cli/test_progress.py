@@ -1,9 +1,13 @@
 import io
+import random
+import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
-from sasa_nas.cli.progress import LineObserver, LiveObserver, Tally, trial_line
+from sasa_nas.analysis.pareto import pareto_front
+from sasa_nas.cli.progress import FRONT_ROWS, LineObserver, LiveObserver, Tally, trial_line
 from sasa_nas.engine.observer import EpochReport, SearchObserver
 from sasa_nas.run import Outcome, RunFolder
 
@@ -47,6 +51,35 @@ def test_a_terminal_shows_what_runs(tmp_path, make_record) -> None:
     row = next(line for line in shown.splitlines() if line.startswith("trial 3"))
     assert "epoch 2/4" in row
     assert "42.00%" in row
+    front = [line.split()[:4] for line in shown.splitlines() if line.startswith("front")]
+    assert front == [["front", "trial", "1", "95.00%"], ["front", "trial", "0", "90.00%"]]
+    assert re.search(r"^CPU \d+ %, memory [\d.]+ [MG]B of [\d.]+ [MG]B", shown, re.MULTILINE)
+
+
+def test_a_long_front_is_cut_at_its_cheap_end(make_record) -> None:
+    console = terminal()
+    observer = LiveObserver(console)
+    observer.search_started(RunFolder(Path("run")), 100, [])
+    for number in range(FRONT_ROWS + 3):
+        observer.trial_ended(make_record(number, accuracy=0.1 + 0.05 * number, flops=1000 * (number + 1)))
+    console.file.truncate(0)
+    console.print(observer.render())
+    shown = console.file.getvalue()
+    assert shown.count("front  trial") == FRONT_ROWS
+    assert f"front  trial {FRONT_ROWS + 2}" in shown
+    assert "trial 2 " not in shown
+    assert "and 3 cheaper ones" in shown
+
+
+def test_the_front_that_grows_is_the_front_of_all(make_record) -> None:
+    chance = random.Random(0)
+    records = [make_record(i, accuracy=chance.random(), flops=chance.randrange(1, 50)) for i in range(60)]
+    tally = Tally()
+    tally.begin(60, records[:20])
+    for record in records[20:]:
+        tally.end(record)
+    assert tally.front == pareto_front(records)
+    assert tally.done == 60
 
 
 def test_time_left_follows_from_the_pace_of_this_session(monkeypatch: pytest.MonkeyPatch, make_record) -> None:

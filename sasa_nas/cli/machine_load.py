@@ -1,0 +1,52 @@
+"""How busy this machine is, in one line of the live view."""
+
+import time
+from collections.abc import Callable
+
+import psutil
+
+from sasa_nas.analysis.labels import compact_bytes
+
+PERIOD = 2.0
+"""Seconds between two readings."""
+
+
+class MachineLoad:
+    """Reads the load of this machine's processors, memory and GPUs now and then. On a cluster others have theirs.
+
+    Args:
+        clock: Seconds, from anywhere.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._read = -PERIOD
+        self._line = ""
+        psutil.cpu_percent()  # the first answer means nothing: it is of the time since the last
+
+    def line(self) -> str:
+        """The last reading, or a new one where that is `PERIOD` old."""
+        now = self._clock()
+        if now - self._read >= PERIOD:
+            self._read = now
+            memory = psutil.virtual_memory()
+            used = f"{compact_bytes(memory.total - memory.available)} of {compact_bytes(memory.total)}"
+            self._line = "; ".join([f"CPU {psutil.cpu_percent():.0f} %, memory {used}", *gpu_lines()])
+        return self._line
+
+
+def gpu_lines() -> list[str]:
+    """One text a GPU that this process may see: how busy it is, and its memory. None where the driver tells nothing."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return []
+    try:
+        # both ask the driver's management library, without a context on the GPU, which would take memory from trials
+        return [
+            f"GPU {gpu} {torch.cuda.utilization(gpu)} %, {compact_bytes(torch.cuda.device_memory_used(gpu))} used"
+            for gpu in range(torch.cuda.device_count())
+        ]
+    # a container may have hidden the library, a slice of a GPU has no such figures: errors of many types
+    except Exception:
+        return []
