@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -125,7 +126,7 @@ def main() -> None:
             profiler.dump_stats(options.profile)
         bounds = [i * len(clock.ends) // 4 for i in range(5)]
         overall = pace(clock.ends)
-        quarters = [pace(clock.ends[begin:end]) for begin, end in zip(bounds, bounds[1:], strict=False)]
+        quarters = [pace(clock.ends[begin:end]) for begin, end in pairwise(bounds)]
         load, reading = os.getloadavg()[0], read_seconds(run)
         result = {
             "space": options.space,

@@ -39,7 +39,7 @@ class RememberingTPE(TPESampler):
         self._internal: dict[tuple[str, ...], dict[int, Internal]] = {}
 
     def _sample(self, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
-        """Values for the parameters of one group: of some candidates, the one that good trials are likeliest to have."""
+        """Values for the parameters of one group: the candidate that good trials are likeliest to have."""
         below, above = self._divided(study, trial)
         good = self._build_parzen_estimator(study, search_space, below, handle_below=True)
         others = self._build_parzen_estimator(study, search_space, above, handle_below=False)

@@ -114,7 +114,7 @@ def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Siz
         note = (
             f"It is the full-size design of trial {record.number} of the run {folder.path.resolve().name}, which "
             f"trained not this network but its proxy (architecture {record.architecture_id}"
-            + (f", {record.accuracy:.2%} on the validation images of {_dataset(info)}" if record.accuracy else "")
+            + (f", {record.accuracy:.2%} on the validation images of {info.dataset}" if record.accuracy else "")
             + ")."
         )
         return of_architecture(record.full_size, f"{name}_full_size", choice, note=note)
@@ -124,7 +124,7 @@ def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Siz
     card = ModelCard(
         name=name,
         seed=info.settings.seed if record.seed is None else record.seed,
-        dataset=_dataset(info),
+        dataset=info.dataset,
         accuracy=record.accuracy,
         epochs=record.epochs,
         mean=info.mean or None,
@@ -212,7 +212,3 @@ def _of_seed(weights: tuple[Weights, ...], seed: int | None, folder: TrainingFol
             return one
     trained = ", ".join(str(one.seed) for one in weights)
     raise UserError(f"{folder.path} has no seed {seed} that is trained to the end; it has {trained}")
-
-
-def _dataset(info: RunInfo) -> str:
-    return str(info.space["proxy"]["dataset"])

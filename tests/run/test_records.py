@@ -13,7 +13,7 @@ from sasa_nas.run import Outcome, RunFolder, RunInfo, SearchSettings, TrialRecor
 def test_a_runs_description_comes_back_from_its_file(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
     info = RunInfo(
-        space={"name": "x", "stages": [{"width": {"choice": [8, 16]}}]},
+        space={"name": "x", "proxy": {"dataset": "digits"}, "stages": [{"width": {"choice": [8, 16]}}]},
         settings=SearchSettings(trials=5, seed=7, workers=2, gpus_per_trial=0.25, data_dir=Path("/data")),
         created=datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC),
         command="sasa-nas search --space 'my space'",
