@@ -13,6 +13,7 @@ import sasa_nas
 from sasa_nas.cost.latency import Latency, measure_latency
 from sasa_nas.files import cache_folder, write_text
 from sasa_nas.models.builder import build
+from sasa_nas.models.layout import channels_last, lay_out
 from sasa_nas.space.architecture import Architecture
 
 Alone = Callable[[], AbstractContextManager[None]]
@@ -61,9 +62,8 @@ def latency_of(
         network = build(architecture)
         image = architecture.image
         x = torch.randn(batch, image.channels, image.height, image.width)
-    layout = torch.channels_last if setting.device.type == "cuda" else torch.contiguous_format
-    network = network.to(setting.device, setting.dtype).to(memory_format=layout)
-    x = x.to(setting.device, setting.dtype).contiguous(memory_format=layout)
+    network = lay_out(network.to(setting.device, setting.dtype))
+    x = channels_last(x.to(setting.device, setting.dtype))
     with alone():
         latency = measure_latency(network, x, threads=setting.threads)
     # a cache that cannot be written is no loss
@@ -80,6 +80,7 @@ def _facts(architecture: Architecture, batch: int, setting: Setting) -> dict[str
         "device": setting.device.type,
         "device_name": setting.device_name,
         "dtype": str(setting.dtype).removeprefix("torch."),
+        "layout": "channels_last",
         "batch": batch,
         "threads": setting.threads,
         "torch": str(torch.__version__),

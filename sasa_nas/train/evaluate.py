@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from sasa_nas.data.splits import ImageSet
+from sasa_nas.models.layout import channels_last
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,6 @@ def autocast(device: torch.device) -> AbstractContextManager[None]:
     bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     context: AbstractContextManager[None] = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
     return context
-
-
-def channels_last(images: Tensor) -> Tensor:
-    """Images (B, C, H, W) in the memory layout that convolutions prefer, on a GPU and on a CPU.
-
-    Not `contiguous`: it leaves images of one channel as they are, and all layers would follow their layout.
-    """
-    return images.to(memory_format=torch.channels_last)
 
 
 @contextmanager

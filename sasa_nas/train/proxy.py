@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from sasa_nas.data.batches import Batches
 from sasa_nas.data.splits import DatasetInfo, ImageSet
 from sasa_nas.errors import UserError
+from sasa_nas.models.layout import channels_last, lay_out
 from sasa_nas.space.proxy import Recipe
-from sasa_nas.train.evaluate import autocast, channels_last, evaluate
+from sasa_nas.train.evaluate import autocast, evaluate
 from sasa_nas.train.loop import EpochLoop, NonFiniteLoss
 
 
@@ -87,7 +88,7 @@ class Trainer(EpochLoop[nn.Module, tuple[Tensor, Tensor], EpochMetrics]):
         device: torch.device,
     ) -> None:
         require_batches(recipe, train)
-        model = model.to(device).to(memory_format=torch.channels_last)
+        model = lay_out(model.to(device))
         batches = Batches(
             train.to(device),
             batch_size=recipe.batch_size,

@@ -116,6 +116,23 @@ def test_a_damaged_entry_counts_as_none(cache: Path, measured: list[int], damage
     assert len(measured) == 2
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+def test_networks_are_measured_as_they_are_trained(cache: Path, monkeypatch: pytest.MonkeyPatch, channels: int) -> None:
+    strides: list[tuple[int, ...]] = []
+
+    def measure(network: nn.Module, x: torch.Tensor, *, threads: int) -> Latency:
+        kernel = next(network.parameters())
+        strides.extend((x.stride(), kernel.stride()))
+        return Latency(batch=len(x), seconds=1.0, low=1.0, high=1.0, calls=9)
+
+    monkeypatch.setattr(latency_cache, "measure_latency", measure)
+    image = Image(channels=channels, height=6, width=6)
+    latency_of(ARCHITECTURE.model_copy(update={"image": image}), 2, SETTING)
+    of_images, of_kernel = strides
+    assert of_images == (36 * channels, 1, 6 * channels, channels)
+    assert (of_kernel[1], of_kernel[3]) == (1, channels)
+
+
 def test_a_cache_that_cannot_be_written_is_no_loss(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: list[int]
 ) -> None:

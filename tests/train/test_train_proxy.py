@@ -13,7 +13,6 @@ from sasa_nas.data.splits import DatasetInfo, ImageSet
 from sasa_nas.errors import UserError
 from sasa_nas.space.proxy import Recipe
 from sasa_nas.train import loop
-from sasa_nas.train.evaluate import channels_last
 from sasa_nas.train.loop import NonFiniteLoss
 from sasa_nas.train.optim import learning_rate_at
 from sasa_nas.train.proxy import Trainer
@@ -220,14 +219,6 @@ def test_gradients_are_clipped():
     one.optimizer.step = spy
     one.run_epoch()
     assert max(norms) == pytest.approx(1.0, abs=1e-4)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_images_and_what_follows_lie_channels_last(channels):
-    images = channels_last(torch.randn(4, channels, 5, 6))
-    assert images.stride() == (30 * channels, 1, 6 * channels, channels)
-    conv = nn.Conv2d(channels, 8, 3).to(memory_format=torch.channels_last)
-    assert conv(images).is_contiguous(memory_format=torch.channels_last)
 
 
 def test_layout_changes_no_number_beyond_rounding():
