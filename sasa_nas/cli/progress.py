@@ -18,12 +18,14 @@ from sasa_nas.analysis.labels import compact_count, stage_labels
 from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.cli.machine_load import MachineLoad
 from sasa_nas.run import Outcome
+from sasa_nas.run.packing import tell_packing
 
 if TYPE_CHECKING:
     from sasa_nas.engine.observer import EpochReport, SearchObserver
     from sasa_nas.run import RunFolder, TrialRecord
+    from sasa_nas.run.packing import Packing
 
-
+MEASURING = "measuring how trials best share the machine ..."
 FRONT_ROWS = 8
 """Networks of the front that the panel shows, at most: the most accurate."""
 
@@ -114,6 +116,14 @@ class LineObserver:
         self._console = console
         self._tally = Tally()
 
+    def measuring(self) -> None:
+        """Says so."""
+        self._say(MEASURING)
+
+    def packed(self, packing: Packing) -> None:
+        """Says what was decided, and why."""
+        self._say(tell_packing(packing))
+
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
         """Says where the run lies."""
         self._tally.begin(trials, earlier)
@@ -153,13 +163,13 @@ class LiveObserver:
         self._console = console
         self._tally = Tally()
         self._load = MachineLoad()
-        self._state = "preparing"
+        self._state = "checking the space and the data set ..."
 
     def render(self) -> Group:
         """The panel as it is now."""
         tally = self._tally
         if not tally.trials:
-            return Group(Text("checking the space and the data set ..."))
+            return Group(Text(self._state))
         bar = Table.grid(padding=(0, 1))
         bar.add_row(ProgressBar(total=tally.trials, completed=tally.done, width=30), tally.headline())
         parts: list[Text | Table] = [bar]
@@ -167,6 +177,14 @@ class LiveObserver:
             parts.append(Text(self._state, style="dim"))
         parts.append(Text(self._load.line(), style="dim"))
         return Group(*parts, _running(tally), _front(tally.front))
+
+    def measuring(self) -> None:
+        """Fills the state line."""
+        self._state = MEASURING
+
+    def packed(self, packing: Packing) -> None:
+        """Leaves a line that says what was decided, and why."""
+        self._console.print(tell_packing(packing), soft_wrap=True)
 
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
         """Fills the panel's head."""

@@ -90,10 +90,16 @@ def search(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time; as many as fit if left out.", show_default=False)
     ] = None,
-    cpus_per_trial: Annotated[int, typer.Option(min=1, help="CPU cores of each trial.")] = 1,
+    cpus_per_trial: Annotated[
+        str, typer.Option(metavar="N", help="CPU cores of each trial; auto: measured before, for most images a second.")
+    ] = "1",
     gpus_per_trial: Annotated[
-        float | None,
-        typer.Option(min=0, help="GPUs of each trial, also a fraction; 1 where there is a GPU.", show_default=False),
+        str | None,
+        typer.Option(
+            metavar="F",
+            help="GPUs of each trial, also a fraction; auto: measured before; 1 where there is a GPU.",
+            show_default=False,
+        ),
     ] = None,
     trial_timeout: Annotated[
         float | None,
@@ -123,15 +129,18 @@ def search(
 ) -> None:
     """Search a space: train many of its networks and find the Pareto front of accuracy against FLOPs."""
     from sasa_nas.cli.lists import parse_objectives, parse_scores
+    from sasa_nas.cli.shares import parse_shares
     from sasa_nas.run import SearchSettings
     from sasa_nas.space import load_space
 
+    shares = parse_shares(cpus_per_trial, gpus_per_trial)
     settings = SearchSettings(
         trials=trials,
         seed=seed,
         workers=workers,
-        cpus_per_trial=cpus_per_trial,
-        gpus_per_trial=_default_gpus() if gpus_per_trial is None else gpus_per_trial,
+        cpus_per_trial=shares.cpus_per_trial,
+        gpus_per_trial=shares.gpus_per_trial,
+        auto=shares.auto,
         trial_timeout=trial_timeout,
         address=address,
         data_dir=data_dir.resolve() if data_dir else None,
@@ -215,13 +224,6 @@ def _overridden(
         data["proxy"]["dataset"] = dataset
     data["limits"].update({name: most for name, most in limits.items() if most is not None})
     return validate_space(data, "the command line")
-
-
-def _default_gpus() -> float:
-    """One GPU a trial where this machine has one."""
-    import torch
-
-    return 1.0 if torch.cuda.is_available() else 0.0
 
 
 def _print_designs(space: SearchSpace, settings: SearchSettings, designs: int) -> None:

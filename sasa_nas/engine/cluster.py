@@ -43,7 +43,7 @@ def ray_cluster(settings: SearchSettings) -> Iterator[int]:
             )
         else:
             _join(settings.address)
-        yield _slots(settings)
+        yield trials_at_a_time(settings)
     finally:
         ray.shutdown()
         if scratch is not None:
@@ -64,8 +64,12 @@ def _join(address: str) -> None:
         ) from error
 
 
-def _slots(settings: SearchSettings) -> int:
-    """How many trials the cluster's CPUs and GPUs hold at a time, `settings.workers` at most."""
+def trials_at_a_time(settings: SearchSettings) -> int:
+    """How many trials the cluster's CPUs and GPUs hold, `settings.workers` at most; Ray runs.
+
+    Raises:
+        UserError: If they hold none.
+    """
     resources = ray.cluster_resources()
     cpus, gpus = resources.get("CPU", 0.0), resources.get("GPU", 0.0)
     slots = int(cpus / settings.cpus_per_trial)

@@ -7,6 +7,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.files import write_text
 from sasa_nas.run import RunFolder, RunInfo
 from sasa_nas.run.new_folder import require_new, unwritable
+from sasa_nas.run.packing import Packing
 from sasa_nas.run.provenance import git_state, versions
 
 
@@ -26,7 +27,15 @@ def _refuse_run(folder: RunFolder) -> None:
         raise UserError(f"{path} already holds a run; go on with it (`sasa-nas resume {path}`) or choose another --out")
 
 
-def make_folder(folder: RunFolder, plan: SearchPlan, command: str, *, device: str, table: str | None = None) -> None:
+def make_folder(
+    folder: RunFolder,
+    plan: SearchPlan,
+    command: str,
+    *,
+    device: str,
+    packing: Packing | None = None,
+    table: str | None = None,
+) -> None:
     """Creates the run's folder with its run.json; the folder's lock is held.
 
     Args:
@@ -34,6 +43,7 @@ def make_folder(folder: RunFolder, plan: SearchPlan, command: str, *, device: st
         plan: What is searched.
         command: The command line that asked for this.
         device: What networks are trained on.
+        packing: How trials share the machine, if that was found out.
         table: The table that is replayed, if one is.
 
     Raises:
@@ -49,6 +59,7 @@ def make_folder(folder: RunFolder, plan: SearchPlan, command: str, *, device: st
         versions=versions(),
         git=git_state(),
         device=device,
+        packing=packing,
         mean=mean,
         std=std,
         table=table,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sasa_nas.run import RunFolder, TrialRecord
+from sasa_nas.run.packing import Packing
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,12 @@ class SearchSummary:
 class SearchObserver(Protocol):
     """Whoever wants to know; called in the search's own thread, so that an observer must be quick."""
 
+    def measuring(self) -> None:
+        """How trials best share the machine is measured, before there is a run."""
+
+    def packed(self, packing: Packing) -> None:
+        """This is how."""
+
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
         """The run's folder is there; `earlier` are the trials of sessions before this one."""
 
@@ -50,6 +57,12 @@ class SearchObserver(Protocol):
 
 class SilentObserver:
     """Wants to know nothing."""
+
+    def measuring(self) -> None:
+        """Nothing."""
+
+    def packed(self, packing: Packing) -> None:
+        """Nothing."""
 
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
         """Nothing."""

@@ -27,7 +27,8 @@ from ray import tune  # noqa: E402  Ray reads its environment at import
 from ray.exceptions import OutOfMemoryError, RayError  # noqa: E402
 from ray.tune.error import TuneError  # noqa: E402
 
-from sasa_nas.engine.cluster import ray_cluster  # noqa: E402
+from sasa_nas.engine.cluster import ray_cluster, trials_at_a_time  # noqa: E402
+from sasa_nas.engine.packing import pack  # noqa: E402
 from sasa_nas.engine.searcher import StudySearcher  # noqa: E402
 from sasa_nas.engine.tune import RESTARTS, HalvingScheduler, StopAll, TrialTrainable, Watch  # noqa: E402
 
@@ -63,10 +64,14 @@ def search(
         with _sole_searcher(folder):
             make_folder(folder, plan, command, device="none: answered by a formula")
             return _carry_out(folder, plan, observer or SilentObserver(), nullcontext(0))
+    observer = observer or SilentObserver()
     # Ray before the folder: a cluster that does not answer leaves nothing behind
-    with ray_cluster(settings) as slots, _sole_searcher(folder):
-        make_folder(folder, plan, command, device=describe_device(pick_device("auto")))
-        return _carry_out(folder, plan, observer or SilentObserver(), nullcontext(slots))
+    with ray_cluster(settings):
+        plan, packing = pack(plan, observer)
+        slots = trials_at_a_time(plan.settings)
+        with _sole_searcher(folder):
+            make_folder(folder, plan, command, device=describe_device(pick_device("auto")), packing=packing)
+            return _carry_out(folder, plan, observer, nullcontext(slots))
 
 
 def resume(path: Path, *, trials: int | None = None, observer: SearchObserver | None = None) -> SearchSummary:

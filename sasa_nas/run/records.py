@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from sasa_nas.run.packing import Packing
 from sasa_nas.run.phases import Phases
 from sasa_nas.space import Architecture
 
@@ -63,6 +64,8 @@ class Arm(StrEnum):
 Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp"]
 """Who proposes designs: Optuna's tree-structured Parzen estimator, evolution (NSGA-II or III), chance, or a Gaussian
 process."""
+Resource = Literal["cpus", "gpus"]
+"""What a trial takes a share of."""
 Objective = Literal["accuracy", "flops", "params", "memory", "latency", "robust_accuracy"]
 """What a search makes large (accuracies) or small (the others)."""
 MEASURED: tuple[Objective, ...] = ("latency", "robust_accuracy")
@@ -106,6 +109,9 @@ class SearchSettings(BaseModel):
     """CPU cores, and threads, of one trial."""
     gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
     """GPUs of one trial; a fraction lets several trials share one."""
+    auto: tuple[Resource, ...] = ()
+    """Of which a trial's share is found out before the search begins, in place of what is given above. In run.json
+    it is settled: it says there what was found, and a resume keeps it."""
     sampler: Sampler = "tpe"
     objectives: Objectives = ("accuracy", "flops")
     balanced: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
@@ -158,6 +164,8 @@ class RunInfo(BaseModel):
     """The commit of the working folder at the start, `+` at its end for changes on top."""
     device: str
     """What the driver's machine trains on."""
+    packing: Packing | None = None
+    """How it was found out what share of the machine a trial takes; None where a person said so."""
     mean: tuple[float, ...] = ()
     """Per channel, what is subtracted from a pixel before training, in the data set's own unit."""
     std: tuple[float, ...] = ()

@@ -141,6 +141,19 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         self.epoch += 1
         return self._validate(terms, seconds)
 
+    def step(self, batch: Batch) -> Tensor:
+        """One update at the optimiser's learning rate; returns the terms of the loss without waiting for the device.
+
+        The model is in training mode.
+        """
+        terms = self._loss(batch)
+        for parameter in self._trained:
+            parameter.grad = None
+        terms.sum().backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self._trained, CLIP_NORM)
+        self.optimizer.step()
+        return terms.detach()
+
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed training needs; tensors, numbers and plain containers only.
 
@@ -172,22 +185,12 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         for step, batch in enumerate(self.batches.epoch(self.epoch)):
             rate = learning_rate_at(self.epoch * steps + step, total_steps=total_steps, peak=self.learning_rate)
             set_learning_rate(self.optimizer, rate)
-            losses.append(self._step(batch))
+            losses.append(self.step(batch))
             if (step + 1) % CHECK_EVERY == 0:
                 self._check(losses)
         self._check(losses)
         means: list[float] = torch.stack(losses).mean(0).tolist()
         return means
-
-    def _step(self, batch: Batch) -> Tensor:
-        """One update; returns the terms of the loss without waiting for the device."""
-        terms = self._loss(batch)
-        for parameter in self._trained:
-            parameter.grad = None
-        terms.sum().backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self._trained, CLIP_NORM)
-        self.optimizer.step()
-        return terms.detach()
 
     def _check(self, losses: list[Tensor]) -> None:
         """Raises NonFiniteLoss for the first of the epoch's losses that is not finite."""

@@ -10,6 +10,7 @@ from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.cli.progress import FRONT_ROWS, LineObserver, LiveObserver, Tally, trial_line
 from sasa_nas.engine.observer import EpochReport, SearchObserver
 from sasa_nas.run import Outcome, RunFolder
+from sasa_nas.run.packing import MeasuredShare, Packing, Share, tell_packing
 
 
 def terminal() -> Console:
@@ -26,6 +27,29 @@ def play(observer: SearchObserver, folder: RunFolder, make_record) -> None:
     observer.trial_ended(make_record(1, accuracy=0.95, flops=3_000_000))
     observer.trial_ended(make_record(2, outcome=Outcome.DIVERGED).model_copy(update={"reason": "loss is nan"}))
     observer.trial_ended(make_record(4, outcome=Outcome.DUPLICATE))
+
+
+def test_a_measured_share_is_one_line_on_either(tmp_path) -> None:
+    one = MeasuredShare(share=Share(trials=2, cpus=1), images_per_second=1000.0)
+    packing = Packing(
+        device="cpu",
+        device_name="a processor",
+        architecture_ids=("abc",),
+        trial_bytes=5 * 10**8,
+        capacity_bytes=16 * 10**9,
+        measured=(one,),
+        chosen=one,
+    )
+    for kind in (LineObserver, LiveObserver):
+        console = terminal()
+        observer = kind(console)
+        observer.measuring()
+        if isinstance(observer, LiveObserver):
+            console.print(observer.render())
+        observer.packed(packing)
+        waiting, told = console.file.getvalue().splitlines()
+        assert waiting.startswith("measuring how trials best share the machine")
+        assert told == tell_packing(packing)
 
 
 def test_a_log_has_a_line_for_every_training_that_ends(tmp_path, make_record) -> None:

@@ -9,6 +9,7 @@ import pytest
 from sasa_nas.engine.observer import EpochReport
 from sasa_nas.engine.plan import SearchPlan, plan_search
 from sasa_nas.run import RunFolder, SearchSettings, TrialRecord
+from sasa_nas.run.packing import Packing
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
 
@@ -24,6 +25,13 @@ class Notes:
         self.epochs: list[EpochReport] = []
         self.earlier: list[TrialRecord] = []
         self.workers: list[int] = []
+        self.packings: list[Packing] = []
+
+    def measuring(self) -> None:
+        pass
+
+    def packed(self, packing: Packing) -> None:
+        self.packings.append(packing)
 
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
         self.earlier = earlier

@@ -39,6 +39,29 @@ def test_the_same_seed_gives_the_same_run_twice(make_space, tmp_path: Path, note
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
+def test_a_trial_s_share_is_measured_once_and_kept(make_space, tmp_path: Path, notes) -> None:
+    def only_conv(data: dict) -> None:
+        data["stages"] = [stage | {"operator": {"kind": "conv"}} for stage in data["stages"]]
+
+    settings = SearchSettings(trials=1, workers=1, auto=("cpus",))
+    summary = search(make_space(only_conv), settings, out=tmp_path / "run", observer=notes)
+    info = read_info(summary.folder)
+    (packing,) = notes.packings
+    assert info.packing == packing
+    assert len(packing.architecture_ids) == 1
+    assert packing.device == "cpu"
+    # one trial at a time may have any number of threads
+    assert [one.share.trials for one in packing.measured] == [1] * len(packing.measured)
+    assert all(one.images_per_second > 0 for one in packing.measured)
+    assert info.settings.cpus_per_trial == packing.chosen.share.cpus
+    assert [record.outcome for record in summary.records if record.outcome.spent] == [Outcome.TRAINED]
+    resume(tmp_path / "run", trials=1, observer=notes)
+    assert read_info(summary.folder) == info
+    assert len(notes.packings) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_ctrl_c_leaves_a_readable_run_that_a_resume_completes(make_space, tmp_path: Path) -> None:
     space = tmp_path / "space.json"
     space.write_text(json.dumps(make_space(lambda d: d["proxy"]["recipe"].update(epochs=30)).model_dump(mode="json")))
