@@ -1,14 +1,13 @@
 """Starts a private Ray for one search, or joins a cluster, and leaves nothing behind."""
 
 import logging
-import shutil
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import ray
 
+from sasa_nas.engine.scratch import Scratch
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.run import SearchSettings
 
@@ -32,14 +31,14 @@ def ray_cluster(settings: SearchSettings) -> Iterator[int]:
     scratch = None
     try:
         if settings.address is None:
-            scratch = tempfile.mkdtemp(prefix="sasa-nas-")
+            scratch = Scratch()
             ray.init(
                 address="local",
                 include_dashboard=False,
                 object_store_memory=OBJECT_STORE_BYTES,
                 log_to_driver=False,
                 logging_level=logging.CRITICAL,
-                _temp_dir=scratch,
+                _temp_dir=str(scratch.path),
             )
         else:
             _join(settings.address)
@@ -47,7 +46,7 @@ def ray_cluster(settings: SearchSettings) -> Iterator[int]:
     finally:
         ray.shutdown()
         if scratch is not None:
-            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.close()
 
 
 def _join(address: str) -> None:

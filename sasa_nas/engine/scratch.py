@@ -1,0 +1,63 @@
+"""Folders for a process's temporary files, which do not stay behind for ever where it is killed."""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import weakref
+from pathlib import Path
+
+PREFIX = "sasa-nas-"
+LOCK = ".in-use"
+"""The file in such a folder that its process holds locked."""
+
+
+class Scratch:
+    """A folder in the machine's temporary folder that is there for as long as this object.
+
+    What killed processes left of theirs is removed first. Theirs are told from those in use by a lock, which the
+    system releases when a process ends, however it ends: the numbers of processes come again, and another container
+    that shares the temporary folder has its own.
+    """
+
+    def __init__(self) -> None:
+        remove_leftovers()
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._finalizer = weakref.finalize(self, _remove, self.path, _locked(self.path))
+
+    def close(self) -> None:
+        """Removes the folder now."""
+        self._finalizer()
+
+
+def remove_leftovers() -> None:
+    """Removes the folders of processes of this user that are no more."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
+        try:
+            handle = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
+        except OSError:  # somebody else's, or gone already
+            continue
+        try:
+            if os.fstat(handle).st_uid == os.geteuid():
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(lock.parent, ignore_errors=True)
+                if lock.parent.is_dir():  # something in it resists: the next one tries again
+                    lock.touch()
+        except OSError:  # in use
+            continue
+        finally:
+            os.close(handle)
+
+
+def _locked(folder: Path) -> int:
+    """Makes the lock of a folder, which is seen only once it is held; returns the open file."""
+    new = folder / f"{LOCK}.new"
+    handle = os.open(new, os.O_CREAT | os.O_RDWR, 0o600)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    new.rename(folder / LOCK)
+    return handle
+
+
+def _remove(folder: Path, lock: int) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    os.close(lock)
