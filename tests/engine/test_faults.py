@@ -14,11 +14,13 @@ from ray import cloudpickle
 from studies import kept
 
 from sasa_nas.engine import search, session
-from sasa_nas.engine.tune import TrialTrainable
+from sasa_nas.engine.searcher import TASK
+from sasa_nas.engine.training import TrainingTask
+from sasa_nas.engine.tune import TrialTrainable, Watch
 from sasa_nas.run import Outcome, SearchSettings
 from sasa_nas.train.loop import NonFiniteLoss
 
-TIMEOUT = 25.0
+TIMEOUT = 3600.0
 
 
 class FaultyTrainable(TrialTrainable):
@@ -31,11 +33,22 @@ class FaultyTrainable(TrialTrainable):
         if number == 0 and epochs == 2 and _first_time(training.task.folder / "killed"):
             os.kill(os.getpid(), signal.SIGKILL)
         if number == 1 and epochs == 1:
+            (training.task.folder / "hangs").touch()
             time.sleep(1000)
         failures = {2: torch.OutOfMemoryError("none left"), 3: NonFiniteLoss("nan"), 4: ZeroDivisionError("bug")}
         if number in failures and epochs == 1:
             trainer.run_epoch = lambda: (_ for _ in ()).throw(failures[number])
         return super().step()
+
+
+class ImpatientWatch(Watch):
+    """Takes the time of a trial that hangs for over at once, so that a slow machine is never taken for a hang."""
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        for trial_id, (trial, _) in self._running.items():
+            if (TrainingTask.model_validate_json(trial.config[TASK]).folder / "hangs").exists():
+                self._spent[trial_id] = TIMEOUT
+        super().on_step_end(iteration, trials, **info)
 
 
 def _first_time(marker: Path) -> bool:
@@ -53,6 +66,7 @@ def test_every_fault_has_its_outcome_and_the_others_are_trained(
 ) -> None:
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     monkeypatch.setattr(session, "TrialTrainable", FaultyTrainable)
+    monkeypatch.setattr(session, "Watch", ImpatientWatch)
     space = make_space(lambda data: data["proxy"]["recipe"].update(epochs=3))
     settings = SearchSettings(trials=6, workers=2, balanced=0.0, trial_timeout=TIMEOUT)
     summary = search(space, settings, out=tmp_path / "run", observer=notes)
