@@ -44,6 +44,7 @@ FORBIDDEN = {
 
 OUTSIDE = {
     "ray": {"engine"},
+    "fsspec": {"engine"},
     "optuna": {"engine", "run"},
     "psutil": {"cli"},
     "rich": {"cli"},

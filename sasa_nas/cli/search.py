@@ -108,6 +108,14 @@ def search(
     address: Annotated[
         str | None, typer.Option(help="A running Ray cluster to join, such as `auto`.", show_default=False)
     ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="An empty folder such as s3://bucket/first, for workers that do not share the disk of --out.",
+            show_default=False,
+        ),
+    ] = None,
     data_dir: Annotated[
         Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
     ] = None,
@@ -143,6 +151,7 @@ def search(
         auto=shares.auto,
         trial_timeout=trial_timeout,
         address=address,
+        storage=storage,
         data_dir=data_dir.resolve() if data_dir else None,
         sampler=sampler.value,
         objectives=parse_objectives(objectives),
@@ -188,13 +197,16 @@ def resume(
     trials: Annotated[
         int | None, typer.Option(min=1, help="A new number of networks to train.", show_default=False)
     ] = None,
+    address: Annotated[
+        str | None, typer.Option(help="A Ray cluster to join instead of the one before.", show_default=False)
+    ] = None,
 ) -> None:
     """Go on with a search where it stopped: finished trials stay, interrupted ones begin again."""
     from sasa_nas import engine
     from sasa_nas.cli.progress import observing
 
     with observing() as observer:
-        summary = engine.resume(run, trials=trials, observer=observer)
+        summary = engine.resume(run, trials=trials, address=address, observer=observer)
     _conclude(summary)
 
 

@@ -205,13 +205,18 @@ class Proposer:
         if self._live.pop(number, None):
             self._interrupted.append(number)
 
-    def out_of_memory(self, record: TrialRecord) -> None:
-        """Puts a trial off to the end, when it has fewer neighbours; the second time that is the end of it."""
-        self._memory_failures[record.number] += 1
-        if self._memory_failures[record.number] >= MEMORY_FAILURES:
-            self.finish(record)
-        elif self._live.pop(record.number, None):
-            self._later.append(record.number)
+    def try_later(self, number: int) -> bool:
+        """Puts a trial that ran out of memory off to the end, when it has fewer neighbours.
+
+        Returns:
+            False the second time, which is to be the end of it.
+        """
+        self._memory_failures[number] += 1
+        if self._memory_failures[number] >= MEMORY_FAILURES:
+            return False
+        if self._live.pop(number, None):
+            self._later.append(number)
+        return True
 
     def goes_on(self, number: int, epoch: int, accuracy: float) -> bool:
         """Whether a training is worth more epochs. What it reached is in the study before the answer is given.

@@ -14,6 +14,7 @@ from sasa_nas.engine.observer import EpochReport, SearchObserver
 from sasa_nas.engine.plan import SearchPlan
 from sasa_nas.engine.proposer import Proposal, Proposer, stop_reason
 from sasa_nas.engine.training import TrainingReport, TrainingTask
+from sasa_nas.engine.trial_files import TrialFiles
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, RunFolder, TrialRecord
 
@@ -32,6 +33,7 @@ class _Live:
 
     proposal: Proposal
     epoch: int = 0
+    last_words: str | None = None
     timed_out: bool = False
     stopped: bool = False
 
@@ -54,6 +56,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._proposer = proposer
         self._plan = plan
         self._folder = folder
+        self._files = TrialFiles(folder, plan.settings.storage)
         self._observer = observer
         self._live: dict[str, _Live] = {}
         self._failures_in_a_row = 0
@@ -105,6 +108,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         if trial_id in self._live:
             self._live[trial_id].timed_out = True
 
+    def note(self, trial_id: str, words: str) -> None:
+        """Notes why a trial's worker gave up, should no other go on with it."""
+        if trial_id in self._live:
+            self._live[trial_id].last_words = words
+
     def out_of_memory(self, culprits: set[str]) -> None:
         """Ends an experiment that Ray broke off because a machine's memory ran out.
 
@@ -114,7 +122,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         with self._keeping_failure():
             for trial_id, live in self._live.items():
                 if trial_id in culprits:
-                    self._proposer.out_of_memory(self._end(live, Outcome.OUT_OF_MEMORY, "the machine's memory ran out"))
+                    self._starved(self._end(live, Outcome.OUT_OF_MEMORY, "the machine's memory ran out"))
                 else:
                     self._proposer.put_back(live.proposal.number)
             self._live.clear()
@@ -159,27 +167,31 @@ class StudySearcher(Searcher):  # type: ignore[misc]
                 }
             )
             if outcome is Outcome.OUT_OF_MEMORY:
-                self._proposer.out_of_memory(record)
+                self._starved(record)
             else:
                 self._finish(record)
+
+    def _starved(self, record: TrialRecord) -> None:
+        if not self._proposer.try_later(record.number):
+            self._finish(record)
 
     def _lost(self, live: _Live) -> TrialRecord:
         if live.timed_out:
             return self._end(live, Outcome.TIMED_OUT, f"it took longer than {self._plan.settings.trial_timeout:g} s")
-        return self._end(live, Outcome.LOST, "its worker died and did not come back")
+        return self._end(live, Outcome.LOST, live.last_words or "its worker died and did not come back")
 
     def _end(self, live: _Live, outcome: Outcome, reason: str) -> TrialRecord:
         return live.proposal.record(outcome).model_copy(update={"reason": reason, "epochs": live.epoch})
 
     def _finish(self, record: TrialRecord) -> None:
+        self._files.bring_in(record)
         self._proposer.finish(record)
         # only now: a search that is killed before takes the training up again
-        trial = self._folder.trial(record.number)
-        trial.checkpoint.unlink(missing_ok=True)
-        trial.earlier_checkpoint.unlink(missing_ok=True)
+        self._files.clear(record.number)
         failed = record.outcome in (Outcome.BROKEN, Outcome.LOST)
         self._failures_in_a_row = self._failures_in_a_row + 1 if failed else 0
         if self._failures_in_a_row >= FAILURES_IN_A_ROW:
+            trial = self._folder.trial(record.number)
             raise UserError(
                 f"{FAILURES_IN_A_ROW} trainings one after the other broke off, the last one, {trial.path}, because: "
                 f"{record.reason}; mend what is wrong and {self._go_on}"
@@ -223,6 +235,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return TrainingTask(
             number=proposal.number,
             folder=self._folder.trial(proposal.number).path.resolve(),
+            storage=self._files.url(proposal.number),
             architecture=proposal.design.architecture,
             full_size=proposal.design.full_size,
             proxy=self._plan.space.proxy,

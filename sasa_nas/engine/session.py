@@ -11,7 +11,9 @@ from sasa_nas.engine.plan import SearchPlan, plan_search
 from sasa_nas.engine.proposer import Proposer
 from sasa_nas.engine.quiet import hush
 from sasa_nas.engine.simulation import WORKERS, by_formula, simulate
+from sasa_nas.engine.storage import Storage
 from sasa_nas.engine.study import opened_study
+from sasa_nas.engine.trial_files import TrialFiles
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_text
 from sasa_nas.run import RunFolder, SearchSettings, read_info
@@ -60,6 +62,8 @@ def search(
     folder = RunFolder(out or default_folder(space.name))
     check_folder(folder)
     plan = plan_search(space, settings)
+    if settings.storage is not None:
+        Storage(settings.storage).check(new=True)
     if is_synthetic(plan.data.name):
         with _sole_searcher(folder):
             make_folder(folder, plan, command, device="none: answered by a formula")
@@ -74,7 +78,9 @@ def search(
             return _carry_out(folder, plan, observer, nullcontext(slots))
 
 
-def resume(path: Path, *, trials: int | None = None, observer: SearchObserver | None = None) -> SearchSummary:
+def resume(
+    path: Path, *, trials: int | None = None, address: str | None = None, observer: SearchObserver | None = None
+) -> SearchSummary:
     """Goes on with a run where it stopped.
 
     Finished trials stay as they are; those that were under way begin again.
@@ -82,10 +88,11 @@ def resume(path: Path, *, trials: int | None = None, observer: SearchObserver | 
     Args:
         path: The run's folder.
         trials: A new number of trials, where more are wanted than the run was begun with.
+        address: A Ray cluster, where another one is to be joined than before.
         observer: Told of everything that happens.
 
     Raises:
-        UserError: If `path` is no run, or another process is searching in it.
+        UserError: If `path` is no run, its storage cannot be reached, or another process is searching in it.
     """
     folder = RunFolder(path)
     info = read_info(folder)
@@ -93,7 +100,10 @@ def resume(path: Path, *, trials: int | None = None, observer: SearchObserver | 
         raise UserError(
             f"{path} replayed {info.table} and trained nothing; replay it again, with more --trials or fewer"
         )
-    settings = info.settings if trials is None else info.settings.model_copy(update={"trials": trials})
+    wishes = {"trials": trials, "address": address}
+    settings = info.settings.model_copy(update={name: wish for name, wish in wishes.items() if wish is not None})
+    if settings.storage is not None:
+        Storage(settings.storage).check(new=False)
     plan = plan_search(validate_space(info.space, str(folder.info)), settings)
     with _sole_searcher(folder):
         if settings != info.settings:
@@ -124,6 +134,7 @@ def _carry_out(
                     while _experiment(StudySearcher(proposer, plan, folder, observer), folder, plan.settings, slots):
                         pass
         records = study.records()
+    TrialFiles(folder, plan.settings.storage).settle(records)
     if proposer.hopeless is not None:
         raise UserError(f"{proposer.hopeless}; what was trained is in {folder.path}")
     return SearchSummary(folder, records, interrupted=not proposer.done, exhausted=proposer.exhausted)

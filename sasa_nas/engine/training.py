@@ -16,6 +16,8 @@ from sasa_nas.data.registry import load_for_search
 from sasa_nas.data.splits import SearchSplits
 from sasa_nas.engine.measuring import Findings, Wishes, after_training, before_training, too_slow
 from sasa_nas.engine.phase_clock import PhaseClock
+from sasa_nas.engine.scratch import Scratch
+from sasa_nas.engine.storage import StorageError, StoredFolder
 from sasa_nas.engine.turns import Considerate, Turns, default_turns_folder
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_atomically, write_text
@@ -37,7 +39,9 @@ class TrainingTask(BaseModel):
 
     number: int
     folder: Path
-    """The trial's folder, on a disk that driver and worker share."""
+    """The trial's folder, on a disk that driver and worker share; not used if there is a storage."""
+    storage: str | None = None
+    """The URL of the folder that keeps the trial's files instead."""
     architecture: Architecture
     full_size: Architecture
     proxy: Proxy
@@ -90,7 +94,7 @@ class Unready(Exception):
 
 
 class Training:
-    """One trial's training: every call of `advance` is an epoch, and no error leaves it.
+    """One trial's training: every call of `advance` is an epoch, and of errors only `StorageError` leaves it.
 
     Args:
         task: What to train.
@@ -100,7 +104,10 @@ class Training:
     def __init__(self, task: TrainingTask, data: DataCache) -> None:
         self.task = task
         self._data = data
-        self._folder = TrialFolder(task.folder)
+        self._scratch = None if task.storage is None else Scratch()
+        local = task.folder if self._scratch is None else self._scratch.path / task.folder.name
+        self._folder = TrialFolder(local)
+        self._stored: StoredFolder | None = None
         self._trainer: Trainer | None = None
         self._history: list[EpochMetrics] = []
         self._seconds = 0.0
@@ -113,6 +120,10 @@ class Training:
 
         After every other one a checkpoint is; the last is left to whoever hears of the end. A training that was cut
         off first reports its last epoch again, in case nobody heard of it, and then goes on.
+
+        Raises:
+            StorageError: If this machine has lost its storage, as one does that is being taken away. Another worker is
+                to go on with the trial, from its last checkpoint there.
         """
         with self._clock.working():
             return self._advance_or_end()
@@ -124,6 +135,8 @@ class Training:
             return self._ended(Outcome.DIVERGED, one_line(error))
         except Unready as error:
             return self._halted(str(error))
+        except StorageError:
+            raise
         except Exception as error:
             reason = f"{type(error).__name__}: {one_line(error)}"
             if not is_out_of_memory(error):
@@ -167,8 +180,13 @@ class Training:
         """Writes the trial's descriptions, builds its network, reads the data, and takes up a checkpoint."""
         task = self.task
         torch.set_num_threads(task.threads)
+        if task.storage is not None:
+            with self._allowed():
+                self._stored = StoredFolder(task.storage, self._folder.path)
+                self._stored.fetch()
         with self._writing():
-            self._folder.path.mkdir(parents=True, exist_ok=True)
+            # without its parents: the driver made them, and where they are not, this machine has another disk
+            self._folder.path.mkdir(exist_ok=True)
             write_text(self._folder.architecture, task.architecture.to_json())
             write_text(self._folder.full_size, task.full_size.to_json())
         return self._resumed() or self._make_trainer()
@@ -184,11 +202,25 @@ class Training:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """A disk that is full, or cannot be written, is no trial's fault."""
+        """A disk that is full, or cannot be written, is no trial's fault; what is written goes to the storage too."""
         try:
             yield
         except OSError as error:
-            raise Unready(f"{self._folder.path} cannot be written: {error.strerror or one_line(error)}") from error
+            reason = f"{self._folder.path} cannot be written: {error.strerror or one_line(error)}"
+            if isinstance(error, FileNotFoundError):
+                reason += "; if workers do not share the disk of the search, search anew with --storage"
+            raise Unready(reason) from error
+        if self._stored is not None:
+            with self._allowed():
+                self._stored.push()
+
+    @contextmanager
+    def _allowed(self) -> Iterator[None]:
+        """A storage that is forbidden, or of a kind that is not installed, is no trial's fault either."""
+        try:
+            yield
+        except UserError as error:
+            raise Unready(one_line(error)) from error
 
     def _save_checkpoint(self, trainer: Trainer) -> None:
         """Writes the state; the one before is kept until the next, in case a disk garbles this one."""
@@ -270,7 +302,6 @@ class Training:
         """Keeps the traceback of the error that is being handled."""
         try:
             with self._writing():
-                self._folder.path.mkdir(parents=True, exist_ok=True)
                 write_text(self._folder.error, traceback.format_exc())
         except Unready as error:
             return self._halted(str(error))

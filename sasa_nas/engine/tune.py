@@ -8,6 +8,7 @@ from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from sasa_nas.engine.searcher import REPORT, TASK, StudySearcher
+from sasa_nas.engine.storage import StorageError
 from sasa_nas.engine.training import DataCache, Training, TrainingTask
 from sasa_nas.run import Outcome
 
@@ -58,6 +59,12 @@ class HalvingScheduler(FIFOScheduler):  # type: ignore[misc]
             trial.max_failures = trial.num_failures + RESTARTS
         goes_on = self._searcher.goes_on(trial.trial_id, result)
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        """Keeps what a worker said at last; Tune tells the searcher no more than that it failed."""
+        name, _, words = (trial.get_error() or "").strip().rpartition("\n")[2].partition(": ")
+        if name.endswith(StorageError.__name__):
+            self._searcher.note(trial.trial_id, words)
 
     def __getstate__(self) -> dict[str, Any]:
         """Tune pickles its scheduler; ours is never restored."""

@@ -135,6 +135,8 @@ class SearchSettings(BaseModel):
     """Seconds of wall-clock time that a trial may take in one session; a worker that takes longer is killed."""
     address: str | None = None
     """A running Ray cluster to join; a private one is started where it is left out."""
+    storage: str | None = None
+    """The URL of a folder where workers keep their trials; the run's own, on a shared disk, where it is left out."""
     data_dir: Path | None = None
     """Where data sets lie or are downloaded to."""
 

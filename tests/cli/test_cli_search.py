@@ -43,6 +43,7 @@ def test_a_missing_space_says_that_it_is_missing(capsys: pytest.CaptureFixture[s
         (("--seed", -1), ("--seed",)),
         (("--cpus-per-trial", 0), ("--cpus-per-trial",)),
         (("--epoch", 3), ("--epoch",)),
+        (("--storage", "/shared/runs"), ("/shared/runs", "s3://bucket")),
     ],
 )
 def test_wrong_options_are_named_and_nothing_is_written(

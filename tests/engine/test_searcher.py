@@ -1,6 +1,7 @@
 import pickle
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from studies import outcomes
 from sasa_nas.engine.plan import SearchPlan
 from sasa_nas.engine.proposer import Proposer
 from sasa_nas.engine.searcher import FAILURES_IN_A_ROW, StudySearcher
+from sasa_nas.engine.storage import StoredFolder
 from sasa_nas.engine.study import opened_study
 from sasa_nas.engine.training import TrainingReport, TrainingTask
 from sasa_nas.engine.tune import RESTARTS, HalvingScheduler, StopAll, Watch
@@ -47,6 +49,10 @@ def suggest(searcher: StudySearcher, trial_id: str) -> TrainingTask:
     return TrainingTask.model_validate_json(config["task"])
 
 
+def timeless(task: TrainingTask) -> TrainingTask:
+    return task.model_copy(update={"proposed": None})
+
+
 def test_results_reach_the_study_whatever_order_they_come_in(
     make_plan: MakePlan, make_searcher: MakeSearcher, folder: RunFolder, notes
 ) -> None:
@@ -72,7 +78,7 @@ def test_an_interrupted_trial_stays_to_be_taken_up(
     searcher.on_trial_complete("b", None)
     assert set(outcomes(folder).values()) == {Outcome.RUNNING}
     again = make_searcher(make_plan(trials=2))
-    assert [suggest(again, "x"), suggest(again, "y")] == [task, other]
+    assert [timeless(suggest(again, name)) for name in "xy"] == [timeless(task), timeless(other)]
 
 
 def test_epochs_reach_the_observer(make_plan: MakePlan, make_searcher: MakeSearcher, folder: RunFolder, notes) -> None:
@@ -222,3 +228,47 @@ def test_restarts_are_counted_anew_after_every_epoch(make_plan: MakePlan, make_s
     later = TrainingReport(number=task.number, epoch=2, accuracy=0.5, train_loss=1.0, outcome=Outcome.RUNNING)
     scheduler.on_trial_result(None, trial, {"report": later.model_dump_json()})
     assert trial.max_failures == 3 + RESTARTS
+
+
+def test_memory_that_runs_out_for_good_takes_the_checkpoint_along(
+    make_plan: MakePlan, make_searcher: MakeSearcher, folder: RunFolder
+) -> None:
+    searcher = make_searcher(make_plan(trials=1))
+    for name in "ab":
+        task = suggest(searcher, name)
+        task.folder.mkdir(parents=True, exist_ok=True)
+        folder.trial(task.number).checkpoint.touch()
+        searcher.on_trial_complete(name, result(task, Outcome.OUT_OF_MEMORY, None))
+        assert folder.trial(task.number).checkpoint.exists() == (name == "a")
+    assert outcomes(folder) == {task.number: Outcome.OUT_OF_MEMORY}
+
+
+def test_no_trial_ends_before_its_files_are_here(
+    make_plan: MakePlan, make_searcher: MakeSearcher, folder: RunFolder, tmp_path: Path, notes
+) -> None:
+    storage = f"file://{tmp_path}/bucket"
+    searcher = make_searcher(make_plan(trials=2, storage=storage))
+    tasks = {name: suggest(searcher, name) for name in "ab"}
+    assert tasks["a"].storage == f"{storage}/trials/{tasks['a'].folder.name}"
+    (tmp_path / "worker").mkdir()
+    (tmp_path / "worker" / "weights.safetensors").touch()
+    StoredFolder(tasks["a"].storage, tmp_path / "worker").push()
+    for name in "ab":
+        searcher.on_trial_complete(name, result(tasks[name], Outcome.TRAINED))
+    assert folder.trial(tasks["a"].number).weights.exists()
+    assert outcomes(folder) == {tasks["a"].number: Outcome.TRAINED, tasks["b"].number: Outcome.RUNNING}
+    assert "holds no weights" in str(searcher.failure)
+
+
+def test_a_worker_that_lost_its_storage_says_so(make_plan: MakePlan, make_searcher: MakeSearcher, notes) -> None:
+    searcher = make_searcher(make_plan(trials=2))
+    scheduler = HalvingScheduler(searcher)
+    for name, words in (("a", "x.StorageError: s3://bucket cannot be read: gone"), ("b", "The worker died: killed.")):
+        suggest(searcher, name)
+        text = f"Failure # 1 (occurred at noon)\nTraceback: odd\n{words}\n"
+        scheduler.on_trial_error(None, SimpleNamespace(trial_id=name, get_error=lambda text=text: text))
+        searcher.on_trial_complete(name, error=True)
+    assert [(record.outcome, record.reason) for record in notes.ended] == [
+        (Outcome.LOST, "s3://bucket cannot be read: gone"),
+        (Outcome.LOST, "its worker died and did not come back"),
+    ]

@@ -1,6 +1,7 @@
 import errno
 import json
 import random
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from sasa_nas.engine.plan import SearchPlan, draw
+from sasa_nas.engine.storage import Storage, StorageError
 from sasa_nas.engine.training import DataCache, Training, TrainingReport, TrainingTask
 from sasa_nas.files import write_atomically
 from sasa_nas.models import build
@@ -270,3 +272,63 @@ def test_the_time_of_a_training_is_told_phase_by_phase(make_task: Callable[..., 
 def test_a_training_that_diverges_tells_its_time_too(make_task: Callable[..., TrainingTask]) -> None:
     report = Training(make_task(learning_rate=1e30, epochs=3), DataCache()).advance()
     assert report.phases.build > 0
+
+
+@pytest.fixture
+def stored(make_task: Callable[..., TrainingTask], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainingTask:
+    """A task for a machine that does not have the run's disk."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    task = make_task(epochs=3)
+    return task.model_copy(
+        update={"folder": tmp_path / "elsewhere" / "0003", "storage": f"file://{tmp_path}/bucket/0003"}
+    )
+
+
+def test_with_a_storage_another_machine_goes_on_and_the_runs_folder_is_not_used(
+    stored: TrainingTask, make_task: Callable[..., TrainingTask], tmp_path: Path
+) -> None:
+    whole = advance_to_end(Training(make_task(epochs=3, name="whole"), DataCache()))
+    first = Training(stored, DataCache())
+    first.advance()
+    first.advance()
+    del first
+    assert list((tmp_path / "temporary").iterdir()) == []
+    again = advance_to_end(Training(stored, DataCache()))
+    assert [report.epoch for report in again] == [2, 3]
+    assert [report.train_loss for report in again] == [report.train_loss for report in whole[1:]]
+    kept = TrialFolder(tmp_path / "bucket" / "0003")
+    expected, found = load_file(TrialFolder(tmp_path / "whole").weights), load_file(kept.weights)
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert [json.loads(line)["epoch"] for line in kept.metrics.read_text().splitlines()] == [1, 2, 3]
+    assert load_architecture(kept.full_size) == stored.full_size
+    assert not stored.folder.parent.exists()
+
+
+def test_a_machine_that_loses_its_storage_leaves_the_trial_to_another(
+    stored: TrainingTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = Training(stored, DataCache())
+    training.advance()
+
+    def fail(storage: Storage, local: Path, name: str) -> None:
+        raise StorageError("gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Storage, "put", fail)
+        with pytest.raises(StorageError):
+            training.advance()
+    assert [report.epoch for report in advance_to_end(Training(stored, DataCache()))] == [1, 2, 3]
+
+
+def test_a_storage_of_no_use_halts_the_search(stored: TrainingTask) -> None:
+    report = Training(stored.model_copy(update={"storage": "carrier-pigeon://coop"}), DataCache()).advance()
+    assert report.outcome is Outcome.RUNNING
+    assert "carrier-pigeon" in (report.halt or "")
+
+
+def test_a_disk_that_the_driver_does_not_share_halts_the_search(stored: TrainingTask) -> None:
+    report = Training(stored.model_copy(update={"storage": None}), DataCache()).advance()
+    assert report.outcome is Outcome.RUNNING
+    assert "No such file or directory; if workers do not share the disk" in (report.halt or "")
+    assert not stored.folder.parent.exists()
