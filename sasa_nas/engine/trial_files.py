@@ -75,7 +75,7 @@ class TrialFiles:
                 raise UserError(f"{error}; once it can, `sasa-nas resume {self._folder.path}` clears it up") from error
         for record in records:
             trial = self._folder.trial(record.number)
-            if record.outcome.spent and trial.path.name in left:
+            if record.outcome not in (Outcome.RUNNING, Outcome.WAITING) and trial.path.name in left:
                 if not trial.architecture.exists():
                     self.bring_in(record)
                 self.clear(record.number)
