@@ -10,6 +10,7 @@ import torch
 
 from sasa_nas.cli.app import main
 from sasa_nas.cli.diagnosis import PACKAGES, diagnose
+from sasa_nas.ops.window_sums import forms as window_sums
 from sasa_nas.space.operators import OPERATORS
 
 
@@ -38,17 +39,30 @@ def test_text(capsys) -> None:
 def test_attention_says_which_form_runs_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SASA_NAS_BACKEND", raising=False)
     forms = {form.operator: form for form in diagnose().operators}
-    for operator in ("local_attention", "augmented_conv", "global_attention"):
+    for operator in ("local_attention", "augmented_conv", "global_attention", "pairwise", "patchwise"):
         if not torch.cuda.is_available():
             assert "triton cannot run: tensors are on cpu" in forms[operator].why
     assert forms["augmented_conv"].form == forms["global_attention"].form
     monkeypatch.setenv("SASA_NAS_BACKEND", "blocks")
     forms = {form.operator: form for form in diagnose().operators}
     assert (forms["global_attention"].form, forms["global_attention"].why) == ("blocks", "SASA_NAS_BACKEND says so")
-    # the other operator has no backend of that name
-    assert forms["local_attention"].form != "blocks"
+    # the other operators have no backend of that name
+    assert "blocks" not in {forms[operator].form for operator in ("local_attention", "pairwise", "patchwise")}
+    monkeypatch.setenv("SASA_NAS_BACKEND", "slices")
+    forms = {form.operator: form for form in diagnose().operators}
+    for operator in ("local_attention", "pairwise", "patchwise"):
+        assert (forms[operator].form, forms[operator].why) == ("slices", "SASA_NAS_BACKEND says so")
     monkeypatch.setenv("SASA_NAS_BACKEND", "nonsense")
-    assert {form.form for form in diagnose().operators if "attention" in form.operator} == {"none"}
+    assert {form.form for form in diagnose().operators if form.operator != "conv"} == {"none"}
+
+
+def test_sans_operators_say_which_form_runs_without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SASA_NAS_BACKEND", raising=False)
+    monkeypatch.setattr(window_sums, "cpu_cannot", lambda device, dtype: "there is no C compiler")
+    monkeypatch.setattr(window_sums, "triton_cannot", lambda device, dtype: "there is no GPU")
+    forms = {form.operator: form for form in diagnose().operators}
+    assert forms["pairwise"].form == forms["patchwise"].form == "slices"
+    assert forms["pairwise"].why == "triton cannot run: there is no GPU; cpu cannot run: there is no C compiler"
 
 
 def test_a_file_in_the_way_of_the_runs(tmp_path: Path) -> None:

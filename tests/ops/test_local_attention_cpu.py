@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from other_processors import VARIANTS, compiled_with
 from torch import Tensor
 
 from sasa_nas.ops import local_attention
@@ -323,28 +324,16 @@ def test_without_a_compiler_another_form_runs(monkeypatch: pytest.MonkeyPatch) -
     load_library.cache_clear()
 
 
-VARIANTS = {
-    "eight lanes": "-mno-avx512f",
-    "four lanes at a time": "-mno-avx512f -mno-avx2 -mno-avx -mno-fma",
-    "checked": "-fsanitize=undefined -fno-sanitize-recover=all",
-}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS.keys())
-def test_other_processors(options: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CC", f"cc {options}")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    load_library.cache_clear()
-    why = cpu_cannot(SMALL)
-    try:
+def test_other_processors(options: str, tmp_path: Path) -> None:
+    with compiled_with(options, tmp_path):
+        why = cpu_cannot(SMALL)
         if why is not None:
             pytest.skip(f"this compiler cannot: {why}")
         for size, kernel_size in (((5, 9), 3), ((14, 14), 7), ((3, 2), 11)):
             for padding in ("mask", "zeros"):
                 assert_same(problem_of(size, kernel_size, key_dim=9, padding=padding), tolerance=2e-5)
-    finally:
-        load_library.cache_clear()
 
 
 def test_no_memory_is_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

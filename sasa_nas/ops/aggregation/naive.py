@@ -57,8 +57,8 @@ def check_aggregate(weights: Tensor, value: Tensor, kernel_size: int) -> None:
         ValueError: Names the argument that does not fit.
     """
     check_kernel_size(kernel_size)
-    if value.dim() != 4:
-        raise ValueError(f"value must be (B, C, H, W), got {tuple(value.shape)}")
+    if value.dim() != 4 or 0 in value.shape[1:]:
+        raise ValueError(f"value must be (B, C, H, W), none but B zero, got {tuple(value.shape)}")
     batch, channels, height, width = value.shape
     rest = (kernel_size**2, height, width)
     fits = weights.dim() == 5 and weights.shape[0] == batch and weights.shape[2:] == rest

@@ -96,8 +96,8 @@ def check_relation(query: Tensor, key: Tensor, kernel_size: int, kind: str, kind
         ValueError: Names the argument that does not fit.
     """
     check_kernel_size(kernel_size)
-    if query.dim() != 4:
-        raise ValueError(f"query must be (B, C, H, W), got {tuple(query.shape)}")
+    if query.dim() != 4 or 0 in query.shape[1:]:
+        raise ValueError(f"query must be (B, C, H, W), none but B zero, got {tuple(query.shape)}")
     if key.shape != query.shape:
         raise ValueError(f"key must have the shape of query {tuple(query.shape)}, got {tuple(key.shape)}")
     if kind not in kinds:

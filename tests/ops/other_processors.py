@@ -1,0 +1,29 @@
+"""The compiled loops as processors with shorter vectors get them, and with undefined behaviour checked for."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sasa_nas.ops.compiled import load_library
+
+VARIANTS = {
+    "eight lanes": "-mno-avx512f",
+    "four lanes at a time": "-mno-avx512f -mno-avx2 -mno-avx -mno-fma",
+    "checked": "-fsanitize=undefined -fno-sanitize-recover=all",
+}
+"""Options of the compiler, by what they stand for."""
+
+
+@contextmanager
+def compiled_with(options: str, folder: Path) -> Iterator[None]:
+    """Loops are compiled with these options, into a folder of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CC", f"cc {options}")
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        load_library.cache_clear()
+        try:
+            yield
+        finally:
+            load_library.cache_clear()
