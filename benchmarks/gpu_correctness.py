@@ -181,7 +181,12 @@ def check_case(case: Case, dtype: torch.dtype, device: torch.device, plan_name: 
     names = [name for name, tensor in zip(NAMES, tensors, strict=True) if tensor is not None]
     exact = plain_results(problem, grad_out, torch.float64)
     plain = plain_results(problem, grad_out, dtype)
-    ours = kernel_results(problem, grad_out, plan)
+    return compared(name, names, kernel_results(problem, grad_out, plan), plain, exact)
+
+
+def compared(name: str, names: list[str], ours: list[Tensor], plain: list[Tensor], exact: list[Tensor]) -> Finding:
+    """Holds the errors of our results against those of the plain form in the same type."""
+    dtype = ours[0].dtype
     errors = {
         n: (relative_error(o, e), relative_error(p, e)) for n, o, p, e in zip(names, ours, plain, exact, strict=True)
     }
@@ -191,13 +196,16 @@ def check_case(case: Case, dtype: torch.dtype, device: torch.device, plan_name: 
     return Finding(name, not wrong, detail + (f"; wrong: {', '.join(wrong)}" if wrong else ""))
 
 
+def types_on(device: torch.device) -> list[torch.dtype]:
+    """The types of the kernels; the interpreter computes bfloat16 wrongly."""
+    return [torch.float32, torch.float16] + ([torch.bfloat16] if device.type == "cuda" else [])
+
+
 def checks_of_cases(device: torch.device, *, small: bool) -> Iterator[Callable[[], Finding]]:
     """Every case in every type, by the kernels that would be chosen and by the others that could run."""
-    # the interpreter computes bfloat16 wrongly
-    types = [torch.float32, torch.float16] + ([torch.bfloat16] if device.type == "cuda" else [])
     for case in cases(small=small):
         tiles = case.stride == 1 and max(case.depth, case.value_depth) <= 64
-        for dtype in types:
+        for dtype in types_on(device):
             plans: dict[str, Planner] = {"chosen": choose_plan}
             if dtype != torch.float32 and tiles:
                 plans |= {"direct": direct_plan, "tile": tile_plan}

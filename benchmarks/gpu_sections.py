@@ -12,6 +12,7 @@ import torch
 from contenders import Shape, attention_inputs
 from gpu_correctness import Finding, checks_of_cases
 from gpu_edges import checks_of_edges
+from gpu_operators import checks_of_operators
 from measure import machine, measure
 
 from sasa_nas.files import write_text
@@ -39,13 +40,19 @@ class Section:
 
 def run_section(name: str, section: Section) -> bool:
     """Runs one section by name; whether nothing in it failed."""
-    return {"cases": _cases, "edges": _edges, "kernels": _kernels, "plans": _plans, "networks": _networks}[name](
-        section
-    )
+    sections = {
+        **{"cases": _cases, "operators": _operators, "edges": _edges},
+        **{"kernels": _kernels, "plans": _plans, "networks": _networks},
+    }
+    return sections[name](section)
 
 
 def _cases(section: Section) -> bool:
     return _checks(checks_of_cases(section.device, small=section.small), section)
+
+
+def _operators(section: Section) -> bool:
+    return _checks(checks_of_operators(section.device, small=section.small), section)
 
 
 def _edges(section: Section) -> bool:
