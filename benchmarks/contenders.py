@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from measure import Timing, measure
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -59,6 +60,26 @@ def contender(compute: Callable[..., Tensor], inputs: list[Tensor], grad_out: Te
         return torch.autograd.grad(compute(*inputs), inputs, grad_out)
 
     return Contender(forward, both)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """A contender's timings, or why there are none."""
+
+    forward: Timing | None = None
+    both: Timing | None = None
+    error: str | None = None
+
+
+def timed(make: Callable[[], Contender], device: torch.device, *, seconds: float = 0.5) -> Timed:
+    """Times one contender, whatever it raises; `seconds` are those of `measure`."""
+    forward: Timing | None = None
+    try:
+        runner = make()
+        forward = measure(runner.forward, device, seconds=seconds)
+        return Timed(forward, measure(runner.both, device, seconds=seconds))
+    except (RuntimeError, ValueError, NotImplementedError) as error:
+        return Timed(forward, error=f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}")
 
 
 def attention_inputs(shape: Shape, dtype: torch.dtype, device: torch.device) -> tuple[list[Tensor], Tensor]:

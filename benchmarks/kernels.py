@@ -13,11 +13,12 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
-from contenders import Contender, Shape, attention, convolution, flex_attention, floor_bytes
-from measure import Timing, copy_bandwidth, machine, measure
+from contenders import Contender, Shape, Timed, attention, convolution, flex_attention, floor_bytes, timed
+from measure import Timing, copy_bandwidth, machine
 
 from sasa_nas.files import write_text
 
@@ -63,15 +64,6 @@ def grid(device: torch.device, *, small: bool) -> Iterator[tuple[Shape, torch.dt
 
 
 @dataclass(frozen=True)
-class Timed:
-    """A contender's timings, or why there are none."""
-
-    forward: Timing | None = None
-    both: Timing | None = None
-    error: str | None = None
-
-
-@dataclass(frozen=True)
 class Row:
     """All contenders on one shape, and milliseconds that a copy of what must be moved would take."""
 
@@ -100,22 +92,12 @@ class Row:
         return f"{ours} = {ours.milliseconds / floor:.1f} copies; {', '.join(others)}"
 
 
-def timed(make: Maker, shape: Shape, dtype: torch.dtype, device: torch.device) -> Timed:
-    """Times one contender, whatever it raises."""
-    forward: Timing | None = None
-    try:
-        runner = make(shape, dtype, device)
-        forward = measure(runner.forward, device)
-        return Timed(forward, measure(runner.both, device))
-    except (RuntimeError, ValueError, NotImplementedError) as error:
-        return Timed(forward, error=f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}")
-
-
 def row_of(shape: Shape, dtype: torch.dtype, device: torch.device, bandwidth: float) -> Row:
     """Times all contenders on one shape."""
     # compiling it takes longer than all else on a CPU
     skipped = {"flex"} if device.type == "cpu" and shape.kernel_size != FLEX_WINDOW else set()
-    timings = {name: timed(make, shape, dtype, device) for name, make in makers(device).items() if name not in skipped}
+    wanted = {name: partial(make, shape, dtype, device) for name, make in makers(device).items() if name not in skipped}
+    timings = {name: timed(make, device) for name, make in wanted.items()}
     forward, both = (size / bandwidth * 1e3 for size in floor_bytes(shape, dtype))
     return Row(shape.name, str(dtype).removeprefix("torch."), forward, both, timings)
 

@@ -29,6 +29,17 @@ def test_kernels_are_timed_beside_a_convolution(tmp_path: Path) -> None:
     assert all(timing["both"]["milliseconds"] > 0 for timing in row["timings"].values())
 
 
+def test_sans_operators_are_timed_in_all_forms(tmp_path: Path) -> None:
+    out = tmp_path / "san_kernels.json"
+    answer = run("san_kernels.py", "--device", "cpu", "--small", "--out", str(out))
+    assert answer.returncode == 0, answer.stderr
+    rows = json.loads(out.read_text(encoding="utf-8"))["rows"]
+    assert [row["operator"] for row in rows] == ["aggregate", "subtraction", "hadamard", "star", "concatenation"]
+    for row in rows:
+        assert set(row["timings"]) == {"auto", "slices", "naive"}
+        assert all(timing["both"]["milliseconds"] > 0 for timing in row["timings"].values())
+
+
 def test_networks_are_timed_beside_resnet50(tmp_path: Path) -> None:
     out = tmp_path / "networks.json"
     answer = run("networks.py", "--device", "cpu", "--small", "--out", str(out))
@@ -41,7 +52,7 @@ def test_networks_are_timed_beside_resnet50(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels themselves are checked by make gpu-check")
-@pytest.mark.parametrize("section", ["cases", "edges"])
+@pytest.mark.parametrize("section", ["cases", "operators", "edges"])
 def test_what_a_gpu_is_checked_for_holds_in_the_interpreter(tmp_path: Path, section: str) -> None:
     arguments = ("--small", "--section", section, "--seconds", "80", "--out", str(tmp_path))
     answer = run("gpu_check.py", *arguments, interpret=True)
