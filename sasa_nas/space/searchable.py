@@ -38,16 +38,19 @@ VALUE, CHOICE, RANGE = "<value>", "<choice>", "<range>"
 
 
 class Family(Node):
-    """The base of the derived types. Pydantic builds their checks, which takes most of a second, when first asked."""
+    """The base of the derived types, made so that a program that checks no space need not wait for them.
 
-    model_config = ConfigDict(defer_build=True)
+    Pydantic builds their checks when first asked. It need not search the sources for the words of their fields, which
+    takes longer still: those of the design's fields are given to them.
+    """
+
+    model_config = ConfigDict(defer_build=True, use_attribute_docstrings=False)
 
 
 class Choice(Family, Generic[T]):
     """One of several values, all equally likely at first."""
 
-    choice: Annotated[tuple[T, ...], Field(min_length=1)]
-    """The options; an option may itself hold choices."""
+    choice: Annotated[tuple[T, ...], Field(min_length=1, description="The options; an option may itself hold choices.")]
 
 
 def _three_numbers(value: Any) -> Any:
