@@ -51,6 +51,19 @@ def test_networks_are_timed_beside_resnet50(tmp_path: Path) -> None:
     assert all((peak is None) != (sys.platform == "linux") for peak in peaks)
 
 
+def test_proxies_are_timed_beside_their_parts_and_a_bare_loop(tmp_path: Path) -> None:
+    out = tmp_path / "proxy.json"
+    answer = run("proxy.py", "--device", "cpu", "--small", "--out", str(out))
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert {row["operator"] for row in result["rows"]} == {"conv", "local_attention"}
+    for row in result["rows"]:
+        assert row["step_over_parts"] == pytest.approx(row["trainer_ms"] / sum(row["parts_ms"].values()))
+        assert row["trainer_over_bare"] == pytest.approx(row["bare_ms"] / row["trainer_ms"])
+        assert all(milliseconds > 0 for milliseconds in row["parts_ms"].values())
+    assert result["machine"]["threads"] == 1
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels themselves are checked by make gpu-check")
 @pytest.mark.parametrize("section", ["cases", "operators", "edges"])
 def test_what_a_gpu_is_checked_for_holds_in_the_interpreter(tmp_path: Path, section: str) -> None:
