@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from sasa_nas.analysis.attention_maps import AttentionView, Selection, attention_maps
-from sasa_nas.analysis.pareto import Front, Pick, pareto_front, pick, summarise, trained
+from sasa_nas.analysis.designs import trained
+from sasa_nas.analysis.pareto import Front, Pick, pareto_front, pick, summarise
 from sasa_nas.analysis.retrained import Retrained, summarise_retraining
 from sasa_nas.analysis.targets import find_architecture
 from sasa_nas.analysis.where import RESOLUTION, Where, where
@@ -27,7 +28,10 @@ from sasa_nas.experiment.subject import ImageSource, trained_subject, untrained_
 from sasa_nas.export.formats import ARCHITECTURE_FILE
 from sasa_nas.models import list_models
 from sasa_nas.report import WrittenReport, write_report
-from sasa_nas.run import RunFolder, RunInfo, TrainingFolder, TrialRecord, read_info, read_trials
+from sasa_nas.run import Arm, RunFolder, RunInfo, TrainingFolder, TrialRecord, read_info, read_trials
+
+if TYPE_CHECKING:
+    from sasa_nas.engine import SearchObserver, SearchSummary
 
 
 class Run:
@@ -71,15 +75,42 @@ class Run:
         """
         return where(self.info, self.trials(), resolution=resolution)
 
+    def train_more(
+        self, *, balanced: int = 0, swaps: bool = False, swap_seeds: int = 1, observer: "SearchObserver | None" = None
+    ) -> "SearchSummary":
+        """Trains in the run what tells better where attention helps; what else is left of its search stays so.
+
+        Args:
+            balanced: Trainings in balance over the space's options, on top of those so far.
+            swaps: Whether each network on the front is compared with twins that have convolution where it attends, in
+                one stage at a time.
+            swap_seeds: With how many seeds each network and each twin is trained.
+            observer: Told of everything that happens.
+
+        Raises:
+            UserError: If the run was replayed, nothing can be swapped in it, or another process is searching in it.
+        """
+        from sasa_nas.engine import Swaps, train_more  # Ray, which takes seconds to import, serves nothing else here
+
+        wanted = None
+        if swaps:
+            # without earlier swaps, by which networks would get onto the front for being compared
+            front = pareto_front([record for record in self.trials() if record.arm is not Arm.SWAP])
+            wanted = Swaps([record.number for record in front], swap_seeds)
+        return train_more(self.folder.path, balanced=balanced, swaps=wanted, observer=observer)
+
     def pick(self, how: str) -> TrialRecord:
-        """The front's member with the highest accuracy (`best`) or at its `knee`.
+        """The front's member with the highest accuracy (`best`) or at its `knee`; its first training, if several.
 
         Raises:
             UserError: If `how` is neither, or no trial is trained to the end.
         """
         for known in get_args(Pick):
             if known == how:
-                return pick(pareto_front(self.trials()), known)
+                records = self.trials()
+                # the front's own records have the mean accuracy of their design's trainings
+                number = pick(pareto_front(records), known).number
+                return next(record for record in records if record.number == number)
         raise UserError(f"cannot pick '{how}'; there is: {', '.join(get_args(Pick))}")
 
     def retrain(

@@ -13,6 +13,7 @@ from sasa_nas.run.attributes import attributes
 from sasa_nas.run.records import STUDY_NAME
 from sasa_nas.space import Architecture, Image, Stage, load_space
 from sasa_nas.space.operators import Conv, LocalAttention
+from sasa_nas.space.stems import ConvStem
 
 MakeRun = Callable[..., Path]
 MakeRecord = Callable[..., TrialRecord]
@@ -34,7 +35,10 @@ def wide_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def make_record() -> MakeRecord:
-    """Makes a trial's record; its network has window attention in the stages that `pattern` marks with an L."""
+    """Makes a trial's record; its network has window attention in the stages that `pattern` marks with an L.
+
+    Networks are all different, but for those of one `pattern` and `design`.
+    """
 
     def make(
         number: int,
@@ -44,6 +48,7 @@ def make_record() -> MakeRecord:
         outcome: Outcome | None = None,
         pattern: str = "CL",
         params: int = 1000,
+        design: int | None = None,
     ) -> TrialRecord:
         stages = tuple(
             Stage(blocks=1, width=16, operator=LocalAttention(kernel_size=5) if letter == "L" else Conv())
@@ -52,7 +57,12 @@ def make_record() -> MakeRecord:
         return TrialRecord(
             number=number,
             outcome=outcome or (Outcome.TRAINED if accuracy is not None else Outcome.RUNNING),
-            architecture=Architecture(stages=stages, image=Image(channels=1, height=8, width=8), num_classes=10),
+            architecture=Architecture(
+                stem=ConvStem(width=8 + (number if design is None else design)),
+                stages=stages,
+                image=Image(channels=1, height=8, width=8),
+                num_classes=10,
+            ),
             accuracy=accuracy,
             flops=flops,
             params=params,

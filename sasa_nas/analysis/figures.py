@@ -14,9 +14,10 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
+from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.figure_file import INK, write_figure
 from sasa_nas.analysis.labels import LETTERS, attention_stages, compact_count, shortened, stage_letters
-from sasa_nas.analysis.pareto import pareto_front, trained
+from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.analysis.ticks import cost_ticks
 from sasa_nas.run import TrialRecord
 
@@ -47,7 +48,7 @@ def plot_front(records: Sequence[TrialRecord], path: Path, *, space: str, datase
 
 def draw_front(records: Sequence[TrialRecord], *, space: str, dataset: str) -> Figure:
     """The figure that `plot_front` writes."""
-    networks = trained(records)
+    networks = designs(records)
     figure = Figure(figsize=(8.0, 5.0), dpi=200, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     axes = figure.add_subplot()

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sasa_nas.analysis.pareto import hypervolume, pareto_front, reference_point
+from sasa_nas.analysis.designs import Designs
+from sasa_nas.analysis.pareto import hypervolume, reference_point, undominated
 from sasa_nas.run import TrialRecord
 
 
@@ -28,11 +29,12 @@ def hypervolume_history(records: Sequence[TrialRecord]) -> list[HistoryPoint]:
     """One point for each training of a run, in the order in which the trials were proposed."""
     reference = reference_point(records)
     points: list[HistoryPoint] = []
-    front: list[TrialRecord] = []
+    networks = Designs()
     seconds = 0.0
     for record in sorted((r for r in records if r.outcome.spent), key=lambda r: r.number):
         seconds += record.seconds or 0.0
-        front = pareto_front([*front, record])
-        area = hypervolume(front, reference).value
+        networks.add(record)
+        # all anew: a second training may lower a design's mean, and let others back on the front
+        area = hypervolume(undominated(networks.means()), reference).value
         points.append(HistoryPoint(record.number, len(points) + 1, seconds, area))
     return points

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from sasa_nas.analysis.pareto import FrontPoint, count_outcomes, front_point, trained
+from sasa_nas.analysis.designs import Designs, designs
+from sasa_nas.analysis.pareto import FrontPoint, count_outcomes, front_point
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, RunInfo, TrialRecord
 from sasa_nas.run.records import Objective
@@ -47,10 +48,11 @@ class ObjectivesFront(BaseModel):
 
 
 def objectives_front(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:
-    """The trained networks that no other dominates, by the last objective, the best first.
+    """The trained designs that no other dominates, by the last objective, the best first.
 
-    One network dominates another that is nowhere better and somewhere worse. Of networks equal in all objectives the
-    first in `records` is kept.
+    Of a design that was trained several times, its first record stands for it, with mean accuracies. One network
+    dominates another that is nowhere better and somewhere worse. Of networks equal in all objectives the first in
+    `records` is kept.
 
     Args:
         records: All trials of a run.
@@ -113,9 +115,10 @@ def summarise_objectives(
         UserError: If networks were trained but an objective was never measured.
     """
     space = validate_space(info.space, "run.json: space")
+    trainings = Designs(records).trainings()
     return ObjectivesFront(
         objectives=tuple(objectives),
-        front=[front_point(record) for record in objectives_front(records, objectives)],
+        front=[front_point(record, trainings[record.number]) for record in objectives_front(records, objectives)],
         hypervolume=objectives_volume(records, objectives),
         reference=reference_values(records, objectives),
         space=space.name,
@@ -125,8 +128,8 @@ def summarise_objectives(
 
 
 def _measured(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:
-    """The trained networks of which all objectives are known."""
-    networks = trained(records)
+    """The trained designs of which all objectives are known."""
+    networks = designs(records)
     for objective in objectives:
         if networks and all(getattr(record, objective) is None for record in networks):
             raise UserError(

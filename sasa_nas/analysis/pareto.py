@@ -2,12 +2,13 @@
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sasa_nas.analysis.designs import Designs, designs, trained
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
 from sasa_nas.run.phases import add_up
@@ -44,9 +45,10 @@ class FrontPoint(BaseModel):
     """One network of the front.
 
     Attributes:
-        trial: Its number in the run.
+        trial: Its number in the run; of the first training, where there are several.
         architecture_id: The trained network's `Architecture.id`.
-        accuracy: On the validation split, 0 to 1.
+        accuracy: On the validation split, 0 to 1; the mean of its trainings.
+        trainings: How many there are of it, which differ in their seeds.
         flops: Of one image, two a multiply-accumulate.
         params: Parameters.
         memory: Bytes that a training step keeps.
@@ -65,6 +67,7 @@ class FrontPoint(BaseModel):
     trial: int
     architecture_id: str | None
     accuracy: float
+    trainings: int
     flops: int
     params: int | None
     memory: int | None
@@ -102,20 +105,21 @@ class Front(BaseModel):
     phases: Phases
 
 
-def trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The records of networks trained to the end, which have an accuracy and a cost."""
-    return [r for r in records if r.outcome is Outcome.TRAINED and math.isfinite(_accuracy(r)) and r.flops]
-
-
 def pareto_front(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The trained networks that no other dominates, by FLOPs ascending, and so by accuracy ascending.
+    """The trained designs that no other dominates, by FLOPs ascending, and so by accuracy ascending.
 
-    One network dominates another that is no more accurate and no cheaper, and differs in one of the two. Of networks
-    equal in both the first in `records` is kept.
+    Of a design that was trained several times, its first record stands for it, with the mean accuracy. One network
+    dominates another that is no more accurate and no cheaper, and differs in one of the two. Of networks equal in both
+    the first in `records` is kept.
     """
+    return undominated(designs(records))
+
+
+def undominated(networks: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """`pareto_front` of networks that are all trained, no two of one design."""
     front: list[TrialRecord] = []
-    # sorting is stable: among equals the first in `records` comes first
-    for record in sorted(trained(records), key=lambda r: (_flops(r), -_accuracy(r))):
+    # sorting is stable: among equals the first in `networks` comes first
+    for record in sorted(networks, key=lambda r: (_flops(r), -_accuracy(r))):
         if not front or _accuracy(record) > _accuracy(front[-1]):
             front.append(record)
     return front
@@ -199,8 +203,10 @@ def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
 def summarise(info: RunInfo, records: Sequence[TrialRecord]) -> Front:
     """The front of a run as the data that `sasa-nas pareto --json` prints."""
     area = hypervolume(records)
+    found = Designs(records)
+    trainings = found.trainings()
     return Front(
-        front=[front_point(record) for record in pareto_front(records)],
+        front=[front_point(record, trainings[record.number]) for record in undominated(found.means())],
         hypervolume=area.value,
         reference=area.reference,
         space=info.space_name,
@@ -216,13 +222,19 @@ def count_outcomes(records: Sequence[TrialRecord]) -> dict[Outcome, int]:
     return {outcome: counts[outcome] for outcome in Outcome if counts[outcome]}
 
 
-def front_point(record: TrialRecord) -> FrontPoint:
-    """All that is told of a trained network."""
+def front_point(record: TrialRecord, trainings: int) -> FrontPoint:
+    """All that is told of a design that was trained so many times.
+
+    Args:
+        record: As `Designs.means` has it.
+        trainings: As `Designs.trainings` has it.
+    """
     architecture: Architecture | None = record.architecture
     return FrontPoint(
         trial=record.number,
         architecture_id=record.architecture_id,
         accuracy=_accuracy(record),
+        trainings=trainings,
         flops=_flops(record),
         params=record.params,
         memory=record.memory,

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.labels import attention_stages
-from sasa_nas.analysis.pareto import trained
 from sasa_nas.analysis.rank_correlation import RankCorrelation, rank_correlations
 from sasa_nas.run import TrialRecord
 
@@ -23,7 +23,7 @@ def correlate_predictors(records: Sequence[TrialRecord]) -> dict[str, RankCorrel
     Returns:
         By the predictor's name; without those of which nothing can be said.
     """
-    networks = trained(records)
+    networks = designs(records)
     accuracies = [record.accuracy or 0.0 for record in networks]
     values = {name: [value(record) for record in networks] for name, value in _PREDICTORS.items()}
     return rank_correlations(values, accuracies)

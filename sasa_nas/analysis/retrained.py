@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.analysis.rank_correlation import (
     FEWEST,
@@ -117,7 +118,7 @@ def summarise_retraining(folder: RunFolder, name: str, records: Sequence[TrialRe
     """
     place = folder.retraining(name)
     info = read_retraining(place)
-    known = {record.number: record for record in records}
+    known = {record.number: record for record in [*records, *designs(records)]}
     done = [
         (design, known[design.trial], read_result(place.network(design.trial)))
         for design in info.designs

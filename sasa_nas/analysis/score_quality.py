@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from sasa_nas.analysis.pareto import trained
+from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.rank_correlation import (
     FEWEST,
     Difference,
@@ -93,7 +93,7 @@ def judge_scores(info: RunInfo, records: Sequence[TrialRecord]) -> ScoresReport:
     Raises:
         UserError: If no trained network has a score, or too few are trained for a correlation.
     """
-    networks = trained(records)
+    networks = designs(records)
     names = [score for score in _order(networks) if any(score in record.scores for record in networks)]
     if not names:
         raise UserError("no network of this run has scores; search with --scores synflow,naswot,zico to have them")

@@ -90,23 +90,28 @@ def _front(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> l
 
 def print_front(console: Console, records: Sequence[TrialRecord], objectives: Sequence[Objective] = USUAL) -> None:
     """Prints the front of a run's trials as a table, its hypervolume, and what became of the other trials."""
+    from sasa_nas.analysis.designs import Designs
     from sasa_nas.analysis.labels import compact_count, stage_labels
     from sasa_nas.analysis.pareto import count_outcomes
     from sasa_nas.cli.output import plain_table
 
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in count_outcomes(records).items())
     front = _front(records, objectives)
+    trainings = Designs(records).trainings()
     if not front:
         console.print(f"No network of this run is trained to the end yet. Trials: {outcomes or 'none'}.")
         return
     further = [name for name in objectives if name in _FURTHER]
-    numbers = ("trial", "accuracy", "FLOPs", "params", *(_FURTHER[name] for name in further))
-    headings = (*numbers, "stem", "operators by stage", "seconds")
-    table = plain_table(*headings, right=(*numbers, "seconds"))
+    repeated = any(trainings[record.number] > 1 for record in front)
+    numbers = ["trial", "accuracy", "FLOPs", "params", *(_FURTHER[name] for name in further)]
+    if repeated:
+        numbers.insert(2, "mean of")
+    table = plain_table(*numbers, "stem", "operators by stage", "seconds", right=(*numbers, "seconds"))
     for record in front:
         table.add_row(
             str(record.number),
             f"{100 * (record.accuracy or 0.0):.2f}%",
+            *([str(trainings[record.number])] if repeated else []),
             compact_count(record.flops or 0),
             "-" if record.params is None else compact_count(record.params),
             *(_shown(name, getattr(record, name)) for name in further),

@@ -14,8 +14,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from sasa_nas.analysis.designs import Designs
 from sasa_nas.analysis.labels import compact_count, stage_labels
-from sasa_nas.analysis.pareto import pareto_front
+from sasa_nas.analysis.pareto import undominated
 from sasa_nas.cli.machine_load import MachineLoad
 from sasa_nas.run import Outcome
 from sasa_nas.run.packing import tell_packing
@@ -50,6 +51,7 @@ class Tally:
         self.done = 0
         """Trainings that are over, well or not."""
         self.front: list[TrialRecord] = []
+        self._designs = Designs()
         self.running: dict[int, TrialRecord] = {}
         self.epochs: dict[int, EpochReport] = {}
         self.refused: Counter[Outcome] = Counter()
@@ -61,7 +63,7 @@ class Tally:
         self.trials = trials
         ended = [record for record in earlier if record.outcome.spent]
         self.done = self._earlier = len(ended)
-        self.front = pareto_front(ended)
+        self._count(ended)
 
     def begin_training(self) -> None:
         """From now on time is spent on trials."""
@@ -77,10 +79,14 @@ class Tally:
         self.epochs.pop(record.number, None)
         if record.outcome.spent:
             self.done += 1
-            # what the front dominates can be forgotten: a thousand trials cost no more than ten
-            self.front = pareto_front([*self.front, record])
+            self._count([record])
         else:
             self.refused[record.outcome] += 1
+
+    def _count(self, ended: list[TrialRecord]) -> None:
+        for record in ended:
+            self._designs.add(record)
+        self.front = undominated(self._designs.means())
 
     @property
     def elapsed(self) -> float:

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.cli.search import INTERRUPTED
+from sasa_nas.errors import UserError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sasa_nas.analysis.where import Effect, Interval, Where
+    from sasa_nas.api import Run
 
 
 def where(
@@ -20,14 +24,27 @@ def where(
         Path | None, typer.Option(help="Also draw the effects into this .png, .svg or .pdf file.", show_default=False)
     ] = None,
     resolution: Annotated[float, typer.Option(help="The effect on accuracy that an answer should find.")] = 0.05,
+    more: Annotated[
+        int, typer.Option(min=0, metavar="N", help="First train N more networks in balance, two of each design.")
+    ] = 0,
+    swaps: Annotated[
+        bool,
+        typer.Option("--swaps", help="First train the front's networks, and twins with convolution in one stage."),
+    ] = False,
+    swap_seeds: Annotated[
+        int | None, typer.Option(min=1, help="With --swaps: seeds of each network and twin; 1.", show_default=False)
+    ] = None,
 ) -> None:
     """Show where attention helps: each operator's effect on accuracy against convolution, stage by stage."""
-    from sasa_nas.analysis.where import where as answer_of
-    from sasa_nas.cli.output import print_json, stdout_console
-    from sasa_nas.run import RunFolder, read_info, read_trials
+    from sasa_nas.api import Run
+    from sasa_nas.cli.output import print_json, program, shell_line, stdout_console
 
-    folder = RunFolder(run)
-    answer = answer_of(read_info(folder), read_trials(folder), resolution=resolution)
+    if swap_seeds is not None and not swaps:
+        raise UserError("--swap-seeds says how often --swaps trains; give both")
+    source = Run(run)
+    if more or swaps:
+        _train(source, more, swaps, swap_seeds or 1)
+    answer = source.where(resolution=resolution)
     if plot is not None:
         from sasa_nas.analysis.where.figure import plot_where
 
@@ -37,8 +54,24 @@ def where(
         return
     console = stdout_console()
     _print(console, answer)
+    if answer.more_trials and source.info.table is None:
+        console.print(
+            f"\nTrain them:\n  {shell_line(program(), 'where', run, '--more', answer.more_trials)}", soft_wrap=True
+        )
     if plot is not None:
         console.print(f"Figure: {plot}", soft_wrap=True)
+
+
+def _train(source: Run, more: int, swaps: bool, swap_seeds: int) -> None:
+    """Trains, with progress on stderr; after Ctrl-C there is no answer, but the way to go on."""
+    from sasa_nas.cli.output import program, shell_line
+    from sasa_nas.cli.progress import observing
+
+    with observing() as observer:
+        summary = source.train_more(balanced=more, swaps=swaps, swap_seeds=swap_seeds, observer=observer)
+    if summary.interrupted:
+        typer.echo(f"\nStopped early. Go on with:\n  {shell_line(program(), 'resume', source.folder.path)}", err=True)
+        raise typer.Exit(INTERRUPTED)
 
 
 def _print(console: Console, answer: Where) -> None:
@@ -69,9 +102,19 @@ def _print(console: Console, answer: Where) -> None:
     for pair in answer.interactions:
         if pair.star:
             console.print(f"{pair.factors[0]} and {pair.factors[1]} together: {_points(pair)} beyond their sum")
-    for swap in answer.swaps:
-        ends = "" if swap.low is None or swap.high is None else f" [{100 * swap.low:+.1f}, {100 * swap.high:+.1f}]"
-        console.print(f"In place, stage {swap.stage}: {100 * swap.effect:+.1f}{ends}, {swap.pairs} pairs of the front")
+    if answer.swaps:
+        table = plain_table("in place", "operators", "effect", "pairs", "trials swapped", right=("effect", "pairs"))
+        for swap in answer.swaps:
+            ends = "" if swap.low is None or swap.high is None else f" [{100 * swap.low:+.1f}, {100 * swap.high:+.1f}]"
+            table.add_row(
+                f"stages[{swap.stage}]",
+                ", ".join(swap.operators),
+                f"{100 * swap.effect:+.1f}{ends}",
+                str(swap.pairs),
+                ", ".join(map(str, swap.networks)),
+            )
+        console.print(table)
+        console.print("The front's networks against twins with convolution in that stage, trained with equal seeds.\n")
     console.print(f"{answer.note[0].upper()}{answer.note[1:]}.", soft_wrap=True)
 
 

@@ -5,6 +5,7 @@ The only room that imports Ray, or Optuna's samplers.
 
 from sasa_nas.engine.observer import SearchObserver, SearchSummary
 from sasa_nas.engine.plan import SearchPlan, plan_search
-from sasa_nas.engine.session import resume, search
+from sasa_nas.engine.session import resume, search, train_more
+from sasa_nas.engine.swaps import Swaps
 
-__all__ = ["SearchObserver", "SearchPlan", "SearchSummary", "plan_search", "resume", "search"]
+__all__ = ["SearchObserver", "SearchPlan", "SearchSummary", "Swaps", "plan_search", "resume", "search", "train_more"]

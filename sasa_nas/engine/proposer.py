@@ -17,6 +17,7 @@ from sasa_nas.engine.measuring import Findings
 from sasa_nas.engine.objectives import losses, values
 from sasa_nas.engine.observer import SearchObserver
 from sasa_nas.engine.plan import Design, OverLimit, SearchPlan, draw, find_new
+from sasa_nas.engine.quota import Quota
 from sasa_nas.engine.requests import Request
 from sasa_nas.engine.screen import Candidate, Screen
 from sasa_nas.engine.study import STARTUP, SearchStudy
@@ -99,9 +100,13 @@ class Proposer:
         study: The run's.
         plan: What is searched.
         observer: Told of everything that happens.
+        searching: Whether the search itself goes on; if not, only what was cut off, what was requested, and balanced
+            trainings that are due are proposed.
     """
 
-    def __init__(self, study: SearchStudy, plan: SearchPlan, observer: SearchObserver) -> None:
+    def __init__(
+        self, study: SearchStudy, plan: SearchPlan, observer: SearchObserver, *, searching: bool = True
+    ) -> None:
         self._study = study
         self._plan = plan
         self._observer = observer
@@ -115,7 +120,13 @@ class Proposer:
         self._memory_failures: Counter[int] = Counter()
         known = (r for r in records if r.outcome.spent or r.latency is not None)
         self._numbers = {r.architecture.id: r.number for r in known if r.architecture}
+        done = (r for r in records if r.outcome.spent)
+        self._seeded = {
+            (r.architecture.id, Request.of(r, plan.settings).seed): r.number for r in done if r.architecture
+        }
+        """The trial that trained a design with a seed."""
         self._started = Counter(r.arm for r in records if r.outcome.spent or r.outcome is Outcome.RUNNING)
+        self._quota = Quota(plan.settings, self._started, searching=searching)
         self._balanced = BalancedDesigns(plan)
         self._live: dict[int, Proposal] = {}
         self._halving = _halving(plan)
@@ -135,7 +146,7 @@ class Proposer:
         self.exhausted = False
         """Whether no design is left that was not trained."""
         # chance is what the others are compared with: it gets no help but a filter's, where one is asked for
-        if plan.settings.sampler != "random":
+        if searching and plan.settings.sampler != "random":
             self._plan_startup({r.architecture.id for r in records if r.architecture and r.arm is Arm.SEARCH})
 
     def propose(self) -> Proposal | None:
@@ -144,40 +155,16 @@ class Proposer:
             proposal = self._take_up((self._interrupted or self._requested).pop(0))
             if proposal is not None:
                 return proposal
-        while self._wanted > 0:
-            if self._balanced_left > 0 and (self._balanced_due or self.exhausted):
+        while (arm := self._next_arm()) is not None:
+            if arm is Arm.BALANCED:
                 return self._propose_balanced()
-            if self.exhausted:
-                break
             proposal = self._search()
             if proposal is not None:
                 return proposal
         return self._take_up(self._later.pop(0)) if self._later else None
 
-    @property
-    def _wanted(self) -> int:
-        """Trainings of any arm still to be proposed."""
-        return 0 if self.hopeless else self._plan.settings.trials - self._started.total()
-
-    @property
-    def _balanced_share(self) -> int:
-        """Trainings of the balanced share; a design with half its seeds is of little use."""
-        share = int(self._plan.settings.balanced * self._plan.settings.trials)
-        return share - share % REPLICATES
-
-    @property
-    def _balanced_left(self) -> int:
-        """Trainings of the balanced share still to be proposed."""
-        return self._balanced_share - self._started[Arm.BALANCED]
-
-    @property
-    def _balanced_due(self) -> bool:
-        """Whether the next training must be balanced for the share to be kept at every time."""
-        started = self._started[Arm.BALANCED] + self._started[Arm.SEARCH]
-        return self._started[Arm.BALANCED] + 1 <= self._plan.settings.balanced * (started + 1)
-
     def _propose_balanced(self) -> Proposal:
-        """The next training of the balanced share: a new design, or the last one again with another seed."""
+        """The next training in balance: of a new design, or of the last one again with another seed."""
         place = self._started[Arm.BALANCED]
         request = Request(arm=Arm.BALANCED, seed=self._plan.settings.seed + 1 + place)
         proposal = self._consider(self._study.ask_for(self._balanced[place // REPLICATES]), request)
@@ -280,8 +267,16 @@ class Proposer:
     @property
     def done(self) -> bool:
         """Whether nothing is left to propose and nothing is under way."""
-        enough = self._wanted <= 0 or (self.exhausted and self._balanced_left <= 0)
-        return enough and not self._live and not self.waiting
+        return not (self._next_arm() or self._live or self.waiting)
+
+    @property
+    def planned(self) -> int:
+        """Trainings of the run when this session is done, those of earlier ones among them."""
+        return self._quota.planned + len(self._requested)
+
+    def _next_arm(self) -> Arm | None:
+        """Which arm's training is to be proposed next."""
+        return None if self.hopeless else self._quota.next_arm(exhausted=self.exhausted)
 
     @property
     def waiting(self) -> bool:
@@ -318,8 +313,8 @@ class Proposer:
             self.finish(TrialRecord(number=trial.number, outcome=Outcome.INFEASIBLE, reason=str(error)))
             return None
         proposal = Proposal(trial.number, design, request)
-        earlier = self._numbers.setdefault(design.architecture.id, trial.number)
-        if earlier != trial.number and request.arm is Arm.SEARCH:
+        earlier = self._earlier(proposal)
+        if earlier != trial.number:
             copy = proposal.record(Outcome.DUPLICATE)
             self.finish(copy.model_copy(update={"duplicate_of": earlier, "reason": f"equal to trial {earlier}"}))
             return None
@@ -331,6 +326,19 @@ class Proposer:
         self._observer.trial_started(record)
         return proposal
 
+    def _earlier(self, proposal: Proposal) -> int:
+        """The trial that makes a proposal needless, or the proposal's own, which is remembered."""
+        number, design, request = proposal.number, proposal.design.architecture.id, proposal.request
+        first = self._numbers.setdefault(design, number)
+        same = self._seeded.setdefault((design, request.seed), number)
+        match request.arm:
+            case Arm.SEARCH:
+                return first
+            case Arm.SWAP:
+                return same
+            case Arm.BALANCED:
+                return number
+
     def _plan_startup(self, seen: set[str]) -> None:
         """Puts first in line the named networks that the space holds, then designs in balance over its options.
 
@@ -339,7 +347,7 @@ class Proposer:
         Args:
             seen: Ids of the designs that earlier sessions had; the new ones are added.
         """
-        wanted = min(STARTUP, self._plan.settings.trials - self._balanced_share)
+        wanted = min(STARTUP, self._plan.settings.trials - self._quota.share)
         if len(seen) >= wanted:
             return
         generator = random.Random(self._plan.settings.seed)

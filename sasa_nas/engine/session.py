@@ -1,10 +1,12 @@
 """A session of a search: makes or opens a run's folder, starts Ray, lets Tune carry out what the study proposes."""
 
+import math
 import shutil
 from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
+from sasa_nas.engine.balanced import REPLICATES
 from sasa_nas.engine.new_run import check_folder, make_folder
 from sasa_nas.engine.observer import SearchObserver, SearchSummary, SilentObserver
 from sasa_nas.engine.plan import SearchPlan, plan_search
@@ -13,10 +15,11 @@ from sasa_nas.engine.quiet import hush
 from sasa_nas.engine.simulation import WORKERS, by_formula, simulate
 from sasa_nas.engine.storage import Storage
 from sasa_nas.engine.study import opened_study
+from sasa_nas.engine.swaps import Swaps, request_swaps
 from sasa_nas.engine.trial_files import TrialFiles
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_text
-from sasa_nas.run import RunFolder, SearchSettings, read_info
+from sasa_nas.run import RunFolder, RunInfo, SearchSettings, read_info
 from sasa_nas.run.new_folder import default_folder, sole_writer
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
@@ -94,21 +97,68 @@ def resume(
     Raises:
         UserError: If `path` is no run, its storage cannot be reached, or another process is searching in it.
     """
-    folder = RunFolder(path)
-    info = read_info(folder)
-    if info.table is not None:
-        raise UserError(
-            f"{path} replayed {info.table} and trained nothing; replay it again, with more --trials or fewer"
-        )
+    info = _trainable(path)
     wishes = {"trials": trials, "address": address}
     settings = info.settings.model_copy(update={name: wish for name, wish in wishes.items() if wish is not None})
+    return _go_on(path, info, settings, observer)
+
+
+def train_more(
+    path: Path, *, balanced: int = 0, swaps: Swaps | None = None, observer: SearchObserver | None = None
+) -> SearchSummary:
+    """Trains in a run what tells better where attention helps; what else is left of its search stays so.
+
+    Args:
+        path: The run's folder.
+        balanced: Trainings in balance over the space's options, beyond those wanted so far; whole designs are trained,
+            with both their seeds.
+        swaps: Networks to be compared with twins that have convolution in one stage.
+        observer: Told of everything that happens.
+
+    Raises:
+        UserError: If `path` is no run, its storage cannot be reached, nothing can be trained or swapped in it, or
+            another process is searching in it.
+    """
+    info = _trainable(path)
+    more = info.settings.more_balanced + REPLICATES * math.ceil(balanced / REPLICATES)
+    settings = info.settings.model_copy(update={"more_balanced": more})
+    return _go_on(path, info, settings, observer, searching=False, swaps=swaps)
+
+
+def _trainable(path: Path) -> RunInfo:
+    """What a run was asked to do, if networks can be trained in it.
+
+    Raises:
+        UserError: If it is no run, or was replayed.
+    """
+    info = read_info(RunFolder(path))
+    if info.table is not None:
+        raise UserError(
+            f"{path} replayed {info.table} and trained nothing; replay it again, with other --trials or --balanced"
+        )
+    return info
+
+
+def _go_on(
+    path: Path,
+    info: RunInfo,
+    settings: SearchSettings,
+    observer: SearchObserver | None,
+    *,
+    searching: bool = True,
+    swaps: Swaps | None = None,
+) -> SearchSummary:
+    folder = RunFolder(path)
     if settings.storage is not None:
         Storage(settings.storage).check(new=False)
     plan = plan_search(validate_space(info.space, str(folder.info)), settings)
     with _sole_searcher(folder):
+        if swaps is not None:
+            with opened_study(folder, settings) as study:
+                request_swaps(study, plan, swaps)
         if settings != info.settings:
             write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
-        return _carry_out(folder, plan, observer or SilentObserver(), ray_cluster(settings))
+        return _carry_out(folder, plan, observer or SilentObserver(), ray_cluster(settings), searching=searching)
 
 
 def _sole_searcher(folder: RunFolder) -> AbstractContextManager[None]:
@@ -117,12 +167,17 @@ def _sole_searcher(folder: RunFolder) -> AbstractContextManager[None]:
 
 
 def _carry_out(
-    folder: RunFolder, plan: SearchPlan, observer: SearchObserver, cluster: AbstractContextManager[int]
+    folder: RunFolder,
+    plan: SearchPlan,
+    observer: SearchObserver,
+    cluster: AbstractContextManager[int],
+    *,
+    searching: bool = True,
 ) -> SearchSummary:
     """One session: proposes and trains until enough is trained, with `cluster` entered only if anything is left."""
     with opened_study(folder, plan.settings) as study:
-        observer.search_started(folder, plan.settings.trials, study.records())
-        proposer = Proposer(study, plan, observer)
+        proposer = Proposer(study, plan, observer, searching=searching)
+        observer.search_started(folder, proposer.planned, study.records())
         # Ctrl-C in Tune's own loop makes `fit` return, anywhere else it arrives here
         with suppress(KeyboardInterrupt):
             if not proposer.done and is_synthetic(plan.data.name):

@@ -7,8 +7,9 @@ from typing import TypeAlias
 
 from markupsafe import Markup
 
+from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.labels import attention_stages, compact_count, stage_letters
-from sasa_nas.analysis.pareto import pareto_front, pick, trained
+from sasa_nas.analysis.pareto import pareto_front, pick
 from sasa_nas.analysis.ticks import cost_ticks, linear_ticks
 from sasa_nas.report.chart import Frame, Scale, Size, figure, percent, stairs, text, x_axis, y_axis
 from sasa_nas.report.markup import tag
@@ -24,7 +25,7 @@ _Box: TypeAlias = tuple[float, float, float, float]
 
 def draw_front(records: Sequence[TrialRecord], size: Size) -> Markup:
     """The chart; `records` hold one trained network at least."""
-    networks, front = trained(records), pareto_front(records)
+    networks, front = designs(records), pareto_front(records)
     height = 380.0 if size.narrow else 470.0
     frame = Frame(44.0, 34.0, size.width - 8.0, height - 44.0)
     x, y = _scales(networks, frame)

@@ -117,6 +117,8 @@ class SearchSettings(BaseModel):
     balanced: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
     """Share of the trials that are drawn in balance, whatever came out before, so that effects can be estimated: where
     attention helps is what a search is for, and its sampler's own trials cannot tell."""
+    more_balanced: Annotated[int, Field(ge=0)] = 0
+    """Trainings in balance that come on top of `trials`, for smaller effects to be found."""
     halving: bool = False
     """Whether trainings that others outdo are stopped early."""
     eta: Annotated[int, Field(ge=2)] = 3

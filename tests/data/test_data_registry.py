@@ -7,6 +7,7 @@ import torch
 
 from sasa_nas.data.registry import dataset_info, dataset_names, load
 from sasa_nas.errors import UserError
+from sasa_nas.synthetic import TASKS
 
 
 def test_published_facts():
@@ -19,7 +20,7 @@ def test_published_facts():
         "kmnist": (1, 28, 10, False),
         "svhn": (3, 32, 10, False),
     }
-    assert set(dataset_names()) == {*facts, "imagefolder:PATH", "coco:PATH"}
+    assert set(dataset_names()) == {*facts, *TASKS, "imagefolder:PATH", "coco:PATH"}
     for name, expected in facts.items():
         info = dataset_info(name)
         assert (info.channels, info.height, info.num_classes, info.flip) == expected

@@ -99,8 +99,10 @@ class SwapEffect(BaseModel):
 
     Attributes:
         stage: From 0.
+        operators: The kinds that convolution stood in for.
         effect: Mean difference of accuracy between a network and its twin, trained with equal seeds.
-        low: Lower end of the 95 % interval; None with a single pair.
+        low: Lower end of the 95 % interval, for networks like these; for the same networks trained anew, where all have
+            one twin; None for a single difference.
         high: Its upper end.
         pairs: Pairs of trainings.
         networks: Trial numbers of the networks swapped.
@@ -109,6 +111,7 @@ class SwapEffect(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     stage: int
+    operators: list[str]
     effect: float
     low: float | None
     high: float | None

@@ -1,14 +1,28 @@
 """Attention in place: networks of the front against their twins with convolution in one stage, at equal seeds."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import stats
 
-from sasa_nas.analysis.pareto import trained
+from sasa_nas.analysis.designs import trained
 from sasa_nas.analysis.where.linear import CONFIDENCE
 from sasa_nas.analysis.where.records import SwapEffect
 from sasa_nas.run import Arm, TrialRecord
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """A network and its twin with convolution in one stage, trained with equal seeds."""
+
+    network: int
+    operator: str
+    twin: str
+    """The twin's `Architecture.id`."""
+    seed: int
+    difference: float
 
 
 def swap_effects(records: Sequence[TrialRecord]) -> list[SwapEffect]:
@@ -16,28 +30,53 @@ def swap_effects(records: Sequence[TrialRecord]) -> list[SwapEffect]:
 
     Whole networks are trained anew for the comparison: their trials on the front were picked for being lucky.
     """
-    runs = [r for r in trained(records) if r.arm is Arm.SWAP]
-    whole = {(r.swap_of, r.seed): r.accuracy or 0.0 for r in runs if r.swapped_stage is None}
-    by_stage: dict[int, list[tuple[int, float]]] = {}
-    for r in runs:
-        if r.swapped_stage is not None and r.swap_of is not None and (r.swap_of, r.seed) in whole:
-            difference = whole[r.swap_of, r.seed] - (r.accuracy or 0.0)
-            by_stage.setdefault(r.swapped_stage, []).append((r.swap_of, difference))
-    return [_effect(stage, pairs) for stage, pairs in sorted(by_stage.items())]
+    accuracies = {r.number: r.accuracy for r in trained(records)}
+    swaps = [r for r in records if r.arm is Arm.SWAP]
+    whole = {(r.swap_of, r.seed): r for r in swaps if r.swapped_stage is None}
+    by_stage: dict[int, dict[tuple[str, str, int], _Pair]] = {}
+    for twin in swaps:
+        network = whole.get((twin.swap_of, twin.seed))
+        if network is None or network.architecture is None or twin.architecture is None:
+            continue
+        better, worse = _accuracy(network, accuracies), _accuracy(twin, accuracies)
+        if twin.swapped_stage is None or twin.swap_of is None or twin.seed is None or better is None or worse is None:
+            continue
+        operator = network.architecture.stages[twin.swapped_stage].operator.kind
+        pair = _Pair(twin.swap_of, operator, twin.architecture.id, twin.seed, better - worse)
+        # equal designs may be asked for twice, once two trials of one design have each been on the front
+        by_stage.setdefault(twin.swapped_stage, {})[network.architecture.id, pair.twin, pair.seed] = pair
+    return [_effect(stage, list(pairs.values())) for stage, pairs in sorted(by_stage.items())]
 
 
-def _effect(stage: int, pairs: Sequence[tuple[int, float]]) -> SwapEffect:
-    differences = np.array([difference for _, difference in pairs])
-    effect = float(differences.mean())
+def _accuracy(record: TrialRecord, accuracies: dict[int, float | None]) -> float | None:
+    """Of the record's training, or of an equal one that stands for it."""
+    return accuracies.get(record.number if record.duplicate_of is None else record.duplicate_of)
+
+
+def _effect(stage: int, pairs: Sequence[_Pair]) -> SwapEffect:
+    """Networks with one twin share its luck, so that together they are one observation."""
+    means = _means(pairs, lambda pair: pair.twin)
+    effect = float(np.mean(means))
+    if len(means) == 1:
+        means = _means(pairs, lambda pair: pair.seed)
     half = None
-    if len(pairs) > 1:
-        error = float(differences.std(ddof=1)) / len(pairs) ** 0.5
-        half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(pairs) - 1)) * error
+    if len(means) > 1:
+        error = float(np.std(means, ddof=1)) / len(means) ** 0.5
+        half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(means) - 1)) * error
     return SwapEffect(
         stage=stage,
+        operators=sorted({pair.operator for pair in pairs}),
         effect=effect,
         low=None if half is None else effect - half,
         high=None if half is None else effect + half,
         pairs=len(pairs),
-        networks=sorted({number for number, _ in pairs}),
+        networks=sorted({pair.network for pair in pairs}),
     )
+
+
+def _means(pairs: Sequence[_Pair], group: Callable[[_Pair], Any]) -> list[float]:
+    """The mean difference of each group."""
+    groups: dict[Any, list[float]] = {}
+    for pair in pairs:
+        groups.setdefault(group(pair), []).append(pair.difference)
+    return [float(np.mean(differences)) for differences in groups.values()]

@@ -1,0 +1,63 @@
+"""The trainings of a run by design: which count, and what several of one design say together."""
+
+import math
+import statistics
+from collections.abc import Iterable, Sequence
+
+from sasa_nas.run import Outcome, TrialRecord
+
+
+def trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The records of networks trained to the end, which have an accuracy and a cost."""
+    return [
+        r
+        for r in records
+        if r.outcome is Outcome.TRAINED and r.accuracy is not None and math.isfinite(r.accuracy) and r.flops
+    ]
+
+
+class Designs:
+    """The trained networks of a run, those of one design together.
+
+    Args:
+        records: Of which those count that are trained.
+    """
+
+    def __init__(self, records: Iterable[TrialRecord] = ()) -> None:
+        self._trainings: dict[str, list[TrialRecord]] = {}
+        self._means: dict[str, TrialRecord] = {}
+        for record in records:
+            self.add(record)
+
+    def add(self, record: TrialRecord) -> None:
+        """Counts in one more trial, if it is trained."""
+        for network in trained([record]):
+            # a record without its network is a design of its own
+            design = network.architecture_id or f"trial {network.number}"
+            trainings = self._trainings.setdefault(design, [])
+            trainings.append(network)
+            means = {"accuracy": _mean(t.accuracy for t in trainings)}
+            means["robust_accuracy"] = _mean(t.robust_accuracy for t in trainings)
+            self._means[design] = trainings[0].model_copy(update=means)
+
+    def means(self) -> list[TrialRecord]:
+        """One record for each design, in their order: its first training's, with the mean accuracies of all trainings.
+
+        The best of several trainings would put a design higher than it stands, the higher the more often it is trained.
+        """
+        return list(self._means.values())
+
+    def trainings(self) -> dict[int, int]:
+        """How often each design is trained, by the number of its first trial."""
+        return {trainings[0].number: len(trainings) for trainings in self._trainings.values()}
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Of those that are known."""
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known else None
+
+
+def designs(records: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """`Designs.means` of records."""
+    return Designs(records).means()
