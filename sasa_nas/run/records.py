@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from sasa_nas.run.packing import Packing
 from sasa_nas.run.phases import Phases
-from sasa_nas.space import Architecture
+from sasa_nas.space import Architecture, SpaceError
 
 STUDY_NAME = "sasa-nas"
 """The name of the study inside study.db."""
@@ -179,13 +179,29 @@ class RunInfo(BaseModel):
 
     @property
     def space_name(self) -> str:
-        """The search space's name."""
-        return str(self.space["name"])
+        """The search space's name.
+
+        Raises:
+            SpaceError: If the record holds none.
+        """
+        return self._text_of_space("name")
 
     @property
     def dataset(self) -> str:
-        """The name of the data set that the search's networks are trained on."""
-        return str(self.space["proxy"]["dataset"])
+        """The name of the data set that the search's networks are trained on.
+
+        Raises:
+            SpaceError: If the record holds none.
+        """
+        return self._text_of_space("proxy", "dataset")
+
+    def _text_of_space(self, *names: str) -> str:
+        value: Any = self.space
+        for name in names:
+            value = value.get(name) if isinstance(value, dict) else None
+        if not isinstance(value, str):
+            raise SpaceError(f"run.json: space: {'.'.join(names)} is missing; the file is damaged or foreign")
+        return value
 
 
 class TrialRecord(BaseModel):
