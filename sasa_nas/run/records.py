@@ -143,20 +143,13 @@ class SearchSettings(BaseModel):
     """Where data sets lie or are downloaded to."""
 
 
-def _tell_name_and_dataset(space: dict[str, Any]) -> dict[str, Any]:
-    proxy = space.get("proxy")
-    if not isinstance(space.get("name"), str) or not isinstance(proxy, dict) or type(proxy.get("dataset")) is not str:
-        raise ValueError("a space has a name and proxy.dataset")
-    return space
-
-
 class RunInfo(BaseModel):
     """The content of run.json."""
 
     model_config = ConfigDict(frozen=True)
 
     format: Literal[1] = 1
-    space: Annotated[dict[str, Any], AfterValidator(_tell_name_and_dataset)]
+    space: dict[str, Any]
     """The search space as plain data, with the command line's overrides in it; `space.files.validate_space` makes one
     of it, which takes time that whoever wants no more than its name need not spend."""
     settings: SearchSettings
