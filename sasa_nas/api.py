@@ -187,7 +187,7 @@ class Run:
 
     def _exportable(self, record: TrialRecord, request: ExportRequest) -> Exportable:
         if record.architecture is None or record not in trained([record]):
-            raise UserError(f"trial {record.number} is {record.outcome}, not trained; choose another --trial")
+            raise UserError(f"trial {record.number} is {record.outcome.words}, not trained; choose another --trial")
         return of_trial(self.folder, self.info, record, size=request.size, choice=request.choice)
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Literal
 
@@ -220,6 +220,11 @@ def count_outcomes(records: Sequence[TrialRecord]) -> dict[Outcome, int]:
     """How many trials there are of each outcome that occurs, in the order of `Outcome`."""
     counts = Counter(record.outcome for record in records)
     return {outcome: counts[outcome] for outcome in Outcome if counts[outcome]}
+
+
+def tell_outcomes(counts: Mapping[Outcome, int]) -> str:
+    """What became of trials, as in `12 trained, 3 out of memory`."""
+    return ", ".join(f"{count:,} {outcome.words}" for outcome, count in counts.items())
 
 
 def front_point(record: TrialRecord, trainings: int) -> FrontPoint:

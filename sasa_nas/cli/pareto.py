@@ -92,10 +92,10 @@ def print_front(console: Console, records: Sequence[TrialRecord], objectives: Se
     """Prints the front of a run's trials as a table, its hypervolume, and what became of the other trials."""
     from sasa_nas.analysis.designs import Designs
     from sasa_nas.analysis.labels import compact_count, stage_labels
-    from sasa_nas.analysis.pareto import count_outcomes
+    from sasa_nas.analysis.pareto import count_outcomes, tell_outcomes
     from sasa_nas.cli.output import plain_table
 
-    outcomes = ", ".join(f"{count} {outcome}" for outcome, count in count_outcomes(records).items())
+    outcomes = tell_outcomes(count_outcomes(records))
     front = _front(records, objectives)
     trainings = Designs(records).trainings()
     if not front:

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from sasa_nas.analysis.designs import Designs
 from sasa_nas.analysis.labels import compact_count, stage_labels
-from sasa_nas.analysis.pareto import undominated
+from sasa_nas.analysis.pareto import tell_outcomes, undominated
 from sasa_nas.cli.machine_load import MachineLoad
 from sasa_nas.run import Outcome
 from sasa_nas.run.packing import tell_packing
@@ -105,7 +105,7 @@ class Tally:
         parts = [f"{self.done}/{self.trials} trained", f"{len(self.running)} running"]
         if self.front:
             parts += [f"best {100 * (self.front[-1].accuracy or 0.0):.2f}%", f"front {len(self.front)}"]
-        parts += [f"{count} {outcome}" for outcome, count in self.refused.items()]
+        parts += [tell_outcomes(self.refused)] if self.refused else []
         left = self.seconds_left()
         parts.append(f"{clock(left)} left" if left is not None and self.done < self.trials else clock(self.elapsed))
         return ", ".join(parts)
@@ -248,7 +248,7 @@ def trial_line(record: TrialRecord) -> str:
     if record.outcome is Outcome.TRAINED:
         result = f"{100 * (record.accuracy or 0.0):.2f}%"
     else:
-        result = f"{record.outcome}: {record.reason}"
+        result = f"{record.outcome.words}: {record.reason}"
     return f"trial {record.number}: {result}, {_design(record)}{seconds}"
 
 

@@ -57,10 +57,14 @@ def _line(record: TrialRecord, curve: Curve, on_front: bool, x: Scale, y: Scale)
     ended = record.outcome is Outcome.TRAINED
     kind = "on-front" if on_front else "ended" if ended else "cut"
     parts = [tag("path", d=path(points), class_=f"curve {kind}")]
-    if not ended:
-        cx, cy = points[-1]
-        cross = f"M{cx - _CROSS:.1f} {cy - _CROSS:.1f}l7 7m0 -7l-7 7"
-        parts.append(tag("path", d=cross, class_=f"cross {record.outcome}"))
+    if record.outcome.spent and not ended:
+        parts.append(cross(*points[-1], record.outcome))
     elif len(points) == 1:
         parts.append(tag("circle", cx=points[0][0], cy=points[0][1], r=2, class_=f"end {kind}"))
     return tag("g", *parts, data_trial=record.number)
+
+
+def cross(cx: float, cy: float, outcome: Outcome) -> Markup:
+    """Where a training ended early: faint if it was stopped because others were better, else in a colour."""
+    drawn = f"M{cx - _CROSS:.1f} {cy - _CROSS:.1f}l7 7m0 -7l-7 7"
+    return tag("path", d=drawn, class_="cross" if outcome is Outcome.STOPPED else "cross broken-off")

@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from sasa_nas import __version__
 from sasa_nas.analysis.labels import compact_count
-from sasa_nas.analysis.pareto import pick
+from sasa_nas.analysis.pareto import pick, tell_outcomes
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_text
 from sasa_nas.report.chart import SIZES
@@ -117,11 +117,8 @@ def _place(record: TrialRecord) -> str:
 
 
 def _facts(material: Material) -> list[Fact]:
-    counts = material.summary.outcomes
-    spent = sum(record.outcome.spent for record in material.records)
-    stopped = counts.get(Outcome.STOPPED, 0)
-    failed = spent - stopped - counts.get(Outcome.TRAINED, 0)
-    facts = [Fact("trainings", f"{spent:,}", f"{stopped:,} stopped early, {failed:,} failed")]
+    spent = {outcome: count for outcome, count in material.summary.outcomes.items() if outcome.spent}
+    facts = [Fact("trainings", f"{sum(spent.values()):,}", tell_outcomes(spent))]
     if material.front:
         best, knee = pick(material.front, "best"), pick(material.front, "knee")
         facts = [

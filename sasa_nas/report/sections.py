@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from sasa_nas.analysis.labels import LETTERS, compact_count
+from sasa_nas.analysis.pareto import tell_outcomes
 from sasa_nas.analysis.retrained import Retrained, SeedMean
 from sasa_nas.report.chart import both
 from sasa_nas.report.drawings import Draw
-from sasa_nas.report.front_chart import SHADES
+from sasa_nas.report.keys import curves_key, operators_key, shades_key
 from sasa_nas.report.markup import join, tag
 from sasa_nas.report.material import Material
 from sasa_nas.report.trials_table import trials_table
@@ -75,7 +76,7 @@ def _results(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]
         "Accuracy against cost",
         "Every dot is a network trained to the end; the line joins those that no other beats in both accuracy and "
         f"FLOPs. Point at a network, or move to it with the tab key, to see it; a click or Enter copies {takes}.",
-        join([_figure(drawn["front"], _shades(material)), _letters(material)]),
+        join([_figure(drawn["front"], shades_key(material.records)), operators_key(material.records)]),
     )
     if "networks" in drawn:
         yield Section(
@@ -172,15 +173,13 @@ def _course(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
             join([_switch(overs), *(tag("div", _figure(drawn[name], Markup("")), id=name) for name in overs)]),
         )
     if "curves" in drawn:
-        key = [("on-front", "on the front"), ("ended", "trained to the end"), ("cut", "stopped early, or failed")]
-        lines = [tag("li", _swatch(tag("path", d="M0 7H14", class_=f"curve {kind}")), name) for kind, name in key]
+        ended = [record.outcome for record in material.records if record.number in material.curves]
         yield Section(
             "curves",
             "Learning curves",
             "Learning curves",
-            "Validation accuracy after every epoch that was recorded. A cross marks where a training was stopped "
-            "because others were better, or broke off.",
-            _figure(drawn["curves"], tag("ul", *lines, class_="key")),
+            "Validation accuracy after every epoch that was recorded. A cross marks where a training ended early.",
+            _figure(drawn["curves"], curves_key(ended)),
         )
     if "time" in drawn:
         yield Section(
@@ -193,7 +192,7 @@ def _course(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
 
 
 def _trials(material: Material) -> Section:
-    counts = ", ".join(f"{count} {outcome}" for outcome, count in material.summary.outcomes.items())
+    counts = tell_outcomes(material.summary.outcomes)
     return Section(
         "all-trials",
         "Trials",
@@ -239,36 +238,6 @@ def _details(title: str, data: object) -> Markup:
 
 def _figure(draw: Draw, key: Markup) -> Markup:
     return tag("figure", both(draw), key)
-
-
-def _swatch(content: Markup) -> Markup:
-    return tag("svg", content, viewbox="0 0 14 14", class_="chart-key chart swatch", aria_hidden="true")
-
-
-def _shades(material: Material) -> Markup:
-    """The key of the dots' colours."""
-    most = max((len(r.architecture.stages) for r in material.records if r.architecture), default=1)
-    items = []
-    for count in range(most + 1):
-        kind = f"shade{round((SHADES - 1) * count / most)}"
-        dot = tag("circle", cx=7, cy=7, r=6, class_=kind)
-        items.append(tag("li", _swatch(dot), f"{count} of {most} stages attend" if count == 0 else str(count)))
-    return tag("ul", *items, class_="key", aria_label="Colours of the dots")
-
-
-def _letters(material: Material) -> Markup:
-    """The key of the operators' letters and colours."""
-    kinds = {s.operator.kind for r in material.records if r.architecture for s in r.architecture.stages}
-    items = [
-        tag(
-            "li",
-            tag("span", letter, class_=f"mini op-{kind}", aria_hidden="true"),
-            f"{letter}: {kind.replace('_', ' ')}",
-        )
-        for kind, letter in LETTERS.items()
-        if kind in kinds
-    ]
-    return tag("ul", *items, class_="key", aria_label="Operators")
 
 
 def _switch(names: Mapping[str, str]) -> Markup:

@@ -78,7 +78,7 @@ def _row(record: TrialRecord, on_front: bool, command: str | None) -> Markup:
     return tag(
         "tr",
         _number(str(record.number), record.number),
-        tag("td", f"{record.outcome}, front" if on_front else str(record.outcome), class_="words"),
+        tag("td", f"{record.outcome.words}, front" if on_front else record.outcome.words, class_="words"),
         _number("" if accuracy is None else f"{100 * accuracy:.2f}%", accuracy),
         _number("" if record.flops is None else compact_count(record.flops), record.flops),
         _number("" if record.params is None else compact_count(record.params), record.params, "wide-only"),
@@ -113,7 +113,7 @@ def trials_data(material: Material) -> dict[str, Any]:
 
 
 def _data(record: TrialRecord, command: str | None) -> dict[str, Any]:
-    data: dict[str, Any] = {"outcome": str(record.outcome)}
+    data: dict[str, Any] = {"outcome": record.outcome.words}
     if record.accuracy is not None:
         data["accuracy"] = f"{100 * record.accuracy:.2f}%"
     if record.flops is not None:

@@ -49,6 +49,11 @@ class Outcome(StrEnum):
         """Whether it cost a training, which counts against the number of trials asked for."""
         return self not in (Outcome.WAITING, Outcome.RUNNING, Outcome.INFEASIBLE, Outcome.DUPLICATE)
 
+    @property
+    def words(self) -> str:
+        """Its name for people, as in `out of memory`."""
+        return self.replace("_", " ")
+
 
 class Arm(StrEnum):
     """Why a design was trained: what may be concluded from its accuracy depends on it."""

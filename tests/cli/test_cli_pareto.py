@@ -27,13 +27,13 @@ def test_json_is_all_there_is_on_stdout(capsys, make_run, make_record) -> None:
 
 def test_table(capsys, make_run, make_record) -> None:
     records = [make_record(0, 0.5, 1000, pattern="LC"), make_record(1, 0.4, 2000), make_record(2)]
-    records.append(make_record(3, outcome=Outcome.LOST))
+    records.append(make_record(3, outcome=Outcome.OUT_OF_MEMORY))
     assert main(["pareto", str(make_run(records))]) == 0
     out = capsys.readouterr().out
     rows = out.splitlines()
     assert rows[1].split() == ["0", "50.00%", "1K", "1K", "conv", "local5", "conv3", "1.5"]
     assert "Hypervolume" in rows[2]
-    assert rows[3] == "1 of 4 trials on the front. Trials: 1 running, 2 trained, 1 lost."
+    assert rows[3] == "1 of 4 trials on the front. Trials: 1 running, 2 trained, 1 out of memory."
 
 
 @pytest.mark.parametrize("trials", [0, 2])

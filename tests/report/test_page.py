@@ -153,6 +153,26 @@ def test_records_without_anything_known(make_material: MakeMaterial) -> None:
     assert "trained, front" in render(make_material(bare))
 
 
+def test_what_became_of_trials_is_named_as_what_it_is(
+    make_material: MakeMaterial, records: Sequence[TrialRecord]
+) -> None:
+    early = [Outcome.RUNNING, Outcome.STOPPED, Outcome.OUT_OF_MEMORY, Outcome.TIMED_OUT, Outcome.LOST]
+    changed = [r.model_copy(update={"outcome": o, "accuracy": None}) for r, o in zip(records, early, strict=False)]
+    page = render(make_material([*changed, *(r for r in records[5:] if r.outcome is Outcome.TRAINED)]))
+    assert "out_of_memory" not in page
+    assert "timed_out" not in page
+    assert "failed" not in page
+    rows = page[page.index("<tbody>") : page.index("</tbody>")]
+    for outcome in ("running", "stopped", "out of memory", "timed out", "lost"):
+        assert f'<td class="words">{outcome}</td>' in rows
+    assert "1 stopped, 1 out of memory, 1 timed out, 1 lost</small>" in page
+    curves = page[page.index('<section id="curves"') : page.index('<section id="all-trials"')]
+    assert "</svg>out of memory, timed out, lost</li>" in curves
+    # a cross at each end but that of the one still running, at both sizes, and one of each kind in the key
+    crosses = [a["class"] for a in Parsed(curves).all("path") if (a["class"] or "").startswith("cross")]
+    assert sorted(crosses) == 3 * ["cross"] + 7 * ["cross broken-off"]
+
+
 def test_five_hundred_trials_are_under_eight_megabytes(long_run: Material) -> None:
     assert len(render(long_run).encode()) < 8e6
 
