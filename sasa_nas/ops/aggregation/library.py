@@ -6,14 +6,13 @@ the GPU that it is loaded on.
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
 from sasa_nas.ops.aggregation import naive
-from sasa_nas.ops.arguments import no_other_derivative
+from sasa_nas.ops.differentiation import register_gradients
 from sasa_nas.ops.window_sums.forms import sums_by
 from sasa_nas.ops.window_sums.sums import map_like, weights_like
 
@@ -58,21 +57,7 @@ def _fake_backward(
     return _like_weights(weights), map_like(value)
 
 
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    weights, value, *ctx.options = inputs
-    ctx.save_for_backward(weights, value)
-
-
-def _differentiate(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
-    return (*aggregate_backward_operator(grad_out, *ctx.saved_tensors, *ctx.options), None, None)
-
-
-def _refuse(ctx: Any, *gradients: Tensor) -> None:
-    raise NotImplementedError(no_other_derivative("aggregate"))
-
-
-aggregate_operator.register_autograd(_differentiate, setup_context=_keep)
-aggregate_backward_operator.register_autograd(_refuse)
+register_gradients("aggregate", aggregate_operator, aggregate_backward_operator, tensors=2, keeps_outputs=False)
 
 
 def aggregate_decompositions() -> dict[torch._ops.OpOverload, Callable[..., Tensor]]:

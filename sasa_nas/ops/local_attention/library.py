@@ -7,13 +7,13 @@ network exported on a CPU runs on the kernels of the GPU that it is loaded on.
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from sasa_nas.ops.arguments import no_other_derivative
+from sasa_nas.ops.differentiation import register_gradients
 from sasa_nas.ops.local_attention.forms import (
     Form,
     best_form,
@@ -142,24 +142,9 @@ def _fake_backward(
     )
 
 
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, Tensor]) -> None:
-    query, key, value, rel_rows, rel_cols, *ctx.numbers = inputs
-    ctx.save_for_backward(query, key, value, rel_rows, rel_cols, *output)
-
-
-def _differentiate(ctx: Any, grad_out: Tensor, _grad_lse: Tensor) -> tuple[Tensor | None, ...]:
-    *tensors, out, lse = ctx.saved_tensors
-    gradients = local_attention_backward_operator(grad_out, *tensors, out, lse, *ctx.numbers)
-    present = (None if tensor is None else grad for tensor, grad in zip(tensors, gradients, strict=True))
-    return (*present, *(None for _ in ctx.numbers))
-
-
-def _refuse(ctx: Any, *gradients: Tensor) -> None:
-    raise NotImplementedError(no_other_derivative("local_attention"))
-
-
-local_attention_operator.register_autograd(_differentiate, setup_context=_keep)
-local_attention_backward_operator.register_autograd(_refuse)
+register_gradients(
+    "local_attention", local_attention_operator, local_attention_backward_operator, tensors=5, keeps_outputs=True
+)
 
 
 def local_attention_decompositions() -> dict[torch._ops.OpOverload, Callable[..., tuple[Tensor, Tensor]]]:

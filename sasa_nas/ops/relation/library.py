@@ -6,13 +6,13 @@ An operator's kind is `sum`, `subtraction`, `hadamard`, `dot` or `concatenation`
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
 from torch.utils.flop_counter import register_flop_formula
 
-from sasa_nas.ops.arguments import no_other_derivative
+from sasa_nas.ops.differentiation import register_gradients
 from sasa_nas.ops.relation import naive
 from sasa_nas.ops.relation.naive import PairwiseKind
 from sasa_nas.ops.window_sums.forms import sums_by
@@ -105,21 +105,9 @@ def _fake_backward(
     return map_like(query), map_like(key)
 
 
-def _keep(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
-    query, key, *ctx.options = inputs
-    ctx.save_for_backward(query, key)
-
-
-def _differentiate(ctx: Any, grad_out: Tensor) -> tuple[Tensor | None, ...]:
-    return (*window_relation_backward_operator(grad_out, *ctx.saved_tensors, *ctx.options), None, None, None)
-
-
-def _refuse(ctx: Any, *gradients: Tensor) -> None:
-    raise NotImplementedError(no_other_derivative("window_relation"))
-
-
-window_relation_operator.register_autograd(_differentiate, setup_context=_keep)
-window_relation_backward_operator.register_autograd(_refuse)
+register_gradients(
+    "window_relation", window_relation_operator, window_relation_backward_operator, tensors=2, keeps_outputs=False
+)
 
 
 def relation_decompositions() -> dict[torch._ops.OpOverload, Callable[..., Tensor]]:

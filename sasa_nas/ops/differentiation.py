@@ -1,0 +1,41 @@
+"""Joins an operator of torch's library with the one that computes its gradients."""
+
+from typing import Any
+
+from torch import Tensor
+from torch.library import CustomOpDef
+
+from sasa_nas.ops.arguments import no_other_derivative
+
+
+def register_gradients(
+    name: str, operator: CustomOpDef, backward: CustomOpDef, *, tensors: int, keeps_outputs: bool
+) -> None:
+    """Makes `backward` the derivative of `operator`, and refuses a derivative of that.
+
+    Args:
+        name: What the operator is called when a derivative is refused.
+        operator: Takes tensors, some of which may be None, then options that have no gradient. Of several outputs the
+            first is what is differentiated; the others are kept for `backward` alone.
+        backward: Takes the gradient of the output, the operator's tensors, its outputs where they are kept, and its
+            options; returns a gradient for each tensor, anything for one that is None.
+        tensors: How many of the operator's arguments are tensors.
+        keeps_outputs: Whether `backward` wants the outputs.
+    """
+
+    def keep(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
+        outputs = output if isinstance(output, tuple) else (output,)
+        ctx.options = inputs[tensors:]
+        ctx.save_for_backward(*inputs[:tensors], *(outputs if keeps_outputs else ()))
+
+    def differentiate(ctx: Any, grad_out: Tensor, *_others: Tensor) -> tuple[Tensor | None, ...]:
+        kept = ctx.saved_tensors
+        gradients = backward(grad_out, *kept, *ctx.options)
+        present = (None if tensor is None else g for tensor, g in zip(kept[:tensors], gradients, strict=True))
+        return (*present, *(None for _ in ctx.options))
+
+    def refuse(ctx: Any, *gradients: Tensor) -> None:
+        raise NotImplementedError(no_other_derivative(name))
+
+    operator.register_autograd(differentiate, setup_context=keep)
+    backward.register_autograd(refuse)
