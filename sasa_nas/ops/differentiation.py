@@ -3,7 +3,7 @@
 from typing import Any
 
 from torch import Tensor
-from torch.library import CustomOpDef
+from torch.library import CustomOpDef  # type: ignore[attr-defined]
 
 from sasa_nas.ops.arguments import no_other_derivative
 
