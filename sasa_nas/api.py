@@ -15,7 +15,6 @@ from sasa_nas.experiment.exportable import (
     Exportable,
     Exported,
     ExportRequest,
-    Size,
     WeightsChoice,
     export_name,
     of_architecture,
@@ -29,6 +28,7 @@ from sasa_nas.export.formats import ARCHITECTURE_FILE
 from sasa_nas.models import list_models
 from sasa_nas.report import WrittenReport, write_report
 from sasa_nas.run import Arm, RunFolder, RunInfo, TrainingFolder, TrialRecord, read_info, read_trials
+from sasa_nas.run.retraining_records import Size
 
 if TYPE_CHECKING:
     from sasa_nas.engine import SearchObserver, SearchSummary
@@ -168,10 +168,11 @@ class Run:
         Args:
             trial: Its number.
             formats: Of `sasa_nas.export.FORMATS`, one at least.
-            size: The network that was trained, or the full-size design that it stands in for, which has random
-                weights unless `weights` are given.
-            weights: A safetensors file of the full-size design, trained afterwards.
-            seed: Of the full-size design's random weights.
+            size: The network that was trained, or the full-size design that it stands in for: as `retrain` trained
+                it, else with random weights, unless `weights` are given.
+            weights: A safetensors file of the full-size design, trained elsewhere.
+            seed: Of the full-size design's retraining, the best on the validation part where it is left out; or of
+                its random weights.
             out: The folder to write; `exports/<run>_<trial>` where it is left out.
             command: What wrote it, for the model card.
             weights_license: The license of the weights, for the model card.

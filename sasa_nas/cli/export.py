@@ -44,7 +44,10 @@ def export(
     ] = "module",
     size: Annotated[
         SizeName,
-        typer.Option(help="Of a run: the trained network, or the full-size design, which has random weights."),
+        typer.Option(
+            help="Of a run: the network that the search trained, or the full-size design: as `retrain` trained it, "
+            "else with random weights."
+        ),
     ] = SizeName.PROXY,
     weights: Annotated[
         Path | None,
@@ -57,7 +60,9 @@ def export(
     seed: Annotated[
         int | None,
         typer.Option(
-            min=0, help="Of a training: which seed's weights. Of random weights: fixes them.", show_default="the first"
+            min=0,
+            help="Of a training: which seed's weights. Of random weights: fixes them.",
+            show_default="a training's first, a retraining's best",
         ),
     ] = None,
     weights_license: Annotated[
@@ -129,6 +134,8 @@ def _print_export(exported: Exported) -> None:
     console.print(f"{card.name} is in {exported.folder}: {files}", soft_wrap=True)
     accuracy = "" if card.accuracy is None else f", {100 * card.accuracy:.2f}% on validation"
     console.print(f"Weights: {weights_line(card)}{accuracy}", soft_wrap=True)
+    if card.note:
+        console.print(card.note, soft_wrap=True)
     if "module" in exported.formats:
         console.print("\nUse it, with torch alone:", soft_wrap=True)
         console.print(f"  import sys; sys.path.insert(0, {str(exported.folder)!r})", soft_wrap=True)

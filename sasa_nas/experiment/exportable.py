@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from torch import Tensor
 
@@ -13,12 +12,10 @@ from sasa_nas.export import Format, ModelCard, export_network, parse_formats
 from sasa_nas.export.weights import check_weights, load_weights
 from sasa_nas.models import build
 from sasa_nas.run import RunFolder, RunInfo, TrainingFolder, TrialRecord, read_result, read_training
+from sasa_nas.run.retraining_records import Size, list_retrainings, read_retraining
 from sasa_nas.run.trained import Weights, find_trained
 from sasa_nas.space import Architecture
 from sasa_nas.train.seeding import seeded
-
-Size = Literal["proxy", "target"]
-"""The network that a search trained, or the full-size design that it stands in for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +99,7 @@ def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Siz
         info: What run.json says.
         record: The trial, trained to the end.
         size: Which of the two.
-        choice: The weights of a full-size design that was not trained itself.
+        choice: The weights of a full-size design; where no file is given, those of its retraining, if there is one.
 
     Raises:
         UserError: If weights are missing or another network's, or `choice` does not apply.
@@ -110,6 +107,8 @@ def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Siz
     name = f"{export_name(str(folder.path))}_{record.number:04d}"
     if size == "target" and record.full_size is None:
         raise UserError(f"trial {record.number} keeps no full-size design; leave out --size target")
+    if size == "target" and choice.file is None and (retrained := _retrained(folder, record, name, choice)) is not None:
+        return retrained
     if size == "target" and record.full_size is not None and record.full_size != record.architecture:
         note = (
             f"It is the full-size design of trial {record.number} of the run {folder.path.resolve().name}, which "
@@ -133,6 +132,43 @@ def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Siz
         versions=info.versions,
     )
     return Exportable(record.architecture, load_weights(folder.trial(record.number).weights), card)
+
+
+def _retrained(folder: RunFolder, record: TrialRecord, name: str, choice: WeightsChoice) -> Exportable | None:
+    """The full-size design of a trial as `sasa-nas retrain` trained it, by the seed best on the validation part.
+
+    While seeds are still to be trained, nothing compares them, and the first counts. None without a trained seed.
+    """
+    where = _retraining(folder, record.number)
+    if where is None:
+        return None
+    training = folder.retraining(where).network(record.number)
+    scores = read_result(training).seeds if training.result.is_file() else ()
+    best = max(scores, key=lambda score: score.validation.accuracy, default=None)
+    seed = best.seed if best is not None and choice.seed is None else choice.seed
+    found = of_training(training, WeightsChoice(seed=seed))
+    note = (
+        f"It is the full-size design of trial {record.number} of the run {folder.path.resolve().name}, trained in its "
+        f"retraining '{where}' with seed {found.card.seed}"
+    )
+    if best is not None and len(scores) > 1:
+        told = ", ".join(f"{score.validation.accuracy:.2%} with seed {score.seed}" for score in scores)
+        note += (
+            f"{', the best' if found.card.seed == best.seed else ''} of {len(scores)} on the validation part ({told})"
+        )
+    return replace(found, card=replace(found.card, name=f"{name}_full_size", note=f"{note}."))
+
+
+def _retraining(folder: RunFolder, trial: int) -> str | None:
+    """The retraining at full size that has a trained seed of a trial: the one with the default name, or the first."""
+    for name in sorted(list_retrainings(folder), key=lambda name: (name != "target", name)):
+        place = folder.retraining(name)
+        training = place.network(trial)
+        if read_retraining(place).size == "target" and training.info.is_file():
+            seeds = read_training(training).settings.seeds
+            if any(training.seed(seed).weights.is_file() for seed in seeds):
+                return name
+    return None
 
 
 def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:

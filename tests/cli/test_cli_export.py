@@ -14,6 +14,8 @@ from sasa_nas.export import FORMATS, parse_formats
 from sasa_nas.export.weights import load_weights, save_weights
 from sasa_nas.models import build
 from sasa_nas.run import RunFolder, TrainingFolder, TrainingInfo, TrainingResult, TrainingSettings
+from sasa_nas.run.folder import RetrainingFolder
+from sasa_nas.run.retraining_records import RetrainedDesign, RetrainingInfo, Size
 from sasa_nas.run.training_records import Score, SeedResult, Spread
 from sasa_nas.space import Architecture, Image, load_architecture
 from sasa_nas.train.seeding import seeded
@@ -43,7 +45,35 @@ def run(make_run, make_record, design: Architecture) -> Path:
 @pytest.fixture
 def training(tmp_path: Path, design: Architecture) -> Path:
     """Two seeds, both trained."""
-    folder = TrainingFolder(tmp_path / "train-net")
+    return write_training(TrainingFolder(tmp_path / "train-net"), design)
+
+
+@pytest.fixture
+def retrained(run: Path) -> RetrainingFolder:
+    """Both seeds of trial 0 trained in full, seed 4 the better."""
+    place = RunFolder(run).retraining("target")
+    full = Run(run).trial(0).full_size
+    assert full is not None
+    write_training(place.network(0), full)
+    write_plan(place, "target")
+    return place
+
+
+def write_plan(place: RetrainingFolder, size: Size) -> None:
+    info = RetrainingInfo(
+        size=size,
+        settings=TrainingSettings(dataset="digits", seeds=(3, 4)),
+        designs=(RetrainedDesign(trial=0, flops=1000, params=10),),
+        created=WHEN,
+        command="sasa-nas retrain",
+        versions={},
+        git=None,
+        device="cpu",
+    )
+    place.info.write_text(info.model_dump_json())
+
+
+def write_training(folder: TrainingFolder, design: Architecture) -> Path:
     for seed in (3, 4):
         folder.seed(seed).path.mkdir(parents=True)
         save_weights(folder.seed(seed).weights, fresh(design, seed))
@@ -123,6 +153,59 @@ def test_the_full_size_design_says_that_it_is_untrained(capsys, run: Path, out: 
     card = (out / "README.md").read_text()
     assert "**Its weights are given as a file" in card
     assert "| Weights | CC0 |" in card
+
+
+def test_a_retrained_design_has_the_weights_of_its_best_seed(
+    capsys, run: Path, retrained: RetrainingFolder, out: Path, tmp_path: Path
+) -> None:
+    full = Run(run).trial(0).full_size
+    assert full is not None
+    assert main(["export", str(run), "--size", "target", "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert "Weights: trained (seed 4), 40.00% on validation" in printed
+    told = "trained in its retraining 'target' with seed 4, the best of 2 on the validation part (30.00% with seed 3, "
+    assert told in printed
+    card = (out / "README.md").read_text()
+    assert told in card
+    assert "| Accuracy (test) | 20.00% |" in card
+    assert "untrained" not in card
+    assert load_architecture(out / "architecture.json") == full
+    assert same(out, fresh(full, 4))
+    assert main(["export", str(run), "--size", "target", "--seed", "3", "--out", str(out)]) == 0
+    assert "with seed 3 of 2 on the validation part" in capsys.readouterr().out
+    assert same(out, fresh(full, 3))
+    given = fresh(full, 5)
+    save_weights(tmp_path / "w.safetensors", given)
+    words = ["--size", "target", "--weights", str(tmp_path / "w.safetensors")]
+    assert main(["export", str(run), *words, "--out", str(out)]) == 0
+    assert same(out, given)
+    assert main(["export", str(run), "--out", str(tmp_path / "proxy")]) == 0
+    assert "trained (seed 7)" in (tmp_path / "proxy" / "README.md").read_text()
+
+
+def test_a_retraining_that_goes_on_gives_what_it_has(capsys, run: Path, retrained, out: Path) -> None:
+    network = retrained.network(0)
+    network.result.unlink()
+    network.seed(3).weights.unlink()
+    assert main(["export", str(run), "--size", "target", "--out", str(out)]) == 0
+    assert "trained in its retraining 'target' with seed 4.\n" in capsys.readouterr().out
+    assert "| Accuracy" not in (out / "README.md").read_text()
+    network.seed(4).weights.unlink()
+    assert main(["export", str(run), "--size", "target", "--out", str(out)]) == 0
+    assert "Weights: untrained" in capsys.readouterr().out
+
+
+def test_a_retraining_at_the_proxys_size_is_none_of_the_full_size_design(capsys, run: Path, retrained, out) -> None:
+    write_plan(retrained, "proxy")
+    assert main(["export", str(run), "--size", "target", "--out", str(out)]) == 0
+    assert "Weights: untrained" in capsys.readouterr().out
+    other = RunFolder(run).retraining("longer")
+    retrained.path.rename(other.path)
+    write_plan(other, "target")
+    assert main(["export", str(run), "--size", "target", "--out", str(out)]) == 0
+    assert "retraining 'longer' with seed 4" in capsys.readouterr().out
+    other.info.write_bytes(b"\xff")
+    assert "retrain.json cannot be read" in fails(capsys, "export", run, "--size", "target", "--out", out)
 
 
 def test_a_training_gives_the_seed_that_is_asked_for(capsys, training: Path, design, out: Path, tmp_path) -> None:
