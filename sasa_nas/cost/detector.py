@@ -11,6 +11,7 @@ import torch
 
 from sasa_nas.cost.counts import Counts
 from sasa_nas.cost.network import NetworkCounts, count_module, count_network
+from sasa_nas.cost.shapes import shapes_alone
 from sasa_nas.models.detection.heads import SharedHeads
 from sasa_nas.models.detection.plan import MapPlan, plan_pyramid
 from sasa_nas.models.detection.pyramid import build_pyramid
@@ -25,7 +26,7 @@ def count_detector(detector: Detector) -> NetworkCounts:
     backbone = count_network(detector.backbone).parts
     parts = {name: counts for name, counts in backbone.items() if name != "classifier"}
     plan = plan_pyramid(detector)
-    with torch.device("meta"):
+    with shapes_alone():
         inputs = OrderedDict((f"p{i}", _map(found)) for i, found in enumerate(plan.inputs, start=3))
         parts["pyramid"] = count_module(build_pyramid(detector), inputs)
         parts["heads"] = count_module(SharedHeads(detector, plan.levels[0].size), [_map(p) for p in plan.levels])

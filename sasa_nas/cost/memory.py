@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from sasa_nas.cost.shapes import shapes_alone
 from sasa_nas.models.builder import build_part, build_stem
 from sasa_nas.models.plans import PartPlan, plan_network
 from sasa_nas.space.architecture import Architecture, Image
@@ -83,13 +84,13 @@ def training_memory(architecture: Architecture) -> TrainingMemory:
 
 @functools.lru_cache(maxsize=256)
 def _stem_part(stem: Stem, image: Image) -> _Part:
-    with torch.device("meta"):
+    with shapes_alone():
         return _measured(build_stem(stem, image.channels), (image.channels, image.height, image.width), learns=False)
 
 
 @functools.lru_cache(maxsize=16384)
 def _part(plan: PartPlan) -> _Part:
-    with torch.device("meta"):
+    with shapes_alone():
         return _measured(build_part(plan), (plan.in_channels, *plan.size), learns=True)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from sasa_nas.cost.attention import attention_counts
 from sasa_nas.cost.counts import Counts, Elementwise, Macs
+from sasa_nas.cost.shapes import shapes_alone
 from sasa_nas.layers.conv_stem import ConvStem
 from sasa_nas.models.builder import build_part, build_stem
 from sasa_nas.models.plans import PartPlan, plan_network
@@ -46,7 +47,7 @@ def count_network(architecture: Architecture) -> NetworkCounts:
 
 @functools.lru_cache(maxsize=256)
 def _count_stem(stem: Stem, image: Image) -> Counts:
-    with torch.device("meta"):
+    with shapes_alone():
         return count_module(build_stem(stem, image.channels), torch.empty(1, image.channels, image.height, image.width))
 
 
@@ -58,7 +59,7 @@ def _count_parts(plans: tuple[PartPlan, ...]) -> Counts:
 
 @functools.lru_cache(maxsize=16384)
 def _count_part(plan: PartPlan) -> Counts:
-    with torch.device("meta"):
+    with shapes_alone():
         return count_module(build_part(plan), torch.empty(1, plan.in_channels, *plan.size))
 
 

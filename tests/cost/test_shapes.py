@@ -1,0 +1,51 @@
+"""The meta device's shortcuts, held against the same modules on a CPU."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from sasa_nas.cost.shapes import shapes_alone
+
+MODULES = {
+    "norm": lambda: nn.BatchNorm2d(6),
+    "norm without weights": lambda: nn.BatchNorm2d(6, affine=False),
+    "relu": nn.ReLU,
+    "relu in place": lambda: nn.Sequential(nn.Conv2d(6, 6, 1), nn.ReLU(inplace=True)),
+    "all": lambda: nn.Sequential(nn.Conv2d(6, 8, 3, stride=2), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 2, 1)),
+}
+
+
+def passed(module: nn.Module, x: Tensor) -> tuple[torch.Size, bool, list[torch.Size]]:
+    """The output's shape, whether it has a gradient, and the shapes of all that autograd keeps beside parameters."""
+    own = {id(tensor) for tensor in (*module.parameters(), *module.buffers())}
+    held: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        if id(tensor) not in own:
+            held[id(tensor)] = tensor
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        output = module(x)
+    return output.shape, output.requires_grad, sorted(tensor.shape for tensor in held.values())
+
+
+@pytest.mark.parametrize("name", MODULES)
+@pytest.mark.parametrize("training", [True, False])
+def test_modules_pass_and_keep_as_on_a_cpu(name: str, training: bool) -> None:
+    real = passed(MODULES[name]().train(training), torch.randn(3, 6, 5, 4, requires_grad=True))
+    with shapes_alone():
+        module = MODULES[name]().train(training)
+        found = passed(module, torch.empty(3, 6, 5, 4, requires_grad=True))
+    if not training:  # what evaluation keeps of a norm is not asked for anywhere
+        real, found = real[:2], found[:2]
+    assert found == real
+
+
+def test_nothing_has_values() -> None:
+    with shapes_alone():
+        module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU())
+        output = module(torch.empty(2, 3, 8, 8))
+    assert output.is_meta
+    assert all(tensor.is_meta for tensor in (*module.parameters(), *module.buffers()))
+    assert torch.zeros(1).device.type == "cpu", "outside all is as before"
