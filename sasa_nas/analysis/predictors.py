@@ -1,29 +1,66 @@
-"""How well what is known of a network without training sorts the networks of a run by their accuracy."""
+"""How well what is known of networks sorts those of a run by their accuracy: costs, designs, training-free scores."""
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.labels import attention_stages
 from sasa_nas.analysis.rank_correlation import RankCorrelation, rank_correlations
+from sasa_nas.analysis.score_quality import score_names
 from sasa_nas.run import TrialRecord
 
-_PREDICTORS: dict[str, Callable[[TrialRecord], float]] = {
-    "FLOPs": lambda record: float(record.flops or 0),
-    "parameters": lambda record: float(record.params or 0),
-    "stages with attention": lambda record: (
-        float(attention_stages(record.architecture)) if record.architecture else float("nan")
+_Value = Callable[[TrialRecord], float | None]
+
+_PREDICTORS: dict[tuple[str, str], _Value] = {
+    ("cost", "FLOPs"): lambda record: record.flops,
+    ("cost", "parameters"): lambda record: record.params,
+    ("cost", "memory"): lambda record: record.memory,
+    ("cost", "latency"): lambda record: record.latency,
+    ("cost", "training time"): lambda record: record.seconds,
+    ("design", "stages with attention"): lambda record: (
+        attention_stages(record.architecture) if record.architecture else None
     ),
-    "training time": lambda record: float("nan") if record.seconds is None else record.seconds,
 }
 
 
-def correlate_predictors(records: Sequence[TrialRecord]) -> dict[str, RankCorrelation]:
+@dataclass(frozen=True)
+class Predictor:
+    """One number about networks, and how well it sorts them.
+
+    Attributes:
+        group: `cost`, `design`, or `training-free score`; empty where there are no others.
+        name: What it is.
+        correlation: With what it is to foretell.
+    """
+
+    group: str
+    name: str
+    correlation: RankCorrelation
+
+
+def correlate_predictors(records: Sequence[TrialRecord]) -> list[Predictor]:
     """Kendall's tau of each predictor with the accuracy, over the networks trained to the end.
 
     Returns:
-        By the predictor's name; without those of which nothing can be said.
+        Group by group, in each the strongest first; without those of which nothing can be said.
     """
     networks = designs(records)
+    predictors = dict(_PREDICTORS)
+    for score in score_names(networks):
+        predictors["training-free score", score] = lambda record, score=score: record.scores.get(score)
+    found: list[Predictor] = []
     accuracies = [record.accuracy or 0.0 for record in networks]
-    values = {name: [value(record) for record in networks] for name, value in _PREDICTORS.items()}
-    return rank_correlations(values, accuracies)
+    for group in dict.fromkeys(group for group, _ in predictors):
+        values = {
+            name: [_number(value(record)) for record in networks]
+            for (its_group, name), value in predictors.items()
+            if its_group == group
+        }
+        ranks = rank_correlations(values, accuracies)
+        found += [Predictor(group, name, rank) for name, rank in sorted(ranks.items(), key=lambda item: -item[1].tau)]
+    return found
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else float(value)

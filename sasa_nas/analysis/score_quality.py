@@ -94,27 +94,37 @@ def judge_scores(info: RunInfo, records: Sequence[TrialRecord]) -> ScoresReport:
         UserError: If no trained network has a score, or too few are trained for a correlation.
     """
     networks = designs(records)
-    names = [score for score in _order(networks) if any(score in record.scores for record in networks)]
-    if not names:
+    if not score_names(networks):
         raise UserError("no network of this run has scores; search with --scores synflow,naswot,zico to have them")
     if len(networks) < FEWEST:
         raise UserError(f"{len(networks)} networks of this run are trained; correlations need {FEWEST} at least")
     space = validate_space(info.space, "run.json: space")
-    accuracy = [record.accuracy or 0.0 for record in networks]
-    sizes = {name: [float(getattr(record, name) or 0) for record in networks] for name in SIZES}
-    correlations = rank_correlations(sizes, accuracy)
+    correlations = rank_correlations(_sizes(networks), [record.accuracy or 0.0 for record in networks])
     return ScoresReport(
         space=space.name,
         dataset=space.proxy.dataset,
         networks=len(networks),
-        scores=[_judge(name, networks, accuracy, sizes) for name in names],
+        scores=score_qualities(records),
         sizes=[SizeQuality(name=name, correlation=correlations.get(name)) for name in SIZES],
     )
 
 
-def _order(networks: Sequence[TrialRecord]) -> list[Score]:
-    """The scores as the records have them, the first seen first."""
-    return list(dict.fromkeys(score for record in networks for score in record.scores))
+def score_qualities(records: Sequence[TrialRecord]) -> list[ScoreQuality]:
+    """How well each score that a run's trained networks have sorts them by accuracy; none of too few networks."""
+    networks = designs(records)
+    if len(networks) < FEWEST:
+        return []
+    accuracy, sizes = [record.accuracy or 0.0 for record in networks], _sizes(networks)
+    return [_judge(name, networks, accuracy, sizes) for name in score_names(networks)]
+
+
+def score_names(records: Sequence[TrialRecord]) -> list[Score]:
+    """The scores that records have, the first seen first."""
+    return list(dict.fromkeys(score for record in records for score in record.scores))
+
+
+def _sizes(networks: Sequence[TrialRecord]) -> dict[str, list[float]]:
+    return {name: [float(getattr(record, name) or 0) for record in networks] for name in SIZES}
 
 
 def _judge(

@@ -1,17 +1,18 @@
 """Every drawing of a report by its name: the page and the files of `--figures` show the same ones."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 
 from markupsafe import Markup
 
-from sasa_nas.analysis.rank_correlation import RankCorrelation
+from sasa_nas.analysis.predictors import Predictor
+from sasa_nas.analysis.retrained import Retrained
 from sasa_nas.report.chart import Size
 from sasa_nas.report.curves_chart import draw_curves
 from sasa_nas.report.front_chart import draw_front
 from sasa_nas.report.history_chart import draw_history
-from sasa_nas.report.interval_chart import Estimate, draw_estimates
 from sasa_nas.report.material import Material
+from sasa_nas.report.ranks_chart import draw_ranks
 from sasa_nas.report.retrained_chart import draw_retrained
 from sasa_nas.report.stages_chart import draw_stages
 from sasa_nas.report.time_chart import draw_phases
@@ -39,11 +40,10 @@ def drawings(material: Material) -> dict[str, Draw]:
     for retrained in material.retrained:
         found[f"retrained-{retrained.name}"] = partial(draw_retrained, retrained)
         if retrained.correlations:
-            found[f"retrained-{retrained.name}-ranks"] = _ranks(
-                retrained.correlations, "test accuracy in full training"
-            )
+            of = "test accuracy in full training"
+            found[f"retrained-{retrained.name}-ranks"] = partial(draw_ranks, _rivals(retrained), of)
     if material.predictors:
-        found["predictors"] = _ranks(material.predictors, "validation accuracy")
+        found["predictors"] = partial(draw_ranks, material.predictors, "validation accuracy")
     phases = add_up(record.phases for record in material.records)
     if phases.total > 0:
         found["time"] = partial(draw_phases, phases)
@@ -53,17 +53,8 @@ def drawings(material: Material) -> dict[str, Draw]:
     return found
 
 
-def _ranks(correlations: Mapping[str, RankCorrelation], of: str) -> Draw:
-    """Rank correlations with their intervals, the strongest first."""
+def _rivals(found: Retrained) -> list[Predictor]:
+    """What sorts retrained networks, the strongest first."""
     titles = {"proxy_accuracy": "the proxy's accuracy", "flops": "FLOPs", "params": "parameters"}
-    estimates = [
-        Estimate("", titles.get(name, name), rank.tau, rank.low, rank.high, "plain", f"{rank.tau:+.2f}")
-        for name, rank in sorted(correlations.items(), key=lambda item: -item[1].tau)
-    ]
-    label = "; ".join(f"{estimate.name} {estimate.note}" for estimate in estimates)
-    title = f"Kendall's tau with {of}"
-    return partial(draw_estimates, estimates, title=title, label=f"{title}: {label}", show=_signed)
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.2g}" if value else "0"
+    ranks = sorted(found.correlations.items(), key=lambda item: -item[1].tau)
+    return [Predictor("", titles[name], rank) for name, rank in ranks]

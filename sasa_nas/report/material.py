@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from sasa_nas.analysis.history import HistoryPoint, hypervolume_history
 from sasa_nas.analysis.pareto import Front, pareto_front, summarise
-from sasa_nas.analysis.predictors import correlate_predictors
+from sasa_nas.analysis.predictors import Predictor, correlate_predictors
 from sasa_nas.analysis.rank_correlation import RankCorrelation
 from sasa_nas.analysis.retrained import Retrained, summarise_retraining
+from sasa_nas.analysis.score_quality import ScoreQuality, latency_against_flops, score_qualities
 from sasa_nas.analysis.where import Where, where
 from sasa_nas.run import Outcome, RunError, RunFolder, RunInfo, TrialRecord, read_info, read_trials
 from sasa_nas.run.curves import Curve, read_curve
@@ -31,7 +32,9 @@ class Material:
         history: How the hypervolume grew.
         curves: Learning curves by the trial's number.
         where: Where attention helps, or why that cannot be told.
-        predictors: How well the networks' costs sort them by accuracy, by the cost's name.
+        predictors: How well costs, designs and training-free scores sort the networks by accuracy.
+        scores: Whether the scores do better than counting parameters or FLOPs.
+        latency: How well FLOPs sort the networks by latency; None where it was not measured.
         retrained: What full trainings found, those with one network or more.
         notes: What could not be read, a line each.
     """
@@ -45,7 +48,9 @@ class Material:
     history: Sequence[HistoryPoint]
     curves: Mapping[int, Curve]
     where: Where
-    predictors: Mapping[str, RankCorrelation]
+    predictors: Sequence[Predictor]
+    scores: Sequence[ScoreQuality]
+    latency: RankCorrelation | None
     retrained: Sequence[Retrained]
     notes: Sequence[str]
 
@@ -87,6 +92,8 @@ def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -
         curves=curves,
         where=where(info, records),
         predictors=correlate_predictors(records),
+        scores=score_qualities(records),
+        latency=latency_against_flops(records),
         retrained=retrained,
         notes=[*notes, *more],
     )

@@ -9,13 +9,13 @@ from markupsafe import Markup
 from sasa_nas.analysis.labels import LETTERS, compact_count
 from sasa_nas.analysis.pareto import tell_outcomes
 from sasa_nas.analysis.retrained import Retrained, SeedMean
+from sasa_nas.report import predictors_section, where_section
 from sasa_nas.report.chart import both
 from sasa_nas.report.drawings import Draw
 from sasa_nas.report.keys import curves_key, operators_key, shades_key
 from sasa_nas.report.markup import join, tag
 from sasa_nas.report.material import Material
 from sasa_nas.report.trials_table import trials_table
-from sasa_nas.report.where_section import details, headline, intro
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,12 @@ def sections(material: Material, drawn: Mapping[str, Draw]) -> list[Section]:
 def _where(material: Material, drawn: Mapping[str, Draw]) -> Section:
     names = {"where-trained": "as trained", "where-matched": "at equal FLOPs"}
     overs = {name: shown for name, shown in names.items() if name in drawn}
-    parts = [tag("p", tag("strong", headline(material.where)))]
+    parts = [tag("p", tag("strong", where_section.headline(material.where)))]
     parts += [_switch(overs), *(tag("div", _figure(drawn[name], Markup("")), id=name) for name in overs)]
-    parts.append(details(material.where))
-    return Section("where", "Where", "Where attention helps", intro(material.where) if overs else "", join(parts))
+    parts.append(where_section.details(material.where))
+    return Section(
+        "where", "Where", "Where attention helps", where_section.intro(material.where) if overs else "", join(parts)
+    )
 
 
 def _results(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
@@ -145,15 +147,17 @@ def _bars(mean: SeedMean) -> str:
 
 def _predictors(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
     if "predictors" in drawn:
-        networks = next(iter(material.predictors.values())).n
         yield Section(
             "predictors",
             "Predictors",
             "What sorts the networks",
-            f"Kendall's rank correlation of what costs say with accuracy, over {networks} networks trained to the end: "
-            "1 is the same order, 0 none, -1 the opposite. Bars are 95% bootstrap intervals. A search's own trials are "
-            "no random sample, so this describes the run and not the space.",
-            _figure(drawn["predictors"], Markup("")),
+            predictors_section.intro(material.predictors),
+            join(
+                [
+                    _figure(drawn["predictors"], Markup("")),
+                    predictors_section.details(material.scores, material.latency),
+                ]
+            ),
         )
 
 

@@ -253,6 +253,28 @@ def test_full_trainings_are_shown_with_their_bars_and_the_verdict(
     assert "95% interval 70.00 to 90.00" in section
 
 
+def test_scores_that_beat_no_count_say_so_and_latency_is_held_against_flops(
+    make_material: MakeMaterial, records: Sequence[TrialRecord]
+) -> None:
+    page = render(make_material(records))
+    assert "training-free" not in page
+    assert "Do FLOPs tell latency?" not in page
+    measured = [
+        record.model_copy(
+            update={"latency": 1e-9 * (record.flops or 0), "scores": {"naswot": 2.0 * (record.params or 0)}}
+        )
+        for record in records
+    ]
+    page = render(make_material(measured))
+    section = page[page.index('<section id="predictors"') :]
+    section = section[: section.index("</section>")]
+    assert "<strong>naswot</strong>: no better than counting parameters or FLOPs." in section
+    assert "+0.00 (+0.00 to +0.00) against parameters" in section
+    assert f"FLOPs sort {len(records)} networks by their measured latency with a tau of +1.00" in section
+    for row in ("cost FLOPs", "cost latency", "training-free score naswot"):
+        assert section.count(f"<title>{row}:") == 2
+
+
 def test_the_time_of_all_trials_is_added_up(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
     assert '<section id="time"' not in render(make_material(records))
     timed = [record.model_copy(update={"phases": Phases(train=3.0, evaluate=1.0)}) for record in records[:2]]
