@@ -1,5 +1,6 @@
 """Short names of designs and numbers, for tables and figures where the full ones do not fit."""
 
+from sasa_nas.run.records import Objective
 from sasa_nas.space import Architecture
 from sasa_nas.space.operators import AugmentedConv, Conv, GlobalAttention, Operator
 
@@ -21,6 +22,9 @@ LETTERS = {
     "global_attention": "G",
 }
 """One letter for each kind of operator, so that a network's stages read as a word such as `CCLL`."""
+
+FURTHER: dict[Objective, str] = {"memory": "memory", "latency": "latency", "robust_accuracy": "under attack"}
+"""Objectives that have a column only where they are asked for, and its heading."""
 
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "K"))
 
@@ -79,6 +83,19 @@ def compact_seconds(seconds: float) -> str:
         if seconds >= unit * 0.9995:
             return f"{_three_digits(seconds / unit)} {name}"
     return f"{_three_digits(seconds / 1e-6)} µs"
+
+
+def objective_label(name: Objective, value: float | None) -> str:
+    """The value of an objective in `FURTHER`, with its unit; `-` where it is not known."""
+    if value is None:
+        return "-"
+    match name:
+        case "memory":
+            return compact_bytes(value)
+        case "latency":
+            return compact_seconds(value)
+        case _:
+            return f"{100 * value:.2f}%"
 
 
 def _three_digits(number: float) -> str:

@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.labels import attention_stages
 from sasa_nas.analysis.rank_correlation import RankCorrelation, rank_correlations
 from sasa_nas.analysis.score_quality import score_names
 from sasa_nas.run import TrialRecord
+from sasa_nas.run.records import Score
 
 _Value = Callable[[TrialRecord], float | None]
 
@@ -47,8 +49,7 @@ def correlate_predictors(records: Sequence[TrialRecord]) -> list[Predictor]:
     """
     networks = designs(records)
     predictors = dict(_PREDICTORS)
-    for score in score_names(networks):
-        predictors["training-free score", score] = lambda record, score=score: record.scores.get(score)
+    predictors |= {("training-free score", score): partial(_score, score) for score in score_names(networks)}
     found: list[Predictor] = []
     accuracies = [record.accuracy or 0.0 for record in networks]
     for group in dict.fromkeys(group for group, _ in predictors):
@@ -60,6 +61,10 @@ def correlate_predictors(records: Sequence[TrialRecord]) -> list[Predictor]:
         ranks = rank_correlations(values, accuracies)
         found += [Predictor(group, name, rank) for name, rank in sorted(ranks.items(), key=lambda item: -item[1].tau)]
     return found
+
+
+def _score(name: Score, record: TrialRecord) -> float | None:
+    return record.scores.get(name)
 
 
 def _number(value: float | None) -> float:

@@ -22,10 +22,6 @@ USUAL: tuple[Objective, ...] = ("accuracy", "flops")
 """What a front is of, unless somebody asks otherwise."""
 
 
-_FURTHER: dict[Objective, str] = {"memory": "memory", "latency": "latency", "robust_accuracy": "under attack"}
-"""Objectives that have a column only where they are asked for, and its heading."""
-
-
 def pareto(
     run: Annotated[Path, typer.Argument(help="Folder of a run, finished or under way.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
@@ -91,7 +87,7 @@ def _front(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> l
 def print_front(console: Console, records: Sequence[TrialRecord], objectives: Sequence[Objective] = USUAL) -> None:
     """Prints the front of a run's trials as a table, its hypervolume, and what became of the other trials."""
     from sasa_nas.analysis.designs import Designs
-    from sasa_nas.analysis.labels import compact_count, stage_labels
+    from sasa_nas.analysis.labels import FURTHER, compact_count, objective_label, stage_labels
     from sasa_nas.analysis.pareto import count_outcomes, tell_outcomes
     from sasa_nas.cli.output import plain_table
 
@@ -101,9 +97,9 @@ def print_front(console: Console, records: Sequence[TrialRecord], objectives: Se
     if not front:
         console.print(f"No network of this run is trained to the end yet. Trials: {outcomes or 'none'}.")
         return
-    further = [name for name in objectives if name in _FURTHER]
+    further = [name for name in objectives if name in FURTHER]
     repeated = any(trainings[record.number] > 1 for record in front)
-    numbers = ["trial", "accuracy", "FLOPs", "params", *(_FURTHER[name] for name in further)]
+    numbers = ["trial", "accuracy", "FLOPs", "params", *(FURTHER[name] for name in further)]
     if repeated:
         numbers.insert(2, "mean of")
     table = plain_table(*numbers, "stem", "operators by stage", "seconds", right=(*numbers, "seconds"))
@@ -114,7 +110,7 @@ def print_front(console: Console, records: Sequence[TrialRecord], objectives: Se
             *([str(trainings[record.number])] if repeated else []),
             compact_count(record.flops or 0),
             "-" if record.params is None else compact_count(record.params),
-            *(_shown(name, getattr(record, name)) for name in further),
+            *(objective_label(name, getattr(record, name)) for name in further),
             record.architecture.stem.kind if record.architecture else "-",
             " ".join(stage_labels(record.architecture)) if record.architecture else "-",
             "-" if record.seconds is None else f"{record.seconds:.1f}",
@@ -145,23 +141,8 @@ def _volume(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> 
 
 
 def _reference(name: Objective, value: float) -> str:
-    from sasa_nas.analysis.labels import compact_count
+    from sasa_nas.analysis.labels import compact_count, objective_label
 
     if name == "accuracy":
         return f"{value:.3g}"
-    return compact_count(value) if name in ("flops", "params") else _shown(name, value)
-
-
-def _shown(name: Objective, value: float | None) -> str:
-    """One of the further objectives, with its unit."""
-    from sasa_nas.analysis.labels import compact_bytes, compact_seconds
-
-    if value is None:
-        return "-"
-    match name:
-        case "memory":
-            return compact_bytes(value)
-        case "latency":
-            return compact_seconds(value)
-        case _:
-            return f"{100 * value:.2f}%"
+    return compact_count(value) if name in ("flops", "params") else objective_label(name, value)

@@ -19,6 +19,8 @@ SHADES = 6
 """Colours for the number of stages that attend."""
 _LETTER, _LINE = 7.2, 14.0
 """Room for a letter of a label and for its line, in pixels."""
+_MOST_LETTERS = 5
+"""Of a label that is sure of its room."""
 _Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom."""
 
@@ -28,7 +30,7 @@ def draw_front(records: Sequence[TrialRecord], size: Size) -> Markup:
     networks, front = designs(records), pareto_front(records)
     height = 380.0 if size.narrow else 470.0
     frame = Frame(44.0, 34.0, size.width - 8.0, height - 44.0)
-    x, y = _scales(networks, frame)
+    x, y = _scales(networks, frame, size)
     most = max((len(record.architecture.stages) for record in networks if record.architecture), default=1)
     dots = [_dot(record, x, y, most) for record in networks]
     points = [(x(_flops(record)), y(_accuracy(record))) for record in front]
@@ -64,13 +66,15 @@ def sentence(record: TrialRecord) -> str:
     return f"Trial {record.number}: {100 * _accuracy(record):.2f}% at {cost}; stages: {operators or 'unknown'}"
 
 
-def _scales(networks: Sequence[TrialRecord], frame: Frame) -> tuple[Scale, Scale]:
+def _scales(networks: Sequence[TrialRecord], frame: Frame, size: Size) -> tuple[Scale, Scale]:
     costs, accuracies = [_flops(r) for r in networks], [_accuracy(r) for r in networks]
     low, high, ratio = min(costs), max(costs), max(costs) / min(costs)
     # a factor of three at least, so that there are ticks
     margin = max(ratio**0.05, (3.0 / ratio) ** 0.5)
     span = max(max(accuracies) - min(accuracies), 0.04)
-    x = Scale(low / margin, high * margin, frame.left, frame.right, log=True)
+    # the letters of the cheapest network stand to its left
+    room = 0.0 if size.narrow else _LETTER * _MOST_LETTERS
+    x = Scale(low / margin, high * margin, frame.left + room, frame.right, log=True)
     y = Scale(min(accuracies) - 0.06 * span, max(accuracies) + 0.08 * span, frame.bottom, frame.top)
     return x, y
 

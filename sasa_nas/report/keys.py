@@ -43,7 +43,8 @@ def curves_key(outcomes: Collection[Outcome]) -> Markup:
     Args:
         outcomes: What became of the trainings that have a curve: each way to end early is named if it occurs.
     """
-    lines = [("on-front", "on the front"), ("ended", "trained to the end"), ("cut", "not, or not yet")]
+    cut = "ended early, or still running" if Outcome.RUNNING in outcomes else "ended early"
+    lines = [("on-front", "on the front"), ("ended", "trained to the end"), ("cut", cut)]
     items = [tag("li", _swatch(tag("path", d="M0 7H14", class_=f"curve {kind}")), name) for kind, name in lines]
     early = [o for o in Outcome if o in outcomes and o.spent and o is not Outcome.TRAINED]
     if Outcome.STOPPED in early:

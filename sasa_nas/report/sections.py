@@ -115,7 +115,7 @@ def _retrained(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Sectio
 
 def _networks_table(found: Retrained) -> Markup:
     heads = ("trial", "FLOPs", "proxy", "validation", "test", "operators")
-    kinds = ("num", "num", "num", "num wide-only", "num", None)
+    kinds = ("num", "num", "num", "num bars wide-only", "num bars", None)
     rows = []
     for network in found.networks:
         cells = (
@@ -190,7 +190,7 @@ def _course(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
             "time",
             "Time",
             "Where the time went",
-            "Wall-clock seconds of all trials added up; `queue` is the wait for a worker or for the search.",
+            "Wall-clock seconds of all trials added up; queue is the wait for a worker or for the search.",
             _figure(drawn["time"], Markup("")),
         )
 
@@ -201,7 +201,8 @@ def _trials(material: Material) -> Section:
         "all-trials",
         "Trials",
         "All trials",
-        f"{counts or 'None yet'}. A heading sorts; the arrow keys move between the networks that can be taken.",
+        f"{counts or 'None yet'}. A heading sorts; the arrow keys move between the networks that can be taken. "
+        "What was stopped early has no final accuracy; how far it got is in the learning curves.",
         trials_table(material),
     )
 

@@ -1,26 +1,29 @@
 """The table of all trials, and the data that the page's script knows of them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-from sasa_nas.analysis.labels import LETTERS, compact_count, operator_label, shortened
+from sasa_nas.analysis.labels import FURTHER, LETTERS, compact_count, objective_label, operator_label, shortened
 from sasa_nas.report.markup import tag
 from sasa_nas.report.material import Material
 from sasa_nas.run import TrialRecord
+from sasa_nas.run.records import Objective
 
-_COLUMNS = (
+_COLUMNS: tuple[tuple[str, str], ...] = (
     ("trial", "num"),
     ("outcome", "words"),
     ("accuracy", "num down"),
     ("FLOPs", "num"),
     ("params", "num wide-only"),
+    ("further", "num wide-only"),
     ("epochs", "num wide-only"),
     ("seconds", "num wide-only"),
     ("stages", ""),
     ("why", "words wide-only"),
 )
-"""Headings and their classes; `down` sorts from the top first."""
+"""Headings and their classes; `down` sorts from the top first. `further` stands for the search's further objectives."""
 _REASON = 300
 """Characters of a reason that are shown."""
 
@@ -28,6 +31,7 @@ _REASON = 300
 def trials_table(material: Material) -> Markup:
     """A row a trial; the page's script sorts and filters it."""
     front = {record.number for record in material.front}
+    further = [name for name in material.info.settings.objectives if name in FURTHER]
     heads = [
         tag(
             "th",
@@ -36,13 +40,13 @@ def trials_table(material: Material) -> Markup:
             class_=kind.replace(" down", "") or None,
             data_down="down" in kind,
         )
-        for name, kind in _COLUMNS
+        for column, kind in _COLUMNS
+        for name in ([FURTHER[objective] for objective in further] if column == "further" else [column])
     ]
     heads.append(tag("th", tag("span", "export"), scope="col"))
-    rows = [_row(record, record.number in front, material.command(record)) for record in material.records]
+    rows = [_row(record, further, record.number in front, material.command(record)) for record in material.records]
     table = tag(
         "table",
-        tag("caption", "What was stopped early has no final accuracy; how far it got is in the learning curves."),
         tag("thead", tag("tr", *heads)),
         tag("tbody", *rows),
         id="trials",
@@ -61,7 +65,7 @@ def trials_table(material: Material) -> Markup:
     return tag("div", tag("div", label, search, count, class_="filter"), box)
 
 
-def _row(record: TrialRecord, on_front: bool, command: str | None) -> Markup:
+def _row(record: TrialRecord, further: Sequence[Objective], on_front: bool, command: str | None) -> Markup:
     accuracy = record.accuracy
     copy = (
         tag(
@@ -82,6 +86,7 @@ def _row(record: TrialRecord, on_front: bool, command: str | None) -> Markup:
         _number("" if accuracy is None else f"{100 * accuracy:.2f}%", accuracy),
         _number("" if record.flops is None else compact_count(record.flops), record.flops),
         _number("" if record.params is None else compact_count(record.params), record.params, "wide-only"),
+        *(_objective(name, getattr(record, name)) for name in further),
         _number(str(record.epochs), record.epochs, "wide-only"),
         _number("" if record.seconds is None else f"{record.seconds:.1f}", record.seconds, "wide-only"),
         tag("td", _minis(record)),
@@ -93,6 +98,10 @@ def _row(record: TrialRecord, on_front: bool, command: str | None) -> Markup:
 
 def _number(shown: str, value: float | int | None, more: str = "") -> Markup:
     return tag("td", shown, class_=f"num {more}".strip(), data_value="" if value is None else repr(value))
+
+
+def _objective(name: Objective, value: float | None) -> Markup:
+    return _number("" if value is None else objective_label(name, value), value, "wide-only")
 
 
 def _minis(record: TrialRecord) -> Markup | None:
