@@ -139,17 +139,19 @@ class Run:
         summary = retrain_run(path, front, request or RetrainingRequest(), observer=observer, command=command)
         return summary, summarise_retraining(self.folder, summary.name, records)
 
-    def report(self, out: Path | None = None, *, figures: Path | None = None) -> WrittenReport:
+    def report(self, out: Path | None = None, *, figures: Path | None = None, png: bool = False) -> WrittenReport:
         """Writes what the run found as one HTML file, which needs no network and nothing beside it.
 
         Args:
             out: The file; `report.html` in the run's folder where it is left out.
             figures: A folder that also gets every drawing as an SVG file of its own.
+            png: Whether it gets each as a PNG file too.
 
         Raises:
-            UserError: If the run cannot be read, or a file cannot be written.
+            UserError: If the run cannot be read, a file cannot be written, or the package that PNG files need is
+                missing.
         """
-        return write_report(self.folder.path, out, figures=figures)
+        return write_report(self.folder.path, out, figures=figures, png=png)
 
     def export(
         self,

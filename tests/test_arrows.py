@@ -59,6 +59,7 @@ OUTSIDE = {
     "sklearn": {"data"},
     "scipy": {"analysis"},
     "onnxruntime": {"export"},
+    "resvg_py": {"report"},
     "pydantic": {"space", "run", "table", "analysis", "engine", "experiment", "export", "cli"},
 }
 """Packages that only some rooms may import."""

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from sasa_nas.errors import UserError, one_line
@@ -9,6 +10,9 @@ from sasa_nas.files import write_atomically
 
 FORMATS = ("png", "svg", "pdf")
 """Formats of a figure, by the suffix of its file."""
+
+FONTS = Path(mpl.get_data_path()) / "fonts" / "ttf"
+"""The folder of the fonts that come with Matplotlib."""
 
 INK = "#333333"
 """Colour of text and axes."""

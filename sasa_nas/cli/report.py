@@ -17,11 +17,12 @@ def report(
         Path | None,
         typer.Option(metavar="DIR", help="Also write each drawing there as an SVG file.", show_default=False),
     ] = None,
+    png: Annotated[bool, typer.Option("--png", help="With --figures: each drawing as a PNG file too.")] = False,
 ) -> None:
     """Write what a run found as one HTML file, which needs no network and nothing beside it."""
     from sasa_nas.report import write_report
 
-    written = write_report(run, out, figures=figures)
+    written = write_report(run, out, figures=figures, png=png)
     for note in written.notes:
         typer.echo(f"sasa-nas: {note}", err=True)
     typer.echo(f"Report: {written.page}")

@@ -3,10 +3,7 @@
 import base64
 import hashlib
 import json
-import re
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from jinja2 import Environment, StrictUndefined
@@ -15,10 +12,10 @@ from markupsafe import Markup
 from sasa_nas import __version__
 from sasa_nas.analysis.labels import compact_count
 from sasa_nas.analysis.pareto import pick, tell_outcomes
-from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_text
-from sasa_nas.report.chart import SIZES
+from sasa_nas.report.assets import asset
 from sasa_nas.report.drawings import drawings
+from sasa_nas.report.figure_files import require_png, unwritable, write_figures
 from sasa_nas.report.material import Material, gather
 from sasa_nas.report.sections import sections
 from sasa_nas.report.trials_table import trials_data
@@ -41,7 +38,7 @@ class WrittenReport:
 
     Attributes:
         page: The HTML file.
-        figures: The SVG files, if any were wanted.
+        figures: The files of drawings, if any were wanted.
         notes: What of the run could not be read, a line each.
     """
 
@@ -50,42 +47,40 @@ class WrittenReport:
     notes: tuple[str, ...]
 
 
-def write_report(run: Path, out: Path | None = None, *, figures: Path | None = None) -> WrittenReport:
+def write_report(
+    run: Path, out: Path | None = None, *, figures: Path | None = None, png: bool = False
+) -> WrittenReport:
     """Writes what a run found as one self-contained HTML file.
 
     Args:
         run: The run's folder, finished or under way.
         out: The file; `report.html` in the run's folder where it is left out.
         figures: A folder that also gets every drawing as an SVG file of its own; made where there is none.
+        png: Whether it gets each as a PNG file too.
 
     Raises:
-        UserError: If `run` is no run's folder or cannot be read, or a file cannot be written.
+        UserError: If `run` is no run's folder or cannot be read, a file cannot be written, or the package that PNG
+            files need is missing.
     """
+    if png:
+        require_png(figures)
     material = gather(RunFolder(run))
     page = out or run / "report.html"
     content = render(material)
-    place = page
-    written = []
     try:
         write_text(page, content)
-        if figures is not None:
-            place = figures
-            figures.mkdir(parents=True, exist_ok=True)
-            for name, draw in drawings(material).items():
-                place = figures / f"{name}.svg"
-                write_text(place, _alone(draw(SIZES[0])))
-                written.append(place)
     except OSError as error:
-        raise UserError(f"{place} cannot be written: {error.strerror or one_line(error)}") from error
+        raise unwritable(page, error) from error
+    written = write_figures(drawings(material), figures, png=png) if figures is not None else []
     return WrittenReport(page, tuple(written), tuple(material.notes))
 
 
 def render(material: Material) -> str:
     """The page."""
-    style, script = _asset("figure.css") + _asset("report.css"), _asset("report.js")
+    style, script = asset("figure.css") + asset("report.css"), asset("report.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     created = material.info.created
-    return environment.from_string(_asset("report.html")).render(
+    return environment.from_string(asset("report.html")).render(
         policy=_policy(style, script),
         version=__version__,
         title=f"{material.summary.space}: where attention helps",
@@ -131,12 +126,6 @@ def _facts(material: Material) -> list[Fact]:
     return facts
 
 
-@cache
-def _asset(name: str) -> str:
-    """A file of the page's own."""
-    return (resources.files("sasa_nas.report") / "page" / name).read_text(encoding="utf-8")
-
-
 def _policy(style: str, script: str) -> str:
     """Lets the page's own style and script in, by their hashes, and nothing else: no request, no other script."""
     return (
@@ -155,11 +144,3 @@ def _json(data: object) -> Markup:
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)
-
-
-def _alone(chart: Markup) -> str:
-    """A drawing as a file of its own: with the style of light pages, its colours written out."""
-    colours = dict(re.findall(r"--([\w-]+): ([^;]+);", _asset("report.css").partition("@media")[0]))
-    style = re.sub(r"var\(--([\w-]+)\)", lambda match: colours[match[1]], _asset("figure.css"))
-    background = f"svg {{ background: {colours['card']}; }}\n"
-    return re.sub(r"(<svg[^>]*>)", lambda match: f"{match[1]}<style>{background}{style}</style>", chart, count=1)

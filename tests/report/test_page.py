@@ -2,7 +2,9 @@
 
 import base64
 import hashlib
+import importlib.util
 import json
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -13,6 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from matplotlib.image import imread
 
 from sasa_nas.analysis.rank_correlation import RankCorrelation
 from sasa_nas.analysis.retrained import Retrained, RetrainedNetwork, SeedMean
@@ -188,6 +191,31 @@ def test_the_file_lies_in_the_run_and_figures_stand_alone(make_run, make_record,
         root = ET.parse(path).getroot()
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         assert "var(" not in path.read_text(encoding="utf-8")
+
+
+def test_drawings_are_written_as_png_too(make_run, make_record, tmp_path: Path) -> None:
+    run = make_run([make_record(i, 0.5 + i / 20, 1000 * (i + 1)) for i in range(6)])
+    written = write_report(run, figures=tmp_path / "figures", png=True)
+    images = {path.stem: path for path in written.figures if path.suffix == ".png"}
+    assert images.keys() == {path.stem for path in written.figures if path.suffix == ".svg"}
+    for name, path in images.items():
+        _, _, width, height = map(float, ET.parse(path.with_suffix(".svg")).getroot().attrib["viewBox"].split())
+        pixels = imread(path)[..., :3]
+        assert pixels.shape[:2] == (math.ceil(2 * height), 2 * width), name
+        # the corner is paper; letters are as dark as the ink of light pages
+        assert pixels[0, 0].min() == 1.0
+        assert pixels.sum(axis=2).min() < 1.2
+
+
+def test_without_the_package_for_png_nothing_is_written(make_run, monkeypatch, tmp_path: Path) -> None:
+    run = make_run([])
+    with pytest.raises(UserError, match="give that too"):
+        write_report(run, png=True)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"needs the package resvg-py: pip install 'sasa-nas\[png\]'"):
+        write_report(run, figures=tmp_path / "figures", png=True)
+    assert not (tmp_path / "figures").exists()
+    assert not (run / "report.html").exists()
 
 
 def test_a_damaged_curve_costs_a_note(make_run, make_record, tmp_path: Path) -> None:
