@@ -1,6 +1,7 @@
 """Every drawing of a report by its name: the page and the files of `--figures` show the same ones."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from markupsafe import Markup
@@ -11,6 +12,7 @@ from sasa_nas.report.chart import Size
 from sasa_nas.report.curves_chart import draw_curves
 from sasa_nas.report.front_chart import draw_front
 from sasa_nas.report.history_chart import draw_history
+from sasa_nas.report.keys import Key, curves_key, operators_key, shades_key
 from sasa_nas.report.material import Material
 from sasa_nas.report.ranks_chart import draw_ranks
 from sasa_nas.report.retrained_chart import draw_retrained
@@ -22,8 +24,30 @@ from sasa_nas.run.phases import add_up
 Draw = Callable[[Size], Markup]
 
 
-def drawings(material: Material) -> dict[str, Draw]:
+@dataclass(frozen=True)
+class Drawing:
+    """One drawing.
+
+    Attributes:
+        draw: Draws it for a page or a phone.
+        keys: What is in it.
+    """
+
+    draw: Draw
+    keys: tuple[Key, ...] = ()
+
+
+def drawings(material: Material) -> dict[str, Drawing]:
     """The drawings for which a run has something to show."""
+    records = material.records
+    keys: dict[str, tuple[Key, ...]] = {
+        "front": (shades_key(records), operators_key(records)),
+        "curves": (curves_key({record.outcome for record in records if record.number in material.curves}),),
+    }
+    return {name: Drawing(draw, keys.get(name, ())) for name, draw in _draws(material).items()}
+
+
+def _draws(material: Material) -> dict[str, Draw]:
     found: dict[str, Draw] = {}
     if material.front:
         found["front"] = partial(draw_front, material.records)

@@ -11,7 +11,7 @@ from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_bytes, write_text
 from sasa_nas.report.assets import asset
 from sasa_nas.report.chart import SIZES
-from sasa_nas.report.drawings import Draw
+from sasa_nas.report.drawings import Drawing
 
 MARGIN = 12.0
 """Pixels of paper around a drawing in a file."""
@@ -34,7 +34,7 @@ def require_png(figures: Path | None) -> None:
         raise UserError("--png needs the package resvg-py: pip install 'sasa-nas[png]'")
 
 
-def write_figures(drawn: Mapping[str, Draw], folder: Path, *, png: bool) -> list[Path]:
+def write_figures(drawn: Mapping[str, Drawing], folder: Path, *, png: bool) -> list[Path]:
     """Writes each drawing, as it is on a wide and light page, and returns the files.
 
     Args:
@@ -49,8 +49,8 @@ def write_figures(drawn: Mapping[str, Draw], folder: Path, *, png: bool) -> list
     place = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, draw in drawn.items():
-            image = _alone(draw(SIZES[0]))
+        for name, drawing in drawn.items():
+            image = _alone(drawing)
             place = folder / f"{name}.svg"
             write_text(place, image)
             written.append(place)
@@ -68,18 +68,20 @@ def unwritable(place: Path, error: OSError) -> UserError:
     return UserError(f"{place} cannot be written: {error.strerror or one_line(error)}")
 
 
-def _alone(chart: Markup) -> str:
-    """A drawing as a file of its own: with a margin, and the style of light pages, its colours written out."""
+def _alone(drawing: Drawing) -> str:
+    """A drawing as a file of its own: its keys below, a margin around, the colours of light pages written out."""
+    chart = drawing.draw(SIZES[0])
+    width, height = (float(side) for side in re.findall(r'viewBox="0 0 (\S+) (\S+)"', chart)[0])
+    below = Markup("")
+    for key in drawing.keys:
+        lines, height = key.as_lines(height, width)
+        below += lines
+    box = f'viewBox="{-MARGIN:g} {-MARGIN:g} {width + 2 * MARGIN:g} {height + 2 * MARGIN:g}"'
+    opening, _, body = chart.removesuffix("</svg>").partition(">")
+    head = re.sub(r'viewBox="[^"]*"', box, opening)
     colours = dict(re.findall(r"--([\w-]+): ([^;]+);", asset("report.css").partition("@media")[0]))
     style = re.sub(r"var\(--([\w-]+)\)", lambda match: colours[match[1]], asset("figure.css"))
-    background = f"svg {{ background: {colours['card']}; }}\n"
-    wide = re.sub(r'viewBox="0 0 (\S+) (\S+)"', _with_margin, chart, count=1)
-    return re.sub(r"(<svg[^>]*>)", lambda match: f"{match[1]}<style>{background}{style}</style>", wide, count=1)
-
-
-def _with_margin(match: re.Match[str]) -> str:
-    width, height = (float(side) + 2 * MARGIN for side in match.groups())
-    return f'viewBox="{-MARGIN:g} {-MARGIN:g} {width:g} {height:g}"'
+    return f"{head}><style>svg {{ background: {colours['card']}; }}\n{style}</style>{body}{below}</svg>"
 
 
 def _rendered(image: str) -> bytes:

@@ -1,43 +1,85 @@
-"""What the colours, letters and crosses of the drawings stand for, below them."""
+"""What the colours, letters and crosses of the drawings stand for: below them, as HTML on a page, as SVG in a file."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from sasa_nas.analysis.labels import LETTERS
+from sasa_nas.report.chart import text
 from sasa_nas.report.curves_chart import cross
 from sasa_nas.report.front_chart import SHADES
-from sasa_nas.report.markup import tag
+from sasa_nas.report.markup import join, tag
 from sasa_nas.run import Outcome, TrialRecord
 
+SIDE = 14.0
+"""Of a sample, in pixels."""
+_LETTER, _LINE, _GAP = 6.7, 22.0, 18.0
+"""Room for a letter and a line of labels, and between two, in pixels."""
 
-def shades_key(records: Sequence[TrialRecord]) -> Markup:
+
+@dataclass(frozen=True)
+class Key:
+    """The samples of one drawing.
+
+    Attributes:
+        title: What they are samples of.
+        items: Each sample, drawn in a square of `SIDE`, and what it stands for.
+    """
+
+    title: str
+    items: Sequence[tuple[Markup, str]]
+
+    def as_list(self) -> Markup:
+        """For a page."""
+        items = [
+            tag(
+                "li",
+                tag("svg", sample, viewbox="0 0 14 14", class_="chart-key chart swatch", aria_hidden="true"),
+                label,
+            )
+            for sample, label in self.items
+        ]
+        return tag("ul", *items, class_="key", aria_label=self.title)
+
+    def as_lines(self, top: float, width: float) -> tuple[Markup, float]:
+        """For a file: the samples in lines from `top` on, no wider than `width`, and where they end."""
+        parts: list[Markup] = []
+        x = 0.0
+        for sample, label in self.items:
+            taken = SIDE + 6.0 + _LETTER * len(label)
+            if x > 0.0 and x + taken > width:
+                x, top = 0.0, top + _LINE
+            parts.append(tag("g", sample, transform=f"translate({x:.1f} {top + 4.0:.1f})"))
+            parts.append(text(label, x + SIDE + 6.0, top + 15.0, "tick"))
+            x += taken + _GAP
+        return join(parts), top + _LINE
+
+
+def shades_key(records: Sequence[TrialRecord]) -> Key:
     """The colours of the front's dots."""
     most = max((len(r.architecture.stages) for r in records if r.architecture), default=1)
     items = []
     for count in range(most + 1):
         kind = f"shade{round((SHADES - 1) * count / most)}"
         dot = tag("circle", cx=7, cy=7, r=6, class_=kind)
-        items.append(tag("li", _swatch(dot), f"{count} of {most} stages attend" if count == 0 else str(count)))
-    return tag("ul", *items, class_="key", aria_label="Colours of the dots")
+        items.append((dot, f"{count} of {most} stages attend" if count == 0 else str(count)))
+    return Key("Colours of the dots", items)
 
 
-def operators_key(records: Sequence[TrialRecord]) -> Markup:
+def operators_key(records: Sequence[TrialRecord]) -> Key:
     """The operators' letters and colours, of those that the trials have."""
     kinds = {s.operator.kind for r in records if r.architecture for s in r.architecture.stages}
-    items = [
-        tag(
-            "li",
-            tag("span", letter, class_=f"mini op-{kind}", aria_hidden="true"),
-            f"{letter}: {kind.replace('_', ' ')}",
-        )
-        for kind, letter in LETTERS.items()
-        if kind in kinds
-    ]
-    return tag("ul", *items, class_="key", aria_label="Operators")
+    items = []
+    for kind, letter in LETTERS.items():
+        if kind in kinds:
+            box = tag("rect", width=SIDE, height=SIDE, rx=3, class_=f"fill op-{kind}")
+            sample = join([box, text(letter, 7, 11, f"small op-{kind}-on middle")])
+            items.append((sample, kind.replace("_", " ")))
+    return Key("Operators", items)
 
 
-def curves_key(outcomes: Collection[Outcome]) -> Markup:
+def curves_key(outcomes: Collection[Outcome]) -> Key:
     """The lines and crosses of learning curves.
 
     Args:
@@ -45,15 +87,11 @@ def curves_key(outcomes: Collection[Outcome]) -> Markup:
     """
     cut = "ended early, or still running" if Outcome.RUNNING in outcomes else "ended early"
     lines = [("on-front", "on the front"), ("ended", "trained to the end"), ("cut", cut)]
-    items = [tag("li", _swatch(tag("path", d="M0 7H14", class_=f"curve {kind}")), name) for kind, name in lines]
+    items = [(tag("path", d="M0 7H14", class_=f"curve {kind} sample"), name) for kind, name in lines]
     early = [o for o in Outcome if o in outcomes and o.spent and o is not Outcome.TRAINED]
     if Outcome.STOPPED in early:
-        items.append(tag("li", _swatch(cross(7, 7, Outcome.STOPPED)), "stopped, because others were better"))
+        items.append((cross(7, 7, Outcome.STOPPED), "stopped, because others were better"))
     broken = [o for o in early if o is not Outcome.STOPPED]
     if broken:
-        items.append(tag("li", _swatch(cross(7, 7, broken[0])), ", ".join(o.words for o in broken)))
-    return tag("ul", *items, class_="key", aria_label="Lines and crosses")
-
-
-def _swatch(content: Markup) -> Markup:
-    return tag("svg", content, viewbox="0 0 14 14", class_="chart-key chart swatch", aria_hidden="true")
+        items.append((cross(7, 7, broken[0]), ", ".join(o.words for o in broken)))
+    return Key("Lines and crosses", items)

@@ -11,8 +11,7 @@ from sasa_nas.analysis.pareto import tell_outcomes
 from sasa_nas.analysis.retrained import Retrained, SeedMean
 from sasa_nas.report import predictors_section, where_section
 from sasa_nas.report.chart import both
-from sasa_nas.report.drawings import Draw
-from sasa_nas.report.keys import curves_key, operators_key, shades_key
+from sasa_nas.report.drawings import Drawing
 from sasa_nas.report.markup import join, tag
 from sasa_nas.report.material import Material
 from sasa_nas.report.trials_table import trials_table
@@ -37,7 +36,7 @@ class Section:
     body: Markup
 
 
-def sections(material: Material, drawn: Mapping[str, Draw]) -> list[Section]:
+def sections(material: Material, drawn: Mapping[str, Drawing]) -> list[Section]:
     """All parts for which the run has something to show, in their order."""
     return [
         _where(material, drawn),
@@ -50,18 +49,18 @@ def sections(material: Material, drawn: Mapping[str, Draw]) -> list[Section]:
     ]
 
 
-def _where(material: Material, drawn: Mapping[str, Draw]) -> Section:
+def _where(material: Material, drawn: Mapping[str, Drawing]) -> Section:
     names = {"where-trained": "as trained", "where-matched": "at equal FLOPs"}
     overs = {name: shown for name, shown in names.items() if name in drawn}
     parts = [tag("p", tag("strong", where_section.headline(material.where)))]
-    parts += [_switch(overs), *(tag("div", _figure(drawn[name], Markup("")), id=name) for name in overs)]
+    parts += [_switch(overs), *(tag("div", _figure(drawn[name]), id=name) for name in overs)]
     parts.append(where_section.details(material.where))
     return Section(
         "where", "Where", "Where attention helps", where_section.intro(material.where) if overs else "", join(parts)
     )
 
 
-def _results(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
+def _results(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Section]:
     if "front" not in drawn:
         yield Section(
             "front",
@@ -78,7 +77,7 @@ def _results(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]
         "Accuracy against cost",
         "Every dot is a network trained to the end; the line joins those that no other beats in both accuracy and "
         f"FLOPs. Point at a network, or move to it with the tab key, to see it; a click or Enter copies {takes}.",
-        join([_figure(drawn["front"], shades_key(material.records)), operators_key(material.records)]),
+        _figure(drawn["front"]),
     )
     if "networks" in drawn:
         yield Section(
@@ -87,20 +86,20 @@ def _results(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]
             "The networks on the front",
             "The most accurate first. A box is a stage: its operator, and blocks x width; the strip below has a "
             "segment for each block.",
-            _figure(drawn["networks"], Markup("")),
+            _figure(drawn["networks"]),
         )
 
 
-def _retrained(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
+def _retrained(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Section]:
     for found in material.retrained:
         seeds = "one seed" if found.seeds == 1 else f"{found.seeds} seeds"
         bars = " Bars are 95% intervals of the mean by Student's t." if found.seeds > 1 else ""
-        parts = [_figure(drawn[f"retrained-{found.name}"], Markup(""))]
+        parts = [_figure(drawn[f"retrained-{found.name}"])]
         if found.correlations:
             parts.append(tag("h3", "Was the proxy worth its trainings?"))
         parts.append(tag("p", found.verdict, class_="warn" if found.proxy_loses else None))
         if found.correlations:
-            parts.append(_figure(drawn[f"retrained-{found.name}-ranks"], Markup("")))
+            parts.append(_figure(drawn[f"retrained-{found.name}-ranks"]))
         parts.append(_networks_table(found))
         yield Section(
             f"retrained-{found.name}",
@@ -145,7 +144,7 @@ def _bars(mean: SeedMean) -> str:
     return f"{text} ({100 * mean.low:.1f} to {100 * mean.high:.1f})"
 
 
-def _predictors(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
+def _predictors(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Section]:
     if "predictors" in drawn:
         yield Section(
             "predictors",
@@ -154,14 +153,14 @@ def _predictors(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Secti
             predictors_section.intro(material.predictors),
             join(
                 [
-                    _figure(drawn["predictors"], Markup("")),
+                    _figure(drawn["predictors"]),
                     predictors_section.details(material.scores, material.latency),
                 ]
             ),
         )
 
 
-def _course(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
+def _course(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Section]:
     if "hypervolume-trainings" in drawn:
         reference = material.summary.reference
         assert reference is not None
@@ -174,16 +173,15 @@ def _course(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
             "Hypervolume is the area between the front and a reference point "
             f"(accuracy {reference.accuracy:.3g} at {compact_count(reference.flops)} FLOPs), in accuracy times decades "
             "of FLOPs. Where the line is flat, the search found nothing that the front did not have.",
-            join([_switch(overs), *(tag("div", _figure(drawn[name], Markup("")), id=name) for name in overs)]),
+            join([_switch(overs), *(tag("div", _figure(drawn[name]), id=name) for name in overs)]),
         )
     if "curves" in drawn:
-        ended = [record.outcome for record in material.records if record.number in material.curves]
         yield Section(
             "curves",
             "Learning curves",
             "Learning curves",
             "Validation accuracy after every epoch that was recorded. A cross marks where a training ended early.",
-            _figure(drawn["curves"], curves_key(ended)),
+            _figure(drawn["curves"]),
         )
     if "time" in drawn:
         yield Section(
@@ -191,7 +189,7 @@ def _course(material: Material, drawn: Mapping[str, Draw]) -> Iterator[Section]:
             "Time",
             "Where the time went",
             "Wall-clock seconds of all trials added up; queue is the wait for a worker or for the search.",
-            _figure(drawn["time"], Markup("")),
+            _figure(drawn["time"]),
         )
 
 
@@ -241,8 +239,8 @@ def _details(title: str, data: object) -> Markup:
     return tag("details", tag("summary", title), tag("pre", tag("code", json.dumps(data, indent=2)), tabindex=0))
 
 
-def _figure(draw: Draw, key: Markup) -> Markup:
-    return tag("figure", both(draw), key)
+def _figure(drawing: Drawing) -> Markup:
+    return tag("figure", both(drawing.draw), *(key.as_list() for key in drawing.keys))
 
 
 def _switch(names: Mapping[str, str]) -> Markup:

@@ -191,6 +191,12 @@ def test_the_file_lies_in_the_run_and_figures_stand_alone(make_run, make_record,
         root = ET.parse(path).getroot()
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         assert "var(" not in path.read_text(encoding="utf-8")
+    front = ET.parse(tmp_path / "figures" / "front.svg").getroot()
+    told = {text.text: float(text.get("y") or 0) for text in front.iter("{http://www.w3.org/2000/svg}text")}
+    assert {"0 of 2 stages attend", "1", "2", "conv", "local attention"} <= told.keys()
+    # below what else there is, and inside the picture
+    _, top, _, height = map(float, front.attrib["viewBox"].split())
+    assert told["FLOPs of one image"] < told["0 of 2 stages attend"] < told["conv"] < top + height
 
 
 def test_drawings_are_written_as_png_too(make_run, make_record, tmp_path: Path) -> None:

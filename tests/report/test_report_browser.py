@@ -61,6 +61,46 @@ def test_the_front_by_keyboard(browser: Page, address: str, long_run: Material) 
     assert int(browser.run("document.activeElement.dataset.trial")) == long_run.front[-1].number
 
 
+STOP = """(() => {
+  const node = document.activeElement, last = window.lastStop;
+  window.lastStop = node;
+  if (node === document.body) return null;
+  const ring = ({ outlineStyle, outlineWidth, stroke, strokeWidth }) =>
+    (outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2) || (stroke !== 'none' && parseFloat(strokeWidth) >= 3);
+  const marks = [node, node.nextElementSibling, node.querySelector('.target')].filter(Boolean);
+  const after = !last || Boolean(last.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING);
+  return [after, marks.map(mark => getComputedStyle(mark)).some(ring), node.outerHTML.slice(0, 80)];
+})()"""
+"""Whether the focus lies after where it was, and shows; and on what."""
+
+
+def test_every_stop_of_the_tab_key_is_in_order_and_shows(browser: Page, address: str, long_run: Material) -> None:
+    browser.open(address)
+    stops = []
+    for _ in range(300):
+        browser.press("Tab")
+        stop = browser.run(STOP)
+        if stop is None:
+            break
+        stops.append(stop)
+    assert len(stops) > 20 + 2 * len(long_run.front)
+    assert [words for after, shows, words in stops if not (after and shows)] == []
+    # the last stop is on the last section's second fold
+    assert "summary" in stops[-1][2]
+
+
+def test_the_table_is_sorted_by_keyboard(browser: Page, address: str, long_run: Material) -> None:
+    browser.open(address)
+    browser.run("[...document.querySelectorAll('#trials th button')].find(b => b.textContent === 'accuracy').focus()")
+    first = "document.querySelector('#trials tbody tr').cells[0].textContent"
+    browser.press("Enter")
+    assert int(browser.run(first)) == max(long_run.records, key=lambda r: r.accuracy or 0.0).number
+    browser.press("Enter")
+    worst = min((r for r in long_run.records if r.accuracy is not None), key=lambda r: r.accuracy or 0.0)
+    assert int(browser.run(first)) == worst.number
+    assert browser.run("document.activeElement.textContent") == "accuracy"
+
+
 def test_pointing_shows_a_network_and_a_click_copies(browser: Page, address: str, long_run: Material) -> None:
     browser.open(address)
     best = long_run.front[-1].number
