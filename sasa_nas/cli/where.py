@@ -102,6 +102,10 @@ def _print(console: Console, answer: Where) -> None:
     for pair in answer.interactions:
         if pair.star:
             console.print(f"{pair.factors[0]} and {pair.factors[1]} together: {_points(pair)} beyond their sum")
+    for pair in answer.operator_interactions:
+        if pair.star:
+            one, other = (f"{level} in {factor}" for factor, level in zip(pair.factors, pair.levels, strict=True))
+            console.print(f"{one} and {other} together: {_points(pair)} beyond their sum", soft_wrap=True)
     if answer.swaps:
         table = plain_table("in place", "operators", "effect", "pairs", "trials swapped", right=("effect", "pairs"))
         for swap in answer.swaps:
@@ -116,6 +120,8 @@ def _print(console: Console, answer: Where) -> None:
         console.print(table)
         console.print("The front's networks against twins with convolution in that stage, trained with equal seeds.\n")
     console.print(f"{answer.note[0].upper()}{answer.note[1:]}.", soft_wrap=True)
+    if answer.more_for_interactions:
+        console.print(f"Which operators go together would take about {answer.more_for_interactions} more to tell.")
 
 
 def _points(interval: Interval) -> str:

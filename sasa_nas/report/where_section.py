@@ -2,7 +2,7 @@
 
 from markupsafe import Markup
 
-from sasa_nas.analysis.where import Effect, Interval, Where
+from sasa_nas.analysis.where import Effect, Interaction, Interval, Where
 from sasa_nas.report.chart import Size
 from sasa_nas.report.interval_chart import Estimate, draw_estimates
 from sasa_nas.report.markup import tag
@@ -63,10 +63,15 @@ def headline(answer: Where) -> str:
 
 
 def details(answer: Where) -> Markup:
-    """What goes beyond the chart: pairs of stages, swaps in place, and how sure all of it is."""
+    """What goes beyond the chart: pairs of stages and of operators, swaps in place, and how sure all of it is."""
     items = [
         f"{_stage(pair.factors[0])} and {_stage(pair.factors[1])} together: {_points(pair)} points beyond their sum."
         for pair in answer.interactions
+        if pair.star
+    ]
+    items += [
+        f"{_operator(pair, 0)} and {_operator(pair, 1)} together: {_points(pair)} points beyond their sum."
+        for pair in answer.operator_interactions
         if pair.star
     ]
     for swap in answer.swaps:
@@ -82,6 +87,10 @@ def details(answer: Where) -> Markup:
 
 def _stage(factor: str) -> str:
     return f"Stage {factor.removeprefix('stages[').partition(']')[0]}"
+
+
+def _operator(pair: Interaction, place: int) -> str:
+    return f"{pair.levels[place].replace('_', ' ').capitalize()} in {_stage(pair.factors[place]).lower()}"
 
 
 def _points(interval: Interval) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sasa_nas.analysis.where import Effect, Interval, StageEffect, Where
+from sasa_nas.analysis.where import Effect, Interaction, Interval, StageEffect, Where
 from sasa_nas.report.chart import SIZES
 from sasa_nas.report.material import Material
 from sasa_nas.report.page import render
@@ -43,6 +43,16 @@ def answer() -> Where:
         effects=effects,
         stages=stages,
         interactions=[],
+        operator_interactions=[
+            Interaction(
+                **interval(value, star=value > 0),
+                factors=("stages[0].operator", "stages[1].operator"),
+                levels=("local_attention", level),
+                n=4,
+            )
+            for level, value in (("pairwise", 0.03), ("patchwise", -0.01))
+        ],
+        more_for_interactions=0,
         swaps=[],
         enough=True,
         resolution=0.05,
@@ -67,6 +77,11 @@ def test_the_answer_is_on_the_page(
     assert len(re.findall('class="bar op-local_attention"', section)) == 6
     assert 'value="where-matched"' in section
     assert "It is told well." in section
+    together = (
+        "Local attention in stage 0 and Pairwise in stage 1 together: +3.0 (+2.0 to +4.0) points beyond their sum."
+    )
+    assert together in section
+    assert "Patchwise" not in section
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from scipy import stats
 
-from sasa_nas.analysis.where.factors import BASELINE, Factor
+from sasa_nas.analysis.where.factors import BASELINE
+from sasa_nas.analysis.where.interactions import Together, more_designs, operator_interactions, stage_interactions
 from sasa_nas.analysis.where.linear import Estimate, holm
 from sasa_nas.analysis.where.model import LEAST_FREE, Contrast, Model
 from sasa_nas.analysis.where.records import Effect, Interaction, Interval, PerGflop, StageEffect, Where
@@ -55,9 +56,10 @@ def where(info: RunInfo, records: Sequence[TrialRecord], *, resolution: float = 
         more = max(REPLICATES, REPLICATES * (_operator_columns(space) + 1 + LEAST_FREE) - trainings)
         note = f"{trainings} balanced trainings are too few to tell effects from noise; at least {more} more are needed"
         return Where(
-            baseline=BASELINE, effects=[], stages=[], interactions=[], swaps=swaps, enough=False,
-            resolution=resolution, detectable=None, more_trials=more, trainings=trainings, designs=sample.designs,
-            training_noise=sample.training_noise, covered=sample.covered, note=note,
+            baseline=BASELINE, effects=[], stages=[], interactions=[], operator_interactions=[],
+            more_for_interactions=None, swaps=swaps, enough=False, resolution=resolution, detectable=None,
+            more_trials=more, trainings=trainings, designs=sample.designs, training_noise=sample.training_noise,
+            covered=sample.covered, note=note,
         )  # fmt: skip
     operators = [c for c in model.contrasts if c.factor.is_operator]
     others = [c for c in model.contrasts if not c.factor.is_operator]
@@ -67,7 +69,9 @@ def where(info: RunInfo, records: Sequence[TrialRecord], *, resolution: float = 
         baseline=BASELINE,
         effects=[*_effects(operators, sample), *_effects(others, sample)],
         stages=_stages(model, operators),
-        interactions=_interactions(model),
+        interactions=_interactions(stage_interactions(model)),
+        operator_interactions=_interactions(operator_interactions(model)),
+        more_for_interactions=REPLICATES * more_designs(model, size(space)),
         swaps=swaps,
         enough=detectable is not None and more == 0,
         resolution=resolution,
@@ -184,16 +188,14 @@ def _stages(model: Model, operators: Sequence[Contrast]) -> list[StageEffect]:
     return sorted(found, key=lambda stage: -stage.effect)
 
 
-def _interactions(model: Model) -> list[Interaction]:
-    pairs = model.interactions()
+def _interactions(pairs: Sequence[Together]) -> list[Interaction]:
     return [
         Interaction(
-            **interval.model_dump(), factors=(one.name, other.name), levels=(_attending(one), _attending(other)), n=n
+            **interval.model_dump(),
+            factors=(pair.factors[0].name, pair.factors[1].name),
+            levels=(str(pair.levels[0]), str(pair.levels[1])),
+            n=pair.n,
         )
-        for (one, other, _, n), interval in zip(pairs, _intervals([pair[2] for pair in pairs]), strict=True)
+        for pair, interval in zip(pairs, _intervals([pair.estimate for pair in pairs]), strict=True)
         if interval is not None
     ]
-
-
-def _attending(operator: Factor) -> str:
-    return str(operator.levels[1]) if len(operator.levels) == 2 else "attention"

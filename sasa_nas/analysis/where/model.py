@@ -1,13 +1,12 @@
-"""The linear model of a sample: effects, raw and at matched FLOPs, and interactions between stages."""
+"""The linear model of a sample: effects, raw and at matched FLOPs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import combinations
 
 import numpy as np
 
-from sasa_nas.analysis.where.factors import BASELINE, Factor, Level, Matrix, Vector, factors_of
+from sasa_nas.analysis.where.factors import Factor, Level, Matrix, Vector, factors_of
 from sasa_nas.analysis.where.linear import Estimate, Noise, coefficient_weights, independent
 from sasa_nas.analysis.where.sample import Sample
 
@@ -66,48 +65,61 @@ class Model:
         self.factors = factors_of(sample.networks)
         self._ones = np.ones((len(sample.networks), 1))
         self._log_flops = np.log10(sample.flops)[:, None]
-        operators = [factor for factor in self.factors if factor.is_operator]
-        common = [factor for factor in self.factors if factor.within is None]
-        self._taken: list[Factor] = []
-        for taken in (operators, common, self.factors):
-            free = self._free(taken)
-            if free >= LEAST_FREE and (taken is operators or free >= SHARE_FREE * (sample.designs - free)):
-                self._taken = taken
+        self._own = {factor.name: factor.columns(sample.networks) for factor in self.factors}
+        self.operators = [factor for factor in self.factors if factor.is_operator]
+        """The kinds of operators of the stages, where they differ."""
+        self.taken: list[Factor] = []
+        """The factors that the model takes in."""
+        for taken in (self.operators, [f for f in self.factors if f.within is None], self.factors):
+            columns = self.columns(taken)
+            if self.leaves_over(columns) if taken is self.operators else self.affords(columns):
+                self.taken = taken
 
     @property
     def fits(self) -> bool:
         """Whether there are designs enough for the operators' effects."""
-        return bool(self._taken)
+        return bool(self.taken)
 
-    def _free(self, factors: Sequence[Factor]) -> int:
-        if self.sample.covered:
-            return len(self.sample.networks) - self.sample.designs
-        return self.sample.designs - len(independent(self._columns(factors)))
+    def columns(self, factors: Sequence[Factor]) -> Matrix:
+        """(N, P): ones, and what each of these factors adds."""
+        return np.hstack([self._ones, *(self._own[factor.name] for factor in factors)])
 
-    def _columns(self, factors: Sequence[Factor]) -> Matrix:
-        return np.hstack([self._ones, *(factor.columns(self.sample.networks) for factor in factors)])
-
-    def _noise(self, columns: Matrix) -> Noise:
+    def noise(self, columns: Matrix) -> Noise:
+        """What estimates of these columns' coefficients are judged by."""
         if self.sample.covered:
             columns = (self.sample.design[:, None] == np.unique(self.sample.design)).astype(np.float64)
         return Noise(self.sample.accuracy, columns)
 
+    def leaves_over(self, columns: Matrix) -> bool:
+        """Whether columns leave the fewest designs that noise can be judged by."""
+        return self._free(columns) >= LEAST_FREE
+
+    def affords(self, columns: Matrix) -> bool:
+        """Whether columns leave designs enough for so many of them."""
+        free = self._free(columns)
+        return free >= LEAST_FREE and free >= SHARE_FREE * (self.sample.designs - free)
+
+    def _free(self, columns: Matrix) -> int:
+        if self.sample.covered:
+            return len(self.sample.networks) - self.sample.designs
+        return self.sample.designs - len(independent(columns))
+
     @cached_property
     def contrasts(self) -> list[Contrast]:
         """Every effect that can be told; a level of too few designs is left out."""
-        found = self._contrasts(self._taken, self._taken)
+        found = self._contrasts(self.taken, self.taken)
         for factor in self.factors:
-            with_it = [*self._taken, factor]
-            if factor not in self._taken and self._free(with_it) >= LEAST_FREE:
+            with_it = [*self.taken, factor]
+            if factor not in self.taken and self.leaves_over(self.columns(with_it)):
                 found += self._contrasts(with_it, [factor])
         return found
 
     def _contrasts(self, factors: Sequence[Factor], wanted: Sequence[Factor]) -> list[Contrast]:
-        columns = self._columns(factors)
+        columns = self.columns(factors)
         labels = [(factor, level) for factor in factors for level in factor.contrasts]
         kept = independent(columns)
         rows = dict(zip(kept, coefficient_weights(columns[:, kept]), strict=True))
-        noise = self._noise(columns)
+        noise = self.noise(columns)
         matched = {factor.name: self._matched(factor) for factor in wanted}
         found = []
         for place, (factor, level) in enumerate(labels, start=1):
@@ -135,11 +147,8 @@ class Model:
         Whatever else differs enters by what it costs: the effect is what the level gives over spending its FLOPs on the
         space's other options. What the others do beyond that counts as noise.
         """
-        own = factor.columns(self.sample.networks)
-        if factor.within is not None:
-            parent = next((other for other in self.factors if other.name == factor.within[0]), None)
-            own = own if parent is None else np.hstack([own, parent.columns(self.sample.networks)])
-        columns = np.hstack([self._ones, own])
+        within = [] if factor.within is None else [f for f in self.factors if f.name == factor.within[0]]
+        columns = self.columns([factor, *within])
         rest = self._log_flops - columns @ (np.linalg.pinv(columns) @ self._log_flops)
         if float(rest.var()) <= _COLLINEAR * max(float(self._log_flops.var()), 1e-12):
             return None
@@ -147,7 +156,7 @@ class Model:
         kept = independent(columns)
         rows = dict(zip(kept, coefficient_weights(columns[:, kept]), strict=True))
         weights = {level: rows[i] for i, level in enumerate(factor.contrasts, start=1) if i in rows}
-        return _Matched(weights, self._noise(columns))
+        return _Matched(weights, self.noise(columns))
 
     def together(self, contrasts: Sequence[Contrast]) -> tuple[Estimate | None, Estimate | None]:
         """The mean of several effects of one factor, raw and at matched FLOPs."""
@@ -156,23 +165,3 @@ class Model:
         if matched is None or any(c.level not in matched.weights for c in contrasts):
             return raw, None
         return raw, matched.noise.estimate(np.mean([matched.weights[c.level] for c in contrasts], axis=0))
-
-    def interactions(self) -> list[tuple[Factor, Factor, Estimate, int]]:
-        """For two stages: what attention in both gives beyond the sum, and in how many trainings both attend."""
-        operators = [f for f in self.factors if f.is_operator and f.levels[0] == BASELINE]
-        found = []
-        for one, other in combinations(operators, 2):
-            both = self._attends(one) * self._attends(other)
-            columns = np.hstack([self._columns(self._taken), both[:, None]])
-            kept = independent(columns)
-            last = columns.shape[1] - 1
-            free = self.sample.designs - len(kept)
-            if last not in kept or (free < LEAST_FREE and not self.sample.covered):
-                continue
-            estimate = self._noise(columns).estimate(coefficient_weights(columns[:, kept])[-1])
-            if estimate is not None:
-                found.append((one, other, estimate, int(self.sample.counts @ both)))
-        return found
-
-    def _attends(self, operator: Factor) -> Vector:
-        return np.array([float(network.get(operator.name, BASELINE) != BASELINE) for network in self.sample.networks])

@@ -11,7 +11,8 @@ class Interval(BaseModel):
         low: The interval's lower end.
         high: The interval's upper end.
         p: Two-sided, of this effect alone.
-        p_adjusted: Adjusted by Holm for all effects of its kind: operators, stages, other factors, interactions.
+        p_adjusted: Adjusted by Holm for all effects of its kind: operators, stages, other factors, interactions of
+            stages, interactions of operators.
         star: Whether `p_adjusted` is below 0.05.
     """
 
@@ -85,7 +86,7 @@ class Interaction(Interval):
 
     Attributes:
         factors: The two stages' operators.
-        levels: `attention`, or the operator where a stage has but one beside convolution.
+        levels: Which operators; `attention` stands for all of a stage that has several beside convolution.
         n: Trainings with both.
     """
 
@@ -127,6 +128,10 @@ class Where(BaseModel):
         effects: Of operators, then of other factors; empty where too little is trained to tell.
         stages: Of attention in each stage, the most helpful first.
         interactions: Between stages.
+        operator_interactions: Between single operators of two stages that have several beside convolution, for the
+            stages of which the sample is large enough to tell.
+        more_for_interactions: Balanced trainings still wanted to tell those of all stages; None where not even effects
+            can be told.
         swaps: In place, where swaps were trained.
         enough: Whether an effect of `resolution` would be found with 80 % power in every stage.
         resolution: The effect on accuracy that is to be found.
@@ -145,6 +150,8 @@ class Where(BaseModel):
     effects: list[Effect]
     stages: list[StageEffect]
     interactions: list[Interaction]
+    operator_interactions: list[Interaction]
+    more_for_interactions: int | None
     swaps: list[SwapEffect]
     enough: bool
     resolution: float

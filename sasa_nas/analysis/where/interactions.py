@@ -1,0 +1,122 @@
+"""What attention in two stages gives beyond the sum of both: of whatever operators, and operator by operator."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations, product
+
+import numpy as np
+
+from sasa_nas.analysis.where.factors import BASELINE, Factor, Level, Matrix, Vector
+from sasa_nas.analysis.where.linear import Estimate, coefficient_weights, independent
+from sasa_nas.analysis.where.model import LEAST_FREE, SHARE_FREE, Model
+
+ATTENTION = "attention"
+"""Stands for all operators of a stage but convolution."""
+_ESTIMABLE = 1e-6
+"""By how much the share of a coefficient that a sample determines may miss one."""
+
+
+@dataclass(frozen=True)
+class Together:
+    """Two stages' attention together, against the sum of each alone.
+
+    Attributes:
+        factors: The two stages' operators.
+        levels: The kinds, or `ATTENTION`.
+        estimate: Mean accuracy with both, less that with either, plus that with convolution in both stages.
+        n: Trainings with both.
+    """
+
+    factors: tuple[Factor, Factor]
+    levels: tuple[Level, Level]
+    estimate: Estimate
+    n: int
+
+
+def stage_interactions(model: Model) -> list[Together]:
+    """For two stages at a time, what attention in both gives, of whatever kinds."""
+    found = []
+    for one, other in _pairs(model):
+        both = _attends(model, one) * _attends(model, other)
+        columns = np.hstack([model.columns(model.taken), both[:, None]])
+        kept = independent(columns)
+        if columns.shape[1] - 1 not in kept or not model.leaves_over(columns):
+            continue
+        estimate = model.noise(columns).estimate(coefficient_weights(columns[:, kept])[-1])
+        if estimate is not None:
+            levels = _attention_of(one), _attention_of(other)
+            found.append(Together((one, other), levels, estimate, _trainings(model, both)))
+    return found
+
+
+def operator_interactions(model: Model) -> list[Together]:
+    """For two stages at a time, what each operator of one gives beside each of the other.
+
+    All pairs of two stages' operators are estimated side by side, as what a pair gives would else be laid to its
+    neighbours. Stages of which the sample has too few designs for that are left out, and where each has one kind of
+    attention only, of which `stage_interactions` tells.
+    """
+    found = []
+    for one, other in _pairs(model):
+        columns = _columns_for(model, one, other) if _several(one, other) else None
+        if columns is None:
+            continue
+        weights, noise = coefficient_weights(columns), model.noise(columns)
+        determined = np.einsum("pn,np->p", weights, columns)
+        pairs = list(product(one.contrasts, other.contrasts))
+        for place, levels in enumerate(pairs, start=columns.shape[1] - len(pairs)):
+            estimate = noise.estimate(weights[place]) if determined[place] > 1 - _ESTIMABLE else None
+            if estimate is not None:
+                found.append(Together((one, other), levels, estimate, _trainings(model, columns[:, place])))
+    return found
+
+
+def more_designs(model: Model, size: int) -> int:
+    """Designs still wanted before `operator_interactions` tells of all stages.
+
+    Args:
+        model: Of the sample so far.
+        size: How many designs the space has; with all of them, nothing more is wanted.
+    """
+    wanted = 0
+    for one, other in _pairs(model):
+        if _several(one, other) and _columns_for(model, one, other) is None:
+            count = len(independent(model.columns(model.operators))) + len(one.contrasts) * len(other.contrasts)
+            wanted = max(wanted, count + max(LEAST_FREE, math.ceil(SHARE_FREE * count)))
+    designs = model.sample.designs
+    return max(1, min(wanted, size) - designs) if wanted else 0
+
+
+def _columns_for(model: Model, one: Factor, other: Factor) -> Matrix | None:
+    """The model's columns, and last one a pair of operators; None where the sample is too small for so many."""
+    pairs = [_has(model, one, a) * _has(model, other, b) for a, b in product(one.contrasts, other.contrasts)]
+    for factors in (model.taken, model.operators):
+        columns: Matrix = np.hstack([model.columns(factors), np.column_stack(pairs)])
+        if model.affords(columns):
+            return columns
+    return None
+
+
+def _pairs(model: Model) -> Iterator[tuple[Factor, Factor]]:
+    return combinations([factor for factor in model.operators if factor.levels[0] == BASELINE], 2)
+
+
+def _several(one: Factor, other: Factor) -> bool:
+    return len(one.contrasts) * len(other.contrasts) > 1
+
+
+def _has(model: Model, operator: Factor, level: Level) -> Vector:
+    return np.array([float(network.get(operator.name) == level) for network in model.sample.networks])
+
+
+def _attends(model: Model, operator: Factor) -> Vector:
+    return np.array([float(network.get(operator.name, BASELINE) != BASELINE) for network in model.sample.networks])
+
+
+def _attention_of(operator: Factor) -> Level:
+    return operator.contrasts[0] if len(operator.contrasts) == 1 else ATTENTION
+
+
+def _trainings(model: Model, both: Vector) -> int:
+    return int(model.sample.counts @ both)
