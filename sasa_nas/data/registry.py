@@ -8,6 +8,7 @@ from sasa_nas.data.coco import COCO_PREFIX
 from sasa_nas.data.digits import DIGITS, load_digits
 from sasa_nas.data.folders import folder_of
 from sasa_nas.data.imagefolder import imagefolder_info, load_imagefolder
+from sasa_nas.data.matching import MATCHING, load_matching
 from sasa_nas.data.splits import DatasetInfo, SearchSplits, Splits
 from sasa_nas.data.torchvision_sets import TORCHVISION_SETS, load_torchvision
 from sasa_nas.errors import UserError
@@ -20,7 +21,7 @@ _SYNTHETIC = {
 }
 """Images that nobody sees: they say what networks cost."""
 
-_KNOWN = {DIGITS.name: DIGITS, **TORCHVISION_SETS, **_SYNTHETIC}
+_KNOWN = {DIGITS.name: DIGITS, **TORCHVISION_SETS, MATCHING.name: MATCHING, **_SYNTHETIC}
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -54,7 +55,7 @@ def dataset_info(name: str, data_dir: Path | None = None, image_size: int | None
     native = _KNOWN[name]
     if image_size is None:
         return native
-    shift = max(1, round(native.shift * image_size / native.width))
+    shift = max(1, round(native.shift * image_size / native.width)) if native.shift else 0
     return replace(native, height=image_size, width=image_size, shift=shift)
 
 
@@ -77,6 +78,8 @@ def load(name: str, *, data_dir: Path | None = None, image_size: int | None = No
         return load_imagefolder(info, folder_of(name, data_dir))
     if name == DIGITS.name:
         return load_digits(info)
+    if name == MATCHING.name:
+        return load_matching(info)
     return load_torchvision(info, data_dir=data_dir)
 
 

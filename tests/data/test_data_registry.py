@@ -19,6 +19,7 @@ def test_published_facts():
         "fashion_mnist": (1, 28, 10, True),
         "kmnist": (1, 28, 10, False),
         "svhn": (3, 32, 10, False),
+        "synthetic-images:matching": (3, 16, 3, False),
     }
     assert set(dataset_names()) == {*facts, *TASKS, "imagefolder:PATH", "coco:PATH"}
     for name, expected in facts.items():
