@@ -57,45 +57,57 @@ def operator_interactions(model: Model) -> list[Together]:
     neighbours. Stages of which the sample has too few designs for that are left out, and where each has one kind of
     attention only, of which `stage_interactions` tells.
     """
-    found = []
-    for one, other in _pairs(model):
-        columns = _columns_for(model, one, other) if _several(one, other) else None
-        if columns is None:
-            continue
-        weights, noise = coefficient_weights(columns), model.noise(columns)
-        determined = np.einsum("pn,np->p", weights, columns)
-        pairs = list(product(one.contrasts, other.contrasts))
-        for place, levels in enumerate(pairs, start=columns.shape[1] - len(pairs)):
-            estimate = noise.estimate(weights[place]) if determined[place] > 1 - _ESTIMABLE else None
-            if estimate is not None:
-                found.append(Together((one, other), levels, estimate, _trainings(model, columns[:, place])))
-    return found
+    return [pair for one, other in _pairs(model) if _several(one, other) for pair in _told(model, one, other)]
 
 
 def more_designs(model: Model, size: int) -> int:
-    """Designs still wanted before `operator_interactions` tells of all stages.
+    """Designs still wanted before `operator_interactions` tells of all stages, and of all pairs that were trained.
 
     Args:
         model: Of the sample so far.
         size: How many designs the space has; with all of them, nothing more is wanted.
     """
-    wanted = 0
+    wanted, designs = 0, model.sample.designs
     for one, other in _pairs(model):
-        if _several(one, other) and _columns_for(model, one, other) is None:
+        if not _several(one, other):
+            continue
+        if _columns_for(model, one, other) is None:
             count = len(independent(model.columns(model.operators))) + len(one.contrasts) * len(other.contrasts)
             wanted = max(wanted, count + max(LEAST_FREE, math.ceil(SHARE_FREE * count)))
-    designs = model.sample.designs
+        elif len(_told(model, one, other)) < np.count_nonzero(_products(model, one, other).any(axis=0)):
+            wanted = max(wanted, designs + 1)
     return max(1, min(wanted, size) - designs) if wanted else 0
+
+
+def _told(model: Model, one: Factor, other: Factor) -> list[Together]:
+    """What is known of two stages' pairs of operators; those of too few designs are left out."""
+    columns = _columns_for(model, one, other)
+    if columns is None:
+        return []
+    weights, noise = coefficient_weights(columns), model.noise(columns)
+    determined = np.einsum("pn,np->p", weights, columns)
+    pairs = list(product(one.contrasts, other.contrasts))
+    found = []
+    for place, levels in enumerate(pairs, start=columns.shape[1] - len(pairs)):
+        estimate = noise.estimate(weights[place]) if determined[place] > 1 - _ESTIMABLE else None
+        if estimate is not None:
+            found.append(Together((one, other), levels, estimate, _trainings(model, columns[:, place])))
+    return found
 
 
 def _columns_for(model: Model, one: Factor, other: Factor) -> Matrix | None:
     """The model's columns, and last one a pair of operators; None where the sample is too small for so many."""
-    pairs = [_has(model, one, a) * _has(model, other, b) for a, b in product(one.contrasts, other.contrasts)]
+    pairs = _products(model, one, other)
     for factors in (model.taken, model.operators):
-        columns: Matrix = np.hstack([model.columns(factors), np.column_stack(pairs)])
+        columns: Matrix = np.hstack([model.columns(factors), pairs])
         if model.affords(columns):
             return columns
     return None
+
+
+def _products(model: Model, one: Factor, other: Factor) -> Matrix:
+    pairs = product(one.contrasts, other.contrasts)
+    return np.column_stack([_has(model, one, a) * _has(model, other, b) for a, b in pairs])
 
 
 def _pairs(model: Model) -> Iterator[tuple[Factor, Factor]]:
