@@ -11,7 +11,7 @@ TRIALS ?= 25
 help:
 	@echo "make search   set up and search the resnet_hybrid space on scikit-learn's digits"
 	@echo "make test     set up, check style and types, run all tests"
-	@echo "make table    train all 256 networks of hybrid256 with three seeds (an hour or two on two cores; goes on if stopped)"
+	@echo "make table    train all 256 networks of hybrid256 with three seeds (some hours on two cores; goes on if stopped)"
 	@echo "make gpu-check  with a CUDA GPU and a PYTHON that has torch: check the kernels, then time them"
 	@echo "make clean    remove the virtual environment and caches, not the runs"
 
