@@ -5,13 +5,15 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TRIALS ?= 25
+DATASET ?= digits
 
 .PHONY: search test lint gpu-check table clean help
 
 help:
 	@echo "make search   set up and search the resnet_hybrid space on scikit-learn's digits"
 	@echo "make test     set up, check style and types, run all tests"
-	@echo "make table    train all 256 networks of hybrid256 with three seeds (some hours on two cores; goes on if stopped)"
+	@echo "make table    train all 256 networks of hybrid256 with three seeds (hours on two cores; goes on if stopped);"
+	@echo "              with a GPU also: make table DATASET=fashion_mnist"
 	@echo "make gpu-check  with a CUDA GPU and a PYTHON that has torch: check the kernels, then time them"
 	@echo "make clean    remove the virtual environment and caches, not the runs"
 
@@ -19,7 +21,8 @@ search: $(VENV)/.installed
 	$(BIN)/sasa-nas search --space resnet_hybrid --trials $(TRIALS)
 
 table: $(VENV)/.installed
-	OMP_NUM_THREADS=1 $(BIN)/sasa-nas table --space hybrid256 --seeds 3 --out tables/hybrid256_digits.json.gz
+	OMP_NUM_THREADS=1 $(BIN)/sasa-nas table --space hybrid256 --dataset $(DATASET) --seeds 3 \
+		--out tables/hybrid256_$(DATASET).json.gz
 
 test: $(VENV)/.installed-dev lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # two processes, a thread each

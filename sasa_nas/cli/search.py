@@ -138,6 +138,7 @@ def search(
     """Search a space: train many of its networks and find the Pareto front of accuracy against FLOPs."""
     from sasa_nas.cli.lists import parse_objectives, parse_scores
     from sasa_nas.cli.shares import parse_shares
+    from sasa_nas.cli.wishes import with_wishes
     from sasa_nas.run import SearchSettings
     from sasa_nas.space import load_space
 
@@ -177,7 +178,7 @@ def search(
             raise UserError("a table's space is as it is: --replay goes without options that change it or draw from it")
         _replay(table, settings, out)
         return
-    wanted = _overridden(load_space(space or ""), epochs, dataset, limits)
+    wanted = with_wishes(load_space(space or ""), epochs=epochs, dataset=dataset, limits=limits)
     if dry_run:
         _print_designs(wanted, settings, dry_run)
         return
@@ -221,21 +222,6 @@ def _replay(table: Path, settings: SearchSettings, out: Path | None) -> None:
     console = stdout_console()
     console.print(f"\nRun: {summary.folder.path}, replayed: it holds no weights", soft_wrap=True)
     print_front(console, summary.records)
-
-
-def _overridden(
-    space: SearchSpace, epochs: int | None, dataset: str | None, limits: dict[str, float | None]
-) -> SearchSpace:
-    """The space with the command line's wishes in it, checked like a file's."""
-    from sasa_nas.space.files import validate_space
-
-    data = space.model_dump()
-    if epochs is not None:
-        data["proxy"]["recipe"]["epochs"] = epochs
-    if dataset is not None:
-        data["proxy"]["dataset"] = dataset
-    data["limits"].update({name: most for name, most in limits.items() if most is not None})
-    return validate_space(data, "the command line")
 
 
 def _print_designs(space: SearchSpace, settings: SearchSettings, designs: int) -> None:

@@ -19,6 +19,12 @@ def table(
     space: Annotated[str, typer.Option(help="A shipped search space's name, or a YAML file.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The table's file, as a rule .json.gz.", show_default=False)],
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Trainings of each network, a seed each.")] = 3,
+    dataset: Annotated[
+        str | None, typer.Option(help="Data set, instead of the space's; see `list datasets`.", show_default=False)
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs of a training, instead of the space's.", show_default=False)
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one a CPU core if left out.", show_default=False)
     ] = None,
@@ -35,12 +41,13 @@ def table(
 
     from sasa_nas.cli.output import program, shell_line, stdout_console
     from sasa_nas.cli.search import INTERRUPTED
+    from sasa_nas.cli.wishes import with_wishes
     from sasa_nas.space import load_space
     from sasa_nas.table import make_table
 
     try:
         made = make_table(
-            load_space(space),
+            with_wishes(load_space(space), epochs=epochs, dataset=dataset, limits={}),
             out,
             seeds=range(seeds),
             workers=workers or os.cpu_count() or 1,

@@ -21,6 +21,9 @@ def test_a_space_that_is_too_large_or_unknown_is_one_line(capsys: pytest.Capture
     out = tmp_path / "t.json.gz"
     assert "a table takes at most" in fails(capsys, "table", "--space", "resnet_hybrid", "--out", out)
     assert "did you mean 'tiny'" in fails(capsys, "table", "--space", "tny", "--out", out)
+    assert "unknown dataset 'dgits'" in fails(
+        capsys, "table", "--space", "hybrid256", "--dataset", "dgits", "--out", out
+    )
     assert not list(tmp_path.iterdir())
 
 
@@ -28,9 +31,12 @@ def test_a_space_that_is_too_large_or_unknown_is_one_line(capsys: pytest.Capture
 def test_a_table_is_made_and_replayed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     space, out = tmp_path / "two.yaml", tmp_path / "t.json.gz"
     space.write_text(SPACE, encoding="utf-8")
-    assert main(["table", "--space", str(space), "--out", str(out), "--seeds", "2", "--workers", "1"]) == 0
+    assert (
+        main(["table", "--space", str(space), "--out", str(out), "--seeds", "2", "--workers", "1", "--epochs", "2"])
+        == 0
+    )
     captured = capsys.readouterr()
-    assert "2 networks x 2 seeds x 1 epochs" in captured.out
+    assert "2 networks x 2 seeds x 2 epochs" in captured.out
     assert "4/4 network" in captured.err
     assert len(load_table(out).rows) == 2
     assert main(["search", "--replay", str(out), "--trials", "2", "--out", str(tmp_path / "run")]) == 0
