@@ -1,0 +1,175 @@
+"""Does `where` tell the truth? Its answers from part of an exhaustive table beside the effects of the whole.
+
+    python benchmarks/effects.py [--table tables/hybrid256_digits.json.gz] [--repetitions 20] [--processes 2]
+
+The table holds every network of its space, so that the effect of an operator in a stage is known: the mean accuracy of
+all networks that have it there, less the mean of those with convolution there, over all seeds. Searches that replay
+the table get to see a part: only balanced trainings (`--balanced 1`), of several numbers. Told are how far their
+effects are from the truth and how many of their 95 % intervals hold it. Beside them stand the same differences of means
+taken from the trail of an optimiser, TPE for accuracy and FLOPs, that had as many trainings. Writes
+`benchmarks/results/effects.json`.
+"""
+
+import argparse
+import json
+import statistics
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import cache, partial
+from pathlib import Path
+
+from sasa_nas.analysis.where import Where, where
+from sasa_nas.engine.replay import replay
+from sasa_nas.files import write_text
+from sasa_nas.run import Outcome, SearchSettings, TrialRecord, read_info
+from sasa_nas.run.provenance import git_state, versions
+from sasa_nas.space import Architecture
+from sasa_nas.table import Table, load_table
+from sasa_nas.train.device import describe_device, pick_device
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results" / "effects.json"
+TRAININGS = (48, 96)
+BASELINE = "conv"
+
+Place = tuple[int, str]
+"""A stage and an operator's kind."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one search tells: effects by place, and the intervals of those that `where` tells."""
+
+    effects: dict[Place, float]
+    intervals: dict[Place, tuple[float, float]]
+    starred: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class Score:
+    """Answers of many searches beside the truth; accuracies between 0 and 1."""
+
+    trainings: int
+    told: int
+    error: float
+    error_of_trail: float
+    held: float
+    half_width: float
+    starred: float
+    starred_wrongly: int
+
+
+@cache
+def table_of(path: Path) -> Table:
+    """Read once a process."""
+    return load_table(path)
+
+
+def differences(networks: Sequence[Architecture], accuracies: Sequence[float]) -> dict[Place, float]:
+    """For each stage and operator: the mean of the networks with it less the mean of those with convolution there."""
+    found: dict[Place, float] = {}
+    for stage in range(len(networks[0].stages)):
+        groups: dict[str, list[float]] = {}
+        for network, accuracy in zip(networks, accuracies, strict=True):
+            groups.setdefault(network.stages[stage].operator.kind, []).append(accuracy)
+        for kind, group in groups.items():
+            if kind != BASELINE and BASELINE in groups:
+                found[stage, kind] = statistics.fmean(group) - statistics.fmean(groups[BASELINE])
+    return found
+
+
+def truth(table: Table) -> dict[Place, float]:
+    """The effects in the whole table."""
+    accuracies = [statistics.fmean(course[-1] for course in row.accuracy) for row in table.rows]
+    return differences([row.architecture for row in table.rows], accuracies)
+
+
+def records_of(path: Path, settings: SearchSettings) -> tuple[list[TrialRecord], Where]:
+    """A replayed search's trials, and its answer."""
+    with tempfile.TemporaryDirectory() as scratch:
+        summary = replay(path, settings, out=Path(scratch) / "run")
+        return summary.records, where(read_info(summary.folder), summary.records)
+
+
+def answer(path: Path, trainings: int, seed: int) -> tuple[Answer, dict[Place, float]]:
+    """What a balanced search tells, and the differences in the trail of an optimiser."""
+    balanced = SearchSettings(trials=trainings, balanced=1.0, seed=seed)
+    _, told = records_of(path, balanced)
+    operators = {
+        (int(effect.factor.removeprefix("stages[").split("]")[0]), str(effect.level)): effect
+        for effect in told.effects
+        if effect.factor.endswith("].operator") and effect.baseline == BASELINE
+    }
+    trail, _ = records_of(path, balanced.model_copy(update={"balanced": 0.0}))
+    trained = [(r.architecture, r.accuracy) for r in trail if r.outcome is Outcome.TRAINED]
+    networks, accuracies = zip(*((a, b) for a, b in trained if a is not None and b is not None), strict=True)
+    return (
+        Answer(
+            effects={place: effect.effect for place, effect in operators.items()},
+            intervals={place: (effect.low, effect.high) for place, effect in operators.items()},
+            starred=tuple(place for place, effect in operators.items() if effect.star),
+        ),
+        differences(networks, accuracies),
+    )
+
+
+def score(trainings: int, answers: Sequence[tuple[Answer, dict[Place, float]]], true: dict[Place, float]) -> Score:
+    """How far off answers are."""
+    told = [(place, one) for one, _ in answers for place in one.effects]
+    off = [abs(one.effects[place] - true[place]) for place, one in told]
+    off_trail = [abs(effect - true[place]) for _, trail in answers for place, effect in trail.items()]
+    ends = [(one.intervals[place], true[place]) for place, one in told]
+    stars = [(place, one) for one, _ in answers for place in one.starred]
+    return Score(
+        trainings=trainings,
+        told=len(told),
+        error=statistics.fmean(off),
+        error_of_trail=statistics.fmean(off_trail),
+        held=statistics.fmean(low <= effect <= high for (low, high), effect in ends),
+        half_width=statistics.fmean((high - low) / 2 for (low, high), _ in ends),
+        starred=len(stars) / len(told),
+        starred_wrongly=sum(one.effects[place] * true[place] < 0 for place, one in stars),
+    )
+
+
+def main() -> None:
+    """Replays, compares, writes the file."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--table", type=Path, default=ROOT / "tables" / "hybrid256_digits.json.gz")
+    parser.add_argument("--repetitions", type=int, default=20)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=RESULTS, help="the file to write")
+    options = parser.parse_args()
+    true = truth(load_table(options.table))
+    scores = []
+    with ProcessPoolExecutor(options.processes) as pool:
+        for trainings in TRAININGS:
+            found = list(pool.map(partial(answer, options.table, trainings), range(options.repetitions)))
+            scores.append(score(trainings, found, true))
+            one = scores[-1]
+            print(
+                f"{one.trainings} balanced trainings: off by {100 * one.error:.2f} points (an optimiser's trail: "
+                f"{100 * one.error_of_trail:.2f}), {100 * one.held:.1f} % of {one.told} intervals hold the truth, "
+                f"half as wide as {100 * one.half_width:.2f} points; {100 * one.starred:.0f} % starred, "
+                f"{one.starred_wrongly} of them with the wrong sign",
+                flush=True,
+            )
+    result = {
+        "table": options.table.name,
+        "repetitions": options.repetitions,
+        "truth": [{"stage": stage, "operator": kind, "effect": effect} for (stage, kind), effect in true.items()],
+        "scores": [asdict(one) for one in scores],
+        "machine": describe_device(pick_device("cpu")),
+        "versions": versions(),
+        "git": git_state(),
+    }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    write_text(options.out, json.dumps(result, indent=1) + "\n")
+    for (stage, kind), effect in sorted(true.items()):
+        print(f"stage {stage} {kind:16} {100 * effect:+.2f} points")
+
+
+if __name__ == "__main__":
+    main()
