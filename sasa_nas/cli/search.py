@@ -14,7 +14,6 @@ from sasa_nas.errors import UserError
 if TYPE_CHECKING:
     from sasa_nas.engine import SearchSummary
     from sasa_nas.run import SearchSettings
-    from sasa_nas.space import SearchSpace
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C, as shells have it."""
@@ -180,7 +179,9 @@ def search(
         return
     wanted = with_wishes(load_space(space or ""), epochs=epochs, dataset=dataset, limits=limits)
     if dry_run:
-        _print_designs(wanted, settings, dry_run)
+        from sasa_nas.cli.dry_run import print_designs
+
+        print_designs(wanted, settings, dry_run)
         return
     from sasa_nas import engine
     from sasa_nas.cli.output import shell_line
@@ -222,21 +223,6 @@ def _replay(table: Path, settings: SearchSettings, out: Path | None) -> None:
     console = stdout_console()
     console.print(f"\nRun: {summary.folder.path}, replayed: it holds no weights", soft_wrap=True)
     print_front(console, summary.records)
-
-
-def _print_designs(space: SearchSpace, settings: SearchSettings, designs: int) -> None:
-    """One line a design; nothing is kept in memory, so that ten thousand are no more work than ten."""
-    from sasa_nas.analysis.labels import stage_labels
-    from sasa_nas.engine.plan import dry_run, plan_search
-
-    plan = plan_search(space, settings)
-    typer.echo("architecture_id\tparams\tflops\tstem\toperators")
-    for design in dry_run(plan, designs):
-        network = design.architecture
-        typer.echo(
-            f"{network.id}\t{design.counts.params}\t{design.counts.flops()}\t"
-            f"{network.stem.kind}\t{' '.join(stage_labels(network))}"
-        )
 
 
 def _conclude(summary: SearchSummary) -> None:

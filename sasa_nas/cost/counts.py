@@ -1,7 +1,7 @@
 """How much work one image is: multiply-accumulates by category, elementwise work apart, and what papers call FLOPs."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 Convention = Literal["sasa", "aa", "san", "macs"]
@@ -24,12 +24,18 @@ class Macs:
     """Learned weights times windowed features (SAN), and mixtures of value matrices (attention stem)."""
 
     def __add__(self, other: "Macs") -> "Macs":
-        return Macs(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return Macs(
+            self.conv_linear + other.conv_linear,
+            self.qk + other.qk,
+            self.qr + other.qr,
+            self.av + other.av,
+            self.aggregation + other.aggregation,
+        )
 
     @property
     def total(self) -> int:
         """All categories together."""
-        return sum(getattr(self, f.name) for f in fields(self))
+        return self.conv_linear + self.qk + self.qr + self.av + self.aggregation
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,14 @@ class Elementwise:
     conv_bias: int = 0
 
     def __add__(self, other: "Elementwise") -> "Elementwise":
-        return Elementwise(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return Elementwise(
+            self.norm + other.norm,
+            self.relu + other.relu,
+            self.pool_inputs + other.pool_inputs,
+            self.softmax + other.softmax,
+            self.relation + other.relation,
+            self.conv_bias + other.conv_bias,
+        )
 
 
 @dataclass(frozen=True)

@@ -138,7 +138,19 @@ def dry_run(plan: SearchPlan, designs: int) -> Iterator[Design]:
     """Draws `designs` designs that a search could train, in balance over the space's options.
 
     A small space repeats itself; a design that is infeasible or beyond a limit never comes out.
+
+    Raises:
+        UserError: If there is a limit that only the worker which is to train a design can measure.
     """
+    most = plan.space.limits.max_latency
+    if most is not None:
+        raise UserError(
+            f"a dry run counts and measures nothing, so it cannot keep max_latency={most:g}: leave that limit out"
+        )
+    return _balanced_draws(plan, designs)
+
+
+def _balanced_draws(plan: SearchPlan, designs: int) -> Iterator[Design]:
     chooser = BalancedChooser(random.Random(plan.settings.seed))
     drawn = 0
     while drawn < designs:

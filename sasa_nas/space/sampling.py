@@ -66,19 +66,15 @@ def _laid_out(node: Any, path: str) -> Callable[[Chooser], Any]:
         return lambda chooser: node.nearest(chooser.number(path, node))
     if isinstance(node, BaseModel):
         parts = {name: _laid_out(getattr(node, name), f"{path}.{name}") for name in type(node).model_fields}
-        return _fixed_or(lambda chooser: {name: part(chooser) for name, part in parts.items()}, node)
+        forked = {name: part for name, part in parts.items() if has_forks(getattr(node, name))}
+        fixed = {name: part(_NOBODY) for name, part in parts.items() if name not in forked}
+        if not forked:
+            return lambda chooser: fixed
+        return lambda chooser: fixed | {name: part(chooser) for name, part in forked.items()}
     if isinstance(node, tuple):
         items = [_laid_out(item, f"{path}[{i}]") for i, item in enumerate(node)]
-        return _fixed_or(lambda chooser: [item(chooser) for item in items], node)
+        return lambda chooser: [item(chooser) for item in items]
     return lambda chooser: node
-
-
-def _fixed_or(draw: Callable[[Chooser], Any], node: Any) -> Callable[[Chooser], Any]:
-    """`draw`, or, where nothing below `node` is chosen, what it always draws."""
-    if has_forks(node):
-        return draw
-    fixed = draw(_NOBODY)
-    return lambda chooser: fixed
 
 
 class _Nobody:

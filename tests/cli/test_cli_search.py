@@ -1,7 +1,12 @@
 """Wrong input to `search`, `resume` and `export` is one line and exit status 2; a real search is in test_end_to_end."""
 
+import os
+import pty
+import sys
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -9,6 +14,7 @@ from failing import fails
 
 from sasa_nas.cli.app import main
 from sasa_nas.cli.search import SamplerName
+from sasa_nas.engine import plan
 from sasa_nas.run.records import Sampler
 from sasa_nas.space import load_architecture
 from sasa_nas.space.files import shipped_spaces
@@ -109,6 +115,33 @@ def test_a_dry_run_with_a_limit_that_nothing_keeps_names_it(
     capsys: pytest.CaptureFixture[str], option: str, name: str
 ) -> None:
     assert name in fails(capsys, "search", "--space", "tiny", "--dry-run", 5, option, 7)
+
+
+def test_a_dry_run_measures_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    line = fails(capsys, "search", "--space", "tiny", "--dry-run", 5, "--max-latency", 0.01)
+    assert "cannot keep max_latency=0.01: leave that limit out" in line
+
+
+def test_a_long_dry_run_shows_how_far_it_is_and_can_be_stopped(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lines go to a pipe and its bar to a terminal; Ctrl-C leaves the lines that were printed."""
+    draws = plan.dry_run
+
+    def interrupted(*arguments: Any) -> Iterator[plan.Design]:
+        yield from islice(draws(*arguments), 3)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(plan, "dry_run", interrupted)
+    terminal, screen = pty.openpty()
+    with os.fdopen(screen, "w") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        assert main(["search", "--space", "tiny", "--dry-run", "1000"]) == 130
+    shown = os.read(terminal, 65536)
+    os.close(terminal)
+    assert b"/1000" in shown
+    assert b"Traceback" not in shown
+    assert len(capsys.readouterr().out.splitlines()) == 1 + 3
 
 
 def test_resuming_nothing_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

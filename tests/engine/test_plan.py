@@ -57,6 +57,12 @@ def test_no_design_of_a_dry_run_is_over_a_limit(make_plan: MakePlan) -> None:
     assert max(limited) <= most < params[-1]
 
 
+def test_a_dry_run_refuses_a_limit_that_it_cannot_keep(make_plan: MakePlan) -> None:
+    plan = make_plan(lambda data: data.update(limits={"max_latency": 1.0}))
+    with pytest.raises(UserError, match=r"cannot keep max_latency=1: leave that limit out"):
+        dry_run(plan, 3)
+
+
 def test_a_design_over_a_limit_says_by_how_much(make_plan: MakePlan) -> None:
     plan = make_plan()
     params = draw(plan, RandomChooser(random.Random(0))).counts.params

@@ -1,0 +1,52 @@
+"""`sasa-nas search --dry-run`: designs as lines on stdout, and on stderr how far it is where they go elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sasa_nas.analysis.labels import stage_labels
+from sasa_nas.engine import plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sasa_nas.run import SearchSettings
+    from sasa_nas.space import SearchSpace
+
+
+def print_designs(space: SearchSpace, settings: SearchSettings, designs: int) -> None:
+    """One line a design; nothing is kept in memory, so that ten thousand are no more work than ten.
+
+    Raises:
+        UserError: As `plan_search` and `dry_run`.
+    """
+    drawn = plan.dry_run(plan.plan_search(space, settings), designs)
+    typer.echo("architecture_id\tparams\tflops\tstem\toperators")
+    with _bar(designs) as advance:
+        for design in drawn:
+            network = design.architecture
+            typer.echo(
+                f"{network.id}\t{design.counts.params}\t{design.counts.flops()}\t"
+                f"{network.stem.kind}\t{' '.join(stage_labels(network))}"
+            )
+            advance()
+
+
+@contextmanager
+def _bar(designs: int) -> Iterator[Callable[[], None]]:
+    """What a design more is told to: a bar on a terminal, unless the lines themselves show there."""
+    console = Console(stderr=True)
+    if not console.is_terminal or sys.stdout.isatty():
+        yield lambda: None
+        return
+    columns = TextColumn("designs"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, redirect_stdout=False) as progress:
+        task = progress.add_task("designs", total=designs)
+        yield lambda: progress.advance(task)
