@@ -18,7 +18,8 @@ from sasa_nas.engine.measuring import Findings
 from sasa_nas.engine.new_run import make_folder
 from sasa_nas.engine.observer import EpochReport, SilentObserver
 from sasa_nas.engine.plan import SearchPlan, plan_search
-from sasa_nas.engine.proposer import Proposal, Proposer
+from sasa_nas.engine.proposal import Proposal
+from sasa_nas.engine.proposer import Proposer
 from sasa_nas.engine.simulation import WORKERS, simulate
 from sasa_nas.engine.study import SearchStudy, opened_study
 from sasa_nas.files import write_text

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sasa_nas.engine.plan import SearchPlan
+
 Losses = Sequence[float]
 """One network's objectives, each the smaller the better; the first may improve while it trains."""
 
@@ -131,3 +133,12 @@ def _spread(points: NDArray[np.float64]) -> list[int]:
         distance = np.minimum(distance, np.linalg.norm(points - points[farthest], axis=1))
         distance[order] = -1.0
     return order
+
+
+def halving_of(plan: SearchPlan) -> MultiObjectiveHalving:
+    """Early stopping as the search's settings want it."""
+    settings = plan.settings
+    epochs = plan.space.proxy.recipe.epochs
+    compared = levels(epochs=epochs, grace=settings.grace_epochs, eta=settings.eta) if settings.halving else ()
+    bound = math.inf if settings.accuracy_floor is None else -settings.accuracy_floor
+    return MultiObjectiveHalving(compared, eta=settings.eta, bound=bound)

@@ -5,92 +5,34 @@ again. Ray Tune only carries out what comes out of here.
 """
 
 import math
-import random
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from optuna.trial import Trial, TrialState
 
+from sasa_nas.engine import lineup
 from sasa_nas.engine.balanced import REPLICATES, BalancedDesigns
-from sasa_nas.engine.halving import MultiObjectiveHalving, levels
+from sasa_nas.engine.halving import halving_of
 from sasa_nas.engine.measuring import Findings
-from sasa_nas.engine.objectives import losses, values
+from sasa_nas.engine.objectives import losses
 from sasa_nas.engine.observer import SearchObserver
-from sasa_nas.engine.plan import Design, OverLimit, SearchPlan, draw, find_new
+from sasa_nas.engine.plan import OverLimit, SearchPlan, draw
+from sasa_nas.engine.proposal import Proposal, stop_reason, tell_end
 from sasa_nas.engine.quota import Quota
 from sasa_nas.engine.requests import Request
-from sasa_nas.engine.screen import Candidate, Screen
+from sasa_nas.engine.screen import Screen
 from sasa_nas.engine.study import STARTUP, SearchStudy
 from sasa_nas.engine.trial_chooser import TrialChooser
-from sasa_nas.models import list_models, model_architecture
 from sasa_nas.run import Arm, Outcome, TrialRecord
 from sasa_nas.space import Infeasible
-from sasa_nas.space.choosers import BalancedChooser, Chooser, RandomChooser, RecallChooser, RecordingChooser
-from sasa_nas.space.matching import choices_of
 
 TOO_SLOW_IN_A_ROW = 50
 """Designs slower than the space's limit, one after the other, after which a search ends."""
-REFILL = 4
-"""Designs that the random sampler with a filter has in line."""
 PATIENCE = 10
 """Proposals turned down in a row after which a random new design is put in the sampler's hand."""
 
 MEMORY_FAILURES = 2
 """How often memory may run out under a training before it is given up; its neighbours may have been to blame once."""
-
-_STATES = {
-    Outcome.TRAINED: TrialState.COMPLETE,
-    # a cause that lies in the design is PRUNED, from which samplers learn; FAIL they ignore
-    Outcome.STOPPED: TrialState.PRUNED,
-    Outcome.DIVERGED: TrialState.PRUNED,
-    Outcome.OUT_OF_MEMORY: TrialState.PRUNED,
-    Outcome.TIMED_OUT: TrialState.PRUNED,
-    Outcome.INFEASIBLE: TrialState.PRUNED,
-    Outcome.DUPLICATE: TrialState.PRUNED,
-    Outcome.BROKEN: TrialState.FAIL,
-    Outcome.LOST: TrialState.FAIL,
-}
-
-
-@dataclass(frozen=True)
-class Proposal:
-    """A design that is to be trained, its trial's number, and why and with which seed."""
-
-    number: int
-    design: Design
-    request: Request
-    findings: Findings = field(default_factory=Findings)
-
-    def record(self, outcome: Outcome) -> TrialRecord:
-        """The trial's record, as far as the design tells it."""
-        record = TrialRecord(
-            number=self.number,
-            outcome=outcome,
-            architecture=self.design.architecture,
-            full_size=self.design.full_size,
-            flops=self.design.counts.flops(),
-            params=self.design.counts.params,
-            memory=self.design.memory,
-            arm=self.request.arm,
-            seed=self.request.seed,
-            swap_of=self.request.swap_of,
-            swapped_stage=self.request.swapped_stage,
-        )
-        return self.findings.added_to(record)
-
-
-def stop_reason(epoch: int) -> str:
-    """Why a training was stopped after so many epochs."""
-    return f"after {epoch} epoch{'s' if epoch > 1 else ''} others were better"
-
-
-def _halving(plan: SearchPlan) -> MultiObjectiveHalving:
-    """Early stopping as the search's settings want it."""
-    settings = plan.settings
-    epochs = plan.space.proxy.recipe.epochs
-    compared = levels(epochs=epochs, grace=settings.grace_epochs, eta=settings.eta) if settings.halving else ()
-    bound = math.inf if settings.accuracy_floor is None else -settings.accuracy_floor
-    return MultiObjectiveHalving(compared, eta=settings.eta, bound=bound)
 
 
 class Proposer:
@@ -129,7 +71,7 @@ class Proposer:
         self._quota = Quota(plan.settings, self._started, searching=searching)
         self._balanced = BalancedDesigns(plan)
         self._live: dict[int, Proposal] = {}
-        self._halving = _halving(plan)
+        self._halving = halving_of(plan)
         self._rungs: dict[int, dict[int, float]] = {}
         for trial, record in zip(study.get_trials(), records, strict=True):
             for epoch, accuracy in record.rungs.items():
@@ -138,7 +80,7 @@ class Proposer:
                 self._rungs[record.number] = dict(record.rungs)
                 self._interrupted.append(record.number)
             elif trial.state == TrialState.RUNNING:
-                self._tell(record)  # a kill came between its record and its end
+                tell_end(study, plan, record)  # a kill came between its record and its end
         self._too_slow: list[float] = []
         self.hopeless: str | None = None
         """Why no further design can be within the limits, as far as it looks."""
@@ -147,7 +89,9 @@ class Proposer:
         """Whether no design is left that was not trained."""
         # chance is what the others are compared with: it gets no help but a filter's, where one is asked for
         if searching and plan.settings.sampler != "random":
-            self._plan_startup({r.architecture.id for r in records if r.architecture and r.arm is Arm.SEARCH})
+            seen = {r.architecture.id for r in records if r.architecture and r.arm is Arm.SEARCH}
+            wanted = min(STARTUP, plan.settings.trials - self._quota.share)
+            study.line.extend(lineup.startup(plan, self._screen, seen, wanted))
 
     def propose(self) -> Proposal | None:
         """The next design to train; None when enough are trained or under way, or no new one is left."""
@@ -173,14 +117,19 @@ class Proposer:
 
     def _search(self) -> Proposal | None:
         """The next design that the sampler wants and that is to be trained; None if there is no new one."""
-        if self._screen is not None and self._plan.settings.sampler == "random":
-            self._refill(self._screen)
+        if self._screen is not None and self._plan.settings.sampler == "random" and not self._study.line:
+            trials = len(self._study.get_trials())
+            self._study.line.extend(lineup.screened(self._plan, self._screen, self._numbers, trials))
         request = Request(seed=self._plan.settings.seed)
         for _ in range(PATIENCE):
             proposal = self._consider(self._study.ask(), request)
             if proposal is not None:
                 return proposal
-        self._enqueue_new()
+        choices = lineup.random_new(self._plan, self._numbers, len(self._study.get_trials()))
+        if choices is None:
+            self.exhausted = True
+        else:
+            self._study.line.append(choices)
         return None
 
     def found(self, number: int, findings: Findings) -> None:
@@ -229,7 +178,7 @@ class Proposer:
     def finish(self, record: TrialRecord) -> None:
         """Writes the end of a trial into the study."""
         record = record.model_copy(update={"rungs": self._rungs.get(record.number, record.rungs)})
-        self._tell(record)
+        tell_end(self._study, self._plan, record)
         if self._live.pop(record.number, None) is not None:
             self._count_refused(record)
         self._rungs.pop(record.number, None)
@@ -250,16 +199,6 @@ class Proposer:
                 f"max_latency={self._plan.space.limits.max_latency:g} seconds, the fastest {min(self._too_slow):.3g}; "
                 "raise the limit or add faster options"
             )
-
-    def _tell(self, record: TrialRecord) -> None:
-        most = self._plan.space.limits.max_latency
-        if most is not None and record.latency is not None:  # by what share it is beyond the limit
-            self._study.trial(record.number).set_constraint("latency", record.latency / most - 1.0)
-        floor = self._plan.settings.accuracy_floor
-        if floor is not None and record.accuracy is not None:  # by how much the accuracy misses the floor
-            self._study.trial(record.number).set_constraint("accuracy_floor", floor - record.accuracy)
-        found = values(record, self._plan.settings.objectives) if record.outcome is Outcome.TRAINED else None
-        self._study.tell(record, _STATES[record.outcome], found)
 
     def _losses(self, record: TrialRecord, accuracy: float) -> tuple[float, ...]:
         return losses(record, accuracy, self._plan.settings.objectives)
@@ -338,77 +277,3 @@ class Proposer:
                 return same
             case Arm.BALANCED:
                 return number
-
-    def _plan_startup(self, seen: set[str]) -> None:
-        """Puts first in line the named networks that the space holds, then designs in balance over its options.
-
-        In balance means that every option of every fork comes up equally often. A later session plans the same again.
-
-        Args:
-            seen: Ids of the designs that earlier sessions had; the new ones are added.
-        """
-        wanted = min(STARTUP, self._plan.settings.trials - self._quota.share)
-        if len(seen) >= wanted:
-            return
-        generator = random.Random(self._plan.settings.seed)
-        balanced = BalancedChooser(generator)
-        known = (choices_of(self._plan.space, model_architecture(name)) for name in list_models())
-        for answers in known:
-            if answers is not None and len(seen) < wanted:
-                self._enqueue(RecordingChooser(RecallChooser(answers)), seen)
-        left = wanted - len(seen)
-        if self._screen is not None:
-            drawn = self._screen.best(self._draw_new(balanced, self._screen.drawn(left), seen), left)
-        else:
-            drawn = self._draw_new(balanced, left, seen)
-        for candidate in drawn:
-            self._study.enqueue(candidate.choices)
-
-    def _refill(self, screen: Screen) -> None:
-        """Puts the best of many random new designs in line, where none is left there."""
-        trials = self._study.get_trials()
-        if any(trial.state == TrialState.WAITING for trial in trials):
-            return
-        chance = RandomChooser(random.Random(f"{self._plan.settings.seed}/screen/{len(trials)}"))
-        drawn = self._draw_new(chance, screen.drawn(REFILL), set(self._numbers))
-        for candidate in screen.best(drawn, REFILL):
-            self._study.enqueue(candidate.choices)
-
-    def _draw_new(self, chooser: Chooser, count: int, seen: set[str]) -> list[Candidate]:
-        """Up to so many feasible designs whose ids are not in `seen`, to which they are added."""
-        found: list[Candidate] = []
-        for _ in range(20 * count):
-            if len(found) == count:
-                break
-            recording = RecordingChooser(chooser)
-            candidate = self._unseen(recording, seen)
-            if candidate is not None:
-                found.append(candidate)
-        return found
-
-    def _enqueue(self, chooser: RecordingChooser, seen: set[str]) -> None:
-        """Puts a design in line, unless it cannot be or its id is in `seen`, to which it is added."""
-        candidate = self._unseen(chooser, seen)
-        if candidate is not None:
-            self._study.enqueue(candidate.choices)
-
-    def _unseen(self, chooser: RecordingChooser, seen: set[str]) -> Candidate | None:
-        """The design that `chooser` draws; None if it cannot be or its id is in `seen`, to which it is added."""
-        try:
-            design = draw(self._plan, chooser)
-        except Infeasible:
-            return None
-        if design.architecture.id in seen:
-            return None
-        seen.add(design.architecture.id)
-        return Candidate(design, chooser.answers)
-
-    def _enqueue_new(self) -> None:
-        """Puts a random design that was never trained next in line, or finds that there is none."""
-        trials = len(self._study.get_trials())
-        generator = random.Random(f"{self._plan.settings.seed}/{trials}")
-        choices = find_new(self._plan, self._numbers, generator)
-        if choices is None:
-            self.exhausted = True
-        else:
-            self._study.enqueue(choices)

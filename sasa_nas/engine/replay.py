@@ -10,7 +10,8 @@ from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.engine.new_run import check_folder, make_folder
 from sasa_nas.engine.observer import SearchObserver, SearchSummary, SilentObserver
 from sasa_nas.engine.plan import SearchPlan, refuse_measuring
-from sasa_nas.engine.proposer import Proposal, Proposer
+from sasa_nas.engine.proposal import Proposal
+from sasa_nas.engine.proposer import Proposer
 from sasa_nas.engine.simulation import WORKERS, Courses, simulate
 from sasa_nas.engine.study import opened_study
 from sasa_nas.errors import UserError

@@ -12,7 +12,8 @@ from sasa_nas.data.download import default_data_dir
 from sasa_nas.engine.measuring import Wishes
 from sasa_nas.engine.observer import EpochReport, SearchObserver
 from sasa_nas.engine.plan import SearchPlan
-from sasa_nas.engine.proposer import Proposal, Proposer, stop_reason
+from sasa_nas.engine.proposal import Proposal, stop_reason
+from sasa_nas.engine.proposer import Proposer
 from sasa_nas.engine.training import TrainingReport, TrainingTask
 from sasa_nas.engine.trial_files import TrialFiles
 from sasa_nas.errors import UserError

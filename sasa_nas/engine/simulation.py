@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from sasa_nas.engine.observer import EpochReport, SearchObserver
 from sasa_nas.engine.plan import SearchPlan
-from sasa_nas.engine.proposer import Proposal, Proposer, stop_reason
+from sasa_nas.engine.proposal import Proposal, stop_reason
+from sasa_nas.engine.proposer import Proposer
 from sasa_nas.run import Outcome
 from sasa_nas.synthetic import Course, planted
 

@@ -1,8 +1,7 @@
 """A run's study: Optuna's sampler works on a copy in memory, and study.db gets every trial as a whole.
 
 Optuna by itself writes a trial's parameters one transaction at a time. A process killed between two of them leaves
-half a trial, and a trial of twenty parameters waits for the disk twenty times. Here a trial is in the file with all
-its parameters, or not at all.
+half a trial, and a trial of twenty parameters waits for the disk twenty times. Here only `TrialWriter` writes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -19,6 +18,7 @@ from sasa_nas.run.attributes import attributes, record_of
 from sasa_nas.run.records import STUDY_NAME
 from sasa_nas.run.study_file import writing
 from sasa_nas.run.study_tables import PATIENCE
+from sasa_nas.run.trial_writer import TrialWriter
 from sasa_nas.space.choosers import Label
 
 STARTUP = 10
@@ -40,10 +40,9 @@ class SearchStudy:
             directions=directions(settings.objectives),
             sampler=make_sampler(settings.sampler, seed=settings.seed, startup=STARTUP),
         )
-        self._line: list[Mapping[str, Label]] = []
-        self._file = file
-        self._ids: dict[int, int] = {}
-        """The database's own name for each trial that it holds, by number."""
+        self.line: list[Mapping[str, Label]] = []
+        """The choices that `ask` comes out with next; they are not kept."""
+        self._file: TrialWriter | None = None
         if file is not None:
             kept = optuna.create_study(
                 study_name=STUDY_NAME,
@@ -51,10 +50,10 @@ class SearchStudy:
                 load_if_exists=True,
                 directions=directions(settings.objectives),
             )
-            self._file_id = kept._study_id
-            for trial in kept.get_trials(deepcopy=False):
+            trials = kept.get_trials(deepcopy=False)
+            for trial in trials:
                 self._memory._storage.create_new_trial(self._memory._study_id, trial)
-                self._ids[trial.number] = trial._trial_id
+            self._file = TrialWriter(file, kept._study_id, {trial.number: trial._trial_id for trial in trials})
 
     def get_trials(self) -> list[FrozenTrial]:
         """All trials, by number."""
@@ -68,16 +67,12 @@ class SearchStudy:
         """One trial."""
         return record_of(self._memory._storage.get_trial(self._memory_id(number)))
 
-    def enqueue(self, choices: Mapping[str, Label]) -> None:
-        """Lets `ask` come out with these choices, after those enqueued before; they are not kept."""
-        self._line.append(choices)
-
     def ask(self) -> Trial:
         """A new trial, of the sampler's choice where nothing is in line.
 
         Nothing of it is in the file until `write` or `tell`, which must come before the next one is asked for.
         """
-        return self.ask_for(self._line.pop(0)) if self._line else self._memory.ask()
+        return self.ask_for(self.line.pop(0)) if self.line else self._memory.ask()
 
     def ask_for(self, choices: Mapping[str, Label]) -> Trial:
         """A new trial with these choices, as `ask` makes it."""
@@ -103,7 +98,7 @@ class SearchStudy:
         """Keeps what is known of a trial under way.
 
         Raises:
-            StorageInternalError: If the file is held by another program, or the disk is full.
+            sqlalchemy.exc.DBAPIError: If the file is held by another program, or the disk is full.
         """
         self._sync(self._noted(record))
 
@@ -116,7 +111,7 @@ class SearchStudy:
             values: The objectives, of a trial that is `COMPLETE`.
 
         Raises:
-            StorageInternalError: As `write`.
+            sqlalchemy.exc.DBAPIError: As `write`.
         """
         self._noted(record)
         self._memory.tell(record.number, values, state=state)
@@ -133,27 +128,9 @@ class SearchStudy:
         return self._memory._storage.get_trial_id_from_study_id_trial_number(self._memory._study_id, number)
 
     def _sync(self, trial: FrozenTrial) -> None:
-        """Brings the file to what a trial is in memory. A kill on the way leaves it as it was, or running."""
-        if self._file is None:
-            return
-        if trial.number not in self._ids:
-            self._ids[trial.number] = self._file.create_new_trial(self._file_id, trial)
-            return
-        file, kept = self._file, self._ids[trial.number]
-        before = file.get_trial(kept)
-        if before.state == TrialState.WAITING:
-            file.set_trial_state_values(kept, TrialState.RUNNING)
-        for name, value in trial.params.items():
-            if name not in before.params:
-                distribution = trial.distributions[name]
-                file.set_trial_param(kept, name, distribution.to_internal_repr(value), distribution)
-        for name, value in trial.system_attrs.items():
-            if before.system_attrs.get(name) != value:
-                file.set_trial_system_attr(kept, name, value)
-        for name, value in trial.user_attrs.items():
-            file.set_trial_user_attr(kept, name, value)
-        if trial.state.is_finished():
-            file.set_trial_state_values(kept, trial.state, trial.values)
+        """Brings the file to what a trial is in memory. A kill on the way leaves it as it was."""
+        if self._file is not None:
+            self._file.write(trial)
 
 
 @contextmanager

@@ -9,15 +9,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial
 from studies import kept, outcomes, records
 
 from sasa_nas.engine.plan import SearchPlan
-from sasa_nas.engine.proposer import Proposal, Proposer
+from sasa_nas.engine.proposal import Proposal
+from sasa_nas.engine.proposer import Proposer
 from sasa_nas.engine.study import SearchStudy, opened_study
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, RunFolder
 from sasa_nas.run.study_file import file_system, writing
+from sasa_nas.run.trial_writer import TrialWriter
 
 MakePlan = Callable[..., SearchPlan]
 
@@ -27,33 +29,27 @@ class Killed(BaseException):
 
 
 class MortalFile:
-    """A database whose writer dies at one of its writes, before or after it.
+    """Dies at one of its writes, before or after it.
 
     Args:
-        storage: The database.
+        file: Who writes.
         writes: So many go well.
         after: Whether the last of them still reaches the file.
     """
 
-    def __init__(self, storage: RDBStorage, writes: int, after: bool) -> None:
-        self._storage = storage
+    def __init__(self, file: TrialWriter, writes: int, after: bool) -> None:
+        self._file = file
         self._left = writes
         self._after = after
 
-    def __getattr__(self, name: str) -> object:
-        member = getattr(self._storage, name)
-        if name != "create_new_trial" and not name.startswith("set_trial"):
-            return member
-
-        def write(*arguments: object) -> object:
-            self._left -= 1
-            if self._left < 0:
-                if self._after:
-                    member(*arguments)
-                raise Killed
-            return member(*arguments)
-
-        return write
+    def write(self, trial: FrozenTrial) -> None:
+        self._left -= 1
+        if self._left >= 0:
+            self._file.write(trial)
+            return
+        if self._after:
+            self._file.write(trial)
+        raise Killed
 
 
 def search(proposer: Proposer, chance: random.Random) -> None:
@@ -92,7 +88,7 @@ def test_a_search_killed_at_any_write_is_completed_by_a_resume(
         folder.path.mkdir()
         with writing(folder) as storage:
             study = SearchStudy(plan.settings, storage)
-            study._file = MortalFile(storage, writes, after)
+            study._file = MortalFile(study._file, writes, after)
             try:
                 search(Proposer(study, plan, notes), random.Random(writes))
                 survived = True
@@ -177,7 +173,7 @@ def test_a_full_disk_under_the_file_is_named_and_nothing_is_lost(make_plan: Make
     def search_until_full() -> None:
         with opened_study(folder, plan.settings) as study:
             proposer = Proposer(study, plan, notes)
-            connection = study._file.engine.raw_connection()
+            connection = study._file._engine.raw_connection()
             pages = connection.cursor().execute("PRAGMA page_count").fetchone()[0]
             connection.cursor().execute(f"PRAGMA max_page_count={pages + 3}")
             connection.close()

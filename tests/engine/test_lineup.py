@@ -1,0 +1,83 @@
+"""Designs that no training led to: which come first, that they are new, and the same for the same seed."""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sasa_nas.engine import lineup
+from sasa_nas.engine.plan import SearchPlan, draw, plan_search
+from sasa_nas.engine.screen import Screen
+from sasa_nas.run import SearchSettings
+from sasa_nas.space import Architecture, load_space
+from sasa_nas.space.choosers import Label, RandomChooser, RecallChooser
+
+MakePlan = Callable[..., SearchPlan]
+
+
+def design(plan: SearchPlan, choices: Mapping[str, Label]) -> Architecture:
+    return draw(plan, RecallChooser(choices)).architecture
+
+
+def test_the_first_designs_are_balanced(make_plan: MakePlan) -> None:
+    plan = make_plan()
+    first = [design(plan, choices) for choices in lineup.startup(plan, None, set(), 2)]
+    # a pair of walks deals both options of every stage
+    for stage in range(3):
+        assert Counter(network.stages[stage].operator.kind for network in first) == {"conv": 1, "local_attention": 1}
+
+
+def test_the_named_networks_of_a_space_come_first() -> None:
+    plan = plan_search(load_space("sasa_where"), SearchSettings())
+    seen: set[str] = set()
+    choices = list(lineup.startup(plan, None, seen, 3))
+    kinds = [[stage.operator.kind for stage in design(plan, answers).stages] for answers in choices[:2]]
+    assert kinds == [["conv"] * 4, ["local_attention"] * 4]
+    assert {design(plan, answers).id for answers in choices} == seen
+    assert len(seen) == 3
+
+
+def test_what_was_seen_does_not_come_again_and_counts(make_plan: MakePlan) -> None:
+    plan = make_plan()
+    seen: set[str] = set()
+    first = [design(plan, choices).id for choices in lineup.startup(plan, None, seen, 3)]
+    assert seen == set(first)
+    rest = [design(plan, choices).id for choices in lineup.startup(plan, None, seen, 8)]
+    assert len({*first, *rest}) == len(first) + len(rest) == 8, "all that the space holds"
+    assert list(lineup.startup(plan, None, seen, 8)) == []
+
+
+def test_a_screen_lets_the_best_of_those_in_balance_through(make_plan: MakePlan) -> None:
+    plan = make_plan(score_filter="naswot", score_keep=0.25)
+    screen = Screen(plan, lambda found: float(found.counts.params))
+    seen: set[str] = set()
+    kept = [design(plan, choices) for choices in lineup.startup(plan, screen, seen, 2)]
+    sizes = sorted({draw(plan, RandomChooser(random.Random(i))).counts.params for i in range(60)})
+    assert len(seen) == 8
+    assert draw(plan, RecallChooser(next(iter(lineup.startup(plan, screen, set(), 2))))).counts.params == sizes[-1]
+    assert len(kept) == 2
+
+
+def test_random_designs_are_new_and_the_seed_s(make_plan: MakePlan) -> None:
+    plan = make_plan()
+    first = lineup.random_new(plan, set(), 5)
+    assert first is not None
+    assert first == lineup.random_new(plan, set(), 5)
+    every = {draw(plan, RandomChooser(random.Random(i))).architecture.id for i in range(100)}
+    assert len(every) == 8
+    last = every - {design(plan, first).id}
+    assert lineup.random_new(plan, last, 5) is not None
+    assert lineup.random_new(plan, every, 5) is None
+
+
+def test_the_filter_takes_new_designs_alone(make_plan: MakePlan) -> None:
+    def wide(data: dict[str, Any]) -> None:
+        for stage in data["stages"]:
+            stage["width"] = {"range": [8, 64, 8]}
+
+    plan = make_plan(wide, score_filter="naswot", score_keep=0.5, sampler="random")
+    screen = Screen(plan, lambda found: float(found.counts.params))
+    first = [design(plan, choices).id for choices in lineup.screened(plan, screen, set(), 0)]
+    assert len(first) == lineup.REFILL
+    again = [design(plan, choices).id for choices in lineup.screened(plan, screen, first, 0)]
+    assert not {*first} & {*again}
