@@ -8,7 +8,7 @@ from typing import Literal
 from sasa_nas.run.phases import Phases
 from sasa_nas.train.proxy import EpochMetrics
 
-PhaseName = Literal["queue", "build", "data", "train", "evaluate", "checkpoint"]
+PhaseName = Literal["queue", "build", "data", "measure", "train", "evaluate", "checkpoint", "attack"]
 
 
 class PhaseClock:

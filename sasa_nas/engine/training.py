@@ -151,6 +151,7 @@ class Training:
         if self._trainer is None:
             with self._clock.phase("build"):
                 self._trainer = self._prepare()
+            with self._clock.phase("measure"):
                 self._findings = self._find_out()
             refused = too_slow(self._findings, self.task.wishes)
             if refused is not None:
@@ -172,7 +173,8 @@ class Training:
         if last:
             splits = self._data.get(self.task.proxy, self.task.data_dir)
             network, wishes = self._trainer.model, self.task.wishes
-            self._findings = after_training(self._findings, network, wishes, splits, seed=self.task.seed)
+            with self._clock.phase("attack"):
+                self._findings = after_training(self._findings, network, wishes, splits, seed=self.task.seed)
         self._seconds += time.perf_counter() - start
         return self._report(metrics, Outcome.TRAINED if last else Outcome.RUNNING)
 

@@ -10,8 +10,9 @@ _ROW = 28.0
 
 
 def draw_phases(phases: Phases, size: Size) -> Markup:
-    """The chart, the longest phase first; some time was spent."""
-    rows = sorted(phases.by_name().items(), key=lambda item: -item[1])
+    """The chart, the longest phase first; some time was spent. Phases that would show as 0.0% are left out."""
+    told_of = ((name, seconds) for name, seconds in phases.by_name().items() if seconds >= 0.0005 * phases.total)
+    rows = sorted(told_of, key=lambda item: -item[1])
     left, right = 90.0, size.width - 120.0
     parts: list[Markup] = []
     for i, (name, seconds) in enumerate(rows):

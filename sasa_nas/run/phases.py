@@ -22,12 +22,16 @@ class Phases(BaseModel):
     """The network and the optimiser are made, the trial's descriptions written, a checkpoint read."""
     data: Seconds = 0.0
     """The data set is read: once a worker."""
+    measure: Seconds = 0.0
+    """Latency and training-free scores are found out, and waited for until nobody trains."""
     train: Seconds = 0.0
     """The steps."""
     evaluate: Seconds = 0.0
     """The validation part."""
     checkpoint: Seconds = 0.0
     """Checkpoints, metrics and weights are written."""
+    attack: Seconds = 0.0
+    """The validation part under attack, after the training."""
 
     @property
     def total(self) -> float:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from studies import kept
 
+from sasa_nas.engine import lineup
 from sasa_nas.engine import proposer as proposing
 from sasa_nas.engine.measuring import Findings, Wishes
 from sasa_nas.engine.plan import SearchPlan, draw
@@ -62,10 +63,14 @@ def test_a_worker_finds_out_what_is_wished_for(make_plan: MakePlan, tmp_path: Pa
     assert 0 <= found.robust_accuracy <= report.accuracy
     train = data.get(work.proxy, work.data_dir).train
     assert found.scores == compute_scores(work.architecture, ["naswot"], train, seed=5, device=torch.device("cpu"))
+    assert report.phases.measure > 0.3, "a latency alone takes so long"
+    assert report.phases.attack > report.phases.evaluate, "of the same images, with gradients"
 
 
 def test_nothing_is_measured_that_nobody_wants(make_plan: MakePlan, tmp_path: Path) -> None:
-    assert Training(task(make_plan(), tmp_path / "0000", Wishes()), DataCache()).advance().findings == Findings()
+    report = Training(task(make_plan(), tmp_path / "0000", Wishes()), DataCache()).advance()
+    assert report.findings == Findings()
+    assert max(report.phases.measure, report.phases.attack) < report.phases.train
 
 
 def test_what_is_too_slow_is_not_trained(make_plan: MakePlan, tmp_path: Path) -> None:
@@ -124,6 +129,7 @@ def test_the_random_sampler_trains_the_best_of_what_it_draws(make_plan: MakePlan
         proposer = Proposer(study, plan, notes)
         proposer._screen = Screen(plan, lambda design: float(design.counts.params))
         first, second = proposer.propose(), proposer.propose()
+        assert len(study.line) == lineup.REFILL - 2, "the line is filled when it is empty"
     assert first is not None
     assert second is not None
     # all eight networks were drawn, and the largest come first

@@ -315,6 +315,7 @@ def test_the_time_of_all_trials_is_added_up(make_material: MakeMaterial, records
     page = render(make_material([*timed, *records[2:]]))
     section = page[page.index('<section id="time"') :]
     assert section.index("6.0 s, 75.0%") < section.index("2.0 s, 25.0%") < section.index("</section>")
+    assert " 0.0%" not in section, "nobody waited, and nothing was measured or attacked"
 
 
 def test_a_damaged_retraining_costs_a_note(make_run, make_record) -> None:

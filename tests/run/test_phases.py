@@ -5,9 +5,7 @@ from hypothesis import strategies as st
 from sasa_nas.run.phases import Phases, add_up, tell
 
 SECONDS = st.floats(0, 1e6)
-PHASES = st.builds(
-    Phases, queue=SECONDS, build=SECONDS, data=SECONDS, train=SECONDS, evaluate=SECONDS, checkpoint=SECONDS
-)
+PHASES = st.builds(Phases, **dict.fromkeys(Phases.model_fields, SECONDS))
 
 
 @given(st.lists(PHASES | st.none(), max_size=5))
