@@ -113,7 +113,7 @@ def _retrained(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Sec
 
 
 def _networks_table(found: Retrained) -> Markup:
-    heads = ("trial", "FLOPs", "proxy", "validation", "test", "operators")
+    heads = ("trial", "FLOPs", "proxy", "validation", "test", "stages")
     kinds = ("num", "num", "num", "num bars wide-only", "num bars", None)
     rows = []
     for network in found.networks:
@@ -137,11 +137,12 @@ def _networks_table(found: Retrained) -> Markup:
     return tag("div", table, class_="scroll", role="region", tabindex=0, aria_label="Networks trained in full")
 
 
-def _bars(mean: SeedMean) -> str:
-    text = f"{100 * mean.mean:.2f}%"
+def _bars(mean: SeedMean) -> Markup:
+    """A mean and its interval, which stands below it on a phone."""
+    value = tag("span", f"{100 * mean.mean:.2f}%")
     if mean.low is None or mean.high is None:
-        return text
-    return f"{text} ({100 * mean.low:.1f} to {100 * mean.high:.1f})"
+        return value
+    return join([value, Markup(" "), tag("span", f"({100 * mean.low:.1f} to {100 * mean.high:.1f})")])
 
 
 def _predictors(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Section]:

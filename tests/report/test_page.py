@@ -279,7 +279,7 @@ def test_full_trainings_are_shown_with_their_bars_and_the_verdict(
     section = section[: section.index("</section>")]
     assert '<p class="warn">The proxy loses to counting FLOPs.</p>' in section
     assert "2 of 3 networks" in section
-    assert section.count("80.00% (70.0 to 90.0)") == 4
+    assert section.count("<span>80.00%</span> <span>(70.0 to 90.0)</span>") == 4
     # both networks at both sizes, each with its bar; one of the two on the front
     parsed = Parsed(section)
     assert sum(a.get("class") == "whisker" for a in parsed.all("path")) == 4
