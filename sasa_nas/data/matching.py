@@ -6,7 +6,7 @@ of three textures and one of three colours, no two alike, and so one has the cue
 Neither counts nor places tell the class: every image has each colour once and each texture once beside the cue, at
 random heights, and cues and pairs of texture and colour are as frequent in one class as in another. It depends on which
 texture the cue has and on which colour lies on that texture, together. Eight columns of pixels lie between the cue and
-the others, so that units that see nine at a time do no better than chance, however many of them are averaged.
+the others: a network that sums over units which see nine at a time can do no better than to find all classes as likely.
 """
 
 from functools import partial
@@ -46,21 +46,23 @@ def draw_matching(count: int, seed: int | list[int]) -> tuple[Pixels, Indices]:
         seed: Of the random stream, as numpy's generators take it.
 
     Returns:
-        (count, 3, 16, 16) images and (count,) classes.
+        (count, 3, 16, 16) images and (count,) classes, each as often as the others.
     """
     generator = np.random.default_rng(seed)
     side, kinds, every = MATCHING.height // PATCH, len(_TEXTURES), np.arange(count)
     # image, row and column of the patch, row and column of the pixel, colour
     patches = np.full((count, side, side, PATCH, PATCH, 3), _GROUND)
     textures, colours = (generator.permuted(np.tile(np.arange(kinds), (count, 1)), axis=1) for _ in range(2))
+    matched, labels = generator.integers(kinds, size=count), generator.permutation(every % kinds)
+    # turned around until the match has its label, which leaves both orders of the other two as likely
+    colours = (colours + (labels - colours[every, matched])[:, None]) % kinds
     heights = generator.permuted(np.tile(np.arange(side), (count, 1)), axis=1)
     for i in range(kinds):
         patches[every, heights[:, i], side - 1] = _painted(textures[:, i], _COLOURS[colours[:, i]])
-    matched = generator.integers(kinds, size=count)
     patches[every, generator.integers(side, size=count), 0] = _painted(textures[every, matched], _GREY)
     images = patches.transpose(0, 5, 1, 3, 2, 4).reshape(count, 3, MATCHING.height, MATCHING.width)
     images = np.clip(images + generator.normal(0.0, _NOISE, images.shape), 0.0, 1.0)
-    return np.rint(255 * images).astype(np.uint8), colours[every, matched].astype(np.int64)
+    return np.rint(255 * images).astype(np.uint8), labels.astype(np.int64)
 
 
 def _painted(textures: Indices, colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
