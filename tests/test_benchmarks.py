@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from headless import CHROMIUM
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -62,6 +63,22 @@ def test_proxies_are_timed_beside_their_parts_and_a_bare_loop(tmp_path: Path) ->
         assert row["trainer_over_bare"] == pytest.approx(row["bare_ms"] / row["trainer_ms"])
         assert all(milliseconds > 0 for milliseconds in row["parts_ms"].values())
     assert result["machine"]["threads"] == 1
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here")
+def test_the_report_of_a_made_up_run_is_weighed_and_opened(tmp_path: Path) -> None:
+    out = tmp_path / "report.json"
+    answer = run("report.py", "--trials", "24", "--repeats", "1", "--keep", str(tmp_path / "run"), "--out", str(out))
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads(out.read_text(encoding="utf-8"))
+    page = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    assert result["bytes"] == len(page.encode())
+    for screen in result["screens"].values():
+        assert screen["complaints"] == []
+        assert screen["requests"] == 1
+        assert 0 < screen["milliseconds"]["dom_content_loaded"]["median"] <= screen["milliseconds"]["load"]["median"]
+    for section in ("where", "front", "networks", "retrained-target", "predictors", "progress", "curves", "time"):
+        assert f'<section id="{section}"' in page
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels themselves are checked by make gpu-check")
