@@ -76,7 +76,8 @@ def _results(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Secti
         "Front",
         "Accuracy against cost",
         "Every dot is a network trained to the end; the line joins those that no other beats in both accuracy and "
-        f"FLOPs. Point at a network, or move to it with the tab key, to see it; a click or Enter copies {takes}.",
+        f"FLOPs. Point at a network, or move to it with the tab key, to see it; a click or Enter copies {takes}."
+        f"{_own_objectives(material)}",
         _figure(drawn["front"]),
     )
     if "networks" in drawn:
@@ -88,6 +89,16 @@ def _results(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Secti
             "segment for each block.",
             _figure(drawn["networks"]),
         )
+
+
+def _own_objectives(material: Material) -> str:
+    own = material.info.settings.objectives
+    if set(own) == {"accuracy", "flops"}:
+        return ""
+    return (
+        f" The search's own objectives were {', '.join(own)}; sasa-nas pareto with --objectives {','.join(own)} lists "
+        "the front of these."
+    )
 
 
 def _retrained(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Section]:

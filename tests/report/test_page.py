@@ -23,7 +23,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.report import write_report
 from sasa_nas.report.material import Material
 from sasa_nas.report.page import render
-from sasa_nas.run import Outcome, TrialRecord
+from sasa_nas.run import Outcome, SearchSettings, TrialRecord
 from sasa_nas.run.phases import Phases
 
 MakeMaterial = Callable[..., Material]
@@ -89,6 +89,15 @@ def test_a_replayed_run_offers_what_it_can(make_material: MakeMaterial, records:
     material = make_material(records, table="t.json.gz")
     assert f"sasa-nas retrain {material.folder.path} --trial" in render(material)
     assert "sasa-nas export" not in render(material)
+
+
+def test_other_objectives_of_the_search_are_told(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
+    assert "own objectives" not in render(make_material(records))
+    slow = [r.model_copy(update={"latency": 0.00125}) for r in records]
+    settings = SearchSettings(objectives=("accuracy", "latency"))
+    page = render(make_material(slow, settings=settings))
+    assert "own objectives were accuracy, latency; sasa-nas pareto with --objectives accuracy,latency" in page
+    assert page.count('<td class="num wide-only" data-value="0.00125">1.25 ms</td>') == len(records)
 
 
 def test_hostile_text_stays_text(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
