@@ -244,11 +244,13 @@ def _conclude(summary: SearchSummary) -> None:
         raise typer.Exit(INTERRUPTED)
     trials = sum(record.outcome.spent for record in summary.records)
     target = Path("exports") / path.name.replace("-", "_")
-    for title, words in (
+    suggestions: list[tuple[str, tuple[object, ...]]] = [
         ("See where attention helps", ("where", path, "--plot", path / "where.png")),
         ("See the front again, and draw it", ("pareto", path, "--plot", path / "front.png")),
         ("Write it all as one HTML file", ("report", path)),
         ("Take the best network as a module", ("export", path, "--pick", "best", "--out", target)),
-        ("Train more networks in the same run", ("resume", path, "--trials", 2 * trials)),
-    ):
+    ]
+    if not summary.exhausted:
+        suggestions.append(("Train more networks in the same run", ("resume", path, "--trials", 2 * trials)))
+    for title, words in suggestions:
         console.print(f"\n{title}:\n  {shell_line(program(), *words)}", soft_wrap=True)

@@ -144,6 +144,18 @@ def test_a_long_dry_run_shows_how_far_it_is_and_can_be_stopped(
     assert len(capsys.readouterr().out.splitlines()) == 1 + 3
 
 
+@pytest.mark.parametrize(("trials", "more"), [(2, True), (20, False)])
+def test_more_networks_are_suggested_only_where_the_space_has_more(
+    capsys: pytest.CaptureFixture[str], out: Path, trials: int, more: bool
+) -> None:
+    wanted = ["search", "--space", "tiny", "--dataset", "synthetic:null", "--balanced", "0", "--trials", str(trials)]
+    assert main([*wanted, "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    assert f"where {out}" in printed
+    assert (f"resume {out} --trials 4" in printed) == more
+    assert ("Every network of the space is trained" in printed) != more
+
+
 def test_resuming_nothing_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "is not a run" in fails(capsys, "resume", tmp_path)
 
