@@ -121,7 +121,7 @@ def _print(console: Console, answer: Where) -> None:
         console.print("The front's networks against twins with convolution in that stage, trained with equal seeds.\n")
     console.print(f"{answer.note[0].upper()}{answer.note[1:]}.", soft_wrap=True)
     if answer.more_for_interactions:
-        console.print(f"Which operators go together would take about {answer.more_for_interactions} more to tell.")
+        console.print(f"Which operators go together would take at least {answer.more_for_interactions} more to tell.")
 
 
 def _points(interval: Interval) -> str:

@@ -61,7 +61,7 @@ def operator_interactions(model: Model) -> list[Together]:
 
 
 def more_designs(model: Model, size: int) -> int:
-    """Designs still wanted before `operator_interactions` tells of all stages, and of all pairs that were trained.
+    """Designs still wanted, at least, before `operator_interactions` tells of all stages and all pairs trained.
 
     Args:
         model: Of the sample so far.
@@ -74,8 +74,11 @@ def more_designs(model: Model, size: int) -> int:
         if _columns_for(model, one, other) is None:
             count = len(independent(model.columns(model.operators))) + len(one.contrasts) * len(other.contrasts)
             wanted = max(wanted, count + max(LEAST_FREE, math.ceil(SHARE_FREE * count)))
-        elif len(_told(model, one, other)) < np.count_nonzero(_products(model, one, other).any(axis=0)):
-            wanted = max(wanted, designs + 1)
+            continue
+        # a pair of operators is judged by two designs at least, and one more design adds to one pair of these stages
+        trained = np.count_nonzero(_products(model, one, other).any(axis=0))
+        missing = int(trained) - len(_told(model, one, other))
+        wanted = max(wanted, designs + missing if missing else 0)
     return max(1, min(wanted, size) - designs) if wanted else 0
 
 

@@ -130,8 +130,8 @@ class Where(BaseModel):
         interactions: Between stages.
         operator_interactions: Between single operators of two stages that have several beside convolution, for the
             stages of which the sample is large enough to tell.
-        more_for_interactions: Balanced trainings still wanted to tell those of all stages; None where not even effects
-            can be told.
+        more_for_interactions: Balanced trainings still wanted, at least, to tell those of all stages; None where not
+            even effects can be told.
         swaps: In place, where swaps were trained.
         enough: Whether an effect of `resolution` would be found with 80 % power in every stage.
         resolution: The effect on accuracy that is to be found.
