@@ -103,5 +103,7 @@ def _tidy(program: "ONNXProgram") -> None:
         values += node.outputs
     for value in {id(value): value for value in values}.values():
         if value.shape is not None and not all(isinstance(side, int) for side in value.shape):
-            sides = [side if isinstance(side, int) else symbol.sub("batch", str(side)) for side in value.shape]
+            # a side that is not known keeps no name: of two with one name, a runtime lets one take the other's memory
+            known = [side if isinstance(side, int) else side.value for side in value.shape]
+            sides = [symbol.sub("batch", side) if isinstance(side, str) else side for side in known]
             value.shape = type(value.shape)(sides)
