@@ -118,22 +118,33 @@ def import_file(path: Path, name: str) -> ModuleType:
     return module
 
 
-def covering_architectures() -> dict[str, Architecture]:
-    """Few networks that hold every operator in every way that changes its graph, every block, stem and attention.
+def written_architectures() -> dict[str, Architecture]:
+    """One network with every kind of operator and of attention over channels, and one with what of torch it lacks.
 
-    For what takes long to trace: a stage of one block each, and small maps as well as larger ones.
+    Together they hold every operator of torch that any network is traced to; for oblong images.
+    """
+    kinds = ("local", "augmented-down", "pairwise", "patchwise", "global", "conv")
+    attentions = [{"kind": model.model_fields["kind"].default} for model in CHANNEL_ATTENTIONS]
+    return {
+        "kinds": _stack("bottleneck", "attention", [OPERATORS[kind] for kind in kinds], attentions),
+        "rest": _stack("basic", "attention-plain", [OPERATORS["augmented-coord"], OPERATORS["local-no-keys"]]),
+    }
+
+
+def varied_architectures() -> dict[str, Architecture]:
+    """Few networks that hold the operators in every other way that changes their graph, every block and stem.
+
+    For what takes long to trace: a stage of one block each.
     """
     relative = {"kind": "local_attention", "kernel_size": 3, "num_heads": 2}
     local = [
-        relative,
         {**relative, "padding": "zeros", "kernel_size": 5},
-        {**relative, "interactions": "relative"},
         {**relative, "interactions": "relative", "padding": "zeros"},
         {**relative, "interactions": "content"},
         {**relative, "positions": "absolute"},
         {**relative, "positions": "none", "padding": "zeros"},
     ]
-    augmented = [OPERATORS[name] for name in OPERATORS if name.startswith("augmented")]
+    augmented = [OPERATORS["augmented"], OPERATORS["augmented-none"]]
     augmented.append({"kind": "augmented_conv", "num_heads": 2, "value_ratio": 0.5, "positions": "none"})
     patchwise = [
         {"kind": "patchwise", "kernel_size": 3, "relation": relation}
@@ -141,19 +152,14 @@ def covering_architectures() -> dict[str, Architecture]:
     ]
     pairwise = [
         {"kind": "pairwise", "kernel_size": 3, "relation": relation, "positions": relation != "dot"}
-        for relation in ("sum", "subtraction", "hadamard", "concatenation", "dot")
+        for relation in ("sum", "hadamard", "concatenation", "dot")
     ]
-    # the first two see a larger map than the others
-    san = [pairwise[0], *patchwise, *pairwise[1:]]
-    attentions = [{"kind": model.model_fields["kind"].default} for model in CHANNEL_ATTENTIONS]
-    conv, whole = [OPERATORS["conv"], OPERATORS["conv-5"]], [OPERATORS["global"], OPERATORS["global-none"]]
-    pointwise = [{"kind": "conv", "kernel_size": 1}]
+    conv = [OPERATORS["conv-5"], {"kind": "conv", "kernel_size": 1}]
     return {
-        "bottleneck": _stack("bottleneck", "attention", local),
         "basic": _stack("basic", "conv", augmented, shortcut="parameter_free"),
-        "preactivation": _stack("preactivation", "attention-plain", whole + conv),
-        "inverted": _stack("inverted", "conv-pool", pointwise * len(attentions), attentions, head_width=24),
-        "san": _stack("san", "attention-conv-values", san),
+        "preactivation": _stack("preactivation", "conv", [OPERATORS["global-none"], *local]),
+        "inverted": _stack("inverted", "conv-pool", conv, head_width=24),
+        "san": _stack("san", "attention-conv-values", [*patchwise, *pairwise]),
     }
 
 
@@ -167,6 +173,6 @@ def _stack(
     ]
     for stage, attention in zip(stages, attentions or [], strict=False):
         stage["channel_attention"] = attention
-    image = {"channels": 3, "height": 20, "width": 16}
+    image = {"channels": 3, "height": 16, "width": 12}
     tree = {"block": block, "stem": STEMS[stem], "stages": stages, "image": image, "num_classes": 5, **fields}
     return Architecture.model_validate(tree)

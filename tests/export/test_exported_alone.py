@@ -1,12 +1,21 @@
-"""Exported networks in an interpreter that has torch but none of this package's own needs."""
+"""Exported networks in an interpreter that has torch but none of the package's own needs, and where the package is."""
 
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
-from export_cases import CASES, architecture, changed_architectures, images, mixed_architecture, trained_like
+from export_cases import (
+    CASES,
+    architecture,
+    changed_architectures,
+    images,
+    import_file,
+    mixed_architecture,
+    trained_like,
+)
 
 from sasa_nas.export import ModelCard, export_network
 
@@ -38,20 +47,27 @@ print(json.dumps({"worst": worst, "loaded": sorted(BLOCKED & {n.partition(".")[0
 """
 
 
-@pytest.mark.slow
-def test_every_kind_of_network_gives_the_same_logits_with_torch_alone(tmp_path):
-    nets, data = tmp_path / "nets", tmp_path / "data"
-    data.mkdir()
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder `nets` of exports, and for each a file of cases, images and their logits, in `data`."""
+    folder = tmp_path_factory.mktemp("exported")
+    (folder / "data").mkdir()
     described = {f"net{i:02d}": architecture(*case) for i, case in enumerate(CASES)}
     described |= {"mixed": mixed_architecture(), **changed_architectures()}
     for name, one in described.items():
         network = trained_like(one)
-        export_network(one, network.state_dict(), nets / name, ModelCard(name))
+        export_network(one, network.state_dict(), folder / "nets" / name, ModelCard(name))
         with torch.no_grad():
             cases = [(x, network(x)) for x in (images(one, 1), images(one, 7))]
-        # Logits that vary, so that agreement says something.
+        # logits that vary, so that agreement says something
         assert cases[1][1].std() > 1e-2
-        torch.save(cases, data / f"{name}.pt")
+        torch.save(cases, folder / "data" / f"{name}.pt")
+    return folder
+
+
+@pytest.mark.slow
+def test_every_kind_of_network_gives_the_same_logits_with_torch_alone(exported: Path) -> None:
+    nets, data = exported / "nets", exported / "data"
     done = subprocess.run(
         [sys.executable, "-I", "-c", CHILD, str(nets), str(data)],
         capture_output=True,
@@ -62,5 +78,16 @@ def test_every_kind_of_network_gives_the_same_logits_with_torch_alone(tmp_path):
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["loaded"] == []
-    assert answer["worst"].keys() == described.keys()
+    assert answer["worst"].keys() == {folder.name for folder in nets.iterdir()}
+    assert len(answer["worst"]) > len(CASES)
     assert {name: error for name, error in answer["worst"].items() if not error <= 1e-5} == {}
+
+
+@pytest.mark.slow
+def test_every_kind_of_network_gives_the_same_logits_where_the_package_is_installed(exported: Path) -> None:
+    for folder in (exported / "nets").iterdir():
+        loaded = import_file(folder / "model.py", "exported").load()
+        assert not loaded.training
+        for x, y in torch.load(exported / "data" / f"{folder.name}.pt", weights_only=True):
+            with torch.no_grad():
+                torch.testing.assert_close(loaded(x), y, rtol=1e-5, atol=1e-5)

@@ -1,21 +1,29 @@
-"""Every kind of network in every format, run where the package is blocked, against the network itself."""
+"""Every kind of operator in every format, run where the package is blocked; and every graph that there can be."""
 
 import json
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
-from export_cases import covering_architectures, images, trained_like
+from export_cases import images, trained_like, varied_architectures, written_architectures
+from safetensors.torch import load_file, save_file
 
-from sasa_nas.export import ModelCard, alone, export_network
-from sasa_nas.export.formats import FORMATS
+from sasa_nas.cli.app import main
+from sasa_nas.errors import UserError
+from sasa_nas.export import FORMATS, ModelCard, alone, export_network
+from sasa_nas.export.program import trace
+from sasa_nas.export.verification import verify_export
+from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.space.operators import OPERATORS
 from sasa_nas.space.stage import BLOCKS
 
-COVERING = covering_architectures()
+WRITTEN, VARIED = written_architectures(), varied_architectures()
 
 CHILD = """
 import importlib.util, json, sys
@@ -30,22 +38,42 @@ sys.meta_path.insert(0, alone.Blocker(blocked))
 import torch
 
 torch.set_num_threads(1)
-folder, worst = Path(sys.argv[2]), {}
-for kind, file in json.loads(sys.argv[3]).items():
-    network = alone.LOADERS[kind](folder / file)
+worst = {}
+for folder in Path(sys.argv[2]).iterdir():
     cases = [(np.load(folder / f"x{batch}.npy"), np.load(folder / f"y{batch}.npy")) for batch in (1, 5)]
-    worst[kind] = [float(abs(network(x) - y).max()) for x, y in cases]
+    for kind, file in json.loads(sys.argv[3]).items():
+        network = alone.LOADERS[kind](folder / file)
+        worst[f"{folder.name} {kind}"] = [float(abs(network(x) - y).max()) for x, y in cases]
 print(json.dumps({"worst": worst, "loaded": sorted(blocked & {n.partition(".")[0] for n in sys.modules})}))
 """
 
 FILES = {"module": "net/model.py", "torch_export": "net/model.pt2", "onnx": "net/model.onnx"}
 
 
-def test_the_covering_networks_cover() -> None:
-    operators = {stage.operator for one in COVERING.values() for stage in one.stages}
-    assert {operator.kind for operator in operators} == {kind.model_fields["kind"].default for kind in OPERATORS}
-    assert {one.block for one in COVERING.values()} == set(BLOCKS)
-    assert {one.stem.kind for one in COVERING.values()} == {"conv", "attention"}
+@pytest.fixture(scope="module")
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders by the networks' names, in each the export `net` in every format."""
+    folder = tmp_path_factory.mktemp("exports")
+    for name, one in WRITTEN.items():
+        export_network(one, trained_like(one).state_dict(), folder / name / "net", ModelCard("net"), FORMATS)
+    return folder
+
+
+@pytest.fixture
+def whole(exports: Path) -> Path:
+    """The smaller one of the exports."""
+    return exports / "rest" / "net"
+
+
+def test_the_networks_hold_all_there_is() -> None:
+    kinds = {kind.model_fields["kind"].default for kind in OPERATORS}
+    assert {stage.operator.kind for stage in WRITTEN["kinds"].stages} == kinds
+    attentions = {stage.channel_attention.kind for stage in WRITTEN["kinds"].stages if stage.channel_attention}
+    assert attentions == {kind.model_fields["kind"].default for kind in CHANNEL_ATTENTIONS}
+    networks = [*WRITTEN.values(), *VARIED.values()]
+    assert {one.block for one in networks} == set(BLOCKS)
+    assert {one.stem.kind for one in networks} == {"conv", "attention"}
+    operators = {stage.operator for one in networks for stage in one.stages}
     for kind, field, values in (
         ("local_attention", "positions", {"none", "absolute", "relative"}),
         ("local_attention", "interactions", {"content", "relative", "both"}),
@@ -60,28 +88,119 @@ def test_the_covering_networks_cover() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("name", COVERING)
-def test_every_format_computes_the_network_without_the_package(name: str, tmp_path: Path) -> None:
-    network = trained_like(COVERING[name])
-    export_network(COVERING[name], network.state_dict(), tmp_path / "net", ModelCard(name), FORMATS)
-    for batch in (1, 5):
-        x = images(COVERING[name], batch)
-        with torch.no_grad():
-            y = network(x)
-        np.save(tmp_path / f"x{batch}.npy", x)
-        np.save(tmp_path / f"y{batch}.npy", y)
-    # logits that vary, so that agreement says something
-    assert y.std() > 1e-2
-    command = [sys.executable, "-P", "-c", CHILD, alone.__file__, str(tmp_path), json.dumps(FILES)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+@pytest.mark.timeout(300)
+def test_every_format_computes_the_network_without_the_package(exports: Path) -> None:
+    for name, one in WRITTEN.items():
+        network = trained_like(one)
+        for batch in (1, 5):
+            x = images(one, batch)
+            with torch.no_grad():
+                y = network(x)
+            np.save(exports / name / f"x{batch}.npy", x)
+            np.save(exports / name / f"y{batch}.npy", y)
+        # logits that vary, so that agreement says something
+        assert y.std() > 1e-2
+    command = [sys.executable, "-P", "-c", CHILD, alone.__file__, str(exports), json.dumps(FILES)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout.splitlines()[-1])
     assert answer["loaded"] == []
-    assert answer["worst"].keys() == set(FORMATS)
-    assert {kind: worst for kind, worst in answer["worst"].items() if not max(worst) <= 1e-4} == {}
-    # nothing tells of the machine that made it
-    for file in FILES.values():
-        content = (tmp_path / file).read_bytes()
-        assert str(Path(alone.__file__).parent.parent).encode() not in content
-        assert sys.prefix.encode() not in content
+    assert answer["worst"].keys() == {f"{name} {kind}" for name in WRITTEN for kind in FORMATS}
+    assert {file: worst for file, worst in answer["worst"].items() if not max(worst) <= 1e-4} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_no_file_tells_of_the_machine_that_made_it(exports: Path) -> None:
+    for name in WRITTEN:
+        for file in FILES.values():
+            content = (exports / name / file).read_bytes()
+            assert str(Path(alone.__file__).parent.parent).encode() not in content
+            assert sys.prefix.encode() not in content
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", VARIED)
+def test_every_graph_computes_its_network_and_holds_no_more_of_torch(name: str, exports: Path) -> None:
+    """What files are written from; the written networks show that files can hold each of torch's operators."""
+    network = trained_like(VARIED[name])
+    program = trace(network)
+    graph = program.module()
+    for batch in (1, 5):
+        x = images(VARIED[name], batch)
+        with torch.no_grad():
+            y = network(x)
+            torch.testing.assert_close(graph(x), y, rtol=0, atol=1e-4)
+    assert y.std() > 1e-2
+    used = {str(node.target) for node in program.graph.nodes if isinstance(node.target, torch._ops.OpOverload)}
+    assert "aten.conv2d.default" in used
+    assert used - set().union(*(written_operators(exports / one / "net" / "model.pt2") for one in WRITTEN)) == set()
+
+
+def written_operators(program: Path) -> set[str]:
+    """The operators of torch in a file of torch.export."""
+    with zipfile.ZipFile(program) as archive:
+        model = next(name for name in archive.namelist() if name.endswith("models/model.json"))
+        nodes = json.loads(archive.read(model))["graph_module"]["graph"]["nodes"]
+    return {node["target"].removeprefix("torch.ops.") for node in nodes}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_sides_of_maps_are_named_by_the_batch_or_not_at_all(exports: Path) -> None:
+    """A runtime takes sides of one name for equal, and lets values of equal shapes share their memory."""
+    graph = onnx.load(exports / "kinds" / "net" / "model.onnx").graph
+    shapes = [value.type.tensor_type.shape for value in (*graph.value_info, *graph.input, *graph.output)]
+    names = {side.dim_param for shape in shapes for side in shape.dim if side.dim_param}
+    assert "batch" in names
+    assert [name for name in names if "batch" not in name] == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_whole_export_is_right(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify-export", str(whole), "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"] is True
+    assert report["architecture_id"] == WRITTEN["rest"].id
+    assert [(check["format"], check["batch"]) for check in report["checks"]] == [
+        (kind, batch) for kind in FORMATS for batch in (1, 5)
+    ]
+    assert all(0 <= check["largest_difference"] <= 1e-4 and check["ok"] for check in report["checks"])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_other_weights_and_torn_files_are_found(
+    whole: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "net"
+    shutil.copytree(whole, folder)
+    for name in ("model.py", "model.pt2"):
+        (folder / name).unlink()
+    weights = load_file(folder / "weights.safetensors")
+    weights["classifier.bias"] = weights["classifier.bias"] + 2e-4
+    save_file(weights, folder / "weights.safetensors")
+    assert main(["verify-export", str(folder)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out.count("WRONG") == 2
+    assert "2.0e-04" in captured.out
+    assert captured.err.startswith("sasa-nas: ")
+    assert captured.err.count("\n") == 1
+    content = (folder / "model.onnx").read_bytes()
+    (folder / "model.onnx").write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match=r"model\.onnx does not run: .*; export again"):
+        verify_export(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_cards_programs_run(whole: Path) -> None:
+    programs = [part.partition("```")[0] for part in (whole / "README.md").read_text().split("```python\n")[1:]]
+    assert len(programs) == len(FORMATS)
+    for program in programs:
+        command = [sys.executable, "-c", program]
+        done = subprocess.run(command, cwd=whole, capture_output=True, text=True, timeout=100, check=False)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip().strip("tensor()").strip("[]").isdecimal()
