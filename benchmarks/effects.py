@@ -20,10 +20,10 @@ from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
 
-from sasa_nas.analysis.where import Where, where
+from sasa_nas.analysis.where import where
 from sasa_nas.engine.replay import replay
 from sasa_nas.files import write_text
-from sasa_nas.run import Outcome, SearchSettings, TrialRecord, read_info
+from sasa_nas.run import Outcome, RunInfo, SearchSettings, TrialRecord, read_info
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.space import Architecture
 from sasa_nas.table import Table, load_table
@@ -86,23 +86,24 @@ def truth(table: Table) -> dict[Place, float]:
     return differences([row.architecture for row in table.rows], accuracies)
 
 
-def records_of(path: Path, settings: SearchSettings) -> tuple[list[TrialRecord], Where]:
-    """A replayed search's trials, and its answer."""
+def told_by(path: Path, settings: SearchSettings) -> tuple[list[TrialRecord], RunInfo]:
+    """A replayed search's trials, and what it was asked."""
     with tempfile.TemporaryDirectory() as scratch:
         summary = replay(path, settings, out=Path(scratch) / "run")
-        return summary.records, where(read_info(summary.folder), summary.records)
+        return summary.records, read_info(summary.folder)
 
 
 def answer(path: Path, trainings: int, seed: int) -> tuple[Answer, dict[Place, float]]:
     """What a balanced search tells, and the differences in the trail of an optimiser."""
     balanced = SearchSettings(trials=trainings, balanced=1.0, seed=seed)
-    _, told = records_of(path, balanced)
+    records, info = told_by(path, balanced)
+    told = where(info, records)
     operators = {
         (int(effect.factor.removeprefix("stages[").split("]")[0]), str(effect.level)): effect
         for effect in told.effects
         if effect.factor.endswith("].operator") and effect.baseline == BASELINE
     }
-    trail, _ = records_of(path, balanced.model_copy(update={"balanced": 0.0}))
+    trail, _ = told_by(path, balanced.model_copy(update={"balanced": 0.0}))
     trained = [(r.architecture, r.accuracy) for r in trail if r.outcome is Outcome.TRAINED]
     networks, accuracies = zip(*((a, b) for a, b in trained if a is not None and b is not None), strict=True)
     return (
