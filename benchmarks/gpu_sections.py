@@ -42,7 +42,7 @@ def run_section(name: str, section: Section) -> bool:
     """Runs one section by name; whether nothing in it failed."""
     sections = {
         **{"cases": _cases, "operators": _operators, "edges": _edges},
-        **{"kernels": _kernels, "plans": _plans, "networks": _networks},
+        **{"kernels": _kernels, "plans": _plans, "steps": _steps, "networks": _networks},
     }
     return sections[name](section)
 
@@ -144,14 +144,25 @@ def _changed_plan(change: Change | None, step: Pass, shape: WindowShape) -> Plan
     return change(tile_plan(step, shape) if shape.dtype != torch.float32 else choose_plan(step, shape))
 
 
+def _steps(section: Section) -> bool:
+    # the first sections need neither pydantic nor PyYAML
+    import operators
+
+    return _on_a_gpu(operators.run, section)
+
+
 def _networks(section: Section) -> bool:
+    import networks
+
+    return _on_a_gpu(networks.run, section)
+
+
+def _on_a_gpu(run: Callable[..., list[str]], section: Section) -> bool:
+    """Runs a benchmark of whole networks, which would say nothing in an interpreter."""
     if section.device.type != "cuda":
         _write(section, {"left_out": "takes a GPU"})
         return True
-    # the other sections need neither pydantic nor PyYAML
-    import networks
-
-    left_out = networks.run(section.device, section.seconds, section.out, small=section.small)
+    left_out = run(section.device, section.seconds, section.out, small=section.small)
     print(f"no time for {', '.join(left_out) or 'nothing more'}", flush=True)
     return True
 

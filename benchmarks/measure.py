@@ -48,28 +48,49 @@ def measure(step: Callable[[], object], device: torch.device, *, seconds: float 
         seconds: About how long to go on, after a warm-up of two calls and at least three calls.
     """
     step()
-    peak = None
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-        before = torch.cuda.memory_allocated()
-        torch.cuda.reset_peak_memory_stats()
-        step()
-        torch.cuda.synchronize()
-        peak = torch.cuda.max_memory_allocated() - before
-        call = _timed_on_gpu(step)
-    else:
-        peak = peak_growth(step)
-
-        def call() -> float:
-            start = time.perf_counter()
-            step()
-            return (time.perf_counter() - start) * 1e3
-
+    peak = peak_memory(step, device)
+    call = timed(step, device)
     times: list[float] = []
     end = time.perf_counter() + seconds
     while len(times) < 3 or (time.perf_counter() < end and len(times) < 1000):
         times.append(call())
     return Timing(statistics.median(times), min(times), max(times), len(times), peak)
+
+
+def peak_memory(step: Callable[[], object], device: torch.device) -> int | None:
+    """Return the bytes at the peak of one call above what was allocated (GPU) or resident (CPU) before it.
+
+    Args:
+        step: Called once; it has run before, so that it neither loads nor compiles anything now.
+        device: What it runs on.
+
+    Returns:
+        Bytes; None on a CPU whose system does not report the peak of resident memory.
+    """
+    if device.type != "cuda":
+        return peak_growth(step)
+    torch.cuda.synchronize()
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    step()
+    torch.cuda.synchronize()
+    return torch.cuda.max_memory_allocated() - before
+
+
+def timed(step: Callable[[], object], device: torch.device) -> Callable[[], float]:
+    """Return a function that runs `step` once and returns its milliseconds.
+
+    On a GPU it replays the kernels of `step`, captured once, where they can be captured.
+    """
+    if device.type == "cuda":
+        return _timed_on_gpu(step)
+
+    def call() -> float:
+        start = time.perf_counter()
+        step()
+        return (time.perf_counter() - start) * 1e3
+
+    return call
 
 
 def _timed_on_gpu(step: Callable[[], object]) -> Callable[[], float]:

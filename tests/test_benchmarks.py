@@ -52,6 +52,25 @@ def test_networks_are_timed_beside_resnet50(tmp_path: Path) -> None:
     assert all((peak is None) != (sys.platform == "linux") for peak in peaks)
 
 
+def test_networks_that_differ_in_the_operator_are_timed_beside_the_convolutional_one(tmp_path: Path) -> None:
+    out = tmp_path / "operators.json"
+    answer = run("operators.py", "--device", "cpu", "--small", "--out", str(out))
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert result["left_out"] == []
+    rows = {row["network"]: row for row in result["rows"]}
+    assert list(rows) == ["conv", "pairwise", "resnet50", "san10_patchwise"]
+    for network, baseline in (("pairwise", "conv"), ("san10_patchwise", "resnet50")):
+        row, base = rows[network], rows[baseline]
+        assert (row["error"], base["error"], base["time_ratio"]) == (None, None, 1.0)
+        assert row["time_ratio"] == pytest.approx(row["milliseconds"] / base["milliseconds"])
+    if sys.platform == "linux":
+        peaks = [rows[network]["peak_bytes"] for network in ("san10_patchwise", "resnet50")]
+        assert rows["san10_patchwise"]["peak_ratio"] == pytest.approx(peaks[0] / peaks[1])
+        # the gradients of resnet50's 25.6 million weights are part of it
+        assert peaks[1] > 1e8
+
+
 def test_proxies_are_timed_beside_their_parts_and_a_bare_loop(tmp_path: Path) -> None:
     out = tmp_path / "proxy.json"
     answer = run("proxy.py", "--device", "cpu", "--small", "--out", str(out))
