@@ -60,7 +60,7 @@ class _Shortcuts(TorchFunctionMode):
         named = kwargs or {}
         if func in _FILLS:
             return named["tensor"]
-        if func is F.relu and not named.get("inplace"):
+        if func is F.relu:
             return _ReLU.apply(args[0])
         if func is F.batch_norm:
             return _BatchNorm.apply(args[0], named.get("weight"))

@@ -53,5 +53,5 @@ class ConvStem(nn.Module):
         """Maps images `(B, in_channels, H, W)` to `(B, out_channels, h, w)`, of the same type."""
         out: Tensor = self.conv(x)
         if self.norm is not None:
-            out = F.relu(self.norm(out))
+            out = F.relu(self.norm(out), inplace=True)
         return F.max_pool2d(out, 3, stride=2, padding=1) if self.pool else out

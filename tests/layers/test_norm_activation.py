@@ -15,6 +15,16 @@ def test_they_normalise_and_activate(training: bool) -> None:
     torch.testing.assert_close(after(x), activated(after[1], pointwise(after[0], x)))
 
 
+def test_the_activation_overwrites_what_the_norm_wrote() -> None:
+    norm_activation = NormActivation(3)
+    written: list[int] = []
+    norm_activation[0].register_forward_hook(lambda _, inputs, output: written.append(output.data_ptr()))
+    x = image(2, 3, 4, 3)
+    before = x.clone()
+    assert norm_activation(x).data_ptr() == written[0]
+    assert torch.equal(x, before)
+
+
 def test_the_convolution_has_no_bias() -> None:
     assert [name for name, _ in ConvNormActivation(3, 5).named_parameters()] == ["0.weight", "1.weight", "1.bias"]
 

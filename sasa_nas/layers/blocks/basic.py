@@ -41,7 +41,7 @@ class BasicBlock(nn.Module):
         self.second_norm = nn.BatchNorm2d(width)
         self.attention = attention
         self.shortcut = block_shortcut(in_channels, width, stride=stride, parameter_free=parameter_free_shortcut)
-        self.activation = nn.ReLU()
+        self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, in_channels, H, W)` to `(B, width, ceil(H / stride), ceil(W / stride))`."""

@@ -46,7 +46,7 @@ class Bottleneck(nn.Module):
         self.expand_norm = nn.BatchNorm2d(out_channels)
         self.attention = attention
         self.shortcut = block_shortcut(in_channels, out_channels, stride=stride, parameter_free=parameter_free_shortcut)
-        self.activation = nn.ReLU()
+        self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, in_channels, H, W)` to `(B, expansion * width, ceil(H / stride), ceil(W / stride))`."""

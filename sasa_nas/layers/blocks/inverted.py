@@ -58,7 +58,7 @@ class InvertedResidual(nn.Module):
         self.attention = attention
         self.project = nn.Conv2d(hidden_channels, out_channels, 1, bias=False)
         self.project_norm = nn.BatchNorm2d(out_channels)
-        self.activation = nn.ReLU()
+        self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""

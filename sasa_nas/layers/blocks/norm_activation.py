@@ -11,7 +11,7 @@ class NormActivation(nn.Sequential):
     """
 
     def __init__(self, channels: int) -> None:
-        super().__init__(nn.BatchNorm2d(channels), nn.ReLU())
+        super().__init__(nn.BatchNorm2d(channels), nn.ReLU(inplace=True))
         self.channels = channels
 
 
@@ -24,5 +24,7 @@ class ConvNormActivation(nn.Sequential):
     """
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels), nn.ReLU())
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, 1, bias=False), nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)
+        )
         self.in_channels, self.out_channels = in_channels, out_channels

@@ -48,7 +48,7 @@ class PreactivationBlock(nn.Module):
         self.shortcut = block_shortcut(
             in_channels, width, stride=stride, parameter_free=parameter_free_shortcut, norm=False
         )
-        self.activation = nn.ReLU()
+        self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, in_channels, H, W)` to `(B, width, ceil(H / stride), ceil(W / stride))`."""

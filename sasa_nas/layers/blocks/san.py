@@ -24,7 +24,7 @@ class SanBlock(nn.Module):
         self.operator_norm = nn.BatchNorm2d(width)
         self.expand = nn.Conv2d(width, channels, 1)
         self.attention = attention
-        self.activation = nn.ReLU()
+        self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, channels, H, W)` to the same shape."""
