@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sasa_nas.data.batches import epoch_seed
+from sasa_nas.train.memory import keep_freed_memory
 from sasa_nas.train.optim import adamw, learning_rate_at, set_learning_rate
 from sasa_nas.train.seeding import seeded
 
@@ -65,7 +66,8 @@ class EpochReport(Protocol):
 class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
     """Trains a model by AdamW, epoch by epoch, so that it can be taken up between any two.
 
-    The process's own random state is left alone.
+    The process's own random state is left alone. On a CPU the process keeps freed memory from then on, as
+    `keep_freed_memory` says.
 
     Args:
         model: On `device`; it is trained in place.
@@ -88,6 +90,8 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         seed: int,
         device: torch.device,
     ) -> None:
+        if device.type == "cpu":
+            keep_freed_memory()
         self.model = model
         self.batches = batches
         self.total_epochs = epochs
