@@ -4,15 +4,15 @@
 
 A step is forward, cross-entropy and backward, without an optimizer, on channels_last images: in float32 on a CPU, with
 one thread and with two, and in bfloat16 by autocast on a GPU. The networks of a case take turns in one run, and a
-time is the median of the rounds. Peak memory is that of one step above what was there before, on a CPU in a process of
-its own with one thread. SAN's networks are compared with resnet50 in the same way.
+time is the median of the rounds; on a CPU the process keeps freed memory, as all trainings do. Peak memory is that of
+one step above what was there before, on a CPU in a process of its own with one thread. SAN's networks are compared with
+resnet50 in the same way.
 
 Writes JSON with the machine and versions, by default `benchmarks/results/operators_<device>.json`, after every case.
 What fails, or is not begun within the seconds, is named.
 """
 
 import argparse
-import gc
 import json
 import multiprocessing
 import statistics
@@ -31,12 +31,12 @@ from torch import nn
 from sasa_nas.files import write_text
 from sasa_nas.models import build, model_architecture
 from sasa_nas.space.architecture import Architecture
+from sasa_nas.train.memory import keep_freed_memory
 
 RESULTS = Path(__file__).parent / "results"
 FEWEST_ROUNDS = 5
 THREADS = (1, 2)
 """Thread counts on a CPU."""
-
 WIDTHS = (16, 32, 32, 64)
 """Bottleneck widths of the four stages."""
 
@@ -214,6 +214,7 @@ def rows_of(case: Case, device: torch.device, threads: int | None, seconds: floa
     """
     if threads is not None:
         torch.set_num_threads(threads)
+        keep_freed_memory()
     peaks: dict[str, int | None] = {}
     calls: dict[str, Callable[[], float]] = {}
     errors: dict[str, str] = {}
@@ -227,7 +228,6 @@ def rows_of(case: Case, device: torch.device, threads: int | None, seconds: floa
             errors[network] = f"{type(error).__name__}: {error}".splitlines()[0][:200]
     times: dict[str, list[float]] = {network: [] for network in calls}
     end, done = time.monotonic() + seconds, 0
-    gc.collect()
     while done < fewest or time.monotonic() < end:
         for network, call in calls.items():
             times[network].append(call())
