@@ -58,27 +58,47 @@ INLINE float total(Vector vector)
     return sum;
 }
 
+/* c0 + c1 r + ... + c6 r^6 */
+INLINE Vector polynomial(Vector r, float c0, float c1, float c2, float c3, float c4, float c5, float c6)
+{
+    Vector series = r * c6 + c5;
+    series = series * r + c4;
+    series = series * r + c3;
+    series = series * r + c2;
+    series = series * r + c1;
+    return series * r + c0;
+}
+
+/* Adding it to x leaves n + 127 in the lowest bits, n being the integer nearest to x: moved to a float's exponent, 2^n,
+   which n = -127 makes zero. */
+#define ROUNDER (0x1.8p23f + 127)
+
+/* 2^x for x up to 127, to 1e-7 of its value; exactly zero below -127.
+
+   2^x = 2^n 2^r with n the integer nearest to x, so |r| <= 1/2, where the polynomial of the sixth degree with the least
+   largest error is off by 2e-9. */
+INLINE Vector power_of_two(Vector x)
+{
+    x = choose(x < -127.0f, splat(-127.0f), x);
+    Vector rounded = x + ROUNDER;
+    Vector series = polynomial(x - (rounded - ROUNDER), 1.0f, 0x1.62e430p-1f, 0x1.ebfbdap-3f, 0x1.c6aed4p-5f,
+                               0x1.3b2d9ap-7f, 0x1.5f45e0p-10f, 0x1.41ec4cp-13f);
+    return series * (Vector)((Integers)rounded << 23);
+}
+
 /* e^x for x up to 88, to 1e-7 of its value; exactly zero below -88.
 
-   e^x = 2^n e^r with n the integer nearest to x / ln 2, so |r| <= ln 2 / 2, where Taylor's series to the seventh
-   power is off by 5e-9. ln 2 is taken off in two parts, the first with few enough bits for n times it to be exact. */
+   As above with r = x - n ln 2, which is taken off in two parts, the first with few enough bits for n times it to be
+   exact. */
 INLINE Vector exponential(Vector x)
 {
-    const float rounder = 0x1.8p23f; /* adding it leaves the integer in the lowest bits */
     x = choose(x < -88.0f, splat(-88.0f), x);
-    Vector rounded = x * 0x1.715476p0f + rounder;
-    Integers n = (Integers)rounded - (Integers)splat(rounder);
-    rounded -= rounder;
-    Vector r = x - rounded * 0x1.63p-1f;
-    r = r + rounded * 0x1.bd0106p-13f;
-    Vector series = r * (1.0f / 5040) + 1.0f / 720;
-    series = series * r + 1.0f / 120;
-    series = series * r + 1.0f / 24;
-    series = series * r + 1.0f / 6;
-    series = series * r + 0.5f;
-    series = series * r + 1.0f;
-    series = series * r + 1.0f;
-    return series * (Vector)((n + 127) << 23); /* n = -127 makes the power of two zero */
+    Vector rounded = x * 0x1.715476p0f + ROUNDER;
+    Vector n = rounded - ROUNDER;
+    Vector r = x - n * 0x1.63p-1f;
+    Vector series = polynomial(r + n * 0x1.bd0106p-13f, 1.0f, 1.0f, 0x1.fffffcp-2f, 0x1.555490p-3f,
+                               0x1.5558fcp-5f, 0x1.123a2ep-7f, 0x1.6a211ep-10f);
+    return series * (Vector)((Integers)rounded << 23);
 }
 
 #endif

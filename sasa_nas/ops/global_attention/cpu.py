@@ -1,0 +1,125 @@
+"""Whole-map attention of float32 on a CPU: the loops of loops/, called with the tensors' addresses and strides."""
+
+import ctypes
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from sasa_nas.ops.compiled import CannotCompileError, load_library
+from sasa_nas.ops.global_attention.problem import GlobalGradients, GlobalProblem
+from sasa_nas.ops.local_attention.cpu import like_map
+
+SOURCE = Path(__file__).parent / "loops" / "attention.c"
+
+
+class _Map(ctypes.Structure):
+    """A tensor as the loops see it: (batch, row, column, head, channel), strides in elements."""
+
+    _fields_ = (("data", ctypes.c_void_p), ("strides", ctypes.c_int64 * 5))
+
+
+_SIZES = ("batch", "height", "width", "heads", "key_dim", "value_dim", "threads")
+_MAPS = ("query", "key", "value", "rel_rows", "rel_cols", "out", "lse")
+_GRADIENTS = ("grad_out", "grad_query", "grad_key", "grad_value", "grad_rel_rows", "grad_rel_cols")
+
+
+class _Attention(ctypes.Structure):
+    """The arguments of the loops, `Attention` of loops/tables.h; a map left out is a null pointer."""
+
+    _fields_ = (
+        *((name, ctypes.c_int64) for name in _SIZES),
+        ("scale", ctypes.c_double),
+        *((name, _Map) for name in (*_MAPS, *_GRADIENTS)),
+    )
+
+
+def cpu_cannot(problem: GlobalProblem) -> str | None:
+    """Why the loops cannot compute a problem, in a few words; None where they can.
+
+    The first call of a machine compiles them, which takes some seconds.
+
+    Args:
+        problem: Its tensors' types and devices are looked at, not their numbers.
+    """
+    query = problem.query
+    if query.device.type != "cpu":
+        return f"tensors are on {query.device.type}, not on a CPU"
+    if query.dtype != torch.float32:
+        return f"its loops take float32, not {str(query.dtype).removeprefix('torch.')}"
+    try:
+        load_library(SOURCE)
+    except CannotCompileError as error:
+        return str(error)
+    return None
+
+
+def cpu_forward(problem: GlobalProblem) -> tuple[Tensor, Tensor]:
+    """Whole-map attention without gradients, on up to `torch.get_num_threads()` threads.
+
+    How many threads there are changes no bit of the result.
+
+    Args:
+        problem: One that `cpu_cannot` has nothing against.
+
+    Returns:
+        The attention, `(B, H, W, heads, value_dim)`, in memory as `like_map` of the values; and the natural
+        logarithms of the sums of the exponential logits, `(B, H, W, heads)`, contiguous.
+
+    Raises:
+        MemoryError: There is not enough memory for the copy of one head for each thread.
+    """
+    out, lse = like_map(problem.value), problem.value.new_empty(problem.value.shape[:4])
+    _call("global_attention_forward", _job(problem, out, lse))
+    return out, lse
+
+
+def cpu_backward(problem: GlobalProblem, out: Tensor, lse: Tensor, grad_out: Tensor) -> GlobalGradients:
+    """The gradients of `cpu_forward`, which compute the weights of the softmax again.
+
+    Args:
+        problem: As it went forward.
+        out: What `cpu_forward` returned.
+        lse: As `out`.
+        grad_out: The gradient of `out`, in any layout.
+
+    Returns:
+        Gradients of maps in memory as `like_map` of them, those of tables contiguous.
+
+    Raises:
+        MemoryError: There is not enough memory for the copy of one head for each thread.
+    """
+    rel_rows, rel_cols = problem.rel_rows, problem.rel_cols
+    grad_query, grad_key, grad_value = (like_map(heads) for heads in (problem.query, problem.key, problem.value))
+    grad_rows = grad_cols = None
+    job = _job(problem, out, lse)
+    job.grad_out, job.grad_query = _map(grad_out), _map(grad_query)
+    job.grad_key, job.grad_value = _map(grad_key), _map(grad_value)
+    if rel_rows is not None and rel_cols is not None:
+        grad_rows, grad_cols = rel_rows.new_zeros(rel_rows.shape), rel_cols.new_zeros(rel_cols.shape)
+        job.grad_rel_rows, job.grad_rel_cols = _table(grad_rows), _table(grad_cols)
+    _call("global_attention_backward", job)
+    return grad_query, grad_key, grad_value, grad_rows, grad_cols
+
+
+def _job(problem: GlobalProblem, out: Tensor, lse: Tensor) -> _Attention:
+    """The inputs of both passes, and the results of the first, which one writes and the other reads."""
+    job = _Attention(*problem.query.shape, problem.value.shape[4], torch.get_num_threads(), problem.scale)
+    job.query, job.key, job.value = _map(problem.query), _map(problem.key), _map(problem.value)
+    job.out, job.lse = _map(out), _map(lse.unsqueeze(-1))
+    if problem.rel_rows is not None and problem.rel_cols is not None:
+        job.rel_rows, job.rel_cols = _table(problem.rel_rows), _table(problem.rel_cols)
+    return job
+
+
+def _map(heads: Tensor) -> _Map:
+    return _Map(heads.data_ptr(), heads.stride())
+
+
+def _table(table: Tensor) -> _Map:
+    return _Map(table.data_ptr(), (0, table.stride(0), 0, 0, table.stride(1)))
+
+
+def _call(name: str, job: _Attention) -> None:
+    if load_library(SOURCE)[name](ctypes.byref(job)):
+        raise MemoryError(f"no memory for whole-map attention of {job.height}x{job.width} maps")
