@@ -6,11 +6,11 @@
 
 /* Adds what some keys and a group of queries have to do with each other to all gradients; the first of the rows between
    two turns is `first`. */
-INLINE void backward_keys(int blocks, int keys, const Head *head, const Group *group, int64_t first, int64_t y,
-                          int64_t x, const Vector *row, Vector *col_sums, Vector *row_sums, int careful)
+INLINE void backward_keys(int blocks, int keys, const Head *head, int64_t i, const Integers *real, int64_t first, int64_t y,
+                          int64_t x, const Vector *row, Vector *row_sums, int careful)
 {
     const Attention *job = head->job;
-    int64_t plane = head->window.plane, i = group->i, j = y * job->width + x;
+    int64_t plane = head->window.plane, j = y * job->width + x;
     int64_t rows = round_up(head->rows * job->width);
     Vector weights[BLOCKS][KEYS], products[BLOCKS][KEYS];
     read_logits(blocks, keys, head, i, y, x, row, weights);
@@ -35,11 +35,12 @@ INLINE void backward_keys(int blocks, int keys, const Head *head, const Group *g
             weights[b][k] = power_of_two(weights[b][k]);
             products[b][k] *= weights[b][k];
             if (careful) {
-                weights[b][k] = where(group->real[b], weights[b][k]);
-                products[b][k] = where(group->real[b], products[b][k]);
+                weights[b][k] = where(real[b], weights[b][k]);
+                products[b][k] = where(real[b], products[b][k]);
             }
             row_sums[b] += products[b][k];
-            col_sums[(x + k) * BLOCKS + b] += products[b][k];
+            float *col_sum = head->col_sums + (x + k) * plane + i + b * LANES;
+            store(col_sum, load(col_sum) + products[b][k]);
         }
     }
     Vector *sums = head->value_sums + j - first * job->width;
@@ -77,49 +78,59 @@ INLINE void backward_keys(int blocks, int keys, const Head *head, const Group *g
     }
 }
 
-/* Adds the part of a group's ds that went through an embedding: to dq, and to the embedding's gradient. */
-INLINE void backward_embedding(const Head *head, int64_t block, Vector sum, const float *table, float *gradient,
-                               int64_t table_plane)
-{
-    int64_t plane = head->window.plane;
-    for (int64_t c = 0; c < head->tables->channels; c++) {
-        float *grad_query = head->grad_query + c * plane + block, *to = gradient + c * table_plane;
-        store(grad_query, load(grad_query) + sum * load(table + c * table_plane));
-        store(to, load(to) + sum * load(head->query + c * plane + block));
-    }
-}
-
+/* Adds to all gradients what a group of queries has to do with the rows of keys from `first` up to `last`. */
 INLINE void backward_group(int blocks, const Head *head, int64_t i, int64_t first, int64_t last, int careful)
 {
-    const Attention *job = head->job;
-    const Tables *tables = head->tables;
-    int64_t width = job->width;
-    Group group = open_group(blocks, head, i, first, last);
-    Vector *col_sums = head->col_sums;
-    for (int64_t x = 0; x < width * BLOCKS; x++)
-        col_sums[x] = (Vector){0};
+    int64_t width = head->job->width, plane = head->window.plane;
+    Integers real[BLOCKS];
+    for (int b = 0; b < blocks && careful; b++)
+        for (int lane = 0; lane < LANES; lane++)
+            real[b][lane] = i + b * LANES + lane < head->job->height * width ? -1 : 0;
     for (int64_t y = first; y < last; y++) {
         Vector row[BLOCKS], row_sums[BLOCKS];
         for (int b = 0; b < blocks; b++) {
-            row[b] = head->row_logits[y * BLOCKS + b] - load(head->lse + i + b * LANES);
+            row[b] = load(head->row_logits + y * plane + i + b * LANES) - load(head->lse + i + b * LANES);
             row_sums[b] = (Vector){0};
         }
         for (int64_t x = 0, keys; x < width; x += keys) {
             keys = keys_of(width - x);
-            WITH_KEYS(keys, backward_keys, blocks, head, &group, first, y, x, row, col_sums, row_sums, careful)
+            WITH_KEYS(keys, backward_keys, blocks, head, i, real, first, y, x, row, row_sums, careful)
         }
-        for (int b = 0; b < blocks; b++) {
-            int64_t place = row_place(job, y, i + b * LANES);
-            backward_embedding(head, i + b * LANES, row_sums[b], tables->rows + place, head->row_gradients + place,
-                               tables->row_plane);
+        for (int b = 0; b < blocks; b++)
+            store(head->row_sums + y * plane + i + b * LANES, row_sums[b]);
+    }
+}
+
+/* Adds the part of ds that went through the embeddings of one axis to dq, and to the embeddings' gradients. */
+INLINE Vector backward_axis(Vector query, Vector grad_query, const float *sums, int64_t sums_step, const float *table,
+                            float *gradient, int64_t step, int64_t size)
+{
+    for (int64_t key = 0; key < size; key++, sums += sums_step, table += step, gradient += step) {
+        Vector sum = load(sums);
+        grad_query += sum * load(table);
+        store(gradient, load(gradient) + sum * query);
+    }
+    return grad_query;
+}
+
+static void backward_embeddings(const Head *head)
+{
+    const Attention *job = head->job;
+    const Tables *tables = head->tables;
+    int64_t plane = head->window.plane;
+    for (int64_t c = 0; c < tables->channels; c++) {
+        const float *query = head->query + c * plane;
+        float *grad_query = head->grad_query + c * plane;
+        for (int64_t i = 0; i < head->pixels; i += LANES) {
+            int64_t row = c * tables->row_plane + row_place(job, 0, i);
+            int64_t col = c * tables->col_plane + i % job->width;
+            Vector sum = backward_axis(load(query + i), load(grad_query + i), head->row_sums + i, plane,
+                                       tables->rows + row, head->row_gradients + row, -job->width, job->height);
+            sum = backward_axis(load(query + i), sum, head->col_sums + i, plane, tables->cols + col,
+                                head->col_gradients + col, tables->col_step, job->width);
+            store(grad_query + i, sum);
         }
     }
-    for (int64_t x = 0; x < width; x++)
-        for (int b = 0; b < blocks; b++) {
-            int64_t place = x * tables->col_step + group.cols[b];
-            backward_embedding(head, i + b * LANES, col_sums[x * BLOCKS + b], tables->cols + place,
-                               head->col_gradients + place, tables->col_plane);
-        }
 }
 
 INLINE Four load_four(const float *from)
@@ -161,6 +172,7 @@ INLINE void backward_head(const Head *head, int careful)
         store(head->delta + i, sum);
     }
     memset(head->grad_query, 0, job->key_dim * plane * sizeof(float));
+    memset(head->col_sums, 0, width * plane * sizeof(float));
     memset(head->row_gradients, 0, head->tables->channels * head->tables->row_plane * sizeof(float));
     memset(head->col_gradients, 0, head->tables->channels * head->tables->col_plane * sizeof(float));
     for (int64_t first = 0; first < job->height; first += head->rows) {
@@ -176,6 +188,7 @@ INLINE void backward_head(const Head *head, int careful)
         for (int64_t c = 0; c < job->value_dim; c++)
             sum_lanes(head->value_sums + c * keys, count, head->grad_value + c * plane + first * width);
     }
+    backward_embeddings(head);
 }
 
 /* The gradients of the tables from one head: all offsets of rows, then all of columns, of every channel. */

@@ -50,7 +50,6 @@ INLINE void forward_group(int blocks, const Head *head, int64_t i, int bounded)
 {
     const Attention *job = head->job;
     int64_t width = job->width, plane = head->window.plane, channels = job->value_dim;
-    open_group(blocks, head, i, 0, job->height);
     Vector peaks[BLOCKS], sums[BLOCKS];
     for (int b = 0; b < blocks; b++) {
         peaks[b] = splat(bounded ? 0 : -FLT_MAX);
@@ -61,7 +60,7 @@ INLINE void forward_group(int blocks, const Head *head, int64_t i, int bounded)
     for (int64_t y = 0; y < job->height; y++) {
         Vector row[BLOCKS], row_sums[BLOCKS]; /* many small numbers added to a large one would all be lost */
         for (int b = 0; b < blocks; b++) {
-            row[b] = head->row_logits[y * BLOCKS + b];
+            row[b] = load(head->row_logits + y * plane + i + b * LANES);
             row_sums[b] = (Vector){0};
         }
         if (!bounded) {

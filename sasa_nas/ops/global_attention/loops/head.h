@@ -16,21 +16,14 @@ typedef struct {
     Window window;                          /* how places of a plane relate; there are no gaps between rows */
     int64_t pixels;                         /* of the map, rounded up to whole blocks */
     float *query, *key, *value, *out, *lse; /* planes; queries times the scale, logits being powers of two */
-    Vector *row_logits, *col_logits;        /* of a group: q.r of every row, and of every column */
+    float *row_logits, *col_logits;         /* planes: q.r of every row of keys, and of every column */
     /* of the backward pass */
     float *grad_out, *grad_query, *grad_key, *grad_value, *delta; /* planes; delta = sum_j p dp = sum_c g out */
     float *row_gradients, *col_gradients;                         /* of the tables, laid out as they are */
-    Vector *col_sums; /* of a group: ds of every column of keys */
-    int64_t rows;     /* of keys between two turns of the queries */
+    float *row_sums, *col_sums; /* planes: ds of every row of keys, and of every column */
+    int64_t rows;               /* of keys between two turns of the queries */
     Vector *key_sums, *value_sums; /* dk and dv of those rows, a channel after the other, not summed over the lanes */
 } Head;
-
-/* One or two blocks of LANES queries, from place i on. */
-typedef struct {
-    int64_t i;
-    int64_t cols[BLOCKS];   /* where a block's columns begin in the table of columns */
-    Integers real[BLOCKS];  /* -1 where there is a query */
-} Group;
 
 #define CHUNK_FLOATS (1 << 13) /* of dk and dv of the keys between two turns: about as many as the fastest cache holds */
 
@@ -45,8 +38,8 @@ static int64_t lay_out(Head *head, const Attention *job, const Tables *tables, i
     head->value = take(&scratch, job->value_dim * plane, 0);
     head->out = take(&scratch, job->value_dim * plane, 0);
     head->lse = take(&scratch, plane, 0);
-    head->row_logits = (Vector *)take(&scratch, job->height * BLOCKS * LANES, 0);
-    head->col_logits = (Vector *)take(&scratch, width * BLOCKS * LANES, 0);
+    head->row_logits = take(&scratch, job->height * plane, 0);
+    head->col_logits = take(&scratch, width * plane, 0);
     if (!backward)
         return scratch.used;
     head->grad_out = take(&scratch, job->value_dim * plane, 0);
@@ -56,12 +49,49 @@ static int64_t lay_out(Head *head, const Attention *job, const Tables *tables, i
     head->delta = take(&scratch, plane, 0);
     head->row_gradients = take(&scratch, job->key_dim * tables->row_plane, 0);
     head->col_gradients = take(&scratch, job->key_dim * tables->col_plane, 0);
-    head->col_sums = (Vector *)take(&scratch, width * BLOCKS * LANES, 0);
+    head->row_sums = take(&scratch, job->height * plane, 0);
+    head->col_sums = take(&scratch, width * plane, 0);
     int64_t floats = width * (job->key_dim + job->value_dim) * LANES;
     head->rows = least(most(CHUNK_FLOATS / floats, 1), job->height);
     head->key_sums = (Vector *)take(&scratch, round_up(head->rows * width) * job->key_dim * LANES, 0);
     head->value_sums = (Vector *)take(&scratch, round_up(head->rows * width) * job->value_dim * LANES, 0);
     return scratch.used;
+}
+
+INLINE void axis_logits_of(int count, const Head *head, int64_t i, const float *table, int64_t table_plane, int64_t step,
+                           float *to)
+{
+    int64_t plane = head->window.plane;
+    Vector sums[MOST_SUMS] = {{0}};
+    for (int64_t c = 0; c < head->tables->channels; c++, table += table_plane) {
+        Vector factor = load(head->query + c * plane + i);
+        UNROLL
+        for (int k = 0; k < count; k++)
+            sums[k] += factor * load(table + k * step);
+    }
+    UNROLL
+    for (int k = 0; k < count; k++)
+        store(to + k * plane + i, sums[k]);
+}
+
+/* The relative logits of all queries, q.r of every row of keys and of every column. */
+static void read_relative_logits(const Head *head)
+{
+    const Attention *job = head->job;
+    const Tables *tables = head->tables;
+    int64_t width = job->width, plane = head->window.plane;
+    for (int64_t i = 0; i < head->pixels; i += LANES) {
+        for (int64_t y = 0, count; y < job->height; y += count) {
+            count = turn(job->height - y);
+            WITH_CONSTANT(count, axis_logits_of, head, i, tables->rows + row_place(job, y, i), tables->row_plane,
+                          -width, head->row_logits + y * plane)
+        }
+        for (int64_t x = 0, count; x < width; x += count) {
+            count = turn(width - x);
+            WITH_CONSTANT(count, axis_logits_of, head, i, tables->cols + x * tables->col_step + i % width,
+                          tables->col_plane, tables->col_step, head->col_logits + x * plane)
+        }
+    }
 }
 
 /* Makes `head` from a task's inputs. */
@@ -74,41 +104,12 @@ static void open_head(Head *head, const Attention *job, const Tables *tables, in
     read_map(&job->query, batch, index, height, width, job->key_dim, job->scale / LN_2, window, head->query);
     read_map(&job->key, batch, index, height, width, job->key_dim, 1, window, head->key);
     read_map(&job->value, batch, index, height, width, job->value_dim, 1, window, head->value);
+    read_relative_logits(head);
     if (!backward)
         return;
     read_map(&job->out, batch, index, height, width, job->value_dim, 1, window, head->out);
     read_map(&job->grad_out, batch, index, height, width, job->value_dim, 1, window, head->grad_out);
     read_map(&job->lse, batch, index, height, width, 1, 1 / LN_2, window, head->lse);
-}
-
-/* The blocks of queries from place i on, and the relative logits of the key rows from `first` up to `last`. */
-INLINE Group open_group(int blocks, const Head *head, int64_t i, int64_t first, int64_t last)
-{
-    const Attention *job = head->job;
-    const Tables *tables = head->tables;
-    int64_t width = job->width, height = job->height;
-    Group group = {.i = i};
-    for (int b = 0; b < blocks; b++) {
-        int64_t block = i + b * LANES;
-        group.cols[b] = block % width;
-        for (int lane = 0; lane < LANES; lane++)
-            group.real[b][lane] = block + lane < height * width ? -1 : 0;
-        for (int64_t y = first; y < last; y++) {
-            Vector sum = {0};
-            const float *from = tables->rows + row_place(job, y, block);
-            for (int64_t c = 0; c < tables->channels; c++)
-                sum += load(head->query + c * head->window.plane + block) * load(from + c * tables->row_plane);
-            head->row_logits[y * BLOCKS + b] = sum;
-        }
-        for (int64_t x = 0; x < width; x++) {
-            Vector sum = {0};
-            const float *from = tables->cols + x * tables->col_step + group.cols[b];
-            for (int64_t c = 0; c < tables->channels; c++)
-                sum += load(head->query + c * head->window.plane + block) * load(from + c * tables->col_plane);
-            head->col_logits[x * BLOCKS + b] = sum;
-        }
-    }
-    return group;
 }
 
 /* The logits of a group's queries for `keys` keys from (y, x) on; `row` is what is added to all of them. */
@@ -122,7 +123,7 @@ INLINE void read_logits(int blocks, int keys, const Head *head, int64_t i, int64
     for (int b = 0; b < blocks; b++)
         UNROLL
         for (int k = 0; k < keys; k++)
-            logits[b][k] = row[b] + head->col_logits[(x + k) * BLOCKS + b];
+            logits[b][k] = row[b] + load(head->col_logits + (x + k) * plane + i + b * LANES);
     for (int64_t c = 0; c < channels; c++, query += plane, key += plane)
         UNROLL
         for (int b = 0; b < blocks; b++) {
