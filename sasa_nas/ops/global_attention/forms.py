@@ -6,13 +6,14 @@ import torch
 from torch import Tensor
 
 from sasa_nas.ops.global_attention.blocks import blocks_backward, blocks_forward
+from sasa_nas.ops.global_attention.cpu import cpu_backward, cpu_cannot, cpu_forward
 from sasa_nas.ops.global_attention.fused import fused_backward, fused_cannot, fused_forward
 from sasa_nas.ops.global_attention.problem import GlobalGradients, GlobalProblem
 from sasa_nas.ops.global_attention.windowed import windowed_backward, windowed_cannot, windowed_forward
 from sasa_nas.ops.local_attention.forms import laid_out, output_like, sum_dtype
 
 GlobalForm = Literal["triton", "cpu", "fused", "blocks"]
-"""Window attention's kernels or its compiled loops, torch's fused attention on a CPU, plain PyTorch anywhere."""
+"""Window attention's kernels, compiled loops or torch's fused attention on a CPU, plain PyTorch anywhere."""
 
 FORMS: tuple[GlobalForm, ...] = ("triton", "cpu", "fused", "blocks")
 
@@ -23,10 +24,10 @@ MAX_TRITON_SIDE = 32
 """Pixels of the longer side of a map with nearly twice as many offsets that a kernel's registers hold."""
 
 SMALL_PIXELS = 64
-"""Of a map on which loops, and kernels of float32, are the faster although they look at offsets beyond its edge."""
+"""Of a map on which kernels of float32 are the faster although they look at offsets beyond its edge."""
 
 LOOPS_CHANNELS = 16
-"""Of a head that loops are the faster for; more are a matter for matrix products."""
+"""Of a head without relative logits that loops are the faster for; more are a matter for matrix products."""
 
 
 def form_cannot(form: GlobalForm, problem: GlobalProblem) -> str | None:
@@ -43,8 +44,10 @@ def form_cannot(form: GlobalForm, problem: GlobalProblem) -> str | None:
             return fused_cannot(problem)
         case "triton" if problem.rel_rows is not None and _fills_registers(problem):
             return f"a table of relative logits has more than {MAX_TRITON_TABLE} numbers or {MAX_TRITON_SIDE} pixels"
-        case "triton" | "cpu":
+        case "triton":
             return windowed_cannot(form, problem)
+        case "cpu":
+            return cpu_cannot(problem)
 
 
 def _fills_registers(problem: GlobalProblem) -> bool:
@@ -65,11 +68,10 @@ def form_refused(form: GlobalForm, problem: GlobalProblem) -> str | None:
     if why is not None:
         return f"{form} cannot run: {why}"
     _, height, width, _, depth = problem.query.shape
-    small, short = height * width <= SMALL_PIXELS, max(depth, problem.value.shape[4]) <= LOOPS_CHANNELS
-    if form == "triton" and problem.query.dtype == torch.float32 and not small:
+    if form == "triton" and problem.query.dtype == torch.float32 and height * width > SMALL_PIXELS:
         return f"triton is for float32 on maps of up to {SMALL_PIXELS} pixels"
-    if form == "cpu" and not (small and short and problem.rel_rows is not None):
-        return f"cpu is for relative logits on maps of up to {SMALL_PIXELS} pixels, {LOOPS_CHANNELS} channels a head"
+    if form == "cpu" and problem.rel_rows is None and max(depth, problem.value.shape[4]) > LOOPS_CHANNELS:
+        return f"cpu is for relative logits, or for up to {LOOPS_CHANNELS} channels a head"
     return None
 
 
@@ -86,8 +88,10 @@ def run_forward(form: GlobalForm, problem: GlobalProblem) -> tuple[Tensor, Tenso
     """
     with torch.autocast(problem.query.device.type, enabled=False):
         match form:
-            case "triton" | "cpu":
+            case "triton":
                 out, lse = windowed_forward(form, problem)
+            case "cpu":
+                out, lse = cpu_forward(problem)
             case "fused":
                 out, lse = fused_forward(problem)
             case "blocks":
@@ -109,8 +113,10 @@ def run_backward(
     """
     with torch.autocast(problem.query.device.type, enabled=False):
         match form:
-            case "triton" | "cpu":
+            case "triton":
                 gradients = windowed_backward(form, problem, out, lse, grad_out)
+            case "cpu":
+                gradients = cpu_backward(problem, out, lse, grad_out)
             case "fused":
                 gradients = fused_backward(problem, out, lse, grad_out)
             case "blocks":
