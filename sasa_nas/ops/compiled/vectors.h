@@ -79,11 +79,10 @@ INLINE Vector polynomial(Vector r, float c0, float c1, float c2, float c3, float
    largest error is off by 2e-9. */
 INLINE Vector power_of_two(Vector x)
 {
-    x = choose(x < -127.0f, splat(-127.0f), x);
     Vector rounded = x + ROUNDER;
     Vector series = polynomial(x - (rounded - ROUNDER), 1.0f, 0x1.62e430p-1f, 0x1.ebfbdap-3f, 0x1.c6aed4p-5f,
                                0x1.3b2d9ap-7f, 0x1.5f45e0p-10f, 0x1.41ec4cp-13f);
-    return series * (Vector)((Integers)rounded << 23);
+    return where(~(x < -127.0f), series * (Vector)((Integers)rounded << 23));
 }
 
 /* e^x for x up to 88, to 1e-7 of its value; exactly zero below -88.
@@ -92,13 +91,12 @@ INLINE Vector power_of_two(Vector x)
    exact. */
 INLINE Vector exponential(Vector x)
 {
-    x = choose(x < -88.0f, splat(-88.0f), x);
     Vector rounded = x * 0x1.715476p0f + ROUNDER;
     Vector n = rounded - ROUNDER;
     Vector r = x - n * 0x1.63p-1f;
     Vector series = polynomial(r + n * 0x1.bd0106p-13f, 1.0f, 1.0f, 0x1.fffffcp-2f, 0x1.555490p-3f,
                                0x1.5558fcp-5f, 0x1.123a2ep-7f, 0x1.6a211ep-10f);
-    return series * (Vector)((Integers)rounded << 23);
+    return where(~(x <= -88.0f), series * (Vector)((Integers)rounded << 23));
 }
 
 #endif

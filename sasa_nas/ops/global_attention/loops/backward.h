@@ -161,7 +161,7 @@ static void sum_lanes(const Vector *vectors, int64_t count, float *to)
 }
 
 /* All gradients of one head: some rows of keys after the others, and for each all queries. */
-INLINE void backward_head(const Head *head, int careful)
+static void backward_head(const Head *head, int careful)
 {
     const Attention *job = head->job;
     int64_t plane = head->window.plane, width = job->width, keys = round_up(head->rows * width);
@@ -179,10 +179,10 @@ INLINE void backward_head(const Head *head, int careful)
         int64_t last = least(first + head->rows, job->height), i = 0, count = (last - first) * width;
         memset(head->key_sums, 0, job->key_dim * keys * sizeof(Vector));
         memset(head->value_sums, 0, job->value_dim * keys * sizeof(Vector));
-        for (; i + LANES < head->pixels; i += BLOCKS * LANES)
-            backward_group(BLOCKS, head, i, first, last, careful);
-        if (i < head->pixels)
-            backward_group(1, head, i, first, last, careful);
+        for (; !careful && i + LANES < head->pixels; i += BLOCKS * LANES)
+            backward_group(BLOCKS, head, i, first, last, 0);
+        for (; i < head->pixels; i += LANES)
+            backward_group(1, head, i, first, last, 1);
         for (int64_t c = 0; c < job->key_dim; c++)
             sum_lanes(head->key_sums + c * keys, count, head->grad_key + c * plane + first * width);
         for (int64_t c = 0; c < job->value_dim; c++)
@@ -233,10 +233,7 @@ static void backward_task(const void *shared, int64_t task, float *scratch)
     const Attention *job = all->call.job;
     Head head;
     open_head(&head, job, all->call.tables, task, 1, scratch);
-    if (are_wild(&head))
-        backward_head(&head, 1);
-    else
-        backward_head(&head, 0);
+    backward_head(&head, are_wild(&head));
     int64_t batch = task / job->heads, index = task % job->heads, height = job->height, width = job->width;
     const Window *window = &head.window;
     write_map(&job->grad_query, batch, index, height, width, job->key_dim, job->scale, window, head.grad_query);
