@@ -3,7 +3,7 @@ import torch
 from torch import Tensor
 
 from sasa_nas.ops import backends, global_attention, local_attention
-from sasa_nas.ops.global_attention import fused, windowed
+from sasa_nas.ops.global_attention import forms, fused, windowed
 from sasa_nas.ops.global_attention.dispatch import GlobalBackend, can_run, choose_backend, explain_choice
 from sasa_nas.ops.global_attention.problem import GlobalProblem
 from sasa_nas.ops.global_attention.windowed import as_window_attention
@@ -28,7 +28,7 @@ def test_all_backends_agree() -> None:
     tensor = maps(3, 5)
     tables = torch.randn(5, 8), torch.randn(9, 8)
     expected = global_attention(tensor, tensor, tensor, *tables, scale=0.5, backend="naive")
-    for backend in ("fused", "blocks", "auto"):
+    for backend in ("fused", "blocks", "auto"):  # which is loops where there is a compiler
         out = global_attention(tensor, tensor, tensor, *tables, scale=0.5, backend=backend)
         torch.testing.assert_close(out, expected)
 
@@ -76,25 +76,25 @@ def test_the_environment_may_name_a_backend_that_another_operator_has(monkeypatc
 @pytest.mark.parametrize(
     ("expected", "size", "depth", "relative"),
     [
-        ("cpu", (8, 8), 16, True),
-        ("cpu", (2, 31), 8, True),
-        ("naive", (8, 8), 17, True),
-        ("naive", (8, 8), 16, False),
-        ("fused", (8, 9), 8, True),
-        ("fused", (14, 14), 64, False),
+        ("cpu", (8, 8), 24, True),
+        ("cpu", (32, 32), 8, False),
+        ("naive", (8, 8), 25, True),
+        ("naive", (8, 8), 25, False),
+        ("cpu", (8, 9), 128, True),
+        ("fused", (14, 14), 25, False),
     ],
 )
 def test_the_choice_on_a_cpu(
     monkeypatch: pytest.MonkeyPatch, expected: str, size: tuple[int, int], depth: int, relative: bool
 ) -> None:
-    monkeypatch.setattr(window_forms, "cpu_cannot", lambda problem: None)
+    monkeypatch.setattr(forms, "cpu_cannot", lambda problem: None)
     assert choose_backend(problem(maps(*size, depth), relative=relative)) == expected
 
 
 def test_without_a_compiler_and_in_other_types(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_backend(problem(maps(8, 8, dtype=torch.float64))) == "naive"
     assert choose_backend(problem(maps(9, 9, dtype=torch.bfloat16))) == "fused"
-    monkeypatch.setattr(window_forms, "cpu_cannot", lambda problem: "there is no C compiler")
+    monkeypatch.setattr(forms, "cpu_cannot", lambda problem: "there is no C compiler")
     assert choose_backend(problem(maps(8, 8))) == "naive"
     monkeypatch.setattr(fused, "_FORWARD", "an operator that torch has not")
     assert choose_backend(problem(maps(9, 9))) == "blocks"
@@ -107,7 +107,7 @@ def test_kernels_come_before_all_others(monkeypatch: pytest.MonkeyPatch) -> None
     assert choose_backend(problem(maps(14, 14, 20, half))) == "triton"
     assert choose_backend(problem(maps(8, 8, 20))) == "triton"
     # float32 has no tiles, and without them windows do not end where the map does
-    assert choose_backend(problem(maps(14, 14, 20))) == "fused"
+    assert choose_backend(problem(maps(14, 14, 20))) in ("cpu", "fused")
     assert can_run("triton", problem(maps(14, 14, 20))) is None
     assert can_run("triton", problem(maps(32, 32, 2, half))) is None
     assert can_run("triton", problem(maps(28, 28, 32, half))) is None
@@ -124,15 +124,28 @@ def test_plain_forms_can_always_run(backend: GlobalBackend) -> None:
 
 
 def test_the_choice_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "cpu_cannot", lambda problem: None)
+    backend, why = explain_choice(torch.device("cpu"))
+    assert backend == "cpu"
+    assert why.startswith("triton cannot run: tensors are on cpu")
+    monkeypatch.setattr(forms, "cpu_cannot", lambda problem: "there is no C compiler")
     backend, why = explain_choice(torch.device("cpu"))
     assert backend == "fused"
     assert "triton cannot run: tensors are on cpu" in why
-    assert "cpu is for relative logits on maps of up to 64 pixels" in why
+    assert "cpu cannot run: there is no C compiler" in why
     monkeypatch.setenv("SASA_NAS_BACKEND", "naive")
     assert explain_choice(torch.device("cpu")) == ("naive", "SASA_NAS_BACKEND says so")
     monkeypatch.setenv("SASA_NAS_BACKEND", "triton")
     backend, why = explain_choice(torch.device("cpu"))
     assert (backend, "cannot run: tensors are on cpu" in why) == ("triton", True)
+
+
+def test_loops_leave_wide_heads_to_matrix_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "cpu_cannot", lambda problem: None)
+    why = "cpu is for up to 24 channels a head, or relative logits on maps of more than 64 pixels"
+    assert forms.form_refused("cpu", problem(maps(14, 14, 25), relative=False)) == why
+    assert forms.form_refused("cpu", problem(maps(8, 8, 25))) == why
+    assert forms.form_refused("cpu", problem(maps(8, 9, 25))) is None
 
 
 def test_windowed_forms_are_window_attentions() -> None:

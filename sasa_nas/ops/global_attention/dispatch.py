@@ -17,7 +17,7 @@ GlobalBackend = Literal["auto", "naive", "fused", "blocks", "cpu", "triton"]
 """`auto` chooses; `naive` holds all logits in memory; else see `forms.GlobalForm`."""
 
 NAIVE_PIXELS = 64
-"""Of a map on a CPU whose logits are so few that to hold all of them is the fastest, but for loops."""
+"""Of a map on a CPU whose logits are so few that to hold all of them is the fastest where loops are not."""
 
 
 def global_attention(
@@ -76,7 +76,7 @@ def can_run(backend: GlobalBackend, problem: GlobalProblem) -> str | None:
 
 
 def choose_backend(problem: GlobalProblem) -> GlobalBackend:
-    """The backend that `auto` means: kernels; on a CPU loops or few logits in memory for small maps, else fused."""
+    """The backend that `auto` means: kernels; on a CPU loops, for wide heads few logits in memory or fused."""
     best = best_form(problem)
     height, width = problem.query.shape[1:3]
     few = problem.query.device.type == "cpu" and height * width <= NAIVE_PIXELS

@@ -24,10 +24,11 @@ MAX_TRITON_SIDE = 32
 """Pixels of the longer side of a map with nearly twice as many offsets that a kernel's registers hold."""
 
 SMALL_PIXELS = 64
-"""Of a map on which kernels of float32 are the faster although they look at offsets beyond its edge."""
+"""Of a map on which kernels of float32 are the faster although they look at offsets beyond its edge, and on a CPU
+matrix products for wide heads although they hold relative logits of all queries in memory."""
 
-LOOPS_CHANNELS = 16
-"""Of a head without relative logits that loops are the faster for; more are a matter for matrix products."""
+LOOPS_CHANNELS = 24
+"""Of a head that loops are the fastest for on any map; more are a matter for matrix products."""
 
 
 def form_cannot(form: GlobalForm, problem: GlobalProblem) -> str | None:
@@ -68,10 +69,15 @@ def form_refused(form: GlobalForm, problem: GlobalProblem) -> str | None:
     if why is not None:
         return f"{form} cannot run: {why}"
     _, height, width, _, depth = problem.query.shape
-    if form == "triton" and problem.query.dtype == torch.float32 and height * width > SMALL_PIXELS:
+    small = height * width <= SMALL_PIXELS
+    if form == "triton" and problem.query.dtype == torch.float32 and not small:
         return f"triton is for float32 on maps of up to {SMALL_PIXELS} pixels"
-    if form == "cpu" and problem.rel_rows is None and max(depth, problem.value.shape[4]) > LOOPS_CHANNELS:
-        return f"cpu is for relative logits, or for up to {LOOPS_CHANNELS} channels a head"
+    wide = max(depth, problem.value.shape[4]) > LOOPS_CHANNELS
+    if form == "cpu" and wide and (small or problem.rel_rows is None):
+        return (
+            f"cpu is for up to {LOOPS_CHANNELS} channels a head, "
+            f"or relative logits on maps of more than {SMALL_PIXELS} pixels"
+        )
     return None
 
 

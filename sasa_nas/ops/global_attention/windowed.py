@@ -1,4 +1,4 @@
-"""Whole-map attention as window attention, by the kernels and the loops of that.
+"""Whole-map attention as window attention, by the kernels of that on a GPU.
 
 From the middle of an axis of L pixels a window of `2L - 1` reaches its ends, so attention over the map is window
 attention of `2 * max(H, W) - 1`, masked at the edge. Kernels end their windows where the map does; the tables' offsets

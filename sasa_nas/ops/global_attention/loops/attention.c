@@ -1,14 +1,17 @@
 /* Whole-map attention of float32 on a CPU, forward and backward; see naive.py for the equation.
 
-   One task is one head of one image. Its maps are copied into planes (windows.h). One or two blocks of LANES neighbouring
-   queries of the flattened map go over all keys, some keys of a row at a time, whose numbers are broadcast: logits and
-   weights are in registers, and no more of them are in memory.
+   One task is one head of one image. Its maps are copied into planes (windows.h). A group of LANES neighbouring queries
+   of the flattened map, or of twice as many, goes over all keys, a few neighbours of a row at a time, whose numbers are
+   broadcast: their logits and weights are in registers, and none are kept. Of the relative logits q.r those of every
+   row of keys and of every column are kept, H + W numbers a query; a key's is the sum of two.
 
-   The backward pass computes the weights p again from the log-sum-exp of the logits. With g the gradient of the output o,
-       dp_ij = g_i . v_j,   ds_ij = p_ij (dp_ij - g_i . o_i),
-       dq_i = sum_j ds_ij (k_j + r_ij),   dk_j = sum_i ds_ij q_i,   dv_j = sum_i p_ij g_i,   dr_o = sum_(i, j at o) ds_ij q_i.
-   Of dk and dv every lane has a sum of its own; they are put together when all queries have been there. Nothing is added
-   up in an order that depends on the threads. */
+   The forward pass takes the peak of the logits off only where their size does not rule out that exponentials overflow.
+   The backward pass computes the weights p again from the log-sum-exp. With g the gradient of the output o,
+       dp_ij = g_i . v_j,   ds_ij = p_ij (dp_ij - g_i . o_i),   dq_i = sum_j ds_ij (k_j + r_ij),
+       dk_j = sum_i ds_ij q_i,   dv_j = sum_i p_ij g_i,   dr_o = sum_(i, j at offset o) ds_ij q_i.
+   Of dk and dv every lane has a sum of its own; these are put together when all queries have been there. The sums of ds
+   over a row of keys, and over a column, are what the embeddings' gradients need. Nothing is added up in an order that
+   depends on the threads. */
 
 #include "backward.h"
 #include "forward.h"

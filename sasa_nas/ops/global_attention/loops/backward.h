@@ -1,17 +1,19 @@
-/* The gradients of a head, and of the tables from all heads. */
+/* The gradients of a head. */
 #ifndef SASA_NAS_BACKWARD_H
 #define SASA_NAS_BACKWARD_H
 
-#include "head.h"
+#include "embeddings.h"
 
-/* Adds what some keys and a group of queries have to do with each other to all gradients; the first of the rows between
-   two turns is `first`. */
-INLINE void backward_keys(int blocks, int keys, const Head *head, int64_t i, const Integers *real, int64_t first, int64_t y,
-                          int64_t x, const Vector *row, Vector *row_sums, int careful)
+/* Adds to all gradients what some keys from (y, x) on have to do with a group of queries, those from place i on.
+
+   `first` is the first row of the chunk; `row` is what is added to all logits; `row_sums` gets the sums of ds. Only
+   `real` queries count if `careful`. */
+INLINE void backward_keys(int blocks, int keys, const Head *head, int64_t i, const Integers *real, int64_t first,
+                          int64_t y, int64_t x, const Vector *row, Vector *row_sums, int careful)
 {
     const Attention *job = head->job;
     int64_t plane = head->window.plane, j = y * job->width + x;
-    int64_t rows = round_up(head->rows * job->width);
+    int64_t rows = round_up(head->chunk_rows * job->width);
     Vector weights[BLOCKS][KEYS], products[BLOCKS][KEYS];
     read_logits(blocks, keys, head, i, y, x, row, weights);
     UNROLL
@@ -78,7 +80,7 @@ INLINE void backward_keys(int blocks, int keys, const Head *head, int64_t i, con
     }
 }
 
-/* Adds to all gradients what a group of queries has to do with the rows of keys from `first` up to `last`. */
+/* The same for all keys of the chunk of rows from `first` up to `last`. */
 INLINE void backward_group(int blocks, const Head *head, int64_t i, int64_t first, int64_t last, int careful)
 {
     int64_t width = head->job->width, plane = head->window.plane;
@@ -101,38 +103,6 @@ INLINE void backward_group(int blocks, const Head *head, int64_t i, int64_t firs
     }
 }
 
-/* Adds the part of ds that went through the embeddings of one axis to dq, and to the embeddings' gradients. */
-INLINE Vector backward_axis(Vector query, Vector grad_query, const float *sums, int64_t sums_step, const float *table,
-                            float *gradient, int64_t step, int64_t size)
-{
-    for (int64_t key = 0; key < size; key++, sums += sums_step, table += step, gradient += step) {
-        Vector sum = load(sums);
-        grad_query += sum * load(table);
-        store(gradient, load(gradient) + sum * query);
-    }
-    return grad_query;
-}
-
-static void backward_embeddings(const Head *head)
-{
-    const Attention *job = head->job;
-    const Tables *tables = head->tables;
-    int64_t plane = head->window.plane;
-    for (int64_t c = 0; c < tables->channels; c++) {
-        const float *query = head->query + c * plane;
-        float *grad_query = head->grad_query + c * plane;
-        for (int64_t i = 0; i < head->pixels; i += LANES) {
-            int64_t row = c * tables->row_plane + row_place(job, 0, i);
-            int64_t col = c * tables->col_plane + i % job->width;
-            Vector sum = backward_axis(load(query + i), load(grad_query + i), head->row_sums + i, plane,
-                                       tables->rows + row, head->row_gradients + row, -job->width, job->height);
-            sum = backward_axis(load(query + i), sum, head->col_sums + i, plane, tables->cols + col,
-                                head->col_gradients + col, tables->col_step, job->width);
-            store(grad_query + i, sum);
-        }
-    }
-}
-
 INLINE Four load_four(const float *from)
 {
     Four four;
@@ -140,7 +110,7 @@ INLINE Four load_four(const float *from)
     return four;
 }
 
-/* Sums of the lanes of `count` vectors. */
+/* to[j] is the sum of the lanes of vector j, for `count` vectors and memory of up to TILE - 1 more. */
 static void sum_lanes(const Vector *vectors, int64_t count, float *to)
 {
     for (int64_t j = 0; j < count; j += TILE) {
@@ -160,11 +130,13 @@ static void sum_lanes(const Vector *vectors, int64_t count, float *to)
     }
 }
 
-/* All gradients of one head: some rows of keys after the others, and for each all queries. */
-static void backward_head(const Head *head, int careful)
+/* All gradients of one head: a chunk of keys after the other, and for each all queries.
+
+   The last block of an odd number and those of wild numbers are handled alone and carefully. */
+static void backward_head(const Head *head, int wild)
 {
     const Attention *job = head->job;
-    int64_t plane = head->window.plane, width = job->width, keys = round_up(head->rows * width);
+    int64_t plane = head->window.plane, width = job->width, keys = round_up(head->chunk_rows * width);
     for (int64_t i = 0; i < head->pixels; i += LANES) {
         Vector sum = {0};
         for (int64_t c = 0; c < job->value_dim; c++)
@@ -175,11 +147,11 @@ static void backward_head(const Head *head, int careful)
     memset(head->col_sums, 0, width * plane * sizeof(float));
     memset(head->row_gradients, 0, head->tables->channels * head->tables->row_plane * sizeof(float));
     memset(head->col_gradients, 0, head->tables->channels * head->tables->col_plane * sizeof(float));
-    for (int64_t first = 0; first < job->height; first += head->rows) {
-        int64_t last = least(first + head->rows, job->height), i = 0, count = (last - first) * width;
+    for (int64_t first = 0; first < job->height; first += head->chunk_rows) {
+        int64_t last = least(first + head->chunk_rows, job->height), i = 0, count = (last - first) * width;
         memset(head->key_sums, 0, job->key_dim * keys * sizeof(Vector));
         memset(head->value_sums, 0, job->value_dim * keys * sizeof(Vector));
-        for (; !careful && i + LANES < head->pixels; i += BLOCKS * LANES)
+        for (; !wild && i + LANES < head->pixels; i += BLOCKS * LANES)
             backward_group(BLOCKS, head, i, first, last, 0);
         for (; i < head->pixels; i += LANES)
             backward_group(1, head, i, first, last, 1);
@@ -191,33 +163,14 @@ static void backward_head(const Head *head, int careful)
     backward_embeddings(head);
 }
 
-/* The gradients of the tables from one head: all offsets of rows, then all of columns, of every channel. */
-static void table_gradients(const Head *head, float *to)
-{
-    const Attention *job = head->job;
-    const Tables *tables = head->tables;
-    int64_t height = job->height, width = job->width, sides = 2 * height - 1 + 2 * width - 1;
-    memset(to, 0, tables->channels * sides * sizeof(float));
-    for (int64_t c = 0; c < tables->channels; c++, to += sides) {
-        const float *rows = head->row_gradients + c * tables->row_plane;
-        const float *cols = head->col_gradients + c * tables->col_plane;
-        for (int64_t x = 0; x < width; x++)
-            for (int64_t row = 0; row < 2 * height - 1; row++)
-                to[row] += rows[(2 * height - 2 - row) * width + x];
-        for (int64_t key = 0; key < width; key++)
-            for (int64_t place = 0; place < width + LANES; place++)
-                to[2 * height - 1 + offset_of(key, place % width, width)] += cols[key * tables->col_step + place];
-    }
-}
-
 typedef struct {
     Call call;
     float *table_gradients; /* of every task: (batch * heads, key_dim, offsets of rows and then of columns) */
     int64_t floats;         /* of a task */
 } Backward;
 
-/* Whether some numbers are infinite, NaN or so large that their products may be: then what stands beside the map's pixels
-   must be left out, as zero times those is no zero. */
+/* Whether some numbers are infinite, NaN or so large that their products may be: then the lanes beyond the last query
+   must be left out, although they are zero, as zero times such a number is not. */
 static int are_wild(const Head *head)
 {
     const Attention *job = head->job;
@@ -240,14 +193,6 @@ static void backward_task(const void *shared, int64_t task, float *scratch)
     write_map(&job->grad_key, batch, index, height, width, job->key_dim, LN_2, window, head.grad_key);
     write_map(&job->grad_value, batch, index, height, width, job->value_dim, 1, window, head.grad_value);
     table_gradients(&head, all->table_gradients + task * all->floats);
-}
-
-/* Adds gradients of a table, `step` floats from channel to channel. */
-static void add_table(const Map *to, const float *from, int64_t step, int64_t offsets, int64_t channels)
-{
-    for (int64_t c = 0; c < channels; c++)
-        for (int64_t offset = 0; offset < offsets; offset++)
-            to->data[offset * to->strides[1] + c * to->strides[4]] += from[c * step + offset] * (float)LN_2;
 }
 
 #endif

@@ -9,23 +9,24 @@
 
 #define LN_2 0x1.62e42fefa39efp-1 /* the natural logarithm of 2 */
 
-/* One head of one image and the memory to work on it. */
+/* One head of one image and the memory to work on it. Planes are those of windows.h, without gaps between rows. */
 typedef struct {
     const Attention *job;
     const Tables *tables;
-    Window window;                          /* how places of a plane relate; there are no gaps between rows */
+    Window window;                          /* how places of a plane relate */
     int64_t pixels;                         /* of the map, rounded up to whole blocks */
-    float *query, *key, *value, *out, *lse; /* planes; queries times the scale, logits being powers of two */
+    float *query, *key, *value, *out, *lse; /* planes; logits are to be powers of two: queries and lse are scaled */
     float *row_logits, *col_logits;         /* planes: q.r of every row of keys, and of every column */
-    /* of the backward pass */
-    float *grad_out, *grad_query, *grad_key, *grad_value, *delta; /* planes; delta = sum_j p dp = sum_c g out */
-    float *row_gradients, *col_gradients;                         /* of the tables, laid out as they are */
-    float *row_sums, *col_sums; /* planes: ds of every row of keys, and of every column */
-    int64_t rows;               /* of keys between two turns of the queries */
-    Vector *key_sums, *value_sums; /* dk and dv of those rows, a channel after the other, not summed over the lanes */
+    /* the rest is for the backward pass */
+    float *grad_out, *grad_query, *grad_key, *grad_value; /* planes */
+    float *delta;                                         /* a plane: sum_j p_ij dp_ij, which is g_i . o_i */
+    float *row_sums, *col_sums;                           /* planes: ds of every row of keys, and of every column */
+    float *row_gradients, *col_gradients;                 /* of the tables, laid out as they are */
+    int64_t chunk_rows;                                   /* rows of keys that all queries go over before the next */
+    Vector *key_sums, *value_sums; /* dk and dv of a chunk, channel by channel, each lane with a sum of its own */
 } Head;
 
-#define CHUNK_FLOATS (1 << 13) /* of dk and dv of the keys between two turns: about as many as the fastest cache holds */
+#define CHUNK_FLOATS (1 << 13) /* of key_sums and value_sums, which are to stay in the fastest cache */
 
 /* Sizes of a head, and places for all it needs from `base` on. Returns how many floats they take. */
 static int64_t lay_out(Head *head, const Attention *job, const Tables *tables, int backward, float *base)
@@ -52,14 +53,15 @@ static int64_t lay_out(Head *head, const Attention *job, const Tables *tables, i
     head->row_sums = take(&scratch, job->height * plane, 0);
     head->col_sums = take(&scratch, width * plane, 0);
     int64_t floats = width * (job->key_dim + job->value_dim) * LANES;
-    head->rows = least(most(CHUNK_FLOATS / floats, 1), job->height);
-    head->key_sums = (Vector *)take(&scratch, round_up(head->rows * width) * job->key_dim * LANES, 0);
-    head->value_sums = (Vector *)take(&scratch, round_up(head->rows * width) * job->value_dim * LANES, 0);
+    head->chunk_rows = least(most(CHUNK_FLOATS / floats, 1), job->height);
+    head->key_sums = (Vector *)take(&scratch, round_up(head->chunk_rows * width) * job->key_dim * LANES, 0);
+    head->value_sums = (Vector *)take(&scratch, round_up(head->chunk_rows * width) * job->value_dim * LANES, 0);
     return scratch.used;
 }
 
-INLINE void axis_logits_of(int count, const Head *head, int64_t i, const float *table, int64_t table_plane, int64_t step,
-                           float *to)
+/* q.r of `count` rows or columns of keys for the queries from place i on; `step` floats of the table between them. */
+INLINE void axis_logits_of(int count, const Head *head, int64_t i, const float *table, int64_t table_plane,
+                           int64_t step, float *to)
 {
     int64_t plane = head->window.plane;
     Vector sums[MOST_SUMS] = {{0}};

@@ -17,7 +17,8 @@ typedef struct {
    to each other, although the queries' own rows and columns differ.
 
    For rows, the table is turned round and each embedding repeated for a row of the map: queries a row further down see
-   the key a row further up. For columns, every key's column has the embeddings of all queries' columns, round and round. */
+   the key a row further up. For columns, every key's column has the embeddings of all queries' columns, again from the
+   first after the last. */
 typedef struct {
     int64_t channels;                       /* key_dim, or none where there are no tables */
     int64_t row_plane, col_plane, col_step; /* from channel to channel, and from a key's column to the next */
