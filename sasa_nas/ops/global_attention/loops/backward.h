@@ -4,6 +4,23 @@
 
 #include "embeddings.h"
 
+/* Adds one channel of a group of queries, times its weights, to the sums of some keys. */
+INLINE void add_products(int blocks, int keys, Vector weights[BLOCKS][KEYS], const float *channel, Vector *sums)
+{
+    Vector factors[BLOCKS];
+    UNROLL
+    for (int b = 0; b < blocks; b++)
+        factors[b] = load(channel + b * LANES);
+    UNROLL
+    for (int k = 0; k < keys; k++) {
+        Vector sum = sums[k];
+        UNROLL
+        for (int b = 0; b < blocks; b++)
+            sum += weights[b][k] * factors[b];
+        sums[k] = sum;
+    }
+}
+
 /* Adds to all gradients what some keys from (y, x) on have to do with a group of queries, those from place i on.
 
    `first` is the first row of the chunk; `row` is what is added to all logits; `row_sums` gets the sums of ds. Only
@@ -13,7 +30,7 @@ INLINE void backward_keys(int blocks, int keys, const Head *head, int64_t i, con
 {
     const Attention *job = head->job;
     int64_t plane = head->window.plane, j = y * job->width + x;
-    int64_t rows = round_up(head->chunk_rows * job->width);
+    int64_t key_dim = job->key_dim, value_dim = job->value_dim, rows = round_up(head->chunk_rows * job->width);
     Vector weights[BLOCKS][KEYS], products[BLOCKS][KEYS];
     read_logits(blocks, keys, head, i, y, x, row, weights);
     UNROLL
@@ -22,7 +39,7 @@ INLINE void backward_keys(int blocks, int keys, const Head *head, int64_t i, con
         for (int k = 0; k < keys; k++)
             products[b][k] = -load(head->delta + i + b * LANES);
     const float *value = head->value + j, *grad = head->grad_out + i;
-    for (int64_t c = 0; c < job->value_dim; c++, value += plane, grad += plane)
+    for (int64_t c = 0; c < value_dim; c++, value += plane, grad += plane)
         UNROLL
         for (int b = 0; b < blocks; b++) {
             Vector factor = load(grad + b * LANES);
@@ -30,8 +47,10 @@ INLINE void backward_keys(int blocks, int keys, const Head *head, int64_t i, con
             for (int k = 0; k < keys; k++)
                 products[b][k] += factor * value[k];
         }
+    float *col_sums = head->col_sums + x * plane + i;
     UNROLL
     for (int b = 0; b < blocks; b++) {
+        Vector row_sum = {0};
         UNROLL
         for (int k = 0; k < keys; k++) {
             weights[b][k] = power_of_two(weights[b][k]);
@@ -40,35 +59,24 @@ INLINE void backward_keys(int blocks, int keys, const Head *head, int64_t i, con
                 weights[b][k] = where(real[b], weights[b][k]);
                 products[b][k] = where(real[b], products[b][k]);
             }
-            row_sums[b] += products[b][k];
-            float *col_sum = head->col_sums + (x + k) * plane + i + b * LANES;
+            row_sum += products[b][k];
+        }
+        row_sums[b] += row_sum;
+        UNROLL
+        for (int k = 0; k < keys; k++) {
+            float *col_sum = col_sums + k * plane + b * LANES;
             store(col_sum, load(col_sum) + products[b][k]);
         }
     }
     Vector *sums = head->value_sums + j - first * job->width;
     grad = head->grad_out + i;
-    for (int64_t c = 0; c < job->value_dim; c++, grad += plane, sums += rows) {
-        UNROLL
-        for (int k = 0; k < keys; k++) {
-            Vector sum = sums[k];
-            UNROLL
-            for (int b = 0; b < blocks; b++)
-                sum += weights[b][k] * load(grad + b * LANES);
-            sums[k] = sum;
-        }
-    }
+    for (int64_t c = 0; c < value_dim; c++, grad += plane, sums += rows)
+        add_products(blocks, keys, weights, grad, sums);
     sums = head->key_sums + j - first * job->width;
     const float *query = head->query + i, *key = head->key + j;
     float *grad_query = head->grad_query + i;
-    for (int64_t c = 0; c < job->key_dim; c++, query += plane, key += plane, grad_query += plane, sums += rows) {
-        UNROLL
-        for (int k = 0; k < keys; k++) {
-            Vector sum = sums[k];
-            UNROLL
-            for (int b = 0; b < blocks; b++)
-                sum += products[b][k] * load(query + b * LANES);
-            sums[k] = sum;
-        }
+    for (int64_t c = 0; c < key_dim; c++, query += plane, key += plane, grad_query += plane, sums += rows) {
+        add_products(blocks, keys, products, query, sums);
         UNROLL
         for (int b = 0; b < blocks; b++) {
             Vector sum = load(grad_query + b * LANES);
