@@ -101,7 +101,8 @@ def test_agrees_with_the_plain_form(
 
 
 @pytest.mark.parametrize(
-    ("size", "dims"), [((28, 28), (20, 4)), ((32, 32), (1, 1)), ((1, 70), (2, 3)), ((45, 3), (4, 2)), ((9, 9), (32, 32))]
+    ("size", "dims"),
+    [((28, 28), (20, 4)), ((32, 32), (1, 1)), ((1, 70), (2, 3)), ((45, 3), (4, 2)), ((9, 9), (32, 32))],
 )
 @pytest.mark.parametrize("relative", [False, True])
 def test_maps_and_heads_of_many_sizes(size: tuple[int, int], dims: tuple[int, int], relative: bool) -> None:
