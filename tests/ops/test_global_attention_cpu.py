@@ -1,5 +1,6 @@
 """The compiled loops of whole-map attention against the plain form in float64."""
 
+import ctypes
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -142,6 +143,35 @@ def test_takes_expanded_inputs_and_gradients() -> None:
     problem = problem_of((4, 5), batch=2)
     expanded = replace(problem, query=problem.query[:, :, :1].expand(-1, -1, 5, -1, -1))
     assert_same(expanded, torch.ones(()).expand(problem.value.shape))
+
+
+def leave_nan_in_free_memory() -> None:
+    libc = ctypes.CDLL(None)
+    libc.malloc.restype, libc.malloc.argtypes, libc.free.argtypes = (
+        ctypes.c_void_p,
+        [ctypes.c_size_t],
+        [ctypes.c_void_p],
+    )
+    blocks = [
+        (libc.malloc(size), size) for size in (500, 1000, 2000, 4000, 8000, 16000, 30000, 60000) for _ in range(6)
+    ]
+    for block, size in blocks:
+        ctypes.memset(block, 255, size)
+    for block, _ in blocks:
+        libc.free(block)
+
+
+@pytest.mark.parametrize("size", [(3, 7), (9, 10), (1, 12)])
+def test_what_free_memory_holds_does_not_matter(size: tuple[int, int]) -> None:
+    problem = problem_of(size, batch=2)
+    out, lse = cpu_forward(problem)
+    clean = [out, *cpu_backward(problem, out, lse, gradient_for(problem))]
+    for _ in range(3):
+        leave_nan_in_free_memory()
+        out, lse = cpu_forward(problem)
+        leave_nan_in_free_memory()
+        again = [out, *cpu_backward(problem, out, lse, gradient_for(problem))]
+        assert all(torch.equal(*pair) for pair in zip(again, clean, strict=True))
 
 
 def test_an_empty_batch() -> None:

@@ -26,6 +26,7 @@ static int with_tables(const Attention *job, Tasks *tasks, Call *call, int backw
     float *memory = aligned_alloc(ALIGNMENT, most(floats, LANES) * sizeof(float));
     if (!memory)
         return 1;
+    memset(memory, 0, floats * sizeof(float)); /* places beyond the map are read for lanes without a query */
     lay_out_tables(&tables, job, memory);
     read_tables(&tables, job);
     *call = (Call){job, &tables};
