@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 import torch
 from layer_oracles import around, image, scrambled
@@ -17,6 +20,25 @@ def test_a_projection_is_a_strided_convolution(
     assert [type(layer) for layer in shortcut] == [nn.Conv2d, nn.BatchNorm2d][: 2 if norm else 1]
     x = image(2, 3, *size)
     torch.testing.assert_close(shortcut(x), around(shortcut, x), rtol=1e-10, atol=1e-12)
+
+
+THIN_STEP = """
+import torch
+from sasa_nas.layers.blocks import Shortcut
+
+torch.set_num_threads(1)
+shortcut = Shortcut(8, 16, stride=2).to(memory_format=torch.channels_last)
+x = torch.randn(2, 8, 64, 64).to(memory_format=torch.channels_last).requires_grad_()
+out = shortcut(x)
+out.backward(torch.ones_like(out))
+assert x.grad[:, :, 1::2].eq(0).all() and x.grad[:, :, ::2, ::2].ne(0).any()
+"""
+
+
+@pytest.mark.slow
+def test_few_channels_of_a_large_map_do_not_crash_the_process() -> None:
+    done = subprocess.run([sys.executable, "-c", THIN_STEP], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("shortcut", [Shortcut(3, 3), Shortcut(3, 3, norm=False), PaddedShortcut(3, 3)])
