@@ -28,7 +28,7 @@ from torch import Tensor
 
 from sasa_nas.data.image_file import read_pixels
 from sasa_nas.errors import UserError, one_line, printable
-from sasa_nas.files import cache_folder
+from sasa_nas.files import decoded_images_folder
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told how many images are decoded, and of how many."""
@@ -58,11 +58,6 @@ class Decoded:
     facts: dict[str, Any]
 
 
-def decoded_folder() -> Path:
-    """Return the folder of all decoded images, which may not be there yet."""
-    return cache_folder() / "images"
-
-
 def decoded_file(folder: Path, files: Sequence[str], side: int, *division: object) -> Path:
     """Return where the decoded images of a folder are kept.
 
@@ -87,7 +82,7 @@ def decoded_file(folder: Path, files: Sequence[str], side: int, *division: objec
         facts = struct.pack("<qqq", status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         digest.update(os.fsencode(file) + b"\0" + facts)
     name = re.sub(r"[^A-Za-z0-9_-]+", "_", folder.name)[:40]
-    return decoded_folder() / f"{name}-{side}-{digest.hexdigest()[:32]}{_SUFFIX}"
+    return decoded_images_folder() / f"{name}-{side}-{digest.hexdigest()[:32]}{_SUFFIX}"
 
 
 def open_decoded(place: Path, side: int) -> Decoded | None:
