@@ -32,8 +32,9 @@ _LEADER = {"arrowstyle": "-", "linewidth": 0.5, "color": INK, "shrinkA": 1, "shr
 def plot_front(records: Sequence[TrialRecord], path: Path, *, space: str, dataset: str) -> None:
     """Draws every trained trial as a dot and the front as a line of steps, in 1600 x 1000 pixels where it has pixels.
 
-    A dot's colour says how many stages use attention, and a diamond marks the all-convolution baseline. Each network of the front bears its trial's number and its
-    stages' operators, one letter a stage, wherever that fits without covering another.
+    A dot's colour says how many stages use attention, and a diamond marks the all-convolution baseline. Each network of
+    the front bears its trial's number and its stages' operators, one letter a stage, wherever that fits without
+    covering another.
 
     Args:
         records: All trials of a run.

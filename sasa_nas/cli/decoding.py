@@ -10,6 +10,8 @@ from rich.table import Table
 
 WIDTH = 30
 """Of a bar, in characters."""
+SILENT = 1.0
+"""Seconds of decoding of which a log says nothing."""
 
 
 def decoding_bar(done: int, images: int) -> Table:
@@ -20,7 +22,7 @@ def decoding_bar(done: int, images: int) -> Table:
 
 
 class DecodingLog:
-    """Prints a line when decoding begins, and one when it is done.
+    """Prints a line when it is clear that decoding takes a while, and one when it is done.
 
     Args:
         console: Where to.
@@ -29,12 +31,15 @@ class DecodingLog:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._begun: float | None = None
+        self._told = False
 
     def decoding(self, done: int, images: int) -> None:
         """Note that so many images are decoded."""
         if self._begun is None:
             self._begun = time.monotonic()
+        seconds = time.monotonic() - self._begun
+        if not self._told and done < images and seconds > SILENT:
+            self._told = True
             self._console.print(f"decoding {images:,} images, once for all searches", soft_wrap=True)
-        if done == images:
-            self._console.print(f"decoded, {time.monotonic() - self._begun:.0f} s", soft_wrap=True)
-            self._begun = None
+        if self._told and done == images:
+            self._console.print(f"decoded, {seconds:.0f} s", soft_wrap=True)

@@ -50,7 +50,12 @@ def search(
     ] = None,
     train_images: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Train on a stratified subset of so many images, instead of the space's number.", show_default=False),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Train on a stratified subset of so many images, instead of the space's number.",
+            show_default=False,
+        ),
     ] = None,
     max_params: Annotated[int | None, typer.Option(min=1, help="Most parameters.", show_default=False)] = None,
     max_flops: Annotated[float | None, typer.Option(help="Most FLOPs of an image.", show_default=False)] = None,

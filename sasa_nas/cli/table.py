@@ -29,7 +29,12 @@ def table(
     ] = None,
     train_images: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Train on a stratified subset of so many images, instead of the space's number.", show_default=False),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Train on a stratified subset of so many images, instead of the space's number.",
+            show_default=False,
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one a CPU core if left out.", show_default=False)

@@ -62,7 +62,12 @@ def train(
     ] = None,
     train_images: Annotated[
         int | None,
-        typer.Option(min=1, metavar="N", help="Train on a stratified subset of so many images; not a detector's.", show_default=False),
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Train on a stratified subset of so many images; not a detector's.",
+            show_default=False,
+        ),
     ] = None,
     width_multiplier: Annotated[
         float | None,

@@ -1,8 +1,8 @@
 """Decoded images in one file of the user's cache folder, which all processes of a machine map into their memory.
 
-The file holds the pixels, (N, 3, side, side) in bytes, then facts about them as JSON, then the length of the JSON in eight
-bytes. It appears under its name only when it is complete, and may be deleted at any time: whoever has mapped it keeps it.
-A mapping is read page by page as it is indexed and costs its process no memory of its own.
+The file holds the pixels, (N, 3, side, side) in bytes, then facts about them as JSON, then the length of the JSON in
+eight bytes. It appears under its name only when it is complete, and may be deleted at any time: who has mapped it keeps
+it. A mapping is read page by page as it is indexed and costs its process no memory of its own.
 """
 
 import fcntl
@@ -75,7 +75,7 @@ def decoded_file(folder: Path, files: Sequence[str], side: int, *division: objec
     digest = hashlib.sha256("\0".join(map(str, (_FORMAT, folder, side, *division))).encode())
     for file in files:
         try:
-            status = os.stat(file)
+            status = Path(file).stat()
         except OSError as error:
             raise UserError(f"cannot find the image '{printable(file)}' ({error.strerror})") from error
         # the time of the last change of anything about a file too: an archive may set the other back
@@ -192,7 +192,7 @@ def _write_pixels(handle: int, files: Sequence[str], side: int, progress: Progre
                 if errors:
                     complaints[start] = errors
                 done += min(step, len(files) - start)
-                if progress is not None:
+                if progress is not None and not complaints:
                     progress(done, len(files))
     finally:
         pool.shutdown(cancel_futures=True)
@@ -234,9 +234,11 @@ def _alone(place: Path) -> Iterator[bool]:
         except OSError:
             yield False
             return
-        yield True
-        # whoever waits for it finds the images there; who comes now makes a lock of their own
-        lock.unlink(missing_ok=True)
+        try:
+            yield True
+        finally:
+            # whoever waits for it finds the images there; who comes now makes a lock of their own
+            lock.unlink(missing_ok=True)
 
 
 def _remove_leftovers(place: Path) -> None:

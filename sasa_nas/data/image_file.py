@@ -66,8 +66,7 @@ def read_pixels(path: Path, *, channels: int, height: int, width: int) -> npt.ND
     with _opened(path) as image:
         kind = image.format
         ImageOps.exif_transpose(image, in_place=True)
-        pixels = _array(_covering(_eight_bits(image, kind, _MODES[channels]), height, width))
-    return pixels
+        return _array(_covering(_eight_bits(image, kind, _MODES[channels]), height, width))
 
 
 def read_whole_image(path: Path) -> torch.Tensor:

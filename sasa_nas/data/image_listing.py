@@ -21,7 +21,8 @@ Example: TypeAlias = tuple[str, int]
 """An image's file and its class."""
 
 _SUFFIXES = frozenset(
-    ".apng .avif .bmp .gif .heic .heif .jfif .jp2 .jpe .jpeg .jpg .pbm .pgm .png .pnm .ppm .tga .tif .tiff .webp".split()
+    {"apng", "avif", "bmp", "gif", "heic", "heif", "jfif", "jp2", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "pnm"}
+    | {"ppm", "tga", "tif", "tiff", "webp"}
 )
 _LEFT_BEHIND = frozenset({"__MACOSX", "@eaDir", "lost+found"})
 _Part: TypeAlias = Literal["train", "validation", "test"]
@@ -65,7 +66,8 @@ def list_images(path: Path) -> Listing:
             out as this module's head says.
     """
     if not path.is_dir():
-        raise UserError(f"there is no folder '{printable(path)}'; write imagefolder:PATH with a folder of class folders")
+        shown = printable(path)
+        raise UserError(f"there is no folder '{shown}'; write imagefolder:PATH with a folder of class folders")
     _require_text(path)
     parts = _parts(path)
     root = parts.get("train", path)
@@ -89,7 +91,7 @@ def _parts(path: Path) -> dict[_Part, Path]:
         for found in chosen.values():
             if len(found) > 1:
                 both = f"'{printable(found[0])}' and '{printable(found[1])}'"
-                raise UserError(f"'{printable(path)}' holds both {both}, two names for one part; keep one of them")
+                raise UserError(f"'{printable(path)}' holds both {both}, two names of one part; keep one of them")
         return {part: path / found[0] for part, found in chosen.items() if found}
     of_parts = [name for found in named.values() for name in found]
     classes = [name for name in names if name not in of_parts]
@@ -158,8 +160,8 @@ def _subfolders(path: Path) -> list[str]:
 
 
 def _images_below(folder: Path) -> Iterator[str]:
-    """Yield the images at any depth below a folder, in the order of their names; each loop of links is left alone."""
-    yield from _walk(str(folder), frozenset({_inode(os.stat(folder))}))
+    """Yield the images at any depth below a folder, in the order of their names, without what links lead back to."""
+    yield from _walk(str(folder), frozenset(_inode(above.stat()) for above in (folder, *folder.parents)))
 
 
 def _walk(folder: str, above: frozenset[_Inode]) -> Iterator[str]:
@@ -168,7 +170,7 @@ def _walk(folder: str, above: frozenset[_Inode]) -> Iterator[str]:
             here = _inode(entry.stat())
             if here not in above:
                 yield from _walk(entry.path, above | {here})
-        elif os.path.splitext(entry.name)[1].lower() in _SUFFIXES:
+        elif "." in entry.name and entry.name.rpartition(".")[2].lower() in _SUFFIXES:
             _require_file(entry)
             yield entry.path
 

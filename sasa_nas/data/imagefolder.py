@@ -1,7 +1,7 @@
 """Images of one's own, a folder a class, decoded once for all processes of a machine.
 
-Folders are laid out as `image_listing` says. With a train folder, `test` is the test part and `val` the validation part.
-Where only one of the two is there, it is the test part (ImageNet's convention), and a stratified tenth of `train`
+Folders are laid out as `image_listing` says. With a train folder, `test` is the test part and `val` the validation
+part. Where only one of the two is there, it is the test part (ImageNet's convention), and a stratified tenth of `train`
 validates; where neither is, `train` alone is divided like a plain folder: 60 % train, 20 % validation, 20 % test.
 """
 
@@ -108,7 +108,8 @@ def _info(listing: Listing, size: int | None) -> DatasetInfo:
     side = size or _own_side([file for file, _ in listing.train]) or DEFAULT_IMAGE_SIZE
     if side < SMALLEST:
         raise UserError(
-            f"the images of '{printable(listing.path)}' are {side}x{side} pixels; give an image size of {SMALLEST} or more"
+            f"the images of '{printable(listing.path)}' are {side}x{side} pixels; give an image size of {SMALLEST} or "
+            "more"
         )
     return DatasetInfo(
         name=f"imagefolder:{listing.path}",

@@ -10,8 +10,8 @@ from sasa_nas.errors import UserError
 def subset_order(labels: Indices, *, seed: int = DATA_SEED) -> Indices:
     """Return an order of examples of which every beginning is stratified.
 
-    The first examples are one of each class, and from then on classes come by in the proportions of the whole. A smaller
-    subset lies within each larger one.
+    The first examples are one of each class, and from then on classes come by in the proportions of the whole. A
+    smaller subset lies within each larger one.
 
     Args:
         labels: (N,) class of each example.

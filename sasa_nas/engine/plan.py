@@ -67,9 +67,7 @@ class OverLimit(Infeasible):
         self.excess = excess
 
 
-def plan_search(
-    space: SearchSpace, settings: SearchSettings, observer: SearchObserver | None = None
-) -> SearchPlan:
+def plan_search(space: SearchSpace, settings: SearchSettings, observer: SearchObserver | None = None) -> SearchPlan:
     """Check that a search can be: find a first design within the limits, then read the data set once.
 
     Args:

@@ -56,9 +56,7 @@ def load_for(
                 f"dataset '{info.name}' has {given} {what} and the network {wanted}; "
                 "give the --dataset that it was trained on"
             )
-    return load(
-        dataset, data_dir=data_dir, image_size=image.height, train_images=train_images, progress=progress
-    )
+    return load(dataset, data_dir=data_dir, image_size=image.height, train_images=train_images, progress=progress)
 
 
 def load_data(target: Path, trained: Trained, dataset: str | None, data_dir: Path | None) -> Splits:

@@ -1,6 +1,5 @@
 """Searches in a table: what they find is what the table holds, and nothing is trained."""
 
-import statistics
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
