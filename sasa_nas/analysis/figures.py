@@ -82,8 +82,17 @@ def draw_front(records: Sequence[TrialRecord], *, space: str, dataset: str) -> F
     axes.scatter(costs, accuracies, s=44, facecolors="none", edgecolors=_LINE, linewidths=1.2, zorder=5)
     baseline = baseline_of(records)
     if baseline is not None:
-        marker = {"marker": "D", "s": 76, "facecolors": "none", "edgecolors": INK, "linewidths": 1.2}
-        axes.scatter(*_place(baseline), **marker, zorder=5, label=f"baseline #{baseline.number}, all convolution")
+        label = f"baseline #{baseline.number}, all convolution"
+        axes.scatter(
+            *_place(baseline),
+            marker="D",
+            s=76,
+            facecolors="none",
+            edgecolors=INK,
+            linewidths=1.2,
+            zorder=5,
+            label=label,
+        )
     axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.05), fontsize=8, frameon=False, labelcolor=INK, ncols=2)
     axes.set_xlabel(_caption(front), fontsize=9, color=INK, linespacing=1.7)
     canvas.draw()

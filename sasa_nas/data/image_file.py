@@ -154,12 +154,12 @@ def _array(image: Any) -> npt.NDArray[np.uint8]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     """Open a file's image; what goes wrong with it in the `with` block becomes a `UserError`."""
-    from PIL import Image
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as image:
             yield image
     except (*_BROKEN, Image.DecompressionBombError) as error:
         # Pillow's own message for a file of no known kind repeats the path
-        why = "it is no image of a known kind" if isinstance(error, Image.UnidentifiedImageError) else one_line(error)
+        why = "it is no image of a known kind" if isinstance(error, UnidentifiedImageError) else one_line(error)
         raise UserError(f"cannot read the image '{printable(path)}' ({why}); mend or remove it") from error

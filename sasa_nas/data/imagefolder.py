@@ -124,7 +124,7 @@ def _info(listing: Listing, size: int | None) -> DatasetInfo:
 
 def _own_side(files: Sequence[str]) -> int | None:
     """Return the side of a folder's images; None if those looked at differ, or are no squares."""
-    places = np.linspace(0, len(files) - 1, num=min(len(files), _LOOKED_AT), dtype=np.int64) if files else []
+    places = np.linspace(0, len(files) - 1, num=min(len(files), _LOOKED_AT), dtype=np.int64)
     sizes = {image_size(Path(files[i])) for i in places}
     if len(sizes) != 1:
         return None

@@ -39,7 +39,7 @@ def startup(plan: SearchPlan, screen: Screen | None, seen: set[str], wanted: int
     balanced = BalancedChooser(random.Random(plan.settings.seed))
     reference = baseline(plan)
     named = (choices_of(plan.space, model_architecture(name)) for name in list_models())
-    for answers in (reference and reference.choices, *named):
+    for answers in (None if reference is None else reference.choices, *named):
         if answers is not None and len(seen) < wanted:
             candidate = _unseen(plan, RecallChooser(answers), seen)
             if candidate is not None:

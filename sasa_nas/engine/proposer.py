@@ -88,11 +88,12 @@ class Proposer:
         self._screen = Screen(plan) if plan.settings.score_filter else None
         self.exhausted = False
         """Whether no design is left that was not trained."""
-        # chance is what the others are compared with: it gets no help but a filter's, where one is asked for
         self._baseline: str | None = None
+        """Id of the network that no early stopping may end."""
+        # chance is what the others are compared with: it gets no help but a filter's, where one is asked for
         if searching and plan.settings.sampler != "random":
             reference = baseline(plan)
-            self._baseline = reference and reference.design.architecture.id
+            self._baseline = None if reference is None else reference.design.architecture.id
             seen = {r.architecture.id for r in records if r.architecture and r.arm is Arm.SEARCH}
             wanted = min(STARTUP, plan.settings.trials - self._quota.share)
             study.line.extend(lineup.startup(plan, self._screen, seen, wanted))
