@@ -29,6 +29,11 @@ def cache_folder() -> Path:
     return (Path(cache) if cache else Path.home() / ".cache") / "sasa-nas"
 
 
+def decoded_images_folder() -> Path:
+    """Return the folder of decoded images, which any process may map and anybody may delete; not made yet."""
+    return cache_folder() / "images"
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes `text` to `path` as UTF-8, whole or not at all."""
     write_atomically(path, lambda temporary: _write(temporary, text.encode()))

@@ -33,6 +33,14 @@ def wide_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COLUMNS", raising=False)
 
 
+@pytest.fixture(autouse=True)
+def decoded_images(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where images are decoded to: not the user's own cache, which keeps compiled loops all the same."""
+    place = tmp_path_factory.getbasetemp() / "decoded"
+    monkeypatch.setattr("sasa_nas.data.decoded.decoded_images_folder", lambda: place)
+    return place
+
+
 @pytest.fixture
 def make_record() -> MakeRecord:
     """Makes a trial's record; its network has window attention in the stages that `pattern` marks with an L.

@@ -14,6 +14,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 from matplotlib.transforms import Bbox
 
+from sasa_nas.analysis.baseline import baseline_of
 from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.figure_file import INK, write_figure
 from sasa_nas.analysis.labels import LETTERS, attention_stages, compact_count, shortened, stage_letters
@@ -31,8 +32,9 @@ _LEADER = {"arrowstyle": "-", "linewidth": 0.5, "color": INK, "shrinkA": 1, "shr
 def plot_front(records: Sequence[TrialRecord], path: Path, *, space: str, dataset: str) -> None:
     """Draws every trained trial as a dot and the front as a line of steps, in 1600 x 1000 pixels where it has pixels.
 
-    A dot's colour says how many stages use attention. Each network of the front bears its trial's number and its
-    stages' operators, one letter a stage, wherever that fits without covering another.
+    A dot's colour says how many stages use attention, and a diamond marks the all-convolution baseline. Each network of
+    the front bears its trial's number and its stages' operators, one letter a stage, wherever that fits without
+    covering another.
 
     Args:
         records: All trials of a run.
@@ -78,7 +80,20 @@ def draw_front(records: Sequence[TrialRecord], *, space: str, dataset: str) -> F
     axes.step(*zip(*steps, strict=True), where="post", color=_LINE, linewidth=1.4, zorder=1.5, label="Pareto front")
     costs, accuracies = zip(*points, strict=True)
     axes.scatter(costs, accuracies, s=44, facecolors="none", edgecolors=_LINE, linewidths=1.2, zorder=5)
-    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.05), fontsize=8, frameon=False, labelcolor=INK)
+    baseline = baseline_of(records)
+    if baseline is not None:
+        label = f"baseline #{baseline.number}, all convolution"
+        axes.scatter(
+            *_place(baseline),
+            marker="D",
+            s=76,
+            facecolors="none",
+            edgecolors=INK,
+            linewidths=1.2,
+            zorder=5,
+            label=label,
+        )
+    axes.legend(loc="lower right", bbox_to_anchor=(1.0, 1.05), fontsize=8, frameon=False, labelcolor=INK, ncols=2)
     axes.set_xlabel(_caption(front), fontsize=9, color=INK, linespacing=1.7)
     canvas.draw()
     _annotate(axes, front, canvas.get_renderer())

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from sasa_nas.analysis.baseline import baseline_of
 from sasa_nas.analysis.designs import Designs, designs
 from sasa_nas.analysis.pareto import FrontPoint, count_outcomes, front_point
 from sasa_nas.errors import UserError
@@ -29,6 +30,7 @@ class ObjectivesFront(BaseModel):
     Attributes:
         objectives: What networks are compared by.
         front: The networks that no other dominates, by the last objective, the best first.
+        baseline: The first all-convolution network, on the front or not; None where none is trained.
         hypervolume: The volume that they dominate, in accuracies (0 to 1) times decades of costs.
         reference: What it is measured from, by objective; None where nothing is trained.
         space: Name of the search space.
@@ -40,6 +42,7 @@ class ObjectivesFront(BaseModel):
 
     objectives: tuple[Objective, ...]
     front: list[FrontPoint]
+    baseline: FrontPoint | None
     hypervolume: float
     reference: dict[Objective, float] | None
     space: str
@@ -116,9 +119,11 @@ def summarise_objectives(
     """
     space = validate_space(info.space, "run.json: space")
     trainings = Designs(records).trainings()
+    baseline = baseline_of(records)
     return ObjectivesFront(
         objectives=tuple(objectives),
         front=[front_point(record, trainings[record.number]) for record in objectives_front(records, objectives)],
+        baseline=baseline and front_point(baseline, trainings[baseline.number]),
         hypervolume=objectives_volume(records, objectives),
         reference=reference_values(records, objectives),
         space=space.name,

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sasa_nas.analysis.baseline import baseline_of
 from sasa_nas.analysis.designs import Designs, designs, trained
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
@@ -86,6 +87,7 @@ class Front(BaseModel):
 
     Attributes:
         front: The networks that no other dominates, cheapest first.
+        baseline: The first all-convolution network, on the front or not; None where none is trained.
         hypervolume: As `Hypervolume.value`.
         reference: As `Hypervolume.reference`.
         space: Name of the search space.
@@ -97,6 +99,7 @@ class Front(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     front: list[FrontPoint]
+    baseline: FrontPoint | None
     hypervolume: float
     reference: Reference | None
     space: str
@@ -205,8 +208,10 @@ def summarise(info: RunInfo, records: Sequence[TrialRecord]) -> Front:
     area = hypervolume(records)
     found = Designs(records)
     trainings = found.trainings()
+    baseline = baseline_of(records)
     return Front(
         front=[front_point(record, trainings[record.number]) for record in undominated(found.means())],
+        baseline=baseline and front_point(baseline, trainings[baseline.number]),
         hypervolume=area.value,
         reference=area.reference,
         space=info.space_name,

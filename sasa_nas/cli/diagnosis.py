@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.errors import one_line
+from sasa_nas.files import decoded_images_folder
 from sasa_nas.ops.global_attention.dispatch import explain_choice as explain_global_attention
 from sasa_nas.ops.local_attention.dispatch import explain_choice as explain_local_attention
 from sasa_nas.ops.window_sums.forms import explain_choice as explain_window_sums
@@ -64,6 +66,16 @@ class RunsFolder(BaseModel):
     free: int
 
 
+class DecodedImages(BaseModel):
+    """What is kept of decoded images, which may be deleted at any time; bytes on disk."""
+
+    model_config = ConfigDict(frozen=True)
+
+    path: Path
+    files: int
+    bytes: int
+
+
 class Diagnosis(BaseModel):
     """What `sasa-nas doctor --json` prints; a version is None where the package is not installed."""
 
@@ -73,6 +85,7 @@ class Diagnosis(BaseModel):
     devices: Devices
     operators: list[OperatorForm]
     runs: RunsFolder
+    decoded_images: DecodedImages
 
 
 def diagnose(runs: Path = Path("runs")) -> Diagnosis:
@@ -82,7 +95,13 @@ def diagnose(runs: Path = Path("runs")) -> Diagnosis:
         runs: The folder that runs go to; it need not exist.
     """
     versions = {"python": platform.python_version()} | {package: _version(package) for package in PACKAGES}
-    return Diagnosis(versions=versions, devices=_devices(), operators=_operator_forms(), runs=_runs_folder(runs))
+    return Diagnosis(
+        versions=versions,
+        devices=_devices(),
+        operators=_operator_forms(),
+        runs=_runs_folder(runs),
+        decoded_images=_decoded_images(),
+    )
 
 
 def _version(package: str) -> str | None:
@@ -156,3 +175,13 @@ def _runs_folder(runs: Path) -> RunsFolder:
     nearest = next(parent for parent in (path, *path.parents) if parent.exists())
     writable = nearest.is_dir() and os.access(nearest, os.W_OK | os.X_OK)
     return RunsFolder(path=path, writable=writable, free=shutil.disk_usage(nearest).free)
+
+
+def _decoded_images() -> DecodedImages:
+    path = decoded_images_folder()
+    sizes: list[int] = []
+    # what a search that was killed left there counts too; what is deleted meanwhile does not
+    for file in path.glob("*"):
+        with suppress(OSError):
+            sizes.append(file.stat().st_size)
+    return DecodedImages(path=path, files=len(sizes), bytes=sum(sizes))

@@ -45,6 +45,11 @@ def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
     runs = diagnosis.runs
     state = "can be written" if runs.writable else "CANNOT be written; go to another folder or give --out"
     console.print(f"Runs go to {runs.path}: it {state}; {runs.free / _GIB:.1f} GiB free", soft_wrap=True)
+    images = diagnosis.decoded_images
+    console.print(
+        f"Decoded images: {images.files} files, {images.bytes / _GIB:.2f} GiB in {images.path}; delete them at will",
+        soft_wrap=True,
+    )
 
 
 def _device_rows(devices: Devices) -> list[tuple[str, str]]:

@@ -25,9 +25,9 @@ def print_designs(space: SearchSpace, settings: SearchSettings, designs: int) ->
     """One line a design; nothing is kept in memory, so that ten thousand are no more work than ten.
 
     Raises:
-        UserError: As `plan_search` and `dry_run`.
+        UserError: As `plan_designs` and `dry_run`.
     """
-    drawn = plan.dry_run(plan.plan_search(space, settings), designs)
+    drawn = plan.dry_run(plan.plan_designs(space, settings), designs)
     typer.echo("architecture_id\tparams\tflops\tstem\toperators")
     with _bar(designs) as advance:
         for design in drawn:

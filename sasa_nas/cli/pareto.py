@@ -85,7 +85,8 @@ def _front(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> l
 
 
 def print_front(console: Console, records: Sequence[TrialRecord], objectives: Sequence[Objective] = USUAL) -> None:
-    """Prints the front of a run's trials as a table, its hypervolume, and what became of the other trials."""
+    """Print the front of a run's trials as a table, the baseline, the hypervolume, and what became of other trials."""
+    from sasa_nas.analysis.baseline import baseline_of, tell_baseline
     from sasa_nas.analysis.designs import Designs
     from sasa_nas.analysis.labels import FURTHER, compact_count, objective_label, stage_labels
     from sasa_nas.analysis.pareto import count_outcomes, tell_outcomes
@@ -103,9 +104,10 @@ def print_front(console: Console, records: Sequence[TrialRecord], objectives: Se
     if repeated:
         numbers.insert(2, "mean of")
     table = plain_table(*numbers, "stem", "operators by stage", "seconds", right=(*numbers, "seconds"))
+    baseline = baseline_of(records)
     for record in front:
         table.add_row(
-            str(record.number),
+            f"{record.number}*" if baseline and record.number == baseline.number else str(record.number),
             f"{100 * (record.accuracy or 0.0):.2f}%",
             *([str(trainings[record.number])] if repeated else []),
             compact_count(record.flops or 0),
@@ -116,6 +118,9 @@ def print_front(console: Console, records: Sequence[TrialRecord], objectives: Se
             "-" if record.seconds is None else f"{record.seconds:.1f}",
         )
     console.print(table)
+    if baseline is not None:
+        mark = "* " if baseline.number in {record.number for record in front} else ""
+        console.print(f"{mark}{tell_baseline(baseline, front)}", soft_wrap=True)
     console.print(_volume(records, objectives), soft_wrap=True)
     console.print(f"{len(front)} of {len(records)} trials on the front. Trials: {outcomes}.", soft_wrap=True)
 

@@ -17,6 +17,7 @@ from rich.text import Text
 from sasa_nas.analysis.designs import Designs
 from sasa_nas.analysis.labels import compact_count, stage_labels
 from sasa_nas.analysis.pareto import tell_outcomes, undominated
+from sasa_nas.cli.decoding import DecodingLog, decoding_bar
 from sasa_nas.cli.machine_load import MachineLoad
 from sasa_nas.run import Outcome
 from sasa_nas.run.packing import tell_packing
@@ -121,6 +122,11 @@ class LineObserver:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._tally = Tally()
+        self._decoding = DecodingLog(console)
+
+    def decoding(self, done: int, images: int) -> None:
+        """Say that images are decoded, and when they are."""
+        self._decoding.decoding(done, images)
 
     def measuring(self) -> None:
         """Says so."""
@@ -170,12 +176,13 @@ class LiveObserver:
         self._tally = Tally()
         self._load = MachineLoad()
         self._state = "checking the space and the data set ..."
+        self._decoding: tuple[int, int] | None = None
 
     def render(self) -> Group:
         """The panel as it is now."""
         tally = self._tally
         if not tally.trials:
-            return Group(Text(self._state))
+            return Group(decoding_bar(*self._decoding) if self._decoding else Text(self._state))
         bar = Table.grid(padding=(0, 1))
         bar.add_row(ProgressBar(total=tally.trials, completed=tally.done, width=30), tally.headline())
         parts: list[Text | Table] = [bar]
@@ -183,6 +190,10 @@ class LiveObserver:
             parts.append(Text(self._state, style="dim"))
         parts.append(Text(self._load.line(), style="dim"))
         return Group(*parts, _running(tally), _front(tally.front))
+
+    def decoding(self, done: int, images: int) -> None:
+        """Show a bar of their own for the images that are decoded."""
+        self._decoding = (done, images) if done < images else None
 
     def measuring(self) -> None:
         """Fills the state line."""

@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from sasa_nas.cli.decoding import DecodingLog, decoding_bar
 from sasa_nas.cli.training_progress import TrainingBar
 
 if TYPE_CHECKING:
@@ -40,10 +41,20 @@ class RetrainingProgress:
         self._console = console
         self._bar: TrainingBar | None = None
         self._place = ""
+        self._log = DecodingLog(console)
+        self._decoding: tuple[int, int] | None = None
+
+    def decoding(self, done: int, images: int) -> None:
+        """Show a bar on a terminal, and say in a log, that images are decoded."""
+        self._decoding = (done, images) if done < images else None
+        if not self._console.is_terminal:
+            self._log.decoding(done, images)
 
     def render(self) -> Group:
         """The bar of the network under way."""
         if self._bar is None:
+            if self._decoding:
+                return Group(decoding_bar(*self._decoding))
             return Group(Text("reading the run and the data set ..."))
         return Group(Text(self._place), self._bar.render())
 

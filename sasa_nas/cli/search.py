@@ -48,6 +48,15 @@ def search(
     dataset: Annotated[
         str | None, typer.Option(help="Data set, instead of the space's; see `list datasets`.", show_default=False)
     ] = None,
+    train_images: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Train on a stratified subset of so many images, instead of the space's number.",
+            show_default=False,
+        ),
+    ] = None,
     max_params: Annotated[int | None, typer.Option(min=1, help="Most parameters.", show_default=False)] = None,
     max_flops: Annotated[float | None, typer.Option(help="Most FLOPs of an image.", show_default=False)] = None,
     max_memory: Annotated[
@@ -173,11 +182,13 @@ def search(
         "max_latency": max_latency,
     }
     if table is not None:
-        if dry_run or any(wish is not None for wish in (epochs, dataset, *limits.values())):
+        if dry_run or any(wish is not None for wish in (epochs, dataset, train_images, *limits.values())):
             raise UserError("a table's space is as it is: --replay goes without options that change it or draw from it")
         _replay(table, settings, out)
         return
-    wanted = with_wishes(load_space(space or ""), epochs=epochs, dataset=dataset, limits=limits)
+    wanted = with_wishes(
+        load_space(space or ""), epochs=epochs, dataset=dataset, train_images=train_images, limits=limits
+    )
     if dry_run:
         from sasa_nas.cli.dry_run import print_designs
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.cli.decoding import DecodingLog
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -24,6 +26,15 @@ def table(
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Epochs of a training, instead of the space's.", show_default=False)
+    ] = None,
+    train_images: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Train on a stratified subset of so many images, instead of the space's number.",
+            show_default=False,
+        ),
     ] = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one a CPU core if left out.", show_default=False)
@@ -47,7 +58,7 @@ def table(
 
     try:
         made = make_table(
-            with_wishes(load_space(space), epochs=epochs, dataset=dataset, limits={}),
+            with_wishes(load_space(space), epochs=epochs, dataset=dataset, train_images=train_images, limits={}),
             out,
             seeds=range(seeds),
             workers=workers or os.cpu_count() or 1,
@@ -74,6 +85,11 @@ class _Lines:
         self._console = console
         self._all = self._done = self._earlier = 0
         self._begun = 0.0
+        self._decoding = DecodingLog(console)
+
+    def decoding(self, done: int, images: int) -> None:
+        """Say that images are decoded, and when they are."""
+        self._decoding.decoding(done, images)
 
     def started(self, trainings: int, done: int) -> None:
         """Says how many there are."""

@@ -60,6 +60,15 @@ def train(
         int | None,
         typer.Option(min=1, help="Side of the images; the data set's or the detector's own if left out."),
     ] = None,
+    train_images: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Train on a stratified subset of so many images; not a detector's.",
+            show_default=False,
+        ),
+    ] = None,
     width_multiplier: Annotated[
         float | None,
         typer.Option(help="Multiplies every width of the network; not a detector's.", show_default="1"),
@@ -115,6 +124,7 @@ def train(
     settings = {
         "dataset": dataset,
         "image_size": image_size,
+        "train_images": train_images,
         "recipe": _given(recipe),
         "seeds": tuple(range(seed, seed + seeds)),
         "width_multiplier": width_multiplier,

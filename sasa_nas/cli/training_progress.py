@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
+from sasa_nas.cli.decoding import DecodingLog, decoding_bar
 from sasa_nas.cli.progress import clock
 
 if TYPE_CHECKING:
@@ -47,6 +48,11 @@ class TrainingLines:
         self._done = 0
         self._earlier = 0
         self._begun = 0.0
+        self._decoding = DecodingLog(console)
+
+    def decoding(self, done: int, images: int) -> None:
+        """Say that images are decoded, and when they are."""
+        self._decoding.decoding(done, images)
 
     def training_started(self, folder: TrainingFolder, info: AnyInfo) -> None:
         """Says where the training lies and what it is."""
@@ -115,9 +121,16 @@ class TrainingBar(TrainingLines):
     def __init__(self, console: Console) -> None:
         super().__init__(console)
         self._state = "reading the data set ..."
+        self._decoded: tuple[int, int] | None = None
+
+    def decoding(self, done: int, images: int) -> None:
+        """Show a bar of their own for the images that are decoded."""
+        self._decoded = (done, images) if done < images else None
 
     def render(self) -> Table:
         """The bar as it is now."""
+        if self._decoded:
+            return decoding_bar(*self._decoded)
         bar = Table.grid(padding=(0, 1))
         bar.add_row(ProgressBar(total=self.total or 1, completed=self.done, width=30), self._state)
         return bar

@@ -10,7 +10,12 @@ if TYPE_CHECKING:
 
 
 def with_wishes(
-    space: SearchSpace, *, epochs: int | None, dataset: str | None, limits: Mapping[str, float | None]
+    space: SearchSpace,
+    *,
+    epochs: int | None,
+    dataset: str | None,
+    train_images: int | None,
+    limits: Mapping[str, float | None],
 ) -> SearchSpace:
     """The space with the command line's wishes in it, checked like a file's.
 
@@ -18,6 +23,7 @@ def with_wishes(
         space: As its file has it.
         epochs: Of a training, instead of the recipe's.
         dataset: Instead of the proxy's.
+        train_images: Size of the subset to train on, instead of the proxy's.
         limits: By their names in the space.
 
     Raises:
@@ -30,5 +36,7 @@ def with_wishes(
         data["proxy"]["recipe"]["epochs"] = epochs
     if dataset is not None:
         data["proxy"]["dataset"] = dataset
+    if train_images is not None:
+        data["proxy"]["train_images"] = train_images
     data["limits"].update({name: most for name, most in limits.items() if most is not None})
     return validate_space(data, "the command line")

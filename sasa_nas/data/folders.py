@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from sasa_nas.errors import UserError, one_line, printable
+
 
 def folder_of(name: str, data_dir: Path | None) -> Path:
     """The absolute path in a data set's name.
@@ -10,8 +12,15 @@ def folder_of(name: str, data_dir: Path | None) -> Path:
         name: What kind of folder, a colon, and the path; a relative one is looked for in the working directory and
             then in `data_dir`.
         data_dir: Where one's data sets lie.
+
+    Raises:
+        UserError: If the path's links lead round in a circle, or its home folder is nobody's.
     """
-    path = Path(name.partition(":")[2]).expanduser()
-    if data_dir is not None and not path.exists() and (data_dir / path).exists():
-        path = data_dir / path
-    return path.resolve()
+    text = name.partition(":")[2]
+    try:
+        path = Path(text).expanduser()
+        if data_dir is not None and not path.exists() and (data_dir / path).exists():
+            path = data_dir / path
+        return path.resolve()
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"there is no folder '{printable(text)}' ({one_line(error)})") from error

@@ -1,19 +1,42 @@
-"""Reads one image from a file."""
+"""One image from a file, upright, in eight bits a channel, at the size that is asked for."""
 
+import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
-from sasa_nas.errors import UserError, one_line
+from sasa_nas.errors import UserError, one_line, printable
 
 _MODES = {1: "L", 3: "RGB"}
+_LONGEST = 16
+"""Sides of an image beyond this ratio are cut at the centre before it is resized: a strip of 1 x 60,000 pixels would
+take gigabytes at 224 x 13,440,000."""
+_BROKEN = (
+    OSError,
+    ValueError,
+    TypeError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow raises on files that are damaged, beside its own `DecompressionBombError`."""
 
 
 def read_image(path: Path, *, channels: int, height: int, width: int) -> torch.Tensor:
-    """The image in a file, as small as it can be while it covers the size that is asked for, cut out at the centre.
+    """Return the image in a file, as small as it can be while it covers the size asked for, cropped at the centre.
+
+    It is turned as its EXIF orientation says. Transparent pixels lie on white; sixteen bits a channel become eight; of
+    an animation the first frame is taken.
 
     Args:
         path: Of any format that Pillow reads.
@@ -25,24 +48,29 @@ def read_image(path: Path, *, channels: int, height: int, width: int) -> torch.T
         (channels, height, width), uint8.
 
     Raises:
-        UserError: If it cannot be read, or has other numbers of channels than 1 or 3.
+        UserError: If it cannot be read, its pixels have no known range, or `channels` is neither 1 nor 3.
     """
-    # Takes seconds to import, and only image files need it.
-    from torchvision.transforms import functional
+    return torch.from_numpy(read_pixels(path, channels=channels, height=height, width=width))
+
+
+def read_pixels(path: Path, *, channels: int, height: int, width: int) -> npt.NDArray[np.uint8]:
+    """Return what `read_image` does, as an array.
+
+    Raises:
+        UserError: As `read_image`.
+    """
+    from PIL import ImageOps
 
     if channels not in _MODES:
         raise UserError(f"an image file has 1 or 3 channels, not {channels}; take the image from a data set")
     with _opened(path) as image:
-        wide, tall = image.size
-        # of the shorter side; the longer one's is rounded down
-        side = max(height, -(-width * tall // wide)) if tall <= wide else max(width, -(-height * wide // tall))
-        small = functional.resize(image.convert(_MODES[channels]), [side], antialias=True)
-    pixels: torch.Tensor = functional.pil_to_tensor(functional.center_crop(small, [height, width]))
-    return pixels
+        kind = image.format
+        ImageOps.exif_transpose(image, in_place=True)
+        return _array(_covering(_eight_bits(image, kind, _MODES[channels]), height, width))
 
 
 def read_whole_image(path: Path) -> torch.Tensor:
-    """The image in a file, in colours and at its own size, as its pixels lie there.
+    """Return the image in a file, in colours and at its own size, as its pixels lie there.
 
     Args:
         path: Of any format that Pillow reads.
@@ -53,20 +81,85 @@ def read_whole_image(path: Path) -> torch.Tensor:
     Raises:
         UserError: If it cannot be read.
     """
-    from torchvision.transforms import functional
-
     with _opened(path) as image:
-        pixels: torch.Tensor = functional.pil_to_tensor(image.convert(_MODES[3]))
-    return pixels
+        return torch.from_numpy(_array(image.convert(_MODES[3])))
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return the width and height in pixels that a file's header gives.
+
+    Raises:
+        UserError: If it cannot be read.
+    """
+    with _opened(path) as image:
+        width, height = image.size
+    return width, height
+
+
+def _eight_bits(image: Any, kind: str | None, mode: str) -> Any:
+    """Return an image in `mode`, L or RGB, whatever its own mode.
+
+    Args:
+        image: Pillow's.
+        kind: The file's format.
+        mode: The mode wanted.
+
+    Raises:
+        ValueError: If nothing tells what its whitest value is.
+    """
+    from PIL import Image
+
+    if image.mode == "F" or (image.mode == "I" and kind not in ("PNG", "PPM")):
+        # Pillow opens 16-bit files of these two kinds in mode I; those of others hold numbers of any range
+        raise ValueError(f"its pixels are of mode {image.mode}, 32 bits of no known range; save it with 8 or 16 bits")
+    if image.mode.startswith("I"):
+        wide = np.asarray(image).astype(np.int64)
+        return Image.fromarray(((wide + 128) // 257).clip(0, 255).astype(np.uint8)).convert(mode)
+    if image.mode in ("La", "PA"):
+        image = image.convert("LA" if image.mode == "La" else "RGBA")
+    if image.mode in ("RGBA", "RGBa", "LA") or "transparency" in image.info:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return image if image.mode == mode else image.convert(mode)
+
+
+def _covering(image: Any, height: int, width: int) -> Any:
+    """Return an image resized along its shorter side and cropped at the centre; itself where its size is right."""
+    from PIL import Image
+
+    shorter = min(image.size)
+    image = _central(image, *(min(side, _LONGEST * shorter) for side in image.size))
+    wide, tall = image.size
+    # of the shorter side; the longer one's is rounded down
+    side = max(height, -(-width * tall // wide)) if tall <= wide else max(width, -(-height * wide // tall))
+    size = (int(side * wide / tall), side) if tall <= wide else (side, int(side * tall / wide))
+    if size != image.size:
+        image = image.resize(size, Image.Resampling.BILINEAR)
+    return _central(image, width, height)
+
+
+def _central(image: Any, width: int, height: int) -> Any:
+    if image.size == (width, height):
+        return image
+    left, top = round((image.width - width) / 2), round((image.height - height) / 2)
+    return image.crop((left, top, left + width, top + height))
+
+
+def _array(image: Any) -> npt.NDArray[np.uint8]:
+    """Return an image's pixels as (channels, height, width)."""
+    pixels = np.array(image)
+    return np.ascontiguousarray(pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1))
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """A file's image; what goes wrong with it in the `with` block becomes a `UserError`."""
-    from PIL import Image
+    """Open a file's image; what goes wrong with it in the `with` block becomes a `UserError`."""
+    from PIL import Image, UnidentifiedImageError
 
     try:
         with Image.open(path) as image:
             yield image
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"cannot read the image '{path}' ({one_line(error)}); mend or remove it") from error
+    except (*_BROKEN, Image.DecompressionBombError) as error:
+        # Pillow's own message for a file of no known kind repeats the path
+        why = "it is no image of a known kind" if isinstance(error, UnidentifiedImageError) else one_line(error)
+        raise UserError(f"cannot read the image '{printable(path)}' ({why}); mend or remove it") from error

@@ -1,175 +1,192 @@
-"""Images of one's own, a folder a class, decoded into memory.
+"""Images of one's own, a folder a class, decoded once for all processes of a machine.
 
-    PATH/<class>/*.png                  divided here: 60 % train, 20 % validation, 20 % test
-    PATH/train/<class>/*.png            with any of
-    PATH/val/<class>/*.png              (or valid, validation)
-    PATH/test/<class>/*.png
-
-With a train folder, `test` is the test part and `val` the validation part. Where only one of the two is there,
-it is the test part (ImageNet's convention), and a stratified tenth of `train` validates; where neither is,
-`train` alone is divided like a plain folder.
+Folders are laid out as `image_listing` says. With a train folder, `test` is the test part and `val` the validation
+part. Where only one of the two is there, it is the test part (ImageNet's convention), and a stratified tenth of `train`
+validates; where neither is, `train` alone is divided like a plain folder: 60 % train, 20 % validation, 20 % test.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from sasa_nas.data.image_file import read_image
-from sasa_nas.data.preprocess import require_memory, standardisation_of
+from sasa_nas.data.decoded import CHANNELS, Decoded, Progress, decode, decoded_file, open_decoded
+from sasa_nas.data.image_file import image_size
+from sasa_nas.data.image_listing import Example, Listing, list_images
+from sasa_nas.data.preprocess import standardisation_of_bytes
 from sasa_nas.data.splits import (
     DatasetInfo,
     ImageSet,
+    Indices,
     Splits,
     Standardisation,
     stratified_split,
     three_way_split,
 )
-from sasa_nas.errors import UserError, one_line
+from sasa_nas.data.subset import require_subset, subset_order
+from sasa_nas.errors import UserError, one_line, printable
 
 DEFAULT_IMAGE_SIZE = 224
+SMALLEST = 4
+"""Side of images that networks can be trained on, at least."""
 
-_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp"})
-_VALIDATION_NAMES = ("val", "valid", "validation")
+_LOOKED_AT = 16
+"""Images whose sizes say whether all share one."""
 _VALIDATION_SHARE = 0.1
-
-Example = tuple[Path, int]
-"""An image's file and its class."""
 
 
 def imagefolder_info(path: Path, *, image_size: int | None = None) -> DatasetInfo:
-    """Facts about a folder: its classes are counted, no image is opened.
+    """Return facts about a folder: its images are counted, and a few are opened to see their size.
 
     Args:
         path: Absolute.
-        image_size: Side in pixels; 224 where it is None.
+        image_size: Side in pixels. Where it is None, the side of the folder's own images if sixteen of them, taken at
+            equal distances, are squares of one size; else 224.
 
     Raises:
-        UserError: If the folder is missing or has fewer than two classes.
+        UserError: As `list_images`; if an image that is opened cannot be read; or if the folder's own side is below 4.
     """
-    size = DEFAULT_IMAGE_SIZE if image_size is None else image_size
-    return DatasetInfo(
-        name=f"imagefolder:{path}",
-        channels=3,
-        height=size,
-        width=size,
-        num_classes=len(_class_names(path)),
-        flip=True,
-        shift=max(1, size // 8),
-    )
+    return _info(list_images(path), image_size)
 
 
-def load_imagefolder(info: DatasetInfo, path: Path) -> Splits:
-    """Decodes the train and validation images; those of the test part are opened by `load_test` alone.
+def load_imagefolder(
+    path: Path,
+    *,
+    image_size: int | None = None,
+    train_images: int | None = None,
+    progress: Progress | None = None,
+) -> Splits:
+    """Decode the train and validation images, or map what was decoded before; `load_test` alone opens test images.
 
     Args:
-        info: From `imagefolder_info`.
-        path: The same folder.
+        path: Absolute.
+        image_size: As `imagefolder_info` takes it.
+        train_images: A stratified subset of so many images to train on; None for all.
+        progress: Told how many images are decoded, where any must be.
 
     Returns:
-        uint8 image sets in RGB, resized along the shorter side and cropped at the centre.
+        uint8 image sets in RGB, resized along the shorter side and cropped at the centre, in memory that all processes
+        of the machine share.
 
     Raises:
-        UserError: If there are too few images, one cannot be read, or they would not fit into memory.
+        UserError: As `imagefolder_info`; if there are too few images, or fewer than `train_images`; or as `decode`.
     """
-    train, validation, test = _parts(path, _class_names(path))
-    require_memory(len(train) + len(validation), info)
-    train_images = _decode(train, info)
-    scale = standardisation_of(train_images)
+    listing = list_images(path)
+    info = _info(listing, image_size)
+    found = _search_parts(listing, info.height, progress)
+    fitted, held = (np.asarray(found.facts[name], dtype=np.int64) for name in ("fitted", "held"))
+    scale = Standardisation(*(torch.tensor(found.facts[name]).view(-1, 1, 1) for name in ("mean", "std")))
+    search = [*listing.train, *_own_validation(listing)]
+    labels = torch.tensor([label for _, label in search], dtype=torch.int64)
+    count = len(fitted)
+    if train_images is not None:
+        require_subset(train_images, labels[fitted].numpy(), info.name)
+        count = train_images
     return Splits(
         info=info,
-        train=ImageSet(train_images, _labels(train), scale),
-        validation=ImageSet(_decode(validation, info), _labels(validation), scale),
-        load_test=partial(_load_test, info, test, scale),
+        # decoded in the order of `subset_order`: a subset is a slice, which copies nothing
+        train=ImageSet(found.images[:count], labels[fitted[:count]], scale),
+        validation=ImageSet(found.images[len(fitted) :], labels[held], scale),
+        load_test=partial(_load_test, path, info.height, _test_examples(listing, found.facts["tested"]), scale),
         standardisation=scale,
     )
 
 
-def _load_test(info: DatasetInfo, test: Sequence[Example], scale: Standardisation) -> ImageSet:
-    require_memory(len(test), info)
-    return ImageSet(_decode(test, info), _labels(test), scale)
+def _load_test(path: Path, side: int, test: Sequence[Example], scale: Standardisation) -> ImageSet:
+    files = [file for file, _ in test]
+    place = decoded_file(path, files, side, "test")
+    found = open_decoded(place, side) or decode(place, files, side, lambda _: {})
+    return ImageSet(found.images, torch.tensor([label for _, label in test], dtype=torch.int64), scale)
 
 
-def _subfolders(path: Path) -> list[str]:
-    return sorted(child.name for child in path.iterdir() if child.is_dir() and child.name[0] != ".")
-
-
-def _train_root(path: Path) -> Path:
-    """`path`/train where that holds classes; otherwise `path`, whose class may well be called train."""
-    inner = path / "train"
-    return inner if inner.is_dir() and _subfolders(inner) else path
-
-
-def _class_names(path: Path) -> list[str]:
-    if not path.is_dir():
-        raise UserError(f"there is no folder '{path}'; write imagefolder:PATH with a folder of class folders")
-    names = _subfolders(_train_root(path))
-    if len(names) < 2:
+def _info(listing: Listing, size: int | None) -> DatasetInfo:
+    side = size or _own_side([file for file, _ in listing.train]) or DEFAULT_IMAGE_SIZE
+    if side < SMALLEST:
         raise UserError(
-            f"'{_train_root(path)}' holds {len(names)} class folders; put each class's images into a folder "
-            "of its own, two classes at least"
+            f"the images of '{printable(listing.path)}' are {side}x{side} pixels; give an image size of {SMALLEST} or "
+            "more"
         )
-    return names
+    return DatasetInfo(
+        name=f"imagefolder:{listing.path}",
+        channels=CHANNELS,
+        height=side,
+        width=side,
+        num_classes=len(listing.classes),
+        flip=True,
+        shift=max(1, side // 8),
+    )
 
 
-def _examples(root: Path, classes: Sequence[str]) -> list[Example]:
-    unknown = sorted(set(_subfolders(root)) - set(classes))
-    if unknown:
-        raise UserError(f"'{root}' holds the class '{unknown[0]}', which the train images do not have")
-    return [
-        (file, label)
-        for label, name in enumerate(classes)
-        for file in sorted((root / name).rglob("*"))
-        if file.suffix.lower() in _SUFFIXES and file.is_file()
-    ]
+def _own_side(files: Sequence[str]) -> int | None:
+    """Return the side of a folder's images; None if those looked at differ, or are no squares."""
+    places = np.linspace(0, len(files) - 1, num=min(len(files), _LOOKED_AT), dtype=np.int64)
+    sizes = {image_size(Path(files[i])) for i in places}
+    if len(sizes) != 1:
+        return None
+    width, height = sizes.pop()
+    return width if width == height else None
 
 
-def _parts(path: Path, classes: Sequence[str]) -> tuple[list[Example], list[Example], list[Example]]:
-    root = _train_root(path)
-    train = _examples(root, classes)
-    validation: list[Example] = []
-    test: list[Example] = []
-    if root != path:
-        places = [path / name for name in _VALIDATION_NAMES if (path / name).is_dir()]
-        validation = _examples(places[0], classes) if places else []
-        test = _examples(path / "test", classes) if (path / "test").is_dir() else []
-    if not test:
-        validation, test = test, validation
-    labels = np.asarray([label for _, label in train], dtype=np.int64)
-    for label, name in enumerate(classes):
+def _search_parts(listing: Listing, side: int, progress: Progress | None) -> Decoded:
+    """Return the images that a search sees, and which are which."""
+    search = [file for file, _ in chain(listing.train, _own_validation(listing))]
+    names = "train", len(listing.train), listing.validation is None, listing.test is None
+    place = decoded_file(listing.path, search, side, *names)
+    found = open_decoded(place, side)
+    if found is not None:
+        return found
+    fitted, held, tested = _divided(listing)
+    describe = partial(_facts, fitted=fitted, held=held, tested=tested)
+    return decode(place, [search[i] for i in (*fitted, *held)], side, describe, progress)
+
+
+def _facts(images: Tensor, *, fitted: Indices, held: Indices, tested: Indices) -> dict[str, Any]:
+    """Return what need not be found out again: places in the listing, and the statistics of the fitted images."""
+    mean, std = standardisation_of_bytes(images[: len(fitted)]).per_channel()
+    return {"fitted": fitted.tolist(), "held": held.tolist(), "tested": tested.tolist(), "mean": mean, "std": std}
+
+
+def _own_validation(listing: Listing) -> Sequence[Example]:
+    """Return the images that stand apart and validate: there are none unless there are other ones that test."""
+    return (listing.validation or ()) if listing.test is not None else ()
+
+
+def _test_examples(listing: Listing, tested: Sequence[int]) -> list[Example]:
+    apart = listing.test if listing.test is not None else listing.validation
+    return [listing.train[i] for i in tested] if apart is None else list(apart)
+
+
+def _divided(listing: Listing) -> tuple[Indices, Indices, Indices]:
+    """Return the places of the images to fit to, in the order of `subset_order`, to validate and to test by.
+
+    They are places among the train images followed by those that validate; those that test are among the train images,
+    and none where there is a part of its own for them.
+    """
+    labels = np.asarray([label for _, label in listing.train], dtype=np.int64)
+    counts = np.bincount(labels, minlength=len(listing.classes))
+    for name, count in zip(listing.classes, counts, strict=True):
         # One for each part that `train` may have to be divided into.
-        if (count := int((labels == label).sum())) < 3:
-            raise UserError(f"class '{name}' in '{root}' has {count} images; give it 3 or more")
+        if count < 3:
+            raise UserError(
+                f"class '{printable(name)}' in '{printable(listing.train_root)}' has {count} images; give it 3 or more"
+            )
+    nothing = np.empty(0, dtype=np.int64)
     try:
-        if not test:
-            fit, held, tested = three_way_split(labels)
-            test = [train[i] for i in tested]
-        elif not validation:
-            fit, held = stratified_split(labels, held_out=_VALIDATION_SHARE)
+        if listing.test is None and listing.validation is None:
+            fitted, held, tested = three_way_split(labels)
+        elif listing.test is None or listing.validation is None:
+            fitted, held = stratified_split(labels, held_out=_VALIDATION_SHARE)
+            tested = nothing
         else:
-            return train, validation, test
+            every = np.arange(len(labels) + len(listing.validation), dtype=np.int64)
+            fitted, held, tested = every[: len(labels)], every[len(labels) :], nothing
     except ValueError as error:
-        raise UserError(f"'{root}' holds too few images to divide ({one_line(error)})") from error
-    return [train[i] for i in fit], [train[i] for i in held], test
-
-
-def _labels(examples: Sequence[Example]) -> Tensor:
-    return torch.tensor([label for _, label in examples], dtype=torch.int64)
-
-
-def _decode(examples: Sequence[Example], info: DatasetInfo) -> Tensor:
-    images = torch.empty(len(examples), info.channels, info.height, info.width, dtype=torch.uint8)
-
-    def place(position: int) -> None:
-        path = examples[position][0]
-        images[position] = read_image(path, channels=info.channels, height=info.height, width=info.width)
-
-    # Threads, because decoding and resizing release the interpreter's lock.
-    with ThreadPoolExecutor() as pool:
-        for _ in pool.map(place, range(len(examples))):
-            pass
-    return images
+        raise UserError(
+            f"'{printable(listing.train_root)}' holds too few images to divide ({one_line(error)})"
+        ) from error
+    return fitted[subset_order(labels[fitted])], held, tested

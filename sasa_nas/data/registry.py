@@ -5,11 +5,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from sasa_nas.data.coco import COCO_PREFIX
+from sasa_nas.data.decoded import Progress
 from sasa_nas.data.digits import DIGITS, load_digits
 from sasa_nas.data.folders import folder_of
-from sasa_nas.data.imagefolder import imagefolder_info, load_imagefolder
+from sasa_nas.data.imagefolder import SMALLEST, imagefolder_info, load_imagefolder
 from sasa_nas.data.matching import MATCHING, load_matching
 from sasa_nas.data.splits import DatasetInfo, SearchSplits, Splits
+from sasa_nas.data.subset import subset
 from sasa_nas.data.torchvision_sets import TORCHVISION_SETS, load_torchvision
 from sasa_nas.errors import UserError
 from sasa_nas.synthetic import TASKS, is_synthetic
@@ -30,7 +32,7 @@ def dataset_names() -> tuple[str, ...]:
 
 
 def dataset_info(name: str, data_dir: Path | None = None, image_size: int | None = None) -> DatasetInfo:
-    """Facts about a data set, without reading it (of a folder, the names of its classes are listed).
+    """Facts about a data set, without reading it (of a folder, files are listed, and a few opened for their size).
 
     Args:
         name: One of `dataset_names`. A relative path after `imagefolder:` is looked for in the working
@@ -42,8 +44,7 @@ def dataset_info(name: str, data_dir: Path | None = None, image_size: int | None
     Raises:
         UserError: If there is no such data set or folder, or the size is below 4.
     """
-    if image_size is not None and image_size < 4:
-        raise UserError(f"image size {image_size} is too small; use 4 pixels or more")
+    _require_size(image_size)
     if name.startswith(FOLDER_PREFIX):
         return imagefolder_info(folder_of(name, data_dir), image_size=image_size)
     if name.startswith(COCO_PREFIX):
@@ -59,30 +60,60 @@ def dataset_info(name: str, data_dir: Path | None = None, image_size: int | None
     return replace(native, height=image_size, width=image_size, shift=shift)
 
 
-def load(name: str, *, data_dir: Path | None = None, image_size: int | None = None) -> Splits:
+def load(
+    name: str,
+    *,
+    data_dir: Path | None = None,
+    image_size: int | None = None,
+    train_images: int | None = None,
+    progress: Progress | None = None,
+) -> Splits:
     """Reads a data set's train and validation parts; the test part is read by `Splits.load_test` alone.
 
     Args:
         name: As `dataset_info` takes it.
         data_dir: Where files are looked for and downloads are put; None for `default_data_dir()`.
         image_size: As `dataset_info` takes it.
+        train_images: Size of a stratified subset of the train part to train on, which is the same in every process;
+            None for all of it. The statistics that standardise images stay those of the whole part.
+        progress: Told how many images of a folder are decoded, where any must be.
 
     Raises:
-        UserError: As `dataset_info`; if files are missing and cannot be downloaded, or are damaged; or if the data
-            set is synthetic.
+        UserError: As `dataset_info`; if files are missing and cannot be downloaded, or are damaged; if the data set is
+            synthetic; or if it has no subset of `train_images`.
     """
+    if name.startswith(FOLDER_PREFIX):
+        path = folder_of(name, data_dir)
+        _require_size(image_size)
+        return load_imagefolder(path, image_size=image_size, train_images=train_images, progress=progress)
     info = dataset_info(name, data_dir, image_size)
     if is_synthetic(name):
         raise UserError(f"'{name}' is a formula that answers `sasa-nas search`; it holds no images to train on")
-    if name.startswith(FOLDER_PREFIX):
-        return load_imagefolder(info, folder_of(name, data_dir))
     if name == DIGITS.name:
-        return load_digits(info)
-    if name == MATCHING.name:
-        return load_matching(info)
-    return load_torchvision(info, data_dir=data_dir)
+        splits = load_digits(info)
+    elif name == MATCHING.name:
+        splits = load_matching(info)
+    else:
+        splits = load_torchvision(info, data_dir=data_dir)
+    if train_images is None:
+        return splits
+    return replace(splits, train=subset(splits.train, train_images, name))
 
 
-def load_for_search(name: str, *, data_dir: Path | None = None, image_size: int | None = None) -> SearchSplits:
+def load_for_search(
+    name: str,
+    *,
+    data_dir: Path | None = None,
+    image_size: int | None = None,
+    train_images: int | None = None,
+    progress: Progress | None = None,
+) -> SearchSplits:
     """As `load`, but what comes back cannot read the test part: all that the engine may call."""
-    return load(name, data_dir=data_dir, image_size=image_size).without_test()
+    return load(
+        name, data_dir=data_dir, image_size=image_size, train_images=train_images, progress=progress
+    ).without_test()
+
+
+def _require_size(image_size: int | None) -> None:
+    if image_size is not None and image_size < SMALLEST:
+        raise UserError(f"image size {image_size} is too small; use {SMALLEST} pixels or more")

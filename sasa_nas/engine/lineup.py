@@ -7,6 +7,7 @@ comes up with nothing new. Each is known by the choices that lead to it.
 import random
 from collections.abc import Container, Iterable, Iterator, Mapping
 
+from sasa_nas.engine.baseline import baseline
 from sasa_nas.engine.plan import SearchPlan, draw, find_new
 from sasa_nas.engine.screen import Candidate, Screen
 from sasa_nas.models import list_models, model_architecture
@@ -23,7 +24,7 @@ DRAWS = 20
 
 
 def startup(plan: SearchPlan, screen: Screen | None, seen: set[str], wanted: int) -> Iterator[Choices]:
-    """The named networks that the space holds, then designs in balance over its options.
+    """The space's all-convolution network, the named networks that it holds, then designs in balance over its options.
 
     In balance means that every option of every fork comes up equally often. A later session comes to the same designs.
 
@@ -36,8 +37,9 @@ def startup(plan: SearchPlan, screen: Screen | None, seen: set[str], wanted: int
     if len(seen) >= wanted:
         return
     balanced = BalancedChooser(random.Random(plan.settings.seed))
-    known = (choices_of(plan.space, model_architecture(name)) for name in list_models())
-    for answers in known:
+    reference = baseline(plan)
+    named = (choices_of(plan.space, model_architecture(name)) for name in list_models())
+    for answers in (None if reference is None else reference.choices, *named):
         if answers is not None and len(seen) < wanted:
             candidate = _unseen(plan, RecallChooser(answers), seen)
             if candidate is not None:

@@ -33,6 +33,9 @@ class SearchSummary:
 class SearchObserver(Protocol):
     """Whoever wants to know; called in the search's own thread, so that an observer must be quick."""
 
+    def decoding(self, done: int, images: int) -> None:
+        """So many of a folder's images are decoded, before there is a run; only where they were not decoded before."""
+
     def measuring(self) -> None:
         """How trials best share the machine is measured, before there is a run."""
 
@@ -57,6 +60,9 @@ class SearchObserver(Protocol):
 
 class SilentObserver:
     """Wants to know nothing."""
+
+    def decoding(self, done: int, images: int) -> None:
+        """Nothing."""
 
     def measuring(self) -> None:
         """Nothing."""

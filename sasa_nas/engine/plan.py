@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from pydantic import ValidationError
@@ -11,6 +11,7 @@ from sasa_nas.cost import Counts, count_network
 from sasa_nas.cost.memory import training_memory
 from sasa_nas.data.registry import dataset_info, load_for_search
 from sasa_nas.data.splits import DatasetInfo
+from sasa_nas.engine.observer import SearchObserver
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.run import SearchSettings
 from sasa_nas.run.records import MEASURED
@@ -32,7 +33,8 @@ class SearchPlan:
     settings: SearchSettings
     data: DatasetInfo
     standardisation: tuple[tuple[float, ...], tuple[float, ...]]
-    """Mean and standard deviation of each channel of the train part, in the data set's own pixel unit."""
+    """Mean and standard deviation of each channel of the train part, in the data set's own pixel unit; empty where it
+    was not read."""
 
     @cached_property
     def walker(self) -> Walker:
@@ -65,22 +67,46 @@ class OverLimit(Infeasible):
         self.excess = excess
 
 
-def plan_search(space: SearchSpace, settings: SearchSettings) -> SearchPlan:
-    """Checks that the search can be: reads the data set once and finds a first design within the limits.
+def plan_search(space: SearchSpace, settings: SearchSettings, observer: SearchObserver | None = None) -> SearchPlan:
+    """Check that a search can be: find a first design within the limits, then read the data set once.
+
+    Args:
+        space: What is searched.
+        settings: How.
+        observer: Told how many images are decoded, where any must be.
 
     Raises:
-        UserError: If the data set is unknown or missing, or no design is within the limits.
+        UserError: As `plan_designs`, or if the data set is missing or has too few images.
+    """
+    plan = plan_designs(space, settings)
+    proxy = plan.space.proxy
+    if is_synthetic(proxy.dataset):
+        return plan
+    splits = load_for_search(
+        proxy.dataset,
+        data_dir=settings.data_dir,
+        image_size=proxy.image_size,
+        train_images=proxy.train_images,
+        progress=observer.decoding if observer else None,
+    )
+    return replace(plan, standardisation=splits.standardisation.per_channel())
+
+
+def plan_designs(space: SearchSpace, settings: SearchSettings) -> SearchPlan:
+    """Check that a space holds a design within its limits, without reading the data set; nothing can be trained by it.
+
+    Raises:
+        UserError: If the data set is unknown, there is no such folder, or no design is within the limits.
     """
     proxy = space.proxy
-    if is_synthetic(proxy.dataset):
-        plan = SearchPlan(space, settings, dataset_info(proxy.dataset, image_size=proxy.image_size), ((), ()))
-        refuse_measuring(plan, "a synthetic task")
-        _check_feasible(plan)
-        return plan
-    splits = load_for_search(proxy.dataset, data_dir=settings.data_dir, image_size=proxy.image_size)
+    info = dataset_info(proxy.dataset, settings.data_dir, proxy.image_size)
     # a folder's name is made absolute, so that workers and a later resume read the same one
-    space = space.model_copy(update={"proxy": proxy.model_copy(update={"dataset": splits.info.name})})
-    plan = SearchPlan(space, settings, splits.info, splits.standardisation.per_channel())
+    space = space.model_copy(update={"proxy": proxy.model_copy(update={"dataset": info.name})})
+    plan = SearchPlan(space, settings, info, ((), ()))
+    if is_synthetic(proxy.dataset):
+        refuse_measuring(plan, "a synthetic task")
+        if proxy.train_images is not None:
+            raise UserError("a synthetic task has no images to train on: leave out train_images")
     _check_feasible(plan)
     return plan
 

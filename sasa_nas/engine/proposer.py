@@ -12,6 +12,7 @@ from optuna.trial import Trial, TrialState
 
 from sasa_nas.engine import lineup
 from sasa_nas.engine.balanced import REPLICATES, BalancedDesigns
+from sasa_nas.engine.baseline import baseline
 from sasa_nas.engine.halving import halving_of
 from sasa_nas.engine.measuring import Findings
 from sasa_nas.engine.objectives import losses
@@ -87,8 +88,12 @@ class Proposer:
         self._screen = Screen(plan) if plan.settings.score_filter else None
         self.exhausted = False
         """Whether no design is left that was not trained."""
+        self._baseline: str | None = None
+        """Id of the network that no early stopping may end."""
         # chance is what the others are compared with: it gets no help but a filter's, where one is asked for
         if searching and plan.settings.sampler != "random":
+            reference = baseline(plan)
+            self._baseline = None if reference is None else reference.design.architecture.id
             seen = {r.architecture.id for r in records if r.architecture and r.arm is Arm.SEARCH}
             wanted = min(STARTUP, plan.settings.trials - self._quota.share)
             study.line.extend(lineup.startup(plan, self._screen, seen, wanted))
@@ -170,6 +175,8 @@ class Proposer:
         rungs = self._rungs.setdefault(number, {})
         rungs[epoch] = accuracy
         goes_on = self._halving.goes_on(number, epoch, self._losses(record, accuracy))
+        # others are compared with the baseline, in the end too
+        goes_on = goes_on or (proposal.design.architecture.id == self._baseline and math.isfinite(accuracy))
         # the reason tells a later session, should this one be killed before the trial is finished
         reason = None if goes_on else stop_reason(epoch)
         self._study.write(record.model_copy(update={"rungs": rungs, "reason": reason}))

@@ -68,7 +68,12 @@ class _Scorer:
     def __call__(self, design: Design) -> float:
         settings, proxy = self._plan.settings, self._plan.space.proxy
         if self._train is None:
-            self._train = load_for_search(proxy.dataset, data_dir=settings.data_dir, image_size=proxy.image_size).train
+            self._train = load_for_search(
+                proxy.dataset,
+                data_dir=settings.data_dir,
+                image_size=proxy.image_size,
+                train_images=proxy.train_images,
+            ).train
         found = compute_scores(
             design.architecture, [self._score], self._train, seed=settings.seed, device=torch.device("cpu")
         )

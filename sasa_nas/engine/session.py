@@ -64,14 +64,14 @@ def search(
     settings = settings or SearchSettings()
     folder = RunFolder(out or default_folder(space.name))
     check_folder(folder)
-    plan = plan_search(space, settings)
+    observer = observer or SilentObserver()
+    plan = plan_search(space, settings, observer)
     if settings.storage is not None:
         Storage(settings.storage).check(new=True)
     if is_synthetic(plan.data.name):
         with _sole_searcher(folder):
             make_folder(folder, plan, command, device="none: answered by a formula")
-            return _carry_out(folder, plan, observer or SilentObserver(), nullcontext(0))
-    observer = observer or SilentObserver()
+            return _carry_out(folder, plan, observer, nullcontext(0))
     # Ray before the folder: a cluster that does not answer leaves nothing behind
     with ray_cluster(settings):
         plan, packing = pack(plan, observer)
@@ -151,14 +151,15 @@ def _go_on(
     folder = RunFolder(path)
     if settings.storage is not None:
         Storage(settings.storage).check(new=False)
-    plan = plan_search(validate_space(info.space, str(folder.info)), settings)
+    observer = observer or SilentObserver()
+    plan = plan_search(validate_space(info.space, str(folder.info)), settings, observer)
     with _sole_searcher(folder):
         if swaps is not None:
             with opened_study(folder, settings) as study:
                 request_swaps(study, plan, swaps)
         if settings != info.settings:
             write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
-        return _carry_out(folder, plan, observer or SilentObserver(), ray_cluster(settings), searching=searching)
+        return _carry_out(folder, plan, observer, ray_cluster(settings), searching=searching)
 
 
 def _sole_searcher(folder: RunFolder) -> AbstractContextManager[None]:

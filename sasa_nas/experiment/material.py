@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from sasa_nas.data.decoded import Progress
 from sasa_nas.data.registry import dataset_info, load
 from sasa_nas.data.splits import Splits
 from sasa_nas.errors import UserError
@@ -19,8 +20,22 @@ _TOLERANCE = 1e-4
 """Relative; sums of the same pixels differ by less from one machine to another."""
 
 
-def load_for(architecture: Architecture, dataset: str, data_dir: Path | None) -> Splits:
+def load_for(
+    architecture: Architecture,
+    dataset: str,
+    data_dir: Path | None,
+    *,
+    train_images: int | None = None,
+    progress: Progress | None = None,
+) -> Splits:
     """A data set at the size of a network's images.
+
+    Args:
+        architecture: The network.
+        dataset: As `sasa_nas.data.registry.load` takes it.
+        data_dir: Likewise.
+        train_images: Likewise.
+        progress: Likewise.
 
     Raises:
         UserError: If there is no such data set, or its channels or classes are not the network's.
@@ -41,7 +56,7 @@ def load_for(architecture: Architecture, dataset: str, data_dir: Path | None) ->
                 f"dataset '{info.name}' has {given} {what} and the network {wanted}; "
                 "give the --dataset that it was trained on"
             )
-    return load(dataset, data_dir=data_dir, image_size=image.height)
+    return load(dataset, data_dir=data_dir, image_size=image.height, train_images=train_images, progress=progress)
 
 
 def load_data(target: Path, trained: Trained, dataset: str | None, data_dir: Path | None) -> Splits:

@@ -21,6 +21,9 @@ class TrainingSummary:
 class TrainingObserver(Protocol):
     """Whoever wants to know; called between epochs, so that an observer must be quick."""
 
+    def decoding(self, done: int, images: int) -> None:
+        """So many of a folder's images are decoded; only where they were not decoded before."""
+
     def training_started(self, folder: TrainingFolder, info: AnyInfo) -> None:
         """The folder is there."""
 
@@ -39,6 +42,9 @@ class TrainingObserver(Protocol):
 
 class SilentObserver:
     """Wants to know nothing."""
+
+    def decoding(self, done: int, images: int) -> None:
+        """Nothing."""
 
     def training_started(self, folder: TrainingFolder, info: AnyInfo) -> None:
         """Nothing."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from sasa_nas.cost import count_network
+from sasa_nas.data.decoded import Progress
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.errors import UserError
@@ -89,12 +90,18 @@ class RetrainingSummary:
 class RetrainingObserver(Protocol):
     """Whoever wants to know."""
 
+    def decoding(self, done: int, images: int) -> None:
+        """So many of a folder's images are decoded; only where they were not decoded before."""
+
     def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
         """The network of a trial is trained next, as number `index` of `total`; the answer follows its training."""
 
 
 class _Silent:
     """Wants to know nothing."""
+
+    def decoding(self, done: int, images: int) -> None:
+        """Nothing."""
 
     def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
         """Nothing."""
@@ -132,7 +139,8 @@ def retrain_run(
         raise UserError(f"--name {name!r}: a retraining's name is of letters, digits, _, . and -")
     place = folder.retraining(name)
     known = {record.number: record for record in records if record.outcome is Outcome.TRAINED and record.full_size}
-    plan = _plan(folder, place, info, known, proposed, request, command)
+    observer = observer or _Silent()
+    plan = _plan(folder, place, info, known, proposed, request, command, observer.decoding)
     failures: dict[int, str] = {}
     try:
         place.path.mkdir(parents=True, exist_ok=True)
@@ -142,7 +150,7 @@ def retrain_run(
         write_text(place.info, plan.model_dump_json(indent=2) + "\n")
         for index, design in enumerate(plan.designs, 1):
             try:
-                follower = (observer or _Silent()).network_started(design.trial, index, len(plan.designs))
+                follower = observer.network_started(design.trial, index, len(plan.designs))
                 done = _train(place, plan, known[design.trial], follower)
             except KeyboardInterrupt:
                 done = False
@@ -162,6 +170,7 @@ def _plan(
     proposed: Sequence[int],
     request: RetrainingRequest,
     command: str,
+    progress: Progress,
 ) -> RetrainingInfo:
     """What is to be done; nothing is written."""
     space: SearchSpace = validate_space(info.space, f"{folder.info}: space")
@@ -182,7 +191,13 @@ def _plan(
             "`sasa-nas pareto` lists what there is"
         )
     device = pick_device(settings.device)
-    data = load(settings.dataset, data_dir=settings.data_dir, image_size=settings.image_size).info
+    data = load(
+        settings.dataset,
+        data_dir=settings.data_dir,
+        image_size=settings.image_size,
+        train_images=settings.train_images,
+        progress=progress,
+    ).info
     designs = [_design(known[number], settings, data) for number in dict.fromkeys(wanted)]
     return RetrainingInfo(
         size=(request.size or "target") if earlier is None else earlier.size,
@@ -218,6 +233,8 @@ def _settings(space: SearchSpace, info: RunInfo, request: RetrainingRequest) -> 
     }
     if request.size == "proxy":
         data |= {"width_multiplier": proxy.width_multiplier, "depth_multiplier": proxy.depth_multiplier}
+        # meant for the data set that it stands beside, too
+        data["train_images"] = proxy.train_images if dataset == proxy.dataset else None
     return validate_settings(TrainingSettings, data, "the command line")
 
 

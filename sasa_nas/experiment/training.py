@@ -95,7 +95,8 @@ def train_network(
             GPU's memory is too small or the training diverges, and then `resume_network` can go on.
     """
     folder = new_folder(name, out)
-    task = _plan(architecture, settings, name)
+    observer = observer or SilentObserver()
+    task = _plan(architecture, settings, name, observer)
     mean, std = task.splits.standardisation.per_channel()
     info = TrainingInfo(
         name=name,
@@ -110,7 +111,7 @@ def train_network(
         std=std,
     )
     write_folder(folder, task.architecture, info)
-    return TrainingSummary(folder, info, carry_out(folder, info, task, observer or SilentObserver()))
+    return TrainingSummary(folder, info, carry_out(folder, info, task, observer))
 
 
 def resume_network(path: Path, *, observer: TrainingObserver | None = None) -> TrainingSummary:
@@ -132,15 +133,30 @@ def resume_network(path: Path, *, observer: TrainingObserver | None = None) -> T
     require_same_network(folder, architecture, info)
     settings = info.settings
     device = pick_device(settings.device)
-    splits = load_for(architecture, settings.dataset, settings.data_dir)
+    observer = observer or SilentObserver()
+    splits = load_for(
+        architecture,
+        settings.dataset,
+        settings.data_dir,
+        train_images=settings.train_images,
+        progress=observer.decoding,
+    )
     require_unchanged(splits, training_data(info))
     task = _Classification(info.name, architecture, settings, splits, device)
-    return TrainingSummary(folder, info, carry_out(folder, info, task, observer or SilentObserver()))
+    return TrainingSummary(folder, info, carry_out(folder, info, task, observer))
 
 
-def _plan(architecture: Architecture, settings: TrainingSettings, name: str) -> _Classification:
+def _plan(
+    architecture: Architecture, settings: TrainingSettings, name: str, observer: TrainingObserver
+) -> _Classification:
     device = pick_device(settings.device)
-    splits = load(settings.dataset, data_dir=settings.data_dir, image_size=settings.image_size)
+    splits = load(
+        settings.dataset,
+        data_dir=settings.data_dir,
+        image_size=settings.image_size,
+        train_images=settings.train_images,
+        progress=observer.decoding,
+    )
     require_batches(settings.recipe, splits.train)
     info = splits.info
     image = Image(channels=info.channels, height=info.height, width=info.width)

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from markupsafe import Markup
 
+from sasa_nas.analysis.baseline import baseline_of
 from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.labels import attention_stages, compact_count, stage_letters
 from sasa_nas.analysis.pareto import pareto_front, pick
@@ -35,6 +36,7 @@ def draw_front(records: Sequence[TrialRecord], size: Size) -> Markup:
     dots = [_dot(record, x, y, most) for record in networks]
     points = [(x(_flops(record)), y(_accuracy(record))) for record in front]
     steps = stairs([*points, (frame.right, points[-1][1])])
+    baseline = baseline_of(records)
     members = [_member(record, place, most) for record, place in zip(front, points, strict=True)]
     return figure(
         [
@@ -43,6 +45,7 @@ def draw_front(records: Sequence[TrialRecord], size: Size) -> Markup:
             tag("g", *dots, class_="dots", aria_hidden="true"),
             tag("path", d=steps, class_="front-line"),
             tag("g", *_labels(front, points, frame, size), aria_hidden="true"),
+            *([diamond(x(_flops(baseline)), y(_accuracy(baseline)), 10.0)] if baseline else []),
             *members,
         ],
         size,
@@ -50,6 +53,12 @@ def draw_front(records: Sequence[TrialRecord], size: Size) -> Markup:
         f"Validation accuracy against FLOPs of {len(networks)} trained networks; {len(front)} are on the Pareto front",
         interactive=True,
     )
+
+
+def diamond(x: float, y: float, radius: float) -> Markup:
+    """The mark of the baseline around a point."""
+    r = radius
+    return tag("path", d=f"M{x:.1f} {y - r:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z", class_="baseline")
 
 
 def shade(record: TrialRecord, most: int) -> str:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from sasa_nas.analysis.baseline import baseline_of
 from sasa_nas.analysis.labels import LETTERS
 from sasa_nas.report.chart import text
 from sasa_nas.report.curves_chart import cross
-from sasa_nas.report.front_chart import SHADES
+from sasa_nas.report.front_chart import SHADES, diamond
 from sasa_nas.report.markup import join, tag
 from sasa_nas.run import Outcome, TrialRecord
 
@@ -57,13 +58,15 @@ class Key:
 
 
 def shades_key(records: Sequence[TrialRecord]) -> Key:
-    """The colours of the front's dots."""
+    """The colours of the front's dots, and the mark of its baseline."""
     most = max((len(r.architecture.stages) for r in records if r.architecture), default=1)
     items = []
     for count in range(most + 1):
         kind = f"shade{round((SHADES - 1) * count / most)}"
         dot = tag("circle", cx=7, cy=7, r=6, class_=kind)
         items.append((dot, f"{count} of {most} stages attend" if count == 0 else str(count)))
+    if baseline_of(records):
+        items.append((diamond(7.0, 7.0, 6.0), "baseline, all convolution"))
     return Key("Colours of the dots", items)
 
 

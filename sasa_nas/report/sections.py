@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from sasa_nas.analysis.baseline import baseline_of, tell_baseline
 from sasa_nas.analysis.labels import LETTERS, compact_count
 from sasa_nas.analysis.pareto import tell_outcomes
 from sasa_nas.analysis.retrained import Retrained, SeedMean
@@ -77,7 +78,7 @@ def _results(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Secti
         "Accuracy against cost",
         "Every dot is a network trained to the end; the line joins those that no other beats in both accuracy and "
         f"FLOPs. Point at a network, or move to it with the tab key, to see it; a click or Enter copies {takes}."
-        f"{_own_objectives(material)}",
+        f"{_baseline(material)}{_own_objectives(material)}",
         _figure(drawn["front"]),
     )
     if "networks" in drawn:
@@ -89,6 +90,11 @@ def _results(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Secti
             "segment for each block.",
             _figure(drawn["networks"]),
         )
+
+
+def _baseline(material: Material) -> str:
+    baseline = baseline_of(material.records)
+    return f" {tell_baseline(baseline, material.front)}" if baseline else ""
 
 
 def _own_objectives(material: Material) -> str:

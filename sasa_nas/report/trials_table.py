@@ -5,6 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from sasa_nas.analysis.baseline import baseline_of
 from sasa_nas.analysis.labels import FURTHER, LETTERS, compact_count, objective_label, operator_label, shortened
 from sasa_nas.report.markup import tag
 from sasa_nas.report.material import Material
@@ -44,7 +45,17 @@ def trials_table(material: Material) -> Markup:
         for name in ([FURTHER[objective] for objective in further] if column == "further" else [column])
     ]
     heads.append(tag("th", tag("span", "export"), scope="col"))
-    rows = [_row(record, further, record.number in front, material.command(record)) for record in material.records]
+    baseline = baseline_of(material.records)
+    rows = [
+        _row(
+            record,
+            further,
+            on_front=record.number in front,
+            is_baseline=baseline is not None and record.number == baseline.number,
+            command=material.command(record),
+        )
+        for record in material.records
+    ]
     table = tag(
         "table",
         tag("thead", tag("tr", *heads)),
@@ -65,8 +76,11 @@ def trials_table(material: Material) -> Markup:
     return tag("div", tag("div", label, search, count, class_="filter"), box)
 
 
-def _row(record: TrialRecord, further: Sequence[Objective], on_front: bool, command: str | None) -> Markup:
+def _row(
+    record: TrialRecord, further: Sequence[Objective], *, on_front: bool, is_baseline: bool, command: str | None
+) -> Markup:
     accuracy = record.accuracy
+    words = [record.outcome.words, *(["front"] if on_front else []), *(["baseline"] if is_baseline else [])]
     copy = (
         tag(
             "button",
@@ -82,7 +96,7 @@ def _row(record: TrialRecord, further: Sequence[Objective], on_front: bool, comm
     return tag(
         "tr",
         _number(str(record.number), record.number),
-        tag("td", f"{record.outcome.words}, front" if on_front else record.outcome.words, class_="words"),
+        tag("td", ", ".join(words), class_="words"),
         _number("" if accuracy is None else f"{100 * accuracy:.2f}%", accuracy),
         _number("" if record.flops is None else compact_count(record.flops), record.flops),
         _number("" if record.params is None else compact_count(record.params), record.params, "wide-only"),

@@ -46,6 +46,8 @@ Settings = TypeVar("Settings", bound=OutrightSettings)
 class TrainingSettings(OutrightSettings):
     """How one classifier is trained outright; the architecture says which."""
 
+    train_images: Annotated[int, Field(ge=1)] | None = None
+    """Images of a stratified subset of the train part; all of them where it is left out."""
     recipe: Recipe = Recipe()
     width_multiplier: Annotated[float, Field(gt=0.0)] = 1.0
     depth_multiplier: Annotated[float, Field(gt=0.0)] = 1.0

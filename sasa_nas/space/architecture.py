@@ -59,6 +59,11 @@ class Architecture(Node):
         """Twelve hexadecimal digits, the same for equal architectures on every machine and version."""
         return node_id(self)
 
+    @property
+    def all_convolution(self) -> bool:
+        """Whether its stem and all its stages are convolutions: nothing attends, but for attention over channels."""
+        return {self.stem.kind, *(stage.operator.kind for stage in self.stages)} == {"conv"}
+
     def to_json(self) -> str:
         """Every field, defaults included, as indented JSON that `load_architecture` reads back."""
         return self.model_dump_json(indent=2) + "\n"

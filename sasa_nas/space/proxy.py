@@ -28,6 +28,9 @@ class Proxy(Node):
     dataset: str = "digits"
     image_size: Positive | None = None
     """Side in pixels to which images are resized; the data set's own where it is left out."""
+    train_images: Positive | None = None
+    """Images of a stratified subset of the train part, the same for all designs and seeds; all where it is left out.
+    The validation part stays whole."""
     width_multiplier: PositiveFloat = 1.0
     depth_multiplier: PositiveFloat = 1.0
     recipe: Recipe = Recipe()

@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 
 from sasa_nas.cost import Counts, count_network
+from sasa_nas.data.decoded import Progress
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import Splits
 from sasa_nas.errors import UserError
@@ -33,6 +34,9 @@ LARGEST = 20_000
 
 class TableProgress(Protocol):
     """Whoever follows the making of a table."""
+
+    def decoding(self, done: int, images: int) -> None:
+        """So many of a folder's images are decoded; only where they were not decoded before."""
 
     def started(self, trainings: int, done: int) -> None:
         """So many trainings in all, and so many of them done in earlier sessions."""
@@ -87,7 +91,7 @@ def make_table(
     """
     if size(space) > LARGEST:
         raise UserError(f"space '{space.name}' has {size(space):,} combinations; a table takes at most {LARGEST:,}")
-    splits = load(space.proxy.dataset, data_dir=data_dir, image_size=space.proxy.image_size)
+    splits = _load(space.proxy, data_dir, progress.decoding)
     where = pick_device(device)
     members = list(_members(space, splits))
     task = TableTask(space=space.model_dump(mode="json"), seeds=tuple(seeds), device=where.type)
@@ -113,6 +117,16 @@ def make_table(
     except OSError as error:
         raise UserError(f"{unwritable(out, error)}; what is trained is in {partial}") from error
     return table
+
+
+def _load(proxy: Proxy, data_dir: Path | None, progress: Progress | None = None) -> Splits:
+    return load(
+        proxy.dataset,
+        data_dir=data_dir,
+        image_size=proxy.image_size,
+        train_images=proxy.train_images,
+        progress=progress,
+    )
 
 
 def _members(space: SearchSpace, splits: Splits) -> Iterator[_Member]:
@@ -156,7 +170,7 @@ class _Worker:
 
 def _start(proxy: Proxy, data_dir: Path | None, device: str) -> None:
     torch.set_num_threads(1)
-    _Worker.splits = load(proxy.dataset, data_dir=data_dir, image_size=proxy.image_size)
+    _Worker.splits = _load(proxy, data_dir)
     _Worker.proxy = proxy
     _Worker.device = torch.device(device)
 

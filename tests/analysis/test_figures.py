@@ -53,7 +53,9 @@ def test_shows_every_trained_network_and_labels_the_front(make_record) -> None:
     records = [make_record(0, 0.5, 10_000, pattern="CC"), make_record(1, 0.9, 90_000), make_record(2, 0.4, 50_000)]
     figure = draw_front([*records, make_record(3)], space="some_space", dataset="some_data")
     axes = figure.axes[0]
-    dots, rings = axes.collections
+    dots, rings, baseline = axes.collections
+    assert baseline.get_offsets().tolist() == [[10_000, 0.5]]
+    assert baseline.get_label() == "baseline #0, all convolution"
     assert dots.get_offsets().tolist() == [[10_000, 0.5], [90_000, 0.9], [50_000, 0.4]]
     assert list(dots.get_array()) == [0, 1, 1]
     assert rings.get_offsets().tolist() == [[10_000, 0.5], [90_000, 0.9]]

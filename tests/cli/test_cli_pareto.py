@@ -36,6 +36,18 @@ def test_table(capsys, make_run, make_record) -> None:
     assert rows[3] == "1 of 4 trials on the front. Trials: 1 running, 2 trained, 1 out of memory."
 
 
+def test_the_baseline_is_marked_and_told(capsys, make_run, make_record) -> None:
+    run = make_run([make_record(0, 0.5, 1000, pattern="CC"), make_record(1, 0.75, 4000, pattern="LC")])
+    assert main(["pareto", str(run)]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split()[0] for row in rows[1:3]] == ["0*", "1"]
+    assert rows[3] == "* The baseline, all convolution, is trial 0: 50.00% at 1K FLOPs."
+    for options in ([], ["--objectives", "accuracy,params"]):
+        assert main(["pareto", str(run), "--json", *options]) == 0
+        baseline = json.loads(capsys.readouterr().out)["baseline"]
+        assert (baseline["trial"], baseline["accuracy"], baseline["operators"]) == (0, 0.5, ["conv", "conv"])
+
+
 @pytest.mark.parametrize("trials", [0, 2])
 def test_a_run_without_trained_trials(capsys, make_run, make_record, trials: int) -> None:
     run = make_run([make_record(i) for i in range(trials)])

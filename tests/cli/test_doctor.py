@@ -89,3 +89,13 @@ def test_a_missing_package_has_no_version(monkeypatch: pytest.MonkeyPatch) -> No
 
     monkeypatch.setattr(metadata, "version", version)
     assert diagnose().versions["triton"] is None
+
+
+def test_the_size_of_decoded_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    images = tmp_path / "sasa-nas" / "images"
+    assert diagnose().decoded_images.model_dump() == {"path": images, "files": 0, "bytes": 0}
+    images.mkdir(parents=True)
+    (images / "a.decoded").write_bytes(b"12345")
+    (images / ".b.decoded.half").write_bytes(b"123")
+    assert diagnose().decoded_images.model_dump() == {"path": images, "files": 2, "bytes": 8}

@@ -125,3 +125,29 @@ def test_time_left_follows_from_the_pace_of_this_session(monkeypatch: pytest.Mon
 def test_a_trial_without_a_network_has_a_line(make_record) -> None:
     record = make_record(5, outcome=Outcome.BROKEN).model_copy(update={"architecture": None, "reason": "disk full"})
     assert trial_line(record) == "trial 5: broken: disk full, no network, 2 s"
+
+
+def test_decoding_is_a_bar_on_a_terminal_and_two_lines_in_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("sasa_nas.cli.decoding.time.monotonic", lambda: now[0])
+    log, screen = terminal(), terminal()
+    lines, live = LineObserver(log), LiveObserver(screen)
+    for done in (256, 512, 768, 1000):
+        lines.decoding(done, 1000)
+        live.decoding(done, 1000)
+        screen.print(live.render())
+        now[0] += 2.0
+    assert log.file.getvalue().splitlines() == ["decoding 1,000 images, once for all searches", "decoded, 6 s"]
+    shown = screen.file.getvalue().splitlines()
+    assert [line.strip().removeprefix("━").strip("━╸╺ ") for line in shown[:3]] == [
+        f"decoding images, {done} of 1,000" for done in (256, 512, 768)
+    ]
+    assert shown[3] == "checking the space and the data set ..."
+
+
+def test_a_log_does_not_speak_of_a_second_s_decoding() -> None:
+    log = terminal()
+    lines = LineObserver(log)
+    for done in (5, 10):
+        lines.decoding(done, 10)
+    assert log.file.getvalue() == ""

@@ -2,19 +2,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
+from odd_folders import fill as fill_with
 from PIL import Image
 
-from sasa_nas.data import imagefolder, preprocess
+from sasa_nas.data import decoded, image_file
+from sasa_nas.data.preprocess import standardisation_of
 from sasa_nas.data.registry import dataset_info, load
 from sasa_nas.errors import UserError
 
 
-def fill(folder: Path, *, classes=("cat", "dog"), count=10, size=(12, 10), start=0):
-    """Plain images of one colour each, (number, class, 7), so that an example can be told by its pixel."""
-    for label, name in enumerate(classes):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-        for number in range(start, start + count):
-            Image.new("RGB", size, (number, label, 7)).save(folder / name / f"{number:03d}.png")
+def fill(folder: Path, *, count: int = 10, size: tuple[int, int] = (12, 10), **kinds) -> None:
+    fill_with(folder, count=count, size=size, **kinds)
 
 
 def colours(data):
@@ -95,16 +94,82 @@ def test_grey_and_palette_images_become_three_channels(tmp_path):
     assert load(f"imagefolder:{tmp_path}", image_size=8).train.images.shape[1] == 3
 
 
-def test_test_images_are_opened_by_load_test_alone(tmp_path, monkeypatch):
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The images that are opened, their headers or the whole of them."""
+    found: list[Path] = []
+    whole = image_file._opened
+    monkeypatch.setattr(image_file, "_opened", lambda path: found.append(path) or whole(path))
+    return found
+
+
+def test_test_images_are_opened_by_load_test_alone(tmp_path, opened):
     fill(tmp_path)
-    opened = []
-    read = imagefolder.read_image
-    monkeypatch.setattr(imagefolder, "read_image", lambda path, **size: opened.append(path) or read(path, **size))
     splits = load(f"imagefolder:{tmp_path}", image_size=8)
     before = set(opened)
-    assert len(before) == 16
+    assert len(opened) == len(before) == 16
     splits.load_test()
     assert len(set(opened) - before) == 4
+
+
+def test_images_are_decoded_once(tmp_path, opened):
+    fill(tmp_path)
+    first = load(f"imagefolder:{tmp_path}", image_size=8)
+    first.load_test()
+    opened.clear()
+    again = load(f"imagefolder:{tmp_path}", image_size=8)
+    for part, same in ((first.train, again.train), (first.validation, again.validation)):
+        assert torch.equal(part.images, same.images)
+        assert torch.equal(part.labels, same.labels)
+    assert torch.equal(first.load_test().images, again.load_test().images)
+    assert first.standardisation.per_channel() == again.standardisation.per_channel()
+    assert opened == []
+    (tmp_path / "cat" / "000.png").touch()
+    load(f"imagefolder:{tmp_path}", image_size=8)
+    assert len(opened) == 16
+
+
+def test_statistics_are_those_of_the_whole_train_part(tmp_path):
+    fill(tmp_path)
+    splits = load(f"imagefolder:{tmp_path}", image_size=8, train_images=3)
+    whole = standardisation_of(load(f"imagefolder:{tmp_path}", image_size=8).train.images)
+    assert torch.allclose(splits.standardisation.mean, whole.mean, atol=1e-5)
+    assert torch.allclose(splits.standardisation.std, whole.std, atol=1e-5)
+    assert whole.std[2] == 1, "of a constant channel"
+
+
+def test_a_subset_is_a_slice_of_the_same_memory(tmp_path):
+    fill(tmp_path)
+    name = f"imagefolder:{tmp_path}"
+    whole, part = load(name, image_size=8), load(name, image_size=8, train_images=6)
+    assert (len(whole.train), len(part.train), len(part.validation)) == (12, 6, 4)
+    assert torch.bincount(part.train.labels).tolist() == [3, 3]
+    assert numbers(part.train) <= numbers(whole.train)
+    assert part.train.images.untyped_storage().nbytes() == 16 * 3 * 8 * 8
+    for count, words in ((13, "more than"), (1, "each of the 2 classes")):
+        with pytest.raises(UserError, match=words):
+            load(name, image_size=8, train_images=count)
+
+
+@pytest.mark.parametrize(
+    ("size", "odd", "side"),
+    [((12, 12), None, 12), ((12, 12), (14, 14), 224), ((12, 10), None, 224), ((4, 4), None, 4)],
+)
+def test_the_side_is_the_folder_s_own_where_its_images_share_one(tmp_path, opened, size, odd, side):
+    fill(tmp_path, size=size, count=8)
+    if odd is not None:
+        Image.new("RGB", odd).save(tmp_path / "dog" / "007.png")
+    info = dataset_info(f"imagefolder:{tmp_path}")
+    assert (info.height, info.width, info.shift) == (side, side, max(1, side // 8))
+    assert len(opened) == 16
+    assert dataset_info(f"imagefolder:{tmp_path}", image_size=20).height == 20
+    assert len(opened) == 16
+
+
+def test_images_too_small_to_train_on_are_named(tmp_path):
+    fill(tmp_path, size=(3, 3))
+    with pytest.raises(UserError, match=r"are 3x3 pixels; give an image size of 4 or more"):
+        load(f"imagefolder:{tmp_path}")
 
 
 def test_relative_path_is_made_absolute_and_found_in_data_dir(tmp_path, monkeypatch):
@@ -147,9 +212,8 @@ def test_class_that_only_the_test_images_have_is_refused(tmp_path):
         load(f"imagefolder:{tmp_path}", image_size=8)
 
 
-def test_more_than_the_memory_limit_is_refused(tmp_path, monkeypatch):
+def test_more_than_the_disk_holds_is_refused(tmp_path, monkeypatch):
     fill(tmp_path)
-    monkeypatch.setattr(preprocess, "MAX_BYTES", 16 * 3 * 8 * 8)
-    load(f"imagefolder:{tmp_path}", image_size=8)
-    with pytest.raises(UserError, match="image size of at most 8 "):
-        load(f"imagefolder:{tmp_path}", image_size=9)
+    monkeypatch.setattr(decoded, "_SPARE_BYTES", 2**60)
+    with pytest.raises(UserError, match=r"16 images of 8x8 take 0\.0 GiB, and .* has 0\.0 GiB free"):
+        load(f"imagefolder:{tmp_path}", image_size=8)

@@ -27,6 +27,9 @@ class Notes:
         self.workers: list[int] = []
         self.packings: list[Packing] = []
 
+    def decoding(self, done: int, images: int) -> None:
+        pass
+
     def measuring(self) -> None:
         pass
 

@@ -5,12 +5,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sasa_nas.cost import count_network
 from sasa_nas.engine import lineup
+from sasa_nas.engine.baseline import baseline
 from sasa_nas.engine.plan import SearchPlan, draw, plan_search
 from sasa_nas.engine.screen import Screen
 from sasa_nas.run import SearchSettings
 from sasa_nas.space import Architecture, load_space
 from sasa_nas.space.choosers import Label, RandomChooser, RecallChooser
+from sasa_nas.space.operators import Conv
 
 MakePlan = Callable[..., SearchPlan]
 
@@ -21,7 +24,8 @@ def design(plan: SearchPlan, choices: Mapping[str, Label]) -> Architecture:
 
 def test_the_first_designs_are_balanced(make_plan: MakePlan) -> None:
     plan = make_plan()
-    first = [design(plan, choices) for choices in lineup.startup(plan, None, set(), 2)]
+    reference, *first = [design(plan, choices) for choices in lineup.startup(plan, None, set(), 3)]
+    assert reference.all_convolution
     # a pair of walks deals both options of every stage
     for stage in range(3):
         assert Counter(network.stages[stage].operator.kind for network in first) == {"conv": 1, "local_attention": 1}
@@ -51,11 +55,14 @@ def test_a_screen_lets_the_best_of_those_in_balance_through(make_plan: MakePlan)
     plan = make_plan(score_filter="naswot", score_keep=0.25)
     screen = Screen(plan, lambda found: float(found.counts.params))
     seen: set[str] = set()
-    kept = [design(plan, choices) for choices in lineup.startup(plan, screen, seen, 2)]
+    reference, *kept = [design(plan, choices) for choices in lineup.startup(plan, screen, seen, 3)]
+    assert reference.all_convolution, "no score can keep it out"
     sizes = sorted({draw(plan, RandomChooser(random.Random(i))).counts.params for i in range(60)})
     assert len(seen) == 8
-    assert draw(plan, RecallChooser(next(iter(lineup.startup(plan, screen, set(), 2))))).counts.params == sizes[-1]
     assert len(kept) == 2
+    assert max(sizes[-1], count_network(reference).total.params) == max(
+        count_network(network).total.params for network in (reference, *kept)
+    )
 
 
 def test_random_designs_are_new_and_the_seed_s(make_plan: MakePlan) -> None:
@@ -81,3 +88,31 @@ def test_the_filter_takes_new_designs_alone(make_plan: MakePlan) -> None:
     assert len(first) == lineup.REFILL
     again = [design(plan, choices).id for choices in lineup.screened(plan, screen, first, 0)]
     assert not {*first} & {*again}
+
+
+def test_the_baseline_takes_first_options_and_leaves_channel_attention_out(make_plan: MakePlan) -> None:
+    def edit(data: dict[str, Any]) -> None:
+        for stage in data["stages"]:
+            stage["width"] = {"range": [16, 64, 16]}
+            stage["channel_attention"] = {"choice": [{"kind": "se"}, None]}
+        options = data["stages"][0]["operator"]["choice"]  # all stages have these
+        options[:] = [*reversed(options), {"kind": "conv", "kernel_size": 5}]
+
+    found = baseline(make_plan(edit))
+    assert found is not None
+    for stage in found.design.full_size.stages:
+        assert (stage.width, stage.channel_attention, stage.operator) == (16, None, Conv())
+
+
+def test_a_space_that_always_attends_has_no_baseline(make_plan: MakePlan) -> None:
+    def attend(data: dict[str, Any]) -> None:
+        data["stages"][1]["operator"] = {"kind": "local_attention", "kernel_size": 3, "num_heads": 2}
+
+    assert baseline(make_plan(attend)) is None
+
+    def limit(data: dict[str, Any]) -> None:
+        data["limits"] = {"max_flops": 0.9 * reference.design.counts.flops()}
+
+    reference = baseline(make_plan())
+    assert reference is not None
+    assert baseline(make_plan(limit)) is None

@@ -1,14 +1,18 @@
 import random
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import PIL.Image
 import pytest
 
 from sasa_nas.cost import count_network
-from sasa_nas.engine.plan import OverLimit, SearchPlan, draw, dry_run, find_new
+from sasa_nas.engine.new_run import make_folder
+from sasa_nas.engine.plan import OverLimit, SearchPlan, draw, dry_run, find_new, plan_designs
+from sasa_nas.engine.training import DataCache
 from sasa_nas.errors import UserError
-from sasa_nas.space import Infeasible
+from sasa_nas.run import RunFolder, SearchSettings, read_info
+from sasa_nas.space import Infeasible, SearchSpace
 from sasa_nas.space.choosers import RandomChooser
 
 MakePlan = Callable[..., SearchPlan]
@@ -102,3 +106,31 @@ def test_find_new_finds_the_last_design_and_then_none(make_plan: MakePlan) -> No
     choices = find_new(plan, ids, random.Random(0))
     assert choices is not None
     assert find_new(plan, ids | {last}, random.Random(0)) is None
+
+
+def test_a_subset_is_what_a_search_trains_on_and_its_record_keeps(make_plan: MakePlan, tmp_path: Path) -> None:
+    def subset(data: dict[str, Any]) -> None:
+        data["proxy"]["train_images"] = 50
+
+    plan = make_plan(subset)
+    assert plan.standardisation == make_plan().standardisation
+    cache = DataCache()
+    part = cache.get(plan.space.proxy, tmp_path)
+    assert len(part.train) == 50
+    whole = cache.get(make_plan().space.proxy, tmp_path)
+    assert (len(whole.train), len(whole.validation)) == (1078, len(part.validation))
+    folder = RunFolder(tmp_path / "run")
+    make_folder(folder, plan, "", device="cpu")
+    assert read_info(folder).space["proxy"]["train_images"] == 50
+
+
+def test_what_draws_designs_reads_no_data(make_space: Callable[..., SearchSpace]) -> None:
+    space = make_space(lambda data: data["proxy"].update(dataset="cifar10", image_size=8))
+    settings = SearchSettings(data_dir=Path("/nowhere"))
+    plan = plan_designs(space, settings)
+    assert plan.standardisation == ((), ())
+    assert len(list(dry_run(plan, 3))) == 3
+    with pytest.raises(UserError, match="leave out train_images"):
+        plan_designs(
+            make_space(lambda data: data["proxy"].update(dataset="synthetic:additive", train_images=9)), settings
+        )

@@ -23,6 +23,9 @@ class Notes:
     def training_started(self, folder: TrainingFolder, info: TrainingInfo) -> None:
         self.events.append(f"training {info.name}")
 
+    def decoding(self, done: int, images: int) -> None:
+        pass
+
     def seed_started(self, seed: int, epochs: int) -> None:
         self.events.append(f"seed {seed} after {epochs}")
 

@@ -28,6 +28,9 @@ class Follower:
         self.networks: list[tuple[int, int, int]] = []
         self.notes: list[TrainingObserver] = []
 
+    def decoding(self, done: int, images: int) -> None:
+        pass
+
     def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
         self.networks.append((trial, index, total))
         self.notes.append(self.make_notes())
@@ -91,6 +94,9 @@ def test_ctrl_c_stops_and_the_same_call_goes_on(
     run: RunFolder, make_notes: Callable[..., TrainingObserver], whole: bool
 ) -> None:
     class Stopping:
+        def decoding(self, done: int, images: int) -> None:
+            pass
+
         def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
             if whole:
                 raise KeyboardInterrupt
@@ -189,6 +195,9 @@ def _begun(run: RunFolder) -> str:
     """A retraining of which nothing is trained."""
 
     class Stopping:
+        def decoding(self, done: int, images: int) -> None:
+            pass
+
         def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
             raise KeyboardInterrupt
 

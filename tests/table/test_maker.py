@@ -25,6 +25,9 @@ class Follower:
         self.curves: list[Curve] = []
         self._stop_after = stop_after
 
+    def decoding(self, done: int, images: int) -> None:
+        pass
+
     def started(self, trainings: int, done: int) -> None:
         self.begun = (trainings, done)
 

@@ -1,0 +1,34 @@
+"""The all-convolution network of a run, which the networks that attend are compared with."""
+
+from collections.abc import Sequence
+
+from sasa_nas.analysis.designs import designs
+from sasa_nas.analysis.labels import compact_count
+from sasa_nas.run import TrialRecord
+
+
+def baseline_of(records: Sequence[TrialRecord]) -> TrialRecord | None:
+    """Return the first all-convolution network of a run, with the mean accuracy of all its trainings.
+
+    A search trains it before any other where its space holds one, unless its sampler is chance.
+
+    Args:
+        records: All trials.
+
+    Returns:
+        None if no such network is trained to the end.
+    """
+    found = [record for record in designs(records) if record.architecture and record.architecture.all_convolution]
+    return min(found, key=lambda record: record.number, default=None)
+
+
+def tell_baseline(baseline: TrialRecord, front: Sequence[TrialRecord]) -> str:
+    """Return where a baseline stands, as a sentence.
+
+    Args:
+        baseline: From `baseline_of`.
+        front: The networks that no other dominates.
+    """
+    place = "" if baseline.number in {record.number for record in front} else ", not on the front"
+    cost = f"{100 * (baseline.accuracy or 0.0):.2f}% at {compact_count(baseline.flops or 0)} FLOPs"
+    return f"The baseline, all convolution, is trial {baseline.number}: {cost}{place}."
