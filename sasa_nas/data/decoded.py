@@ -122,13 +122,16 @@ def decode(
     Raises:
         UserError: If an image cannot be read, or the cache folder cannot be written to or is too small.
     """
-    _require_space(place.parent, len(files), side)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
         with _alone(place) as alone:
             if alone:
                 _remove_leftovers(place)
-            return open_decoded(place, side) or _decode(place, files, side, describe, progress)
+            found = open_decoded(place, side)
+            if found is not None:
+                return found
+            _require_space(place.parent, len(files), side)
+            return _decode(place, files, side, describe, progress)
     except OSError as error:
         raise UserError(
             f"cannot keep decoded images in '{printable(place.parent)}' ({error.strerror or one_line(error)}); name "
@@ -249,8 +252,7 @@ def _remove_leftovers(place: Path) -> None:
 
 
 def _require_space(folder: Path, count: int, side: int) -> None:
-    nearest = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    needed, free = _bytes(count, side), shutil.disk_usage(nearest).free - _SPARE_BYTES
+    needed, free = _bytes(count, side), shutil.disk_usage(folder).free - _SPARE_BYTES
     if needed > free:
         raise UserError(
             f"{count:,} images of {side}x{side} take {needed / 2**30:.1f} GiB, and '{printable(folder)}' has "

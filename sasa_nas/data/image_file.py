@@ -3,7 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,10 @@ def read_pixels(path: Path, *, channels: int, height: int, width: int) -> npt.ND
         raise UserError(f"an image file has 1 or 3 channels, not {channels}; take the image from a data set")
     with _opened(path) as image:
         kind = image.format
-        ImageOps.exif_transpose(image, in_place=True)
+        image.load()
+        # a photo whose EXIF data alone are damaged lies as it lies
+        with suppress(*_BROKEN):
+            ImageOps.exif_transpose(image, in_place=True)
         return _array(_covering(_eight_bits(image, kind, _MODES[channels]), height, width))
 
 

@@ -112,6 +112,11 @@ def test_photos_are_turned_as_they_were_taken(tmp_path: Path, orientation: int) 
     assert np.array_equal(turned.permute(1, 2, 0), seen)
 
 
+def test_damaged_exif_data_damage_no_image(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4), (1, 2, 3)).save(tmp_path / "a.png", exif=b"no such data")
+    assert read(tmp_path / "a.png") == [1, 2, 3]
+
+
 def test_transparent_pixels_lie_on_white(tmp_path: Path) -> None:
     Image.new("RGBA", (4, 4), (200, 0, 0, 0)).save(tmp_path / "clear.png")
     Image.new("RGBA", (4, 4), (200, 0, 0, 127)).save(tmp_path / "half.png")

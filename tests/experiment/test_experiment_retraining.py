@@ -119,11 +119,13 @@ def test_a_folder_without_its_record_is_made_anew(run: RunFolder) -> None:
 def test_the_proxys_size_is_the_searchs_own(run: RunFolder, records: Sequence[TrialRecord]) -> None:
     info = json.loads(run.info.read_text())
     info["space"]["proxy"] |= {"width_multiplier": 0.5, "image_size": 6, "recipe": {"epochs": 1, "batch_size": 256}}
+    info["space"]["proxy"]["train_images"] = 300
     run.info.write_text(json.dumps(info))
     summary = retrain_run(run.path, [2], RetrainingRequest(size="proxy", seeds=1, device="cpu"))
     assert summary.name == "proxy"
     plan = read_retraining(run.retraining("proxy"))
     assert (plan.settings.recipe.epochs, plan.settings.recipe.batch_size) == (1, 256)
+    assert plan.settings.train_images == 300
     network = load_architecture(run.retraining("proxy").network(2).architecture)
     assert [stage.width for stage in network.stages] == [8, 8]
 

@@ -312,3 +312,18 @@ def test_a_gpu_that_is_too_small_says_what_to_do(
     notes = make_notes(torch.OutOfMemoryError("CUDA out of memory"))
     with pytest.raises(UserError, match=r"batches of 128 exceed the GPU's memory; use a smaller --batch-size"):
         train_network(architecture, make_settings(), name="tiny", out=tmp_path / "t", observer=notes)
+
+
+def test_a_training_on_a_subset_goes_on_with_the_same_one(
+    architecture: Architecture, make_settings: MakeSettings, make_notes, tmp_path: Path
+) -> None:
+    settings = make_settings().model_copy(update={"train_images": 64})
+    whole = train_network(architecture, settings, name="net", out=tmp_path / "whole")
+    stop = make_notes(KeyboardInterrupt())
+    cut = train_network(architecture, settings, name="net", out=tmp_path / "cut", observer=stop)
+    assert cut.result is None
+    assert read_training(cut.folder).settings.train_images == 64
+    resumed = resume_training(tmp_path / "cut")
+    assert metrics_of(resumed.folder, 0) == metrics_of(whole.folder, 0)
+    every = train_network(architecture, make_settings(), name="net", out=tmp_path / "every")
+    assert metrics_of(every.folder, 0) != metrics_of(whole.folder, 0)

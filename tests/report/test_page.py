@@ -380,3 +380,13 @@ def test_what_cannot_be_written_is_said(make_run, tmp_path: Path) -> None:
         write_report(run, tmp_path / "none" / "r.html")
     with pytest.raises(UserError, match="cannot be written"):
         write_report(run, figures=run / "run.json")
+
+
+def test_the_baseline_is_marked_and_told(make_material: MakeMaterial, make_record: Callable[..., TrialRecord]) -> None:
+    attends = [make_record(0, 0.9, 3_000_000, pattern="LC"), make_record(1, 0.8, 1_000_000, pattern="LL")]
+    assert 'class="baseline"' not in render(make_material(attends))
+    page = render(make_material([*attends, make_record(2, 0.85, 4_000_000, pattern="CC")]))
+    # the chart's two sizes, and the key
+    assert page.count('class="baseline"') == 3
+    assert "The baseline, all convolution, is trial 2: 85.00% at 4M FLOPs, not on the front." in page
+    assert "trained, baseline" in page
