@@ -16,6 +16,7 @@ from sasa_nas.ops.aggregation import aggregate
 from sasa_nas.ops.global_attention import global_attention
 from sasa_nas.ops.local_attention import WindowPadding, local_attention
 from sasa_nas.ops.mapping import BatchStatistics, MappingLayer
+from sasa_nas.ops.pairwise_attention import pairwise_attention
 from sasa_nas.ops.relation import PairwiseKind, PatchwiseKind, pairwise_relation, patchwise_relation
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "aggregate",
     "global_attention",
     "local_attention",
+    "pairwise_attention",
     "pairwise_relation",
     "patchwise_relation",
 ]

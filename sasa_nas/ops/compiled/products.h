@@ -24,7 +24,8 @@ typedef struct {
     int64_t row, col;
 } Matrix;
 
-/* What becomes of a product: it is written as it is, where it is positive, where another plane is, or added. */
+/* What becomes of a product: it is written as it is, or zero where it or
+   another plane is not positive, or it is added. */
 enum { PLAIN, RELU, GATED, ADDED };
 
 /* How many of `left` rows or vectors to do at once, at most `most`, so that all turns are about equally long. */
@@ -64,9 +65,9 @@ INLINE void product_tile(int rows, int vectors, int finish, int64_t depth, Matri
             int64_t place = r * to_step + v * LANES;
             Vector sum = sums[r][v];
             if (finish == RELU)
-                sum = where(sum > 0, sum);
+                sum = where(~(sum <= 0), sum); /* what is no number stays so */
             if (finish == GATED)
-                sum = where(load(gate + place) > 0, sum);
+                sum = where(~(load(gate + place) <= 0), sum);
             if (finish == ADDED)
                 sum += load(to + place);
             store(to + place, sum);

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -95,7 +96,9 @@ def check_mapping(mapping: Sequence[MappingLayer], in_channels: int, out_channel
 
 
 def check_mapping_types(mapping: Sequence[MappingLayer], maps: Tensor) -> None:
-    """Raise unless the parameters of a mapping have the type and are on the device of the maps.
+    """Raise unless the parameters of a mapping are on the device of the maps and have their type.
+
+    Those of maps in half precision may be float32, as under autocast.
 
     Args:
         mapping: The layers.
@@ -109,6 +112,8 @@ def check_mapping_types(mapping: Sequence[MappingLayer], maps: Tensor) -> None:
             tensor = getattr(layer, part)
             if tensor is None:
                 continue
-            for what, theirs, ours in (("type", tensor.dtype, maps.dtype), ("device", tensor.device, maps.device)):
-                if theirs != ours:
-                    raise ValueError(f"mapping[{number}].{part} must have the {what} of the maps, {ours}, got {theirs}")
+            half = maps.dtype in (torch.float16, torch.bfloat16)
+            if tensor.dtype != maps.dtype and not (half and tensor.dtype == torch.float32):
+                raise ValueError(f"mapping[{number}].{part} must be {maps.dtype} as the maps are, got {tensor.dtype}")
+            if tensor.device != maps.device:
+                raise ValueError(f"mapping[{number}].{part} must be on {maps.device} as the maps are")

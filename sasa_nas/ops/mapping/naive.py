@@ -29,9 +29,10 @@ def apply_mapping(related: Tensor, mapping: Sequence[MappingLayer]) -> tuple[Ten
             statistics.append(found)
         else:
             out = torch.nn.functional.batch_norm(
-                out, layer.mean, layer.variance, layer.norm_weight, layer.norm_bias, eps=layer.eps
+                out, layer.mean, layer.variance, weight=layer.norm_weight, bias=layer.norm_bias, eps=layer.eps
             )
-        out = torch.nn.functional.conv2d(out.relu(), layer.weight[:, :, None, None], layer.bias)
+        weight, bias = layer.weight.to(out.dtype), None if layer.bias is None else layer.bias.to(out.dtype)
+        out = torch.nn.functional.conv2d(torch.nn.functional.relu(out), weight[:, :, None, None], bias)
     return out, tuple(statistics)
 
 
@@ -40,7 +41,14 @@ def _normalise_by_batch(maps: Tensor, layer: MappingLayer) -> tuple[Tensor, Batc
     mean, unbiased = torch.zeros_like(layer.norm_weight), torch.zeros_like(layer.norm_weight)
     mean, unbiased = mean.detach(), unbiased.detach()
     out = torch.nn.functional.batch_norm(
-        maps, mean, unbiased, layer.norm_weight, layer.norm_bias, training=True, momentum=1.0, eps=layer.eps
+        maps,
+        mean,
+        unbiased,
+        weight=layer.norm_weight,
+        bias=layer.norm_bias,
+        training=True,
+        momentum=1.0,
+        eps=layer.eps,
     )
     count = maps.shape[0] * maps.shape[2] * maps.shape[3]
     return out, BatchStatistics(mean, unbiased * ((count - 1) / count) if count else unbiased, count)
