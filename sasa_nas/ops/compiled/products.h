@@ -263,4 +263,17 @@ static void add_outer_products(int64_t rows, int64_t cols, int64_t vectors, cons
     }
 }
 
+/* to[r, c] += sum_p a[r, p] a[c, p] for c up to r; what is written beyond is of no use. */
+static void add_own_products(int64_t rows, int64_t vectors, const float *a, int64_t a_step, float *to, int64_t to_step)
+{
+    for (int64_t r = 0, high; r < rows; r += high) {
+        high = even_turn(rows - r, TILE_ROWS);
+        for (int64_t c = 0, wide; c < r + high; c += wide) {
+            wide = even_turn(rows - c, TILE_COLS);
+            WITH_ROWS(high, outer_rows, wide, vectors, a + r * a_step, a_step, a + c * a_step, a_step,
+                      to + r * to_step + c, to_step)
+        }
+    }
+}
+
 #endif

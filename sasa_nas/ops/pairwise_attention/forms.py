@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from sasa_nas.ops.pairwise_attention.composed import composed_backward, composed_forward
+from sasa_nas.ops.pairwise_attention.cpu import cpu_backward, cpu_cannot, cpu_forward
 from sasa_nas.ops.pairwise_attention.problem import Gradients, Outcome, Problem
 
 Form = Literal["triton", "cpu", "composed"]
@@ -25,7 +26,7 @@ def form_cannot(form: Form, problem: Problem) -> str | None:
         case "composed":
             return None
         case "cpu":
-            return "it is not there"
+            return cpu_cannot(problem)
         case "triton":
             return "it has no kernels"
 
@@ -49,6 +50,8 @@ def run_forward(form: Form, problem: Problem) -> Outcome:
     """
     with torch.autocast(problem.query.device.type, enabled=False):
         match form:
+            case "cpu":
+                return cpu_forward(problem)
             case _:
                 return composed_forward(problem)
 
@@ -64,5 +67,7 @@ def run_backward(form: Form, problem: Problem, grad_out: Tensor, outcome: Outcom
     """
     with torch.autocast(problem.query.device.type, enabled=False):
         match form:
+            case "cpu":
+                return cpu_backward(problem, grad_out, outcome)
             case _:
                 return composed_backward(problem, grad_out, outcome.statistics)
