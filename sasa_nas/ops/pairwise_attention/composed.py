@@ -11,26 +11,23 @@ from sasa_nas.ops.aggregation.library import aggregate_backward_operator
 from sasa_nas.ops.mapping.layer import BatchStatistics, MappingLayer
 from sasa_nas.ops.mapping.naive import apply_mapping
 from sasa_nas.ops.pairwise_attention.problem import Gradients, LayerGradients, Outcome, Problem
-from sasa_nas.ops.relation import PairwiseKind, pairwise_relation
+from sasa_nas.ops.relation import pairwise_relation
 from sasa_nas.ops.relation.library import window_relation_backward_operator
+from sasa_nas.ops.window_sums.forms import Backend
 from sasa_nas.ops.window_sums.sums import map_like
 
 
-def composed_attention(
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    mapping: Sequence[MappingLayer],
-    *,
-    kernel_size: int,
-    kind: PairwiseKind,
-    positions: int = 0,
-) -> tuple[Tensor, tuple[BatchStatistics, ...]]:
-    """Attend as `naive.pairwise_attention` does, relation and aggregation in their fastest forms."""
-    related = pairwise_relation(query, key, kernel_size=kernel_size, kind=kind, positions=positions)
-    logits, statistics = apply_mapping(related.flatten(3), mapping)
-    weights = logits.softmax(2).view(*logits.shape[:3], *query.shape[2:])
-    return aggregate(weights, value, kernel_size=kernel_size), statistics
+def composed_attention(problem: Problem, backend: Backend) -> tuple[Tensor, tuple[BatchStatistics, ...]]:
+    """Compute the attention and the statistics of norms that used the batch's, with gradients.
+
+    Args:
+        problem: What to compute.
+        backend: Of relation and aggregation.
+    """
+    size = problem.kernel_size
+    logits, statistics = apply_mapping(_related(problem, backend).flatten(3), problem.mapping)
+    weights = logits.softmax(2).view(*logits.shape[:3], *problem.query.shape[2:])
+    return aggregate(weights, problem.value, kernel_size=size, backend=backend), statistics
 
 
 def composed_forward(problem: Problem) -> Outcome:
@@ -121,9 +118,10 @@ def _channels(numbers: Tensor) -> Tensor:
     return numbers[:, None, None]
 
 
-def _related(problem: Problem) -> Tensor:
+def _related(problem: Problem, backend: Backend = "auto") -> Tensor:
+    query, key, positions = problem.query, problem.key, problem.positions
     return pairwise_relation(
-        problem.query, problem.key, kernel_size=problem.kernel_size, kind=problem.kind, positions=problem.positions
+        query, key, kernel_size=problem.kernel_size, kind=problem.kind, positions=positions, backend=backend
     )
 
 

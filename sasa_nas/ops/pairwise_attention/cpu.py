@@ -50,19 +50,11 @@ class _Pairwise(ctypes.Structure):
     )
 
 
-def cpu_cannot(problem: Problem) -> str | None:
-    """Why the loops cannot compute a problem, in a few words; None where they can.
+def cpu_cannot() -> str | None:
+    """Why the loops cannot run on float32 maps on a CPU, in a few words; None where they can.
 
     The first call of a machine compiles them, which takes some seconds.
-
-    Args:
-        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
     """
-    query = problem.query
-    if query.device.type != "cpu":
-        return f"tensors are on {query.device.type}, not on a CPU"
-    if query.dtype != torch.float32:
-        return f"its loops take float32, not {str(query.dtype).removeprefix('torch.')}"
     try:
         load_library(SOURCE)
     except CannotCompileError as error:

@@ -13,14 +13,15 @@ from sasa_nas.ops.backends import BACKEND_VARIABLE, requested_backend
 from sasa_nas.ops.mapping.layer import BatchStatistics, MappingLayer, check_mapping, check_mapping_types
 from sasa_nas.ops.pairwise_attention import naive
 from sasa_nas.ops.pairwise_attention.composed import composed_attention
-from sasa_nas.ops.pairwise_attention.forms import FORMS, Form, best_form, form_cannot
+from sasa_nas.ops.pairwise_attention.forms import FORMS, best_form, form_cannot
 from sasa_nas.ops.pairwise_attention.library import apply_operator
 from sasa_nas.ops.pairwise_attention.problem import Problem
 from sasa_nas.ops.relation.naive import PairwiseKind, check_positions, check_relation
+from sasa_nas.ops.window_sums.forms import explain_choice as explain_window_sums
 from sasa_nas.ops.windows import check_alike
 
-Backend = Literal["auto", "naive", "cpu", "triton"]
-"""`auto` chooses; `naive` lays relation and weights out in memory; else see `forms.Form`."""
+Backend = Literal["auto", "naive", "slices", "cpu", "triton"]
+"""`auto` chooses; `naive` and `slices` lay relation and weights out in memory; else see `forms.Form`."""
 
 
 def pairwise_attention(
@@ -63,9 +64,12 @@ def pairwise_attention(
     problem = Problem(query, key, value, tuple(mapping), kernel_size, kind, positions)
     _check(problem)
     asked = requested_backend(backend, get_args(Backend))
-    if asked == "naive" or (asked == "auto" and _is_composed(problem)):
-        compose = naive.pairwise_attention if asked == "naive" else composed_attention
-        return compose(query, key, value, mapping, kernel_size=kernel_size, kind=kind, positions=positions)
+    if asked == "naive":
+        return naive.pairwise_attention(
+            query, key, value, mapping, kernel_size=kernel_size, kind=kind, positions=positions
+        )
+    if asked == "slices" or (asked == "auto" and _is_composed(problem)):
+        return composed_attention(problem, asked)
     if not _has_operator(problem):
         raise ValueError(f"backend {asked!r} takes mappings of one or two layers, the last alone with a bias")
     if _has_tangent(problem):
@@ -118,7 +122,7 @@ def _is_composed(problem: Problem) -> bool:
     return prod(problem.query.shape) == 0 or best_form(problem) == "composed" or _has_tangent(problem)
 
 
-def explain_choice(device: torch.device) -> tuple[Backend | Literal["composed"], str]:
+def explain_choice(device: torch.device) -> tuple[Backend, str]:
     """Say what computes float32 maps of 28 x 28 with windows of 7 x 7 on a device, and why.
 
     Args:
@@ -131,11 +135,13 @@ def explain_choice(device: torch.device) -> tuple[Backend | Literal["composed"],
     layer = MappingLayer(one, one, None, None, torch.empty(8, 8, device=device), None, 1e-5)
     sample = Problem(maps, maps, maps, (layer,), kernel_size=7, kind="subtraction", positions=0)
     asked = cast("Backend", requested_backend("auto", get_args(Backend)))
-    if asked == "naive":
-        return asked, f"{BACKEND_VARIABLE} says so"
-    if asked != "auto":
-        why = form_cannot(cast("Form", asked), sample)
+    if asked in ("cpu", "triton"):
+        why = form_cannot(asked, sample)
         return asked, f"{BACKEND_VARIABLE} says so" + ("" if why is None else f", but it cannot run: {why}")
-    reasons = [(form, form_cannot(form, sample)) for form in FORMS]
-    refused = [f"{form} cannot run: {why}" for form, why in reasons if why is not None]
-    return best_form(sample), "; ".join(refused) or "the fastest there is"
+    if asked != "auto":
+        return asked, f"{BACKEND_VARIABLE} says so"
+    best = best_form(sample)
+    if best == "composed":
+        return explain_window_sums(device)
+    refused = [(form, form_cannot(form, sample)) for form in FORMS[: FORMS.index(best)]]
+    return best, "; ".join(f"{form} cannot run: {why}" for form, why in refused) or "the fastest there is"
