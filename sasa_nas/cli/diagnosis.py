@@ -15,6 +15,7 @@ from sasa_nas.errors import one_line
 from sasa_nas.files import decoded_images_folder
 from sasa_nas.ops.global_attention.dispatch import explain_choice as explain_global_attention
 from sasa_nas.ops.local_attention.dispatch import explain_choice as explain_local_attention
+from sasa_nas.ops.pairwise_attention.dispatch import explain_choice as explain_pairwise_attention
 from sasa_nas.ops.window_sums.forms import explain_choice as explain_window_sums
 from sasa_nas.space.operators import OPERATORS
 
@@ -147,15 +148,14 @@ _FORMS = {
 def _operator_forms() -> list[OperatorForm]:
     """Which form of each operator runs here, and when."""
     kinds: list[str] = [model.model_fields["kind"].default for model in OPERATORS]
-    san = _explained(explain_window_sums)
     # the attention of augmented convolutions is that over the whole map
     whole_map = _explained(explain_global_attention)
     forms = _FORMS | {
         "local_attention": _explained(explain_local_attention),
         "augmented_conv": whole_map,
         "global_attention": whole_map,
-        "pairwise": san,
-        "patchwise": san,
+        "pairwise": _explained(explain_pairwise_attention),
+        "patchwise": _explained(explain_window_sums),
     }
     return [OperatorForm(operator=kind, form=forms[kind][0], why=forms[kind][1]) for kind in kinds]
 

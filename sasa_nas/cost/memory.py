@@ -6,7 +6,7 @@ What is counted is what a step keeps, in float32, when its backward pass begins 
 - the buffers of batch norm;
 - the batch itself, and every map that autograd keeps for the backward pass, each once however many operations keep
   it. Attention to windows and to whole maps keeps queries, keys, values, its output and one number a pixel and
-  head, as its kernels do; the other operators keep what their plain forms do.
+  head or weight channel, as its kernels do; the other operators keep what their plain forms do.
 
 Not counted: temporary buffers inside one operation, what an allocator rounds up, the device's own context, and the
 savings of bfloat16 where a GPU trains in it. So it compares designs; it does not predict what a tool shows.

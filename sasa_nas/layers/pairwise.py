@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from sasa_nas.layers.heads import stride_pool
-from sasa_nas.layers.mapping import check_san_widths, mapping_gamma
+from sasa_nas.layers.mapping import check_san_widths, mapping_gamma, mapping_layers, update_running_statistics
 from sasa_nas.layers.positions import pixel_coordinates
-from sasa_nas.ops import PairwiseKind, aggregate, pairwise_relation
+from sasa_nas.ops import PairwiseKind, aggregate, pairwise_attention, pairwise_relation
 
 
 class PairwiseAttention2d(nn.Module):
@@ -37,9 +37,14 @@ class PairwiseAttention2d(nn.Module):
         key_channels: Channels of phi and psi.
         weight_channels: Channels of the attention weights.
 
+        fused: Whether the mapping may be computed by its parameters, together with what is before and after it.
+            Set it to False where hooks of the mapping or its parts are to be called.
+
     Raises:
         ValueError: An argument does not fit; the message names it.
     """
+
+    fused: bool = True
 
     def __init__(
         self,
@@ -84,21 +89,25 @@ class PairwiseAttention2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
-        window = self.kernel_size
-        query, key = self.query(x), self.key(x)
-        if self.position is None:
-            related = pairwise_relation(query, key, kernel_size=window, kind=self.relation)
-        else:
-            place = self.position(pixel_coordinates(x)).expand(x.shape[0], -1, -1, -1)
-            if self.relation in ("sum", "subtraction"):
-                # p_i - p_j are two channels more of the same comparison, which saves a copy of the relation
-                far = place if self.relation == "subtraction" else -place
-                query, key = torch.cat([query, place], dim=1), torch.cat([key, far], dim=1)
-                related = pairwise_relation(query, key, kernel_size=window, kind=self.relation)
-            else:
-                related = pairwise_relation(query, key, kernel_size=window, kind=self.relation)
-                offset = pairwise_relation(place, place, kernel_size=window, kind="subtraction")
-                related = torch.cat([related, offset], dim=1)
+        query, key, value = self.query(x), self.key(x), self.value(x)
+        positions = 0
+        if self.position is not None:
+            place = self.position(pixel_coordinates(x)).to(query.dtype).expand(x.shape[0], -1, -1, -1)
+            query, key = torch.cat([query, place], dim=1), torch.cat([key, place], dim=1)
+            positions = place.shape[1]
+        return stride_pool(self._attend(query, key, value, positions), self.stride)
+
+    def _attend(self, query: Tensor, key: Tensor, value: Tensor, positions: int) -> Tensor:
+        """Attention of maps whose last channels are encoded positions."""
+        size = self.kernel_size
+        layers = mapping_layers(self.mapping) if self.fused else None
+        if layers is not None:
+            out, statistics = pairwise_attention(
+                query, key, value, layers, kernel_size=size, kind=self.relation, positions=positions
+            )
+            update_running_statistics(self.mapping, statistics)
+            return out
+        related = pairwise_relation(query, key, kernel_size=size, kind=self.relation, positions=positions)
         logits = self.mapping(related.flatten(3))
-        weights = logits.softmax(2).view(*logits.shape[:3], *x.shape[2:])
-        return stride_pool(aggregate(weights, self.value(x), kernel_size=window), self.stride)
+        weights = logits.softmax(2).view(*logits.shape[:3], *query.shape[2:])
+        return aggregate(weights, value, kernel_size=size)

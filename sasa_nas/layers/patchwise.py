@@ -34,9 +34,14 @@ class PatchwiseAttention2d(nn.Module):
         key_channels: Channels of phi and psi.
         weight_channels: Channels of the attention weights.
 
+        fused: Whether the mapping may be computed by its parameters, together with what is before and after it.
+            Set it to False where hooks of the mapping or its parts are to be called.
+
     Raises:
         ValueError: An argument does not fit; the message names it.
     """
+
+    fused: bool = True
 
     def __init__(
         self,

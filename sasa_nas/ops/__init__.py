@@ -15,15 +15,20 @@ forward-mode ones, which `naive` has. All run on the meta device.
 from sasa_nas.ops.aggregation import aggregate
 from sasa_nas.ops.global_attention import global_attention
 from sasa_nas.ops.local_attention import WindowPadding, local_attention
+from sasa_nas.ops.mapping import BatchStatistics, MappingLayer
+from sasa_nas.ops.pairwise_attention import pairwise_attention
 from sasa_nas.ops.relation import PairwiseKind, PatchwiseKind, pairwise_relation, patchwise_relation
 
 __all__ = [
+    "BatchStatistics",
+    "MappingLayer",
     "PairwiseKind",
     "PatchwiseKind",
     "WindowPadding",
     "aggregate",
     "global_attention",
     "local_attention",
+    "pairwise_attention",
     "pairwise_relation",
     "patchwise_relation",
 ]

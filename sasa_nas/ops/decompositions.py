@@ -8,6 +8,7 @@ from torch import Tensor
 from sasa_nas.ops.aggregation.library import aggregate_decompositions
 from sasa_nas.ops.global_attention.library import global_attention_decompositions
 from sasa_nas.ops.local_attention.library import local_attention_decompositions
+from sasa_nas.ops.pairwise_attention.library import pairwise_attention_decompositions
 from sasa_nas.ops.relation.library import relation_decompositions
 
 Decompositions = dict[torch._ops.OpOverload, Callable[..., Tensor | tuple[Tensor, ...]]]
@@ -21,4 +22,5 @@ def decompositions() -> Decompositions:
         **global_attention_decompositions(),
         **relation_decompositions(),
         **aggregate_decompositions(),
+        **pairwise_attention_decompositions(),
     }

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from sasa_nas.layers.conv_stem import ConvStem
+from sasa_nas.layers.pairwise import PairwiseAttention2d
+from sasa_nas.layers.patchwise import PatchwiseAttention2d
 
 
 def naswot(network: nn.Module, images: Tensor) -> float:
@@ -35,7 +37,9 @@ def naswot(network: nn.Module, images: Tensor) -> float:
 
     active = copy.deepcopy(network).train()
     for module in active.modules():
-        if isinstance(module, nn.ReLU):
+        if isinstance(module, PairwiseAttention2d | PatchwiseAttention2d):
+            module.fused = False  # so that the ReLUs of its mapping are called
+        elif isinstance(module, nn.ReLU):
             module.register_forward_hook(count)
         elif isinstance(module, ConvStem) and module.norm is not None:
             # its ReLU is a function: what goes in is positive where what comes out is

@@ -43,6 +43,7 @@ def synflow(network: nn.Module, shape: Sequence[int]) -> float:
             parameter.abs_()
     for module in linear.modules():
         if isinstance(module, PatchwiseAttention2d):
+            module.fused = False
             module.mapping.register_forward_hook(functools.partial(_normalise, module.kernel_size**2))
     weights = [parameter for parameter in linear.parameters() if parameter.ndim >= 2]
     device = weights[0].device

@@ -43,7 +43,7 @@ def test_a_network_without_attention_never_mentions_the_operators():
     [
         ("local", "local_attention"),
         ("global", "global_attention"),
-        ("pairwise", "aggregate, pairwise_relation"),
+        ("pairwise", "aggregate, pairwise_attention, pairwise_relation"),
         ("patchwise", "aggregate, patchwise_relation"),
     ],
 )
@@ -52,7 +52,7 @@ def test_installed_operators_take_over_after_the_plain_ones(operator, names):
     takeover = f"try:\n    from sasa_nas.ops import {names}\nexcept ImportError:\n    pass\n"
     assert text.count(takeover) == 1
     first = names.partition(",")[0]
-    assert text.index(f"def {first}(") < text.index(takeover) < text.index("class ")
+    assert text.index(f"def {first}(") < text.index(takeover) < text.index("(nn.Module)")
 
 
 def test_the_head_tells_origin_and_license_and_nothing_breaks_out_of_it():

@@ -99,4 +99,24 @@ INLINE Vector exponential(Vector x)
     return where(~(x <= -88.0f), series * (Vector)((Integers)rounded << 23));
 }
 
+/* The natural logarithm of x from 1 up, to 1e-7 of it.
+
+   x = 2^n m with m between sqrt(1/2) and sqrt(2), so |s| < 0.172 with s = (m - 1) / (m + 1), of which
+   ln m = 2 (s + s^3 / 3 + s^5 / 5 + ...). */
+INLINE Vector logarithm(Vector x)
+{
+    const Integers root = (Integers)splat(0x1.6a09e6p-1f);
+    Integers n = ((Integers)x - root) >> 23;
+    Vector m = (Vector)((Integers)x - (n << 23));
+    Vector s = (m - 1) / (m + 1), square = s * s;
+    Vector series = square * (1.0f / 9) + 1.0f / 7;
+    series = series * square + 1.0f / 5;
+    series = series * square + 1.0f / 3;
+    series = series * square + 1.0f;
+    Vector power;
+    for (int i = 0; i < LANES; i++)
+        power[i] = (float)n[i];
+    return power * 0x1.62e43p-1f + (series * (2 * s) - power * 0x1.05c61p-29f);
+}
+
 #endif

@@ -8,13 +8,19 @@ from torch import Tensor
 from sasa_nas.ops.arguments import autocast, refuse_forward_mode
 from sasa_nas.ops.relation import naive
 from sasa_nas.ops.relation.library import window_relation_operator
-from sasa_nas.ops.relation.naive import PairwiseKind, PatchwiseKind, check_relation
+from sasa_nas.ops.relation.naive import PairwiseKind, PatchwiseKind, check_positions, check_relation
 from sasa_nas.ops.window_sums.forms import Backend, chosen_backend
 from sasa_nas.ops.windows import check_alike
 
 
 def pairwise_relation(
-    query: Tensor, key: Tensor, *, kernel_size: int, kind: PairwiseKind, backend: Backend = "auto"
+    query: Tensor,
+    key: Tensor,
+    *,
+    kernel_size: int,
+    kind: PairwiseKind,
+    positions: int = 0,
+    backend: Backend = "auto",
 ) -> Tensor:
     """Compares every pixel with each pixel of its window, one pair at a time, in the fastest form.
 
@@ -25,11 +31,12 @@ def pairwise_relation(
         key: As `query`.
         kernel_size: Side of the window, odd.
         kind: The comparison.
+        positions: How many of the last channels are encoded positions, which are subtracted whatever the kind.
         backend: The form to take; where it is `auto`, the variable SASA_NAS_BACKEND of the environment may name one.
 
     Returns:
-        `(B, R, kernel_size**2, H, W)`, the window row by row; R is 2C for `concatenation`, 1 for `dot`, and C
-        otherwise.
+        `(B, R, kernel_size**2, H, W)`, the window row by row; of C channels that are no positions, R is 2C for
+        `concatenation`, 1 for `dot`, and C otherwise, and `positions` more.
 
     Raises:
         ValueError: An argument's shape, type, device or value does not fit, or the backend cannot run; the message
@@ -38,11 +45,22 @@ def pairwise_relation(
     """
     query, key = autocast(query), autocast(key)
     asked = _checked(query, key, kernel_size, kind, get_args(PairwiseKind), backend)
+    check_positions(query, positions)
     if asked == "naive":
-        return naive.pairwise_relation(query, key, kernel_size=kernel_size, kind=kind)
+        return naive.pairwise_relation(query, key, kernel_size=kernel_size, kind=kind, positions=positions)
     refuse_forward_mode("window_relation", query, key)
-    out: Tensor = window_relation_operator(query, key, kernel_size, kind, asked)
-    return out
+    out: Tensor
+    if positions == 0 or kind == "subtraction":
+        out = window_relation_operator(query, key, kernel_size, kind, asked)
+        return out
+    if kind == "sum":
+        # positions are channels more of the same comparison, which saves a copy of the relation
+        far = torch.cat([key[:, :-positions], -key[:, -positions:]], dim=1)
+        out = window_relation_operator(query, far, kernel_size, kind, asked)
+        return out
+    related = window_relation_operator(query[:, :-positions], key[:, :-positions], kernel_size, kind, asked)
+    places = window_relation_operator(query[:, -positions:], key[:, -positions:], kernel_size, "subtraction", asked)
+    return torch.cat([related, places], dim=1)
 
 
 def patchwise_relation(

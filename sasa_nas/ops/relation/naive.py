@@ -14,7 +14,9 @@ PatchwiseKind = Literal["star", "clique", "concatenation"]
 """How a pixel and all of its window are compared."""
 
 
-def pairwise_relation(query: Tensor, key: Tensor, *, kernel_size: int, kind: PairwiseKind) -> Tensor:
+def pairwise_relation(
+    query: Tensor, key: Tensor, *, kernel_size: int, kind: PairwiseKind, positions: int = 0
+) -> Tensor:
     """Compares every pixel with each pixel of its window, one pair at a time.
 
     With `phi = query[i]` and `psi = key[j]`: `sum` phi + psi, `subtraction` phi - psi, `hadamard`
@@ -26,15 +28,24 @@ def pairwise_relation(query: Tensor, key: Tensor, *, kernel_size: int, kind: Pai
         key: As `query`.
         kernel_size: Side of the window, odd.
         kind: The comparison.
+        positions: How many of the last channels are encoded positions, which are subtracted whatever the kind.
 
     Returns:
-        `(B, R, kernel_size**2, H, W)`, the window row by row; R is 2C for `concatenation`, 1 for `dot`,
-        and C otherwise.
+        `(B, R, kernel_size**2, H, W)`, the window row by row; of C channels that are no positions, R is 2C for
+        `concatenation`, 1 for `dot`, and C otherwise, and `positions` more.
 
     Raises:
-        ValueError: `kernel_size` is even, `key` differs from `query` in shape, or `kind` is unknown.
+        ValueError: `kernel_size` is even, `key` differs from `query` in shape, `kind` is unknown, or all channels
+            are positions.
     """
     check_relation(query, key, kernel_size, kind, get_args(PairwiseKind))
+    check_positions(query, positions)
+    if positions and kind != "subtraction":
+        related, places = (
+            pairwise_relation(query[:, part], key[:, part], kernel_size=kernel_size, kind=of_part)
+            for part, of_part in ((slice(-positions), kind), (slice(-positions, None), "subtraction"))
+        )
+        return torch.cat([related, places], dim=1)
     psi = reflected_windows(key, kernel_size)
     phi = query.unsqueeze(2)
     match kind:
@@ -80,6 +91,20 @@ def patchwise_relation(query: Tensor, key: Tensor, *, kernel_size: int, kind: Pa
             return torch.einsum("bcjhw,bckhw->bjkhw", phi, psi).flatten(1, 2)
         case "concatenation":
             return torch.cat([query, psi.flatten(1, 2)], dim=1)
+
+
+def check_positions(query: Tensor, positions: int) -> None:
+    """Raises unless some channels are no positions.
+
+    Args:
+        query: See `pairwise_relation`.
+        positions: See `pairwise_relation`.
+
+    Raises:
+        ValueError: `positions` is negative, or as many as the channels.
+    """
+    if not 0 <= positions < query.shape[1]:
+        raise ValueError(f"positions must be at least 0 and below the {query.shape[1]} channels, got {positions}")
 
 
 def check_relation(query: Tensor, key: Tensor, kernel_size: int, kind: str, kinds: tuple[str, ...]) -> None:
