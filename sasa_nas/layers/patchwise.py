@@ -5,8 +5,8 @@ from typing import get_args
 from torch import Tensor, nn
 
 from sasa_nas.layers.heads import stride_pool
-from sasa_nas.layers.mapping import check_san_widths, mapping_gamma
-from sasa_nas.ops import PatchwiseKind, aggregate, patchwise_relation
+from sasa_nas.layers.mapping import check_san_widths, mapping_gamma, mapping_layers, update_running_statistics
+from sasa_nas.ops import PatchwiseKind, aggregate, patchwise_attention, patchwise_relation
 
 
 class PatchwiseAttention2d(nn.Module):
@@ -33,7 +33,6 @@ class PatchwiseAttention2d(nn.Module):
     Attributes:
         key_channels: Channels of phi and psi.
         weight_channels: Channels of the attention weights.
-
         fused: Whether the mapping may be computed by its parameters, together with what is before and after it.
             Set it to False where hooks of the mapping or its parts are to be called.
 
@@ -82,7 +81,13 @@ class PatchwiseAttention2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
-        window = self.kernel_size
-        related = patchwise_relation(self.query(x), self.key(x), kernel_size=window, kind=self.relation)
-        weights = self.mapping(related).view(x.shape[0], self.weight_channels, window**2, *x.shape[2:])
-        return stride_pool(aggregate(weights, self.value(x), kernel_size=window), self.stride)
+        query, key, value, window = self.query(x), self.key(x), self.value(x), self.kernel_size
+        layers = mapping_layers(self.mapping) if self.fused else None
+        if layers is None:
+            related = patchwise_relation(query, key, kernel_size=window, kind=self.relation)
+            weights = self.mapping(related).view(x.shape[0], self.weight_channels, window**2, *x.shape[2:])
+            out = aggregate(weights, value, kernel_size=window)
+        else:
+            out, statistics = patchwise_attention(query, key, value, layers, kernel_size=window, kind=self.relation)
+            update_running_statistics(self.mapping, statistics)
+        return stride_pool(out, self.stride)

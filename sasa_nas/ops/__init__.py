@@ -17,6 +17,7 @@ from sasa_nas.ops.global_attention import global_attention
 from sasa_nas.ops.local_attention import WindowPadding, local_attention
 from sasa_nas.ops.mapping import BatchStatistics, MappingLayer
 from sasa_nas.ops.pairwise_attention import pairwise_attention
+from sasa_nas.ops.patchwise_attention import patchwise_attention
 from sasa_nas.ops.relation import PairwiseKind, PatchwiseKind, pairwise_relation, patchwise_relation
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "local_attention",
     "pairwise_attention",
     "pairwise_relation",
+    "patchwise_attention",
     "patchwise_relation",
 ]

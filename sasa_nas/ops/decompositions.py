@@ -9,6 +9,7 @@ from sasa_nas.ops.aggregation.library import aggregate_decompositions
 from sasa_nas.ops.global_attention.library import global_attention_decompositions
 from sasa_nas.ops.local_attention.library import local_attention_decompositions
 from sasa_nas.ops.pairwise_attention.library import pairwise_attention_decompositions
+from sasa_nas.ops.patchwise_attention.library import patchwise_attention_decompositions
 from sasa_nas.ops.relation.library import relation_decompositions
 
 Decompositions = dict[torch._ops.OpOverload, Callable[..., Tensor | tuple[Tensor, ...]]]
@@ -23,4 +24,5 @@ def decompositions() -> Decompositions:
         **relation_decompositions(),
         **aggregate_decompositions(),
         **pairwise_attention_decompositions(),
+        **patchwise_attention_decompositions(),
     }

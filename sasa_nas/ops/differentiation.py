@@ -9,7 +9,13 @@ from sasa_nas.ops.arguments import no_other_derivative
 
 
 def register_gradients(
-    name: str, operator: CustomOpDef, backward: CustomOpDef, *, tensors: int, keeps_outputs: bool
+    name: str,
+    operator: CustomOpDef,
+    backward: CustomOpDef,
+    *,
+    tensors: int,
+    keeps_outputs: bool,
+    keeps_first: bool = True,
 ) -> None:
     """Makes `backward` the derivative of `operator`, and refuses a derivative of that.
 
@@ -21,12 +27,13 @@ def register_gradients(
             options; returns a gradient for each tensor, anything for one that is None.
         tensors: How many of the operator's arguments are tensors.
         keeps_outputs: Whether `backward` wants the outputs.
+        keeps_first: Whether it wants the first of them too.
     """
 
     def keep(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:
         outputs = output if isinstance(output, tuple) else (output,)
         ctx.options = inputs[tensors:]
-        ctx.save_for_backward(*inputs[:tensors], *(outputs if keeps_outputs else ()))
+        ctx.save_for_backward(*inputs[:tensors], *(outputs[0 if keeps_first else 1 :] if keeps_outputs else ()))
 
     def differentiate(ctx: Any, grad_out: Tensor, *_others: Tensor) -> tuple[Tensor | None, ...]:
         kept = ctx.saved_tensors

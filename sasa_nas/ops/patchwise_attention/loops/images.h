@@ -1,0 +1,219 @@
+/* What the loops work on: a few images side by side, as planes and as windows see them. */
+#ifndef SASA_NAS_IMAGES_H
+#define SASA_NAS_IMAGES_H
+
+#include "maps.h"
+#include "scratch.h"
+
+#define MOST_VECTORS 8                  /* of a block */
+#define STAGED (MOST_VECTORS * LANES) /* floats from row to row of what is staged for a block */
+
+enum { STAR, CLIQUE, CONCATENATION };
+
+/* One layer of the mapping, as ops/mapping/layer.py describes it; gradients are NULL on the way forward. */
+typedef struct {
+    int64_t in, out;                 /* channels */
+    float *norm_weight, *norm_bias;  /* (in) */
+    float *mean, *variance;          /* (in), written where the batch is to be normalised with its own */
+    float *weight;                   /* (out, in) */
+    float *bias;                     /* (out) or NULL */
+    float *grad_norm_weight, *grad_norm_bias, *grad_weight, *grad_bias;
+    double eps;
+    int64_t of_batch; /* whether statistics are the batch's */
+} Layer;
+
+/* The arguments of both directions. Maps are (batch, row, column, 1, channel). */
+typedef struct {
+    int64_t batch, height, width, keys, values, weights, kernel_size, kind, layers, threads;
+    Map query, key, value, hidden, out;
+    Map grad_out, grad_query, grad_key, grad_value;
+    Layer first, second;
+} Patchwise;
+
+/* Images side by side, and where their numbers are.
+
+   Pixel x of image i is at place x * images + i of a line, so that short rows still fill vectors and a window's column
+   offset is a shift by multiples of `images`. Lines are whole vectors, the last of which may have lanes beyond the
+   row. A plane is one channel: its lines without gaps. As windows see it a channel has reflected margins: what is at
+   offset (dy, dx) from place i of line y is at (y + dy) * pitch + i + dx * images. */
+typedef struct {
+    const Patchwise *job;
+    int64_t batch, images;         /* the first one and how many */
+    int64_t row, line, vectors;    /* floats of a row, those of a line, vectors of a plane */
+    int64_t plane, pitch, shown;   /* floats from channel to channel of planes, from line to line and from channel to
+                                      channel as windows see them */
+    int64_t landing;               /* floats from column offset to column offset of what is added to windows */
+    int64_t landings;              /* and from channel to channel */
+    int64_t radius, area;          /* of the window: half its side, and its places */
+    Integers keep;                 /* lanes of a line's last vector that are in the row */
+    int32_t *rows, *cols;          /* which pixel stands at each place of the padded axes */
+    int64_t *window, *land;        /* of every place of a window: where it is seen, and where what is added to it lands */
+    int64_t *seen;                 /* of every vector of a plane: where its window begins */
+    int64_t *same;                 /* of every vector of a block: where it is in planes, from the block's first on */
+} Images;
+
+/* How many images are worked on side by side: few, but so many that vectors are full and planes have a few of them. */
+static int64_t images_together(int64_t batch, int64_t height, int64_t width)
+{
+    int64_t best = 1, best_waste = INT64_MAX;
+    for (int64_t images = 1; images <= least(batch, 4 * LANES); images++) {
+        int64_t waste = round_up(width * images) * 100 / (width * images);
+        if (waste <= 120 && images * height * width >= 4 * LANES)
+            return images;
+        if (waste <= best_waste)
+            best = images, best_waste = waste;
+    }
+    return best;
+}
+
+/* Which pixel stands at each place of an axis padded by reflection; see reflection_indices of windows.py. */
+static void reflect(int64_t size, int64_t radius, int32_t *places)
+{
+    int64_t period = most(2 * (size - 1), 1);
+    for (int64_t i = 0; i < size + 2 * radius; i++) {
+        int64_t place = ((i - radius) % period + period) % period;
+        places[i] = (int32_t)least(place, period - place);
+    }
+}
+
+/* Lays out `images` from `batch` on; takes the same memory whatever their number, which is at most `together`. */
+static void lay_out(Images *group, const Patchwise *job, int64_t batch, int64_t images)
+{
+    int64_t margin = job->kernel_size - 1, row = job->width * images, line = round_up(row);
+    group->job = job, group->batch = batch, group->images = images, group->row = row, group->line = line;
+    group->vectors = job->height * line / LANES;
+    group->plane = odd_lines(job->height * line);
+    group->pitch = round_up((job->width + margin) * images);
+    group->shown = odd_lines((job->height + margin) * group->pitch + LANES);
+    group->landing = odd_lines((job->height + margin) * line);
+    group->landings = job->kernel_size * group->landing;
+    group->radius = margin / 2;
+    group->area = job->kernel_size * job->kernel_size;
+    for (int64_t i = 0; i < LANES; i++)
+        group->keep[i] = line - LANES + i < row ? -1 : 0;
+}
+
+/* Takes the tables of a group of `images`. */
+static void take_tables(Images *group, Scratch *scratch)
+{
+    int64_t margin = 2 * group->radius;
+    group->rows = (int32_t *)take(scratch, group->job->height + margin, 0);
+    group->cols = (int32_t *)take(scratch, group->job->width + margin, 0);
+    group->window = (int64_t *)take(scratch, 2 * group->area, 0);
+    group->land = (int64_t *)take(scratch, 2 * group->area, 0);
+    group->seen = (int64_t *)take(scratch, 2 * group->vectors, 0);
+    group->same = (int64_t *)take(scratch, 2 * MOST_VECTORS, 0);
+}
+
+static void fill_tables(const Images *group)
+{
+    reflect(group->job->height, group->radius, group->rows);
+    reflect(group->job->width, group->radius, group->cols);
+    for (int64_t j = 0; j < group->area; j++) {
+        int64_t dy = j / group->job->kernel_size, dx = j % group->job->kernel_size;
+        group->window[j] = dy * group->pitch + dx * group->images;
+        group->land[j] = dy * group->line + dx * group->landing;
+    }
+    for (int64_t v = 0; v < group->vectors; v++)
+        group->seen[v] = v * LANES / group->line * group->pitch + v * LANES % group->line;
+    for (int64_t v = 0; v < MOST_VECTORS; v++)
+        group->same[v] = v * LANES;
+}
+
+/* The lanes of a vector that are pixels. */
+INLINE Integers lanes_of(const Images *group, int64_t vector)
+{
+    return (vector + 1) * LANES % group->line ? (Integers){0} - 1 : group->keep;
+}
+
+/* Copies between a map and planes, `channels` of both from `first` of the map on. */
+static void copy_planes(const Images *group, const Map *map, int64_t first, int64_t channels, float *planes, int to_map)
+{
+    const Patchwise *job = group->job;
+    int64_t images = group->images, step = map->strides[2], channel = map->strides[4];
+    int64_t gapless = images == 1 && group->line == job->width && map->strides[1] == job->width * step;
+    int64_t rows = gapless ? 1 : job->height, width = gapless ? job->height * job->width : job->width;
+    for (int64_t y = 0; y < rows; y++) {
+        float *in_map = map->data + group->batch * map->strides[0] + y * map->strides[1] + first * channel;
+        float *in_planes = planes + y * group->line;
+        if (images == 1) {
+            if (to_map)
+                copy_row(in_planes, 1, group->plane, 1, in_map, step, channel, width, channels);
+            else
+                copy_row(in_map, step, channel, 1, in_planes, 1, group->plane, width, channels);
+        }
+        for (int64_t x = 0; x < width && images > 1; x++, in_map += step, in_planes += images) {
+            if (to_map)
+                copy_row(in_planes, 1, group->plane, 1, in_map, map->strides[0], channel, images, channels);
+            else
+                copy_row(in_map, map->strides[0], channel, 1, in_planes, 1, group->plane, images, channels);
+        }
+    }
+}
+
+static void read_planes(const Images *group, const Map *map, int64_t first, int64_t channels, float *planes)
+{
+    copy_planes(group, map, first, channels, planes, 0);
+    for (int64_t c = 0; c < channels && group->line > group->row; c++)
+        for (int64_t y = 0; y < group->job->height; y++)
+            memset(planes + c * group->plane + y * group->line + group->row, 0,
+                   (group->line - group->row) * sizeof(float));
+}
+
+static void write_planes(const Images *group, const Map *map, int64_t first, int64_t channels, float *planes)
+{
+    copy_planes(group, map, first, channels, planes, 1);
+}
+
+/* Lays out a plane as windows see it. */
+static void show(const Images *group, const float *plane, float *shown)
+{
+    int64_t images = group->images, margin = group->radius * images, width = group->job->width;
+    for (int64_t y = 0; y < group->job->height + 2 * group->radius; y++, shown += group->pitch) {
+        const float *line = plane + group->rows[y] * group->line;
+        memcpy(shown + margin, line, group->row * sizeof(float));
+        for (int64_t x = 0; x < group->radius; x++) {
+            memcpy(shown + x * images, line + group->cols[x] * images, images * sizeof(float));
+            memcpy(shown + margin + group->row + x * images, line + group->cols[group->radius + width + x] * images,
+                   images * sizeof(float));
+        }
+    }
+}
+
+/* The reverse: adds to a plane all that has landed on windows, where every column offset has lines of its own, so that
+   what is added to them is always at whole vectors. `row` is scratch. */
+static void add_landed(const Images *group, const float *landed, float *row, float *plane)
+{
+    int64_t images = group->images, margin = group->radius * images, width = group->job->width;
+    for (int64_t y = 0; y < group->job->height + 2 * group->radius; y++, landed += group->line) {
+        float *line = plane + group->rows[y] * group->line;
+        memset(row, 0, (group->row + 2 * margin) * sizeof(float));
+        for (int64_t dx = 0; dx < group->job->kernel_size; dx++)
+            for (int64_t i = 0; i < group->row; i++)
+                row[dx * images + i] += landed[dx * group->landing + i];
+        for (int64_t i = 0; i < group->row; i++)
+            line[i] += row[margin + i];
+        for (int64_t x = 0; x < group->radius; x++)
+            for (int64_t i = 0; i < images; i++) {
+                line[group->cols[x] * images + i] += row[x * images + i];
+                line[group->cols[group->radius + width + x] * images + i] += row[margin + group->row + x * images + i];
+            }
+    }
+}
+
+/* A few neighbouring vectors of planes. */
+typedef struct {
+    int64_t first, count; /* vectors */
+    int64_t at;           /* floats from the start of a plane */
+    const int64_t *seen;  /* of each vector: where its window begins */
+} Block;
+
+INLINE Block block_of(const Images *group, int64_t first)
+{
+    return (Block){first, least(MOST_VECTORS, group->vectors - first), first * LANES, group->seen + first};
+}
+
+#define FOR_BLOCKS(group, block)                                                                                       \
+    for (Block block = block_of(group, 0); block.count > 0; block = block_of(group, block.first + block.count))
+
+#endif
