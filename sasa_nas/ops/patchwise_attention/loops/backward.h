@@ -15,7 +15,7 @@ INLINE void spread_windows(int count, const Images *group, const Block *block, c
         for (int c = 0; c < count; c++)
             factors[c] = load(gradient + c * gradient_step + v * LANES);
         const float *weight = weights + v * LANES, *seen = shown + block->seen[v];
-        float *to = weight_gradient + v * LANES, *landing = landed + block->at + v * LANES;
+        float *to = weight_gradient + v * LANES, *landing = landed + block->lands[v];
         for (int64_t j = 0; j < group->area; j++, weight += step, to += to_step) {
             Vector here = load(weight), sum = more ? load(to) : (Vector){0};
             const float *from = seen + group->window[j];
@@ -63,12 +63,12 @@ static void attend_back(const Work *work, const Patchwise *job, const Partial *p
     read_planes(group, &job->grad_out, 0, job->values, work->out);
     memset(work->grad_value, 0, job->values * group->plane * sizeof(float));
     memset(work->hidden_gradient, 0, job->first.out * group->plane * sizeof(float));
+    memset(work->landed, 0, MOST_SUMS * group->landings * sizeof(float));
     memset(work->lanes, 0, area * LANES * sizeof(float));
     for (int64_t channel = 0; channel < job->weights; channel++) {
         FOR_SHARED(job, channel, first, count) {
             int64_t shared_step = job->weights * group->plane;
             show_values(work, job, first, count);
-            memset(work->landed, 0, count * group->landings * sizeof(float));
             FOR_BLOCKS(group, block) {
                 int64_t step;
                 const float *weights = weights_of(work, job, &block, channel, &step);

@@ -42,23 +42,23 @@ typedef struct {
     int64_t row, line, vectors;    /* floats of a row, those of a line, vectors of a plane */
     int64_t plane, pitch, shown;   /* floats from channel to channel of planes, from line to line and from channel to
                                       channel as windows see them */
-    int64_t landing;               /* floats from column offset to column offset of what is added to windows */
-    int64_t landings;              /* and from channel to channel */
+    int64_t landing_line;          /* of what is added to windows, see add_landed: floats from line to line, */
+    int64_t landing, landings;     /* from column offset to column offset, and from channel to channel */
     int64_t radius, area;          /* of the window: half its side, and its places */
     Integers keep;                 /* lanes of a line's last vector that are in the row */
     int32_t *rows, *cols;          /* which pixel stands at each place of the padded axes */
     int64_t *window, *land;        /* of every place of a window: where it is seen, and where what is added to it lands */
-    int64_t *seen;                 /* of every vector of a plane: where its window begins */
+    int64_t *seen, *lands;         /* of every vector of a plane: where its window begins, and where that is added to */
     int64_t *same;                 /* of every vector of a block: where it is in planes, from the block's first on */
 } Images;
 
-/* How many images are worked on side by side: few, but so many that vectors are full and planes have a few of them. */
+/* How many images are worked on side by side: few, but so many that vectors are full and planes have some of them. */
 static int64_t images_together(int64_t batch, int64_t height, int64_t width)
 {
     int64_t best = 1, best_waste = INT64_MAX;
-    for (int64_t images = 1; images <= least(batch, 4 * LANES); images++) {
+    for (int64_t images = 1; images <= least(batch, 4 * LANES); images += images == 1 && batch >= 4 ? 3 : 1) {
         int64_t waste = round_up(width * images) * 100 / (width * images);
-        if (waste <= 120 && images * height * width >= 4 * LANES)
+        if (waste <= 120 && images * height * width >= 4 * LANES && (images == 1 || images % 4 == 0))
             return images;
         if (waste <= best_waste)
             best = images, best_waste = waste;
@@ -85,7 +85,8 @@ static void lay_out(Images *group, const Patchwise *job, int64_t batch, int64_t 
     group->plane = odd_lines(job->height * line);
     group->pitch = round_up((job->width + margin) * images);
     group->shown = odd_lines((job->height + margin) * group->pitch + LANES);
-    group->landing = odd_lines((job->height + margin) * line);
+    group->landing_line = line + round_up(margin * images);
+    group->landing = odd_lines((job->height + margin) * group->landing_line + round_up(margin * images));
     group->landings = job->kernel_size * group->landing;
     group->radius = margin / 2;
     group->area = job->kernel_size * job->kernel_size;
@@ -102,6 +103,7 @@ static void take_tables(Images *group, Scratch *scratch)
     group->window = (int64_t *)take(scratch, 2 * group->area, 0);
     group->land = (int64_t *)take(scratch, 2 * group->area, 0);
     group->seen = (int64_t *)take(scratch, 2 * group->vectors, 0);
+    group->lands = (int64_t *)take(scratch, 2 * group->vectors, 0);
     group->same = (int64_t *)take(scratch, 2 * MOST_VECTORS, 0);
 }
 
@@ -112,10 +114,13 @@ static void fill_tables(const Images *group)
     for (int64_t j = 0; j < group->area; j++) {
         int64_t dy = j / group->job->kernel_size, dx = j % group->job->kernel_size;
         group->window[j] = dy * group->pitch + dx * group->images;
-        group->land[j] = dy * group->line + dx * group->landing;
+        group->land[j] = dy * group->landing_line + dx * group->landing;
     }
-    for (int64_t v = 0; v < group->vectors; v++)
-        group->seen[v] = v * LANES / group->line * group->pitch + v * LANES % group->line;
+    for (int64_t v = 0; v < group->vectors; v++) {
+        int64_t y = v * LANES / group->line, x = v * LANES % group->line;
+        group->seen[v] = y * group->pitch + x;
+        group->lands[v] = (y + 1) * group->landing_line - group->line + x;
+    }
     for (int64_t v = 0; v < MOST_VECTORS; v++)
         group->same[v] = v * LANES;
 }
@@ -126,29 +131,30 @@ INLINE Integers lanes_of(const Images *group, int64_t vector)
     return (vector + 1) * LANES % group->line ? (Integers){0} - 1 : group->keep;
 }
 
-/* Copies between a map and planes, `channels` of both from `first` of the map on. */
+/* Copies between a map and planes, `channels` of both from `first` of the map on. What is next to each other in planes,
+   columns or images, is turned over with what is in the map, channels or columns. */
 static void copy_planes(const Images *group, const Map *map, int64_t first, int64_t channels, float *planes, int to_map)
 {
     const Patchwise *job = group->job;
-    int64_t images = group->images, step = map->strides[2], channel = map->strides[4];
+    int64_t images = group->images, image = map->strides[0], step = map->strides[2], channel = map->strides[4];
     int64_t gapless = images == 1 && group->line == job->width && map->strides[1] == job->width * step;
     int64_t rows = gapless ? 1 : job->height, width = gapless ? job->height * job->width : job->width;
-    for (int64_t y = 0; y < rows; y++) {
-        float *in_map = map->data + group->batch * map->strides[0] + y * map->strides[1] + first * channel;
-        float *in_planes = planes + y * group->line;
-        if (images == 1) {
+    /* a tile's lines: neighbours `along` in planes, by `across`, and what is left goes one by one */
+    int64_t along = images == 1 ? width : images, along_step = images == 1 ? step : image;
+    int by_column = images > 1 && step == 1;
+    int64_t across = by_column ? width : channels, across_step = by_column ? 1 : channel;
+    int64_t across_plane = by_column ? images : group->plane;
+    int64_t left = images == 1 ? 1 : by_column ? channels : width, left_step = by_column ? channel : step;
+    int64_t left_plane = by_column ? group->plane : images;
+    for (int64_t y = 0; y < rows; y++)
+        for (int64_t i = 0; i < left; i++) {
+            float *in_map = map->data + group->batch * image + y * map->strides[1] + first * channel + i * left_step;
+            float *in_planes = planes + y * group->line + i * left_plane;
             if (to_map)
-                copy_row(in_planes, 1, group->plane, 1, in_map, step, channel, width, channels);
+                copy_row(in_planes, 1, across_plane, 1, in_map, along_step, across_step, along, across);
             else
-                copy_row(in_map, step, channel, 1, in_planes, 1, group->plane, width, channels);
+                copy_row(in_map, along_step, across_step, 1, in_planes, 1, across_plane, along, across);
         }
-        for (int64_t x = 0; x < width && images > 1; x++, in_map += step, in_planes += images) {
-            if (to_map)
-                copy_row(in_planes, 1, group->plane, 1, in_map, map->strides[0], channel, images, channels);
-            else
-                copy_row(in_map, map->strides[0], channel, 1, in_planes, 1, group->plane, images, channels);
-        }
-    }
 }
 
 static void read_planes(const Images *group, const Map *map, int64_t first, int64_t channels, float *planes)
@@ -180,19 +186,28 @@ static void show(const Images *group, const float *plane, float *shown)
     }
 }
 
-/* The reverse: adds to a plane all that has landed on windows, where every column offset has lines of its own, so that
-   what is added to them is always at whole vectors. `row` is scratch. */
-static void add_landed(const Images *group, const float *landed, float *row, float *plane)
+/* The reverse: adds to a plane all that has landed on windows, and clears it.
+
+   Every column offset has lines of its own, so that what is added to them is always at whole vectors. Before and behind
+   a line are as many zeros as offsets shift it by. `row` is scratch. */
+static void add_landed(const Images *group, float *landed, float *row, float *plane)
 {
     int64_t images = group->images, margin = group->radius * images, width = group->job->width;
-    for (int64_t y = 0; y < group->job->height + 2 * group->radius; y++, landed += group->line) {
+    int64_t side = group->job->kernel_size, zeros = group->landing_line - group->line;
+    for (int64_t y = 0; y < group->job->height + 2 * group->radius; y++, landed += group->landing_line) {
         float *line = plane + group->rows[y] * group->line;
-        memset(row, 0, (group->row + 2 * margin) * sizeof(float));
-        for (int64_t dx = 0; dx < group->job->kernel_size; dx++)
-            for (int64_t i = 0; i < group->row; i++)
-                row[dx * images + i] += landed[dx * group->landing + i];
-        for (int64_t i = 0; i < group->row; i++)
-            line[i] += row[margin + i];
+        for (int64_t x = 0; x < group->row + 2 * margin; x += LANES) {
+            Vector sum = {0};
+            const float *from = landed + zeros + x;
+            for (int64_t dx = 0; dx < side; dx++, from += group->landing - images)
+                sum += load(from);
+            store(row + x, sum);
+        }
+        for (int64_t dx = 0; dx < side; dx++)
+            for (int64_t x = zeros; x < group->landing_line; x += LANES)
+                store(landed + dx * group->landing + x, (Vector){0});
+        for (int64_t x = 0; x < group->line; x += LANES)
+            store(line + x, load(line + x) + load(row + margin + x));
         for (int64_t x = 0; x < group->radius; x++)
             for (int64_t i = 0; i < images; i++) {
                 line[group->cols[x] * images + i] += row[x * images + i];
@@ -205,12 +220,13 @@ static void add_landed(const Images *group, const float *landed, float *row, flo
 typedef struct {
     int64_t first, count; /* vectors */
     int64_t at;           /* floats from the start of a plane */
-    const int64_t *seen;  /* of each vector: where its window begins */
+    const int64_t *seen, *lands; /* of each vector: see Images */
 } Block;
 
 INLINE Block block_of(const Images *group, int64_t first)
 {
-    return (Block){first, least(MOST_VECTORS, group->vectors - first), first * LANES, group->seen + first};
+    return (Block){first, least(MOST_VECTORS, group->vectors - first), first * LANES, group->seen + first,
+                   group->lands + first};
 }
 
 #define FOR_BLOCKS(group, block)                                                                                       \

@@ -78,7 +78,8 @@ static void pass_back(const Rows *rows, int64_t count, int64_t vectors, const No
             sum += grad;
             product += grad * (x * inverse + shift);
             grad *= scale;
-            store(line + v * LANES, to->add ? load(line + v * LANES) + grad : grad);
+            float *at = line + to->vector_at[v];
+            store(at, to->add ? load(at) + grad : grad);
         }
         store(sums + j * LANES, sum);
         store(products + j * LANES, product);

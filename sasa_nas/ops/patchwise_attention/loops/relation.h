@@ -59,7 +59,7 @@ static void take_keys(Keys *keys, const Images *group, int gradients, Scratch *s
         keys->key_landed = take(scratch, (job->kind == CONCATENATION ? 1 : count) * group->landings, 0);
         if (clique)
             keys->query_landed = take(scratch, count * group->landings, 0);
-        keys->row = take(scratch, group->pitch, 0);
+        keys->row = take(scratch, group->pitch + LANES, 0);
     }
 }
 
@@ -142,10 +142,11 @@ static void spread_products(const Keys *keys, const Images *group, const Block *
     float *to = star ? keys->grad_query : keys->query_landed + group->land[chunk->channel];
     for (int64_t c = 0; c < group->job->keys; c++)
         for (int64_t v = 0; v < block->count; v++) {
-            float *sum_at = to + c * (star ? group->plane : group->landings) + block->at + v * LANES;
+            int64_t place = star ? c * group->plane + block->at + v * LANES : c * group->landings + block->lands[v];
+            float *sum_at = to + place;
             Vector sum = load(sum_at), factor = load(row_of(&center, c) + center.vector_at[v]);
             const float *shown = keys->key_shown + c * group->shown + block->seen[v];
-            float *landed = keys->key_landed + c * group->landings + block->at + v * LANES;
+            float *landed = keys->key_landed + c * group->landings + block->lands[v];
             for (int64_t j = 0; j < group->area; j++) {
                 Vector weight = load(gradient + j * STAGED + v * LANES);
                 float *at = landed + group->land[j];
@@ -160,17 +161,18 @@ static void spread_products(const Keys *keys, const Images *group, const Block *
 typedef struct {
     float *to;
     const int64_t *row_at; /* or NULL, */
-    int64_t row_step;      /* see Rows */
-    int add;               /* rather than write */
+    int64_t row_step;
+    const int64_t *vector_at; /* see Rows */
+    int add;                  /* rather than write */
 } Landing;
 
 static Landing landing_of(const Keys *keys, const Images *group, const Block *block, const Chunk *chunk, float *staged)
 {
     if (group->job->kind != CONCATENATION)
-        return (Landing){staged, NULL, STAGED, 0};
+        return (Landing){staged, NULL, STAGED, group->same, 0};
     if (chunk->is_key)
-        return (Landing){keys->key_landed + block->at, group->land, 0, 1};
-    return (Landing){keys->grad_query + chunk->channel * group->plane + block->at, NULL, group->plane, 0};
+        return (Landing){keys->key_landed, group->land, 0, block->lands, 1};
+    return (Landing){keys->grad_query + chunk->channel * group->plane + block->at, NULL, group->plane, group->same, 0};
 }
 
 /* Begins and ends the sums of a group's gradients; those of concatenations are ended channel by channel. */
@@ -185,11 +187,10 @@ static void clear_gradients(const Keys *keys, const Images *group)
         memset(keys->query_landed, 0, count * group->landings * sizeof(float));
 }
 
-/* Ends the sums of one key channel of a concatenation, and begins those of the next. */
+/* Ends the sums of one key channel of a concatenation. */
 static void finish_channel(const Keys *keys, const Images *group, int64_t channel)
 {
     add_landed(group, keys->key_landed, keys->row, keys->grad_key + channel * group->plane);
-    memset(keys->key_landed, 0, group->landings * sizeof(float));
 }
 
 static void finish_gradients(const Keys *keys, const Images *group)
