@@ -9,21 +9,24 @@ INLINE void spread_windows(int count, const Images *group, const Block *block, c
                            const float *shown, const float *gradient, int64_t gradient_step, float *weight_gradient,
                            int64_t to_step, int more, float *landed)
 {
-    for (int64_t v = 0; v < block->count; v++) {
+    /* copies, as what is stored might be theirs for all that the compiler knows */
+    const int64_t *window = group->window, *land = group->land;
+    int64_t area = group->area, shown_step = group->shown, landings = group->landings, vectors = block->count;
+    for (int64_t v = 0; v < vectors; v++) {
         Vector factors[MOST_SUMS];
         UNROLL
         for (int c = 0; c < count; c++)
             factors[c] = load(gradient + c * gradient_step + v * LANES);
         const float *weight = weights + v * LANES, *seen = shown + block->seen[v];
         float *to = weight_gradient + v * LANES, *landing = landed + block->lands[v];
-        for (int64_t j = 0; j < group->area; j++, weight += step, to += to_step) {
+        for (int64_t j = 0; j < area; j++, weight += step, to += to_step) {
             Vector here = load(weight), sum = more ? load(to) : (Vector){0};
-            const float *from = seen + group->window[j];
-            float *land = landing + group->land[j];
+            const float *from = seen + window[j];
+            float *at = landing + land[j];
             UNROLL
-            for (int c = 0; c < count; c++) {
-                sum += factors[c] * load(from + c * group->shown);
-                store(land + c * group->landings, load(land + c * group->landings) + factors[c] * here);
+            for (int c = 0; c < count; c++, from += shown_step, at += landings) {
+                sum += factors[c] * load(from);
+                store(at, load(at) + factors[c] * here);
             }
             store(to, sum);
         }

@@ -55,17 +55,18 @@ static void first_layer(const Work *work, const Pass *pass)
 INLINE void weigh_windows(int count, const Images *group, const Block *block, const float *weights, int64_t step,
                           const float *shown, float *to, int64_t to_step)
 {
-    int64_t side = group->job->kernel_size;
+    const int64_t *window = group->window;
+    int64_t area = group->area, shown_step = group->shown;
     for (int64_t v = 0; v < block->count; v++) {
         Vector sums[MOST_SUMS] = {{0}};
-        const float *weight = weights + v * LANES, *line = shown + block->seen[v];
-        for (int64_t dy = 0; dy < side; dy++, line += group->pitch)
-            for (int64_t dx = 0; dx < side; dx++, weight += step) {
-                Vector factor = load(weight);
-                UNROLL
-                for (int c = 0; c < count; c++)
-                    sums[c] += factor * load(line + dx * group->images + c * group->shown);
-            }
+        const float *weight = weights + v * LANES, *seen = shown + block->seen[v];
+        for (int64_t j = 0; j < area; j++, weight += step) {
+            Vector factor = load(weight);
+            const float *from = seen + window[j];
+            UNROLL
+            for (int c = 0; c < count; c++, from += shown_step)
+                sums[c] += factor * load(from);
+        }
         UNROLL
         for (int c = 0; c < count; c++)
             store(to + c * to_step + v * LANES, sums[c]);

@@ -66,6 +66,9 @@ static void activate(const Rows *rows, int64_t count, int64_t vectors, const Nor
 static void pass_back(const Rows *rows, int64_t count, int64_t vectors, const Norm *norm, int64_t first,
                       const float *gradient, float *sums, float *products, const Landing *to)
 {
+    /* copies, as what is stored might be theirs for all that the compiler knows */
+    const int64_t *from_at = rows->vector_at, *to_at = to->vector_at;
+    int add = to->add;
     for (int64_t j = 0; j < count; j++, gradient += STAGED) {
         const float *from = row_of(rows, j);
         float *line = to->to + (to->row_at ? to->row_at[j] : j * to->row_step);
@@ -73,13 +76,13 @@ static void pass_back(const Rows *rows, int64_t count, int64_t vectors, const No
         Vector inverse = splat(norm->inverse[first + j]), shift = splat(norm->shift[first + j]);
         Vector sum = load(sums + j * LANES), product = load(products + j * LANES);
         for (int64_t v = 0; v < vectors; v++) {
-            Vector x = load(from + rows->vector_at[v]);
+            Vector x = load(from + from_at[v]);
             Vector grad = where(~(x * scale + offset <= 0), load(gradient + v * LANES));
             sum += grad;
             product += grad * (x * inverse + shift);
             grad *= scale;
-            float *at = line + to->vector_at[v];
-            store(at, to->add ? load(at) + grad : grad);
+            float *at = line + to_at[v];
+            store(at, add ? load(at) + grad : grad);
         }
         store(sums + j * LANES, sum);
         store(products + j * LANES, product);
