@@ -1,5 +1,6 @@
 """Problems of patchwise attention for tests: tensors of random numbers, and the gradients of all of them."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -43,7 +44,7 @@ def case(sizes: Sizes) -> Case:
     made = area * sizes.weights
     widths = [related, *[sizes.weights + 1] * (sizes.layers - 1), made]
     layers = []
-    for i, (before, after) in enumerate(zip(widths, widths[1:], strict=False)):
+    for i, (before, after) in enumerate(itertools.pairwise(widths)):
         given = None if sizes.training else random(before, seed=i + 1)
         bias = random(after, seed=i + 2) if i == sizes.layers - 1 else None
         weight = random(after, before, seed=i) / before**0.5
@@ -73,7 +74,11 @@ def inside_nan(maps: Tensor) -> Tensor:
 
 
 def results(
-    attention: Callable[..., tuple[Tensor, tuple]], case: Case, dtype: torch.dtype, lay_out: Layout = contiguous, **kwargs
+    attention: Callable[..., tuple[Tensor, tuple]],
+    case: Case,
+    dtype: torch.dtype,
+    lay_out: Layout = contiguous,
+    **kwargs,
 ) -> dict[str, Tensor]:
     """Output, statistics, and the gradient of every tensor for a random gradient of the output."""
     names, leaves = [], []
@@ -115,5 +120,9 @@ def assert_near(ours: dict[str, Tensor], exact: dict[str, Tensor]) -> None:
     for name, tensor in exact.items():
         size = max(tensor.abs().max().item(), 1.0)
         torch.testing.assert_close(
-            ours[name].double(), tensor.double(), rtol=0, atol=1e-5 * size, msg=lambda text, name=name: f"{name}: {text}"
+            ours[name].double(),
+            tensor.double(),
+            rtol=0,
+            atol=1e-5 * size,
+            msg=lambda text, name=name: f"{name}: {text}",
         )

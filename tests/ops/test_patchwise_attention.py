@@ -14,7 +14,9 @@ from torch.nn import functional as F
 
 from sasa_nas.ops import BatchStatistics, MappingLayer, PatchwiseKind, patchwise_attention
 from sasa_nas.ops.patchwise_attention import naive
-from sasa_nas.ops.patchwise_attention.forms import explain_choice
+from sasa_nas.ops.patchwise_attention.dispatch import explain_choice
+from sasa_nas.ops.patchwise_attention.library import operator_arguments, patchwise_attention_operator
+from sasa_nas.ops.patchwise_attention.problem import Problem
 
 WHY = explain_choice(torch.device("cpu"))
 needs_a_compiler = pytest.mark.skipif(WHY[0] != "cpu", reason=f"the loops cannot run: {WHY[1]}")
@@ -133,11 +135,20 @@ def test_gradcheck() -> None:
     )
 
 
+def by_the_operator(
+    query: Tensor, key: Tensor, value: Tensor, mapping: Sequence[MappingLayer], *, kernel_size: int, kind: PatchwiseKind
+) -> tuple[Tensor, tuple[BatchStatistics, ...]]:
+    problem = Problem(query, key, value, tuple(mapping), kernel_size, kind)
+    out, _, *found = patchwise_attention_operator(*operator_arguments(problem, "composed"))
+    pixels = query.numel() // query.shape[1]
+    own = [place for place, layer in zip((0, 2), mapping, strict=False) if layer.mean is None]
+    return out, tuple(BatchStatistics(found[i].detach(), found[i + 1].detach(), pixels) for i in own)
+
+
+@pytest.mark.parametrize("layers", [1, 2])
 @pytest.mark.parametrize("kind", KINDS)
-def test_without_a_compiler_the_operator_runs_its_parts(kind: PatchwiseKind) -> None:
+def test_the_operator_runs_where_no_form_is_fast(kind: PatchwiseKind, layers: int) -> None:
     for training in (False, True):
-        problem = case(Sizes(kind, training=training))
+        problem = case(Sizes(kind, layers=layers, training=training))
         exact = results(naive.patchwise_attention, problem, torch.float64)
-        # in a type that the loops do not take
-        ours = results(patchwise_attention, problem, torch.float64, channels_last, backend="composed")
-        assert_near(ours, exact)
+        assert_near(results(by_the_operator, problem, torch.float64, channels_last), exact)

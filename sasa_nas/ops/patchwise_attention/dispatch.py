@@ -1,22 +1,25 @@
 """Which form of patchwise attention runs."""
 
 from collections.abc import Sequence
-from typing import cast, get_args
+from typing import Literal, cast, get_args
 
 import torch
 from torch import Tensor
 
-from sasa_nas.ops.arguments import AUTOCAST_DEVICES, autocast, refuse_forward_mode
-from sasa_nas.ops.backends import requested_backend
+from sasa_nas.ops.arguments import autocast, refuse_forward_mode
+from sasa_nas.ops.backends import BACKEND_VARIABLE, requested_backend
 from sasa_nas.ops.mapping.layer import BatchStatistics, MappingLayer, check_mapping_types
 from sasa_nas.ops.patchwise_attention import naive
 from sasa_nas.ops.patchwise_attention.composed import composed_attention
-from sasa_nas.ops.patchwise_attention.forms import Backend, best_form
+from sasa_nas.ops.patchwise_attention.forms import FORMS, Form, best_form, form_cannot
 from sasa_nas.ops.patchwise_attention.library import fits_operator, operator_arguments, patchwise_attention_operator
 from sasa_nas.ops.patchwise_attention.naive import check_patchwise_attention
 from sasa_nas.ops.patchwise_attention.problem import Problem
 from sasa_nas.ops.relation.naive import PatchwiseKind
 from sasa_nas.ops.windows import check_alike
+
+Backend = Literal["auto", "naive", "cpu", "triton"]
+"""`auto` chooses; `naive` lays relation and weights out in memory; else see `forms.Form`."""
 
 
 def patchwise_attention(
@@ -40,7 +43,7 @@ def patchwise_attention(
         key: As `query`.
         value: `(B, V, H, W)` of the same type; any strides.
         mapping: Layers of gamma, from the relation's channels to `weight_channels * kernel_size**2`; `weight_channels`
-            divides V. Of the maps' type, but under autocast.
+            divides V.
         kernel_size: Side of the window, odd.
         kind: How a window is described.
         backend: The form to take; where it is `auto`, the variable SASA_NAS_BACKEND of the environment may name one.
@@ -58,9 +61,7 @@ def patchwise_attention(
     check_patchwise_attention(query, key, value, mapping, kernel_size, kind)
     check_alike("query", query, "key", key)
     check_alike("query", query, "value", value)
-    kind_of_device = query.device.type
-    if kind_of_device not in AUTOCAST_DEVICES or not torch.is_autocast_enabled(kind_of_device):
-        check_mapping_types(mapping, query)
+    check_mapping_types(mapping, query)
     asked = cast("Backend", requested_backend(backend, get_args(Backend)))
     if asked == "naive":
         return naive.patchwise_attention(query, key, value, mapping, kernel_size=kernel_size, kind=kind)
@@ -90,3 +91,24 @@ def _is_fused(problem: Problem) -> bool:
         return False
     # on the meta device nothing is computed: the operator shows what it keeps for its backward on any device
     return torch.compiler.is_compiling() or problem.query.is_meta or best_form(problem) != "composed"
+
+
+def explain_choice(device: torch.device) -> tuple[Form | Backend, str]:
+    """Return what computes float32 attention of 28 x 28 maps on a device, and why.
+
+    Args:
+        device: One that tensors can be made on.
+
+    Raises:
+        ValueError: SASA_NAS_BACKEND names no backend.
+    """
+    asked = cast("Backend", requested_backend("auto", get_args(Backend)))
+    maps, channels = torch.empty(1, 1, 28, 28, device=device), torch.empty(9, device=device)
+    layer = MappingLayer(channels, channels, None, None, torch.empty(9, 9, device=device), None, 1e-5)
+    sample = Problem(maps, maps, maps, (layer,), kernel_size=3, kind="star")
+    if asked != "auto":
+        why = None if asked == "naive" else form_cannot(cast("Form", asked), sample)
+        return asked, f"{BACKEND_VARIABLE} says so" + ("" if why is None else f", but it cannot run: {why}")
+    reasons = [(form, form_cannot(form, sample)) for form in FORMS]
+    refused = [f"{form} cannot run: {why}" for form, why in reasons if why is not None]
+    return best_form(sample), "; ".join(refused) or "the fastest there is"
