@@ -47,7 +47,7 @@ def composed_forward(problem: Problem) -> Found:
     )
     first = problem.mapping[0].weight
     # nothing of it is kept: the way back computes all of it again
-    hidden = out.new_empty(out.shape[0], first.shape[0], *out.shape[2:]) if problem.two else None
+    hidden = out.new_zeros(out.shape[0], first.shape[0], *out.shape[2:]) if problem.two else None
     return Found(map_like(problem.value).copy_(out), hidden, statistics)
 
 
