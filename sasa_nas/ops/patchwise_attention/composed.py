@@ -1,16 +1,16 @@
 """Patchwise attention of its parts, one after the other: relation, mapping and aggregation."""
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
 from sasa_nas.ops.aggregation import aggregate
+from sasa_nas.ops.aggregation.library import aggregate_backward_operator
+from sasa_nas.ops.mapping.backward import mapping_backward
 from sasa_nas.ops.mapping.layer import BatchStatistics
 from sasa_nas.ops.mapping.naive import apply_mapping
-from sasa_nas.ops.patchwise_attention.naive import patchwise_attention
 from sasa_nas.ops.patchwise_attention.problem import Found, Gradients, LayerGradients, Problem
 from sasa_nas.ops.relation import patchwise_relation
+from sasa_nas.ops.relation.library import window_relation_backward_operator, window_relation_operator
 from sasa_nas.ops.window_sums.sums import map_like
 
 
@@ -51,29 +51,38 @@ def composed_forward(problem: Problem) -> Found:
     return Found(map_like(problem.value).copy_(out), hidden, statistics)
 
 
-def composed_backward(problem: Problem, grad_out: Tensor) -> Gradients:
+def composed_backward(problem: Problem, found: Found, grad_out: Tensor) -> Gradients:
     """Compute the gradients, by going forward again.
 
     Args:
         problem: As it went forward.
+        found: What `composed_forward` returned; its statistics are looked at.
         grad_out: The gradient of the attention.
     """
-    layers = problem.mapping
+    size, value = problem.kernel_size, problem.value
+    related = patchwise_relation(problem.query, problem.key, kernel_size=size, kind=problem.kind)
+    weights, _ = apply_mapping(related, problem.mapping)
+    batch, channels, height, width = weights.shape
+    split = weights.view(batch, channels // size**2, size**2, height, width)
+    grad_split, grad_value = aggregate_backward_operator(grad_out, split, value, size, "auto")
+    grad_weights = grad_split.reshape(weights.shape)
+    grad_related, layers = mapping_backward(related, problem.mapping, found.statistics, grad_weights)
+    grad_query, grad_key = _relation_backward(problem, grad_related)
+    maps = ((grad_query, problem.query), (grad_key, problem.key), (grad_value, value))
+    query, key, value = (map_like(tensor).copy_(gradient) for gradient, tensor in maps)
+    return Gradients(query, key, value, tuple(LayerGradients(*gradients) for gradients in layers))
 
-    def again(maps: tuple[Tensor, Tensor, Tensor], trained: tuple[tuple[Tensor, ...], ...]) -> Tensor:
-        with_trained = [
-            replace(layer, norm_weight=scale, norm_bias=shift, weight=weight, bias=bias[0] if bias else None)
-            for layer, (scale, shift, weight, *bias) in zip(layers, trained, strict=True)
-        ]
-        return patchwise_attention(*maps, with_trained, kernel_size=problem.kernel_size, kind=problem.kind)[0]
 
-    # inside an operator autograd records nothing, but its functional form does
-    trained = tuple(
-        (layer.norm_weight, layer.norm_bias, layer.weight, *([] if layer.bias is None else [layer.bias]))
-        for layer in layers
-    )
-    _, back = torch.func.vjp(again, (problem.query, problem.key, problem.value), trained)
-    maps, parameters = back(grad_out)
-    query, key, value = (map_like(tensor).copy_(tensor) for tensor in maps)
-    found = ([tensor.contiguous() for tensor in gradients] for gradients in parameters)
-    return Gradients(query, key, value, tuple(LayerGradients(*g, *([] if len(g) == 4 else [None])) for g in found))
+def _relation_backward(problem: Problem, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradients of query and key from that of the relation."""
+    query, key, size = problem.query, problem.key, problem.kernel_size
+    if problem.kind != "clique":
+        kind, shaped = ("patch", gradient) if problem.kind == "concatenation" else ("dot", gradient.unsqueeze(1))
+        grad_query, grad_key = window_relation_backward_operator(shaped, query, key, size, kind, "auto")
+        return grad_query, grad_key
+    phi, psi = (window_relation_operator(maps, maps, size, "window", "auto") for maps in (query, key))
+    pairs = gradient.unflatten(1, (size**2, size**2))
+    of_windows = (torch.einsum("bjkhw,bckhw->bcjhw", pairs, psi), torch.einsum("bjkhw,bcjhw->bckhw", pairs, phi))
+    _, grad_query = window_relation_backward_operator(of_windows[0], query, query, size, "window", "auto")
+    _, grad_key = window_relation_backward_operator(of_windows[1], key, key, size, "window", "auto")
+    return grad_query, grad_key

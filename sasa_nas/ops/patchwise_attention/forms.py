@@ -73,4 +73,4 @@ def run_backward(form: Form, problem: Problem, found: Found, grad_out: Tensor) -
         found: What it yielded; `out` is not looked at.
         grad_out: The gradient of the attention.
     """
-    return cpu_backward(problem, found, grad_out) if form == "cpu" else composed_backward(problem, grad_out)
+    return cpu_backward(problem, found, grad_out) if form == "cpu" else composed_backward(problem, found, grad_out)
