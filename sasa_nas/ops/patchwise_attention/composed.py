@@ -39,12 +39,8 @@ def composed_forward(problem: Problem) -> Found:
     """
     with torch.no_grad():
         out, found = composed_attention(problem)
-    left = iter(found)
-    statistics = tuple(
-        None if layer.mean is not None else (own.mean, own.variance)
-        for layer in problem.mapping
-        for own in ([next(left)] if layer.mean is None else [None])
-    )
+    own = ((statistics.mean, statistics.variance) for statistics in found)
+    statistics = tuple(next(own) if layer.mean is None else None for layer in problem.mapping)
     first = problem.mapping[0].weight
     # nothing of it is kept: the way back computes all of it again
     hidden = out.new_zeros(out.shape[0], first.shape[0], *out.shape[2:]) if problem.two else None
@@ -81,7 +77,7 @@ def _relation_backward(problem: Problem, gradient: Tensor) -> tuple[Tensor, Tens
         grad_query, grad_key = window_relation_backward_operator(shaped, query, key, size, kind, "auto")
         return grad_query, grad_key
     phi, psi = (window_relation_operator(maps, maps, size, "window", "auto") for maps in (query, key))
-    pairs = gradient.unflatten(1, (size**2, size**2))
+    pairs = torch.unflatten(gradient, 1, (size**2, size**2))
     of_windows = (torch.einsum("bjkhw,bckhw->bcjhw", pairs, psi), torch.einsum("bjkhw,bcjhw->bckhw", pairs, phi))
     _, grad_query = window_relation_backward_operator(of_windows[0], query, query, size, "window", "auto")
     _, grad_key = window_relation_backward_operator(of_windows[1], key, key, size, "window", "auto")
