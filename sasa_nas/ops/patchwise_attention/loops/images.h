@@ -150,6 +150,9 @@ static void copy_planes(const Images *group, const Map *map, int64_t first, int6
         for (int64_t i = 0; i < left; i++) {
             float *in_map = map->data + group->batch * image + y * map->strides[1] + first * channel + i * left_step;
             float *in_planes = planes + y * group->line + i * left_plane;
+            if (!to_map && i == 0 && images == 1 && channel == 1)
+                for (int64_t f = 0; f < width * step; f += 16)
+                    __builtin_prefetch(in_map + map->strides[1] + f);
             if (to_map)
                 copy_row(in_planes, 1, across_plane, 1, in_map, along_step, across_step, along, across);
             else
@@ -171,18 +174,27 @@ static void write_planes(const Images *group, const Map *map, int64_t first, int
     copy_planes(group, map, first, channels, planes, 1);
 }
 
+/* Copies `images` numbers of every one of `count` columns, from where `cols` says. */
+INLINE void copy_columns(const float *line, const int32_t *cols, int64_t count, int64_t images, float *to)
+{
+    for (int64_t x = 0; x < count; x++)
+        for (int64_t i = 0; i < images; i++)
+            to[x * images + i] = line[cols[x] * images + i];
+}
+
 /* Lays out a plane as windows see it. */
 static void show(const Images *group, const float *plane, float *shown)
 {
-    int64_t images = group->images, margin = group->radius * images, width = group->job->width;
-    for (int64_t y = 0; y < group->job->height + 2 * group->radius; y++, shown += group->pitch) {
-        const float *line = plane + group->rows[y] * group->line;
-        memcpy(shown + margin, line, group->row * sizeof(float));
-        for (int64_t x = 0; x < group->radius; x++) {
-            memcpy(shown + x * images, line + group->cols[x] * images, images * sizeof(float));
-            memcpy(shown + margin + group->row + x * images, line + group->cols[group->radius + width + x] * images,
-                   images * sizeof(float));
-        }
+    int64_t images = group->images, radius = group->radius, width = group->job->width, row = group->row;
+    int64_t line_step = group->line, pitch = group->pitch, lines = group->job->height + 2 * radius;
+    const int32_t *rows = group->rows, *cols = group->cols;
+    for (int64_t y = 0; y < lines; y++, shown += pitch) {
+        const float *line = plane + rows[y] * line_step;
+        /* what is written beyond the row is written again, or is a later line's, or slack */
+        for (int64_t x = 0; x < row; x += LANES)
+            store(shown + radius * images + x, load(line + x));
+        copy_columns(line, cols, radius, images, shown);
+        copy_columns(line, cols + radius + width, radius, images, shown + radius * images + row);
     }
 }
 
