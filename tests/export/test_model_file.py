@@ -44,7 +44,7 @@ def test_a_network_without_attention_never_mentions_the_operators():
         ("local", "local_attention"),
         ("global", "global_attention"),
         ("pairwise", "aggregate, pairwise_attention, pairwise_relation"),
-        ("patchwise", "aggregate, patchwise_relation"),
+        ("patchwise", "aggregate, patchwise_attention, patchwise_relation"),
     ],
 )
 def test_installed_operators_take_over_after_the_plain_ones(operator, names):
