@@ -72,7 +72,7 @@ def tensors_of(problem: Problem) -> list[Tensor | None]:
 def by_loops(problem: Problem, grad_out: Tensor) -> list[Tensor]:
     """The output, and the gradients of all tensors that there are."""
     out, lse = cpu_forward(problem)
-    return [out, *(grad for grad in cpu_backward(problem, lse, grad_out) if grad is not None)]
+    return [out, *(grad for grad in cpu_backward(problem, out, lse, grad_out) if grad is not None)]
 
 
 def plainly(problem: Problem, grad_out: Tensor) -> list[Tensor]:

@@ -27,6 +27,17 @@ typedef int32_t FourIntegers __attribute__((vector_size(TILE * 4)));
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (FourIntegers){__VA_ARGS__})
 #endif
 
+/* Makes the columns of a tile its lines. */
+INLINE void turn_lines(Four lines[TILE])
+{
+    Four low = SHUFFLE(lines[0], lines[1], 0, 4, 1, 5), high = SHUFFLE(lines[0], lines[1], 2, 6, 3, 7);
+    Four next_low = SHUFFLE(lines[2], lines[3], 0, 4, 1, 5), next_high = SHUFFLE(lines[2], lines[3], 2, 6, 3, 7);
+    lines[0] = SHUFFLE(low, next_low, 0, 1, 4, 5);
+    lines[1] = SHUFFLE(low, next_low, 2, 3, 6, 7);
+    lines[2] = SHUFFLE(high, next_high, 0, 1, 4, 5);
+    lines[3] = SHUFFLE(high, next_high, 2, 3, 6, 7);
+}
+
 /* Copies a tile of lines `from_step` apart, times `factor`, to lines `to_step` apart, its columns becoming lines. */
 INLINE void turn_tile(const float *from, int64_t from_step, float factor, float *to, int64_t to_step)
 {
@@ -35,12 +46,7 @@ INLINE void turn_tile(const float *from, int64_t from_step, float factor, float 
         memcpy(&lines[i], from + i * from_step, sizeof lines[i]);
         lines[i] *= factor;
     }
-    Four low = SHUFFLE(lines[0], lines[1], 0, 4, 1, 5), high = SHUFFLE(lines[0], lines[1], 2, 6, 3, 7);
-    Four next_low = SHUFFLE(lines[2], lines[3], 0, 4, 1, 5), next_high = SHUFFLE(lines[2], lines[3], 2, 6, 3, 7);
-    lines[0] = SHUFFLE(low, next_low, 0, 1, 4, 5);
-    lines[1] = SHUFFLE(low, next_low, 2, 3, 6, 7);
-    lines[2] = SHUFFLE(high, next_high, 0, 1, 4, 5);
-    lines[3] = SHUFFLE(high, next_high, 2, 3, 6, 7);
+    turn_lines(lines);
     for (int i = 0; i < TILE; i++)
         memcpy(to + i * to_step, &lines[i], sizeof lines[i]);
 }

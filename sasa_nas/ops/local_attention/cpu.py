@@ -71,18 +71,17 @@ def cpu_forward(problem: Problem) -> tuple[Tensor, Tensor]:
         MemoryError: There is not enough memory for the copy of one head for each thread.
     """
     out, lse = like_map(problem.value), problem.value.new_empty(problem.value.shape[:4])
-    job = _job(problem, lse)
-    job.out = _map(out)
-    _call("local_attention_forward", job)
+    _call("local_attention_forward", _job(problem, out, lse))
     return out, lse
 
 
-def cpu_backward(problem: Problem, lse: Tensor, grad_out: Tensor) -> Gradients:
+def cpu_backward(problem: Problem, out: Tensor, lse: Tensor, grad_out: Tensor) -> Gradients:
     """The gradients of `cpu_forward`, which compute the weights of the softmax again.
 
     Args:
         problem: As it went forward.
-        lse: What `cpu_forward` returned second.
+        out: What `cpu_forward` returned first.
+        lse: What it returned second.
         grad_out: The gradient of the attention, in any layout.
 
     Returns:
@@ -94,7 +93,7 @@ def cpu_backward(problem: Problem, lse: Tensor, grad_out: Tensor) -> Gradients:
     key, rel_rows, rel_cols = problem.key, problem.rel_rows, problem.rel_cols
     grad_query, grad_value = like_map(problem.query), like_map(problem.value)
     grad_key = grad_rows = grad_cols = None
-    job = _job(problem, lse)
+    job = _job(problem, out, lse)
     job.grad_out, job.grad_query, job.grad_value = _map(grad_out), _map(grad_query), _map(grad_value)
     if key is not None:
         grad_key = like_map(key)
@@ -121,12 +120,12 @@ def like_map(heads: Tensor) -> Tensor:
     return heads.new_empty(heads.shape)
 
 
-def _job(problem: Problem, lse: Tensor) -> _Attention:
-    """The inputs of both passes and the log-sum-exp, which one writes and the other reads."""
+def _job(problem: Problem, out: Tensor, lse: Tensor) -> _Attention:
+    """The inputs of both passes, and the output and log-sum-exp, which one writes and the other reads."""
     query, key, value = problem.query, problem.key, problem.value
     zeros, threads = problem.padding == "zeros", torch.get_num_threads()
     job = _Attention(*query.shape, value.shape[4], problem.kernel_size, zeros, threads, problem.scale)
-    job.query, job.value, job.lse = _map(query), _map(value), _map(lse.unsqueeze(-1))
+    job.query, job.value, job.out, job.lse = _map(query), _map(value), _map(out), _map(lse.unsqueeze(-1))
     if key is not None:
         job.key = _map(key)
     if problem.rel_rows is not None and problem.rel_cols is not None:

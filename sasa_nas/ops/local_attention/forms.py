@@ -88,7 +88,7 @@ def run_backward(form: Form, problem: Problem, out: Tensor, lse: Tensor, grad_ou
 
                 gradients = triton_backward(problem, out, lse, grad_out)
             case "cpu":
-                gradients = cpu_backward(problem, lse, grad_out)
+                gradients = cpu_backward(problem, out, lse, grad_out)
             case "slices":
                 gradients = slices_backward(problem, out, lse, grad_out)
     query, key, value, rows, cols = gradients

@@ -13,6 +13,8 @@
 
 #include "backward.h"
 #include "forward.h"
+#include "group_backward.h"
+#include "group_forward.h"
 #include "tasks.h"
 
 /* Floats that a thread works in: those of the wider layout. */
@@ -25,16 +27,48 @@ static int64_t scratch_floats(const Attention *job, int backward)
     return lay_out(&head, job, job->width + radius, backward, NULL);
 }
 
+static int64_t groups_of(const Attention *job) { return (job->batch * job->heads + LANES - 1) / LANES; }
+
+/* Whether heads are worked on in groups. */
+static int is_grouped(const Attention *job)
+{
+    const char *s = getenv("GROUPED");
+    return s ? atoi(s) : job->batch * job->heads >= 4 * LANES && job->key_dim + job->value_dim <= 32;
+}
+
 /* Writes out and lse. Returns 1 where memory was short, else 0. */
 int local_attention_forward(const Attention *job)
 {
+    if (is_grouped(job)) {
+        Group group;
+        Tasks tasks = {group_forward_task, job, groups_of(job), lay_out_group(&group, job, 0, 0, NULL), 0, 0};
+        return do_tasks(&tasks, job->threads);
+    }
     Tasks tasks = {forward_task, job, job->batch * job->heads, scratch_floats(job, 0), 0, 0};
     return do_tasks(&tasks, job->threads);
+}
+
+static int grouped_backward(const Attention *job)
+{
+    Group group;
+    int64_t floats = lay_out_group(&group, job, 0, 1, NULL), count = groups_of(job);
+    int64_t bytes = most(1, count * group.sides * job->key_dim) * (int64_t)sizeof(Vector);
+    GroupBackward all = {*job, aligned_alloc(ALIGNMENT, bytes)};
+    if (!all.table_gradients)
+        return 1;
+    Tasks tasks = {group_backward_task, &all, count, floats, 0, 0};
+    int failed = do_tasks(&tasks, job->threads);
+    if (job->rel_rows.data && !failed)
+        add_table_gradients(&all);
+    free(all.table_gradients);
+    return failed;
 }
 
 /* Writes the gradients of query, key and value, and adds to those of the tables. Returns as above. */
 int local_attention_backward(const Attention *job)
 {
+    if (is_grouped(job))
+        return grouped_backward(job);
     Head shape;
     lay_out(&shape, job, job->width, 1, NULL);
     const Window *window = &shape.window;

@@ -34,13 +34,22 @@ typedef struct {
 
 #define FAR (-(1 << 28)) /* row and column of no pixel: outside the map by any offset */
 
+/* Sides of the window. Offsets that leave the map from wherever they start are never in the softmax of `mask`. */
+static int64_t window_rows(const Attention *job)
+{
+    return job->zeros ? job->kernel_size : least(job->kernel_size, 2 * job->height - 1);
+}
+
+static int64_t window_cols(const Attention *job)
+{
+    return job->zeros ? job->kernel_size : least(job->kernel_size, 2 * job->width - 1);
+}
+
 /* Sizes of a head whose rows lie `pitch` apart, and places for all it needs from `base` on.
    Returns how many floats they take. */
 static int64_t lay_out(Head *head, const Attention *job, int64_t pitch, int backward, float *base)
 {
-    /* offsets that leave the map from wherever they start are never in the softmax of `mask` */
-    int64_t rows = job->zeros ? job->kernel_size : least(job->kernel_size, 2 * job->height - 1);
-    int64_t cols = job->zeros ? job->kernel_size : least(job->kernel_size, 2 * job->width - 1);
+    int64_t rows = window_rows(job), cols = window_cols(job);
     int64_t pixels = round_up(job->height * pitch), halo = round_up(rows / 2 * pitch + cols / 2);
     Scratch scratch = {base, 0};
     *head = (Head){.job = job, .pixels = pixels, .halo = halo, .offsets = rows * cols, .sides = rows + cols};
