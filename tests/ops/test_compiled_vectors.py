@@ -19,6 +19,18 @@ void exponentials(const float *from, float *to, int64_t count)
         store(to + i, exponential(load(from + i)));
 }
 
+void powers_of_two(const float *from, float *to, int64_t count)
+{
+    for (int64_t i = 0; i < count; i += LANES)
+        store(to + i, power_of_two(load(from + i)));
+}
+
+void logarithms(const float *from, float *to, int64_t count)
+{
+    for (int64_t i = 0; i < count; i += LANES)
+        store(to + i, logarithm(load(from + i)));
+}
+
 static void add_one(const void *job, int64_t task, float *scratch)
 {
     int32_t **counts = (int32_t **)job;
@@ -46,10 +58,10 @@ def functions(tmp_path_factory: pytest.TempPathFactory) -> ctypes.CDLL:
             pytest.skip(str(error))
 
 
-def exponentials(functions: ctypes.CDLL, numbers: Tensor) -> Tensor:
+def applied(functions: ctypes.CDLL, name: str, numbers: Tensor) -> Tensor:
     assert numbers.numel() % 16 == 0
     result = torch.empty_like(numbers)
-    functions.exponentials(
+    functions[name](
         ctypes.c_void_p(numbers.data_ptr()), ctypes.c_void_p(result.data_ptr()), ctypes.c_int64(numbers.numel())
     )
     return result
@@ -58,17 +70,39 @@ def exponentials(functions: ctypes.CDLL, numbers: Tensor) -> Tensor:
 def test_exponentials_are_right_to_the_last_bits(functions: ctypes.CDLL) -> None:
     numbers = torch.linspace(-87.0, 88.0, 16 * 20_000)
     exact = numbers.double().exp()
-    error = (exponentials(functions, numbers).double() - exact).abs() / exact
+    error = (applied(functions, "exponentials", numbers).double() - exact).abs() / exact
     assert error.max() < 1.5e-7
 
 
 def test_exponentials_of_the_least_and_of_what_is_no_number(functions: ctypes.CDLL) -> None:
     numbers = torch.tensor([-torch.inf, -1e30, -200.0, -88.0, 0.0, torch.nan, -0.0, 1.0]).repeat(2)
-    result = exponentials(functions, numbers)[:8]
+    result = applied(functions, "exponentials", numbers)[:8]
     assert result[:4].tolist() == [0.0] * 4
     assert result[[4, 6]].tolist() == [1.0, 1.0]
     assert result[5].isnan()
     torch.testing.assert_close(result[7], torch.tensor(1.0).exp())
+
+
+def test_powers_of_two_are_right_to_the_last_bits(functions: ctypes.CDLL) -> None:
+    numbers = torch.linspace(-126.0, 127.0, 16 * 20_000)
+    exact = numbers.double().exp2()
+    error = (applied(functions, "powers_of_two", numbers).double() - exact).abs() / exact
+    assert error.max() < 1.5e-7
+    edges = torch.tensor([-torch.inf, -1e30, -127.0, 0.0, -0.0, 1.0, -3.0, torch.nan]).repeat(2)
+    result = applied(functions, "powers_of_two", edges)[:8]
+    assert result[:7].tolist() == [0.0, 0.0, 0.0, 1.0, 1.0, 2.0, 0.125]
+    assert result[7].isnan()
+
+
+def test_logarithms_are_right_to_the_last_bits(functions: ctypes.CDLL) -> None:
+    numbers = torch.cat([torch.linspace(-87.0, 88.0, 16 * 10_000).exp(), torch.linspace(0.5, 2.0, 16 * 10_000)])
+    exact = numbers.double().log()
+    error = (applied(functions, "logarithms", numbers).double() - exact).abs() / exact.abs().clamp_min(1.0)
+    assert error.max() < 1.5e-7
+    edges = torch.tensor([0.0, torch.inf, torch.nan, 1.0]).repeat(4)
+    result = applied(functions, "logarithms", edges)[:4]
+    assert result[:3].isnan().all()
+    assert result[3] == 0.0
 
 
 @pytest.mark.parametrize("threads", [1, 2, 7, 1000])

@@ -1,15 +1,18 @@
 /* Window attention of float32 on a CPU, forward and backward; see naive.py for the equation.
 
-   One task is one head of one image. Its query, key and value are copied into planes (windows.h), and LANES
-   neighbouring queries are handled at a time: the logits of their windows, the softmax and the weighted sum of values
-   are all in cache. Pixels beyond the map get a logit of -inf (`mask`) or their contents zeroed (`zeros`).
-
    The backward pass computes the weights p again from the log-sum-exp of the logits. With g the gradient of the output,
        dp_ij = g_i . v_j,   ds_ij = p_ij (dp_ij - sum_k p_ik dp_ik),
        dq_i = sum_j ds_ij (k_j + r_ij),   dk_j = sum_i ds_ij q_i,   dv_j = sum_i p_ij g_i,   dr_o = sum_i ds_io q_i.
-   The sums over i are gathered by key: p and ds are put down at the key's place, in a band of the map that moves down
-   with the queries, and summed when all queries that see the key have been there. Nothing is added up in an order that
-   depends on the threads. */
+   Nothing is added up in an order that depends on the threads.
+
+   Where there are many heads, those of all images counted, one task is LANES of them, each in a lane of its own
+   (group.h): no lane is spent beyond the map, and the sums over i are added to where they belong.
+
+   Where there are few, one task is one head of one image. Its query, key and value are copied into planes (windows.h),
+   and LANES neighbouring queries are handled at a time: the logits of their windows, the softmax and the weighted sum of
+   values are all in cache. Pixels beyond the map get a logit of -inf (`mask`) or their contents zeroed (`zeros`). The
+   sums over i are gathered by key: p and ds are put down at the key's place, in a band of the map that moves down with
+   the queries, and summed when all queries that see the key have been there. */
 
 #include "backward.h"
 #include "forward.h"
@@ -27,24 +30,21 @@ static int64_t scratch_floats(const Attention *job, int backward)
     return lay_out(&head, job, job->width + radius, backward, NULL);
 }
 
+#define FEWEST_GROUPS 4   /* fewer would leave threads without a task */
+#define MOST_CHANNELS 128 /* of key and value: with more, windows of LANES heads leave the cache */
+
 static int64_t groups_of(const Attention *job) { return (job->batch * job->heads + LANES - 1) / LANES; }
 
-/* Whether heads are worked on in groups. */
+/* Whether heads are worked on in groups. It depends on shapes alone. */
 static int is_grouped(const Attention *job)
 {
-    const char *s = getenv("GROUPED");
-    return s ? atoi(s) : job->batch * job->heads >= 4 * LANES && job->key_dim + job->value_dim <= 32;
+    return groups_of(job) >= FEWEST_GROUPS && job->key_dim + job->value_dim <= MOST_CHANNELS;
 }
 
-/* Writes out and lse. Returns 1 where memory was short, else 0. */
-int local_attention_forward(const Attention *job)
+static int grouped_forward(const Attention *job)
 {
-    if (is_grouped(job)) {
-        Group group;
-        Tasks tasks = {group_forward_task, job, groups_of(job), lay_out_group(&group, job, 0, 0, NULL), 0, 0};
-        return do_tasks(&tasks, job->threads);
-    }
-    Tasks tasks = {forward_task, job, job->batch * job->heads, scratch_floats(job, 0), 0, 0};
+    Group group;
+    Tasks tasks = {group_forward_task, job, groups_of(job), lay_out_group(&group, job, 0, 0, NULL), 0, 0};
     return do_tasks(&tasks, job->threads);
 }
 
@@ -62,6 +62,15 @@ static int grouped_backward(const Attention *job)
         add_table_gradients(&all);
     free(all.table_gradients);
     return failed;
+}
+
+/* Writes out and lse. Returns 1 where memory was short, else 0. */
+int local_attention_forward(const Attention *job)
+{
+    if (is_grouped(job))
+        return grouped_forward(job);
+    Tasks tasks = {forward_task, job, job->batch * job->heads, scratch_floats(job, 0), 0, 0};
+    return do_tasks(&tasks, job->threads);
 }
 
 /* Writes the gradients of query, key and value, and adds to those of the tables. Returns as above. */

@@ -38,8 +38,7 @@ INLINE void forward_block(const Head *head, int64_t i, int careful)
         float *to = head->out + c * window->plane + i;
         store(to, load(to) / sum);
     }
-    for (int lane = 0; lane < LANES; lane++)
-        head->lse[i + lane] = peak[lane] + logf(sum[lane]);
+    store(head->lse + i, peak + logarithm(sum));
 }
 
 static void forward_task(const void *shared, int64_t task, float *scratch)

@@ -142,10 +142,10 @@ static void read_rows(const Map *map, const Group *group, int64_t channels, Vect
         read_row(map, group, y, channels, 1, rows + y * group->job->width * channels);
 }
 
-static void write_rows(const Map *map, const Group *group, int64_t channels, float factor, const Vector *rows)
+static void write_rows(const Map *map, const Group *group, int64_t channels, const Vector *rows)
 {
     for (int64_t y = 0; y < group->job->height && channels > 0; y++)
-        write_row(map, group, y, channels, factor, rows + y * group->job->width * channels);
+        write_row(map, group, y, channels, 1, rows + y * group->job->width * channels);
 }
 
 /* Copies the tables, each lane's as its head has them. */

@@ -2,14 +2,14 @@
 #ifndef SASA_NAS_GROUP_BACKWARD_H
 #define SASA_NAS_GROUP_BACKWARD_H
 
-#include "group_rows.h"
+#include "group_thin.h"
 
 /* p and ds of the queries for one row of the window. ds is added to `side_sums`, and to dq what the keys give. */
 static void row_products(const Group *group, const Queries *queries, const Vector *lse, const Vector *less_means,
                          int64_t row, int64_t key_y)
 {
     const Attention *job = group->job;
-    row_logits(group, queries, lse, row, key_y, group->weights);
+    row_logits(group, queries, row, key_y, group->weights);
     for (int64_t i = 0; i < queries->count && job->zeros; i++)
         for (int64_t col = 0; col < group->cols; col++)
             group->products[i * group->cols + col] = less_means[i];
@@ -21,7 +21,7 @@ static void row_products(const Group *group, const Queries *queries, const Vecto
         Vector *weights = group->weights + i * group->cols, *products = group->products + i * group->cols;
         Vector *sides = group->side_sums + i * group->sides, *cols = sides + group->rows, sum = {0};
         for (int64_t col = weighed.first; col < weighed.last; col++) {
-            Vector weight = power_of_two(weights[col]), product = products[col] * weight;
+            Vector weight = weight_of(weights[col], lse[i]), product = products[col] * weight;
             weights[col] = weight;
             products[col] = product;
             sum += product;
@@ -34,21 +34,26 @@ static void row_products(const Group *group, const Queries *queries, const Vecto
 static void backward_queries(const Group *group, const Queries *queries)
 {
     const Attention *job = group->job;
-    Vector lse[MOST_QUERIES], less_means[MOST_QUERIES];
+    const Vector *lse = group->lse + queries->x;
+    Vector less_means[MOST_QUERIES];
     Rows rows = weighed_rows(group, queries->y);
+    int thin = is_thin(group) && !job->zeros;
     read_side_logits(group, queries);
     clear(group->side_sums, queries->count * group->sides);
     clear(group->grad_query + queries->x * job->key_dim, queries->count * job->key_dim);
     for (int64_t i = 0; i < queries->count; i++) {
         const Vector *out = group->out + (queries->x + i) * job->value_dim;
         const Vector *grad_out = group->grad_out + (queries->x + i) * job->value_dim;
-        lse[i] = group->lse[queries->x + i] * LOG2_E;
         less_means[i] = splat(0);
         for (int64_t c = 0; c < job->value_dim; c++)
             less_means[i] -= grad_out[c] * out[c];
     }
     for (int64_t row = rows.first; row < rows.last; row++) {
         int64_t key_y = row_shown(group, queries->y, row);
+        if (thin && key_y >= 0) {
+            thin_backward(group, queries, lse, less_means, row, key_y);
+            continue;
+        }
         row_products(group, queries, lse, less_means, row, key_y);
         if (key_y < 0)
             continue;
@@ -87,7 +92,7 @@ static void group_backward_task(const void *shared, int64_t task, float *scratch
     clear(group.grad_value, pixels * job->value_dim);
     clear(group.grad_table, group.sides * job->key_dim);
     for (int64_t y = 0; y < job->height; y++) {
-        read_row(&job->query, &group, y, job->key_dim, (float)job->scale * LOG2_E, group.query);
+        read_row(&job->query, &group, y, job->key_dim, (float)job->scale, group.query);
         read_row(&job->out, &group, y, job->value_dim, 1, group.out);
         read_row(&job->grad_out, &group, y, job->value_dim, 1, group.grad_out);
         read_row(&job->lse, &group, y, 1, 1, group.lse);
@@ -97,8 +102,8 @@ static void group_backward_task(const void *shared, int64_t task, float *scratch
         }
         write_row(&job->grad_query, &group, y, job->key_dim, (float)job->scale, group.grad_query);
     }
-    write_rows(&job->grad_key, &group, group.content, LOG_2, group.grad_key);
-    write_rows(&job->grad_value, &group, job->value_dim, 1, group.grad_value);
+    write_rows(&job->grad_key, &group, group.content, group.grad_key);
+    write_rows(&job->grad_value, &group, job->value_dim, group.grad_value);
     memcpy(all->table_gradients + task * group.sides * job->key_dim, group.grad_table,
            group.sides * job->key_dim * sizeof(Vector));
 }
@@ -116,7 +121,7 @@ static void add_table_gradients(const GroupBackward *all)
             int64_t place = is_row ? (job->kernel_size - rows) / 2 + side : (job->kernel_size - cols) / 2 + side - rows;
             float *to = at(map, 0, head % job->heads) + place * map->strides[1];
             for (int64_t c = 0; c < job->key_dim; c++)
-                to[c * map->strides[4]] += from[side * job->key_dim + c][head % LANES] * LOG_2;
+                to[c * map->strides[4]] += from[side * job->key_dim + c][head % LANES];
         }
     }
 }

@@ -4,10 +4,11 @@
 
 #include <float.h>
 
-#include "group_rows.h"
+#include "group_thin.h"
 
-/* Logits below this in magnitude, in units of log 2, need no shift: weights and sums of them are normal numbers. */
-#define SMALL_LOGIT 40.0f
+/* Logits below this in magnitude need no shift: weights between 2^-40 and 2^40, and sums of them, are normal numbers, and
+   so are their products with values below the other. */
+#define SMALL_LOGIT 27.0f
 #define SMALL_VALUE 0x1p60f
 
 /* Notes the squared lengths of the keys, infinite where the value is too large for weights of 2^40. Returns the
@@ -48,7 +49,6 @@ static Integers has_large_logits(const Group *group, const Vector *query, const 
 /* The largest logit of each query, or zero where those of its own window are small for certain. */
 static void find_peaks(const Group *group, const Queries *queries, Vector *peaks)
 {
-    static const Vector nothing[MOST_QUERIES];
     int64_t width = group->job->width;
     Rows rows = weighed_rows(group, queries->y);
     Vector longest[MOST_QUERIES] = {{0}};
@@ -56,7 +56,7 @@ static void find_peaks(const Group *group, const Queries *queries, Vector *peaks
         peaks[i] = splat(-FLT_MAX);
     for (int64_t row = rows.first; row < rows.last; row++) {
         int64_t key_y = row_shown(group, queries->y, row);
-        row_logits(group, queries, nothing, row, key_y, group->weights);
+        row_logits(group, queries, row, key_y, group->weights);
         for (int64_t i = 0; i < queries->count; i++) {
             const Vector *lengths = group->lengths + key_y * width + queries->x + i - group->col_radius;
             Rows cols = weighed_cols(group, queries, i);
@@ -94,17 +94,22 @@ static void forward_queries(const Group *group, const Queries *queries, Vector l
     const Attention *job = group->job;
     Vector shifts[MOST_QUERIES], sums[MOST_QUERIES] = {{0}};
     Rows rows = weighed_rows(group, queries->y);
+    int thin = is_thin(group) && !job->zeros;
     read_side_logits(group, queries);
     find_shifts(group, queries, longest, shifts);
     clear(group->out + queries->x * job->value_dim, queries->count * job->value_dim);
     for (int64_t row = rows.first; row < rows.last; row++) {
         int64_t key_y = row_shown(group, queries->y, row);
-        row_logits(group, queries, shifts, row, key_y, group->weights);
+        if (thin && key_y >= 0) {
+            thin_forward(group, queries, shifts, row, key_y, sums);
+            continue;
+        }
+        row_logits(group, queries, row, key_y, group->weights);
         for (int64_t i = 0; i < queries->count; i++) {
             Rows cols = weighed_cols(group, queries, i);
             Vector *weights = group->weights + i * group->cols, sum = {0};
             for (int64_t col = cols.first; col < cols.last; col++) {
-                weights[col] = power_of_two(weights[col]);
+                weights[col] = weight_of(weights[col], shifts[i]);
                 sum += weights[col];
             }
             sums[i] += sum; /* row by row: many small numbers added to a large one would all be lost */
@@ -117,7 +122,7 @@ static void forward_queries(const Group *group, const Queries *queries, Vector l
         Vector *out = group->out + (queries->x + i) * job->value_dim, inverse = 1.0f / sums[i];
         for (int64_t c = 0; c < job->value_dim; c++)
             out[c] *= inverse;
-        group->lse[queries->x + i] = shifts[i] * LOG_2 + logarithm(sums[i]);
+        group->lse[queries->x + i] = shifts[i] + logarithm(sums[i]);
     }
 }
 
@@ -132,7 +137,7 @@ static void group_forward_task(const void *shared, int64_t task, float *scratch)
     read_tables(&group);
     Vector longest = measure_keys(&group);
     for (int64_t y = 0; y < job->height; y++) {
-        read_row(&job->query, &group, y, job->key_dim, (float)job->scale * LOG2_E, group.query);
+        read_row(&job->query, &group, y, job->key_dim, (float)job->scale, group.query);
         for (int64_t x = 0; x < job->width; x += MOST_QUERIES) {
             find_queries(&group, y, x, &queries);
             forward_queries(&group, &queries, longest);

@@ -4,9 +4,8 @@
 
 #include "group.h"
 
-/* Logits are in units of log 2, so that weights are powers of two. */
-#define LOG2_E 0x1.715476p0f
-#define LOG_2 0x1.62e43p-1f
+/* e^(logit - shift). The difference comes first: of the largest logit, however large, it is zero. */
+INLINE Vector weight_of(Vector logit, Vector shift) { return power_of_two((logit - shift) * 0x1.715476p0f); }
 
 INLINE void dots_of(int count, const Vector *center, const Vector *shown, int64_t depth, int64_t length, Vector *dots)
 {
@@ -193,15 +192,14 @@ static void key_sums(const Group *group, const Queries *queries, const Vector *w
     }
 }
 
-/* The logits of the queries for one row of the window, less `shifts`; `key_y` is the row of the map that it shows. */
-static void row_logits(const Group *group, const Queries *queries, const Vector *shifts, int64_t row, int64_t key_y,
-                       Vector *logits)
+/* The logits of the queries for one row of the window; `key_y` is the row of the map that it shows. */
+static void row_logits(const Group *group, const Queries *queries, int64_t row, int64_t key_y, Vector *logits)
 {
     const Attention *job = group->job;
     const Vector *sides = group->side_logits, *starts = sides + group->rows;
     Vector bases[MOST_QUERIES];
     for (int64_t i = 0; i < queries->count; i++)
-        bases[i] = sides[i * group->sides + row] - shifts[i];
+        bases[i] = sides[i * group->sides + row];
     /* what is beyond the map has a logit, too, in `zeros`; and without keys there is no other */
     for (int64_t i = 0; i < queries->count && (job->zeros || !group->content); i++)
         for (int64_t col = 0; col < group->cols; col++)
