@@ -48,14 +48,8 @@ INLINE Vector choose(Integers which, Vector a, Vector b)
     return (Vector)(((Integers)a & which) | ((Integers)b & ~which));
 }
 
-/* The larger of two numbers, `b` where either is NaN. Written lane by lane, which compilers know as one instruction. */
-INLINE Vector larger(Vector a, Vector b)
-{
-    Vector result;
-    for (int i = 0; i < LANES; i++)
-        result[i] = a[i] > b[i] ? a[i] : b[i];
-    return result;
-}
+/* The larger of two numbers, `b` where either is NaN. */
+INLINE Vector larger(Vector a, Vector b) { return choose(a > b, a, b); }
 
 INLINE float total(Vector vector)
 {
