@@ -100,45 +100,6 @@ INLINE Vector exponential(Vector x)
     return where(~(x <= -88.0f), series * (Vector)((Integers)rounded << 23));
 }
 
-/* The natural logarithm of x from 1 up, to 1e-7 of it.
-
-   x = 2^n m with m between sqrt(1/2) and sqrt(2), so |s| < 0.172 with s = (m - 1) / (m + 1), of which
-   ln m = 2 (s + s^3 / 3 + s^5 / 5 + ...). */
-INLINE Vector logarithm(Vector x)
-{
-    const Integers root = (Integers)splat(0x1.6a09e6p-1f);
-    Integers n = ((Integers)x - root) >> 23;
-    Vector m = (Vector)((Integers)x - (n << 23));
-    Vector s = (m - 1) / (m + 1), square = s * s;
-    Vector series = square * (1.0f / 9) + 1.0f / 7;
-    series = series * square + 1.0f / 5;
-    series = series * square + 1.0f / 3;
-    series = series * square + 1.0f;
-    Vector power;
-    for (int i = 0; i < LANES; i++)
-        power[i] = (float)n[i];
-    return power * 0x1.62e43p-1f + (series * (2 * s) - power * 0x1.05c61p-29f);
-}
-
-/* 2^x for x up to 127, to 1e-7 of its value; exactly zero below -127.
-
-   2^x = 2^n 2^r with n the integer nearest to x, and |r| <= 1 / 2, where the polynomial is off by 2e-9. */
-INLINE Vector power_of_two(Vector x)
-{
-    const float rounder = 0x1.8p23f + 127; /* adding it leaves the exponent of 2^n in the lowest bits */
-    x = larger(splat(-127.0f), x);
-    Vector rounded = x + rounder;
-    Vector power = (Vector)((Integers)rounded << 23); /* n = -127 makes it zero */
-    Vector r = x - (rounded - rounder);
-    Vector series = r * 0x1.41fbbcp-13f + 0x1.5f3e54p-10f;
-    series = series * r + 0x1.3b2d4cp-7f;
-    series = series * r + 0x1.c6aee8p-5f;
-    series = series * r + 0x1.ebfbdcp-3f;
-    series = series * r + 0x1.62e43p-1f;
-    series = series * r + 1.0f;
-    return series * power;
-}
-
 /* The natural logarithm of positive normal numbers, to 1e-7 of the larger of it and one; NaN of zero, infinity and NaN.
 
    x = 2^n m with m between the roots of 1 / 2 and 2, and log m = 2 artanh s with s = (m - 1) / (m + 1): |s| < 0.172,
