@@ -16,7 +16,7 @@ from sasa_nas.files import decoded_images_folder
 from sasa_nas.ops.global_attention.dispatch import explain_choice as explain_global_attention
 from sasa_nas.ops.local_attention.dispatch import explain_choice as explain_local_attention
 from sasa_nas.ops.pairwise_attention.dispatch import explain_choice as explain_pairwise_attention
-from sasa_nas.ops.window_sums.forms import explain_choice as explain_window_sums
+from sasa_nas.ops.patchwise_attention.dispatch import explain_choice as explain_patchwise_attention
 from sasa_nas.space.operators import OPERATORS
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def _operator_forms() -> list[OperatorForm]:
         "augmented_conv": whole_map,
         "global_attention": whole_map,
         "pairwise": _explained(explain_pairwise_attention),
-        "patchwise": _explained(explain_window_sums),
+        "patchwise": _explained(explain_patchwise_attention),
     }
     return [OperatorForm(operator=kind, form=forms[kind][0], why=forms[kind][1]) for kind in kinds]
 

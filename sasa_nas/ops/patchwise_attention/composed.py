@@ -11,24 +11,28 @@ from sasa_nas.ops.mapping.naive import apply_mapping
 from sasa_nas.ops.patchwise_attention.problem import Found, Gradients, LayerGradients, Problem
 from sasa_nas.ops.relation import patchwise_relation
 from sasa_nas.ops.relation.library import window_relation_backward_operator, window_relation_operator
+from sasa_nas.ops.window_sums.forms import Backend
 from sasa_nas.ops.window_sums.sums import map_like
 
 
-def composed_attention(problem: Problem) -> tuple[Tensor, tuple[BatchStatistics, ...]]:
+def composed_attention(problem: Problem, backend: Backend = "auto") -> tuple[Tensor, tuple[BatchStatistics, ...]]:
     """Compute relation, mapping and aggregation; autograd keeps what they yield.
 
     Args:
         problem: With any number of layers and biases.
+        backend: Of relation and aggregation.
 
     Returns:
         See `naive.patchwise_attention`.
     """
     area = problem.kernel_size**2
-    related = patchwise_relation(problem.query, problem.key, kernel_size=problem.kernel_size, kind=problem.kind)
+    related = patchwise_relation(
+        problem.query, problem.key, kernel_size=problem.kernel_size, kind=problem.kind, backend=backend
+    )
     weights, statistics = apply_mapping(related, problem.mapping)
     batch, _, height, width = problem.query.shape
     split = weights.view(batch, weights.shape[1] // area, area, height, width)
-    return aggregate(split, problem.value, kernel_size=problem.kernel_size), statistics
+    return aggregate(split, problem.value, kernel_size=size, backend=backend), statistics
 
 
 def composed_forward(problem: Problem) -> Found:

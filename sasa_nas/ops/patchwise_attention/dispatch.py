@@ -11,15 +11,17 @@ from sasa_nas.ops.backends import BACKEND_VARIABLE, requested_backend
 from sasa_nas.ops.mapping.layer import BatchStatistics, MappingLayer, check_mapping_types
 from sasa_nas.ops.patchwise_attention import naive
 from sasa_nas.ops.patchwise_attention.composed import composed_attention
-from sasa_nas.ops.patchwise_attention.forms import FORMS, Form, best_form, form_cannot
+from sasa_nas.ops.patchwise_attention.forms import FORMS, best_form, form_cannot
 from sasa_nas.ops.patchwise_attention.library import fits_operator, operator_arguments, patchwise_attention_operator
 from sasa_nas.ops.patchwise_attention.naive import check_patchwise_attention
 from sasa_nas.ops.patchwise_attention.problem import Problem
 from sasa_nas.ops.relation.naive import PatchwiseKind
+from sasa_nas.ops.window_sums.forms import explain_choice as explain_window_sums
 from sasa_nas.ops.windows import check_alike
 
-Backend = Literal["auto", "naive", "cpu", "triton"]
-"""`auto` chooses; `naive` lays relation and weights out in memory; else see `forms.Form`."""
+Backend = Literal["auto", "naive", "slices", "cpu", "triton"]
+"""`auto` chooses; `naive` lays windows out in memory, `slices` is the composition of relation, mapping and aggregation
+of that backend; else see `forms.Form`."""
 
 
 def patchwise_attention(
@@ -66,8 +68,8 @@ def patchwise_attention(
     if asked == "naive":
         return naive.patchwise_attention(query, key, value, mapping, kernel_size=kernel_size, kind=kind)
     problem = Problem(query, key, value, tuple(mapping), kernel_size, kind)
-    if asked == "auto" and not _is_fused(problem):
-        return composed_attention(problem)
+    if asked == "slices" or (asked == "auto" and not _is_fused(problem)):
+        return composed_attention(problem, asked)
     if not fits_operator(problem):
         raise ValueError(
             f"backend {asked!r} cannot run: it takes mappings of one or two layers, only the last with a bias"
@@ -93,8 +95,8 @@ def _is_fused(problem: Problem) -> bool:
     return torch.compiler.is_compiling() or problem.query.is_meta or best_form(problem) != "composed"
 
 
-def explain_choice(device: torch.device) -> tuple[Form | Backend, str]:
-    """Return what computes float32 attention of 28 x 28 maps on a device, and why.
+def explain_choice(device: torch.device) -> tuple[Backend, str]:
+    """Return what computes float32 maps of 28 x 28 on a device, and why.
 
     Args:
         device: One that tensors can be made on.
@@ -102,13 +104,17 @@ def explain_choice(device: torch.device) -> tuple[Form | Backend, str]:
     Raises:
         ValueError: SASA_NAS_BACKEND names no backend.
     """
-    asked = cast("Backend", requested_backend("auto", get_args(Backend)))
     maps, channels = torch.empty(1, 1, 28, 28, device=device), torch.empty(9, device=device)
     layer = MappingLayer(channels, channels, None, None, torch.empty(9, 9, device=device), None, 1e-5)
     sample = Problem(maps, maps, maps, (layer,), kernel_size=3, kind="star")
-    if asked != "auto":
-        why = None if asked == "naive" else form_cannot(cast("Form", asked), sample)
+    asked = cast("Backend", requested_backend("auto", get_args(Backend)))
+    if asked in ("cpu", "triton"):
+        why = form_cannot(asked, sample)
         return asked, f"{BACKEND_VARIABLE} says so" + ("" if why is None else f", but it cannot run: {why}")
-    reasons = [(form, form_cannot(form, sample)) for form in FORMS]
-    refused = [f"{form} cannot run: {why}" for form, why in reasons if why is not None]
-    return best_form(sample), "; ".join(refused) or "the fastest there is"
+    if asked != "auto":
+        return asked, f"{BACKEND_VARIABLE} says so"
+    best = best_form(sample)
+    if best == "composed":
+        return explain_window_sums(device)
+    refused = [(form, form_cannot(form, sample)) for form in FORMS[: FORMS.index(best)]]
+    return best, "; ".join(f"{form} cannot run: {why}" for form, why in refused) or "the fastest there is"

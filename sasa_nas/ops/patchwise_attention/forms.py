@@ -7,6 +7,7 @@ from torch import Tensor
 from sasa_nas.ops.patchwise_attention.composed import composed_backward, composed_forward
 from sasa_nas.ops.patchwise_attention.cpu import cpu_backward, cpu_cannot, cpu_forward
 from sasa_nas.ops.patchwise_attention.problem import Found, Gradients, Problem
+from sasa_nas.ops.window_sums.forms import form_cannot as window_sums_cannot
 
 Form = Literal["triton", "cpu", "composed"]
 """Kernels on a GPU, compiled loops on a CPU, a composition of operators anywhere: the first that can run is fastest."""
@@ -21,13 +22,14 @@ def form_cannot(form: Form, problem: Problem) -> str | None:
         form: Which one.
         problem: Its tensors' types, devices and shapes are looked at, not their numbers.
     """
+    device, dtype = problem.query.device, problem.query.dtype
     match form:
         case "composed":
             return None
         case "cpu":
-            return cpu_cannot(problem)
+            return window_sums_cannot("cpu", device, dtype) or cpu_cannot(problem)
         case "triton":
-            return "it has no kernels"
+            return window_sums_cannot("triton", device, dtype) or "it has no kernels for patchwise attention"
 
 
 def best_form(problem: Problem) -> Form:
