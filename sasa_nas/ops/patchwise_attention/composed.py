@@ -25,13 +25,11 @@ def composed_attention(problem: Problem, backend: Backend = "auto") -> tuple[Ten
     Returns:
         See `naive.patchwise_attention`.
     """
-    area = problem.kernel_size**2
-    related = patchwise_relation(
-        problem.query, problem.key, kernel_size=problem.kernel_size, kind=problem.kind, backend=backend
-    )
+    size = problem.kernel_size
+    related = patchwise_relation(problem.query, problem.key, kernel_size=size, kind=problem.kind, backend=backend)
     weights, statistics = apply_mapping(related, problem.mapping)
-    batch, _, height, width = problem.query.shape
-    split = weights.view(batch, weights.shape[1] // area, area, height, width)
+    batch, channels, height, width = weights.shape
+    split = weights.view(batch, channels // size**2, size**2, height, width)
     return aggregate(split, problem.value, kernel_size=size, backend=backend), statistics
 
 
