@@ -85,7 +85,7 @@ static int64_t lay_out(Image *image, const Mapping *mapping, int needs, float *b
     image->offsets = (int64_t *)take(&scratch, 2 * image->area, 0);
     image->rows = (int32_t *)take(&scratch, height, 0);
     image->cols = (int32_t *)take(&scratch, width, 0);
-    image->row = take(&scratch, width + slack, 0);
+    image->row = take(&scratch, width + 2 * slack, 0);
     image->query = take(&scratch, job->channels * image->plane, 0);
     if (needs & RELATIONS) {
         image->key = take(&scratch, job->channels * image->strips, 0);
@@ -160,41 +160,71 @@ static void copy_planes(const Image *image, const Map *map, int64_t first, int64
 static void make_strip(const Image *image, const float *plane, float scale, float shift, float *to)
 {
     const Pairwise *job = image->mapping->job;
-    int64_t width = job->width, margin = job->kernel_size - 1, radius = margin / 2;
-    for (int64_t y = 0; y < job->height + margin; y++, to += image->pitch) {
-        const float *line = plane + image->rows[y] * width;
-        float *row = image->strip == 1 ? to : image->row;
+    int64_t width = job->width, height = job->height, margin = job->kernel_size - 1, radius = margin / 2;
+    const int32_t *after = image->cols + radius + width;
+    float *inside = to + radius * image->pitch;
+    for (int64_t y = 0; y < height; y++) {
+        const float *line = plane + y * width;
+        float *row = image->strip == 1 ? inside + y * image->pitch : image->row;
         for (int64_t x = 0; x < radius; x++) {
             row[x] = line[image->cols[x]] * scale + shift;
-            row[radius + width + x] = line[image->cols[radius + width + x]] * scale + shift;
+            row[radius + width + x] = line[after[x]] * scale + shift;
         }
-        for (int64_t x = 0; x < width; x++)
-            row[radius + x] = line[x] * scale + shift;
-        /* what is written beyond a row's end, less than a vector, is the next one's or slack */
-        for (int64_t dx = 0; dx < job->kernel_size && image->strip > 1; dx++)
-            for (int64_t x = 0; x < width; x += LANES)
-                store(to + dx * image->strip + x, load(row + dx + x));
+        if (image->strip == 1) {
+            for (int64_t x = 0; x < width; x++)
+                row[radius + x] = line[x] * scale + shift;
+            continue;
+        }
+        /* a row is less than a vector: what is written beyond its end is the margin's or the next row's, or slack */
+        Vector margin_after = load(row + radius + width);
+        store(row + radius, load(line) * scale + shift);
+        store(row + radius + width, margin_after);
+        for (int64_t dx = 0; dx < job->kernel_size; dx++)
+            store(inside + dx * image->strip + y * width, load(row + dx));
     }
+    /* the rows of the margins are rows from inside */
+    for (int64_t y = 0; y < height + margin; y++)
+        for (int64_t dx = 0; dx < (image->strip == 1 ? 1 : job->kernel_size) && (y < radius || y >= radius + height);
+             dx++) {
+            float *row = to + dx * image->strip + y * image->pitch;
+            const float *other = inside + dx * image->strip + image->rows[y] * image->pitch;
+            if (image->strip > 1 && y < radius)
+                memcpy(row, other, width * sizeof(float));
+            else if (image->strip > 1)
+                store(row, load(other));
+            else
+                memcpy(row, other, (width + margin) * sizeof(float));
+        }
 }
 
-/* The reverse: adds up all that windows put at each pixel. */
-static void add_strip(const Image *image, const float *from, float *plane)
+/* The reverse: adds up all that windows put at each pixel. Overwrites `strip`. */
+static void add_strip(const Image *image, float *strip, float *plane)
 {
     const Pairwise *job = image->mapping->job;
-    int64_t width = job->width, margin = job->kernel_size - 1, radius = margin / 2;
-    for (int64_t y = 0; y < job->height + margin; y++, from += image->pitch) {
-        float *line = plane + image->rows[y] * width;
-        const float *row = from;
+    int64_t width = job->width, height = job->height, margin = job->kernel_size - 1, radius = margin / 2;
+    int64_t copies = image->strip == 1 ? 1 : job->kernel_size, length = image->strip == 1 ? width + margin : width;
+    const int32_t *after = image->cols + radius + width;
+    float *inside = strip + radius * image->pitch;
+    for (int64_t y = 0; y < height + margin; y++)
+        for (int64_t dx = 0; dx < copies && (y < radius || y >= radius + height); dx++) {
+            const float *row = strip + dx * image->strip + y * image->pitch;
+            float *other = inside + dx * image->strip + image->rows[y] * image->pitch;
+            for (int64_t x = 0; x < length; x++)
+                other[x] += row[x];
+        }
+    for (int64_t y = 0; y < height; y++, inside += image->pitch) {
+        float *line = plane + y * width;
+        const float *row = inside;
         if (image->strip > 1) {
             memset(image->row, 0, (width + margin) * sizeof(float));
-            for (int64_t dx = 0; dx < job->kernel_size; dx++)
+            for (int64_t dx = 0; dx <= margin; dx++)
                 for (int64_t x = 0; x < width; x++)
-                    image->row[dx + x] += from[dx * image->strip + x];
+                    image->row[dx + x] += inside[dx * image->strip + x];
             row = image->row;
         }
         for (int64_t x = 0; x < radius; x++) {
             line[image->cols[x]] += row[x];
-            line[image->cols[radius + width + x]] += row[radius + width + x];
+            line[after[x]] += row[radius + width + x];
         }
         for (int64_t x = 0; x < width; x++)
             line[x] += row[radius + x];
