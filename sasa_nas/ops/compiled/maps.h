@@ -51,23 +51,27 @@ INLINE void turn_tile(const float *from, int64_t from_step, float factor, float 
         memcpy(to + i * to_step, &lines[i], sizeof lines[i]);
 }
 
-/* Copies a row of pixels, times `factor`. Pixels are `step` floats apart, channels `plane`. */
+/* Copies a row of pixels, times `factor`. Pixels are `step` floats apart, channels `plane`. Where there are not whole
+   tiles, the last ones begin earlier and copy some numbers twice. */
 INLINE void copy_row(const float *from, int64_t from_step, int64_t from_plane, float factor, float *to, int64_t to_step,
                      int64_t to_plane, int64_t width, int64_t channels)
 {
     int64_t tiled = from_plane == 1 && to_step == 1 ? 1 : from_step == 1 && to_plane == 1 ? 2 : 0;
-    int64_t tiled_width = tiled ? width / TILE * TILE : 0, tiled_channels = tiled ? channels / TILE * TILE : 0;
-    for (int64_t x = 0; x < tiled_width; x += TILE)
-        for (int64_t c = 0; c < tiled_channels; c += TILE) {
-            if (tiled == 1)
-                turn_tile(from + x * from_step + c, from_step, factor, to + x + c * to_plane, to_plane);
-            else
-                turn_tile(from + x + c * from_plane, from_plane, factor, to + x * to_step + c, to_step);
-        }
+    if (tiled && width >= TILE && channels >= TILE) {
+        for (int64_t i = 0; i < width; i += TILE)
+            for (int64_t j = 0; j < channels; j += TILE) {
+                int64_t x = i < width - TILE ? i : width - TILE, c = j < channels - TILE ? j : channels - TILE;
+                if (tiled == 1)
+                    turn_tile(from + x * from_step + c, from_step, factor, to + x + c * to_plane, to_plane);
+                else
+                    turn_tile(from + x + c * from_plane, from_plane, factor, to + x * to_step + c, to_step);
+            }
+        return;
+    }
     for (int64_t c = 0; c < channels; c++) {
         const float *line = from + c * from_plane;
         float *copy = to + c * to_plane;
-        int64_t x = c < tiled_channels ? tiled_width : 0;
+        int64_t x = 0;
         if (from_step == 1 && to_step == 1)
             for (; x < width; x++)
                 copy[x] = line[x] * factor;

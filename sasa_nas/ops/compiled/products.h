@@ -16,6 +16,16 @@
 #endif
 #define TILE_COLS (LANES / TILE_ROWS) /* of a product of planes, so that a tile's totals fill a vector */
 
+/* Keeps a vector in its register: compilers would rather read it again from memory for each of its uses, and a core
+   reads no more vectors than it multiplies. */
+#if defined(__AVX512F__)
+#define KEEP(vector) __asm__("" : "+v"(vector))
+#elif defined(__AVX__)
+#define KEEP(vector) __asm__("" : "+x"(vector))
+#else
+#define KEEP(vector) (void)(vector)
+#endif
+
 #define UNROLL_TILE _Pragma("GCC unroll 8")
 
 /* A small matrix: number [r, c] is at[r * row + c * col], so that a transpose changes places of `row` and `col`. */
@@ -48,8 +58,10 @@ INLINE void product_tile(int rows, int vectors, int finish, int64_t depth, Matri
     for (int64_t c = 0; c < depth; c++, from += from_step, weights.at += weights.col) {
         Vector column[TILE_VECTORS];
         UNROLL_TILE
-        for (int v = 0; v < vectors; v++)
+        for (int v = 0; v < vectors; v++) {
             column[v] = load(from + v * LANES);
+            KEEP(column[v]);
+        }
         UNROLL_TILE
         for (int r = 0; r < rows; r++) {
             Vector weight = splat(weights.at[r * weights.row]);
@@ -218,11 +230,14 @@ INLINE void outer_tile(int rows, int cols, int64_t vectors, const float *a, int6
     for (int64_t v = 0; v < vectors; v++, a += LANES, b += LANES) {
         Vector right[TILE_COLS];
         UNROLL_TILE
-        for (int c = 0; c < cols; c++)
+        for (int c = 0; c < cols; c++) {
             right[c] = load(b + c * b_step);
+            KEEP(right[c]);
+        }
         UNROLL_TILE
         for (int r = 0; r < rows; r++) {
             Vector left = load(a + r * a_step);
+            KEEP(left);
             UNROLL_TILE
             for (int c = 0; c < cols; c++)
                 sums[r * TILE_COLS + c] += left * right[c];

@@ -50,16 +50,35 @@ static void hidden_correction_task(const void *shared, int64_t task, float *scra
 static void window_sum(const Image *image, const float *from, int turned, float *to)
 {
     const Pairwise *job = image->mapping->job;
-    int64_t height = job->height, width = job->width, side = job->kernel_size;
-    float *between = image->between;
-    memset(between, 0, image->pixels * sizeof(float));
+    int64_t height = job->height, width = job->width, side = job->kernel_size, radius = side / 2;
+    float *between = image->between, *row = image->row;
+    const int32_t *cols = image->cols, *after = cols + radius + width;
     memset(to, 0, image->pixels * sizeof(float));
-    for (int64_t x = 0; x < width; x++)
-        for (int64_t dx = 0; dx < side; dx++) {
-            int64_t other = image->cols[x + dx], reads = turned ? x : other, writes = turned ? other : x;
-            for (int64_t y = 0; y < height; y++)
-                between[y * width + writes] += from[y * width + reads];
+    if (turned)
+        memset(between, 0, image->pixels * sizeof(float));
+    for (int64_t y = 0; y < height; y++) {
+        const float *line = from + y * width;
+        float *sums = between + y * width;
+        if (turned) {
+            memset(row, 0, (width + side) * sizeof(float));
+            for (int64_t dx = 0; dx < side; dx++)
+                for (int64_t x = 0; x < width; x++)
+                    row[x + dx] += line[x];
+            memcpy(sums, row + radius, width * sizeof(float));
+            for (int64_t x = 0; x < radius; x++)
+                sums[cols[x]] += row[x], sums[after[x]] += row[radius + width + x];
+            continue;
         }
+        for (int64_t x = 0; x < radius; x++)
+            row[x] = line[cols[x]], row[radius + width + x] = line[after[x]];
+        memcpy(row + radius, line, width * sizeof(float));
+        for (int64_t x = 0; x < width; x += LANES) {
+            Vector sum = {0};
+            for (int64_t dx = 0; dx < side; dx++)
+                sum += load(row + x + dx);
+            store(sums + x, sum); /* what is beyond the row's end is the next one's, or slack */
+        }
+    }
     for (int64_t y = 0; y < height; y++)
         for (int64_t dy = 0; dy < side; dy++) {
             int64_t other = image->rows[y + dy];

@@ -55,6 +55,7 @@ typedef struct {
     int64_t *offsets;                  /* of the places of a window; column by column, so that sums into neighbouring
                                           places of a row are far from each other in time */
     int32_t *rows, *cols;              /* which pixel stands at each place of the padded axes */
+    int32_t *unreflected;              /* planes of column offsets: -1 where pixels are seen from their own row */
     float *row;                        /* one row with its reflected margins */
     float *query, *key, *value;        /* planes of query; strips of key and value */
     float *spare;                      /* planes for channels of query or key */
@@ -85,7 +86,8 @@ static int64_t lay_out(Image *image, const Mapping *mapping, int needs, float *b
     image->offsets = (int64_t *)take(&scratch, 2 * image->area, 0);
     image->rows = (int32_t *)take(&scratch, height, 0);
     image->cols = (int32_t *)take(&scratch, width, 0);
-    image->row = take(&scratch, width + slack, 0);
+    image->row = take(&scratch, width + 2 * slack, 0);
+    image->unreflected = (int32_t *)take(&scratch, by_row ? 0 : side * image->plane, 0);
     image->query = take(&scratch, job->channels * image->plane, 0);
     if (needs & RELATIONS) {
         image->key = take(&scratch, job->channels * image->strips, 0);
@@ -139,6 +141,11 @@ static void open_image(Image *image, const Mapping *mapping, int needs, int64_t 
     for (int64_t dx = 0, j = 0; dx < job->kernel_size; dx++)
         for (int64_t dy = 0; dy < job->kernel_size; dy++, j++)
             image->offsets[j] = dy * image->pitch + dx * image->strip;
+    for (int64_t dx = 0; dx < job->kernel_size && image->strip > 1; dx++)
+        for (int64_t i = 0, x = 0; i < image->pixels; i++, x = x + 1 < job->width ? x + 1 : 0) {
+            int64_t viewer = x + job->kernel_size / 2 - dx;
+            image->unreflected[dx * image->plane + i] = -(viewer >= 0 && viewer < job->width);
+        }
 }
 
 /* Copies channels between a map and planes. */
@@ -156,48 +163,111 @@ static void copy_planes(const Image *image, const Map *map, int64_t first, int64
     }
 }
 
+/* Rows of the margins become copies of rows inside, or are added to them. */
+static void copy_margins(const Image *image, int64_t copies, int64_t length, float *strip, int add)
+{
+    const Pairwise *job = image->mapping->job;
+    int64_t height = job->height, margin = job->kernel_size - 1, radius = margin / 2;
+    for (int64_t y = 0; y < height + margin; y++) {
+        y = y == radius ? radius + height : y;
+        if (y == height + margin)
+            break;
+        for (int64_t dx = 0; dx < copies; dx++) {
+            float *row = strip + dx * image->strip + y * image->pitch;
+            float *other = strip + dx * image->strip + (radius + image->rows[y]) * image->pitch;
+            for (int64_t x = 0; x < length; x++) {
+                if (add)
+                    other[x] += row[x];
+                else
+                    row[x] = other[x];
+            }
+        }
+    }
+}
+
+/* Lays a plane of short rows out: each column offset is the plane shifted by it, and at a row's ends reflected. */
+static void make_shifted(const Image *image, const float *plane, float scale, float shift, float *inside)
+{
+    const Pairwise *job = image->mapping->job;
+    int64_t width = job->width, radius = job->kernel_size / 2;
+    for (int64_t dx = 0; dx < job->kernel_size; dx++) {
+        float *to = inside + dx * image->strip;
+        const float *from = plane + dx - radius;
+        for (int64_t i = 0; i < image->pixels; i += LANES)
+            store(to + i, load(from + i) * scale + shift);
+    }
+    for (int64_t y = 0; y < job->height; y++, plane += width, inside += width)
+        for (int64_t place = 0; place < 2 * radius; place++) {
+            int64_t padded = place < radius ? place : width + place; /* of the padded row: x + dx */
+            float number = plane[image->cols[padded]] * scale + shift;
+            for (int64_t dx = most(0, padded - width + 1); dx <= least(padded, 2 * radius); dx++)
+                inside[dx * image->strip + padded - dx] = number;
+        }
+}
+
+/* The reverse. */
+static void add_shifted(const Image *image, const float *inside, float *plane)
+{
+    const Pairwise *job = image->mapping->job;
+    int64_t width = job->width, radius = job->kernel_size / 2;
+    for (int64_t i = 0; i < image->pixels; i += LANES) {
+        Vector sum = load(plane + i);
+        for (int64_t dx = 0; dx < job->kernel_size; dx++)
+            sum += where(load_integers(image->unreflected + dx * image->plane + i),
+                         load(inside + dx * image->strip + i + radius - dx));
+        store(plane + i, sum);
+    }
+    for (int64_t y = 0; y < job->height; y++, plane += width, inside += width)
+        for (int64_t place = 0; place < 2 * radius; place++) {
+            int64_t padded = place < radius ? place : width + place;
+            float sum = 0;
+            for (int64_t dx = most(0, padded - width + 1); dx <= least(padded, 2 * radius); dx++)
+                sum += inside[dx * image->strip + padded - dx];
+            plane[image->cols[padded]] += sum;
+        }
+}
+
 /* Lays a plane, times `scale` and plus `shift`, out as windows see it. */
 static void make_strip(const Image *image, const float *plane, float scale, float shift, float *to)
 {
     const Pairwise *job = image->mapping->job;
     int64_t width = job->width, margin = job->kernel_size - 1, radius = margin / 2;
-    for (int64_t y = 0; y < job->height + margin; y++, to += image->pitch) {
-        const float *line = plane + image->rows[y] * width;
-        float *row = image->strip == 1 ? to : image->row;
+    float *inside = to + radius * image->pitch;
+    if (image->strip > 1) {
+        make_shifted(image, plane, scale, shift, inside);
+        copy_margins(image, job->kernel_size, width, to, 0);
+        return;
+    }
+    for (int64_t y = 0; y < job->height; y++, inside += image->pitch, plane += width) {
         for (int64_t x = 0; x < radius; x++) {
-            row[x] = line[image->cols[x]] * scale + shift;
-            row[radius + width + x] = line[image->cols[radius + width + x]] * scale + shift;
+            inside[x] = plane[image->cols[x]] * scale + shift;
+            inside[radius + width + x] = plane[image->cols[radius + width + x]] * scale + shift;
         }
         for (int64_t x = 0; x < width; x++)
-            row[radius + x] = line[x] * scale + shift;
-        /* what is written beyond a row's end, less than a vector, is the next one's or slack */
-        for (int64_t dx = 0; dx < job->kernel_size && image->strip > 1; dx++)
-            for (int64_t x = 0; x < width; x += LANES)
-                store(to + dx * image->strip + x, load(row + dx + x));
+            inside[radius + x] = plane[x] * scale + shift;
     }
+    copy_margins(image, 1, width + margin, to, 0);
 }
 
-/* The reverse: adds up all that windows put at each pixel. */
-static void add_strip(const Image *image, const float *from, float *plane)
+/* The reverse: adds up all that windows put at each pixel. Overwrites `strip`. */
+static void add_strip(const Image *image, float *strip, float *plane)
 {
     const Pairwise *job = image->mapping->job;
     int64_t width = job->width, margin = job->kernel_size - 1, radius = margin / 2;
-    for (int64_t y = 0; y < job->height + margin; y++, from += image->pitch) {
-        float *line = plane + image->rows[y] * width;
-        const float *row = from;
-        if (image->strip > 1) {
-            memset(image->row, 0, (width + margin) * sizeof(float));
-            for (int64_t dx = 0; dx < job->kernel_size; dx++)
-                for (int64_t x = 0; x < width; x++)
-                    image->row[dx + x] += from[dx * image->strip + x];
-            row = image->row;
-        }
+    const float *inside = strip + radius * image->pitch;
+    if (image->strip > 1) {
+        copy_margins(image, job->kernel_size, width, strip, 1);
+        add_shifted(image, inside, plane);
+        return;
+    }
+    copy_margins(image, 1, width + margin, strip, 1);
+    for (int64_t y = 0; y < job->height; y++, inside += image->pitch, plane += width) {
         for (int64_t x = 0; x < radius; x++) {
-            line[image->cols[x]] += row[x];
-            line[image->cols[radius + width + x]] += row[radius + width + x];
+            plane[image->cols[x]] += inside[x];
+            plane[image->cols[radius + width + x]] += inside[radius + width + x];
         }
         for (int64_t x = 0; x < width; x++)
-            line[x] += row[radius + x];
+            plane[x] += inside[radius + x];
     }
 }
 
