@@ -57,9 +57,31 @@ def spread_sums_launches(
     spread = _launch(
         spread_sums_kernel, weights, maps, kernel_size, others, pixels=(height + margin) * (width + margin)
     )
-    images = {name: _images(size, kernel_size // 2) for name, size in (("images_y", height), ("images_x", width))}
-    others = {"padded_ptr": padded, "sign": sign, **images}
-    return spread, _launch(fold_kernel, weights, {"shown": shown}, kernel_size, others)
+    return spread, fold_launch(padded, shown, kernel_size, sign)
+
+
+def fold_launch(padded: Tensor, shown: Tensor, kernel_size: int, sign: int = 1) -> Launch:
+    """The launch that writes to every pixel of `shown` the sum of all places of `padded` that are reflected to it.
+
+    Args:
+        padded: `(B, C, H + kernel_size - 1, W + kernel_size - 1)` float32, contiguous.
+        shown: `(B, C, H, W)`.
+        kernel_size: Side of the window.
+        sign: Factor of the sums.
+    """
+    batch, channels, height, width = shown.shape
+    together = min(triton.next_power_of_2(channels), MOST_CHANNELS) if are_channels_last(shown) else 1
+    images = {f"images_{axis}": _images(size, kernel_size // 2) for axis, size in (("y", height), ("x", width))}
+    arguments: dict[str, Tensor | int | float] = {
+        **{"padded_ptr": padded, "height": height, "width": width, "sign": sign, "KERNEL_SIZE": kernel_size},
+        # channels stand alone: no group of them shares a weight
+        **{"weight_channels": channels, "groups": 1, "group_blocks": 1},
+        **{"GROUPS": 1, "CHANNELS": together, "PIXELS": ROWS // together},
+        **images,
+        **_tensor("shown", shown, "bcyx"),
+    }
+    programs = triton.cdiv(height * width, ROWS // together) * triton.cdiv(channels, together) * batch
+    return Launch(fold_kernel, programs, arguments, {"num_warps": ROWS // 32, "enable_fp_fusion": True})
 
 
 def _weighted_sums(weights: Tensor, shown: Tensor, kernel_size: int) -> Tensor:

@@ -1,0 +1,49 @@
+"""What the launches of Triton's kernels of SAN's attention share: norms' coefficients, and sums over programs."""
+
+from contextlib import nullcontext
+
+import torch
+from torch import Tensor
+
+from sasa_nas.ops.mapping.layer import MappingLayer
+from sasa_nas.ops.triton_call import Launch
+
+def run_launches(device: torch.device, *launches: Launch) -> None:
+    """Runs kernels one after another on the device of their tensors."""
+    with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+        for launch in launches:
+            launch.run()
+
+
+def norm_coefficients(
+    layer: MappingLayer, mean: Tensor, variance: Tensor, sums: Tensor | None = None, count: int = 1
+) -> Tensor:
+    """The coefficients of a norm for the kernels, `(6, C)` float32; see triton_norms.py.
+
+    Args:
+        layer: Whose norm.
+        mean: That it subtracts.
+        variance: That it divides by, biased.
+        sums: `(2, C)` of the gradient of its result, and of that times the normalised input, where its statistics are
+            the batch's and the gradient of its input is wanted.
+        count: Of numbers that the statistics and the sums are of.
+    """
+    deviation = (variance.double() + layer.eps).rsqrt()
+    scale = layer.norm_weight * deviation
+    shift = layer.norm_bias - mean * scale
+    pulls = mean.new_zeros(2, len(mean)) if sums is None else sums / count
+    return torch.stack([scale, shift, mean, deviation, *pulls]).float()
+
+
+def combined_statistics(parts: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and biased variance, float64, of several parts together (Chan, Golub, LeVeque 1983).
+
+    Args:
+        parts: `(parts, 2, C)`: means and sums of squared deviations.
+        counts: `(parts,)`, of numbers a part.
+    """
+    means, squares = parts.double().unbind(1)
+    shares = (counts.double() / counts.sum())[:, None]
+    mean = (means * shares).sum(0)
+    variance = squares.sum(0) / counts.sum() + ((means - mean).square() * shares).sum(0)
+    return mean, variance

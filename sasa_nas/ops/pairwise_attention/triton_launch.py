@@ -1,0 +1,370 @@
+"""Pairwise attention by Triton: from tensors to the kernels that run on them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+import triton
+from torch import Tensor
+
+from sasa_nas.ops.mapping.layer import MappingLayer
+from sasa_nas.ops.mapping.triton_launch import combined_statistics, norm_coefficients, run_launches
+from sasa_nas.ops.pairwise_attention.triton_forward import forward_kernel, statistics_kernel
+from sasa_nas.ops.pairwise_attention.triton_key import key_kernel
+from sasa_nas.ops.pairwise_attention.triton_plan import Pass, Plan, Widths, choose_plan
+from sasa_nas.ops.pairwise_attention.triton_query import (
+    first_layer_kernel,
+    query_statistics_kernel,
+    second_layer_kernel,
+)
+from sasa_nas.ops.relation.naive import PairwiseKind
+from sasa_nas.ops.triton_call import Launch
+from sasa_nas.ops.window_sums.sums import map_like
+from sasa_nas.ops.window_sums.triton_launch import fold_launch
+
+KINDS: dict[PairwiseKind, int] = {"sum": 0, "subtraction": 1, "hadamard": 2, "concatenation": 3, "dot": 4}
+"""The constants of triton_pairs.py."""
+
+_KERNELS = {
+    "statistics": statistics_kernel,
+    "hidden_statistics": statistics_kernel,
+    "forward": forward_kernel,
+    "second_layer": second_layer_kernel,
+    "first_layer": first_layer_kernel,
+    "query_statistics": query_statistics_kernel,
+    "key": key_kernel,
+}
+
+Planner = Callable[[Pass, Widths], Plan]
+"""Chooses the plan of a kernel, as `choose_plan` does."""
+
+Statistics = tuple[Tensor, Tensor]
+"""Mean and biased variance of each channel, float32."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """One call of pairwise attention.
+
+    Attributes:
+        query: `(B, C, H, W)`, the last `positions` channels positions.
+        key: As `query`.
+        value: `(B, V, H, W)`.
+        layers: One or two of the mapping.
+        kernel_size: Side of the window.
+        kind: How all channels but the positions are compared.
+        positions: Channels that are always subtracted.
+        plan: How kernels cut their work up.
+    """
+
+    query: Tensor
+    key: Tensor
+    value: Tensor
+    layers: Sequence[MappingLayer]
+    kernel_size: int
+    kind: PairwiseKind
+    positions: int
+    plan: Planner = choose_plan
+
+    @property
+    def pairs(self) -> int:
+        """How many there are."""
+        batch, _, height, width = self.query.shape
+        return batch * height * width * self.kernel_size**2
+
+    def launch(
+        self,
+        step: Pass,
+        maps: Mapping[str, Tensor],
+        others: Mapping[str, Tensor | int],
+        places: int | None = None,
+    ) -> Launch:
+        """The launch of a kernel for `places` pixels, those of the maps if not said.
+
+        Args:
+            step: Which kernel.
+            maps: What it reads and writes with strides, beside query, key and value.
+            others: Its other arguments, by their names.
+            places: How many pixels or places its programs share.
+        """
+        batch, _, height, width = self.query.shape
+        widths, constants = self._widths(), self._constants()
+        plan = self.plan(step, widths)
+        count = batch * height * width if places is None else places
+        known: dict[str, Tensor | int | float] = {
+            **{"places": count, "height": height, "width": width, "PIXELS": plan.pixels},
+            **{"NEAR_PADDED": widths.near, "EXTRAS_PADDED": widths.extras, "HIDDEN_PADDED": widths.hidden},
+            **{"WEIGHTS_PADDED": widths.weights, "GROUPS_PADDED": widths.groups},
+            **constants,
+            **others,
+        }
+        for name, tensor in {"query": self.query, "key": self.key, "value": self.value, **maps}.items():
+            known[f"{name}_ptr"] = tensor
+            known |= {f"{name}_s{axis}": stride for axis, stride in zip("bcyx", tensor.stride(), strict=True)}
+        kernel = _KERNELS[step]
+        arguments = {name: known[name] for name in kernel.arg_names}
+        options: dict[str, int | bool] = {"num_warps": plan.warps, "num_stages": 1, "enable_fp_fusion": True}
+        return Launch(kernel, triton.cdiv(count, plan.pixels), arguments, options)
+
+    def _constants(self) -> dict[str, int]:
+        related = self.query.shape[1] - self.positions
+        in_tile = {"concatenation": 2 * related, "dot": 0}.get(self.kind, related)
+        channels = self.layers[0].weight.shape[1]
+        weights = self.layers[-1].weight.shape[0]
+        return {
+            "KIND": KINDS[self.kind],
+            "LAYERS": len(self.layers),
+            "KERNEL_SIZE": self.kernel_size,
+            "BOUNCES": self.kernel_size // 2 >= min(self.query.shape[2:]),
+            "RELATED": related,
+            "POSITIONS": self.positions,
+            "IN_TILE": in_tile,
+            "EXTRAS": channels - in_tile,
+            "CHANNELS": channels,
+            "HIDDEN": self.layers[0].weight.shape[0],
+            "WEIGHTS": weights,
+            "GROUPS": self.value.shape[1] // weights,
+        }
+
+    def _widths(self) -> Widths:
+        sizes = self._constants()
+        near = sizes["RELATED"] * (2 if self.kind == "concatenation" else 1)
+        widest = max(near, sizes["HIDDEN"], sizes["WEIGHTS"])
+        # tensor cores take no shorter sides than 16
+        least = 16 if widest > THIN else 2
+        near, extras, hidden, weights = (
+            max(triton.next_power_of_2(size), least)
+            for size in (near, sizes["EXTRAS"], sizes["HIDDEN"], sizes["WEIGHTS"])
+        )
+        return Widths(near, extras, hidden, weights, triton.next_power_of_2(sizes["GROUPS"]), self.query.dtype)
+
+
+THIN = 8
+"""The widest channels whose products are multiply-adds of a thread."""
+
+
+def statistics_launch(pairs: Pairs, first_norm: Tensor | None) -> tuple[Launch, Tensor]:
+    """The launch that finds a norm's statistics, and the programs' parts `(programs, 2, channels)` that it fills.
+
+    Args:
+        pairs: The call.
+        first_norm: The first norm's coefficients for the second norm's statistics, None for the first's.
+    """
+    of_hidden = first_norm is not None
+    step: Pass = "hidden_statistics" if of_hidden else "statistics"
+    channels = pairs.layers[0].weight.shape[0 if of_hidden else 1]
+    weight = _weight(pairs, 0)
+    others = {"first_weight_ptr": weight, "first_norm_ptr": weight if first_norm is None else first_norm}
+    parts = pairs.query.new_empty(_programs(pairs, step), 2, channels, dtype=torch.float32)
+    return pairs.launch(step, {}, {**others, "parts_ptr": parts, "OF_HIDDEN": of_hidden}), parts
+
+
+def forward_launch(pairs: Pairs, norms: Sequence[Tensor]) -> tuple[Launch, Tensor, Tensor]:
+    """The launch of the attention, and the output and log-sum-exp that it fills.
+
+    Args:
+        pairs: The call.
+        norms: The coefficients of the layers' norms.
+    """
+    batch, _, height, width = pairs.query.shape
+    out = map_like(pairs.value)
+    weights = pairs.layers[-1].weight.shape[0]
+    lse = pairs.query.new_empty(batch, height, width, weights, dtype=torch.float32)
+    others = {**_parameters(pairs, norms), "lse_ptr": lse}
+    return pairs.launch("forward", {"out": out}, others), out, lse.permute(0, 3, 1, 2)
+
+
+def triton_forward(pairs: Pairs) -> tuple[Tensor, Tensor, list[Statistics]]:
+    """Pairwise attention without gradients, and the statistics that it normalised with.
+
+    Args:
+        pairs: The call, its maps on one CUDA device in any layout.
+
+    Returns:
+        The attention `(B, V, H, W)` in memory as value, the natural logarithms of the sums of the exponential logits
+        `(B, weight channels, H, W)` float32, channels last in memory, and the statistics of each norm.
+    """
+    statistics: list[Statistics] = []
+    norms: list[Tensor] = []
+    for layer in pairs.layers:
+        if layer.mean is None or layer.variance is None:
+            launch, parts = statistics_launch(pairs, norms[0] if norms else None)
+            run_launches(pairs.query.device, launch)
+            step: Pass = "hidden_statistics" if norms else "statistics"
+            mean, variance = combined_statistics(parts, _counts(pairs, step))
+            statistics.append((mean.float(), variance.float()))
+        else:
+            statistics.append((layer.mean.float(), layer.variance.float()))
+        norms.append(norm_coefficients(layer, *statistics[-1]))
+    launch, out, lse = forward_launch(pairs, norms)
+    run_launches(pairs.query.device, launch)
+    return out, lse, statistics
+
+
+@dataclass(frozen=True)
+class LayerGradients:
+    """Gradients of a layer's parameters, float32; the bias' is None where it has none."""
+
+    norm_weight: Tensor
+    norm_bias: Tensor
+    weight: Tensor
+    bias: Tensor | None
+
+
+Gradients = tuple[Tensor, Tensor, Tensor, list[LayerGradients]]
+"""Those of query, key, value and the layers."""
+
+
+@dataclass(frozen=True)
+class Backward:
+    """What the kernels of the backward pass share.
+
+    Attributes:
+        pairs: The call.
+        statistics: What `triton_forward` returned.
+        lse: `(B, H, W, weight channels)`, contiguous.
+        delta: The sum over a weight channel's channels of the output times its gradient, in memory as `lse`.
+        grad_out: The gradient of the output, in any layout.
+    """
+
+    pairs: Pairs
+    statistics: Sequence[Statistics]
+    lse: Tensor
+    delta: Tensor
+    grad_out: Tensor
+
+    def launch(
+        self, step: Pass, norms: Sequence[Tensor], others: Mapping[str, Tensor], places: int | None = None
+    ) -> Launch:
+        """The launch of one of the kernels that go through the mapping."""
+        saved = {**_parameters(self.pairs, norms), "lse_ptr": self.lse, "delta_ptr": self.delta, **others}
+        return self.pairs.launch(step, {"grad_out": self.grad_out}, saved, places)
+
+    def norms(self, sums: Sequence[Tensor | None]) -> list[Tensor]:
+        """The coefficients of the norms, where the sums for the gradient of their input are known."""
+        return [
+            norm_coefficients(layer, *found, known if layer.mean is None else None, self.pairs.pairs)
+            for layer, found, known in zip(self.pairs.layers, self.statistics, sums, strict=True)
+        ]
+
+    def second_layer_launch(self) -> tuple[Launch, Tensor]:
+        """The launch for the second layer's gradients, and the programs' parts of them, one behind another."""
+        weights, hidden = self.pairs.layers[1].weight.shape
+        count = weights * hidden + weights + 2 * hidden
+        parts = self.delta.new_empty(_programs(self.pairs, "second_layer"), count)
+        return self.launch("second_layer", self.norms([None, None]), {"parts_ptr": parts}), parts
+
+    def first_layer_launch(self, norms: Sequence[Tensor]) -> tuple[Launch, Tensor, Tensor]:
+        """The launch for the first layer's gradients, the parts of them, and the queries' but for the statistics'."""
+        hidden, channels = self.pairs.layers[0].weight.shape
+        biases = hidden if len(self.pairs.layers) == 1 else 0
+        parts = self.delta.new_empty(
+            _programs(self.pairs, "first_layer"), hidden * channels + biases + 2 * channels
+        )
+        batch, of_query, height, width = self.pairs.query.shape
+        sums = self.delta.new_empty(batch, height, width, of_query)
+        return self.launch("first_layer", norms, {"parts_ptr": parts, "query_sums_ptr": sums}), parts, sums
+
+    def query_launch(self, norms: Sequence[Tensor], sums: Tensor) -> tuple[Launch, Tensor]:
+        """The launch for the queries' whole gradients, and what it fills."""
+        pairs = self.pairs
+        grad_query = map_like(pairs.query)
+        others = {"first_norm_ptr": norms[0], "query_sums_ptr": sums}
+        constants = {"BATCH_STATISTICS": pairs.layers[0].mean is None}
+        return pairs.launch("query_statistics", {"grad_query": grad_query}, {**others, **constants}), grad_query
+
+    def key_launches(self, norms: Sequence[Tensor]) -> tuple[tuple[Launch, ...], Tensor, Tensor]:
+        """The launches, in order, for the gradients of keys and values, and these."""
+        pairs = self.pairs
+        margin = pairs.kernel_size - 1
+        batch, _, height, width = pairs.query.shape
+        padded = (height + margin, width + margin)
+        key_sums, value_sums = (
+            self.delta.new_empty(batch, maps.shape[1], *padded) for maps in (pairs.key, pairs.value)
+        )
+        others = {"key_sums_ptr": key_sums, "value_sums_ptr": value_sums}
+        gather = self.launch("key", norms, others, batch * padded[0] * padded[1])
+        grad_key, grad_value = map_like(pairs.key), map_like(pairs.value)
+        folds = (
+            fold_launch(key_sums, grad_key, pairs.kernel_size),
+            fold_launch(value_sums, grad_value, pairs.kernel_size),
+        )
+        return (gather, *folds), grad_key, grad_value
+
+
+def triton_backward(
+    pairs: Pairs, statistics: Sequence[Statistics], out: Tensor, lse: Tensor, grad_out: Tensor
+) -> Gradients:
+    """The gradients of `triton_forward`, those through the batch's statistics included.
+
+    The same inputs give the same bits: every number is summed in a fixed order.
+
+    Args:
+        pairs: As it went forward.
+        statistics: What `triton_forward` returned.
+        out: As `statistics`.
+        lse: As `statistics`.
+        grad_out: The gradient of `out`, in any layout.
+    """
+    weights, device = pairs.layers[-1].weight.shape[0], pairs.query.device
+    delta = (grad_out.float() * out.float()).unflatten(1, (-1, weights)).sum(1)
+    run = Backward(pairs, statistics, *(maps.permute(0, 2, 3, 1).contiguous() for maps in (lse, delta)), grad_out)
+    gradients: list[LayerGradients] = []
+    sums: list[Tensor | None] = [None for _ in pairs.layers]
+    if len(pairs.layers) == 2:
+        launch, parts = run.second_layer_launch()
+        run_launches(device, launch)
+        hidden = pairs.layers[1].weight.shape[1]
+        matrix, bias, sums[1] = _split(parts, (weights, hidden), (weights,), (2, hidden))
+        gradients.insert(0, _layer_gradients(pairs.layers[1], matrix, bias, sums[1]))
+    launch, parts, query_sums = run.first_layer_launch(run.norms(sums))
+    run_launches(device, launch)
+    hidden, channels = pairs.layers[0].weight.shape
+    biases = hidden if len(pairs.layers) == 1 else 0
+    matrix, bias, sums[0] = _split(parts, (hidden, channels), (biases,), (2, channels))
+    gradients.insert(0, _layer_gradients(pairs.layers[0], matrix, bias, sums[0]))
+    norms = run.norms(sums)
+    query_launch, grad_query = run.query_launch(norms, query_sums)
+    key_launches, grad_key, grad_value = run.key_launches(norms)
+    run_launches(device, query_launch, *key_launches)
+    return grad_query, grad_key, grad_value, gradients
+
+
+def _split(parts: Tensor, *shapes: tuple[int, ...]) -> list[Tensor]:
+    """The sums of the programs' parts, as tensors of these shapes one behind another."""
+    sizes = [torch.Size(shape).numel() for shape in shapes]
+    total = parts.sum(0, dtype=torch.float64).float()
+    return [piece.view(shape) for piece, shape in zip(total.split(sizes), shapes, strict=True)]
+
+
+def _layer_gradients(layer: MappingLayer, matrix: Tensor, bias: Tensor, sums: Tensor) -> LayerGradients:
+    return LayerGradients(sums[1], sums[0], matrix, None if layer.bias is None else bias)
+
+
+def _programs(pairs: Pairs, step: Pass) -> int:
+    return len(_counts(pairs, step))
+
+
+def _counts(pairs: Pairs, step: Pass) -> Tensor:
+    """How many pairs each program of a kernel has, float64."""
+    pixels = pairs.plan(step, pairs._widths()).pixels
+    places = pairs.pairs // pairs.kernel_size**2
+    first = torch.arange(0, places, pixels, device=pairs.query.device, dtype=torch.float64)
+    return (places - first).clamp(max=pixels) * pairs.kernel_size**2
+
+
+def _weight(pairs: Pairs, layer: int) -> Tensor:
+    return pairs.layers[layer].weight.to(pairs.query.dtype).contiguous()
+
+
+def _parameters(pairs: Pairs, norms: Sequence[Tensor]) -> dict[str, Tensor]:
+    """The mapping's parameters by the kernels' names; where there is no second layer, it is never read."""
+    last = pairs.layers[-1]
+    bias = last.weight.new_zeros(last.weight.shape[0]) if last.bias is None else last.bias
+    return {
+        "first_norm_ptr": norms[0],
+        "first_weight_ptr": _weight(pairs, 0),
+        "second_norm_ptr": norms[-1],
+        "second_weight_ptr": _weight(pairs, -1),
+        "bias_ptr": bias.float().contiguous(),
+    }

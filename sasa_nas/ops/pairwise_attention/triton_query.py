@@ -1,0 +1,379 @@
+"""The backward pass of pairwise attention in Triton for queries and the mapping's parameters.
+
+Two passes go through a pixel's window in the order of the mapping, backwards: the gradient of a norm's input takes the
+sums over all pairs, which a pass for the layer above finds. A third, without products, adds to the queries' gradient
+what the first norm's statistics do. Each program writes its part of what is summed over pixels.
+"""
+
+# mypy: allow-untyped-defs, allow-incomplete-defs, allow-untyped-decorators
+
+import triton
+import triton.language as tl
+
+from sasa_nas.ops.mapping.triton_norms import SCALE, before_norm, coefficient, normalised, standardised
+from sasa_nas.ops.mapping.triton_products import (
+    add_outer,
+    apply_transposed,
+    load_matrix,
+    outer_total,
+    outer_zeros,
+    store_matrix,
+    store_vector,
+)
+from sasa_nas.ops.pairwise_attention.triton_forward import logits_of
+from sasa_nas.ops.pairwise_attention.triton_pairs import (
+    CONCATENATION,
+    DOT,
+    LOG2_E,
+    NOWHERE,
+    SIZES,
+    first_layer,
+    load_extra,
+    load_near,
+    load_values,
+    pixel_offsets,
+    pixels_of_program,
+    query_gradient,
+    relate,
+)
+from sasa_nas.ops.window_sums.triton_tiles import reflected
+
+
+@triton.jit
+def load_weights(ptr, place, real, other, WEIGHTS: tl.constexpr, PADDED: tl.constexpr):
+    """`(P, PADDED)` of a contiguous `(places, WEIGHTS)`; `other` where there is none."""
+    channel = tl.arange(0, PADDED)[None, :]
+    at = place.to(tl.int64)[:, None] * WEIGHTS + channel
+    return tl.load(ptr + at, mask=real[:, None] & (channel < WEIGHTS), other=other)
+
+
+@triton.jit
+def logit_gradient(logits, lse, delta, value, grad_out):
+    """The weights of pairs, and the gradient of their logits."""
+    weight = tl.exp2((logits - lse) * LOG2_E)
+    return weight, weight * (tl.sum(grad_out * value, 1) - delta)
+
+
+@triton.jit(do_not_specialize=SIZES)
+def second_layer_kernel(
+    query_ptr,
+    key_ptr,
+    value_ptr,
+    grad_out_ptr,
+    first_norm_ptr,
+    first_weight_ptr,
+    second_norm_ptr,
+    second_weight_ptr,
+    bias_ptr,
+    lse_ptr,
+    delta_ptr,
+    parts_ptr,
+    query_sb,
+    query_sc,
+    query_sy,
+    query_sx,
+    key_sb,
+    key_sc,
+    key_sy,
+    key_sx,
+    value_sb,
+    value_sc,
+    value_sy,
+    value_sx,
+    grad_out_sb,
+    grad_out_sc,
+    grad_out_sy,
+    grad_out_sx,
+    places,
+    height,
+    width,
+    KIND: tl.constexpr,
+    KERNEL_SIZE: tl.constexpr,
+    BOUNCES: tl.constexpr,
+    RELATED: tl.constexpr,
+    IN_TILE: tl.constexpr,
+    EXTRAS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+    HIDDEN: tl.constexpr,
+    WEIGHTS: tl.constexpr,
+    GROUPS: tl.constexpr,
+    NEAR_PADDED: tl.constexpr,
+    EXTRAS_PADDED: tl.constexpr,
+    HIDDEN_PADDED: tl.constexpr,
+    WEIGHTS_PADDED: tl.constexpr,
+    GROUPS_PADDED: tl.constexpr,
+    PIXELS: tl.constexpr,
+):
+    """Writes this program's parts of the gradients of the second layer.
+
+    In this order: of its matrix `(WEIGHTS, HIDDEN)`, of its bias, and the sums of the gradient of its norm's result and
+    of that times the normalised input, `(HIDDEN,)` each.
+    """
+    place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
+    at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx)
+    query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
+    query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
+    at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx)
+    grad_out = load_values(grad_out_ptr, at, real, grad_out_sc, WEIGHTS, GROUPS, WEIGHTS_PADDED, GROUPS_PADDED)
+    lse = load_weights(lse_ptr, place, real, NOWHERE, WEIGHTS, WEIGHTS_PADDED)
+    delta = load_weights(delta_ptr, place, real, 0.0, WEIGHTS, WEIGHTS_PADDED)
+    near_matrix = load_matrix(first_weight_ptr, 0, CHANNELS, HIDDEN, IN_TILE, HIDDEN_PADDED, NEAR_PADDED)
+    extra_matrix = load_matrix(first_weight_ptr, IN_TILE, CHANNELS, HIDDEN, EXTRAS, HIDDEN_PADDED, EXTRAS_PADDED)
+    second_matrix = load_matrix(second_weight_ptr, 0, HIDDEN, WEIGHTS, HIDDEN, WEIGHTS_PADDED, HIDDEN_PADDED)
+    matrix_sums = outer_zeros(PIXELS, WEIGHTS_PADDED, HIDDEN_PADDED)
+    bias_sums = tl.zeros([PIXELS, WEIGHTS_PADDED], tl.float32)
+    sums = tl.zeros([PIXELS, HIDDEN_PADDED], tl.float32)
+    products = sums
+    for offset in range(KERNEL_SIZE * KERNEL_SIZE):
+        seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
+        seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
+        at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx)
+        key = load_near(key_ptr, at, real, key_sc, True, KIND, RELATED, NEAR_PADDED)
+        key_extra = load_extra(key_ptr, at, real, key_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
+        near, extra = relate(query, key, query_extra, key_extra, KIND)
+        hidden = first_layer(near, extra, first_norm_ptr, near_matrix, extra_matrix, CHANNELS, IN_TILE, EXTRAS)
+        logits = logits_of(hidden, second_norm_ptr, second_matrix, bias_ptr, 2, HIDDEN, WEIGHTS)
+        at = pixel_offsets(batch, seen_y, seen_x, value_sb, value_sy, value_sx)
+        value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, WEIGHTS_PADDED, GROUPS_PADDED)
+        _, grad = logit_gradient(logits, lse, delta, value, grad_out)
+        bias_sums += grad
+        active = normalised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
+        matrix_sums = add_outer(matrix_sums, grad, active, second_matrix)
+        grad = tl.where(active > 0, apply_transposed(grad, second_matrix), 0.0)
+        sums += grad
+        products += grad * standardised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
+    parts_ptr += tl.program_id(0).to(tl.int64) * (WEIGHTS * HIDDEN + WEIGHTS + 2 * HIDDEN)
+    store_matrix(parts_ptr, 0, HIDDEN, outer_total(matrix_sums), WEIGHTS, HIDDEN)
+    store_vector(parts_ptr + WEIGHTS * HIDDEN, tl.sum(bias_sums, 0), WEIGHTS)
+    parts_ptr += WEIGHTS * HIDDEN + WEIGHTS
+    store_vector(parts_ptr, tl.sum(sums, 0), HIDDEN)
+    store_vector(parts_ptr + HIDDEN, tl.sum(products, 0), HIDDEN)
+
+
+@triton.jit(do_not_specialize=SIZES)
+def first_layer_kernel(
+    query_ptr,
+    key_ptr,
+    value_ptr,
+    grad_out_ptr,
+    first_norm_ptr,
+    first_weight_ptr,
+    second_norm_ptr,
+    second_weight_ptr,
+    bias_ptr,
+    lse_ptr,
+    delta_ptr,
+    parts_ptr,
+    query_sums_ptr,
+    query_sb,
+    query_sc,
+    query_sy,
+    query_sx,
+    key_sb,
+    key_sc,
+    key_sy,
+    key_sx,
+    value_sb,
+    value_sc,
+    value_sy,
+    value_sx,
+    grad_out_sb,
+    grad_out_sc,
+    grad_out_sy,
+    grad_out_sx,
+    places,
+    height,
+    width,
+    LAYERS: tl.constexpr,
+    KIND: tl.constexpr,
+    KERNEL_SIZE: tl.constexpr,
+    BOUNCES: tl.constexpr,
+    RELATED: tl.constexpr,
+    POSITIONS: tl.constexpr,
+    IN_TILE: tl.constexpr,
+    EXTRAS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+    HIDDEN: tl.constexpr,
+    WEIGHTS: tl.constexpr,
+    GROUPS: tl.constexpr,
+    NEAR_PADDED: tl.constexpr,
+    EXTRAS_PADDED: tl.constexpr,
+    HIDDEN_PADDED: tl.constexpr,
+    WEIGHTS_PADDED: tl.constexpr,
+    GROUPS_PADDED: tl.constexpr,
+    PIXELS: tl.constexpr,
+):
+    """Writes this program's parts of the gradients of the first layer, and the queries' but for the statistics'.
+
+    In this order: of its matrix `(HIDDEN, CHANNELS)`, of the bias `(HIDDEN,)` if it is the only layer, and the sums of
+    the gradient of its norm's result and of that times the normalised input, `(CHANNELS,)` each. The queries'
+    gradients are `(places, RELATED + POSITIONS)` float32.
+    """
+    place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
+    at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx)
+    query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
+    query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
+    at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx)
+    grad_out = load_values(grad_out_ptr, at, real, grad_out_sc, WEIGHTS, GROUPS, WEIGHTS_PADDED, GROUPS_PADDED)
+    lse = load_weights(lse_ptr, place, real, NOWHERE, WEIGHTS, WEIGHTS_PADDED)
+    delta = load_weights(delta_ptr, place, real, 0.0, WEIGHTS, WEIGHTS_PADDED)
+    near_matrix = load_matrix(first_weight_ptr, 0, CHANNELS, HIDDEN, IN_TILE, HIDDEN_PADDED, NEAR_PADDED)
+    extra_matrix = load_matrix(first_weight_ptr, IN_TILE, CHANNELS, HIDDEN, EXTRAS, HIDDEN_PADDED, EXTRAS_PADDED)
+    second_matrix = load_matrix(second_weight_ptr, 0, HIDDEN, WEIGHTS, HIDDEN, WEIGHTS_PADDED, HIDDEN_PADDED)
+    near_scale = coefficient(first_norm_ptr, SCALE, CHANNELS, 0, IN_TILE, NEAR_PADDED)
+    extra_scale = coefficient(first_norm_ptr, SCALE, CHANNELS, IN_TILE, EXTRAS, EXTRAS_PADDED)
+    matrix_sums = outer_zeros(PIXELS, HIDDEN_PADDED, NEAR_PADDED)
+    extra_matrix_sums = outer_zeros(PIXELS, HIDDEN_PADDED, EXTRAS_PADDED)
+    bias_sums = tl.zeros([PIXELS, HIDDEN_PADDED], tl.float32)
+    sums = tl.zeros([PIXELS, NEAR_PADDED], tl.float32)
+    products = sums
+    query_sums = sums
+    extra_sums = tl.zeros([PIXELS, EXTRAS_PADDED], tl.float32)
+    extra_products = extra_sums
+    for offset in range(KERNEL_SIZE * KERNEL_SIZE):
+        seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
+        seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
+        at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx)
+        key = load_near(key_ptr, at, real, key_sc, True, KIND, RELATED, NEAR_PADDED)
+        key_extra = load_extra(key_ptr, at, real, key_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
+        near, extra = relate(query, key, query_extra, key_extra, KIND)
+        hidden = first_layer(near, extra, first_norm_ptr, near_matrix, extra_matrix, CHANNELS, IN_TILE, EXTRAS)
+        logits = logits_of(hidden, second_norm_ptr, second_matrix, bias_ptr, LAYERS, HIDDEN, WEIGHTS)
+        at = pixel_offsets(batch, seen_y, seen_x, value_sb, value_sy, value_sx)
+        value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, WEIGHTS_PADDED, GROUPS_PADDED)
+        _, grad = logit_gradient(logits, lse, delta, value, grad_out)
+        if LAYERS == 2:
+            active = normalised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
+            grad = tl.where(active > 0, apply_transposed(grad, second_matrix), 0.0)
+            # the statistics' part is there for pixels that are not, too
+            grad = tl.where(real[:, None], before_norm(grad, hidden, second_norm_ptr, HIDDEN, 0, HIDDEN), 0.0)
+        else:
+            bias_sums += grad
+        near_grad = tl.zeros([PIXELS, NEAR_PADDED], tl.float32)
+        if IN_TILE > 0:
+            active = normalised(near, first_norm_ptr, CHANNELS, 0, IN_TILE)
+            matrix_sums = add_outer(matrix_sums, grad, active, near_matrix)
+            near_grad = tl.where(active > 0, apply_transposed(grad, near_matrix), 0.0)
+            sums += near_grad
+            products += near_grad * standardised(near, first_norm_ptr, CHANNELS, 0, IN_TILE)
+        if EXTRAS > 0:
+            active = normalised(extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
+            extra_matrix_sums = add_outer(extra_matrix_sums, grad, active, extra_matrix)
+            extra_grad = tl.where(active > 0, apply_transposed(grad, extra_matrix), 0.0)
+            extra_sums += extra_grad
+            extra_products += extra_grad * standardised(extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
+        else:
+            extra_grad = extra_sums
+        query_sums += query_gradient(near_grad * near_scale, extra_grad * extra_scale, key, KIND)
+    BIASES: tl.constexpr = HIDDEN if LAYERS == 1 else 0
+    parts_ptr += tl.program_id(0).to(tl.int64) * (HIDDEN * CHANNELS + BIASES + 2 * CHANNELS)
+    store_matrix(parts_ptr, 0, CHANNELS, outer_total(matrix_sums), HIDDEN, IN_TILE)
+    store_matrix(parts_ptr, IN_TILE, CHANNELS, outer_total(extra_matrix_sums), HIDDEN, EXTRAS)
+    parts_ptr += HIDDEN * CHANNELS
+    store_vector(parts_ptr, tl.sum(bias_sums, 0), BIASES)
+    parts_ptr += BIASES
+    store_vector(parts_ptr, tl.sum(sums, 0), IN_TILE)
+    store_vector(parts_ptr + IN_TILE, tl.sum(extra_sums, 0), EXTRAS)
+    parts_ptr += CHANNELS
+    store_vector(parts_ptr, tl.sum(products, 0), IN_TILE)
+    store_vector(parts_ptr + IN_TILE, tl.sum(extra_products, 0), EXTRAS)
+    extra_sums *= extra_scale
+    store_gradients(
+        query_sums_ptr,
+        place.to(tl.int64) * (RELATED + POSITIONS),
+        real,
+        1,
+        query_sums,
+        extra_sums,
+        False,
+        KIND,
+        RELATED,
+        POSITIONS,
+    )
+
+
+@triton.jit
+def store_gradients(
+    ptr,
+    at,
+    real,
+    stride_c,
+    near,
+    extra,
+    OF_KEY: tl.constexpr,
+    KIND: tl.constexpr,
+    RELATED: tl.constexpr,
+    POSITIONS: tl.constexpr,
+):
+    """Writes the gradients of queries or keys, the channels of `load_near` and `load_extra`."""
+    FIRST: tl.constexpr = RELATED if OF_KEY and KIND == CONCATENATION else 0
+    index = tl.arange(0, near.shape[1])
+    channel = (index - FIRST).to(tl.int64)
+    seen = real[:, None] & ((index >= FIRST) & (index < FIRST + RELATED))[None, :]
+    tl.store(ptr + at[:, None] + (channel * stride_c)[None, :], near.to(ptr.dtype.element_ty), mask=seen)
+    SKIP: tl.constexpr = 1 if KIND == DOT else 0
+    index = tl.arange(0, extra.shape[1])
+    channel = (index - SKIP + RELATED).to(tl.int64)
+    seen = real[:, None] & ((index >= SKIP) & (index < SKIP + POSITIONS))[None, :]
+    tl.store(ptr + at[:, None] + (channel * stride_c)[None, :], extra.to(ptr.dtype.element_ty), mask=seen)
+
+
+@triton.jit(do_not_specialize=SIZES)
+def query_statistics_kernel(
+    query_ptr,
+    key_ptr,
+    first_norm_ptr,
+    query_sums_ptr,
+    grad_query_ptr,
+    query_sb,
+    query_sc,
+    query_sy,
+    query_sx,
+    key_sb,
+    key_sc,
+    key_sy,
+    key_sx,
+    grad_query_sb,
+    grad_query_sc,
+    grad_query_sy,
+    grad_query_sx,
+    places,
+    height,
+    width,
+    BATCH_STATISTICS: tl.constexpr,
+    KIND: tl.constexpr,
+    KERNEL_SIZE: tl.constexpr,
+    BOUNCES: tl.constexpr,
+    RELATED: tl.constexpr,
+    POSITIONS: tl.constexpr,
+    IN_TILE: tl.constexpr,
+    EXTRAS: tl.constexpr,
+    CHANNELS: tl.constexpr,
+    NEAR_PADDED: tl.constexpr,
+    EXTRAS_PADDED: tl.constexpr,
+    PIXELS: tl.constexpr,
+):
+    """Writes the queries' gradients: the sums of `first_layer_kernel`, and what the statistics of its norm add."""
+    place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
+    at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx)
+    sums_at = place.to(tl.int64) * (RELATED + POSITIONS)
+    near_sums = load_near(query_sums_ptr, sums_at, real, 1, False, KIND, RELATED, NEAR_PADDED)
+    extra_sums = load_extra(query_sums_ptr, sums_at, real, 1, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
+    if BATCH_STATISTICS:
+        query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
+        query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
+        for offset in range(KERNEL_SIZE * KERNEL_SIZE):
+            seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
+            seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
+            at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx)
+            key = load_near(key_ptr, at, real, key_sc, True, KIND, RELATED, NEAR_PADDED)
+            key_extra = load_extra(key_ptr, at, real, key_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
+            near, extra = relate(query, key, query_extra, key_extra, KIND)
+            near_grad = before_norm(0.0, near, first_norm_ptr, CHANNELS, 0, IN_TILE)
+            extra_grad = before_norm(0.0, extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
+            near_sums += query_gradient(near_grad, extra_grad, key, KIND)
+            extra_sums += extra_grad
+    at = pixel_offsets(batch, y, x, grad_query_sb, grad_query_sy, grad_query_sx)
+    store_gradients(
+        grad_query_ptr, at, real, grad_query_sc, near_sums, extra_sums, False, KIND, RELATED, POSITIONS
+    )
