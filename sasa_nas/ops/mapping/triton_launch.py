@@ -1,6 +1,7 @@
 """What the launches of Triton's kernels of SAN's attention share: norms' coefficients, and sums over programs."""
 
 from contextlib import nullcontext
+from math import gcd
 
 import torch
 from torch import Tensor
@@ -8,11 +9,23 @@ from torch import Tensor
 from sasa_nas.ops.mapping.layer import MappingLayer
 from sasa_nas.ops.triton_call import Launch
 
+WORD_BYTES = 16
+"""What a thread reads at once."""
+
+
 def run_launches(device: torch.device, *launches: Launch) -> None:
     """Runs kernels one after another on the device of their tensors."""
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
         for launch in launches:
             launch.run()
+
+
+def word_of(maps: Tensor) -> int:
+    """The elements that can be read at once at every pixel of a map: a power of two, of at most 16 bytes."""
+    if maps.stride(1) != 1:
+        return 1
+    strides = [maps.stride(axis) for axis in (0, 2, 3) if maps.shape[axis] > 1]
+    return gcd(WORD_BYTES // maps.element_size(), maps.data_ptr() // maps.element_size(), *strides)
 
 
 def norm_coefficients(

@@ -32,9 +32,7 @@ def coefficient(
 
 
 @triton.jit
-def normalised(
-    x, norm_ptr, CHANNELS: tl.constexpr, FIRST: tl.constexpr, COUNT: tl.constexpr
-):
+def normalised(x, norm_ptr, CHANNELS: tl.constexpr, FIRST: tl.constexpr, COUNT: tl.constexpr):
     """The norm and the ReLU of rows of channels."""
     scale = coefficient(norm_ptr, SCALE, CHANNELS, FIRST, COUNT, x.shape[1])
     return tl.maximum(x * scale + coefficient(norm_ptr, SHIFT, CHANNELS, FIRST, COUNT, x.shape[1]), 0.0)

@@ -13,11 +13,19 @@ SHORTEST = tl.constexpr(16)
 """Sides of a matrix that tensor cores take."""
 
 
+FEW = tl.constexpr(4)
+"""Columns that are no operand of `tl.dot` but vectors of their own, where the other side is long."""
+
+
 @triton.jit
 def apply(rows, matrix):
     """Rows `(P, K)` times the transpose of `(N, K)`, `(P, N)` float32."""
-    if rows.shape[0] < SHORTEST or matrix.shape[0] < SHORTEST or matrix.shape[1] < SHORTEST:
+    if matrix.shape[0] < SHORTEST or (matrix.shape[1] < SHORTEST and matrix.shape[1] > FEW):
         products = tl.sum(rows[:, None, :] * matrix.to(tl.float32)[None, :, :], 2)
+    elif matrix.shape[1] <= FEW:
+        products = tl.zeros([rows.shape[0], matrix.shape[0]], tl.float32)
+        for k in tl.static_range(matrix.shape[1]):
+            products += column(rows, k)[:, None] * column(matrix.to(tl.float32), k)[None, :]
     else:
         products = tl.dot(rows.to(matrix.dtype), tl.trans(matrix), input_precision="ieee")
     return products
@@ -26,18 +34,32 @@ def apply(rows, matrix):
 @triton.jit
 def apply_transposed(rows, matrix):
     """Rows `(P, N)` times `(N, K)`, `(P, K)` float32: the gradient of the rows that `apply` took."""
-    if rows.shape[0] < SHORTEST or matrix.shape[0] < SHORTEST or matrix.shape[1] < SHORTEST:
+    if matrix.shape[0] < SHORTEST or (matrix.shape[1] < SHORTEST and matrix.shape[1] > FEW):
         products = tl.sum(rows[:, :, None] * matrix.to(tl.float32)[None, :, :], 1)
+    elif matrix.shape[1] <= FEW:
+        index = tl.arange(0, matrix.shape[1])[None, :]
+        products = tl.zeros([rows.shape[0], matrix.shape[1]], tl.float32)
+        for k in tl.static_range(matrix.shape[1]):
+            product = tl.sum(rows * column(matrix.to(tl.float32), k)[None, :], 1)
+            products += tl.where(index == k, product[:, None], 0.0)
     else:
         products = tl.dot(rows.to(matrix.dtype), matrix, input_precision="ieee")
     return products
 
 
 @triton.jit
+def column(tile, k):
+    """Column k of a tile."""
+    return tl.sum(tl.where(tl.arange(0, tile.shape[1])[None, :] == k, tile, 0.0), 1)
+
+
+@triton.jit
 def outer_zeros(ROWS: tl.constexpr, N: tl.constexpr, K: tl.constexpr):
-    """What `add_outer` adds to: `(N, K)` on tensor cores, otherwise one matrix for every row."""
-    if ROWS < SHORTEST or N < SHORTEST or K < SHORTEST:
+    """What `add_outer` adds to: `(N, K)` on tensor cores, few columns padded, otherwise one matrix for every row."""
+    if N < SHORTEST or (K < SHORTEST and K > FEW):
         sums = tl.zeros([ROWS, N, K], tl.float32)
+    elif K <= FEW:
+        sums = tl.zeros([N, SHORTEST], tl.float32)
     else:
         sums = tl.zeros([N, K], tl.float32)
     return sums
@@ -52,7 +74,13 @@ def add_outer(sums, left, right, factors):
     if len(sums.shape) == 3:
         sums += left[:, :, None] * right[:, None, :]
     else:
-        sums = tl.dot(tl.trans(left.to(factors.dtype)), right.to(factors.dtype), sums, input_precision="ieee")
+        padded = right
+        if right.shape[1] <= FEW:
+            index = tl.arange(0, SHORTEST)[None, :]
+            padded = tl.zeros([right.shape[0], SHORTEST], tl.float32)
+            for k in tl.static_range(right.shape[1]):
+                padded += tl.where(index == k, column(right, k)[:, None], 0.0)
+        sums = tl.dot(tl.trans(left.to(factors.dtype)), padded.to(factors.dtype), sums, input_precision="ieee")
     return sums
 
 

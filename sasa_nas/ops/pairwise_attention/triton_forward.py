@@ -22,7 +22,8 @@ from sasa_nas.ops.pairwise_attention.triton_pairs import (
     pixel_offsets,
     pixels_of_program,
     relate,
-    value_offsets,
+    shared_by_values,
+    store_values,
 )
 from sasa_nas.ops.window_sums.triton_tiles import reflected
 
@@ -58,13 +59,15 @@ def statistics_kernel(
     EXTRAS_PADDED: tl.constexpr,
     HIDDEN_PADDED: tl.constexpr,
     PIXELS: tl.constexpr,
+    QUERY_WORD: tl.constexpr,
+    KEY_WORD: tl.constexpr,
 ):
     """Writes means and squared deviations of this program's pairs, `(2, channels)`.
 
     Those of the relation's channels, or those of the first layer's results (OF_HIDDEN).
     """
     _, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
-    at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx)
+    at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
     query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
     if OF_HIDDEN:
@@ -79,14 +82,12 @@ def statistics_kernel(
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
         seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
         seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
-        at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx)
+        at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx, KEY_WORD)
         key = load_near(key_ptr, at, real, key_sc, True, KIND, RELATED, NEAR_PADDED)
         key_extra = load_extra(key_ptr, at, real, key_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
         near, extra = relate(query, key, query_extra, key_extra, KIND)
         if OF_HIDDEN:
-            hidden = first_layer(
-                near, extra, first_norm_ptr, near_matrix, extra_matrix, CHANNELS, IN_TILE, EXTRAS
-            )
+            hidden = first_layer(near, extra, first_norm_ptr, near_matrix, extra_matrix, CHANNELS, IN_TILE, EXTRAS)
             mean, squares = welford(mean, squares, hidden, offset + 1)
         else:
             mean, squares = welford(mean, squares, near, offset + 1)
@@ -165,40 +166,47 @@ def forward_kernel(
     HIDDEN_PADDED: tl.constexpr,
     WEIGHTS_PADDED: tl.constexpr,
     GROUPS_PADDED: tl.constexpr,
+    SHARED: tl.constexpr,
     PIXELS: tl.constexpr,
+    QUERY_WORD: tl.constexpr,
+    KEY_WORD: tl.constexpr,
+    VALUE_WORD: tl.constexpr,
+    OUT_WORD: tl.constexpr,
 ):
     """Writes the attention, and the natural log-sum-exp of its logits `(places, WEIGHTS)`."""
     place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
-    at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx)
+    at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
     query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
     near_matrix = load_matrix(first_weight_ptr, 0, CHANNELS, HIDDEN, IN_TILE, HIDDEN_PADDED, NEAR_PADDED)
     extra_matrix = load_matrix(first_weight_ptr, IN_TILE, CHANNELS, HIDDEN, EXTRAS, HIDDEN_PADDED, EXTRAS_PADDED)
     second_matrix = load_matrix(second_weight_ptr, 0, HIDDEN, WEIGHTS, HIDDEN, WEIGHTS_PADDED, HIDDEN_PADDED)
+    weight_channel = tl.arange(0, WEIGHTS_PADDED)[None, :]
+    known = weight_channel < WEIGHTS
     peak = tl.full([PIXELS, WEIGHTS_PADDED], float("-inf"), tl.float32)
     total = tl.zeros([PIXELS, WEIGHTS_PADDED], tl.float32)
-    out = tl.zeros([PIXELS, GROUPS_PADDED, WEIGHTS_PADDED], tl.float32)
+    out = tl.zeros([PIXELS, GROUPS_PADDED, SHARED], tl.float32)
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
         seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
         seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
-        at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx)
+        at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx, KEY_WORD)
         key = load_near(key_ptr, at, real, key_sc, True, KIND, RELATED, NEAR_PADDED)
         key_extra = load_extra(key_ptr, at, real, key_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
         near, extra = relate(query, key, query_extra, key_extra, KIND)
         hidden = first_layer(near, extra, first_norm_ptr, near_matrix, extra_matrix, CHANNELS, IN_TILE, EXTRAS)
         logits = logits_of(hidden, second_norm_ptr, second_matrix, bias_ptr, LAYERS, HIDDEN, WEIGHTS) * LOG2_E
-        at = pixel_offsets(batch, seen_y, seen_x, value_sb, value_sy, value_sx)
-        value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, WEIGHTS_PADDED, GROUPS_PADDED)
+        at = pixel_offsets(batch, seen_y, seen_x, value_sb, value_sy, value_sx, VALUE_WORD)
+        value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
         new_peak = tl.maximum(peak, logits)
         weight = tl.exp2(logits - new_peak)
         decay = tl.exp2(peak - new_peak)
         total = total * decay + weight
+        weight = shared_by_values(tl.where(known, weight, 0.0), SHARED)
+        decay = shared_by_values(tl.where(known, decay, 0.0), SHARED)
         out = out * decay[:, None, :] + weight[:, None, :] * value
         peak = new_peak
-    out /= total[:, None, :]
-    at = pixel_offsets(batch, y, x, out_sb, out_sy, out_sx)
-    at, seen = value_offsets(at, real, out_sc, WEIGHTS, GROUPS, WEIGHTS_PADDED, GROUPS_PADDED)
-    tl.store(out_ptr + at, out.to(out_ptr.dtype.element_ty), mask=seen)
-    weight_channel = tl.arange(0, WEIGHTS_PADDED)[None, :]
+    out /= shared_by_values(tl.where(known, total, 0.0), SHARED)[:, None, :]
+    at = pixel_offsets(batch, y, x, out_sb, out_sy, out_sx, OUT_WORD)
+    store_values(out_ptr, at, real, out_sc, out, WEIGHTS, GROUPS)
     at = place.to(tl.int64)[:, None] * WEIGHTS + weight_channel
-    tl.store(lse_ptr + at, (peak + tl.log2(total)) * LN_2, mask=real[:, None] & (weight_channel < WEIGHTS))
+    tl.store(lse_ptr + at, (peak + tl.log2(total)) * LN_2, mask=real[:, None] & known)

@@ -19,7 +19,8 @@ from sasa_nas.ops.pairwise_attention.triton_pairs import (
     pixel_offsets,
     pixels_of_program,
     relate,
-    value_offsets,
+    shared_by_values,
+    store_values,
 )
 from sasa_nas.ops.pairwise_attention.triton_query import load_weights, logit_gradient, store_gradients
 from sasa_nas.ops.window_sums.triton_tiles import reflected
@@ -76,7 +77,12 @@ def key_kernel(
     HIDDEN_PADDED: tl.constexpr,
     WEIGHTS_PADDED: tl.constexpr,
     GROUPS_PADDED: tl.constexpr,
+    SHARED: tl.constexpr,
     PIXELS: tl.constexpr,
+    KEY_WORD: tl.constexpr,
+    VALUE_WORD: tl.constexpr,
+    QUERY_WORD: tl.constexpr,
+    GRAD_OUT_WORD: tl.constexpr,
 ):
     """Writes the gradients of what every place of the padded map shows.
 
@@ -88,23 +94,23 @@ def key_kernel(
     place, batch, y, x, real = pixels_of_program(padded_height, padded_width, places, PIXELS)
     shown_y = reflected(y - KERNEL_SIZE // 2, height, BOUNCES)
     shown_x = reflected(x - KERNEL_SIZE // 2, width, BOUNCES)
-    at = pixel_offsets(batch, shown_y, shown_x, key_sb, key_sy, key_sx)
+    at = pixel_offsets(batch, shown_y, shown_x, key_sb, key_sy, key_sx, KEY_WORD)
     key = load_near(key_ptr, at, real, key_sc, True, KIND, RELATED, NEAR_PADDED)
     key_extra = load_extra(key_ptr, at, real, key_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
-    at = pixel_offsets(batch, shown_y, shown_x, value_sb, value_sy, value_sx)
-    value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, WEIGHTS_PADDED, GROUPS_PADDED)
+    at = pixel_offsets(batch, shown_y, shown_x, value_sb, value_sy, value_sx, VALUE_WORD)
+    value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
     near_matrix = load_matrix(first_weight_ptr, 0, CHANNELS, HIDDEN, IN_TILE, HIDDEN_PADDED, NEAR_PADDED)
     extra_matrix = load_matrix(first_weight_ptr, IN_TILE, CHANNELS, HIDDEN, EXTRAS, HIDDEN_PADDED, EXTRAS_PADDED)
     second_matrix = load_matrix(second_weight_ptr, 0, HIDDEN, WEIGHTS, HIDDEN, WEIGHTS_PADDED, HIDDEN_PADDED)
     near_sums = tl.zeros([PIXELS, NEAR_PADDED], tl.float32)
     extra_sums = tl.zeros([PIXELS, EXTRAS_PADDED], tl.float32)
-    value_sums = tl.zeros([PIXELS, GROUPS_PADDED, WEIGHTS_PADDED], tl.float32)
+    value_sums = tl.zeros([PIXELS, GROUPS_PADDED, SHARED], tl.float32)
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
         # the pixel whose window shows this place at the offset
         query_y = y - offset // KERNEL_SIZE
         query_x = x - offset % KERNEL_SIZE
         seen = real & (query_y >= 0) & (query_y < height) & (query_x >= 0) & (query_x < width)
-        at = pixel_offsets(batch, query_y, query_x, query_sb, query_sy, query_sx)
+        at = pixel_offsets(batch, query_y, query_x, query_sb, query_sy, query_sx, QUERY_WORD)
         query = load_near(query_ptr, at, seen, query_sc, False, KIND, RELATED, NEAR_PADDED)
         query_extra = load_extra(query_ptr, at, seen, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
         near, extra = relate(query, key, query_extra, key_extra, KIND)
@@ -113,10 +119,10 @@ def key_kernel(
         pixel = (batch.to(tl.int32) * height + query_y) * width + query_x
         lse = load_weights(lse_ptr, pixel, seen, NOWHERE, WEIGHTS, WEIGHTS_PADDED)
         delta = load_weights(delta_ptr, pixel, seen, 0.0, WEIGHTS, WEIGHTS_PADDED)
-        at = pixel_offsets(batch, query_y, query_x, grad_out_sb, grad_out_sy, grad_out_sx)
-        grad_out = load_values(grad_out_ptr, at, seen, grad_out_sc, WEIGHTS, GROUPS, WEIGHTS_PADDED, GROUPS_PADDED)
+        at = pixel_offsets(batch, query_y, query_x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
+        grad_out = load_values(grad_out_ptr, at, seen, grad_out_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
         weight, grad = logit_gradient(logits, lse, delta, value, grad_out)
-        value_sums += weight[:, None, :] * grad_out
+        value_sums += shared_by_values(weight, SHARED)[:, None, :] * grad_out
         if LAYERS == 2:
             active = normalised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
             grad = tl.where(active > 0, apply_transposed(grad, second_matrix), 0.0)
@@ -139,5 +145,4 @@ def key_kernel(
     at = batch * (RELATED + POSITIONS) * area + inside
     store_gradients(key_sums_ptr, at, real, area, near_sums, extra_sums, True, KIND, RELATED, POSITIONS)
     at = batch * (WEIGHTS * GROUPS) * area + inside
-    at, seen = value_offsets(at, real, area, WEIGHTS, GROUPS, WEIGHTS_PADDED, GROUPS_PADDED)
-    tl.store(value_sums_ptr + at, value_sums, mask=seen)
+    store_values(value_sums_ptr, at, real, area, value_sums, WEIGHTS, GROUPS)

@@ -8,7 +8,7 @@ import triton
 from torch import Tensor
 
 from sasa_nas.ops.mapping.layer import MappingLayer
-from sasa_nas.ops.mapping.triton_launch import combined_statistics, norm_coefficients, run_launches
+from sasa_nas.ops.mapping.triton_launch import combined_statistics, norm_coefficients, run_launches, word_of
 from sasa_nas.ops.pairwise_attention.triton_forward import forward_kernel, statistics_kernel
 from sasa_nas.ops.pairwise_attention.triton_key import key_kernel
 from sasa_nas.ops.pairwise_attention.triton_plan import Pass, Plan, Widths, choose_plan
@@ -94,13 +94,16 @@ class Pairs:
         known: dict[str, Tensor | int | float] = {
             **{"places": count, "height": height, "width": width, "PIXELS": plan.pixels},
             **{"NEAR_PADDED": widths.near, "EXTRAS_PADDED": widths.extras, "HIDDEN_PADDED": widths.hidden},
-            **{"WEIGHTS_PADDED": widths.weights, "GROUPS_PADDED": widths.groups},
+            **{"WEIGHTS_PADDED": widths.weights, "GROUPS_PADDED": widths.groups, "SHARED": widths.shared},
             **constants,
             **others,
         }
         for name, tensor in {"query": self.query, "key": self.key, "value": self.value, **maps}.items():
             known[f"{name}_ptr"] = tensor
-            known |= {f"{name}_s{axis}": stride for axis, stride in zip("bcyx", tensor.stride(), strict=True)}
+            sb, sc, sy, sx = tensor.stride()
+            word = word_of(tensor)
+            known |= {f"{name.upper()}_WORD": word, f"{name}_sc": sc}
+            known |= {f"{name}_sb": sb // word, f"{name}_sy": sy // word, f"{name}_sx": sx // word}
         kernel = _KERNELS[step]
         arguments = {name: known[name] for name in kernel.arg_names}
         options: dict[str, int | bool] = {"num_warps": plan.warps, "num_stages": 1, "enable_fp_fusion": True}
@@ -132,11 +135,13 @@ class Pairs:
         widest = max(near, sizes["HIDDEN"], sizes["WEIGHTS"])
         # tensor cores take no shorter sides than 16
         least = 16 if widest > THIN else 2
-        near, extras, hidden, weights = (
-            max(triton.next_power_of_2(size), least)
-            for size in (near, sizes["EXTRAS"], sizes["HIDDEN"], sizes["WEIGHTS"])
+        near, hidden, weights = (
+            max(triton.next_power_of_2(size), least) for size in (near, sizes["HIDDEN"], sizes["WEIGHTS"])
         )
-        return Widths(near, extras, hidden, weights, triton.next_power_of_2(sizes["GROUPS"]), self.query.dtype)
+        extras, shared, groups = (
+            triton.next_power_of_2(max(sizes[name], 1)) for name in ("EXTRAS", "WEIGHTS", "GROUPS")
+        )
+        return Widths(near, extras, hidden, weights, shared, groups, self.query.dtype)
 
 
 THIN = 8
@@ -258,9 +263,7 @@ class Backward:
         """The launch for the first layer's gradients, the parts of them, and the queries' but for the statistics'."""
         hidden, channels = self.pairs.layers[0].weight.shape
         biases = hidden if len(self.pairs.layers) == 1 else 0
-        parts = self.delta.new_empty(
-            _programs(self.pairs, "first_layer"), hidden * channels + biases + 2 * channels
-        )
+        parts = self.delta.new_empty(_programs(self.pairs, "first_layer"), hidden * channels + biases + 2 * channels)
         batch, of_query, height, width = self.pairs.query.shape
         sums = self.delta.new_empty(batch, height, width, of_query)
         return self.launch("first_layer", norms, {"parts_ptr": parts, "query_sums_ptr": sums}), parts, sums

@@ -16,7 +16,8 @@ class Widths:
         near: Of the relation, but for positions.
         extras: Of positions, and of a scalar product.
         hidden: Of the mapping's first layer.
-        weights: Of the weights.
+        weights: Of the weights, as matrix products take them.
+        shared: Of the weights, as values take them.
         groups: That share a weight.
         dtype: Of the maps.
     """
@@ -25,6 +26,7 @@ class Widths:
     extras: int
     hidden: int
     weights: int
+    shared: int
     groups: int
     dtype: torch.dtype
 

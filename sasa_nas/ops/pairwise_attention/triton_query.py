@@ -31,6 +31,7 @@ from sasa_nas.ops.pairwise_attention.triton_pairs import (
     load_extra,
     load_near,
     load_values,
+    padded_for_products,
     pixel_offsets,
     pixels_of_program,
     query_gradient,
@@ -50,8 +51,10 @@ def load_weights(ptr, place, real, other, WEIGHTS: tl.constexpr, PADDED: tl.cons
 @triton.jit
 def logit_gradient(logits, lse, delta, value, grad_out):
     """The weights of pairs, and the gradient of their logits."""
+    # the log-sum-exp of padding makes its weights zero
     weight = tl.exp2((logits - lse) * LOG2_E)
-    return weight, weight * (tl.sum(grad_out * value, 1) - delta)
+    products = padded_for_products(tl.sum(grad_out * value, 1), weight.shape[1])
+    return weight, weight * (products - delta)
 
 
 @triton.jit(do_not_specialize=SIZES)
@@ -102,7 +105,12 @@ def second_layer_kernel(
     HIDDEN_PADDED: tl.constexpr,
     WEIGHTS_PADDED: tl.constexpr,
     GROUPS_PADDED: tl.constexpr,
+    SHARED: tl.constexpr,
     PIXELS: tl.constexpr,
+    QUERY_WORD: tl.constexpr,
+    GRAD_OUT_WORD: tl.constexpr,
+    KEY_WORD: tl.constexpr,
+    VALUE_WORD: tl.constexpr,
 ):
     """Writes this program's parts of the gradients of the second layer.
 
@@ -110,11 +118,11 @@ def second_layer_kernel(
     of that times the normalised input, `(HIDDEN,)` each.
     """
     place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
-    at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx)
+    at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
     query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
-    at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx)
-    grad_out = load_values(grad_out_ptr, at, real, grad_out_sc, WEIGHTS, GROUPS, WEIGHTS_PADDED, GROUPS_PADDED)
+    at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
+    grad_out = load_values(grad_out_ptr, at, real, grad_out_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
     lse = load_weights(lse_ptr, place, real, NOWHERE, WEIGHTS, WEIGHTS_PADDED)
     delta = load_weights(delta_ptr, place, real, 0.0, WEIGHTS, WEIGHTS_PADDED)
     near_matrix = load_matrix(first_weight_ptr, 0, CHANNELS, HIDDEN, IN_TILE, HIDDEN_PADDED, NEAR_PADDED)
@@ -127,14 +135,14 @@ def second_layer_kernel(
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
         seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
         seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
-        at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx)
+        at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx, KEY_WORD)
         key = load_near(key_ptr, at, real, key_sc, True, KIND, RELATED, NEAR_PADDED)
         key_extra = load_extra(key_ptr, at, real, key_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
         near, extra = relate(query, key, query_extra, key_extra, KIND)
         hidden = first_layer(near, extra, first_norm_ptr, near_matrix, extra_matrix, CHANNELS, IN_TILE, EXTRAS)
         logits = logits_of(hidden, second_norm_ptr, second_matrix, bias_ptr, 2, HIDDEN, WEIGHTS)
-        at = pixel_offsets(batch, seen_y, seen_x, value_sb, value_sy, value_sx)
-        value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, WEIGHTS_PADDED, GROUPS_PADDED)
+        at = pixel_offsets(batch, seen_y, seen_x, value_sb, value_sy, value_sx, VALUE_WORD)
+        value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
         _, grad = logit_gradient(logits, lse, delta, value, grad_out)
         bias_sums += grad
         active = normalised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
@@ -201,7 +209,12 @@ def first_layer_kernel(
     HIDDEN_PADDED: tl.constexpr,
     WEIGHTS_PADDED: tl.constexpr,
     GROUPS_PADDED: tl.constexpr,
+    SHARED: tl.constexpr,
     PIXELS: tl.constexpr,
+    QUERY_WORD: tl.constexpr,
+    GRAD_OUT_WORD: tl.constexpr,
+    KEY_WORD: tl.constexpr,
+    VALUE_WORD: tl.constexpr,
 ):
     """Writes this program's parts of the gradients of the first layer, and the queries' but for the statistics'.
 
@@ -210,11 +223,11 @@ def first_layer_kernel(
     gradients are `(places, RELATED + POSITIONS)` float32.
     """
     place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
-    at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx)
+    at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
     query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
-    at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx)
-    grad_out = load_values(grad_out_ptr, at, real, grad_out_sc, WEIGHTS, GROUPS, WEIGHTS_PADDED, GROUPS_PADDED)
+    at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
+    grad_out = load_values(grad_out_ptr, at, real, grad_out_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
     lse = load_weights(lse_ptr, place, real, NOWHERE, WEIGHTS, WEIGHTS_PADDED)
     delta = load_weights(delta_ptr, place, real, 0.0, WEIGHTS, WEIGHTS_PADDED)
     near_matrix = load_matrix(first_weight_ptr, 0, CHANNELS, HIDDEN, IN_TILE, HIDDEN_PADDED, NEAR_PADDED)
@@ -233,14 +246,14 @@ def first_layer_kernel(
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
         seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
         seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
-        at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx)
+        at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx, KEY_WORD)
         key = load_near(key_ptr, at, real, key_sc, True, KIND, RELATED, NEAR_PADDED)
         key_extra = load_extra(key_ptr, at, real, key_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
         near, extra = relate(query, key, query_extra, key_extra, KIND)
         hidden = first_layer(near, extra, first_norm_ptr, near_matrix, extra_matrix, CHANNELS, IN_TILE, EXTRAS)
         logits = logits_of(hidden, second_norm_ptr, second_matrix, bias_ptr, LAYERS, HIDDEN, WEIGHTS)
-        at = pixel_offsets(batch, seen_y, seen_x, value_sb, value_sy, value_sx)
-        value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, WEIGHTS_PADDED, GROUPS_PADDED)
+        at = pixel_offsets(batch, seen_y, seen_x, value_sb, value_sy, value_sx, VALUE_WORD)
+        value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
         _, grad = logit_gradient(logits, lse, delta, value, grad_out)
         if LAYERS == 2:
             active = normalised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
@@ -352,10 +365,13 @@ def query_statistics_kernel(
     NEAR_PADDED: tl.constexpr,
     EXTRAS_PADDED: tl.constexpr,
     PIXELS: tl.constexpr,
+    QUERY_WORD: tl.constexpr,
+    KEY_WORD: tl.constexpr,
+    GRAD_QUERY_WORD: tl.constexpr,
 ):
     """Writes the queries' gradients: the sums of `first_layer_kernel`, and what the statistics of its norm add."""
     place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
-    at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx)
+    at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     sums_at = place.to(tl.int64) * (RELATED + POSITIONS)
     near_sums = load_near(query_sums_ptr, sums_at, real, 1, False, KIND, RELATED, NEAR_PADDED)
     extra_sums = load_extra(query_sums_ptr, sums_at, real, 1, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
@@ -365,7 +381,7 @@ def query_statistics_kernel(
         for offset in range(KERNEL_SIZE * KERNEL_SIZE):
             seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
             seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
-            at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx)
+            at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx, KEY_WORD)
             key = load_near(key_ptr, at, real, key_sc, True, KIND, RELATED, NEAR_PADDED)
             key_extra = load_extra(key_ptr, at, real, key_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
             near, extra = relate(query, key, query_extra, key_extra, KIND)
@@ -373,7 +389,5 @@ def query_statistics_kernel(
             extra_grad = before_norm(0.0, extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
             near_sums += query_gradient(near_grad, extra_grad, key, KIND)
             extra_sums += extra_grad
-    at = pixel_offsets(batch, y, x, grad_query_sb, grad_query_sy, grad_query_sx)
-    store_gradients(
-        grad_query_ptr, at, real, grad_query_sc, near_sums, extra_sums, False, KIND, RELATED, POSITIONS
-    )
+    at = pixel_offsets(batch, y, x, grad_query_sb, grad_query_sy, grad_query_sx, GRAD_QUERY_WORD)
+    store_gradients(grad_query_ptr, at, real, grad_query_sc, near_sums, extra_sums, False, KIND, RELATED, POSITIONS)
