@@ -9,21 +9,23 @@ queries. Statistics are means and squared deviations of a program's pairs, which
 import triton
 import triton.language as tl
 
+from sasa_nas.ops.mapping.triton_maps import (
+    SIZES,
+    load_values,
+    pixel_offsets,
+    pixels_of_program,
+    shared_by_values,
+    store_values,
+)
 from sasa_nas.ops.mapping.triton_norms import combine_rows, normalised, welford
 from sasa_nas.ops.mapping.triton_products import apply, load_matrix, load_vector, store_vector
 from sasa_nas.ops.pairwise_attention.triton_pairs import (
     LN_2,
     LOG2_E,
-    SIZES,
     first_layer,
     load_extra,
     load_near,
-    load_values,
-    pixel_offsets,
-    pixels_of_program,
     relate,
-    shared_by_values,
-    store_values,
 )
 from sasa_nas.ops.window_sums.triton_tiles import reflected
 

@@ -5,22 +5,24 @@
 import triton
 import triton.language as tl
 
+from sasa_nas.ops.mapping.triton_maps import (
+    SIZES,
+    load_values,
+    pixel_offsets,
+    pixels_of_program,
+    shared_by_values,
+    store_values,
+)
 from sasa_nas.ops.mapping.triton_norms import before_norm, normalised
 from sasa_nas.ops.mapping.triton_products import apply_transposed, load_matrix
 from sasa_nas.ops.pairwise_attention.triton_forward import logits_of
 from sasa_nas.ops.pairwise_attention.triton_pairs import (
     NOWHERE,
-    SIZES,
     first_layer,
     key_gradient,
     load_extra,
     load_near,
-    load_values,
-    pixel_offsets,
-    pixels_of_program,
     relate,
-    shared_by_values,
-    store_values,
 )
 from sasa_nas.ops.pairwise_attention.triton_query import load_weights, logit_gradient, store_gradients
 from sasa_nas.ops.window_sums.triton_tiles import reflected

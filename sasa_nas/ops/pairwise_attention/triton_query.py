@@ -10,6 +10,13 @@ what the first norm's statistics do. Each program writes its part of what is sum
 import triton
 import triton.language as tl
 
+from sasa_nas.ops.mapping.triton_maps import (
+    SIZES,
+    load_values,
+    padded_for_products,
+    pixel_offsets,
+    pixels_of_program,
+)
 from sasa_nas.ops.mapping.triton_norms import SCALE, before_norm, coefficient, normalised, standardised
 from sasa_nas.ops.mapping.triton_products import (
     add_outer,
@@ -26,14 +33,9 @@ from sasa_nas.ops.pairwise_attention.triton_pairs import (
     DOT,
     LOG2_E,
     NOWHERE,
-    SIZES,
     first_layer,
     load_extra,
     load_near,
-    load_values,
-    padded_for_products,
-    pixel_offsets,
-    pixels_of_program,
     query_gradient,
     relate,
 )
