@@ -28,6 +28,19 @@ def word_of(maps: Tensor) -> int:
     return gcd(WORD_BYTES // maps.element_size(), maps.data_ptr() // maps.element_size(), *strides)
 
 
+def map_arguments(name: str, maps: Tensor) -> dict[str, Tensor | int | float]:
+    """A map as kernels take it: its memory, its strides, those between pixels in words, and a word's elements.
+
+    Args:
+        name: In the kernel's arguments.
+        maps: `(B, C, H, W)`.
+    """
+    sb, sc, sy, sx = maps.stride()
+    word = word_of(maps)
+    strides = {f"{name}_sb": sb // word, f"{name}_sc": sc, f"{name}_sy": sy // word, f"{name}_sx": sx // word}
+    return {f"{name}_ptr": maps, f"{name.upper()}_WORD": word, **strides}
+
+
 def norm_coefficients(
     layer: MappingLayer, mean: Tensor, variance: Tensor, sums: Tensor | None = None, count: int = 1
 ) -> Tensor:

@@ -8,7 +8,7 @@ import triton
 from torch import Tensor
 
 from sasa_nas.ops.mapping.layer import MappingLayer
-from sasa_nas.ops.mapping.triton_launch import combined_statistics, norm_coefficients, run_launches, word_of
+from sasa_nas.ops.mapping.triton_launch import combined_statistics, map_arguments, norm_coefficients, run_launches
 from sasa_nas.ops.pairwise_attention.triton_forward import forward_kernel, statistics_kernel
 from sasa_nas.ops.pairwise_attention.triton_key import key_kernel
 from sasa_nas.ops.pairwise_attention.triton_plan import Pass, Plan, Widths, choose_plan
@@ -99,11 +99,7 @@ class Pairs:
             **others,
         }
         for name, tensor in {"query": self.query, "key": self.key, "value": self.value, **maps}.items():
-            known[f"{name}_ptr"] = tensor
-            sb, sc, sy, sx = tensor.stride()
-            word = word_of(tensor)
-            known |= {f"{name.upper()}_WORD": word, f"{name}_sc": sc}
-            known |= {f"{name}_sb": sb // word, f"{name}_sy": sy // word, f"{name}_sx": sx // word}
+            known |= map_arguments(name, tensor)
         kernel = _KERNELS[step]
         arguments = {name: known[name] for name in kernel.arg_names}
         options: dict[str, int | bool] = {"num_warps": plan.warps, "num_stages": 1, "enable_fp_fusion": True}
