@@ -56,20 +56,46 @@ def load_values(
     at,
     real,
     stride_c,
+    first,
+    WEIGHTS: tl.constexpr,
+    GROUPS: tl.constexpr,
+    SHARED: tl.constexpr,
+    COUNT: tl.constexpr,
+):
+    """COUNT groups of a map's values from group `first` on, `(P, COUNT, SHARED)`; zero beyond GROUPS."""
+    ptr += tl.cast(first * WEIGHTS, tl.int64) * stride_c
+    if WEIGHTS == SHARED and GROUPS % COUNT == 0:
+        # neighbours in memory are neighbours in the tile
+        values = load_channels(ptr, at, real, stride_c, 0, COUNT * WEIGHTS, 0, COUNT * WEIGHTS)
+        values = tl.reshape(values, [values.shape[0], COUNT, WEIGHTS])
+    else:
+        offsets, seen = value_offsets(at, real, stride_c, GROUPS - first, WEIGHTS, SHARED, COUNT)
+        values = tl.load(ptr + offsets, mask=seen, other=0.0).to(tl.float32)
+    return values
+
+
+@triton.jit
+def value_products(
+    left_ptr,
+    left_at,
+    left_sc,
+    right_ptr,
+    right_at,
+    right_sc,
+    real,
     WEIGHTS: tl.constexpr,
     GROUPS: tl.constexpr,
     SHARED: tl.constexpr,
     GROUPS_PADDED: tl.constexpr,
+    TOGETHER: tl.constexpr,
 ):
-    """A map's values `(P, GROUPS_PADDED, SHARED)`: group g of weight channel w is channel g * WEIGHTS + w."""
-    if WEIGHTS == SHARED and GROUPS == GROUPS_PADDED:
-        # neighbours in memory are neighbours in the tile
-        values = load_channels(ptr, at, real, stride_c, 0, GROUPS * WEIGHTS, 0, GROUPS * WEIGHTS)
-        values = tl.reshape(values, [values.shape[0], GROUPS, WEIGHTS])
-    else:
-        offsets, seen = value_offsets(at, real, stride_c, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
-        values = tl.load(ptr + offsets, mask=seen, other=0.0).to(tl.float32)
-    return values
+    """`(P, SHARED)`: the products of two maps' values, summed over groups, of which TOGETHER are read at once."""
+    sums = tl.zeros([real.shape[0], SHARED], tl.float32)
+    for block in range(GROUPS_PADDED // TOGETHER):
+        left = load_values(left_ptr, left_at, real, left_sc, block * TOGETHER, WEIGHTS, GROUPS, SHARED, TOGETHER)
+        right = load_values(right_ptr, right_at, real, right_sc, block * TOGETHER, WEIGHTS, GROUPS, SHARED, TOGETHER)
+        sums += tl.sum(left * right, 1)
+    return sums
 
 
 @triton.jit
@@ -81,19 +107,17 @@ def store_values(ptr, at, real, stride_c, values, WEIGHTS: tl.constexpr, GROUPS:
         offsets = at[:, None] + (channel * stride_c)[None, :]
         tl.store(ptr + offsets, values.to(ptr.dtype.element_ty), mask=real[:, None] & (channel >= 0)[None, :])
     else:
-        offsets, seen = value_offsets(at, real, stride_c, WEIGHTS, GROUPS, values.shape[2], values.shape[1])
+        offsets, seen = value_offsets(at, real, stride_c, GROUPS, WEIGHTS, values.shape[2], values.shape[1])
         tl.store(ptr + offsets, values.to(ptr.dtype.element_ty), mask=seen)
 
 
 @triton.jit
-def value_offsets(
-    at, real, stride_c, WEIGHTS: tl.constexpr, GROUPS: tl.constexpr, SHARED: tl.constexpr, GROUPS_PADDED: tl.constexpr
-):
-    """Where values are that are padded, and which of them are there."""
-    group = tl.arange(0, GROUPS_PADDED)[None, :, None]
+def value_offsets(at, real, stride_c, groups, WEIGHTS: tl.constexpr, SHARED: tl.constexpr, COUNT: tl.constexpr):
+    """Where values are that are padded, and which of `groups` groups' are there."""
+    group = tl.arange(0, COUNT)[None, :, None]
     weight = tl.arange(0, SHARED)[None, None, :]
     channel = (group * WEIGHTS + weight).to(tl.int64)
-    seen = real[:, None, None] & (group < GROUPS) & (weight < WEIGHTS)
+    seen = real[:, None, None] & (group < groups) & (weight < WEIGHTS)
     return at[:, None, None] + channel * stride_c, seen
 
 

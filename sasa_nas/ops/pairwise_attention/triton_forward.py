@@ -198,7 +198,7 @@ def forward_kernel(
         hidden = first_layer(near, extra, first_norm_ptr, near_matrix, extra_matrix, CHANNELS, IN_TILE, EXTRAS)
         logits = logits_of(hidden, second_norm_ptr, second_matrix, bias_ptr, LAYERS, HIDDEN, WEIGHTS) * LOG2_E
         at = pixel_offsets(batch, seen_y, seen_x, value_sb, value_sy, value_sx, VALUE_WORD)
-        value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
+        value = load_values(value_ptr, at, real, value_sc, 0, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
         new_peak = tl.maximum(peak, logits)
         weight = tl.exp2(logits - new_peak)
         decay = tl.exp2(peak - new_peak)

@@ -12,6 +12,7 @@ from sasa_nas.ops.mapping.triton_maps import (
     pixels_of_program,
     shared_by_values,
     store_values,
+    value_products,
 )
 from sasa_nas.ops.mapping.triton_norms import before_norm, normalised
 from sasa_nas.ops.mapping.triton_products import apply_transposed, load_matrix
@@ -62,6 +63,8 @@ def key_kernel(
     places,
     height,
     width,
+    KEYS: tl.constexpr,
+    VALUES: tl.constexpr,
     LAYERS: tl.constexpr,
     KIND: tl.constexpr,
     KERNEL_SIZE: tl.constexpr,
@@ -79,6 +82,7 @@ def key_kernel(
     HIDDEN_PADDED: tl.constexpr,
     WEIGHTS_PADDED: tl.constexpr,
     GROUPS_PADDED: tl.constexpr,
+    TOGETHER: tl.constexpr,
     SHARED: tl.constexpr,
     PIXELS: tl.constexpr,
     KEY_WORD: tl.constexpr,
@@ -88,19 +92,18 @@ def key_kernel(
 ):
     """Writes the gradients of what every place of the padded map shows.
 
-    `places` are those of the padded maps `(B, C, H + KERNEL_SIZE - 1, W + KERNEL_SIZE - 1)`; both results are
+    Those of the keys (KEYS), those of the values (VALUES), or both. `places` are those of the padded maps `(B, C, H + KERNEL_SIZE - 1, W + KERNEL_SIZE - 1)`; both results are
     contiguous float32 of that shape, for `fold_kernel`.
     """
     padded_height = height + KERNEL_SIZE - 1
     padded_width = width + KERNEL_SIZE - 1
-    place, batch, y, x, real = pixels_of_program(padded_height, padded_width, places, PIXELS)
+    _, batch, y, x, real = pixels_of_program(padded_height, padded_width, places, PIXELS)
     shown_y = reflected(y - KERNEL_SIZE // 2, height, BOUNCES)
     shown_x = reflected(x - KERNEL_SIZE // 2, width, BOUNCES)
     at = pixel_offsets(batch, shown_y, shown_x, key_sb, key_sy, key_sx, KEY_WORD)
     key = load_near(key_ptr, at, real, key_sc, True, KIND, RELATED, NEAR_PADDED)
     key_extra = load_extra(key_ptr, at, real, key_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
-    at = pixel_offsets(batch, shown_y, shown_x, value_sb, value_sy, value_sx, VALUE_WORD)
-    value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
+    value_at = pixel_offsets(batch, shown_y, shown_x, value_sb, value_sy, value_sx, VALUE_WORD)
     near_matrix = load_matrix(first_weight_ptr, 0, CHANNELS, HIDDEN, IN_TILE, HIDDEN_PADDED, NEAR_PADDED)
     extra_matrix = load_matrix(first_weight_ptr, IN_TILE, CHANNELS, HIDDEN, EXTRAS, HIDDEN_PADDED, EXTRAS_PADDED)
     second_matrix = load_matrix(second_weight_ptr, 0, HIDDEN, WEIGHTS, HIDDEN, WEIGHTS_PADDED, HIDDEN_PADDED)
@@ -122,29 +125,49 @@ def key_kernel(
         lse = load_weights(lse_ptr, pixel, seen, NOWHERE, WEIGHTS, WEIGHTS_PADDED)
         delta = load_weights(delta_ptr, pixel, seen, 0.0, WEIGHTS, WEIGHTS_PADDED)
         at = pixel_offsets(batch, query_y, query_x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
-        grad_out = load_values(grad_out_ptr, at, seen, grad_out_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
-        weight, grad = logit_gradient(logits, lse, delta, value, grad_out)
-        value_sums += shared_by_values(weight, SHARED)[:, None, :] * grad_out
-        if LAYERS == 2:
-            active = normalised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
-            grad = tl.where(active > 0, apply_transposed(grad, second_matrix), 0.0)
-            grad = before_norm(grad, hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
-        # pixels that are not there are masked at the end, since norms' statistics have a part of theirs
-        near_grad = tl.zeros([PIXELS, NEAR_PADDED], tl.float32)
-        if IN_TILE > 0:
-            active = normalised(near, first_norm_ptr, CHANNELS, 0, IN_TILE)
-            near_grad = tl.where(active > 0, apply_transposed(grad, near_matrix), 0.0)
-            near_grad = before_norm(near_grad, near, first_norm_ptr, CHANNELS, 0, IN_TILE)
-        extra_grad = tl.zeros([PIXELS, EXTRAS_PADDED], tl.float32)
-        if EXTRAS > 0:
-            active = normalised(extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
-            extra_grad = tl.where(active > 0, apply_transposed(grad, extra_matrix), 0.0)
-            extra_grad = before_norm(extra_grad, extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
-        near_sums += tl.where(seen[:, None], key_gradient(near_grad, extra_grad, query, KIND), 0.0)
-        extra_sums -= tl.where(seen[:, None], extra_grad, 0.0)
+        products = tl.zeros([PIXELS, SHARED], tl.float32)
+        if KEYS:
+            products = value_products(
+                value_ptr,
+                value_at,
+                value_sc,
+                grad_out_ptr,
+                at,
+                grad_out_sc,
+                seen,
+                WEIGHTS,
+                GROUPS,
+                SHARED,
+                GROUPS_PADDED,
+                TOGETHER,
+            )
+        weight, grad = logit_gradient(logits, lse, delta, products)
+        if VALUES:
+            grad_out = load_values(grad_out_ptr, at, seen, grad_out_sc, 0, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
+            value_sums += shared_by_values(weight, SHARED)[:, None, :] * grad_out
+        if KEYS:
+            if LAYERS == 2:
+                active = normalised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
+                grad = tl.where(active > 0, apply_transposed(grad, second_matrix), 0.0)
+                grad = before_norm(grad, hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
+            # pixels that are not there are masked at the end, since norms' statistics have a part of theirs
+            near_grad = tl.zeros([PIXELS, NEAR_PADDED], tl.float32)
+            if IN_TILE > 0:
+                active = normalised(near, first_norm_ptr, CHANNELS, 0, IN_TILE)
+                near_grad = tl.where(active > 0, apply_transposed(grad, near_matrix), 0.0)
+                near_grad = before_norm(near_grad, near, first_norm_ptr, CHANNELS, 0, IN_TILE)
+            extra_grad = tl.zeros([PIXELS, EXTRAS_PADDED], tl.float32)
+            if EXTRAS > 0:
+                active = normalised(extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
+                extra_grad = tl.where(active > 0, apply_transposed(grad, extra_matrix), 0.0)
+                extra_grad = before_norm(extra_grad, extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
+            near_sums += tl.where(seen[:, None], key_gradient(near_grad, extra_grad, query, KIND), 0.0)
+            extra_sums -= tl.where(seen[:, None], extra_grad, 0.0)
     area = tl.cast(padded_height * padded_width, tl.int64)
     inside = (y * padded_width + x).to(tl.int64)
-    at = batch * (RELATED + POSITIONS) * area + inside
-    store_gradients(key_sums_ptr, at, real, area, near_sums, extra_sums, True, KIND, RELATED, POSITIONS)
-    at = batch * (WEIGHTS * GROUPS) * area + inside
-    store_values(value_sums_ptr, at, real, area, value_sums, WEIGHTS, GROUPS)
+    if KEYS:
+        at = batch * (RELATED + POSITIONS) * area + inside
+        store_gradients(key_sums_ptr, at, real, area, near_sums, extra_sums, True, KIND, RELATED, POSITIONS)
+    if VALUES:
+        at = batch * (WEIGHTS * GROUPS) * area + inside
+        store_values(value_sums_ptr, at, real, area, value_sums, WEIGHTS, GROUPS)

@@ -11,7 +11,7 @@ from sasa_nas.ops.mapping.layer import MappingLayer
 from sasa_nas.ops.mapping.triton_launch import combined_statistics, map_arguments, norm_coefficients, run_launches
 from sasa_nas.ops.pairwise_attention.triton_forward import forward_kernel, statistics_kernel
 from sasa_nas.ops.pairwise_attention.triton_key import key_kernel
-from sasa_nas.ops.pairwise_attention.triton_plan import Pass, Plan, Widths, choose_plan
+from sasa_nas.ops.pairwise_attention.triton_plan import Pass, Plan, Widths, choose_plan, gathers_at_once
 from sasa_nas.ops.pairwise_attention.triton_query import (
     first_layer_kernel,
     query_statistics_kernel,
@@ -33,6 +33,7 @@ _KERNELS = {
     "first_layer": first_layer_kernel,
     "query_statistics": query_statistics_kernel,
     "key": key_kernel,
+    "value": key_kernel,
 }
 
 Planner = Callable[[Pass, Widths], Plan]
@@ -72,6 +73,11 @@ class Pairs:
         batch, _, height, width = self.query.shape
         return batch * height * width * self.kernel_size**2
 
+    @property
+    def gathers_at_once(self) -> bool:
+        """Whether one kernel gathers the gradients of keys and values."""
+        return gathers_at_once(self._widths())
+
     def launch(
         self,
         step: Pass,
@@ -92,7 +98,7 @@ class Pairs:
         plan = self.plan(step, widths)
         count = batch * height * width if places is None else places
         known: dict[str, Tensor | int | float] = {
-            **{"places": count, "height": height, "width": width, "PIXELS": plan.pixels},
+            **{"places": count, "height": height, "width": width, "PIXELS": plan.pixels, "TOGETHER": plan.together},
             **{"NEAR_PADDED": widths.near, "EXTRAS_PADDED": widths.extras, "HIDDEN_PADDED": widths.hidden},
             **{"WEIGHTS_PADDED": widths.weights, "GROUPS_PADDED": widths.groups, "SHARED": widths.shared},
             **constants,
@@ -235,7 +241,7 @@ class Backward:
     grad_out: Tensor
 
     def launch(
-        self, step: Pass, norms: Sequence[Tensor], others: Mapping[str, Tensor], places: int | None = None
+        self, step: Pass, norms: Sequence[Tensor], others: Mapping[str, Tensor | int], places: int | None = None
     ) -> Launch:
         """The launch of one of the kernels that go through the mapping."""
         saved = {**_parameters(self.pairs, norms), "lse_ptr": self.lse, "delta_ptr": self.delta, **others}
@@ -282,13 +288,17 @@ class Backward:
             self.delta.new_empty(batch, maps.shape[1], *padded) for maps in (pairs.key, pairs.value)
         )
         others = {"key_sums_ptr": key_sums, "value_sums_ptr": value_sums}
-        gather = self.launch("key", norms, others, batch * padded[0] * padded[1])
+        places = batch * padded[0] * padded[1]
+        at_once = pairs.gathers_at_once
+        gathers = [self.launch("key", norms, {**others, "KEYS": True, "VALUES": at_once}, places)]
+        if not at_once:
+            gathers.append(self.launch("value", norms, {**others, "KEYS": False, "VALUES": True}, places))
         grad_key, grad_value = map_like(pairs.key), map_like(pairs.value)
         folds = (
             fold_launch(key_sums, grad_key, pairs.kernel_size),
             fold_launch(value_sums, grad_value, pairs.kernel_size),
         )
-        return (gather, *folds), grad_key, grad_value
+        return (*gathers, *folds), grad_key, grad_value
 
 
 def triton_backward(

@@ -5,7 +5,9 @@ from typing import Literal
 
 import torch
 
-Pass = Literal["statistics", "hidden_statistics", "forward", "second_layer", "first_layer", "query_statistics", "key"]
+Pass = Literal[
+    "statistics", "hidden_statistics", "forward", "second_layer", "first_layer", "query_statistics", "key", "value"
+]
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,33 @@ class Widths:
 
 @dataclass(frozen=True)
 class Plan:
-    """Pixels and warps of a program."""
+    """How a kernel cuts its work up.
+
+    Attributes:
+        pixels: Of a program.
+        warps: Of a program.
+        together: Groups of values that are read at once, where they need not be kept.
+    """
 
     pixels: int
     warps: int
+    together: int
 
 
 def choose_plan(step: Pass, widths: Widths) -> Plan:
     """The plan of a kernel, by compiled register counts."""
-    return Plan(64, 4)
+    return plan_of(widths, 64, 4)
+
+
+def plan_of(widths: Widths, pixels: int, warps: int) -> Plan:
+    """A plan that reads as many groups of values at once as a few registers of each thread hold."""
+    together = VALUES_OF_THREAD * warps * 32 // (pixels * widths.shared)
+    return Plan(pixels, warps, min(max(together, 1), widths.groups))
+
+
+VALUES_OF_THREAD = 8
+
+
+def gathers_at_once(widths: Widths) -> bool:
+    """Whether registers hold the gradients of keys and of values at once."""
+    return widths.near * widths.shared * widths.groups <= 16 * 64

@@ -12,10 +12,10 @@ import triton.language as tl
 
 from sasa_nas.ops.mapping.triton_maps import (
     SIZES,
-    load_values,
     padded_for_products,
     pixel_offsets,
     pixels_of_program,
+    value_products,
 )
 from sasa_nas.ops.mapping.triton_norms import SCALE, before_norm, coefficient, normalised, standardised
 from sasa_nas.ops.mapping.triton_products import (
@@ -31,6 +31,7 @@ from sasa_nas.ops.pairwise_attention.triton_forward import logits_of
 from sasa_nas.ops.pairwise_attention.triton_pairs import (
     CONCATENATION,
     DOT,
+    HADAMARD,
     LOG2_E,
     NOWHERE,
     first_layer,
@@ -51,12 +52,11 @@ def load_weights(ptr, place, real, other, WEIGHTS: tl.constexpr, PADDED: tl.cons
 
 
 @triton.jit
-def logit_gradient(logits, lse, delta, value, grad_out):
-    """The weights of pairs, and the gradient of their logits."""
+def logit_gradient(logits, lse, delta, products):
+    """The weights of pairs, and the gradient of their logits; `products` are those of values and gradients."""
     # the log-sum-exp of padding makes its weights zero
     weight = tl.exp2((logits - lse) * LOG2_E)
-    products = padded_for_products(tl.sum(grad_out * value, 1), weight.shape[1])
-    return weight, weight * (products - delta)
+    return weight, weight * (padded_for_products(products, weight.shape[1]) - delta)
 
 
 @triton.jit(do_not_specialize=SIZES)
@@ -107,6 +107,7 @@ def second_layer_kernel(
     HIDDEN_PADDED: tl.constexpr,
     WEIGHTS_PADDED: tl.constexpr,
     GROUPS_PADDED: tl.constexpr,
+    TOGETHER: tl.constexpr,
     SHARED: tl.constexpr,
     PIXELS: tl.constexpr,
     QUERY_WORD: tl.constexpr,
@@ -123,8 +124,7 @@ def second_layer_kernel(
     at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
     query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
-    at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
-    grad_out = load_values(grad_out_ptr, at, real, grad_out_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
+    grad_out_at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
     lse = load_weights(lse_ptr, place, real, NOWHERE, WEIGHTS, WEIGHTS_PADDED)
     delta = load_weights(delta_ptr, place, real, 0.0, WEIGHTS, WEIGHTS_PADDED)
     near_matrix = load_matrix(first_weight_ptr, 0, CHANNELS, HIDDEN, IN_TILE, HIDDEN_PADDED, NEAR_PADDED)
@@ -133,7 +133,7 @@ def second_layer_kernel(
     matrix_sums = outer_zeros(PIXELS, WEIGHTS_PADDED, HIDDEN_PADDED)
     bias_sums = tl.zeros([PIXELS, WEIGHTS_PADDED], tl.float32)
     sums = tl.zeros([PIXELS, HIDDEN_PADDED], tl.float32)
-    products = sums
+    standard_sums = sums
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
         seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
         seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
@@ -144,20 +144,33 @@ def second_layer_kernel(
         hidden = first_layer(near, extra, first_norm_ptr, near_matrix, extra_matrix, CHANNELS, IN_TILE, EXTRAS)
         logits = logits_of(hidden, second_norm_ptr, second_matrix, bias_ptr, 2, HIDDEN, WEIGHTS)
         at = pixel_offsets(batch, seen_y, seen_x, value_sb, value_sy, value_sx, VALUE_WORD)
-        value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
-        _, grad = logit_gradient(logits, lse, delta, value, grad_out)
+        products = value_products(
+            value_ptr,
+            at,
+            value_sc,
+            grad_out_ptr,
+            grad_out_at,
+            grad_out_sc,
+            real,
+            WEIGHTS,
+            GROUPS,
+            SHARED,
+            GROUPS_PADDED,
+            TOGETHER,
+        )
+        _, grad = logit_gradient(logits, lse, delta, products)
         bias_sums += grad
         active = normalised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
         matrix_sums = add_outer(matrix_sums, grad, active, second_matrix)
         grad = tl.where(active > 0, apply_transposed(grad, second_matrix), 0.0)
         sums += grad
-        products += grad * standardised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
+        standard_sums += grad * standardised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
     parts_ptr += tl.program_id(0).to(tl.int64) * (WEIGHTS * HIDDEN + WEIGHTS + 2 * HIDDEN)
     store_matrix(parts_ptr, 0, HIDDEN, outer_total(matrix_sums), WEIGHTS, HIDDEN)
     store_vector(parts_ptr + WEIGHTS * HIDDEN, tl.sum(bias_sums, 0), WEIGHTS)
     parts_ptr += WEIGHTS * HIDDEN + WEIGHTS
     store_vector(parts_ptr, tl.sum(sums, 0), HIDDEN)
-    store_vector(parts_ptr + HIDDEN, tl.sum(products, 0), HIDDEN)
+    store_vector(parts_ptr + HIDDEN, tl.sum(standard_sums, 0), HIDDEN)
 
 
 @triton.jit(do_not_specialize=SIZES)
@@ -211,6 +224,7 @@ def first_layer_kernel(
     HIDDEN_PADDED: tl.constexpr,
     WEIGHTS_PADDED: tl.constexpr,
     GROUPS_PADDED: tl.constexpr,
+    TOGETHER: tl.constexpr,
     SHARED: tl.constexpr,
     PIXELS: tl.constexpr,
     QUERY_WORD: tl.constexpr,
@@ -228,8 +242,7 @@ def first_layer_kernel(
     at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
     query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
-    at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
-    grad_out = load_values(grad_out_ptr, at, real, grad_out_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
+    grad_out_at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
     lse = load_weights(lse_ptr, place, real, NOWHERE, WEIGHTS, WEIGHTS_PADDED)
     delta = load_weights(delta_ptr, place, real, 0.0, WEIGHTS, WEIGHTS_PADDED)
     near_matrix = load_matrix(first_weight_ptr, 0, CHANNELS, HIDDEN, IN_TILE, HIDDEN_PADDED, NEAR_PADDED)
@@ -241,10 +254,10 @@ def first_layer_kernel(
     extra_matrix_sums = outer_zeros(PIXELS, HIDDEN_PADDED, EXTRAS_PADDED)
     bias_sums = tl.zeros([PIXELS, HIDDEN_PADDED], tl.float32)
     sums = tl.zeros([PIXELS, NEAR_PADDED], tl.float32)
-    products = sums
+    standard_sums = sums
     query_sums = sums
     extra_sums = tl.zeros([PIXELS, EXTRAS_PADDED], tl.float32)
-    extra_products = extra_sums
+    extra_standard_sums = extra_sums
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
         seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
         seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
@@ -255,8 +268,21 @@ def first_layer_kernel(
         hidden = first_layer(near, extra, first_norm_ptr, near_matrix, extra_matrix, CHANNELS, IN_TILE, EXTRAS)
         logits = logits_of(hidden, second_norm_ptr, second_matrix, bias_ptr, LAYERS, HIDDEN, WEIGHTS)
         at = pixel_offsets(batch, seen_y, seen_x, value_sb, value_sy, value_sx, VALUE_WORD)
-        value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
-        _, grad = logit_gradient(logits, lse, delta, value, grad_out)
+        products = value_products(
+            value_ptr,
+            at,
+            value_sc,
+            grad_out_ptr,
+            grad_out_at,
+            grad_out_sc,
+            real,
+            WEIGHTS,
+            GROUPS,
+            SHARED,
+            GROUPS_PADDED,
+            TOGETHER,
+        )
+        _, grad = logit_gradient(logits, lse, delta, products)
         if LAYERS == 2:
             active = normalised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
             grad = tl.where(active > 0, apply_transposed(grad, second_matrix), 0.0)
@@ -270,16 +296,17 @@ def first_layer_kernel(
             matrix_sums = add_outer(matrix_sums, grad, active, near_matrix)
             near_grad = tl.where(active > 0, apply_transposed(grad, near_matrix), 0.0)
             sums += near_grad
-            products += near_grad * standardised(near, first_norm_ptr, CHANNELS, 0, IN_TILE)
+            standard_sums += near_grad * standardised(near, first_norm_ptr, CHANNELS, 0, IN_TILE)
         if EXTRAS > 0:
             active = normalised(extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
             extra_matrix_sums = add_outer(extra_matrix_sums, grad, active, extra_matrix)
             extra_grad = tl.where(active > 0, apply_transposed(grad, extra_matrix), 0.0)
             extra_sums += extra_grad
-            extra_products += extra_grad * standardised(extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
+            extra_standard_sums += extra_grad * standardised(extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
         else:
             extra_grad = extra_sums
-        query_sums += query_gradient(near_grad * near_scale, extra_grad * extra_scale, key, KIND)
+        if KIND in (HADAMARD, DOT):
+            query_sums += query_gradient(near_grad * near_scale, extra_grad * extra_scale, key, KIND)
     BIASES: tl.constexpr = HIDDEN if LAYERS == 1 else 0
     parts_ptr += tl.program_id(0).to(tl.int64) * (HIDDEN * CHANNELS + BIASES + 2 * CHANNELS)
     store_matrix(parts_ptr, 0, CHANNELS, outer_total(matrix_sums), HIDDEN, IN_TILE)
@@ -290,8 +317,10 @@ def first_layer_kernel(
     store_vector(parts_ptr, tl.sum(sums, 0), IN_TILE)
     store_vector(parts_ptr + IN_TILE, tl.sum(extra_sums, 0), EXTRAS)
     parts_ptr += CHANNELS
-    store_vector(parts_ptr, tl.sum(products, 0), IN_TILE)
-    store_vector(parts_ptr + IN_TILE, tl.sum(extra_products, 0), EXTRAS)
+    store_vector(parts_ptr, tl.sum(standard_sums, 0), IN_TILE)
+    store_vector(parts_ptr + IN_TILE, tl.sum(extra_standard_sums, 0), EXTRAS)
+    if KIND not in (HADAMARD, DOT):
+        query_sums = sums * near_scale
     extra_sums *= extra_scale
     store_gradients(
         query_sums_ptr,

@@ -116,7 +116,7 @@ class WindowWeights:
         count = _pixels(problem.value) if places is None else places
         groups = channels // self._weights
         known: dict[str, Tensor | int | float] = {
-            **{"places": count, "height": height, "width": width, "PIXELS": plan.pixels},
+            **{"places": count, "height": height, "width": width, "PIXELS": plan.pixels, "TOGETHER": 1},
             **{"KERNEL_SIZE": problem.kernel_size, "BOUNCES": problem.kernel_size // 2 >= min(height, width)},
             **{"HIDDEN": self.hidden.shape[1], "WEIGHTS": self._weights, "GROUPS": groups},
             **{"HIDDEN_PADDED": hidden, "WEIGHTS_PADDED": weights},

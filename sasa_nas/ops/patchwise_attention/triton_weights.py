@@ -19,6 +19,7 @@ from sasa_nas.ops.mapping.triton_maps import (
     shared_by_values,
     store_channels,
     store_values,
+    value_products,
 )
 from sasa_nas.ops.mapping.triton_norms import normalised
 from sasa_nas.ops.mapping.triton_products import (
@@ -101,7 +102,7 @@ def weighted_sums_kernel(
         seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
         weights = window_weights(active, matrices_ptr, biases_ptr, offset, HIDDEN, WEIGHTS, WEIGHTS_PADDED, SHARED)
         at = pixel_offsets(batch, seen_y, seen_x, value_sb, value_sy, value_sx, VALUE_WORD)
-        value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
+        value = load_values(value_ptr, at, real, value_sc, 0, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
         out += weights[:, None, :] * value
     at = pixel_offsets(batch, y, x, out_sb, out_sy, out_sx, OUT_WORD)
     store_values(out_ptr, at, real, out_sc, out, WEIGHTS, GROUPS)
@@ -143,6 +144,7 @@ def active_gradient_kernel(
     WEIGHTS_PADDED: tl.constexpr,
     SHARED: tl.constexpr,
     GROUPS_PADDED: tl.constexpr,
+    TOGETHER: tl.constexpr,
     PIXELS: tl.constexpr,
     HIDDEN_WORD: tl.constexpr,
     VALUE_WORD: tl.constexpr,
@@ -151,17 +153,29 @@ def active_gradient_kernel(
 ):
     """Writes the gradient of what the second norm yields."""
     _, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
-    at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
-    grad_out = load_values(grad_out_ptr, at, real, grad_out_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
+    grad_out_at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
     sums = tl.zeros([PIXELS, HIDDEN_PADDED], tl.float32)
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
         seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
         seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
         at = pixel_offsets(batch, seen_y, seen_x, value_sb, value_sy, value_sx, VALUE_WORD)
-        value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
+        products = value_products(
+            value_ptr,
+            at,
+            value_sc,
+            grad_out_ptr,
+            grad_out_at,
+            grad_out_sc,
+            real,
+            WEIGHTS,
+            GROUPS,
+            SHARED,
+            GROUPS_PADDED,
+            TOGETHER,
+        )
         matrix = load_matrix(matrices_ptr, 0, HIDDEN, WEIGHTS, HIDDEN, WEIGHTS_PADDED, HIDDEN_PADDED)
         # rows of the matrix beyond its weights are zero, whatever their gradients are
-        sums += apply_transposed(padded_for_products(tl.sum(grad_out * value, 1), WEIGHTS_PADDED), matrix)
+        sums += apply_transposed(padded_for_products(products, WEIGHTS_PADDED), matrix)
         matrices_ptr += WEIGHTS * HIDDEN
     at = pixel_offsets(batch, y, x, hidden_sb, hidden_sy, hidden_sx, HIDDEN_WORD)
     hidden = load_channels(hidden_ptr, at, real, hidden_sc, 0, HIDDEN, 0, HIDDEN_PADDED)
@@ -203,6 +217,7 @@ def second_parameters_kernel(
     WEIGHTS_PADDED: tl.constexpr,
     SHARED: tl.constexpr,
     GROUPS_PADDED: tl.constexpr,
+    TOGETHER: tl.constexpr,
     PIXELS: tl.constexpr,
     HIDDEN_WORD: tl.constexpr,
     VALUE_WORD: tl.constexpr,
@@ -228,12 +243,23 @@ def second_parameters_kernel(
         seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
         seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
         at = pixel_offsets(batch, seen_y, seen_x, value_sb, value_sy, value_sx, VALUE_WORD)
-        value = load_values(value_ptr, at, real, value_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
-        at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
-        grad_out = load_values(grad_out_ptr, at, real, grad_out_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED)
+        grad_out_at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
+        grad = value_products(
+            value_ptr,
+            at,
+            value_sc,
+            grad_out_ptr,
+            grad_out_at,
+            grad_out_sc,
+            real,
+            WEIGHTS,
+            GROUPS,
+            SHARED,
+            GROUPS_PADDED,
+            TOGETHER,
+        )
         at = pixel_offsets(batch, y, x, hidden_sb, hidden_sy, hidden_sx, HIDDEN_WORD)
         hidden = load_channels(hidden_ptr, at, real, hidden_sc, 0, HIDDEN, 0, HIDDEN_PADDED)
-        grad = tl.sum(grad_out * value, 1)
         bias_sums += grad
         active = normalised(hidden, norm_ptr, HIDDEN, 0, HIDDEN)
         matrix_sums = add_outer(matrix_sums, padded_for_products(grad, WEIGHTS_PADDED), active, matrix)
@@ -290,7 +316,7 @@ def values_kernel(
         at = pixel_offsets(batch, pixel_y, pixel_x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
         # zero where no pixel is
         sums += weights[:, None, :] * load_values(
-            grad_out_ptr, at, seen, grad_out_sc, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED
+            grad_out_ptr, at, seen, grad_out_sc, 0, WEIGHTS, GROUPS, SHARED, GROUPS_PADDED
         )
     area = tl.cast(padded_height * padded_width, tl.int64)
     at = batch * (WEIGHTS * GROUPS) * area + (y * padded_width + x).to(tl.int64)
