@@ -111,6 +111,13 @@ def statistics_kernel(
 
 
 @triton.jit
+def weight_offsets(batch, y, x, height, width, channel, WEIGHTS: tl.constexpr):
+    """Where channels `(1, n)` of pixels are in a contiguous map of WEIGHTS channels."""
+    area = tl.cast(height * width, tl.int64)
+    return (batch * WEIGHTS * area + y * width + x)[:, None] + channel * area
+
+
+@triton.jit
 def logits_of(
     hidden, second_norm_ptr, second_matrix, bias_ptr, LAYERS: tl.constexpr, HIDDEN: tl.constexpr, WEIGHTS: tl.constexpr
 ):
@@ -175,8 +182,8 @@ def forward_kernel(
     VALUE_WORD: tl.constexpr,
     OUT_WORD: tl.constexpr,
 ):
-    """Writes the attention, and the natural log-sum-exp of its logits `(places, WEIGHTS)`."""
-    place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
+    """Writes the attention, and the natural log-sum-exp of its logits, a contiguous `(B, WEIGHTS, H, W)`."""
+    _, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
     at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
     query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
@@ -210,5 +217,5 @@ def forward_kernel(
     out /= shared_by_values(tl.where(known, total, 0.0), SHARED)[:, None, :]
     at = pixel_offsets(batch, y, x, out_sb, out_sy, out_sx, OUT_WORD)
     store_values(out_ptr, at, real, out_sc, out, WEIGHTS, GROUPS)
-    at = place.to(tl.int64)[:, None] * WEIGHTS + weight_channel
+    at = weight_offsets(batch, y, x, height, width, weight_channel, WEIGHTS)
     tl.store(lse_ptr + at, (peak + tl.log2(total)) * LN_2, mask=real[:, None] & known)

@@ -90,10 +90,10 @@ def key_kernel(
     QUERY_WORD: tl.constexpr,
     GRAD_OUT_WORD: tl.constexpr,
 ):
-    """Writes the gradients of what every place of the padded map shows.
+    """Writes the gradients of what every place of the padded map shows: of keys (KEYS), of values (VALUES), or both.
 
-    Those of the keys (KEYS), those of the values (VALUES), or both. `places` are those of the padded maps `(B, C, H + KERNEL_SIZE - 1, W + KERNEL_SIZE - 1)`; both results are
-    contiguous float32 of that shape, for `fold_kernel`.
+    `places` are those of the padded maps `(B, C, H + KERNEL_SIZE - 1, W + KERNEL_SIZE - 1)`; results are contiguous
+    float32 of that shape, for `fold_kernel`.
     """
     padded_height = height + KERNEL_SIZE - 1
     padded_width = width + KERNEL_SIZE - 1
@@ -121,9 +121,8 @@ def key_kernel(
         near, extra = relate(query, key, query_extra, key_extra, KIND)
         hidden = first_layer(near, extra, first_norm_ptr, near_matrix, extra_matrix, CHANNELS, IN_TILE, EXTRAS)
         logits = logits_of(hidden, second_norm_ptr, second_matrix, bias_ptr, LAYERS, HIDDEN, WEIGHTS)
-        pixel = (batch.to(tl.int32) * height + query_y) * width + query_x
-        lse = load_weights(lse_ptr, pixel, seen, NOWHERE, WEIGHTS, WEIGHTS_PADDED)
-        delta = load_weights(delta_ptr, pixel, seen, 0.0, WEIGHTS, WEIGHTS_PADDED)
+        lse = load_weights(lse_ptr, batch, query_y, query_x, height, width, seen, NOWHERE, WEIGHTS, WEIGHTS_PADDED)
+        delta = load_weights(delta_ptr, batch, query_y, query_x, height, width, seen, 0.0, WEIGHTS, WEIGHTS_PADDED)
         at = pixel_offsets(batch, query_y, query_x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
         products = tl.zeros([PIXELS, SHARED], tl.float32)
         if KEYS:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sasa_nas.ops.mapping.layer import MappingLayer
 from sasa_nas.ops.mapping.triton_launch import combined_statistics, map_arguments, norm_coefficients, run_launches
+from sasa_nas.ops.pairwise_attention.problem import Gradients, LayerGradients, Outcome, Problem
 from sasa_nas.ops.pairwise_attention.triton_forward import forward_kernel, statistics_kernel
 from sasa_nas.ops.pairwise_attention.triton_key import key_kernel
 from sasa_nas.ops.pairwise_attention.triton_plan import Pass, Plan, Widths, choose_plan, gathers_at_once
@@ -39,44 +40,21 @@ _KERNELS = {
 Planner = Callable[[Pass, Widths], Plan]
 """Chooses the plan of a kernel, as `choose_plan` does."""
 
-Statistics = tuple[Tensor, Tensor]
-"""Mean and biased variance of each channel, float32."""
+Statistics = tuple[tuple[Tensor, Tensor], ...]
+"""Mean and biased variance that each layer's norm uses."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """One call of pairwise attention.
+    """A problem for the kernels.
 
     Attributes:
-        query: `(B, C, H, W)`, the last `positions` channels positions.
-        key: As `query`.
-        value: `(B, V, H, W)`.
-        layers: One or two of the mapping.
-        kernel_size: Side of the window.
-        kind: How all channels but the positions are compared.
-        positions: Channels that are always subtracted.
+        problem: What to compute.
         plan: How kernels cut their work up.
     """
 
-    query: Tensor
-    key: Tensor
-    value: Tensor
-    layers: Sequence[MappingLayer]
-    kernel_size: int
-    kind: PairwiseKind
-    positions: int
+    problem: Problem
     plan: Planner = choose_plan
-
-    @property
-    def pairs(self) -> int:
-        """How many there are."""
-        batch, _, height, width = self.query.shape
-        return batch * height * width * self.kernel_size**2
-
-    @property
-    def gathers_at_once(self) -> bool:
-        """Whether one kernel gathers the gradients of keys and values."""
-        return gathers_at_once(self._widths())
 
     def launch(
         self,
@@ -93,8 +71,8 @@ class Pairs:
             others: Its other arguments, by their names.
             places: How many pixels or places its programs share.
         """
-        batch, _, height, width = self.query.shape
-        widths, constants = self._widths(), self._constants()
+        batch, _, height, width = self.problem.query.shape
+        widths, constants = self.widths(), self.constants()
         plan = self.plan(step, widths)
         count = batch * height * width if places is None else places
         known: dict[str, Tensor | int | float] = {
@@ -104,36 +82,39 @@ class Pairs:
             **constants,
             **others,
         }
-        for name, tensor in {"query": self.query, "key": self.key, "value": self.value, **maps}.items():
+        problem = self.problem
+        for name, tensor in {"query": problem.query, "key": problem.key, "value": problem.value, **maps}.items():
             known |= map_arguments(name, tensor)
         kernel = _KERNELS[step]
         arguments = {name: known[name] for name in kernel.arg_names}
         options: dict[str, int | bool] = {"num_warps": plan.warps, "num_stages": 1, "enable_fp_fusion": True}
         return Launch(kernel, triton.cdiv(count, plan.pixels), arguments, options)
 
-    def _constants(self) -> dict[str, int]:
-        related = self.query.shape[1] - self.positions
-        in_tile = {"concatenation": 2 * related, "dot": 0}.get(self.kind, related)
-        channels = self.layers[0].weight.shape[1]
-        weights = self.layers[-1].weight.shape[0]
+    def constants(self) -> dict[str, int]:
+        """Return what the kernels are compiled for, but for the padding."""
+        related = self.problem.query.shape[1] - self.problem.positions
+        in_tile = {"concatenation": 2 * related, "dot": 0}.get(self.problem.kind, related)
+        channels = self.problem.mapping[0].weight.shape[1]
+        weights = self.problem.mapping[-1].weight.shape[0]
         return {
-            "KIND": KINDS[self.kind],
-            "LAYERS": len(self.layers),
-            "KERNEL_SIZE": self.kernel_size,
-            "BOUNCES": self.kernel_size // 2 >= min(self.query.shape[2:]),
+            "KIND": KINDS[self.problem.kind],
+            "LAYERS": len(self.problem.mapping),
+            "KERNEL_SIZE": self.problem.kernel_size,
+            "BOUNCES": self.problem.kernel_size // 2 >= min(self.problem.query.shape[2:]),
             "RELATED": related,
-            "POSITIONS": self.positions,
+            "POSITIONS": self.problem.positions,
             "IN_TILE": in_tile,
             "EXTRAS": channels - in_tile,
             "CHANNELS": channels,
-            "HIDDEN": self.layers[0].weight.shape[0],
+            "HIDDEN": self.problem.mapping[0].weight.shape[0],
             "WEIGHTS": weights,
-            "GROUPS": self.value.shape[1] // weights,
+            "GROUPS": self.problem.value.shape[1] // weights,
         }
 
-    def _widths(self) -> Widths:
-        sizes = self._constants()
-        near = sizes["RELATED"] * (2 if self.kind == "concatenation" else 1)
+    def widths(self) -> Widths:
+        """Return the channels as the kernels pad them."""
+        sizes = self.constants()
+        near = sizes["RELATED"] * (2 if self.problem.kind == "concatenation" else 1)
         widest = max(near, sizes["HIDDEN"], sizes["WEIGHTS"])
         # tensor cores take no shorter sides than 16
         least = 16 if widest > THIN else 2
@@ -143,7 +124,7 @@ class Pairs:
         extras, shared, groups = (
             triton.next_power_of_2(max(sizes[name], 1)) for name in ("EXTRAS", "WEIGHTS", "GROUPS")
         )
-        return Widths(near, extras, hidden, weights, shared, groups, self.query.dtype)
+        return Widths(near, extras, hidden, weights, shared, groups, self.problem.query.dtype)
 
 
 THIN = 8
@@ -159,10 +140,10 @@ def statistics_launch(pairs: Pairs, first_norm: Tensor | None) -> tuple[Launch, 
     """
     of_hidden = first_norm is not None
     step: Pass = "hidden_statistics" if of_hidden else "statistics"
-    channels = pairs.layers[0].weight.shape[0 if of_hidden else 1]
+    channels = pairs.problem.mapping[0].weight.shape[0 if of_hidden else 1]
     weight = _weight(pairs, 0)
     others = {"first_weight_ptr": weight, "first_norm_ptr": weight if first_norm is None else first_norm}
-    parts = pairs.query.new_empty(_programs(pairs, step), 2, channels, dtype=torch.float32)
+    parts = pairs.problem.query.new_empty(_programs(pairs, step), 2, channels, dtype=torch.float32)
     return pairs.launch(step, {}, {**others, "parts_ptr": parts, "OF_HIDDEN": of_hidden}), parts
 
 
@@ -173,53 +154,37 @@ def forward_launch(pairs: Pairs, norms: Sequence[Tensor]) -> tuple[Launch, Tenso
         pairs: The call.
         norms: The coefficients of the layers' norms.
     """
-    batch, _, height, width = pairs.query.shape
-    out = map_like(pairs.value)
-    weights = pairs.layers[-1].weight.shape[0]
-    lse = pairs.query.new_empty(batch, height, width, weights, dtype=torch.float32)
+    batch, _, height, width = pairs.problem.query.shape
+    out = map_like(pairs.problem.value)
+    weights = pairs.problem.mapping[-1].weight.shape[0]
+    lse = pairs.problem.query.new_empty(batch, weights, height, width, dtype=torch.float32)
     others = {**_parameters(pairs, norms), "lse_ptr": lse}
-    return pairs.launch("forward", {"out": out}, others), out, lse.permute(0, 3, 1, 2)
+    return pairs.launch("forward", {"out": out}, others), out, lse
 
 
-def triton_forward(pairs: Pairs) -> tuple[Tensor, Tensor, list[Statistics]]:
-    """Pairwise attention without gradients, and the statistics that it normalised with.
+def triton_forward(problem: Problem, plan: Planner = choose_plan) -> Outcome:
+    """Pairwise attention without gradients.
 
     Args:
-        pairs: The call, its maps on one CUDA device in any layout.
-
-    Returns:
-        The attention `(B, V, H, W)` in memory as value, the natural logarithms of the sums of the exponential logits
-        `(B, weight channels, H, W)` float32, channels last in memory, and the statistics of each norm.
+        problem: One that `triton_cannot` has nothing against, its maps on one CUDA device in any layout.
+        plan: How kernels cut their work up.
     """
-    statistics: list[Statistics] = []
+    pairs, device = Pairs(problem, plan), problem.query.device
+    statistics: list[tuple[Tensor, Tensor]] = []
     norms: list[Tensor] = []
-    for layer in pairs.layers:
+    for layer in problem.mapping:
         if layer.mean is None or layer.variance is None:
             launch, parts = statistics_launch(pairs, norms[0] if norms else None)
-            run_launches(pairs.query.device, launch)
-            step: Pass = "hidden_statistics" if norms else "statistics"
-            mean, variance = combined_statistics(parts, _counts(pairs, step))
-            statistics.append((mean.float(), variance.float()))
+            run_launches(device, launch)
+            mean, variance = combined_statistics(parts, _counts(pairs, "hidden_statistics" if norms else "statistics"))
+            statistics.append((mean.to(layer.weight.dtype), variance.to(layer.weight.dtype)))
         else:
-            statistics.append((layer.mean.float(), layer.variance.float()))
-        norms.append(norm_coefficients(layer, *statistics[-1]))
+            mean, variance = layer.mean, layer.variance
+            statistics.append((mean, variance))
+        norms.append(norm_coefficients(layer, mean, variance))
     launch, out, lse = forward_launch(pairs, norms)
-    run_launches(pairs.query.device, launch)
-    return out, lse, statistics
-
-
-@dataclass(frozen=True)
-class LayerGradients:
-    """Gradients of a layer's parameters, float32; the bias' is None where it has none."""
-
-    norm_weight: Tensor
-    norm_bias: Tensor
-    weight: Tensor
-    bias: Tensor | None
-
-
-Gradients = tuple[Tensor, Tensor, Tensor, list[LayerGradients]]
-"""Those of query, key, value and the layers."""
+    run_launches(device, launch)
+    return Outcome(out, lse, tuple(statistics))
 
 
 @dataclass(frozen=True)
@@ -229,13 +194,13 @@ class Backward:
     Attributes:
         pairs: The call.
         statistics: What `triton_forward` returned.
-        lse: `(B, H, W, weight channels)`, contiguous.
+        lse: `(B, weight channels, H, W)` float32, contiguous.
         delta: The sum over a weight channel's channels of the output times its gradient, in memory as `lse`.
         grad_out: The gradient of the output, in any layout.
     """
 
     pairs: Pairs
-    statistics: Sequence[Statistics]
+    statistics: Statistics
     lse: Tensor
     delta: Tensor
     grad_out: Tensor
@@ -250,93 +215,90 @@ class Backward:
     def norms(self, sums: Sequence[Tensor | None]) -> list[Tensor]:
         """The coefficients of the norms, where the sums for the gradient of their input are known."""
         return [
-            norm_coefficients(layer, *found, known if layer.mean is None else None, self.pairs.pairs)
-            for layer, found, known in zip(self.pairs.layers, self.statistics, sums, strict=True)
+            norm_coefficients(layer, *found, known if layer.mean is None else None, self.pairs.problem.pairs)
+            for layer, found, known in zip(self.pairs.problem.mapping, self.statistics, sums, strict=True)
         ]
 
     def second_layer_launch(self) -> tuple[Launch, Tensor]:
         """The launch for the second layer's gradients, and the programs' parts of them, one behind another."""
-        weights, hidden = self.pairs.layers[1].weight.shape
+        weights, hidden = self.pairs.problem.mapping[1].weight.shape
         count = weights * hidden + weights + 2 * hidden
         parts = self.delta.new_empty(_programs(self.pairs, "second_layer"), count)
         return self.launch("second_layer", self.norms([None, None]), {"parts_ptr": parts}), parts
 
     def first_layer_launch(self, norms: Sequence[Tensor]) -> tuple[Launch, Tensor, Tensor]:
         """The launch for the first layer's gradients, the parts of them, and the queries' but for the statistics'."""
-        hidden, channels = self.pairs.layers[0].weight.shape
-        biases = hidden if len(self.pairs.layers) == 1 else 0
+        hidden, channels = self.pairs.problem.mapping[0].weight.shape
+        biases = hidden if len(self.pairs.problem.mapping) == 1 else 0
         parts = self.delta.new_empty(_programs(self.pairs, "first_layer"), hidden * channels + biases + 2 * channels)
-        batch, of_query, height, width = self.pairs.query.shape
+        batch, of_query, height, width = self.pairs.problem.query.shape
         sums = self.delta.new_empty(batch, height, width, of_query)
         return self.launch("first_layer", norms, {"parts_ptr": parts, "query_sums_ptr": sums}), parts, sums
 
     def query_launch(self, norms: Sequence[Tensor], sums: Tensor) -> tuple[Launch, Tensor]:
         """The launch for the queries' whole gradients, and what it fills."""
         pairs = self.pairs
-        grad_query = map_like(pairs.query)
+        grad_query = map_like(pairs.problem.query)
         others = {"first_norm_ptr": norms[0], "query_sums_ptr": sums}
-        constants = {"BATCH_STATISTICS": pairs.layers[0].mean is None}
+        constants = {"BATCH_STATISTICS": pairs.problem.mapping[0].mean is None}
         return pairs.launch("query_statistics", {"grad_query": grad_query}, {**others, **constants}), grad_query
 
     def key_launches(self, norms: Sequence[Tensor]) -> tuple[tuple[Launch, ...], Tensor, Tensor]:
         """The launches, in order, for the gradients of keys and values, and these."""
         pairs = self.pairs
-        margin = pairs.kernel_size - 1
-        batch, _, height, width = pairs.query.shape
+        margin = pairs.problem.kernel_size - 1
+        batch, _, height, width = pairs.problem.query.shape
         padded = (height + margin, width + margin)
         key_sums, value_sums = (
-            self.delta.new_empty(batch, maps.shape[1], *padded) for maps in (pairs.key, pairs.value)
+            self.delta.new_empty(batch, maps.shape[1], *padded) for maps in (pairs.problem.key, pairs.problem.value)
         )
         others = {"key_sums_ptr": key_sums, "value_sums_ptr": value_sums}
         places = batch * padded[0] * padded[1]
-        at_once = pairs.gathers_at_once
+        at_once = gathers_at_once(pairs.widths())
         gathers = [self.launch("key", norms, {**others, "KEYS": True, "VALUES": at_once}, places)]
         if not at_once:
             gathers.append(self.launch("value", norms, {**others, "KEYS": False, "VALUES": True}, places))
-        grad_key, grad_value = map_like(pairs.key), map_like(pairs.value)
+        grad_key, grad_value = map_like(pairs.problem.key), map_like(pairs.problem.value)
         folds = (
-            fold_launch(key_sums, grad_key, pairs.kernel_size),
-            fold_launch(value_sums, grad_value, pairs.kernel_size),
+            fold_launch(key_sums, grad_key, pairs.problem.kernel_size),
+            fold_launch(value_sums, grad_value, pairs.problem.kernel_size),
         )
         return (*gathers, *folds), grad_key, grad_value
 
 
-def triton_backward(
-    pairs: Pairs, statistics: Sequence[Statistics], out: Tensor, lse: Tensor, grad_out: Tensor
-) -> Gradients:
+def triton_backward(problem: Problem, grad_out: Tensor, outcome: Outcome, plan: Planner = choose_plan) -> Gradients:
     """The gradients of `triton_forward`, those through the batch's statistics included.
 
     The same inputs give the same bits: every number is summed in a fixed order.
 
     Args:
-        pairs: As it went forward.
-        statistics: What `triton_forward` returned.
-        out: As `statistics`.
-        lse: As `statistics`.
-        grad_out: The gradient of `out`, in any layout.
+        problem: As it went forward.
+        grad_out: The gradient of the attention, in any layout.
+        outcome: What `triton_forward` returned.
+        plan: How kernels cut their work up.
     """
-    weights, device = pairs.layers[-1].weight.shape[0], pairs.query.device
-    delta = (grad_out.float() * out.float()).unflatten(1, (-1, weights)).sum(1)
-    run = Backward(pairs, statistics, *(maps.permute(0, 2, 3, 1).contiguous() for maps in (lse, delta)), grad_out)
-    gradients: list[LayerGradients] = []
-    sums: list[Tensor | None] = [None for _ in pairs.layers]
-    if len(pairs.layers) == 2:
+    pairs, device, weights = Pairs(problem, plan), problem.query.device, problem.weight_channels
+    delta = (grad_out.float() * outcome.out.float()).unflatten(1, (-1, weights)).sum(1)
+    run = Backward(pairs, outcome.statistics, outcome.lse, delta.contiguous(), grad_out)
+    layers = problem.mapping
+    found: list[LayerGradients] = []
+    sums: list[Tensor | None] = [None for _ in layers]
+    if len(layers) == 2:
         launch, parts = run.second_layer_launch()
         run_launches(device, launch)
-        hidden = pairs.layers[1].weight.shape[1]
+        hidden = layers[1].weight.shape[1]
         matrix, bias, sums[1] = _split(parts, (weights, hidden), (weights,), (2, hidden))
-        gradients.insert(0, _layer_gradients(pairs.layers[1], matrix, bias, sums[1]))
+        found.append(_layer_gradients(layers[1], matrix, bias, sums[1]))
     launch, parts, query_sums = run.first_layer_launch(run.norms(sums))
     run_launches(device, launch)
-    hidden, channels = pairs.layers[0].weight.shape
-    biases = hidden if len(pairs.layers) == 1 else 0
-    matrix, bias, sums[0] = _split(parts, (hidden, channels), (biases,), (2, channels))
-    gradients.insert(0, _layer_gradients(pairs.layers[0], matrix, bias, sums[0]))
+    hidden, channels = layers[0].weight.shape
+    matrix, bias, sums[0] = _split(parts, (hidden, channels), (hidden if len(layers) == 1 else 0,), (2, channels))
+    found.insert(0, _layer_gradients(layers[0], matrix, bias, sums[0]))
     norms = run.norms(sums)
     query_launch, grad_query = run.query_launch(norms, query_sums)
     key_launches, grad_key, grad_value = run.key_launches(norms)
     run_launches(device, query_launch, *key_launches)
-    return grad_query, grad_key, grad_value, gradients
+    return Gradients(grad_query, grad_key, grad_value, tuple(found))
 
 
 def _split(parts: Tensor, *shapes: tuple[int, ...]) -> list[Tensor]:
@@ -347,7 +309,9 @@ def _split(parts: Tensor, *shapes: tuple[int, ...]) -> list[Tensor]:
 
 
 def _layer_gradients(layer: MappingLayer, matrix: Tensor, bias: Tensor, sums: Tensor) -> LayerGradients:
-    return LayerGradients(sums[1], sums[0], matrix, None if layer.bias is None else bias)
+    dtype = layer.weight.dtype
+    own = (sums[1].to(dtype), sums[0].to(dtype), matrix.to(dtype))
+    return LayerGradients(*(tensor.contiguous() for tensor in own), None if layer.bias is None else bias.to(dtype))
 
 
 def _programs(pairs: Pairs, step: Pass) -> int:
@@ -356,19 +320,19 @@ def _programs(pairs: Pairs, step: Pass) -> int:
 
 def _counts(pairs: Pairs, step: Pass) -> Tensor:
     """How many pairs each program of a kernel has, float64."""
-    pixels = pairs.plan(step, pairs._widths()).pixels
-    places = pairs.pairs // pairs.kernel_size**2
-    first = torch.arange(0, places, pixels, device=pairs.query.device, dtype=torch.float64)
-    return (places - first).clamp(max=pixels) * pairs.kernel_size**2
+    pixels = pairs.plan(step, pairs.widths()).pixels
+    places = pairs.problem.pairs // pairs.problem.kernel_size**2
+    first = torch.arange(0, places, pixels, device=pairs.problem.query.device, dtype=torch.float64)
+    return (places - first).clamp(max=pixels) * pairs.problem.kernel_size**2
 
 
 def _weight(pairs: Pairs, layer: int) -> Tensor:
-    return pairs.layers[layer].weight.to(pairs.query.dtype).contiguous()
+    return pairs.problem.mapping[layer].weight.to(pairs.problem.query.dtype).contiguous()
 
 
 def _parameters(pairs: Pairs, norms: Sequence[Tensor]) -> dict[str, Tensor]:
     """The mapping's parameters by the kernels' names; where there is no second layer, it is never read."""
-    last = pairs.layers[-1]
+    last = pairs.problem.mapping[-1]
     bias = last.weight.new_zeros(last.weight.shape[0]) if last.bias is None else last.bias
     return {
         "first_norm_ptr": norms[0],

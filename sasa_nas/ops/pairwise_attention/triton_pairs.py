@@ -56,7 +56,7 @@ def load_extra(
 def relate(query, key, query_extra, key_extra, KIND: tl.constexpr):
     """Both tiles of the relations of pairs."""
     extra = query_extra - key_extra
-    if KIND == HADAMARD or KIND == DOT:
+    if KIND in (HADAMARD, DOT):
         near = query * key
     elif KIND == SUBTRACTION:
         near = query - key

@@ -27,7 +27,7 @@ from sasa_nas.ops.mapping.triton_products import (
     store_matrix,
     store_vector,
 )
-from sasa_nas.ops.pairwise_attention.triton_forward import logits_of
+from sasa_nas.ops.pairwise_attention.triton_forward import logits_of, weight_offsets
 from sasa_nas.ops.pairwise_attention.triton_pairs import (
     CONCATENATION,
     DOT,
@@ -44,10 +44,10 @@ from sasa_nas.ops.window_sums.triton_tiles import reflected
 
 
 @triton.jit
-def load_weights(ptr, place, real, other, WEIGHTS: tl.constexpr, PADDED: tl.constexpr):
-    """`(P, PADDED)` of a contiguous `(places, WEIGHTS)`; `other` where there is none."""
+def load_weights(ptr, batch, y, x, height, width, real, other, WEIGHTS: tl.constexpr, PADDED: tl.constexpr):
+    """`(P, PADDED)` of a contiguous `(B, WEIGHTS, height, width)`; `other` where there is none."""
     channel = tl.arange(0, PADDED)[None, :]
-    at = place.to(tl.int64)[:, None] * WEIGHTS + channel
+    at = weight_offsets(batch, y, x, height, width, channel, WEIGHTS)
     return tl.load(ptr + at, mask=real[:, None] & (channel < WEIGHTS), other=other)
 
 
@@ -120,13 +120,13 @@ def second_layer_kernel(
     In this order: of its matrix `(WEIGHTS, HIDDEN)`, of its bias, and the sums of the gradient of its norm's result and
     of that times the normalised input, `(HIDDEN,)` each.
     """
-    place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
+    _, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
     at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
     query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
     grad_out_at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
-    lse = load_weights(lse_ptr, place, real, NOWHERE, WEIGHTS, WEIGHTS_PADDED)
-    delta = load_weights(delta_ptr, place, real, 0.0, WEIGHTS, WEIGHTS_PADDED)
+    lse = load_weights(lse_ptr, batch, y, x, height, width, real, NOWHERE, WEIGHTS, WEIGHTS_PADDED)
+    delta = load_weights(delta_ptr, batch, y, x, height, width, real, 0.0, WEIGHTS, WEIGHTS_PADDED)
     near_matrix = load_matrix(first_weight_ptr, 0, CHANNELS, HIDDEN, IN_TILE, HIDDEN_PADDED, NEAR_PADDED)
     extra_matrix = load_matrix(first_weight_ptr, IN_TILE, CHANNELS, HIDDEN, EXTRAS, HIDDEN_PADDED, EXTRAS_PADDED)
     second_matrix = load_matrix(second_weight_ptr, 0, HIDDEN, WEIGHTS, HIDDEN, WEIGHTS_PADDED, HIDDEN_PADDED)
@@ -243,8 +243,8 @@ def first_layer_kernel(
     query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
     query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
     grad_out_at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
-    lse = load_weights(lse_ptr, place, real, NOWHERE, WEIGHTS, WEIGHTS_PADDED)
-    delta = load_weights(delta_ptr, place, real, 0.0, WEIGHTS, WEIGHTS_PADDED)
+    lse = load_weights(lse_ptr, batch, y, x, height, width, real, NOWHERE, WEIGHTS, WEIGHTS_PADDED)
+    delta = load_weights(delta_ptr, batch, y, x, height, width, real, 0.0, WEIGHTS, WEIGHTS_PADDED)
     near_matrix = load_matrix(first_weight_ptr, 0, CHANNELS, HIDDEN, IN_TILE, HIDDEN_PADDED, NEAR_PADDED)
     extra_matrix = load_matrix(first_weight_ptr, IN_TILE, CHANNELS, HIDDEN, EXTRAS, HIDDEN_PADDED, EXTRAS_PADDED)
     second_matrix = load_matrix(second_weight_ptr, 0, HIDDEN, WEIGHTS, HIDDEN, WEIGHTS_PADDED, HIDDEN_PADDED)
