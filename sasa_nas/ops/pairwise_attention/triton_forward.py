@@ -68,7 +68,7 @@ def statistics_kernel(
 
     Those of the relation's channels, or those of the first layer's results (OF_HIDDEN).
     """
-    _, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
+    _place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
     at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
     query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
@@ -183,7 +183,7 @@ def forward_kernel(
     OUT_WORD: tl.constexpr,
 ):
     """Writes the attention, and the natural log-sum-exp of its logits, a contiguous `(B, WEIGHTS, H, W)`."""
-    _, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
+    _place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
     at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
     query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)

@@ -97,7 +97,7 @@ def key_kernel(
     """
     padded_height = height + KERNEL_SIZE - 1
     padded_width = width + KERNEL_SIZE - 1
-    _, batch, y, x, real = pixels_of_program(padded_height, padded_width, places, PIXELS)
+    _place, batch, y, x, real = pixels_of_program(padded_height, padded_width, places, PIXELS)
     shown_y = reflected(y - KERNEL_SIZE // 2, height, BOUNCES)
     shown_x = reflected(x - KERNEL_SIZE // 2, width, BOUNCES)
     at = pixel_offsets(batch, shown_y, shown_x, key_sb, key_sy, key_sx, KEY_WORD)

@@ -28,6 +28,12 @@ NOWHERE = tl.constexpr(1.0e30)
 """The log-sum-exp of a pixel that is not there: all of its weights are 0."""
 
 
+@triton.constexpr_function
+def is_product(kind):
+    """Whether a relation's gradients take the other pixel's channels."""
+    return kind in (HADAMARD.value, DOT.value)
+
+
 @triton.jit
 def load_near(
     ptr, at, real, stride_c, OF_KEY: tl.constexpr, KIND: tl.constexpr, RELATED: tl.constexpr, PADDED: tl.constexpr
@@ -56,7 +62,7 @@ def load_extra(
 def relate(query, key, query_extra, key_extra, KIND: tl.constexpr):
     """Both tiles of the relations of pairs."""
     extra = query_extra - key_extra
-    if KIND in (HADAMARD, DOT):
+    if is_product(KIND):
         near = query * key
     elif KIND == SUBTRACTION:
         near = query - key

@@ -31,10 +31,10 @@ from sasa_nas.ops.pairwise_attention.triton_forward import logits_of, weight_off
 from sasa_nas.ops.pairwise_attention.triton_pairs import (
     CONCATENATION,
     DOT,
-    HADAMARD,
     LOG2_E,
     NOWHERE,
     first_layer,
+    is_product,
     load_extra,
     load_near,
     query_gradient,
@@ -120,7 +120,7 @@ def second_layer_kernel(
     In this order: of its matrix `(WEIGHTS, HIDDEN)`, of its bias, and the sums of the gradient of its norm's result and
     of that times the normalised input, `(HIDDEN,)` each.
     """
-    _, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
+    _place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
     at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
     query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
@@ -158,7 +158,7 @@ def second_layer_kernel(
             GROUPS_PADDED,
             TOGETHER,
         )
-        _, grad = logit_gradient(logits, lse, delta, products)
+        _weight, grad = logit_gradient(logits, lse, delta, products)
         bias_sums += grad
         active = normalised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
         matrix_sums = add_outer(matrix_sums, grad, active, second_matrix)
@@ -282,7 +282,7 @@ def first_layer_kernel(
             GROUPS_PADDED,
             TOGETHER,
         )
-        _, grad = logit_gradient(logits, lse, delta, products)
+        _weight, grad = logit_gradient(logits, lse, delta, products)
         if LAYERS == 2:
             active = normalised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN)
             grad = tl.where(active > 0, apply_transposed(grad, second_matrix), 0.0)
@@ -305,7 +305,7 @@ def first_layer_kernel(
             extra_standard_sums += extra_grad * standardised(extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
         else:
             extra_grad = extra_sums
-        if KIND in (HADAMARD, DOT):
+        if is_product(KIND):
             query_sums += query_gradient(near_grad * near_scale, extra_grad * extra_scale, key, KIND)
     BIASES: tl.constexpr = HIDDEN if LAYERS == 1 else 0
     parts_ptr += tl.program_id(0).to(tl.int64) * (HIDDEN * CHANNELS + BIASES + 2 * CHANNELS)
@@ -319,7 +319,7 @@ def first_layer_kernel(
     parts_ptr += CHANNELS
     store_vector(parts_ptr, tl.sum(standard_sums, 0), IN_TILE)
     store_vector(parts_ptr + IN_TILE, tl.sum(extra_standard_sums, 0), EXTRAS)
-    if KIND not in (HADAMARD, DOT):
+    if not is_product(KIND):
         query_sums = sums * near_scale
     extra_sums *= extra_scale
     store_gradients(

@@ -62,7 +62,7 @@ def hidden_kernel(
     HIDDEN_WORD: tl.constexpr,
 ):
     """Writes the first layer's results."""
-    _, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
+    _place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
     at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     query = load_channels(query_ptr, at, real, query_sc, 0, CHANNELS, 0, CHANNELS_PADDED)
     matrix = load_matrix(matrices_ptr, 0, CHANNELS, HIDDEN, CHANNELS, HIDDEN_PADDED, CHANNELS_PADDED)
@@ -191,7 +191,7 @@ def keys_kernel(
     """
     padded_height = height + KERNEL_SIZE - 1
     padded_width = width + KERNEL_SIZE - 1
-    _, batch, y, x, real = pixels_of_program(padded_height, padded_width, places, PIXELS)
+    _place, batch, y, x, real = pixels_of_program(padded_height, padded_width, places, PIXELS)
     shown_y = reflected(y - KERNEL_SIZE // 2, height, BOUNCES)
     shown_x = reflected(x - KERNEL_SIZE // 2, width, BOUNCES)
     at = pixel_offsets(batch, shown_y, shown_x, key_sb, key_sy, key_sx, KEY_WORD)

@@ -92,7 +92,7 @@ def weighted_sums_kernel(
     OUT_WORD: tl.constexpr,
 ):
     """Writes the attention."""
-    _, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
+    _place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
     at = pixel_offsets(batch, y, x, hidden_sb, hidden_sy, hidden_sx, HIDDEN_WORD)
     hidden = load_channels(hidden_ptr, at, real, hidden_sc, 0, HIDDEN, 0, HIDDEN_PADDED)
     active = normalised(hidden, norm_ptr, HIDDEN, 0, HIDDEN)
@@ -152,7 +152,7 @@ def active_gradient_kernel(
     HIDDEN_GRAD_WORD: tl.constexpr,
 ):
     """Writes the gradient of what the second norm yields."""
-    _, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
+    _place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
     grad_out_at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
     sums = tl.zeros([PIXELS, HIDDEN_PADDED], tl.float32)
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
@@ -302,7 +302,7 @@ def values_kernel(
     """Writes the gradients of what every place of the padded map shows of the values, as `keys_kernel` does."""
     padded_height = height + KERNEL_SIZE - 1
     padded_width = width + KERNEL_SIZE - 1
-    _, batch, y, x, real = pixels_of_program(padded_height, padded_width, places, PIXELS)
+    _place, batch, y, x, real = pixels_of_program(padded_height, padded_width, places, PIXELS)
     sums = tl.zeros([PIXELS, GROUPS_PADDED, SHARED], tl.float32)
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
         # the pixel whose window shows this place at the offset
