@@ -12,7 +12,7 @@ products may pad the weight channels further than values do.
 import triton
 import triton.language as tl
 
-SIZES = ["places", "height", "width"]
+SIZES = ["places", "height", "width", "norm_step"]
 """Numbers that a kernel is not compiled anew for."""
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from sasa_nas.ops.pairwise_attention.composed import composed_backward, composed_forward
 from sasa_nas.ops.pairwise_attention.cpu import cpu_backward, cpu_cannot, cpu_forward
 from sasa_nas.ops.pairwise_attention.problem import Gradients, Outcome, Problem
+from sasa_nas.ops.pairwise_attention.triton_plan import kernels_cannot
 from sasa_nas.ops.window_sums.forms import form_cannot as window_sums_cannot
 
 Form = Literal["triton", "cpu", "composed"]
@@ -30,7 +31,7 @@ def form_cannot(form: Form, problem: Problem) -> str | None:
         case "cpu":
             return window_sums_cannot("cpu", device, dtype) or cpu_cannot()
         case "triton":
-            return window_sums_cannot("triton", device, dtype) or "it has no kernels for pairwise attention"
+            return kernels_cannot(problem)
 
 
 def best_form(problem: Problem) -> Form:
@@ -52,6 +53,10 @@ def run_forward(form: Form, problem: Problem) -> Outcome:
     """
     with torch.autocast(problem.query.device.type, enabled=False):
         match form:
+            case "triton":
+                from sasa_nas.ops.pairwise_attention.triton_launch import triton_forward
+
+                return triton_forward(problem)
             case "cpu":
                 return cpu_forward(problem)
             case _:
@@ -69,6 +74,10 @@ def run_backward(form: Form, problem: Problem, grad_out: Tensor, outcome: Outcom
     """
     with torch.autocast(problem.query.device.type, enabled=False):
         match form:
+            case "triton":
+                from sasa_nas.ops.pairwise_attention.triton_launch import triton_backward
+
+                return triton_backward(problem, grad_out, outcome)
             case "cpu":
                 return cpu_backward(problem, grad_out, outcome)
             case _:

@@ -48,6 +48,7 @@ def statistics_kernel(
     places,
     height,
     width,
+    norm_step,
     OF_HIDDEN: tl.constexpr,
     KIND: tl.constexpr,
     KERNEL_SIZE: tl.constexpr,
@@ -82,6 +83,7 @@ def statistics_kernel(
     extra_mean = tl.zeros([PIXELS, EXTRAS_PADDED], tl.float32)
     extra_squares = extra_mean
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
+        first_norm_ptr += norm_step
         seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
         seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
         at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx, KEY_WORD)
@@ -159,6 +161,7 @@ def forward_kernel(
     places,
     height,
     width,
+    norm_step,
     LAYERS: tl.constexpr,
     KIND: tl.constexpr,
     KERNEL_SIZE: tl.constexpr,
@@ -196,6 +199,8 @@ def forward_kernel(
     total = tl.zeros([PIXELS, WEIGHTS_PADDED], tl.float32)
     out = tl.zeros([PIXELS, GROUPS_PADDED, SHARED], tl.float32)
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
+        first_norm_ptr += norm_step
+        second_norm_ptr += norm_step
         seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
         seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
         at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx, KEY_WORD)

@@ -63,6 +63,7 @@ def key_kernel(
     places,
     height,
     width,
+    norm_step,
     KEYS: tl.constexpr,
     VALUES: tl.constexpr,
     LAYERS: tl.constexpr,
@@ -111,6 +112,8 @@ def key_kernel(
     extra_sums = tl.zeros([PIXELS, EXTRAS_PADDED], tl.float32)
     value_sums = tl.zeros([PIXELS, GROUPS_PADDED, SHARED], tl.float32)
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
+        first_norm_ptr += norm_step
+        second_norm_ptr += norm_step
         # the pixel whose window shows this place at the offset
         query_y = y - offset // KERNEL_SIZE
         query_x = x - offset % KERNEL_SIZE

@@ -12,7 +12,7 @@ from sasa_nas.ops.mapping.triton_launch import combined_statistics, map_argument
 from sasa_nas.ops.pairwise_attention.problem import Gradients, LayerGradients, Outcome, Problem
 from sasa_nas.ops.pairwise_attention.triton_forward import forward_kernel, statistics_kernel
 from sasa_nas.ops.pairwise_attention.triton_key import key_kernel
-from sasa_nas.ops.pairwise_attention.triton_plan import Pass, Plan, Widths, choose_plan, gathers_at_once
+from sasa_nas.ops.pairwise_attention.triton_plan import Pass, Plan, Widths, choose_plan, gathers_at_once, widths_of
 from sasa_nas.ops.pairwise_attention.triton_query import (
     first_layer_kernel,
     query_statistics_kernel,
@@ -72,11 +72,18 @@ class Pairs:
             places: How many pixels or places its programs share.
         """
         batch, _, height, width = self.problem.query.shape
-        widths, constants = self.widths(), self.constants()
+        widths, constants = widths_of(self.problem), self.constants()
         plan = self.plan(step, widths)
         count = batch * height * width if places is None else places
         known: dict[str, Tensor | int | float] = {
-            **{"places": count, "height": height, "width": width, "PIXELS": plan.pixels, "TOGETHER": plan.together},
+            **{
+                "places": count,
+                "height": height,
+                "width": width,
+                "norm_step": 0,
+                "PIXELS": plan.pixels,
+                "TOGETHER": plan.together,
+            },
             **{"NEAR_PADDED": widths.near, "EXTRAS_PADDED": widths.extras, "HIDDEN_PADDED": widths.hidden},
             **{"WEIGHTS_PADDED": widths.weights, "GROUPS_PADDED": widths.groups, "SHARED": widths.shared},
             **constants,
@@ -110,25 +117,6 @@ class Pairs:
             "WEIGHTS": weights,
             "GROUPS": self.problem.value.shape[1] // weights,
         }
-
-    def widths(self) -> Widths:
-        """Return the channels as the kernels pad them."""
-        sizes = self.constants()
-        near = sizes["RELATED"] * (2 if self.problem.kind == "concatenation" else 1)
-        widest = max(near, sizes["HIDDEN"], sizes["WEIGHTS"])
-        # tensor cores take no shorter sides than 16
-        least = 16 if widest > THIN else 2
-        near, hidden, weights = (
-            max(triton.next_power_of_2(size), least) for size in (near, sizes["HIDDEN"], sizes["WEIGHTS"])
-        )
-        extras, shared, groups = (
-            triton.next_power_of_2(max(sizes[name], 1)) for name in ("EXTRAS", "WEIGHTS", "GROUPS")
-        )
-        return Widths(near, extras, hidden, weights, shared, groups, self.problem.query.dtype)
-
-
-THIN = 8
-"""The widest channels whose products are multiply-adds of a thread."""
 
 
 def statistics_launch(pairs: Pairs, first_norm: Tensor | None) -> tuple[Launch, Tensor]:
@@ -254,7 +242,7 @@ class Backward:
         )
         others = {"key_sums_ptr": key_sums, "value_sums_ptr": value_sums}
         places = batch * padded[0] * padded[1]
-        at_once = gathers_at_once(pairs.widths())
+        at_once = gathers_at_once(widths_of(pairs.problem))
         gathers = [self.launch("key", norms, {**others, "KEYS": True, "VALUES": at_once}, places)]
         if not at_once:
             gathers.append(self.launch("value", norms, {**others, "KEYS": False, "VALUES": True}, places))
@@ -320,7 +308,7 @@ def _programs(pairs: Pairs, step: Pass) -> int:
 
 def _counts(pairs: Pairs, step: Pass) -> Tensor:
     """How many pairs each program of a kernel has, float64."""
-    pixels = pairs.plan(step, pairs.widths()).pixels
+    pixels = pairs.plan(step, widths_of(pairs.problem)).pixels
     places = pairs.problem.pairs // pairs.problem.kernel_size**2
     first = torch.arange(0, places, pixels, device=pairs.problem.query.device, dtype=torch.float64)
     return (places - first).clamp(max=pixels) * pairs.problem.kernel_size**2

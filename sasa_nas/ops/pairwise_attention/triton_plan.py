@@ -1,13 +1,35 @@
-"""How many pixels a program of each kernel of pairwise attention takes, and how many threads."""
+"""What the Triton kernels of pairwise attention take, and how they cut their work up: fixed rules, no tuning.
+
+The rules are chosen for registers, which were read off kernels compiled for sm_90. No rule was timed on a GPU yet.
+"""
 
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
+from sasa_nas.ops.local_attention.triton_plan import next_power_of_two
+from sasa_nas.ops.pairwise_attention.problem import Problem
+from sasa_nas.ops.triton_device import triton_cannot
+
 Pass = Literal[
-    "statistics", "hidden_statistics", "forward", "second_layer", "first_layer", "query_statistics", "key", "value"
+    *("statistics", "hidden_statistics", "forward"),
+    *("second_layer", "first_layer", "query_statistics", "key", "value"),
 ]
+"""A kernel and what it is asked for."""
+
+THIN = 8
+"""The widest channels whose products are multiply-adds of a thread, not of tensor cores."""
+
+MOST_EXTRAS = 4
+"""Channels of positions, with a scalar product, that are vectors of their own beside matrices on tensor cores."""
+
+MOST_CHANNELS = 64
+MOST_VALUES = 256
+"""Channels that registers hold."""
+
+VALUES_OF_THREAD = 8
+"""Values that a thread reads at once where none need be kept."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +70,44 @@ class Plan:
     together: int
 
 
+def kernels_cannot(problem: Problem) -> str | None:
+    """Why the kernels cannot compute a problem, in a few words; None where they can.
+
+    Args:
+        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
+    """
+    query, margin = problem.query, problem.kernel_size - 1
+    if query.shape[0] == 0:
+        return "the batch is empty"
+    if query.shape[0] * (query.shape[2] + margin) * (query.shape[3] + margin) >= 2**31 - 2**12:
+        return "a map has 2^31 pixels"
+    widths = widths_of(problem)
+    if max(widths.near, widths.hidden, widths.weights) > MOST_CHANNELS:
+        return f"relation, mapping or weights have more than {MOST_CHANNELS} channels"
+    if widths.shared * widths.groups > MOST_VALUES:
+        return f"values have more than {MOST_VALUES} channels"
+    if widths.extras > MOST_EXTRAS:
+        return f"there are more than {MOST_EXTRAS} channels of positions"
+    return triton_cannot(query.device, query.dtype)
+
+
+def widths_of(problem: Problem) -> Widths:
+    """The channels of a problem as the kernels pad them."""
+    related = problem.query.shape[1] - problem.positions
+    near = related * (2 if problem.kind == "concatenation" else 1)
+    hidden, weights = problem.mapping[0].weight.shape[0], problem.weight_channels
+    extras = problem.positions + (1 if problem.kind == "dot" else 0)
+    # tensor cores take no shorter sides than 16
+    least = 16 if max(near, hidden, weights) > THIN else 2
+    return Widths(
+        *(max(next_power_of_two(count), least) for count in (near,)),
+        next_power_of_two(max(extras, 1)),
+        *(max(next_power_of_two(count), least) for count in (hidden, weights)),
+        *(next_power_of_two(count) for count in (weights, problem.value.shape[1] // weights)),
+        problem.query.dtype,
+    )
+
+
 def choose_plan(step: Pass, widths: Widths) -> Plan:
     """The plan of a kernel, by compiled register counts."""
     return plan_of(widths, 64, 4)
@@ -57,9 +117,6 @@ def plan_of(widths: Widths, pixels: int, warps: int) -> Plan:
     """A plan that reads as many groups of values at once as a few registers of each thread hold."""
     together = VALUES_OF_THREAD * warps * 32 // (pixels * widths.shared)
     return Plan(pixels, warps, min(max(together, 1), widths.groups))
-
-
-VALUES_OF_THREAD = 8
 
 
 def gathers_at_once(widths: Widths) -> bool:

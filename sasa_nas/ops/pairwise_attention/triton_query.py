@@ -92,6 +92,7 @@ def second_layer_kernel(
     places,
     height,
     width,
+    norm_step,
     KIND: tl.constexpr,
     KERNEL_SIZE: tl.constexpr,
     BOUNCES: tl.constexpr,
@@ -135,6 +136,8 @@ def second_layer_kernel(
     sums = tl.zeros([PIXELS, HIDDEN_PADDED], tl.float32)
     standard_sums = sums
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
+        first_norm_ptr += norm_step
+        second_norm_ptr += norm_step
         seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
         seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
         at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx, KEY_WORD)
@@ -207,6 +210,7 @@ def first_layer_kernel(
     places,
     height,
     width,
+    norm_step,
     LAYERS: tl.constexpr,
     KIND: tl.constexpr,
     KERNEL_SIZE: tl.constexpr,
@@ -259,6 +263,8 @@ def first_layer_kernel(
     extra_sums = tl.zeros([PIXELS, EXTRAS_PADDED], tl.float32)
     extra_standard_sums = extra_sums
     for offset in range(KERNEL_SIZE * KERNEL_SIZE):
+        first_norm_ptr += norm_step
+        second_norm_ptr += norm_step
         seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
         seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
         at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx, KEY_WORD)
@@ -384,6 +390,7 @@ def query_statistics_kernel(
     places,
     height,
     width,
+    norm_step,
     BATCH_STATISTICS: tl.constexpr,
     KIND: tl.constexpr,
     KERNEL_SIZE: tl.constexpr,
@@ -410,6 +417,7 @@ def query_statistics_kernel(
         query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)
         query_extra = load_extra(query_ptr, at, real, query_sc, KIND, RELATED, EXTRAS, EXTRAS_PADDED)
         for offset in range(KERNEL_SIZE * KERNEL_SIZE):
+            first_norm_ptr += norm_step
             seen_y = reflected(y + offset // KERNEL_SIZE - KERNEL_SIZE // 2, height, BOUNCES)
             seen_x = reflected(x + offset % KERNEL_SIZE - KERNEL_SIZE // 2, width, BOUNCES)
             at = pixel_offsets(batch, seen_y, seen_x, key_sb, key_sy, key_sx, KEY_WORD)

@@ -1,0 +1,50 @@
+"""The Triton kernels of SAN's attention, in Triton's interpreter, against the plain forms in float64."""
+
+from collections.abc import Iterator
+
+import pytest
+from interpreted_san_attention import SanCase, errors_of_san_attention, reruns_of_san_attention_differ
+from interpreter_process import Interpreter
+
+TOLERANCE = {"float32": 2e-6, "float16": 5e-3}
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def interpreter() -> Iterator[Interpreter]:
+    interpreter = Interpreter()
+    yield interpreter
+    interpreter.close()
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        SanCase("subtraction", layout="channels_last"),
+        SanCase("subtraction", dtype="float16", batch=2),
+        # wide enough for matrix products, values that share a weight by threes
+        SanCase("sum", keys=9, hidden=10, weights=3, groups=3, layout="inside_nan"),
+        SanCase("hadamard", layers=1, batch=2, layout="expanded"),
+        SanCase("concatenation", positions=0, training=False, layout="channels_last"),
+        SanCase("dot", keys=9, hidden=9),
+        # windows larger than the map, and more pixels than a program has
+        SanCase("subtraction", height=2, width=3, kernel_size=5, training=False),
+        SanCase("subtraction", height=9, width=9, keys=1, hidden=1, weights=1, groups=1),
+        SanCase("concatenation", patchwise=True, layout="channels_last"),
+        SanCase("concatenation", patchwise=True, dtype="float16", batch=2),
+        SanCase("concatenation", patchwise=True, keys=9, weights=3, groups=3, layout="inside_nan"),
+        SanCase("concatenation", patchwise=True, height=2, width=3, kernel_size=5, training=False),
+        SanCase("star", patchwise=True, keys=9, hidden=9, height=9, width=9, layout="channels_last"),
+    ],
+    ids=str,
+)
+def test_agrees_with_the_plain_forms_in_float64(interpreter: Interpreter, case: SanCase) -> None:
+    found = interpreter.call(errors_of_san_attention, case)
+    # NaN is not below anything
+    assert all(error < TOLERANCE[case.dtype] for error in found.values()), found
+
+
+@pytest.mark.parametrize("patchwise", [False, True])
+def test_a_second_run_gives_the_same_bits(interpreter: Interpreter, patchwise: bool) -> None:
+    assert not interpreter.call(reruns_of_san_attention_differ, SanCase("concatenation", patchwise=patchwise))
