@@ -7,6 +7,7 @@ from torch import Tensor
 from sasa_nas.ops.patchwise_attention.composed import composed_backward, composed_forward
 from sasa_nas.ops.patchwise_attention.cpu import cpu_backward, cpu_cannot, cpu_forward
 from sasa_nas.ops.patchwise_attention.problem import Found, Gradients, Problem
+from sasa_nas.ops.patchwise_attention.triton_plan import kernels_cannot
 from sasa_nas.ops.window_sums.forms import form_cannot as window_sums_cannot
 
 Form = Literal["triton", "cpu", "composed"]
@@ -29,7 +30,7 @@ def form_cannot(form: Form, problem: Problem) -> str | None:
         case "cpu":
             return window_sums_cannot("cpu", device, dtype) or cpu_cannot(problem)
         case "triton":
-            return window_sums_cannot("triton", device, dtype) or "it has no kernels for patchwise attention"
+            return kernels_cannot(problem)
 
 
 def best_form(problem: Problem) -> Form:
@@ -63,7 +64,15 @@ def run_forward(form: Form, problem: Problem) -> Found:
         form: One that can run.
         problem: What to compute.
     """
-    return cpu_forward(problem) if form == "cpu" else composed_forward(problem)
+    match form:
+        case "triton":
+            from sasa_nas.ops.patchwise_attention.triton_launch import triton_forward
+
+            return triton_forward(problem)
+        case "cpu":
+            return cpu_forward(problem)
+        case "composed":
+            return composed_forward(problem)
 
 
 def run_backward(form: Form, problem: Problem, found: Found, grad_out: Tensor) -> Gradients:
@@ -75,4 +84,12 @@ def run_backward(form: Form, problem: Problem, found: Found, grad_out: Tensor) -
         found: What it yielded; `out` is not looked at.
         grad_out: The gradient of the attention.
     """
-    return cpu_backward(problem, found, grad_out) if form == "cpu" else composed_backward(problem, found, grad_out)
+    match form:
+        case "triton":
+            from sasa_nas.ops.patchwise_attention.triton_launch import triton_backward
+
+            return triton_backward(problem, found, grad_out)
+        case "cpu":
+            return cpu_backward(problem, found, grad_out)
+        case "composed":
+            return composed_backward(problem, found, grad_out)

@@ -53,7 +53,7 @@ class Concatenation:
         """
         hidden, channels = self.problem.mapping[0].weight.shape[0], self.problem.query.shape[1]
         places = 1 + self.problem.kernel_size**2
-        tiles = triton.cdiv(_pixels(grad), first_plan("parameters", *self._widths()).pixels)
+        tiles = triton.cdiv(_pixels(grad), first_plan(*self._widths()).pixels)
         chunks, each = chunks_of(tiles, places)
         parts = grad.new_empty(chunks, places, hidden * channels + 2 * channels, dtype=torch.float32)
         others = {"norms_ptr": self._norms(None), "parts_ptr": parts, "tiles": each}
@@ -82,9 +82,8 @@ class Concatenation:
         coefficients = norm_coefficients(layer, *self.statistics, known, _pixels(self.problem.query))
         return place_by_place(coefficients, self.problem.query.shape[1])
 
-    def _widths(self) -> tuple[int, int, torch.dtype]:
-        channels, hidden = self.problem.query.shape[1], self.problem.mapping[0].weight.shape[0]
-        return (*padded(channels, hidden), self.problem.value.dtype)
+    def _widths(self) -> tuple[int, ...]:
+        return padded(self.problem.query.shape[1], self.problem.mapping[0].weight.shape[0])
 
     def _launch(
         self,
@@ -96,9 +95,8 @@ class Concatenation:
     ) -> Launch:
         problem = self.problem
         height, width = problem.query.shape[2:]
-        channels, hidden, dtype = self._widths()
-        step = {hidden_kernel: "hidden", first_parameters_kernel: "parameters", keys_kernel: "keys"}[kernel]
-        plan = first_plan(step, channels, hidden, dtype)
+        channels, hidden = self._widths()
+        plan = first_plan(channels, hidden)
         count = _pixels(problem.query) if places is None else places
         known: dict[str, Tensor | int | float] = {
             **{"places": count, "height": height, "width": width, "PIXELS": plan.pixels},

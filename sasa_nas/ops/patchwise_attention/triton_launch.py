@@ -4,11 +4,12 @@ import torch
 import triton
 from torch import Tensor
 
+from sasa_nas.ops.local_attention.triton_plan import next_power_of_two
 from sasa_nas.ops.mapping.normed_maps import NormedMaps
 from sasa_nas.ops.mapping.triton_launch import map_arguments, norm_coefficients, run_launches
 from sasa_nas.ops.patchwise_attention.problem import Found, Gradients, LayerGradients, Problem
 from sasa_nas.ops.patchwise_attention.triton_concatenation import concatenation_backward, concatenation_forward
-from sasa_nas.ops.patchwise_attention.triton_plan import chunks_of, padded, weights_plan
+from sasa_nas.ops.patchwise_attention.triton_plan import Plan, chunks_of, padded, weights_plan
 from sasa_nas.ops.patchwise_attention.triton_star import star_backward, star_forward
 from sasa_nas.ops.patchwise_attention.triton_weights import (
     active_gradient_kernel,
@@ -19,13 +20,6 @@ from sasa_nas.ops.patchwise_attention.triton_weights import (
 from sasa_nas.ops.triton_call import Launch
 from sasa_nas.ops.window_sums.sums import map_like
 from sasa_nas.ops.window_sums.triton_launch import fold_launch
-
-_STEPS = {
-    weighted_sums_kernel: "forward",
-    active_gradient_kernel: "hidden",
-    second_parameters_kernel: "parameters",
-    values_kernel: "values",
-}
 
 
 class WindowWeights:
@@ -72,7 +66,7 @@ class WindowWeights:
             grad_out: The gradient of the attention.
         """
         area, hidden = self.problem.kernel_size**2, self.hidden.shape[1]
-        tiles = triton.cdiv(_pixels(self.hidden), weights_plan("parameters", *self._widths()).pixels)
+        tiles = triton.cdiv(_pixels(self.hidden), self._plan().pixels)
         chunks, each = chunks_of(tiles, area)
         parts = grad_out.new_empty(chunks, area, self._weights * (hidden + 1), dtype=torch.float32)
         launch = self._launch(
@@ -96,10 +90,12 @@ class WindowWeights:
         grad_value = map_like(value)
         return (gather, fold_launch(sums, grad_value, self.problem.kernel_size)), grad_value
 
-    def _widths(self) -> tuple[int, int, int, torch.dtype]:
-        hidden, weights = padded(self.hidden.shape[1], self._weights)
-        channels = self.problem.value.shape[1]
-        return hidden, weights, triton.next_power_of_2(channels), self.problem.value.dtype
+    def _groups(self) -> int:
+        return self.problem.value.shape[1] // self._weights
+
+    def _plan(self) -> Plan:
+        hidden, _ = padded(self.hidden.shape[1], self._weights)
+        return weights_plan(hidden, next_power_of_two(self._weights), next_power_of_two(self._groups()))
 
     def _launch(
         self,
@@ -110,17 +106,17 @@ class WindowWeights:
         programs: int | None = None,
     ) -> Launch:
         problem = self.problem
-        _, channels, height, width = problem.value.shape
-        hidden, weights, _, _ = self._widths()
-        plan = weights_plan(_STEPS[kernel], *self._widths())
+        height, width = problem.value.shape[2:]
+        hidden, weights = padded(self.hidden.shape[1], self._weights)
+        plan = self._plan()
         count = _pixels(problem.value) if places is None else places
-        groups = channels // self._weights
+        groups = self._groups()
         known: dict[str, Tensor | int | float] = {
-            **{"places": count, "height": height, "width": width, "PIXELS": plan.pixels, "TOGETHER": 1},
+            **{"places": count, "height": height, "width": width, "PIXELS": plan.pixels, "TOGETHER": plan.together},
             **{"KERNEL_SIZE": problem.kernel_size, "BOUNCES": problem.kernel_size // 2 >= min(height, width)},
             **{"HIDDEN": self.hidden.shape[1], "WEIGHTS": self._weights, "GROUPS": groups},
             **{"HIDDEN_PADDED": hidden, "WEIGHTS_PADDED": weights},
-            **{"SHARED": triton.next_power_of_2(self._weights), "GROUPS_PADDED": triton.next_power_of_2(groups)},
+            **{"SHARED": next_power_of_two(self._weights), "GROUPS_PADDED": next_power_of_two(groups)},
             **self._parameters,
             **(others or {}),
         }
