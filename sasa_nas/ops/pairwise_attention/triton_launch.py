@@ -297,9 +297,11 @@ def _split(parts: Tensor, *shapes: tuple[int, ...]) -> list[Tensor]:
 
 
 def _layer_gradients(layer: MappingLayer, matrix: Tensor, bias: Tensor, sums: Tensor) -> LayerGradients:
-    dtype = layer.weight.dtype
-    own = (sums[1].to(dtype), sums[0].to(dtype), matrix.to(dtype))
-    return LayerGradients(*(tensor.contiguous() for tensor in own), None if layer.bias is None else bias.to(dtype))
+    # results of an operator must not share memory, as pieces of one sum do
+    norm_weight, norm_bias, weight, own_bias = (
+        tensor.to(layer.weight.dtype, copy=True).contiguous() for tensor in (sums[1], sums[0], matrix, bias)
+    )
+    return LayerGradients(norm_weight, norm_bias, weight, None if layer.bias is None else own_bias)
 
 
 def _programs(pairs: Pairs, step: Pass) -> int:

@@ -181,10 +181,12 @@ def triton_backward(problem: Problem, found: Found, grad_out: Tensor) -> Gradien
 
 
 def _like_parameters(own: LayerGradients, dtype: torch.dtype) -> LayerGradients:
+    # results of an operator must not share memory, as pieces of one sum do
     norm_weight, norm_bias, weight = (
-        tensor.to(dtype).contiguous() for tensor in (own.norm_weight, own.norm_bias, own.weight)
+        tensor.to(dtype, copy=True).contiguous() for tensor in (own.norm_weight, own.norm_bias, own.weight)
     )
-    return LayerGradients(norm_weight, norm_bias, weight, None if own.bias is None else own.bias.to(dtype).contiguous())
+    bias = None if own.bias is None else own.bias.to(dtype, copy=True).contiguous()
+    return LayerGradients(norm_weight, norm_bias, weight, bias)
 
 
 def _pixels(maps: Tensor) -> int:
