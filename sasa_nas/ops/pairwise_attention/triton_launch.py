@@ -12,7 +12,14 @@ from sasa_nas.ops.mapping.triton_launch import combined_statistics, map_argument
 from sasa_nas.ops.pairwise_attention.problem import Gradients, LayerGradients, Outcome, Problem
 from sasa_nas.ops.pairwise_attention.triton_forward import forward_kernel, statistics_kernel
 from sasa_nas.ops.pairwise_attention.triton_key import key_kernel
-from sasa_nas.ops.pairwise_attention.triton_plan import Pass, Plan, Widths, choose_plan, gathers_at_once, widths_of
+from sasa_nas.ops.pairwise_attention.triton_plan import (
+    Pass,
+    Plan,
+    Widths,
+    choose_plan,
+    has_registers_for_all,
+    widths_of,
+)
 from sasa_nas.ops.pairwise_attention.triton_query import (
     first_layer_kernel,
     query_statistics_kernel,
@@ -214,14 +221,18 @@ class Backward:
         parts = self.delta.new_empty(_programs(self.pairs, "second_layer"), count)
         return self.launch("second_layer", self.norms([None, None]), {"parts_ptr": parts}), parts
 
-    def first_layer_launch(self, norms: Sequence[Tensor]) -> tuple[Launch, Tensor, Tensor]:
-        """The launch for the first layer's gradients, the parts of them, and the queries' but for the statistics'."""
+    def first_layer_launches(self, norms: Sequence[Tensor]) -> tuple[list[Launch], Tensor, Tensor]:
+        """The launches for the first layer's gradients, the parts of them, and the queries' but for the statistics'."""
         hidden, channels = self.pairs.problem.mapping[0].weight.shape
         biases = hidden if len(self.pairs.problem.mapping) == 1 else 0
         parts = self.delta.new_empty(_programs(self.pairs, "first_layer"), hidden * channels + biases + 2 * channels)
         batch, of_query, height, width = self.pairs.problem.query.shape
         sums = self.delta.new_empty(batch, height, width, of_query)
-        return self.launch("first_layer", norms, {"parts_ptr": parts, "query_sums_ptr": sums}), parts, sums
+        others = {"parts_ptr": parts, "query_sums_ptr": sums}
+        whole = {"MATRICES": True, "INPUTS": True}
+        halves = [whole | {"MATRICES": False}, whole | {"INPUTS": False}]
+        flags = [whole] if has_registers_for_all(widths_of(self.pairs.problem)) else halves
+        return [self.launch("first_layer", norms, {**others, **each}) for each in flags], parts, sums
 
     def query_launch(self, norms: Sequence[Tensor], sums: Tensor) -> tuple[Launch, Tensor]:
         """The launch for the queries' whole gradients, and what it fills."""
@@ -242,7 +253,7 @@ class Backward:
         )
         others = {"key_sums_ptr": key_sums, "value_sums_ptr": value_sums}
         places = batch * padded[0] * padded[1]
-        at_once = gathers_at_once(widths_of(pairs.problem))
+        at_once = has_registers_for_all(widths_of(pairs.problem))
         gathers = [self.launch("key", norms, {**others, "KEYS": True, "VALUES": at_once}, places)]
         if not at_once:
             gathers.append(self.launch("value", norms, {**others, "KEYS": False, "VALUES": True}, places))
@@ -277,8 +288,8 @@ def triton_backward(problem: Problem, grad_out: Tensor, outcome: Outcome, plan: 
         hidden = layers[1].weight.shape[1]
         matrix, bias, sums[1] = _split(parts, (weights, hidden), (weights,), (2, hidden))
         found.append(_layer_gradients(layers[1], matrix, bias, sums[1]))
-    launch, parts, query_sums = run.first_layer_launch(run.norms(sums))
-    run_launches(device, launch)
+    launches, parts, query_sums = run.first_layer_launches(run.norms(sums))
+    run_launches(device, *launches)
     hidden, channels = layers[0].weight.shape
     matrix, bias, sums[0] = _split(parts, (hidden, channels), (hidden if len(layers) == 1 else 0,), (2, channels))
     found.insert(0, _layer_gradients(layers[0], matrix, bias, sums[0]))

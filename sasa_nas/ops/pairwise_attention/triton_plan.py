@@ -109,8 +109,18 @@ def widths_of(problem: Problem) -> Widths:
 
 
 def choose_plan(step: Pass, widths: Widths) -> Plan:
-    """The plan of a kernel, by compiled register counts."""
-    return plan_of(widths, 64, 4)
+    """The plan of a kernel, by compiled register counts.
+
+    In half precision 64 pixels are what the tensor cores of four warps multiply at once.
+    """
+    widest = max(widths.near, widths.hidden, widths.weights)
+    if widest <= THIN:
+        return plan_of(widths, 64 if widest <= 4 else 32, 4)
+    if widths.dtype == torch.float32:
+        return plan_of(widths, 32 if widest <= 16 else 16, 8)
+    # a layer's matrix has sums that do not get fewer with more threads
+    fits = widest <= 16 or (widest <= 32 and step != "first_layer")
+    return plan_of(widths, 64, 8) if fits else plan_of(widths, 16, 4)
 
 
 def plan_of(widths: Widths, pixels: int, warps: int) -> Plan:
@@ -119,6 +129,6 @@ def plan_of(widths: Widths, pixels: int, warps: int) -> Plan:
     return Plan(pixels, warps, min(max(together, 1), widths.groups))
 
 
-def gathers_at_once(widths: Widths) -> bool:
-    """Whether registers hold the gradients of keys and of values at once."""
-    return widths.near * widths.shared * widths.groups <= 16 * 64
+def has_registers_for_all(widths: Widths) -> bool:
+    """Whether one kernel computes the gradients of a layer's matrix and inputs, and one those of keys and values."""
+    return max(widths.near, widths.hidden) <= 16 and widths.shared * widths.groups <= 64

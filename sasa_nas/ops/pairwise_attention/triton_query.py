@@ -211,6 +211,8 @@ def first_layer_kernel(
     height,
     width,
     norm_step,
+    MATRICES: tl.constexpr,
+    INPUTS: tl.constexpr,
     LAYERS: tl.constexpr,
     KIND: tl.constexpr,
     KERNEL_SIZE: tl.constexpr,
@@ -238,6 +240,7 @@ def first_layer_kernel(
 ):
     """Writes this program's parts of the gradients of the first layer, and the queries' but for the statistics'.
 
+    Those of matrix and bias (MATRICES), those of what goes in (INPUTS), or both.
     In this order: of its matrix `(HIDDEN, CHANNELS)`, of the bias `(HIDDEN,)` if it is the only layer, and the sums of
     the gradient of its norm's result and of that times the normalised input, `(CHANNELS,)` each. The queries'
     gradients are `(places, RELATED + POSITIONS)` float32.
@@ -294,52 +297,46 @@ def first_layer_kernel(
             grad = tl.where(active > 0, apply_transposed(grad, second_matrix), 0.0)
             # the statistics' part is there for pixels that are not, too
             grad = tl.where(real[:, None], before_norm(grad, hidden, second_norm_ptr, HIDDEN, 0, HIDDEN), 0.0)
-        else:
+        elif MATRICES:
             bias_sums += grad
         near_grad = tl.zeros([PIXELS, NEAR_PADDED], tl.float32)
         if IN_TILE > 0:
             active = normalised(near, first_norm_ptr, CHANNELS, 0, IN_TILE)
-            matrix_sums = add_outer(matrix_sums, grad, active, near_matrix)
-            near_grad = tl.where(active > 0, apply_transposed(grad, near_matrix), 0.0)
-            sums += near_grad
-            standard_sums += near_grad * standardised(near, first_norm_ptr, CHANNELS, 0, IN_TILE)
+            if MATRICES:
+                matrix_sums = add_outer(matrix_sums, grad, active, near_matrix)
+            if INPUTS:
+                near_grad = tl.where(active > 0, apply_transposed(grad, near_matrix), 0.0)
+                sums += near_grad
+                standard_sums += near_grad * standardised(near, first_norm_ptr, CHANNELS, 0, IN_TILE)
+        extra_grad = tl.zeros([PIXELS, EXTRAS_PADDED], tl.float32)
         if EXTRAS > 0:
             active = normalised(extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
-            extra_matrix_sums = add_outer(extra_matrix_sums, grad, active, extra_matrix)
-            extra_grad = tl.where(active > 0, apply_transposed(grad, extra_matrix), 0.0)
-            extra_sums += extra_grad
-            extra_standard_sums += extra_grad * standardised(extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
-        else:
-            extra_grad = extra_sums
-        if is_product(KIND):
+            if MATRICES:
+                extra_matrix_sums = add_outer(extra_matrix_sums, grad, active, extra_matrix)
+            if INPUTS:
+                extra_grad = tl.where(active > 0, apply_transposed(grad, extra_matrix), 0.0)
+                extra_sums += extra_grad
+                extra_standard_sums += extra_grad * standardised(extra, first_norm_ptr, CHANNELS, IN_TILE, EXTRAS)
+        if INPUTS and is_product(KIND):
             query_sums += query_gradient(near_grad * near_scale, extra_grad * extra_scale, key, KIND)
     BIASES: tl.constexpr = HIDDEN if LAYERS == 1 else 0
     parts_ptr += tl.program_id(0).to(tl.int64) * (HIDDEN * CHANNELS + BIASES + 2 * CHANNELS)
-    store_matrix(parts_ptr, 0, CHANNELS, outer_total(matrix_sums), HIDDEN, IN_TILE)
-    store_matrix(parts_ptr, IN_TILE, CHANNELS, outer_total(extra_matrix_sums), HIDDEN, EXTRAS)
-    parts_ptr += HIDDEN * CHANNELS
-    store_vector(parts_ptr, tl.sum(bias_sums, 0), BIASES)
-    parts_ptr += BIASES
-    store_vector(parts_ptr, tl.sum(sums, 0), IN_TILE)
-    store_vector(parts_ptr + IN_TILE, tl.sum(extra_sums, 0), EXTRAS)
-    parts_ptr += CHANNELS
-    store_vector(parts_ptr, tl.sum(standard_sums, 0), IN_TILE)
-    store_vector(parts_ptr + IN_TILE, tl.sum(extra_standard_sums, 0), EXTRAS)
-    if not is_product(KIND):
-        query_sums = sums * near_scale
-    extra_sums *= extra_scale
-    store_gradients(
-        query_sums_ptr,
-        place.to(tl.int64) * (RELATED + POSITIONS),
-        real,
-        1,
-        query_sums,
-        extra_sums,
-        False,
-        KIND,
-        RELATED,
-        POSITIONS,
-    )
+    if MATRICES:
+        store_matrix(parts_ptr, 0, CHANNELS, outer_total(matrix_sums), HIDDEN, IN_TILE)
+        store_matrix(parts_ptr, IN_TILE, CHANNELS, outer_total(extra_matrix_sums), HIDDEN, EXTRAS)
+        store_vector(parts_ptr + HIDDEN * CHANNELS, tl.sum(bias_sums, 0), BIASES)
+    if INPUTS:
+        parts_ptr += HIDDEN * CHANNELS + BIASES
+        store_vector(parts_ptr, tl.sum(sums, 0), IN_TILE)
+        store_vector(parts_ptr + IN_TILE, tl.sum(extra_sums, 0), EXTRAS)
+        parts_ptr += CHANNELS
+        store_vector(parts_ptr, tl.sum(standard_sums, 0), IN_TILE)
+        store_vector(parts_ptr + IN_TILE, tl.sum(extra_standard_sums, 0), EXTRAS)
+        if not is_product(KIND):
+            query_sums = sums * near_scale
+        extra_sums *= extra_scale
+        at = place.to(tl.int64) * (RELATED + POSITIONS)
+        store_gradients(query_sums_ptr, at, real, 1, query_sums, extra_sums, False, KIND, RELATED, POSITIONS)
 
 
 @triton.jit
