@@ -13,6 +13,7 @@ from contenders import Shape, attention_inputs
 from gpu_correctness import Finding, checks_of_cases
 from gpu_edges import checks_of_edges
 from gpu_operators import checks_of_operators
+from gpu_san import checks_of_san, time_san
 from measure import machine, measure
 
 from sasa_nas.files import write_text
@@ -41,8 +42,8 @@ class Section:
 def run_section(name: str, section: Section) -> bool:
     """Runs one section by name; whether nothing in it failed."""
     sections = {
-        **{"cases": _cases, "operators": _operators, "edges": _edges},
-        **{"kernels": _kernels, "plans": _plans, "steps": _steps, "networks": _networks},
+        **{"cases": _cases, "operators": _operators, "san": _san, "edges": _edges},
+        **{"kernels": _kernels, "san_kernels": _san_kernels, "plans": _plans, "steps": _steps, "networks": _networks},
     }
     return sections[name](section)
 
@@ -53,6 +54,10 @@ def _cases(section: Section) -> bool:
 
 def _operators(section: Section) -> bool:
     return _checks(checks_of_operators(section.device, small=section.small), section)
+
+
+def _san(section: Section) -> bool:
+    return _checks(checks_of_san(section.device, small=section.small), section)
 
 
 def _edges(section: Section) -> bool:
@@ -88,6 +93,12 @@ def _checks(checks: Iterable[Callable[[], Finding]], section: Section) -> bool:
 
 def _kernels(section: Section) -> bool:
     left_out = kernels.run(section.device, section.seconds, section.out, small=section.small)
+    print(f"no time for {', '.join(left_out) or 'nothing more'}", flush=True)
+    return True
+
+
+def _san_kernels(section: Section) -> bool:
+    left_out = time_san(section.device, section.seconds, section.out, small=section.small)
     print(f"no time for {', '.join(left_out) or 'nothing more'}", flush=True)
     return True
 
