@@ -9,7 +9,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal, cast
@@ -31,12 +31,14 @@ POSITIONS = 2
 
 Way = Literal["triton", "naive", "composed"]
 
+Kind = PairwiseKind | PatchwiseKind
+
 
 @dataclass(frozen=True)
 class SanCase:
     """One call of pairwise attention with positions, or of patchwise attention."""
 
-    kind: PairwiseKind | PatchwiseKind
+    kind: Kind
     patchwise: bool = False
     size: tuple[int, int] = (14, 14)
     kernel_size: int = 7
@@ -65,18 +67,18 @@ def cases(*, small: bool) -> Iterator[SanCase]:
         yield SanCase("subtraction", size=(3, 4), kernel_size=3, keys=3, weights=2, groups=2, batch=1)
         yield SanCase("concatenation", True, size=(3, 4), kernel_size=3, keys=3, weights=2, groups=2, batch=1)
         return
+    papers: tuple[tuple[Kind, bool], ...] = (("subtraction", False), ("concatenation", True))
     for size, keys, kernel_size in ((33, 4, 3), (28, 8, 5), (28, 16, 7), (14, 32, 7), (7, 64, 7)):
-        for patchwise in (False, True):
-            kind = "concatenation" if patchwise else "subtraction"
-            sizes = {"size": (size, size), "kernel_size": kernel_size, "keys": keys, "weights": max(keys // 2, 1)}
-            yield SanCase(kind, patchwise, **sizes)
-            yield SanCase(kind, patchwise, **sizes, training=False, layout="channels_first")
-    for pairwise in ("sum", "hadamard", "concatenation", "dot"):
-        yield SanCase(cast("PairwiseKind", pairwise))
+        for kind, patchwise in papers:
+            case = SanCase(kind, patchwise, (size, size), kernel_size, keys, max(keys // 2, 1))
+            yield case
+            yield replace(case, training=False, layout="channels_first")
+    others: tuple[Kind, ...] = ("sum", "hadamard", "concatenation", "dot")
+    for other in others:
+        yield SanCase(other)
     yield SanCase("star", True)
     yield SanCase("subtraction", layers=1)
-    for patchwise in (False, True):
-        kind = "concatenation" if patchwise else "subtraction"
+    for kind, patchwise in papers:
         for odd in ((1, 33), (33, 1), (2, 2), (3, 3)):
             yield SanCase(kind, patchwise, size=odd)
         for layout in ("inside_nan", "expanded"):
@@ -177,7 +179,7 @@ def time_san(device: torch.device, seconds: float, out: Path, *, small: bool) ->
     left_out: list[str] = []
     for size, keys, kernel_size in stages:
         for patchwise in (False, True):
-            kind: PairwiseKind = "concatenation" if patchwise else "subtraction"
+            kind: Kind = "concatenation" if patchwise else "subtraction"
             case = SanCase(kind, patchwise, (size, size), kernel_size, keys, keys // 2, batch=batch)
             if time.monotonic() > end:
                 left_out.append(str(case))

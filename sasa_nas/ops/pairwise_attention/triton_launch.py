@@ -277,7 +277,8 @@ def triton_backward(problem: Problem, grad_out: Tensor, outcome: Outcome, plan: 
         plan: How kernels cut their work up.
     """
     pairs, device, weights = Pairs(problem, plan), problem.query.device, problem.weight_channels
-    delta = (grad_out.float() * outcome.out.float()).unflatten(1, (-1, weights)).sum(1)
+    products = torch.unflatten(grad_out.float() * outcome.out.float(), 1, (-1, weights))
+    delta = products.sum(1)
     run = Backward(pairs, outcome.statistics, outcome.lse, delta.contiguous(), grad_out)
     layers = problem.mapping
     found: list[LayerGradients] = []
@@ -286,13 +287,15 @@ def triton_backward(problem: Problem, grad_out: Tensor, outcome: Outcome, plan: 
         launch, parts = run.second_layer_launch()
         run_launches(device, launch)
         hidden = layers[1].weight.shape[1]
-        matrix, bias, sums[1] = _split(parts, (weights, hidden), (weights,), (2, hidden))
-        found.append(_layer_gradients(layers[1], matrix, bias, sums[1]))
+        matrix, bias, of_norm = _split(parts, (weights, hidden), (weights,), (2, hidden))
+        found.append(_layer_gradients(layers[1], matrix, bias, of_norm))
+        sums[1] = of_norm
     launches, parts, query_sums = run.first_layer_launches(run.norms(sums))
     run_launches(device, *launches)
     hidden, channels = layers[0].weight.shape
-    matrix, bias, sums[0] = _split(parts, (hidden, channels), (hidden if len(layers) == 1 else 0,), (2, channels))
-    found.insert(0, _layer_gradients(layers[0], matrix, bias, sums[0]))
+    matrix, bias, of_norm = _split(parts, (hidden, channels), (hidden if len(layers) == 1 else 0,), (2, channels))
+    found.insert(0, _layer_gradients(layers[0], matrix, bias, of_norm))
+    sums[0] = of_norm
     norms = run.norms(sums)
     query_launch, grad_query = run.query_launch(norms, query_sums)
     key_launches, grad_key, grad_value = run.key_launches(norms)
@@ -304,7 +307,7 @@ def _split(parts: Tensor, *shapes: tuple[int, ...]) -> list[Tensor]:
     """The sums of the programs' parts, as tensors of these shapes one behind another."""
     sizes = [torch.Size(shape).numel() for shape in shapes]
     total = parts.sum(0, dtype=torch.float64).float()
-    return [piece.view(shape) for piece, shape in zip(total.split(sizes), shapes, strict=True)]
+    return [piece.view(shape) for piece, shape in zip(torch.split(total, sizes), shapes, strict=True)]
 
 
 def _layer_gradients(layer: MappingLayer, matrix: Tensor, bias: Tensor, sums: Tensor) -> LayerGradients:

@@ -13,8 +13,7 @@ from sasa_nas.ops.pairwise_attention.problem import Problem
 from sasa_nas.ops.triton_device import triton_cannot
 
 Pass = Literal[
-    *("statistics", "hidden_statistics", "forward"),
-    *("second_layer", "first_layer", "query_statistics", "key", "value"),
+    "statistics", "hidden_statistics", "forward", "second_layer", "first_layer", "query_statistics", "key", "value"
 ]
 """A kernel and what it is asked for."""
 
@@ -100,11 +99,13 @@ def widths_of(problem: Problem) -> Widths:
     # tensor cores take no shorter sides than 16
     least = 16 if max(near, hidden, weights) > THIN else 2
     return Widths(
-        *(max(next_power_of_two(count), least) for count in (near,)),
-        next_power_of_two(max(extras, 1)),
-        *(max(next_power_of_two(count), least) for count in (hidden, weights)),
-        *(next_power_of_two(count) for count in (weights, problem.value.shape[1] // weights)),
-        problem.query.dtype,
+        near=max(next_power_of_two(near), least),
+        extras=next_power_of_two(max(extras, 1)),
+        hidden=max(next_power_of_two(hidden), least),
+        weights=max(next_power_of_two(weights), least),
+        shared=next_power_of_two(weights),
+        groups=next_power_of_two(problem.value.shape[1] // weights),
+        dtype=problem.query.dtype,
     )
 
 

@@ -1,5 +1,8 @@
 """The first layer of patchwise attention's mapping by Triton, where a window is described by concatenation."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 import triton
 from torch import Tensor
@@ -7,10 +10,10 @@ from torch import Tensor
 from sasa_nas.ops.mapping.layer import MappingLayer
 from sasa_nas.ops.mapping.normed_maps import NormedMaps
 from sasa_nas.ops.mapping.triton_launch import map_arguments, norm_coefficients, run_launches
+from sasa_nas.ops.patchwise_attention.places import channel_by_channel, place_by_place, window_statistics
 from sasa_nas.ops.patchwise_attention.problem import LayerGradients, Problem
 from sasa_nas.ops.patchwise_attention.triton_first import first_parameters_kernel, hidden_kernel, keys_kernel
 from sasa_nas.ops.patchwise_attention.triton_plan import chunks_of, first_plan, padded
-from sasa_nas.ops.patchwise_attention.triton_windows import channel_by_channel, place_by_place, window_statistics
 from sasa_nas.ops.triton_call import Launch
 from sasa_nas.ops.window_sums.sums import map_like
 from sasa_nas.ops.window_sums.triton_launch import fold_launch
@@ -56,7 +59,7 @@ class Concatenation:
         tiles = triton.cdiv(_pixels(grad), first_plan(*self._widths()).pixels)
         chunks, each = chunks_of(tiles, places)
         parts = grad.new_empty(chunks, places, hidden * channels + 2 * channels, dtype=torch.float32)
-        others = {"norms_ptr": self._norms(None), "parts_ptr": parts, "tiles": each}
+        others: dict[str, Tensor | int] = {"norms_ptr": self._norms(None), "parts_ptr": parts, "tiles": each}
         launch = self._launch(first_parameters_kernel, {"hidden_grad": grad}, others, programs=chunks * places)
         return launch, parts
 
@@ -87,9 +90,9 @@ class Concatenation:
 
     def _launch(
         self,
-        kernel: object,
+        kernel: Any,
         maps: dict[str, Tensor],
-        others: dict[str, Tensor | int],
+        others: Mapping[str, Tensor | int],
         places: int | None = None,
         programs: int | None = None,
     ) -> Launch:
@@ -139,9 +142,9 @@ def concatenation_backward(problem: Problem, grad: Tensor) -> tuple[Tensor, Tens
     launch, parts = first.parameters_launch(grad)
     run_launches(grad.device, launch)
     total = parts.sum(0, dtype=torch.float64).float()
-    matrices, sums = total.split([hidden * channels, 2 * channels], 1)
-    matrix = channel_by_channel(matrices.unflatten(1, (hidden, channels)))
-    sums = channel_by_channel(sums.unflatten(1, (2, channels)))
+    matrices, sums = torch.split(total, [hidden * channels, 2 * channels], 1)
+    matrix = channel_by_channel(torch.unflatten(matrices, 1, (hidden, channels)))
+    sums = channel_by_channel(torch.unflatten(sums, 1, (2, channels)))
     launches, grad_key = first.keys_launches(grad, sums)
     run_launches(grad.device, *launches)
     grad_query = map_like(problem.query).copy_(_query_gradient(problem, grad))
@@ -157,8 +160,9 @@ def _statistics(problem: Problem) -> tuple[Tensor, Tensor]:
 def _query_gradient(problem: Problem, grad: Tensor) -> Tensor:
     """The gradient of the queries, which are channels of the description as they are."""
     channels, layer, dtype = problem.query.shape[1], problem.mapping[0], problem.value.dtype
-    given = [None if tensor is None else tensor[:channels] for tensor in (layer.mean, layer.variance)]
-    own = MappingLayer(layer.norm_weight[:channels], layer.norm_bias[:channels], *given, layer.weight, None, layer.eps)
+    mean, variance = (None if tensor is None else tensor[:channels] for tensor in (layer.mean, layer.variance))
+    scale, shift = layer.norm_weight[:channels], layer.norm_bias[:channels]
+    own = MappingLayer(scale, shift, mean, variance, layer.weight, None, layer.eps)
     through = torch.einsum("bohw,oc->bchw", grad.to(dtype), layer.weight[:, :channels].to(dtype))
     return NormedMaps(problem.query, own).gradient(through.float())[0]
 

@@ -1,5 +1,8 @@
 """Patchwise attention by Triton: from tensors to the kernels that run on them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 import triton
 from torch import Tensor
@@ -37,7 +40,7 @@ class WindowWeights:
         area = problem.kernel_size**2
         bias = layer.weight.new_zeros(layer.weight.shape[0]) if layer.bias is None else layer.bias
         # rows are weight channel by weight channel; kernels take them offset by offset
-        matrices, biases = (tensor.unflatten(0, (-1, area)).transpose(0, 1) for tensor in (layer.weight, bias))
+        matrices, biases = (torch.unflatten(tensor, 0, (-1, area)).transpose(0, 1) for tensor in (layer.weight, bias))
         self._parameters = {
             "norm_ptr": norm_coefficients(layer, *statistics),
             "matrices_ptr": matrices.to(problem.value.dtype).contiguous(),
@@ -99,9 +102,9 @@ class WindowWeights:
 
     def _launch(
         self,
-        kernel: object,
+        kernel: Any,
         maps: dict[str, Tensor],
-        others: dict[str, Tensor | int] | None = None,
+        others: Mapping[str, Tensor | int] | None = None,
         places: int | None = None,
         programs: int | None = None,
     ) -> Launch:
@@ -168,8 +171,8 @@ def triton_backward(problem: Problem, found: Found, grad_out: Tensor) -> Gradien
     hidden_grad, sums = normed.gradient(active_grad)
     layer = problem.mapping[1]
     weights = layer.weight.shape[0] // problem.kernel_size**2
-    matrices, biases = parts.sum(0, dtype=torch.float64).float().split([weights * hidden.shape[1], weights], 1)
-    matrix = matrices.unflatten(1, (weights, -1)).transpose(0, 1).flatten(0, 1)
+    matrices, biases = torch.split(parts.sum(0, dtype=torch.float64).float(), [weights * hidden.shape[1], weights], 1)
+    matrix = torch.unflatten(matrices, 1, (weights, -1)).transpose(0, 1).flatten(0, 1)
     bias = None if layer.bias is None else biases.t().flatten()
     backward = star_backward if problem.kind == "star" else concatenation_backward
     grad_query, grad_key, of_first = backward(problem, hidden_grad)

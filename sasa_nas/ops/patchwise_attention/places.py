@@ -42,7 +42,7 @@ def place_by_place(channels: Tensor, keys: int) -> Tensor:
         keys: Channels of a query.
     """
     query, shown = channels[..., :keys], channels[..., keys:]
-    shown = shown.unflatten(-1, (keys, -1)).movedim(-1, 0)
+    shown = torch.unflatten(shown, -1, (keys, -1)).movedim(-1, 0)
     return torch.cat([query.unsqueeze(0), shown]).contiguous()
 
 
