@@ -12,7 +12,8 @@ from torch import Tensor
 
 from sasa_nas.ops import MappingLayer
 from sasa_nas.ops.pairwise_attention.problem import Problem as PairwiseProblem
-from sasa_nas.ops.pairwise_attention.triton_launch import Backward, Pairs, forward_launch, statistics_launch
+from sasa_nas.ops.pairwise_attention.triton_calls import Pairs
+from sasa_nas.ops.pairwise_attention.triton_launch import Backward, forward_launch, statistics_launch
 from sasa_nas.ops.patchwise_attention.problem import Problem as PatchwiseProblem
 from sasa_nas.ops.patchwise_attention.triton_concatenation import Concatenation
 from sasa_nas.ops.patchwise_attention.triton_launch import WindowWeights

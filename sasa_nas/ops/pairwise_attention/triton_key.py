@@ -25,7 +25,8 @@ from sasa_nas.ops.pairwise_attention.triton_pairs import (
     load_near,
     relate,
 )
-from sasa_nas.ops.pairwise_attention.triton_query import load_weights, logit_gradient, store_gradients
+from sasa_nas.ops.pairwise_attention.triton_query import store_gradients
+from sasa_nas.ops.pairwise_attention.triton_second import load_weights, logit_gradient
 from sasa_nas.ops.window_sums.triton_tiles import reflected
 
 

@@ -1,129 +1,32 @@
 """Pairwise attention by Triton: from tensors to the kernels that run on them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-import triton
 from torch import Tensor
 
 from sasa_nas.ops.mapping.layer import MappingLayer
-from sasa_nas.ops.mapping.triton_launch import combined_statistics, map_arguments, norm_coefficients, run_launches
+from sasa_nas.ops.mapping.triton_launch import combined_statistics, norm_coefficients, run_launches
 from sasa_nas.ops.pairwise_attention.problem import Gradients, LayerGradients, Outcome, Problem
-from sasa_nas.ops.pairwise_attention.triton_forward import forward_kernel, statistics_kernel
-from sasa_nas.ops.pairwise_attention.triton_key import key_kernel
+from sasa_nas.ops.pairwise_attention.triton_calls import (
+    Pairs,
+    Planner,
+    Statistics,
+    counts,
+    matrix_of,
+    parameters,
+    programs,
+)
 from sasa_nas.ops.pairwise_attention.triton_plan import (
     Pass,
-    Plan,
-    Widths,
     choose_plan,
     has_registers_for_all,
     widths_of,
 )
-from sasa_nas.ops.pairwise_attention.triton_query import (
-    first_layer_kernel,
-    query_statistics_kernel,
-    second_layer_kernel,
-)
-from sasa_nas.ops.relation.naive import PairwiseKind
 from sasa_nas.ops.triton_call import Launch
 from sasa_nas.ops.window_sums.sums import map_like
 from sasa_nas.ops.window_sums.triton_launch import fold_launch
-
-KINDS: dict[PairwiseKind, int] = {"sum": 0, "subtraction": 1, "hadamard": 2, "concatenation": 3, "dot": 4}
-"""The constants of triton_pairs.py."""
-
-_KERNELS = {
-    "statistics": statistics_kernel,
-    "hidden_statistics": statistics_kernel,
-    "forward": forward_kernel,
-    "second_layer": second_layer_kernel,
-    "first_layer": first_layer_kernel,
-    "query_statistics": query_statistics_kernel,
-    "key": key_kernel,
-    "value": key_kernel,
-}
-
-Planner = Callable[[Pass, Widths], Plan]
-"""Chooses the plan of a kernel, as `choose_plan` does."""
-
-Statistics = tuple[tuple[Tensor, Tensor], ...]
-"""Mean and biased variance that each layer's norm uses."""
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """A problem for the kernels.
-
-    Attributes:
-        problem: What to compute.
-        plan: How kernels cut their work up.
-    """
-
-    problem: Problem
-    plan: Planner = choose_plan
-
-    def launch(
-        self,
-        step: Pass,
-        maps: Mapping[str, Tensor],
-        others: Mapping[str, Tensor | int],
-        places: int | None = None,
-    ) -> Launch:
-        """The launch of a kernel for `places` pixels, those of the maps if not said.
-
-        Args:
-            step: Which kernel.
-            maps: What it reads and writes with strides, beside query, key and value.
-            others: Its other arguments, by their names.
-            places: How many pixels or places its programs share.
-        """
-        batch, _, height, width = self.problem.query.shape
-        widths, constants = widths_of(self.problem), self.constants()
-        plan = self.plan(step, widths)
-        count = batch * height * width if places is None else places
-        known: dict[str, Tensor | int | float] = {
-            **{
-                "places": count,
-                "height": height,
-                "width": width,
-                "norm_step": 0,
-                "PIXELS": plan.pixels,
-                "TOGETHER": plan.together,
-            },
-            **{"NEAR_PADDED": widths.near, "EXTRAS_PADDED": widths.extras, "HIDDEN_PADDED": widths.hidden},
-            **{"WEIGHTS_PADDED": widths.weights, "GROUPS_PADDED": widths.groups, "SHARED": widths.shared},
-            **constants,
-            **others,
-        }
-        problem = self.problem
-        for name, tensor in {"query": problem.query, "key": problem.key, "value": problem.value, **maps}.items():
-            known |= map_arguments(name, tensor)
-        kernel = _KERNELS[step]
-        arguments = {name: known[name] for name in kernel.arg_names}
-        options: dict[str, int | bool] = {"num_warps": plan.warps, "num_stages": 1, "enable_fp_fusion": True}
-        return Launch(kernel, triton.cdiv(count, plan.pixels), arguments, options)
-
-    def constants(self) -> dict[str, int]:
-        """Return what the kernels are compiled for, but for the padding."""
-        related = self.problem.query.shape[1] - self.problem.positions
-        in_tile = {"concatenation": 2 * related, "dot": 0}.get(self.problem.kind, related)
-        channels = self.problem.mapping[0].weight.shape[1]
-        weights = self.problem.mapping[-1].weight.shape[0]
-        return {
-            "KIND": KINDS[self.problem.kind],
-            "LAYERS": len(self.problem.mapping),
-            "KERNEL_SIZE": self.problem.kernel_size,
-            "BOUNCES": self.problem.kernel_size // 2 >= min(self.problem.query.shape[2:]),
-            "RELATED": related,
-            "POSITIONS": self.problem.positions,
-            "IN_TILE": in_tile,
-            "EXTRAS": channels - in_tile,
-            "CHANNELS": channels,
-            "HIDDEN": self.problem.mapping[0].weight.shape[0],
-            "WEIGHTS": weights,
-            "GROUPS": self.problem.value.shape[1] // weights,
-        }
 
 
 def statistics_launch(pairs: Pairs, first_norm: Tensor | None) -> tuple[Launch, Tensor]:
@@ -136,9 +39,9 @@ def statistics_launch(pairs: Pairs, first_norm: Tensor | None) -> tuple[Launch, 
     of_hidden = first_norm is not None
     step: Pass = "hidden_statistics" if of_hidden else "statistics"
     channels = pairs.problem.mapping[0].weight.shape[0 if of_hidden else 1]
-    weight = _weight(pairs, 0)
+    weight = matrix_of(pairs, 0)
     others = {"first_weight_ptr": weight, "first_norm_ptr": weight if first_norm is None else first_norm}
-    parts = pairs.problem.query.new_empty(_programs(pairs, step), 2, channels, dtype=torch.float32)
+    parts = pairs.problem.query.new_empty(programs(pairs, step), 2, channels, dtype=torch.float32)
     return pairs.launch(step, {}, {**others, "parts_ptr": parts, "OF_HIDDEN": of_hidden}), parts
 
 
@@ -153,7 +56,7 @@ def forward_launch(pairs: Pairs, norms: Sequence[Tensor]) -> tuple[Launch, Tenso
     out = map_like(pairs.problem.value)
     weights = pairs.problem.mapping[-1].weight.shape[0]
     lse = pairs.problem.query.new_empty(batch, weights, height, width, dtype=torch.float32)
-    others = {**_parameters(pairs, norms), "lse_ptr": lse}
+    others = {**parameters(pairs, norms), "lse_ptr": lse}
     return pairs.launch("forward", {"out": out}, others), out, lse
 
 
@@ -171,7 +74,7 @@ def triton_forward(problem: Problem, plan: Planner = choose_plan) -> Outcome:
         if layer.mean is None or layer.variance is None:
             launch, parts = statistics_launch(pairs, norms[0] if norms else None)
             run_launches(device, launch)
-            mean, variance = combined_statistics(parts, _counts(pairs, "hidden_statistics" if norms else "statistics"))
+            mean, variance = combined_statistics(parts, counts(pairs, "hidden_statistics" if norms else "statistics"))
             statistics.append((mean.to(layer.weight.dtype), variance.to(layer.weight.dtype)))
         else:
             mean, variance = layer.mean, layer.variance
@@ -204,7 +107,7 @@ class Backward:
         self, step: Pass, norms: Sequence[Tensor], others: Mapping[str, Tensor | int], places: int | None = None
     ) -> Launch:
         """The launch of one of the kernels that go through the mapping."""
-        saved = {**_parameters(self.pairs, norms), "lse_ptr": self.lse, "delta_ptr": self.delta, **others}
+        saved = {**parameters(self.pairs, norms), "lse_ptr": self.lse, "delta_ptr": self.delta, **others}
         return self.pairs.launch(step, {"grad_out": self.grad_out}, saved, places)
 
     def norms(self, sums: Sequence[Tensor | None]) -> list[Tensor]:
@@ -218,14 +121,14 @@ class Backward:
         """The launch for the second layer's gradients, and the programs' parts of them, one behind another."""
         weights, hidden = self.pairs.problem.mapping[1].weight.shape
         count = weights * hidden + weights + 2 * hidden
-        parts = self.delta.new_empty(_programs(self.pairs, "second_layer"), count)
+        parts = self.delta.new_empty(programs(self.pairs, "second_layer"), count)
         return self.launch("second_layer", self.norms([None, None]), {"parts_ptr": parts}), parts
 
     def first_layer_launches(self, norms: Sequence[Tensor]) -> tuple[list[Launch], Tensor, Tensor]:
         """The launches for the first layer's gradients, the parts of them, and the queries' but for the statistics'."""
         hidden, channels = self.pairs.problem.mapping[0].weight.shape
         biases = hidden if len(self.pairs.problem.mapping) == 1 else 0
-        parts = self.delta.new_empty(_programs(self.pairs, "first_layer"), hidden * channels + biases + 2 * channels)
+        parts = self.delta.new_empty(programs(self.pairs, "first_layer"), hidden * channels + biases + 2 * channels)
         batch, of_query, height, width = self.pairs.problem.query.shape
         sums = self.delta.new_empty(batch, height, width, of_query)
         others = {"parts_ptr": parts, "query_sums_ptr": sums}
@@ -316,32 +219,3 @@ def _layer_gradients(layer: MappingLayer, matrix: Tensor, bias: Tensor, sums: Te
         tensor.to(layer.weight.dtype, copy=True).contiguous() for tensor in (sums[1], sums[0], matrix, bias)
     )
     return LayerGradients(norm_weight, norm_bias, weight, None if layer.bias is None else own_bias)
-
-
-def _programs(pairs: Pairs, step: Pass) -> int:
-    return len(_counts(pairs, step))
-
-
-def _counts(pairs: Pairs, step: Pass) -> Tensor:
-    """How many pairs each program of a kernel has, float64."""
-    pixels = pairs.plan(step, widths_of(pairs.problem)).pixels
-    places = pairs.problem.pairs // pairs.problem.kernel_size**2
-    first = torch.arange(0, places, pixels, device=pairs.problem.query.device, dtype=torch.float64)
-    return (places - first).clamp(max=pixels) * pairs.problem.kernel_size**2
-
-
-def _weight(pairs: Pairs, layer: int) -> Tensor:
-    return pairs.problem.mapping[layer].weight.to(pairs.problem.query.dtype).contiguous()
-
-
-def _parameters(pairs: Pairs, norms: Sequence[Tensor]) -> dict[str, Tensor]:
-    """The mapping's parameters by the kernels' names; where there is no second layer, it is never read."""
-    last = pairs.problem.mapping[-1]
-    bias = last.weight.new_zeros(last.weight.shape[0]) if last.bias is None else last.bias
-    return {
-        "first_norm_ptr": norms[0],
-        "first_weight_ptr": _weight(pairs, 0),
-        "second_norm_ptr": norms[-1],
-        "second_weight_ptr": _weight(pairs, -1),
-        "bias_ptr": bias.float().contiguous(),
-    }
