@@ -1,10 +1,13 @@
 """Pairwise attention's forms against its plain form in float64, which tests of the layer hold against loops."""
 
+import os
 from dataclasses import replace
+from pathlib import Path
 from typing import get_args
 
 import pytest
 import torch
+from other_processors import VARIANTS, compiled_with
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -12,7 +15,7 @@ from sasa_nas.ops import MappingLayer, PairwiseKind, pairwise_attention
 from sasa_nas.ops.pairwise_attention import dispatch
 from sasa_nas.ops.pairwise_attention.composed import composed_attention
 from sasa_nas.ops.pairwise_attention.cpu import cpu_cannot
-from sasa_nas.ops.pairwise_attention.library import apply_operator
+from sasa_nas.ops.pairwise_attention.library import apply_operator, pairwise_attention_operator
 from sasa_nas.ops.pairwise_attention.problem import Problem
 
 KINDS: tuple[PairwiseKind, ...] = get_args(PairwiseKind)
@@ -86,6 +89,14 @@ def results(given: Problem, backend: dispatch.Backend, grad_out: Tensor) -> list
     )
     found = [part for each in statistics for part in (each.mean, each.variance)]
     return [out.detach(), *found, *torch.autograd.grad(out, leaves, grad_out)]
+
+
+def arguments(given: Problem, form: str) -> tuple[Tensor | int | float | str | None, ...]:
+    """Those of the operator, for a problem that uses the batch's statistics."""
+    of_layer = [(layer.norm_weight, layer.norm_bias, None, None, layer.weight) for layer in given.mapping]
+    first, second = of_layer if len(of_layer) == 2 else (*of_layer, (None,) * 5)
+    tensors = (given.query, given.key, given.value, *first, *second, given.mapping[-1].bias)
+    return (*tensors, given.kernel_size, given.kind, given.positions, 1e-5, 1e-5, form)
 
 
 def assert_close(ours: list[Tensor], exact: list[Tensor], tolerance: float) -> None:
@@ -165,13 +176,8 @@ def test_flops_are_those_of_the_plain_form(kind: PairwiseKind, layers: int) -> N
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_opcheck(layers: int) -> None:
-    given, leaves = differentiable(float32(problem(layers=layers, size=(3, 4))))
-    of_layer = [(layer.norm_weight, layer.norm_bias, None, None, layer.weight) for layer in given.mapping]
-    first, second = of_layer if layers == 2 else (*of_layer, (None,) * 5)
-    tensors = (*leaves[:3], *first, *second, given.mapping[-1].bias)
-    torch.library.opcheck(
-        torch.ops.sasa_nas.pairwise_attention.default, (*tensors, 3, "subtraction", 2, 1e-5, 1e-5, "auto")
-    )
+    given, _ = differentiable(float32(problem(layers=layers, size=(3, 4))))
+    torch.library.opcheck(torch.ops.sasa_nas.pairwise_attention.default, arguments(given, "auto"))
 
 
 @needs_a_compiler
@@ -214,3 +220,32 @@ def test_bad_arguments_are_named() -> None:
             attend(changed, **options)
     with pytest.raises(ValueError, match="more than 1 value per channel"):
         attend(problem(size=(1, 1), batch=1), kernel_size=1)
+
+
+@needs_a_compiler
+def test_works_in_a_forked_child() -> None:
+    given = float32(problem(size=(6, 7), batch=3))
+    grad_out = torch.randn(given.value.shape)
+    expected = results(given, "cpu", grad_out)
+    child = os.fork()
+    if child == 0:
+        # the parent's threads are not there
+        outs = pairwise_attention_operator(*arguments(given, "cpu"))
+        os._exit(0 if torch.equal(outs[0], expected[0]) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.slow
+@needs_a_compiler
+@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS.keys())
+def test_other_processors(options: str, tmp_path: Path) -> None:
+    with compiled_with(options, tmp_path):
+        why = cpu_cannot()
+        if why is not None:
+            pytest.skip(f"this compiler cannot: {why}")
+        for kind in ("subtraction", "hadamard", "dot"):
+            for size, kernel_size in (((5, 9), 3), ((4, 33), 5), ((3, 2), 7)):
+                exact = problem(kind, size=size, kernel_size=kernel_size)
+                grad_out = torch.randn(exact.value.shape, dtype=torch.float64)
+                expected = results(exact, "naive", grad_out)
+                assert_close(results(float32(exact), "cpu", grad_out.float()), expected, 5e-5)
