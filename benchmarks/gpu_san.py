@@ -24,8 +24,9 @@ from torch import Tensor
 from sasa_nas.files import write_text
 from sasa_nas.ops import MappingLayer, PairwiseKind, PatchwiseKind, pairwise_attention, patchwise_attention
 from sasa_nas.ops.pairwise_attention.composed import composed_attention as composed_pairwise
+from sasa_nas.ops.pairwise_attention.problem import Problem as PairwiseProblem
 from sasa_nas.ops.patchwise_attention.composed import composed_attention as composed_patchwise
-from sasa_nas.ops.patchwise_attention.problem import Problem
+from sasa_nas.ops.patchwise_attention.problem import Problem as PatchwiseProblem
 
 POSITIONS = 2
 
@@ -117,11 +118,12 @@ def attend(case: SanCase, way: Way, tensors: list[Tensor]) -> Tensor:
     if case.patchwise:
         kind = cast("PatchwiseKind", case.kind)
         if way == "composed":
-            return composed_patchwise(Problem(query, key, value, tuple(layers), size, kind))[0]
+            return composed_patchwise(PatchwiseProblem(query, key, value, tuple(layers), size, kind), "auto")[0]
         return patchwise_attention(query, key, value, layers, kernel_size=size, kind=kind, backend=way)[0]
     compared = cast("PairwiseKind", case.kind)
     if way == "composed":
-        return composed_pairwise(query, key, value, layers, kernel_size=size, kind=compared, positions=POSITIONS)[0]
+        problem = PairwiseProblem(query, key, value, tuple(layers), size, compared, POSITIONS)
+        return composed_pairwise(problem, "auto")[0]
     options = {"kernel_size": size, "kind": compared, "positions": POSITIONS}
     return pairwise_attention(query, key, value, layers, **options, backend=way)[0]  # type: ignore[arg-type]
 

@@ -16,7 +16,7 @@ def test_they_normalise_and_activate(training: bool) -> None:
 
 
 def test_the_activation_overwrites_what_the_norm_wrote() -> None:
-    norm_activation = NormActivation(3)
+    norm_activation = NormActivation(3).double()
     written: list[int] = []
     norm_activation[0].register_forward_hook(lambda _, inputs, output: written.append(output.data_ptr()))
     x = image(2, 3, 4, 3)

@@ -15,7 +15,7 @@ from sasa_nas.ops.window_sums.forms import Backend
 from sasa_nas.ops.window_sums.sums import map_like
 
 
-def composed_attention(problem: Problem, backend: Backend = "auto") -> tuple[Tensor, tuple[BatchStatistics, ...]]:
+def composed_attention(problem: Problem, backend: Backend) -> tuple[Tensor, tuple[BatchStatistics, ...]]:
     """Compute relation, mapping and aggregation; autograd keeps what they yield.
 
     Args:
@@ -40,7 +40,7 @@ def composed_forward(problem: Problem) -> Found:
         problem: With one or two layers.
     """
     with torch.no_grad():
-        out, found = composed_attention(problem)
+        out, found = composed_attention(problem, "auto")
     own = ((statistics.mean, statistics.variance) for statistics in found)
     statistics = tuple(next(own) if layer.mean is None else None for layer in problem.mapping)
     first = problem.mapping[0].weight
