@@ -105,7 +105,9 @@ def cpu_backward(problem: Problem, grad_out: Tensor, outcome: Outcome) -> Gradie
     # the bias of all logits of a window moves none of the weights
     layers = tuple(
         LayerGradients(
-            *(torch.empty(part.shape) for part in (layer.norm_weight, layer.norm_bias, layer.weight)),
+            torch.empty(layer.norm_weight.shape),
+            torch.empty(layer.norm_bias.shape),
+            torch.empty(layer.weight.shape),
             None if layer.bias is None else torch.zeros(layer.bias.shape),
         )
         for layer in problem.mapping

@@ -63,7 +63,7 @@ def pairwise_attention(
     query, key, value = autocast(query), autocast(key), autocast(value)
     problem = Problem(query, key, value, tuple(mapping), kernel_size, kind, positions)
     _check(problem)
-    asked = requested_backend(backend, get_args(Backend))
+    asked = cast("Backend", requested_backend(backend, get_args(Backend)))
     if asked == "naive":
         return naive.pairwise_attention(
             query, key, value, mapping, kernel_size=kernel_size, kind=kind, positions=positions

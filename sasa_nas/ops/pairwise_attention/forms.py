@@ -54,7 +54,7 @@ def run_forward(form: Form, problem: Problem) -> Outcome:
         match form:
             case "cpu":
                 return cpu_forward(problem)
-            case _:
+            case "composed" | "triton":
                 return composed_forward(problem)
 
 
@@ -71,5 +71,5 @@ def run_backward(form: Form, problem: Problem, grad_out: Tensor, outcome: Outcom
         match form:
             case "cpu":
                 return cpu_backward(problem, grad_out, outcome)
-            case _:
+            case "composed" | "triton":
                 return composed_backward(problem, grad_out, outcome.statistics)
