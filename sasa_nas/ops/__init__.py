@@ -4,7 +4,8 @@ Each folder holds `naive.py`, the slow and obviously right form in plain PyTorch
 backward pass of their own; and `dispatch.py`, which chooses: Triton's kernels on a CUDA GPU (compute capability 8.0 or
 later; float32, float16, bfloat16), loops in C on a CPU (float32, compiled when first called and kept), and otherwise
 the fastest of the forms in plain PyTorch, which take any floating type, device and stride. `window_sums` has the forms
-of SAN's `aggregation` and `relation`, which are the same few sums; `compiled` compiles the loops.
+of SAN's `aggregation` and `relation`, which are the same few sums; `pairwise_attention` joins these two and what is
+between them, whose parameters `mapping` describes; `compiled` compiles the loops.
 
 A call's `backend` names a form. Where it is `auto`, the variable SASA_NAS_BACKEND of the environment may name one for
 the operators that have it. `sasa-nas doctor` says which forms run and why others do not. The fast forms are operators

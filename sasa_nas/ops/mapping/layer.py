@@ -45,18 +45,6 @@ class BatchStatistics:
     count: int
 
 
-def folded_norm(layer: MappingLayer, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the scale and the shift, `(C,)` each, that the batch norm of a layer is with these statistics.
-
-    Args:
-        layer: Its norm's parameters are taken.
-        mean: `(C,)`.
-        variance: Biased, `(C,)`.
-    """
-    scale = layer.norm_weight * (variance + layer.eps).rsqrt()
-    return scale, layer.norm_bias - mean * scale
-
-
 def check_mapping(mapping: Sequence[MappingLayer], in_channels: int, out_channels: int | None, count: int) -> None:
     """Raise unless the layers of a mapping fit each other and what they are applied to.
 

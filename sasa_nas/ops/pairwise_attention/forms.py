@@ -59,7 +59,7 @@ def run_forward(form: Form, problem: Problem) -> Outcome:
                 return triton_forward(problem)
             case "cpu":
                 return cpu_forward(problem)
-            case _:
+            case "composed" | "triton":
                 return composed_forward(problem)
 
 
@@ -80,5 +80,5 @@ def run_backward(form: Form, problem: Problem, grad_out: Tensor, outcome: Outcom
                 return triton_backward(problem, grad_out, outcome)
             case "cpu":
                 return cpu_backward(problem, grad_out, outcome)
-            case _:
+            case "composed" | "triton":
                 return composed_backward(problem, grad_out, outcome.statistics)

@@ -41,10 +41,10 @@ def pairwise_relation(
     check_relation(query, key, kernel_size, kind, get_args(PairwiseKind))
     check_positions(query, positions)
     if positions and kind != "subtraction":
-        related = pairwise_relation(query[:, :-positions], key[:, :-positions], kernel_size=kernel_size, kind=kind)
-        places = pairwise_relation(
-            query[:, -positions:], key[:, -positions:], kernel_size=kernel_size, kind="subtraction"
-        )
+        compared = (query[:, :-positions], key[:, :-positions])
+        related = pairwise_relation(*compared, kernel_size=kernel_size, kind=kind)
+        located = (query[:, -positions:], key[:, -positions:])
+        places = pairwise_relation(*located, kernel_size=kernel_size, kind="subtraction")
         return torch.cat([related, places], dim=1)
     psi = reflected_windows(key, kernel_size)
     phi = query.unsqueeze(2)
