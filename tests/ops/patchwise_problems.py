@@ -115,10 +115,18 @@ def results(
 
 
 def assert_near(ours: dict[str, Tensor], exact: dict[str, Tensor]) -> None:
-    """The same but for float32's rounding, in units of the largest number of each tensor."""
+    """The same but for float32's rounding, in units of the largest number of each tensor.
+
+    Gradients through a norm are differences of numbers that the norm divides by its deviation: where a few values of a
+    channel are nearly alike, what rounding left in those numbers is as much larger.
+    """
     assert ours.keys() == exact.keys()
+    variances = [tensor.min().item() for name, tensor in exact.items() if name.startswith("variance")]
+    lost = max([1.0, *(variance**-0.5 for variance in variances if variance > 0)])
     for name, tensor in exact.items():
         size = max(tensor.abs().max().item(), 1.0)
+        if name in ("query", "key"):
+            size *= lost
         torch.testing.assert_close(
             ours[name].double(),
             tensor.double(),

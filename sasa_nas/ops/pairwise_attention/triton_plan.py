@@ -76,6 +76,9 @@ def kernels_cannot(problem: Problem) -> str | None:
         problem: Its tensors' types, devices and shapes are looked at, not their numbers.
     """
     query, margin = problem.query, problem.kernel_size - 1
+    why = triton_cannot(query.device, query.dtype)
+    if why is not None:
+        return why
     if query.shape[0] == 0:
         return "the batch is empty"
     if query.shape[0] * (query.shape[2] + margin) * (query.shape[3] + margin) >= 2**31 - 2**12:
@@ -87,7 +90,7 @@ def kernels_cannot(problem: Problem) -> str | None:
         return f"values have more than {MOST_VALUES} channels"
     if widths.extras > MOST_EXTRAS:
         return f"there are more than {MOST_EXTRAS} channels of positions"
-    return triton_cannot(query.device, query.dtype)
+    return None
 
 
 def widths_of(problem: Problem) -> Widths:

@@ -45,6 +45,9 @@ def kernels_cannot(problem: Problem) -> str | None:
         problem: Its tensors' types, devices and shapes are looked at, not their numbers.
     """
     query, margin = problem.query, problem.kernel_size - 1
+    why = triton_cannot(query.device, query.dtype)
+    if why is not None:
+        return why
     if not problem.two:
         return "the mapping has one layer"
     if problem.kind == "clique":
@@ -60,7 +63,7 @@ def kernels_cannot(problem: Problem) -> str | None:
         return f"keys, mapping or weights have more than {MOST_CHANNELS} channels"
     if next_power_of_two(weights) * next_power_of_two(problem.value.shape[1] // weights) > MOST_VALUES:
         return f"values have more than {MOST_VALUES} channels"
-    return triton_cannot(query.device, query.dtype)
+    return None
 
 
 def padded(*channels: int) -> tuple[int, ...]:
