@@ -63,6 +63,9 @@ def test_convolutions_count_as_torch_counts_them(
     }
 
 
+POOLS = (aten.max_pool2d_with_indices, aten.avg_pool2d, aten.mean, aten._adaptive_avg_pool2d)
+
+
 class ElementCounter(TorchDispatchMode):
     """Counts the elements that elementwise operations really see."""
 
@@ -75,7 +78,8 @@ class ElementCounter(TorchDispatchMode):
         packet = func.overloadpacket
         if packet in (aten.relu, aten.relu_):
             self.seen["relu"] += args[0].numel()
-        if packet in (aten.max_pool2d_with_indices, aten.avg_pool2d, aten.mean, aten._adaptive_avg_pool2d):
+        strides_alone = packet is aten.avg_pool2d and args[1] == [1, 1]  # a shortcut's, which adds nothing up
+        if packet in POOLS and not strides_alone:
             self.seen["pool_inputs"] += args[0].numel()
         if packet in (aten.native_batch_norm, aten._native_batch_norm_legit_no_training):
             self.seen["norm"] += args[0].numel()

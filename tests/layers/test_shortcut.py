@@ -41,6 +41,12 @@ def test_few_channels_of_a_large_map_do_not_crash_the_process() -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_gradient_of_a_strided_one_keeps_channels_last() -> None:
+    x = torch.randn(2, 4, 6, 6).to(memory_format=torch.channels_last).requires_grad_()
+    (gradient,) = torch.autograd.grad(Shortcut(4, 8, stride=2)(x).square().sum(), x)
+    assert gradient.is_contiguous(memory_format=torch.channels_last)
+
+
 @pytest.mark.parametrize("shortcut", [Shortcut(3, 3), Shortcut(3, 3, norm=False), PaddedShortcut(3, 3)])
 def test_where_shapes_agree_it_is_the_identity(shortcut: nn.Module) -> None:
     x = image(2, 3, 4, 5)

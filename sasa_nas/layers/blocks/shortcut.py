@@ -7,9 +7,9 @@ from torch.nn import functional as F
 class Shortcut(nn.Sequential):
     """The identity where shapes agree, else a strided 1x1 convolution and, as a rule, batch norm.
 
-    He et al. 2015, arXiv 1512.03385, option B. The stride is a slice before a convolution of stride 1: the same
-    function, but oneDNN's backward pass of a strided 1x1 convolution crashes the process for fewer than 16 channels of
-    channels_last maps of 64 pixels (torch 2.14). Maps `(B, in_channels, H, W)` to
+    He et al. 2015, arXiv 1512.03385, option B. A pool of single pixels strides before a convolution of stride 1: the
+    same function, but oneDNN's backward pass of a strided 1x1 convolution crashes the process for fewer than 16
+    channels of channels_last maps of 64 pixels (torch 2.14). Maps `(B, in_channels, H, W)` to
     `(B, out_channels, ceil(H / stride), ceil(W / stride))`.
 
     Args:
@@ -31,7 +31,8 @@ class Shortcut(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         if self.stride > 1:
-            x = x[:, :, :: self.stride, :: self.stride]
+            # as a slice would, but the gradient of a slice is not channels_last
+            x = F.avg_pool2d(x, 1, stride=self.stride)
         for layer in self:
             x = layer(x)
         return x
