@@ -40,7 +40,7 @@ static void add_one(const void *job, int64_t task, float *scratch)
 
 int count_tasks(int32_t *counts, int64_t tasks, int64_t floats, int64_t threads)
 {
-    Tasks all = {add_one, &counts, tasks, floats, 0, 0};
+    Tasks all = {add_one, &counts, tasks, floats, 0};
     return do_tasks(&all, threads);
 }
 """

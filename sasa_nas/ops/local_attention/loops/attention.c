@@ -44,7 +44,7 @@ static int is_grouped(const Attention *job)
 static int grouped_forward(const Attention *job)
 {
     Group group;
-    Tasks tasks = {group_forward_task, job, groups_of(job), lay_out_group(&group, job, 0, 0, NULL), 0, 0};
+    Tasks tasks = {group_forward_task, job, groups_of(job), lay_out_group(&group, job, 0, 0, NULL), 0};
     return do_tasks(&tasks, job->threads);
 }
 
@@ -56,7 +56,7 @@ static int grouped_backward(const Attention *job)
     GroupBackward all = {*job, aligned_alloc(ALIGNMENT, bytes)};
     if (!all.table_gradients)
         return 1;
-    Tasks tasks = {group_backward_task, &all, count, floats, 0, 0};
+    Tasks tasks = {group_backward_task, &all, count, floats, 0};
     int failed = do_tasks(&tasks, job->threads);
     if (job->rel_rows.data && !failed)
         add_table_gradients(&all);
@@ -69,7 +69,7 @@ int local_attention_forward(const Attention *job)
 {
     if (is_grouped(job))
         return grouped_forward(job);
-    Tasks tasks = {forward_task, job, job->batch * job->heads, scratch_floats(job, 0), 0, 0};
+    Tasks tasks = {forward_task, job, job->batch * job->heads, scratch_floats(job, 0), 0};
     return do_tasks(&tasks, job->threads);
 }
 
@@ -85,7 +85,7 @@ int local_attention_backward(const Attention *job)
     Backward all = {*job, malloc(most(1, count * floats) * sizeof(float)), shape.sides};
     if (!all.table_gradients)
         return 1;
-    Tasks tasks = {backward_task, &all, count, scratch_floats(job, 1), 0, 0};
+    Tasks tasks = {backward_task, &all, count, scratch_floats(job, 1), 0};
     int failed = do_tasks(&tasks, job->threads);
     for (int64_t task = 0; task < count && job->rel_rows.data && !failed; task++) {
         const float *from = all.table_gradients + task * floats;

@@ -54,7 +54,7 @@ static float *open_mapping(Mapping *mapping, const Pairwise *job, int backward)
 static int run(const Mapping *mapping, int needs, void (*work)(const void *, int64_t, float *))
 {
     Image image;
-    Tasks tasks = {work, mapping, mapping->job->batch, lay_out(&image, mapping, needs, NULL), 0, 0};
+    Tasks tasks = {work, mapping, mapping->job->batch, lay_out(&image, mapping, needs, NULL), 0};
     return do_tasks(&tasks, mapping->job->threads);
 }
 

@@ -10,7 +10,7 @@
 static int run(Pass *pass, void (*work)(const void *, int64_t, float *), int needs)
 {
     Work shape;
-    Tasks tasks = {work, pass, pass->slots, take_work(&shape, pass, needs, NULL), 0, 0};
+    Tasks tasks = {work, pass, pass->slots, take_work(&shape, pass, needs, NULL), 0};
     return do_tasks(&tasks, pass->job->threads);
 }
 

@@ -100,7 +100,7 @@ static int run(void (*work)(const void *, int64_t, float *), const Windows *job)
 {
     Task shape;
     int64_t chunks = (job->weight_channels + job->chunk - 1) / job->chunk;
-    Tasks tasks = {work, job, job->batch * chunks, lay_out(&shape, job, NULL), 0, 0};
+    Tasks tasks = {work, job, job->batch * chunks, lay_out(&shape, job, NULL), 0};
     return do_tasks(&tasks, job->threads);
 }
 
