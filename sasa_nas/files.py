@@ -24,7 +24,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
 
 def cache_folder() -> Path:
-    """What this package keeps for the user between runs: `sasa-nas` in the user's cache folder, not made yet."""
+    """Return the folder of what is kept between runs, `sasa-nas` in the user's cache folder; it may not exist yet."""
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "sasa-nas"
 

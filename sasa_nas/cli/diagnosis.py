@@ -68,7 +68,7 @@ class RunsFolder(BaseModel):
 
 
 class DecodedImages(BaseModel):
-    """What is kept of decoded images, which may be deleted at any time; bytes on disk."""
+    """Decoded images in the cache, which may be deleted at any time; bytes on disk."""
 
     model_config = ConfigDict(frozen=True)
 

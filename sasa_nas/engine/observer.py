@@ -34,7 +34,7 @@ class SearchObserver(Protocol):
     """Whoever wants to know; called in the search's own thread, so that an observer must be quick."""
 
     def decoding(self, done: int, images: int) -> None:
-        """So many of a folder's images are decoded, before there is a run; only where they were not decoded before."""
+        """Report images of a folder decoded so far, before the run exists; not called if they are in the cache."""
 
     def measuring(self) -> None:
         """How trials best share the machine is measured, before there is a run."""

@@ -22,7 +22,7 @@ class TrainingObserver(Protocol):
     """Whoever wants to know; called between epochs, so that an observer must be quick."""
 
     def decoding(self, done: int, images: int) -> None:
-        """So many of a folder's images are decoded; only where they were not decoded before."""
+        """Report images of a folder decoded so far; not called if they are in the cache."""
 
     def training_started(self, folder: TrainingFolder, info: AnyInfo) -> None:
         """The folder is there."""

@@ -91,7 +91,7 @@ class RetrainingObserver(Protocol):
     """Whoever wants to know."""
 
     def decoding(self, done: int, images: int) -> None:
-        """So many of a folder's images are decoded; only where they were not decoded before."""
+        """Report images of a folder decoded so far; not called if they are in the cache."""
 
     def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
         """The network of a trial is trained next, as number `index` of `total`; the answer follows its training."""

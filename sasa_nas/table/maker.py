@@ -36,7 +36,7 @@ class TableProgress(Protocol):
     """Whoever follows the making of a table."""
 
     def decoding(self, done: int, images: int) -> None:
-        """So many of a folder's images are decoded; only where they were not decoded before."""
+        """Report images of a folder decoded so far; not called if they are in the cache."""
 
     def started(self, trainings: int, done: int) -> None:
         """So many trainings in all, and so many of them done in earlier sessions."""

@@ -1,4 +1,4 @@
-"""What the launches of Triton's kernels of SAN's attention share: norms' coefficients, and sums over programs."""
+"""Coefficients of norms and sums over programs, shared by the launches of SAN's Triton kernels."""
 
 from contextlib import nullcontext
 from math import gcd
@@ -10,7 +10,7 @@ from sasa_nas.ops.mapping.layer import MappingLayer
 from sasa_nas.ops.triton_call import Launch
 
 WORD_BYTES = 16
-"""What a thread reads at once."""
+"""Bytes that a thread reads at once."""
 
 
 def run_launches(device: torch.device, *launches: Launch) -> None:

@@ -1,4 +1,4 @@
-"""How Triton's kernels of SAN's attention read and write pixels: a program's rows, and maps' channels at them.
+"""Reads and writes of pixels in SAN's Triton kernels: a program's rows, and maps' channels at them.
 
 Maps may have any strides, between pixels in words of elements, a constant, so that the compiler knows what is aligned
 and reads whole words; addresses are 64 bits wide. Tiles are float32, padded to powers of two by zeros.
@@ -26,7 +26,7 @@ def pixels_of_program(height, width, places, PIXELS: tl.constexpr):
 
 @triton.jit
 def pixel_offsets(batch, y, x, stride_b, stride_y, stride_x, WORD: tl.constexpr):
-    """Where pixels are in a map whose strides are in words of WORD elements."""
+    """Offsets of pixels in a map whose strides are in words of WORD elements."""
     return (batch * stride_b + y.to(tl.int64) * stride_y + x.to(tl.int64) * stride_x) * WORD
 
 
@@ -113,7 +113,7 @@ def store_values(ptr, at, real, stride_c, values, WEIGHTS: tl.constexpr, GROUPS:
 
 @triton.jit
 def value_offsets(at, real, stride_c, groups, WEIGHTS: tl.constexpr, SHARED: tl.constexpr, COUNT: tl.constexpr):
-    """Where values are that are padded, and which of `groups` groups' are there."""
+    """Offsets of padded values, and a mask of those that `groups` groups have."""
     group = tl.arange(0, COUNT)[None, :, None]
     weight = tl.arange(0, SHARED)[None, None, :]
     channel = (group * WEIGHTS + weight).to(tl.int64)

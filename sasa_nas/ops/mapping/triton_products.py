@@ -55,7 +55,7 @@ def column(tile, k):
 
 @triton.jit
 def outer_zeros(ROWS: tl.constexpr, N: tl.constexpr, K: tl.constexpr):
-    """What `add_outer` adds to: `(N, K)` on tensor cores, few columns padded, otherwise one matrix for every row."""
+    """Accumulator of `add_outer`: `(N, K)` on tensor cores, few columns padded, else one matrix for every row."""
     if N < SHORTEST or (K < SHORTEST and K > FEW):
         sums = tl.zeros([ROWS, N, K], tl.float32)
     elif K <= FEW:

@@ -92,7 +92,7 @@ class _Step:
         return cls(normalised, active.to(related.dtype), inverse)
 
     def output(self, layer: MappingLayer) -> Tensor:
-        """What the convolution makes of it."""
+        """Apply the layer's convolution."""
         dtype = self.active.dtype
         bias = None if layer.bias is None else layer.bias.to(dtype)
         return torch.nn.functional.conv2d(self.active, layer.weight[:, :, None, None].to(dtype), bias)

@@ -1,4 +1,4 @@
-"""Which form of pairwise attention runs."""
+"""Choice of the form that computes pairwise attention."""
 
 from collections.abc import Sequence
 from math import prod
@@ -99,12 +99,12 @@ def _check(problem: Problem) -> None:
 
 
 def _has_operator(problem: Problem) -> bool:
-    """Whether the operators of the library can express a problem."""
+    """Return True if the operators of the library can express a problem."""
     return len(problem.mapping) <= 2 and all(layer.bias is None for layer in problem.mapping[:-1])
 
 
 def _has_tangent(problem: Problem) -> bool:
-    """Whether a tensor has a tangent, which autograd would drop at a library's operator."""
+    """Return True if a tensor has a tangent, which autograd would drop at a library's operator."""
     if torch.compiler.is_compiling():
         return False
     parameters = [tensor for layer in problem.mapping for tensor in (layer.norm_weight, layer.norm_bias, layer.weight)]
@@ -113,7 +113,7 @@ def _has_tangent(problem: Problem) -> bool:
 
 
 def _is_composed(problem: Problem) -> bool:
-    """Whether `auto` means the composition of operators, which has no operator of its own."""
+    """Return True if `auto` means the composition of operators, which has no operator of its own."""
     if not _has_operator(problem):
         return True
     # what a compiler traces is settled when it runs; on the meta device nothing is computed

@@ -32,7 +32,7 @@ class Problem:
 
     @property
     def pairs(self) -> int:
-        """How many pairs of pixels there are: values of each channel under a norm."""
+        """Number of pairs of pixels: values of each channel under a norm."""
         batch, _, height, width = self.query.shape
         return batch * height * width * self.kernel_size**2
 
@@ -44,7 +44,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the forward pass yields.
+    """Results of the forward pass.
 
     Attributes:
         out: `(B, V, H, W)`, in memory as `window_sums.sums.map_like` of the values.

@@ -120,12 +120,12 @@ class Pairs:
 
 
 def programs(pairs: Pairs, step: Pass) -> int:
-    """How many programs of a kernel share the pixels."""
+    """Number of programs of a kernel that share the pixels."""
     return len(counts(pairs, step))
 
 
 def counts(pairs: Pairs, step: Pass) -> Tensor:
-    """How many pairs each program of a kernel has, float64."""
+    """Number of pairs of each program of a kernel, float64."""
     pixels = pairs.plan(step, widths_of(pairs.problem)).pixels
     places = pairs.problem.pairs // pairs.problem.kernel_size**2
     first = torch.arange(0, places, pixels, device=pairs.problem.query.device, dtype=torch.float64)

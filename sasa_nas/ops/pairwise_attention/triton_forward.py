@@ -114,7 +114,7 @@ def statistics_kernel(
 
 @triton.jit
 def weight_offsets(batch, y, x, height, width, channel, WEIGHTS: tl.constexpr):
-    """Where channels `(1, n)` of pixels are in a contiguous map of WEIGHTS channels."""
+    """Offsets of channels `(1, n)` of pixels in a contiguous map of WEIGHTS channels."""
     area = tl.cast(height * width, tl.int64)
     return (batch * WEIGHTS * area + y * width + x)[:, None] + channel * area
 

@@ -87,7 +87,7 @@ def triton_forward(problem: Problem, plan: Planner = choose_plan) -> Outcome:
 
 @dataclass(frozen=True)
 class Backward:
-    """What the kernels of the backward pass share.
+    """Arguments that the kernels of the backward pass share.
 
     Attributes:
         pairs: The call.

@@ -1,4 +1,4 @@
-"""How pairs of pixels are compared in the Triton kernels of pairwise attention.
+"""Comparisons of pairs of pixels in the Triton kernels of pairwise attention.
 
 A program's rows are PIXELS pixels of the whole batch, and it goes through one offset of the window after another. The
 relation of a pair is two tiles of channels: `near`, the first IN_TILE channels of the relation, and `extra`, the other
@@ -30,7 +30,7 @@ NOWHERE = tl.constexpr(1.0e30)
 
 @triton.constexpr_function
 def is_product(kind):
-    """Whether a relation's gradients take the other pixel's channels."""
+    """True if a relation's gradients take the other pixel's channels."""
     return kind in (HADAMARD.value, DOT.value)
 
 
@@ -38,7 +38,7 @@ def is_product(kind):
 def load_near(
     ptr, at, real, stride_c, OF_KEY: tl.constexpr, KIND: tl.constexpr, RELATED: tl.constexpr, PADDED: tl.constexpr
 ):
-    """What a query or a key gives to `near`; in a concatenation each has channels of its own."""
+    """Channels that a query or a key gives to `near`; in a concatenation each has channels of its own."""
     if OF_KEY and KIND == CONCATENATION:
         channels = load_channels(ptr, at, real, stride_c, 0, RELATED, RELATED, PADDED)
     else:
@@ -50,7 +50,7 @@ def load_near(
 def load_extra(
     ptr, at, real, stride_c, KIND: tl.constexpr, RELATED: tl.constexpr, EXTRAS: tl.constexpr, PADDED: tl.constexpr
 ):
-    """What a query or a key gives to `extra`: its positions."""
+    """Channels that a query or a key gives to `extra`: its positions."""
     if KIND == DOT:
         channels = load_channels(ptr, at, real, stride_c, RELATED, EXTRAS - 1, 1, PADDED)
     else:

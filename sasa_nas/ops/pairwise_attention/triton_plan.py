@@ -1,4 +1,4 @@
-"""What the Triton kernels of pairwise attention take, and how they cut their work up: fixed rules, no tuning.
+"""Limits and tiles of the Triton kernels of pairwise attention: fixed rules, no tuning.
 
 The rules are chosen for registers, which were read off kernels compiled for sm_90. No rule was timed on a GPU yet.
 """
@@ -56,7 +56,7 @@ class Widths:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a kernel cuts its work up.
+    """Tile sizes and warps of a kernel.
 
     Attributes:
         pixels: Of a program.

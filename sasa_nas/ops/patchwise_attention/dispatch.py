@@ -1,4 +1,4 @@
-"""Which form of patchwise attention runs."""
+"""Choice of the form that computes patchwise attention."""
 
 from collections.abc import Sequence
 from typing import Literal, cast, get_args
@@ -88,7 +88,7 @@ def patchwise_attention(
 
 
 def _is_fused(problem: Problem) -> bool:
-    """Whether the operator is called: it has a fast form, or what is traced is settled when it runs."""
+    """Return True if the operator is called: it has a fast form, or the form is chosen when a traced graph runs."""
     if not fits_operator(problem):
         return False
     # on the meta device nothing is computed: the operator shows what it keeps for its backward on any device

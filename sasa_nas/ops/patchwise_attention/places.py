@@ -1,4 +1,4 @@
-"""What stands at each place of the windows of whole maps: its statistics, and parameters place by place."""
+"""Statistics of each place of the windows of whole maps, and parameters place by place."""
 
 import torch
 from torch import Tensor
@@ -29,7 +29,7 @@ def window_statistics(maps: Tensor, kernel_size: int) -> tuple[Tensor, Tensor]:
 
 
 def _shown(size: int, kernel_size: int, device: torch.device) -> Tensor:
-    """How often each place of a window shows each pixel of an axis, `(kernel_size, size)` float64."""
+    """Count how often each place of a window shows each pixel of an axis, `(kernel_size, size)` float64."""
     shown = reflection_indices(size, kernel_size // 2, device=device).unfold(0, size, 1)
     return torch.nn.functional.one_hot(shown, size).sum(1).double()
 

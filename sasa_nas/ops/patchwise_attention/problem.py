@@ -30,13 +30,13 @@ class Problem:
 
     @property
     def two(self) -> bool:
-        """Whether the mapping has two layers."""
+        """True if the mapping has two layers."""
         return len(self.mapping) == 2
 
 
 @dataclass(frozen=True)
 class Found:
-    """What the forward pass of patchwise attention yields.
+    """Results of the forward pass of patchwise attention.
 
     Attributes:
         out: The attention, `(B, V, H, W)`, in memory as `map_like` of the values.
