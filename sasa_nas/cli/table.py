@@ -21,6 +21,15 @@ def table(
     space: Annotated[str, typer.Option(help="A shipped search space's name, or a YAML file.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The table's file, as a rule .json.gz.", show_default=False)],
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Trainings of each network, a seed each.")] = 3,
+    repeated: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help="Networks, drawn at random, trained with every seed; the others have one. All if left out.",
+            show_default=False,
+        ),
+    ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="Data set, instead of the space's; see `list datasets`.", show_default=False)
     ] = None,
@@ -44,7 +53,7 @@ def table(
         Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
     ] = None,
 ) -> None:
-    """Train every network of a small space, with several seeds, and keep its accuracy after every epoch.
+    """Train every network of a small space, and keep accuracy and loss after every epoch, FLOPs and latency.
 
     Stopped, it goes on where it was when it is called again.
     """
@@ -61,6 +70,7 @@ def table(
             with_wishes(load_space(space), epochs=epochs, dataset=dataset, train_images=train_images, limits={}),
             out,
             seeds=range(seeds),
+            repeated=repeated,
             workers=workers or os.cpu_count() or 1,
             data_dir=data_dir,
             device=device,
@@ -70,7 +80,10 @@ def table(
         typer.echo("Stopped; the same command goes on.", err=True)
         raise typer.Exit(INTERRUPTED) from None
     console = stdout_console()
-    console.print(f"{len(made.rows)} networks x {seeds} seeds x {made.info.epochs} epochs: {out}", soft_wrap=True)
+    trainings = sum(len(row.seconds) for row in made.rows)
+    console.print(
+        f"{len(made.rows)} networks, {trainings} trainings of {made.info.epochs} epochs: {out}", soft_wrap=True
+    )
     console.print(f"\nSearch in it:\n  {shell_line(program(), 'search', '--replay', out)}", soft_wrap=True)
 
 
@@ -92,13 +105,13 @@ class _Lines:
         self._decoding.decoding(done, images)
 
     def started(self, trainings: int, done: int) -> None:
-        """Says how many there are."""
+        """Say how many trainings there are."""
         self._all, self._done, self._earlier = trainings, done, done
         self._begun = time.monotonic()
         self._console.print(f"{trainings} trainings, {done} of them done before")
 
     def trained(self, curve: Curve) -> None:
-        """Says what came out, and how long the rest may take."""
+        """Say what came out, and how long the rest may take."""
         from sasa_nas.cli.progress import clock
 
         self._done += 1
@@ -108,3 +121,10 @@ class _Lines:
             f"{100 * curve.accuracy[-1]:.2f}%, {curve.seconds:.0f} s, {clock(pace * (self._all - self._done))} left",
             soft_wrap=True,
         )
+
+    def timed(self, done: int, networks: int) -> None:
+        """Say once that latencies are measured, which needs a quiet machine."""
+        if done == 1:
+            self._console.print(
+                f"measuring the latency of {networks} networks; leave the machine to it", soft_wrap=True
+            )

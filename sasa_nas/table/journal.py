@@ -14,7 +14,7 @@ from sasa_nas.space.files import validate_space
 
 
 class TableTask(BaseModel):
-    """What must be equal for two sessions to work on one table."""
+    """The properties that two sessions must share to work on one table."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -24,7 +24,7 @@ class TableTask(BaseModel):
 
 
 class Curve(BaseModel):
-    """One training's course."""
+    """Course of one training."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,6 +32,8 @@ class Curve(BaseModel):
     seed: int
     accuracy: tuple[float, ...]
     train_loss: tuple[float, ...]
+    validation_loss: tuple[float, ...] = ()
+    """Empty in journals of versions that did not keep it."""
     seconds: float
 
 

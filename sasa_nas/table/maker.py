@@ -1,8 +1,9 @@
-"""Trains every network of a small space, on all cores, and goes on where it was stopped."""
+"""Training of every network of a small space, on all cores, that goes on where it was stopped."""
 
 import multiprocessing
+import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Protocol
 import torch
 
 from sasa_nas.cost import Counts, count_network
+from sasa_nas.cost.latency_cache import Setting, latency_of
 from sasa_nas.data.decoded import Progress
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import Splits
@@ -33,16 +35,19 @@ LARGEST = 20_000
 
 
 class TableProgress(Protocol):
-    """Whoever follows the making of a table."""
+    """Observer of the making of a table."""
 
     def decoding(self, done: int, images: int) -> None:
         """Report images of a folder decoded so far; not called if they are in the cache."""
 
     def started(self, trainings: int, done: int) -> None:
-        """So many trainings in all, and so many of them done in earlier sessions."""
+        """Report the number of all trainings, and of those done in earlier sessions."""
 
     def trained(self, curve: Curve) -> None:
-        """One more is done."""
+        """Report a finished training."""
+
+    def timed(self, done: int, networks: int) -> None:
+        """Report how many of the networks' latencies are measured."""
 
 
 @dataclass(frozen=True)
@@ -67,20 +72,24 @@ def make_table(
     out: Path,
     *,
     seeds: Sequence[int],
+    repeated: int | None = None,
     workers: int,
     data_dir: Path | None,
     device: str,
     progress: TableProgress,
 ) -> Table:
-    """Trains every network of `space` by its proxy's recipe with every seed, and writes the table to `out`.
+    """Train every network of `space` by its proxy's recipe, time it, and write the table to `out`.
 
-    Finished trainings are kept in `<out>.partial.jsonl` until the table is whole; a later call goes on with them.
-    The networks' weights are not kept. Only the train and the validation part are read.
+    Finished trainings are kept in `<out>.partial.jsonl` until the table is whole; a later call goes on with them. They
+    come in an order drawn at random, so that an unfinished table is a fair sample of the whole. The networks' weights
+    are not kept. Only the train and the validation part are read.
 
     Args:
         space: At most `LARGEST` designs.
         out: The file.
         seeds: Each fixes initial weights, batches and augmentation.
+        repeated: Number of networks, drawn at random, that are trained with every seed; the others are trained with the
+            first alone. All if left out.
         workers: Processes, of one thread each.
         data_dir: Where data sets lie; None for the default place.
         device: As `pick_device` takes it.
@@ -94,23 +103,20 @@ def make_table(
     splits = _load(space.proxy, data_dir, progress.decoding)
     where = pick_device(device)
     members = list(_members(space, splits))
+    wanted = _wanted(members, seeds, repeated)
     task = TableTask(space=space.model_dump(mode="json"), seeds=tuple(seeds), device=where.type)
     partial, lock = out.with_name(f"{out.name}.partial.jsonl"), out.with_name(f".{out.name}.lock")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with sole_writer(out.parent, lock, "sasa-nas table"):
             journal = Journal(partial, task)
-            jobs = [
-                _Job(member.architecture, seed)
-                for seed in seeds
-                for member in members
-                if (member.architecture.id, seed) not in journal.curves
-            ]
-            progress.started(len(members) * len(seeds), len(members) * len(seeds) - len(jobs))
+            jobs = [job for job in wanted if (job.architecture.id, job.seed) not in journal.curves]
+            progress.started(len(wanted), len(wanted) - len(jobs))
             for curve in _train_all(jobs, space.proxy, data_dir, str(where), workers):
                 journal.add(curve)
                 progress.trained(curve)
-            table = _table(space, splits, members, seeds, journal, where)
+            latencies = _latencies(members, where, progress)
+            table = _table(space, splits, members, seeds, journal, latencies, where)
             save_table(table, out)
             partial.unlink()
         lock.unlink(missing_ok=True)
@@ -138,6 +144,26 @@ def _members(space: SearchSpace, splits: Splits) -> Iterator[_Member]:
         if architecture.id not in seen:
             seen.add(architecture.id)
             yield _Member(choices, architecture, count_network(architecture).total)
+
+
+def _wanted(members: Sequence[_Member], seeds: Sequence[int], repeated: int | None) -> list[_Job]:
+    """All trainings of the table: the first seed of all networks, then the other seeds of those to be repeated.
+
+    Networks come in an order that is drawn at random and the same in every call.
+    """
+    drawn = random.Random(0).sample(members, len(members))
+    first = [_Job(member.architecture, seeds[0]) for member in drawn]
+    return first + [_Job(member.architecture, seed) for seed in seeds[1:] for member in drawn[:repeated]]
+
+
+def _latencies(members: Sequence[_Member], device: torch.device, progress: TableProgress) -> dict[str, float]:
+    """Median seconds of one image on one thread, by architecture, measured now that no training runs."""
+    setting = Setting(device, describe_device(device))
+    latencies: dict[str, float] = {}
+    for member in members:
+        latencies[member.architecture.id] = latency_of(member.architecture, 1, setting).seconds
+        progress.timed(len(latencies), len(members))
+    return latencies
 
 
 def _train_all(jobs: Sequence[_Job], proxy: Proxy, data_dir: Path | None, device: str, workers: int) -> Iterator[Curve]:
@@ -195,6 +221,7 @@ def _train(job: _Job) -> Curve:
         seed=job.seed,
         accuracy=tuple(epoch.accuracy for epoch in epochs),
         train_loss=tuple(epoch.train_loss for epoch in epochs),
+        validation_loss=tuple(epoch.validation_loss for epoch in epochs),
         seconds=time.perf_counter() - start,
     )
 
@@ -205,11 +232,12 @@ def _table(
     members: Sequence[_Member],
     seeds: Sequence[int],
     journal: Journal,
+    latencies: Mapping[str, float],
     device: torch.device,
 ) -> Table:
     info = TableInfo(
         space=space.model_dump(mode="json"),
-        dataset=splits.info.name,
+        dataset=space.proxy.dataset,  # the path as it was given, which says nothing of this machine
         epochs=space.proxy.recipe.epochs,
         seeds=tuple(seeds),
         train_images=len(splits.train),
@@ -221,7 +249,9 @@ def _table(
     )
     rows = []
     for member in members:
-        curves = [journal.curves[member.architecture.id, seed] for seed in seeds]
+        name = member.architecture.id
+        curves = [journal.curves[name, seed] for seed in seeds if (name, seed) in journal.curves]
+        kept = all(curve.validation_loss for curve in curves)
         rows.append(
             Row(
                 choices=member.choices,
@@ -230,8 +260,14 @@ def _table(
                 params=member.counts.params,
                 macs=asdict(member.counts.macs),
                 accuracy=tuple(curve.accuracy for curve in curves),
-                train_loss=tuple(tuple(round(loss, 5) for loss in curve.train_loss) for curve in curves),
+                train_loss=tuple(_rounded(curve.train_loss) for curve in curves),
+                validation_loss=tuple(_rounded(curve.validation_loss) for curve in curves) if kept else None,
                 seconds=tuple(round(curve.seconds, 2) for curve in curves),
+                latency=latencies[name],
             )
         )
     return Table(info=info, rows=tuple(rows))
+
+
+def _rounded(losses: Sequence[float]) -> tuple[float, ...]:
+    return tuple(round(loss, 5) for loss in losses)

@@ -18,7 +18,7 @@ Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 class TableInfo(BaseModel):
-    """How a table was made: the same for all of its rows."""
+    """Circumstances that all rows of a table share."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -27,7 +27,8 @@ class TableInfo(BaseModel):
     dataset: str
     epochs: Annotated[int, Field(ge=1)]
     seeds: Annotated[tuple[int, ...], Field(min_length=1)]
-    """Each fixes a training's initial weights, batches and augmentation."""
+    """Each fixes a training's initial weights, batches and augmentation. Every network has the first; some may have no
+    more."""
     train_images: int
     validation_images: int
     created: datetime
@@ -51,10 +52,14 @@ class Row(BaseModel):
     macs: dict[str, int]
     """Multiply-accumulates by kind."""
     accuracy: tuple[tuple[Share, ...], ...]
-    """On the validation part: a row a seed, a number an epoch."""
+    """On the validation part: a row a seed, the first ones of the table's, and a number an epoch."""
     train_loss: tuple[tuple[float, ...], ...]
+    validation_loss: tuple[tuple[float, ...], ...] | None = None
+    """Mean cross-entropy in nats; None in tables of versions that did not keep it."""
     seconds: tuple[Seconds, ...]
     """Wall-clock time of each seed's training, on a machine that may have been busy."""
+    latency: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
+    """Seconds of one image's forward pass on one thread of the table's device, measured alone; None if not measured."""
 
 
 class Table(BaseModel):
@@ -68,18 +73,21 @@ class Table(BaseModel):
 
     @model_validator(mode="after")
     def _rows_are_complete(self) -> "Table":
-        shape = (len(self.info.seeds), self.info.epochs)
         for i, row in enumerate(self.rows):
-            for name, numbers in (("accuracy", row.accuracy), ("train_loss", row.train_loss)):
-                if len(numbers) != shape[0] or any(len(curve) != shape[1] for curve in numbers):
-                    raise ValueError(f"rows[{i}].{name} is not {shape[0]} seeds of {shape[1]} epochs")
-            if len(row.seconds) != shape[0]:
-                raise ValueError(f"rows[{i}].seconds is not of {shape[0]} seeds")
+            trainings = len(row.seconds)
+            if not 1 <= trainings <= len(self.info.seeds):
+                raise ValueError(f"rows[{i}].seconds is not of 1 to {len(self.info.seeds)} seeds")
+            courses = {"accuracy": row.accuracy, "train_loss": row.train_loss, "validation_loss": row.validation_loss}
+            for name, numbers in courses.items():
+                if numbers is None:
+                    continue
+                if len(numbers) != trainings or any(len(curve) != self.info.epochs for curve in numbers):
+                    raise ValueError(f"rows[{i}].{name} is not {trainings} seeds of {self.info.epochs} epochs")
         return self
 
 
 def save_table(table: Table, path: Path) -> None:
-    """Writes a table; the same table gives the same bytes.
+    """Write a table; the same table gives the same bytes.
 
     Raises:
         OSError: If the file cannot be written.
@@ -93,7 +101,7 @@ def _write(path: Path, content: bytes) -> None:
 
 
 def load_table(path: Path) -> Table:
-    """Reads a table.
+    """Read a table.
 
     Raises:
         UserError: If the file cannot be read or is no table.

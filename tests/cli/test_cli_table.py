@@ -31,13 +31,12 @@ def test_a_space_that_is_too_large_or_unknown_is_one_line(capsys: pytest.Capture
 def test_a_table_is_made_and_replayed(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     space, out = tmp_path / "two.yaml", tmp_path / "t.json.gz"
     space.write_text(SPACE, encoding="utf-8")
-    assert (
-        main(["table", "--space", str(space), "--out", str(out), "--seeds", "2", "--workers", "1", "--epochs", "2"])
-        == 0
-    )
+    command = ["table", "--space", str(space), "--out", str(out), "--seeds", "2", "--repeated", "1"]
+    assert main([*command, "--workers", "1", "--epochs", "2"]) == 0
     captured = capsys.readouterr()
-    assert "2 networks x 2 seeds x 2 epochs" in captured.out
-    assert "4/4 network" in captured.err
+    assert "2 networks, 3 trainings of 2 epochs" in captured.out
+    assert "3/3 network" in captured.err
+    assert "timing 2 networks" in captured.err
     assert len(load_table(out).rows) == 2
     assert main(["search", "--replay", str(out), "--trials", "2", "--out", str(tmp_path / "run")]) == 0
     assert "Trials: 2 trained" in capsys.readouterr().out

@@ -23,6 +23,7 @@ class Follower:
     def __init__(self, stop_after: int = 10**6) -> None:
         self.begun: tuple[int, int] = (0, 0)
         self.curves: list[Curve] = []
+        self.latencies = (0, 0)
         self._stop_after = stop_after
 
     def decoding(self, done: int, images: int) -> None:
@@ -36,6 +37,9 @@ class Follower:
         if len(self.curves) >= self._stop_after:
             raise KeyboardInterrupt
 
+    def timed(self, done: int, networks: int) -> None:
+        self.latencies = (done, networks)
+
 
 def space(**fields: Any) -> SearchSpace:
     stage = {"blocks": 1, "width": {"choice": [2, 4]}}
@@ -45,8 +49,23 @@ def space(**fields: Any) -> SearchSpace:
     return validate_space(data | fields, "two")
 
 
-def make(out: Path, follower: Follower, searched: SearchSpace | None = None, seeds: tuple[int, ...] = (0, 3)) -> Table:
-    return make_table(searched or space(), out, seeds=seeds, workers=1, data_dir=None, device="cpu", progress=follower)
+def make(
+    out: Path,
+    follower: Follower,
+    searched: SearchSpace | None = None,
+    seeds: tuple[int, ...] = (0, 3),
+    repeated: int | None = None,
+) -> Table:
+    return make_table(
+        searched or space(),
+        out,
+        seeds=seeds,
+        repeated=repeated,
+        workers=1,
+        data_dir=None,
+        device="cpu",
+        progress=follower,
+    )
 
 
 @pytest.mark.slow
@@ -75,10 +94,25 @@ def test_a_table_goes_on_where_it_stopped_and_holds_real_trainings(tmp_path: Pat
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     trainer = Trainer(network, *data, seed=3, device=torch.device("cpu"))
-    assert tuple(epoch.accuracy for epoch in trainer.epochs()) == row.accuracy[1]
+    epochs = list(trainer.epochs())
+    assert tuple(epoch.accuracy for epoch in epochs) == row.accuracy[1]
+    assert row.validation_loss is not None
+    assert row.validation_loss[1] == pytest.approx([epoch.validation_loss for epoch in epochs], abs=1e-5)
     torch.set_num_threads(threads)
     assert row.flops == count_network(row.architecture).total.flops()
     assert table.info.validation_images == len(splits.validation)
+    assert follower.latencies == (2, 2)
+    assert all(row.latency is not None and row.latency > 0 for row in table.rows)
+
+
+@pytest.mark.slow
+def test_of_some_networks_one_training_is_enough(tmp_path: Path) -> None:
+    follower = Follower()
+    table = make(tmp_path / "t.json.gz", follower, seeds=(0, 3, 4), repeated=1)
+    assert follower.begun == (4, 0)
+    assert sorted(len(row.accuracy) for row in table.rows) == [1, 3]
+    assert sorted(curve.seed for curve in follower.curves) == [0, 0, 3, 4]
+    assert [curve.seed for curve in follower.curves][:2] == [0, 0]
 
 
 def test_trainings_of_another_table_are_kept(tmp_path: Path) -> None:

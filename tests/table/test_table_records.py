@@ -52,13 +52,22 @@ def test_a_table_comes_back_from_its_file(tmp_path: Path) -> None:
     [
         ({"accuracy": ((0.1, 0.2),)}, "accuracy is not 2 seeds of 2 epochs"),
         ({"train_loss": ((0.1, 0.2), (0.1,))}, "train_loss is not 2 seeds"),
-        ({"seconds": (1.0,)}, "seconds is not of 2 seeds"),
+        ({"validation_loss": ((0.1, 0.2), (0.1,))}, "validation_loss is not 2 seeds"),
+        ({"seconds": (1.0,)}, "accuracy is not 1 seeds"),
+        ({"seconds": ()}, "seconds is not of 1 to 2 seeds"),
+        ({"seconds": (1.0, 2.0, 3.0)}, "seconds is not of 1 to 2 seeds"),
+        ({"latency": 0.0}, "greater than 0"),
         ({"accuracy": ((0.1, 1.2), (0.3, 0.4))}, "less than or equal to 1"),
     ],
 )
 def test_an_incomplete_table_is_none(change: dict[str, Any], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         table(**change)
+
+
+def test_a_network_may_have_fewer_trainings_than_the_table_has_seeds() -> None:
+    one = {"accuracy": ((0.1, 0.2),), "train_loss": ((2.0, 1.0),), "validation_loss": ((2.0, 1.0),), "seconds": (1.0,)}
+    assert table(**one).rows[0].accuracy == ((0.1, 0.2),)
 
 
 @pytest.mark.parametrize("damage", ["missing", "text", "cut", "json", "foreign"])
