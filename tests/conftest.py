@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import optuna
 import pytest
 from optuna.trial import TrialState
@@ -14,6 +15,10 @@ from sasa_nas.run.records import STUDY_NAME
 from sasa_nas.space import Architecture, Image, Stage, load_space
 from sasa_nas.space.operators import Conv, LocalAttention
 from sasa_nas.space.stems import ConvStem
+
+# the same cases on every machine and in every run; another profile looks for new ones: --hypothesis-profile=default
+hypothesis.settings.register_profile("seeded", derandomize=True, database=None)
+hypothesis.settings.load_profile("seeded")
 
 MakeRun = Callable[..., Path]
 MakeRecord = Callable[..., TrialRecord]

@@ -30,10 +30,19 @@ def interpreter() -> Iterator[Interpreter]:
     interpreter.close()
 
 
+TABLES_FLOAT16 = 8e-3
+"""For the gradients of the embeddings in float16, sums over all pixels that may cancel: where the map has a single row,
+the softmax does not see the rows' embeddings at all and the sum is 0, but each term is off by its pixel's output, which
+is rounded. The plain form in float16 is off by up to 5e-3 there."""
+
+
 def assert_right(interpreter: Interpreter, case: Case) -> None:
     found = interpreter.call(errors, case)
+    bounds = [TOLERANCE[case.dtype]] * len(found)
+    if case.dtype == "float16" and case.terms != "content":
+        bounds[-2:] = [TABLES_FLOAT16] * 2
     # NaN is not below anything
-    assert all(error < TOLERANCE[case.dtype] for error in found), found
+    assert all(error < bound for error, bound in zip(found, bounds, strict=True)), found
 
 
 CASES = st.builds(
@@ -65,6 +74,11 @@ def test_any_case_agrees_with_the_plain_form_in_float64(interpreter: Interpreter
 @given(case=CASES, stride=st.integers(2, 3))
 def test_strided_queries(interpreter: Interpreter, case: Case, stride: int) -> None:
     assert_right(interpreter, replace(case, kind="direct", stride=stride))
+
+
+def test_embeddings_that_the_softmax_does_not_see(interpreter: Interpreter) -> None:
+    case = Case("direct", height=1, width=3, kernel_size=3, batch=2, heads=4, depth=5, value_depth=8)
+    assert_right(interpreter, replace(case, terms="relative", padding="mask", scale=-0.7, dtype="float16"))
 
 
 @pytest.mark.parametrize("padding", ["mask", "zeros"])
