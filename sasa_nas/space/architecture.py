@@ -34,6 +34,9 @@ class Architecture(Node):
     """What a shortcut is where shapes change: a 1x1 convolution, or an average pool and channels of zeros."""
     stem: Stem = ConvStem()
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    small_images: Literal["adapt", "keep"] = "adapt"
+    """What becomes of stem and strides where the network is made for images of up to 64 pixels: `adapt` has them keep
+    the resolution, as the ResNets for CIFAR do; `keep` leaves them as they are written."""
     head_width: Positive | None = None
     """Channels of a last 1x1 convolution before the classifier's mean, if there is one (MnasNet)."""
     image: Image = Image()

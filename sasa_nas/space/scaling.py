@@ -35,7 +35,9 @@ def proxy_of(architecture: Architecture, proxy: Proxy, image: Image, num_classes
     """
     small = _scaled_fields(architecture, proxy.width_multiplier, proxy.depth_multiplier)
     # checked once, as a whole: a search does this for every design that it draws
-    return _changed(architecture, small | _fitted_fields(small["stem"], small["stages"], image, num_classes))
+    return _changed(
+        architecture, small | _fitted_fields(architecture, small["stem"], small["stages"], image, num_classes)
+    )
 
 
 def scaled(architecture: Architecture, width_multiplier: float, depth_multiplier: float) -> Architecture:
@@ -99,14 +101,17 @@ def fitted_to(architecture: Architecture, image: Image, num_classes: int) -> Arc
 
     Small images are treated as the ResNets for CIFAR treat them (He et al. 2015, section 4.2): a 3x3 stem of
     stride 1 without a pool (an attention stem keeps its blocks and loses its pool), and only as many strided
-    stages, the last ones, as leave a map of `SMALLEST_MAP` pixels or more.
+    stages, the last ones, as leave a map of `SMALLEST_MAP` pixels or more; unless `small_images` is `keep`.
     """
-    return _changed(architecture, _fitted_fields(architecture.stem, architecture.stages, image, num_classes))
+    fields = _fitted_fields(architecture, architecture.stem, architecture.stages, image, num_classes)
+    return _changed(architecture, fields)
 
 
-def _fitted_fields(stem: Stem, stages: tuple[Stage, ...], image: Image, num_classes: int) -> dict[str, Any]:
+def _fitted_fields(
+    architecture: Architecture, stem: Stem, stages: tuple[Stage, ...], image: Image, num_classes: int
+) -> dict[str, Any]:
     side = min(image.height, image.width)
-    if side <= SMALL_IMAGE:
+    if side <= SMALL_IMAGE and architecture.small_images == "adapt":
         stem = _small_image_stem(stem)
         stages = _with_halvings(stages, max(0, int(math.log2(side / SMALLEST_MAP))) if side >= SMALLEST_MAP else 0)
     return {"stem": stem, "stages": stages, "image": image, "num_classes": num_classes}

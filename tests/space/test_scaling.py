@@ -85,6 +85,15 @@ def test_the_shorter_side_decides() -> None:
     assert strides(fitted) == [1, 1, 2, 2]
 
 
+@pytest.mark.parametrize("side", [32, 64, 96])
+def test_a_design_may_keep_its_stem_and_strides_on_small_images(side: int) -> None:
+    stages = tuple(Stage(stride=2) for _ in range(4))
+    kept = Architecture(stem=ConvStem(), stages=stages, small_images="keep")
+    assert fitted_to(kept, square(side), 10).stem == ConvStem()
+    assert proxy_of(kept, Proxy(), square(side), 10).stages == stages
+    assert kept.id != kept.model_copy(update={"small_images": "adapt"}).id
+
+
 def test_an_attention_stem_keeps_its_blocks_and_loses_its_pool() -> None:
     stem = AttentionStem(kernel_size=4, values="plain", width=32)
     architecture = Architecture(stem=stem, stages=(Stage(),))
