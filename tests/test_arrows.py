@@ -57,7 +57,7 @@ OUTSIDE = {
     "torchvision": {"data", "models"},
     "pycocotools": {"train"},
     "sklearn": {"data"},
-    "scipy": {"analysis"},
+    "scipy": {"analysis", "table"},
     "onnxruntime": {"export"},
     "resvg_py": {"report"},
     "pydantic": {"space", "run", "table", "analysis", "engine", "experiment", "export", "cli"},

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sasa_nas.table.journal import Curve
+    from sasa_nas.table.reliability import Reliability
 
 
 def table(
@@ -64,6 +65,7 @@ def table(
     from sasa_nas.cli.wishes import with_wishes
     from sasa_nas.space import load_space
     from sasa_nas.table import make_table
+    from sasa_nas.table.reliability import estimate_reliability, final_accuracies
 
     try:
         made = make_table(
@@ -84,7 +86,15 @@ def table(
     console.print(
         f"{len(made.rows)} networks, {trainings} trainings of {made.info.epochs} epochs: {out}", soft_wrap=True
     )
+    quality = estimate_reliability(final_accuracies(made))
+    if quality is not None:
+        console.print(_reliability_line(quality), soft_wrap=True)
     console.print(f"\nSearch in it:\n  {shell_line(program(), 'search', '--replay', out)}", soft_wrap=True)
+
+
+def _reliability_line(quality: Reliability) -> str:
+    """Say what share of the variance of single trainings the networks have, and how sure that is."""
+    return f"reliability of one training {quality.single:.2f} ({quality.low:.2f} to {quality.high:.2f})"
 
 
 class _Lines:

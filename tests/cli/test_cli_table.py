@@ -35,8 +35,9 @@ def test_a_table_is_made_and_replayed(capsys: pytest.CaptureFixture[str], tmp_pa
     assert main([*command, "--workers", "1", "--epochs", "2"]) == 0
     captured = capsys.readouterr()
     assert "2 networks, 3 trainings of 2 epochs" in captured.out
+    assert "reliability of one training " in captured.out
     assert "3/3 network" in captured.err
-    assert "timing 2 networks" in captured.err
+    assert "measuring the latency of 2 networks" in captured.err
     assert len(load_table(out).rows) == 2
     assert main(["search", "--replay", str(out), "--trials", "2", "--out", str(tmp_path / "run")]) == 0
     assert "Trials: 2 trained" in capsys.readouterr().out

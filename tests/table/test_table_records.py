@@ -2,42 +2,15 @@
 
 import gzip
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from small_table import table
 
 from sasa_nas.errors import UserError
-from sasa_nas.space import Architecture, Stage
-from sasa_nas.table import Row, Table, TableInfo, load_table
+from sasa_nas.table import load_table
 from sasa_nas.table.records import save_table
-
-
-def table(**changes: Any) -> Table:
-    info = TableInfo(
-        space={"name": "s"},
-        dataset="digits",
-        epochs=2,
-        seeds=(0, 7),
-        train_images=10,
-        validation_images=5,
-        created=datetime(2026, 1, 2, tzinfo=UTC),
-        versions={"torch": "2"},
-        git=None,
-        device="cpu",
-    )
-    row = {
-        "choices": {"stages[0].width": 8},
-        "architecture": Architecture(stages=(Stage(width=8),)),
-        "flops": 10,
-        "params": 3,
-        "macs": {"conv_linear": 5},
-        "accuracy": ((0.1, 0.2), (0.3, 0.4)),
-        "train_loss": ((2.0, 1.0), (2.0, 1.5)),
-        "seconds": (1.0, 2.0),
-    }
-    return Table(info=info, rows=(Row.model_validate(row | changes),))
 
 
 def test_a_table_comes_back_from_its_file(tmp_path: Path) -> None:
