@@ -1,13 +1,14 @@
 """Does `where` tell the truth? Its answers from part of an exhaustive table beside the effects of the whole.
 
     python benchmarks/effects.py [--table tables/hybrid256_digits.json.gz] [--repetitions 20] [--processes 2]
+        [--out FILE]
 
 The table holds every network of its space, so that the effect of an operator in a stage is known: the mean accuracy of
 all networks that have it there, less the mean of those with convolution there, over all seeds. Searches that replay
 the table get to see a part: only balanced trainings (`--balanced 1`), of several numbers. Told are how far their
 effects are from the truth and how many of their 95 % intervals hold it. Beside them stand the same differences of means
 taken from the trail of an optimiser, TPE for accuracy and FLOPs, that had as many trainings. Writes
-`benchmarks/results/effects.json`.
+`benchmarks/results/effects_<table>.json`.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from sasa_nas.table import Table, load_table
 from sasa_nas.train.device import describe_device, pick_device
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "effects.json"
+RESULTS = ROOT / "benchmarks" / "results"
 TRAININGS = (48, 96)
 BASELINE = "conv"
 
@@ -141,8 +142,9 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=ROOT / "tables" / "hybrid256_digits.json.gz")
     parser.add_argument("--repetitions", type=int, default=20)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--out", type=Path, default=RESULTS, help="the file to write")
+    parser.add_argument("--out", type=Path, help="the file to write; by default named for the table")
     options = parser.parse_args()
+    out = options.out or RESULTS / f"effects_{options.table.name.removesuffix('.json.gz')}.json"
     true = truth(load_table(options.table))
     scores = []
     with ProcessPoolExecutor(options.processes) as pool:
@@ -166,8 +168,8 @@ def main() -> None:
         "versions": versions(),
         "git": git_state(),
     }
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    write_text(options.out, json.dumps(result, indent=1) + "\n")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_text(out, json.dumps(result, indent=1) + "\n")
     for (stage, kind), effect in sorted(true.items()):
         print(f"stage {stage} {kind:16} {100 * effect:+.2f} points")
 

@@ -1,12 +1,13 @@
 """Which search finds a good front in the fewest epochs? Replays of an exhaustive table, many seeds, no training.
 
-    python benchmarks/searchers.py [--table tables/hybrid256_digits.json.gz] [--seeds 30] [--processes 2]
+    python benchmarks/searchers.py [--table tables/hybrid256_digits.json.gz] [--seeds 30] [--processes 2] [--out FILE]
 
 Every searcher is the one that `sasa-nas search` runs: the same proposer, duplicates refused, the same early stopping.
-Four workers train side by side. A searcher is judged by the hypervolume of the networks that it has trained to the
-end, after so many epochs of all trainings together: by the accuracies that it saw (one of the table's seeds), and by
-the networks' mean accuracy over all seeds of the table, which no searcher sees. The budget is that of 64 full
-trainings. Writes `benchmarks/results/searchers.json`; intervals are 95 % bootstrap intervals of the mean over seeds.
+Four workers train side by side, the all-convolution network first. A searcher is judged by the hypervolume of the
+networks that it has trained to the end, after so many epochs of all trainings together: by the networks' mean accuracy
+over all seeds of the table, which no searcher sees (true), and by the accuracies that it saw, of one of the table's
+seeds. Of a network that the table holds one training of, both are that one. The budget is that of 64 full trainings.
+Writes `benchmarks/results/searchers_<table>.json`; intervals are 95 % bootstrap intervals of the mean over seeds.
 """
 
 import argparse
@@ -36,7 +37,9 @@ from sasa_nas.table import Table, load_table
 from sasa_nas.train.device import describe_device, pick_device
 
 ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks" / "results" / "searchers.json"
+RESULTS = ROOT / "benchmarks" / "results"
+KINDS = ("true", "seen")
+"""Accuracies that a searcher is judged by."""
 FULL_TRAININGS = 64
 SHARES = (0.0625, 0.125, 0.25, 0.5, 1.0)
 """Of the budget, at which the searchers are compared."""
@@ -127,7 +130,7 @@ def epochs_to(course: Course, values: Sequence[float], wanted: float) -> int | N
 def summary(courses: Sequence[Course], wanted: dict[str, float], budget: int) -> dict[str, Any]:
     """What is told of one searcher."""
     told: dict[str, Any] = {}
-    for kind in ("seen", "true"):
+    for kind in KINDS:
         values = [getattr(course, kind) for course in courses]
         reached = [epochs_to(c, v, wanted[kind]) for c, v in zip(courses, values, strict=True)]
         after = {
@@ -148,7 +151,9 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=ROOT / "tables" / "hybrid256_digits.json.gz")
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="the file to write; by default named for the table")
     options = parser.parse_args()
+    out = options.out or RESULTS / f"searchers_{options.table.name.removesuffix('.json.gz')}.json"
     table = load_table(options.table)
     budget = FULL_TRAININGS * table.info.epochs
     found: dict[str, list[Course]] = {}
@@ -157,8 +162,7 @@ def main() -> None:
             found[name] = list(pool.map(partial(search, options.table, settings), range(options.seeds)))
             print(f"{name}: {options.seeds} searches", flush=True)
     wanted = {
-        kind: statistics.fmean(course.at(budget, getattr(course, kind)) for course in found["random"])
-        for kind in ("seen", "true")
+        kind: statistics.fmean(course.at(budget, getattr(course, kind)) for course in found["random"]) for kind in KINDS
     }
     told = {name: summary(courses, wanted, budget) for name, courses in found.items()}
     result = {
@@ -173,9 +177,9 @@ def main() -> None:
         "versions": versions(),
         "git": git_state(),
     }
-    RESULTS.parent.mkdir(exist_ok=True)
-    write_text(RESULTS, json.dumps(result, indent=1) + "\n")
-    for kind in ("seen", "true"):
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_text(out, json.dumps(result, indent=1) + "\n")
+    for kind in KINDS:
         print(f"\nhypervolume by {kind} accuracies after so many epochs; random reaches {wanted[kind]:.4f}")
         for name, numbers in told.items():
             columns = [f"{n}: {v['mean']:.4f}" for n, v in numbers[kind]["hypervolume"].items()]
