@@ -6,14 +6,17 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TRIALS ?= 25
 DATASET ?= digits
+DATA_DIR ?=
 
-.PHONY: search test lint gpu-check table clean help
+.PHONY: search test lint gpu-check table study clean help
 
 help:
 	@echo "make search   set up and search the resnet_hybrid space on scikit-learn's digits"
 	@echo "make test     set up, check style and types, run all tests"
 	@echo "make table    train all 256 networks of hybrid256 with three seeds (hours on two cores; goes on if stopped);"
 	@echo "              with a GPU also: make table DATASET=fashion_mnist"
+	@echo "make study    draw the study of natural images from the tables that are there; DATA_DIR=DIR is where their"
+	@echo "              images lie, which only training-free scores need"
 	@echo "make gpu-check  with a CUDA GPU and a PYTHON that has torch: check the kernels, then time them"
 	@echo "make clean    remove the virtual environment and caches, not the runs"
 
@@ -23,6 +26,9 @@ search: $(VENV)/.installed
 table: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/sasa-nas table --space hybrid256 --dataset $(DATASET) --seeds 3 \
 		--out tables/hybrid256_$(DATASET).json.gz
+
+study: $(VENV)/.installed
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/natural_images.py $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 test: $(VENV)/.installed-dev lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # two processes, a thread each

@@ -1,0 +1,148 @@
+"""The study of natural images finds what is planted in a table, and writes its page from it."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted_table import EFFECTS, NOISE, TOGETHER, accuracy_of, planted_table
+from study.interactions import interactions
+from study.main_effects import main_effects
+from study.networks import networks
+from study.page import filled
+from study.page_tables import blocks
+from study.predictors import early_epochs, predictors
+from study.result import table_result
+from study.tables import Studied, read_studied, sides
+
+from sasa_nas.table.records import save_table
+
+ROOT = Path(__file__).parent.parent
+NAME = "groups_64_tiny_imagenet"
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory: pytest.TempPathFactory) -> Studied:
+    path = tmp_path_factory.mktemp("tables") / f"{NAME}.json.gz"
+    save_table(planted_table(repeated=8), path)
+    return read_studied(path)
+
+
+def test_planted_effects_are_found_within_their_intervals(studied: Studied) -> None:
+    found = main_effects(studied)
+    assert [effect.stage for effect in found] == [0, 1, 2, 3]
+    # attention in the last two stages gives half of what it gives together to each, averaged over the other
+    planted = [EFFECTS[0], EFFECTS[1], EFFECTS[2] + TOGETHER / 2, EFFECTS[3] + TOGETHER / 2]
+    for effect, truth in zip(found, planted, strict=True):
+        assert effect.raw.low <= truth <= effect.raw.high
+    assert [effect.p_adjusted < 0.05 for effect in found] == [True, False, True, True]
+    # eight networks of three seeds and eight of one: the variance of the sum over (1 / 8)^2 / n
+    count = sum(1 / n for n in studied.counts) / 64
+    assert found[0].raw.error == pytest.approx(studied.noise.within * count**0.5)
+    assert studied.noise.within == pytest.approx(NOISE, rel=0.5)
+
+
+def test_effects_at_equal_flops_are_those_of_a_regression(studied: Studied) -> None:
+    (_, second, _, _) = main_effects(studied)
+    attends = np.array([one.stages[1].operator.kind != "conv" for one in studied.architectures], dtype=float)
+    columns = np.column_stack([np.ones(16), attends, np.log(studied.flops)])
+    wanted = np.linalg.lstsq(columns, studied.means, rcond=None)[0][1]
+    assert second.flops.matched is not None
+    assert second.flops.matched.value == pytest.approx(wanted)
+    means = [studied.flops[attends == value].mean() for value in (1.0, 0.0)]
+    assert second.flops.change == pytest.approx(means[0] - means[1])
+    assert second.flops.relative == pytest.approx(means[0] / means[1] - 1)
+
+
+def test_the_planted_interaction_is_the_only_one(studied: Studied) -> None:
+    found = {pair.stages: pair for pair in interactions(studied)}
+    assert len(found) == 6
+    assert found[2, 3].effect.low <= TOGETHER <= found[2, 3].effect.high
+    assert [stages for stages, pair in found.items() if pair.p_adjusted < 0.05] == [(2, 3)]
+
+
+def test_networks_stand_beside_the_all_convolution_one(studied: Studied) -> None:
+    found = {one.name: one for one in networks(studied)}
+    assert len(found) == 16
+    assert found["CCCC"].gain is None
+    gain = found["CCLL"].gain
+    assert gain is not None
+    assert gain.low <= EFFECTS[2] + EFFECTS[3] + TOGETHER <= gain.high
+
+
+def test_early_epochs_are_held_against_other_seeds(studied: Studied) -> None:
+    found = early_epochs(studied)
+    assert set(found) == {"accuracy", "validation_loss"}
+    for taus in found.values():
+        assert len(taus) == 3
+        for tau in taus:
+            assert tau is not None
+            # of 8 networks, differences of a point or more between most and noise of a fifth of a point
+            assert (tau["networks"], tau["seeds"]) == (8, 3)
+            assert 0.6 < tau["tau"] <= 1.0
+
+
+def test_noise_that_a_seed_shares_with_itself_predicts_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "noise.json.gz"
+    table = planted_table(noise=0.0)
+    flat = [
+        # every seed sees its own order of the networks, in all epochs
+        row.model_copy(
+            update={
+                "accuracy": tuple((0.2 + 0.01 * ((7 * place + 5 * seed * place) % 16),) * 3 for seed in (0, 1, 2)),
+            }
+        )
+        for place, row in enumerate(table.rows)
+    ]
+    save_table(table.model_copy(update={"rows": tuple(flat)}), path)
+    last = early_epochs(read_studied(path))["accuracy"][-1]
+    assert last is not None
+    assert last["tau"] < 0.5
+
+
+def test_predictors_are_held_against_the_mean_over_seeds(studied: Studied) -> None:
+    scores = {one.id: {"oracle": accuracy_of(one), "noise": 0.0} for one in studied.architectures}
+    found = predictors(studied, scores)
+    assert set(found) == {"FLOPs", "parameters", "latency", "oracle"}
+    assert found["oracle"].tau > 0.85
+
+
+def test_stages_work_on_maps_before_their_stride(studied: Studied) -> None:
+    assert sides(studied.architectures[0]) == [64, 32, 16, 8]
+
+
+def test_blocks_of_a_page_are_replaced_and_nothing_else() -> None:
+    page = "a\n<!-- begin x -->\nold\n<!-- end x -->\nb\n"
+    once = filled(page, {"x": "new | table"})
+    assert once == "a\n<!-- begin x -->\nnew | table\n<!-- end x -->\nb\n"
+    assert filled(once, {"x": "new | table"}) == once
+    with pytest.raises(ValueError, match="expected"):
+        filled(page, {"y": ""})
+
+
+def test_the_page_says_what_is_not_trained_yet(studied: Studied) -> None:
+    told = blocks({NAME: table_result(studied, {})})
+    assert told["effects_hybrid"] == "*Not trained yet.*"
+    assert "stage 3, 16 px | window attention | +3" in told["effects_groups"]
+    assert "| 3, 4 | CCLL | +7" in told["sasa"]
+
+
+@pytest.mark.slow
+def test_the_study_is_written_from_the_tables_that_are_there(tmp_path: Path) -> None:
+    save_table(planted_table(), tmp_path / f"{NAME}.json.gz")
+    page, out = tmp_path / "page.md", tmp_path / "results.json"
+    shutil.copyfile(ROOT / "docs" / "studies" / "natural_images.md", page)
+    command = [sys.executable, str(ROOT / "benchmarks" / "natural_images.py"), "--no-scores"]
+    command += ["--tables", str(tmp_path), "--page", str(page), "--out", str(out)]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    assert answer.returncode == 0, answer.stderr
+    assert "not there: hybrid256_32_cifar10, hybrid256_digits" in answer.stderr
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert list(result["tables"]) == [NAME]
+    assert result["tables"][NAME]["quality"]["trainings"] == 48
+    assert "| CCLL |" in page.read_text(encoding="utf-8")
+    pictures = {file.name for file in tmp_path.glob("*.png")}
+    assert pictures == {f"natural_images_{name}.png" for name in ("effects", "groups_64", "epochs")}
