@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from sasa_nas.analysis.figure_file import INK, write_figure
 from sasa_nas.analysis.where.linear import Estimate
-from study.main_effects import MainEffect
+from study.main_effects import DECIDED, AtCost, MainEffect
 from study.style import COLOURS, NAMES, TITLES, clean, new_figure
 from study.tables import Studied, sides
 
@@ -32,7 +33,9 @@ def draw_effects(tables: Sequence[tuple[Studied, Sequence[MainEffect]]], path: P
         row[0].set_ylabel(f"{TITLES.get(studied.name, studied.name)}\npoints of accuracy", fontsize=9, color=INK)
     figure.suptitle("Effect of attention in a stage, against convolution there", fontsize=12, color=INK, weight="bold")
     named = {line.get_label(): line for axes in grid.flat for line in axes.get_legend_handles_labels()[0]}
-    figure.legend(handles=[*named.values()], loc="outside lower center", ncols=3, fontsize=9, frameon=False)
+    hollow = Line2D([], [], marker="o", color=INK, markerfacecolor="white", markersize=4.5, linewidth=0.0)
+    hollow.set_label("hollow: this stage alone decides more than half of the cost")
+    figure.legend(handles=[*named.values(), hollow], loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     write_figure(figure, path)
 
 
@@ -46,14 +49,18 @@ def _draw(axes: Axes, studied: Studied, effects: Sequence[MainEffect], panel: Pa
     kinds = list(dict.fromkeys(effect.operator for effect in effects))
     for i, kind in enumerate(kinds):
         shift = _DODGE * (i - (len(kinds) - 1) / 2)
-        found = [(effect.stage + shift, estimate_of(effect, panel[0])) for effect in effects if effect.operator == kind]
-        points = [(x, 100 * one.value, 100 * one.low, 100 * one.high) for x, one in found if one is not None]
-        if not points:
+        shown = [
+            (effect, one) for effect in effects if effect.operator == kind if (one := estimate_of(effect, panel[0]))
+        ]
+        if not shown:
             continue
-        x, y, low, high = zip(*points, strict=True)
+        x = [effect.stage + shift for effect, _ in shown]
         colour = COLOURS.get(kind, INK)
-        axes.plot(x, y, "o-", color=colour, markersize=4.5, linewidth=1.0, label=NAMES.get(kind, kind))
-        axes.vlines(x, low, high, color=colour, linewidth=1.8)
+        axes.vlines(x, [100 * one.low for _, one in shown], [100 * one.high for _, one in shown], color=colour, lw=1.8)
+        axes.plot(x, [100 * one.value for _, one in shown], "o-", color=colour, ms=4.5, lw=1.0, label=NAMES[kind])
+        for place, (effect, one) in zip(x, shown, strict=True):
+            if decides(effect, panel[0]):
+                axes.plot(place, 100 * one.value, "o", color=colour, markerfacecolor="white", markersize=4.5)
     if not axes.lines[1:]:
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=INK, fontsize=9)
 
@@ -62,5 +69,15 @@ def estimate_of(effect: MainEffect, panel: str) -> Estimate | None:
     """Return the effect that a panel shows."""
     if panel == "raw":
         return effect.raw
-    at_cost = effect.flops if panel == "flops" else effect.latency
+    at_cost = _at_cost(effect, panel)
     return None if at_cost is None else at_cost.matched
+
+
+def decides(effect: MainEffect, panel: str) -> bool:
+    """Whether a panel's cost is decided by the effect's stage more than by all others."""
+    at_cost = _at_cost(effect, panel)
+    return at_cost is not None and at_cost.explained > DECIDED
+
+
+def _at_cost(effect: MainEffect, panel: str) -> AtCost | None:
+    return {"flops": effect.flops, "latency": effect.latency}.get(panel)

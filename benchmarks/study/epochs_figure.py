@@ -38,6 +38,8 @@ def draw_epochs(tables: Sequence[tuple[str, Taus]], path: Path) -> None:
         axes.set_xticks(range(1, epochs + 1) if epochs <= 6 else range(3, epochs + 1, 6))
         axes.set_ylim(top=1.0)
     grid[0].set_ylabel("Kendall's tau with the other\nseeds' final accuracy", fontsize=9, color=INK)
-    grid[0].legend(fontsize=9, frameon=False, labelcolor=INK, loc="lower right")
+    # the panel of most lines has all labels
+    named = max((axes.get_legend_handles_labels()[0] for axes in grid), key=len)
+    figure.legend(handles=named, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     figure.suptitle("One seed's early epochs as a predictor", fontsize=12, color=INK, weight="bold")
     write_figure(figure, path)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 
 from sasa_nas.analysis.figure_file import INK, write_figure
@@ -59,11 +60,15 @@ def _draw(axes: Axes, points: Sequence[tuple[Network, float]]) -> None:
         axes.annotate(
             one.name,
             (cost, accuracy),
-            xytext=(4, 4),
+            # left of the front, where its line is not
+            xytext=(-4 if on_front else 4, 4),
             textcoords="offset points",
+            ha="right" if on_front else "left",
             fontsize=8,
             color=INK,
             weight="bold" if on_front else "normal",
+            path_effects=[withStroke(linewidth=2.5, foreground="white")],
+            zorder=4,
         )
-    axes.margins(x=0.1)
+    axes.margins(x=0.12)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))

@@ -11,6 +11,9 @@ from study.tables import BASELINE, Studied, has
 COLLINEAR = 1e-4
 """Share of the variance of a log cost that a stage must leave, for networks of equal cost to differ in it."""
 
+DECIDED = 0.5
+"""Share of the variance of a log cost, above which a stage decides it, and effects at equal cost are marked."""
+
 
 @dataclass(frozen=True)
 class AtCost:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from study.main_effects import DECIDED
 from study.style import NAMES, TITLES
 
 Results = Mapping[str, Any]
@@ -85,16 +86,22 @@ def effects(results: Results, name: str) -> str:
                 NAMES[effect["operator"]],
                 points(effect["raw"], star),
                 *("-" if cost is None else f"{100 * cost['relative']:+.0f} %" for cost in costs),
-                *("-" if cost is None or cost["matched"] is None else points(cost["matched"]) for cost in costs),
+                *(_matched(cost) for cost in costs),
             ]
         )
     return markdown(header, rows)
 
 
-def points(estimate: Mapping[str, float], star: str = "") -> str:
+def _matched(cost: Mapping[str, Any] | None) -> str:
+    if cost is None or cost["matched"] is None:
+        return "-"
+    return points(cost["matched"], "†" if cost["explained"] > DECIDED else "")
+
+
+def points(estimate: Mapping[str, float], mark: str = "") -> str:
     """Return an effect in points of accuracy with its 95 % interval."""
     value, low, high = (100 * estimate[name] for name in ("value", "low", "high"))
-    return f"{value:+.2f}{star} ({low:+.2f} to {high:+.2f})"
+    return f"{value:+.2f}{mark} ({low:+.2f} to {high:+.2f})"
 
 
 def networks(results: Results) -> str:
