@@ -70,5 +70,5 @@ def _draw(axes: Axes, points: Sequence[tuple[Network, float]]) -> None:
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
             zorder=4,
         )
-    axes.margins(x=0.12)
+    axes.margins(x=0.16)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))

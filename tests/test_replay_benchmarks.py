@@ -1,0 +1,43 @@
+"""Benchmarks of searches that replay a table, some of whose networks have a single training."""
+
+import math
+import statistics
+from pathlib import Path
+
+import pytest
+from effects import truth
+from planted_table import EFFECTS, EPOCHS, TOGETHER, planted_table
+from searchers import search
+
+from sasa_nas.run import SearchSettings
+from sasa_nas.table import Table
+from sasa_nas.table.records import save_table
+
+
+def true_hypervolume(table: Table) -> float:
+    """By slices of the FLOPs' axis, over accuracy by chance: 1 of 40 classes."""
+    points = sorted((row.flops, statistics.fmean(course[-1] for course in row.accuracy)) for row in table.rows)
+    ends = [flops for flops, _ in points[1:]] + [10.0 ** len(str(points[-1][0]))]
+    best = [max(accuracy for _, accuracy in points[: i + 1]) for i in range(len(points))]
+    return sum((b - 1 / 40) * math.log10(end / flops) for (flops, _), end, b in zip(points, ends, best, strict=True))
+
+
+def test_a_search_of_the_whole_table_ends_with_its_true_hypervolume(tmp_path: Path) -> None:
+    table = planted_table(repeated=8, noise=0.01)
+    save_table(table, tmp_path / "t.json.gz")
+    course = search(tmp_path / "t.json.gz", SearchSettings(sampler="random"), seed=0)
+    assert course.epochs[-1] == len(table.rows) * EPOCHS
+    assert course.true[-1] == pytest.approx(true_hypervolume(table))
+    assert course.true[-1] != pytest.approx(course.seen[-1], rel=1e-4)
+
+
+def test_without_noise_what_is_seen_is_true(tmp_path: Path) -> None:
+    save_table(planted_table(repeated=8, noise=0.0), tmp_path / "t.json.gz")
+    course = search(tmp_path / "t.json.gz", SearchSettings(sampler="random"), seed=0)
+    assert course.true == pytest.approx(course.seen)
+
+
+def test_true_effects_are_those_of_the_mean_over_seeds() -> None:
+    true = truth(planted_table(repeated=8, noise=0.0))
+    assert true[0, "local_attention"] == pytest.approx(EFFECTS[0])
+    assert true[3, "local_attention"] == pytest.approx(EFFECTS[3] + TOGETHER / 2)
