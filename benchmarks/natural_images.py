@@ -4,7 +4,8 @@
 
 Trains nothing: everything is told from those of the study's tables that exist, and the missing ones are named. Writes
 `benchmarks/results/natural_images.json`, the figures in `docs/studies/`, and the tables of
-`docs/studies/natural_images.md`, between its markers. Training-free scores need the tables' images; those of a table
+`docs/studies/natural_images.md`, between its markers, two of them from what `searchers.py` and `effects.py` left of the
+same tables. Training-free scores need the tables' images; those of a table
 that has not changed are taken from the last results, and without images they are left out.
 """
 
@@ -22,8 +23,9 @@ from study.main_effects import main_effects
 from study.networks import networks
 from study.page import filled
 from study.page_tables import blocks
+from study.replays import read_replays, searchers_table, where_table
 from study.result import table_result
-from study.tables import TABLES, Studied, read_studied
+from study.tables import NATURAL, TABLES, Studied, read_studied
 from study.training_free import training_free_scores
 
 from sasa_nas.errors import UserError
@@ -33,7 +35,6 @@ from sasa_nas.run.provenance import git_state, versions
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "natural_images.json"
 PAGE = ROOT / "docs" / "studies" / "natural_images.md"
-NATURAL = TABLES[:2]
 
 
 def scores_of(
@@ -91,7 +92,11 @@ def main() -> int:
     result = {"tables": results, "missing": missing, "versions": versions(), "git": git_state()}
     write_text(options.out, json.dumps(result, indent=1) + "\n")
     draw(tables, results, options.page.parent)
-    write_text(options.page, filled(options.page.read_text(encoding="utf-8"), blocks(results)))
+    replays = {
+        "searchers": searchers_table(read_replays(options.out.parent, "searchers")),
+        "where": where_table(read_replays(options.out.parent, "effects")),
+    }
+    write_text(options.page, filled(options.page.read_text(encoding="utf-8"), blocks(results) | replays))
     print(f"{options.out}\n{options.page}")
     return 0
 

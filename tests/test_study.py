@@ -15,6 +15,7 @@ from study.networks import networks
 from study.page import filled
 from study.page_tables import blocks
 from study.predictors import early_epochs, predictors
+from study.replays import read_replays, searchers_table, where_table
 from study.result import table_result
 from study.tables import Studied, read_studied, sides
 
@@ -128,6 +129,19 @@ def test_the_page_says_what_is_not_trained_yet(studied: Studied) -> None:
     assert told["effects_hybrid"] == "*Not trained yet.*"
     assert "stage 3, 16 px | window attention | +3" in told["effects_groups"]
     assert "| 3, 4 | CCLL | +7" in told["sasa"]
+    gains = "As trained it gains in stages 3 (16 px) and 4 (8 px); loses in stage 1 (64 px)"
+    assert f"{gains}; makes no clear difference in stage 2 (32 px)." in told["answer"]
+
+
+def test_replays_are_told_by_their_true_hypervolumes(tmp_path: Path) -> None:
+    interval = {"mean": 1.0, "low": 0.5, "high": 1.5}
+    true = {"hypervolume": {"25": interval, "100": interval}, "median_epochs_to_random": 101, "never_reached": 2}
+    told = {"budget_epochs": 100, "seeds": 3, "searchers": {"TPE": {"true": true}}}
+    (tmp_path / f"searchers_{NAME}.json").write_text(json.dumps(told), encoding="utf-8")
+    found = searchers_table(read_replays(tmp_path, "searchers"))
+    cell = "1.0000 (0.5000 to 1.5000)"
+    assert found.splitlines()[2] == f"| Tiny ImageNet, 64 px | TPE | {cell} | {cell} | over 100, 2 of 3 not at all |"
+    assert where_table(read_replays(tmp_path, "effects")) == "*Not replayed yet.*"
 
 
 @pytest.mark.slow

@@ -1,10 +1,13 @@
 """The tables of the study's page, in Markdown, from the results."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from study.answer import answer
 from study.main_effects import DECIDED
+from study.markdown import markdown
 from study.style import NAMES, TITLES
+from study.tables import NATURAL
 
 Results = Mapping[str, Any]
 """Results by table, as `table_result` gives them."""
@@ -26,6 +29,8 @@ _MISSING = "*Not trained yet.*"
 def blocks(results: Results) -> dict[str, str]:
     """Return every generated block of the page by its name."""
     return {
+        "answer": answer(results),
+        "picture": picture(results),
         "quality": quality(results),
         "effects_groups": effects(results, GROUPS),
         "effects_hybrid": effects(results, "hybrid256_32_cifar10"),
@@ -38,10 +43,11 @@ def blocks(results: Results) -> dict[str, str]:
     }
 
 
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def picture(results: Results) -> str:
+    """The figure of effects, once there is a table of natural images."""
+    if not any(name in results for name in NATURAL):
+        return _MISSING
+    return "![Effect of attention in each stage, raw, at equal FLOPs and at equal latency](natural_images_effects.png)"
 
 
 def quality(results: Results) -> str:
@@ -120,7 +126,8 @@ def networks(results: Results) -> str:
         ]
         for one in results[GROUPS]["networks"]
     ]
-    return markdown(header, rows)
+    figure = "![Accuracy of the 16 networks against FLOPs and latency, with the front](natural_images_groups_64.png)"
+    return f"{markdown(header, rows)}\n\n{figure}"
 
 
 def interactions(results: Results) -> str:

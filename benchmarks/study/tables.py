@@ -18,6 +18,7 @@ from sasa_nas.table.reliability import Reliability, estimate_reliability, final_
 
 TABLES = ("groups_64_tiny_imagenet", "hybrid256_32_cifar10", "hybrid256_digits")
 """Natural images first, then the digits that they are compared with."""
+NATURAL = TABLES[:2]
 BASELINE = "conv"
 
 
