@@ -22,6 +22,8 @@ from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
 
+import optuna
+
 from sasa_nas.analysis.where import where
 from sasa_nas.engine.replay import replay
 from sasa_nas.files import write_text
@@ -91,6 +93,7 @@ def truth(table: Table) -> dict[Place, float]:
 
 def told_by(path: Path, settings: SearchSettings) -> tuple[list[TrialRecord], RunInfo]:
     """A replayed search's trials, and what it was asked."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
     with tempfile.TemporaryDirectory() as scratch:
         summary = replay(path, settings, out=Path(scratch) / "run")
         return summary.records, read_info(summary.folder)

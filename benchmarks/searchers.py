@@ -3,11 +3,12 @@
     python benchmarks/searchers.py [--table tables/hybrid256_digits.json.gz] [--seeds 30] [--processes 2] [--out FILE]
 
 Every searcher is the one that `sasa-nas search` runs: the same proposer, duplicates refused, the same early stopping.
-Four workers train side by side, the all-convolution network first. A searcher is judged by the hypervolume of the
-networks that it has trained to the end, after so many epochs of all trainings together: by the networks' mean accuracy
-over all seeds of the table, which no searcher sees (true), and by the accuracies that it saw, of one of the table's
-seeds. Of a network that the table holds one training of, both are that one. The budget is that of 64 full trainings.
-Writes `benchmarks/results/searchers_<table>.json`; intervals are 95 % bootstrap intervals of the mean over seeds.
+Four workers train side by side; all but random begin with the all-convolution network. A searcher is judged by the
+hypervolume of the networks that it has trained to the end, after so many epochs of all trainings together: by the
+networks' mean accuracy over all seeds of the table, which no searcher sees (true), and by the accuracies that it saw,
+of one of the table's seeds. Of a network that the table holds one training of, both are that one. The budget is that of
+64 full trainings. Writes `benchmarks/results/searchers_<table>.json`; intervals are 95 % bootstrap intervals of the
+mean over seeds.
 """
 
 import argparse
