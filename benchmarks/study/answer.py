@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from study.main_effects import DECIDED
 from study.style import NAMES, TITLES
 
 Effect = Mapping[str, Any]
 Reading = Callable[[Effect], tuple[float, bool] | None]
-"""An effect's value and whether it stands out; None where it has no value."""
+"""An effect's value and whether it stands out; None where it cannot be told."""
 
 
 def answer(results: Mapping[str, Any]) -> str:
@@ -36,7 +37,7 @@ def _sentences(stages: Sequence[str], effects: Sequence[Effect]) -> list[str]:
 
 
 def _matched(cost: Mapping[str, Any] | None) -> tuple[float, bool] | None:
-    if cost is None or cost["matched"] is None:
+    if cost is None or cost["matched"] is None or cost["explained"] > DECIDED:
         return None
     matched = cost["matched"]
     return matched["value"], not matched["low"] <= 0.0 <= matched["high"]

@@ -19,7 +19,7 @@ NAMES = {
 TITLES = {
     "groups_64_tiny_imagenet": "Tiny ImageNet, 64 px",
     "hybrid256_32_cifar10": "CIFAR-10, 32 px",
-    "hybrid256_digits": "digits, 8 px",
+    "hybrid256_digits": "Digits, 8 px",
 }
 """A table's data in a few words."""
 
