@@ -129,6 +129,7 @@ def test_the_page_says_what_is_not_trained_yet(studied: Studied) -> None:
     assert told["effects_hybrid"] == "*Not trained yet.*"
     assert "stage 3, 16 px | window attention | +3" in told["effects_groups"]
     assert "| 3, 4 | CCLL | +7" in told["sasa"]
+    assert "| networks with several seeds, up to | 8, 3 |" in told["quality"]
     gains = "As trained it gains in stages 3 (16 px) and 4 (8 px); loses in stage 1 (64 px)"
     assert f"{gains}; makes no clear difference in stage 2 (32 px)." in told["answer"]
 

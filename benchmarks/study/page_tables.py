@@ -54,6 +54,7 @@ def quality(results: Results) -> str:
     """What each table holds and how reliable it is; a column a table."""
     rows: list[tuple[str, Callable[[Any], str]]] = [
         ("networks, trainings", lambda q: f"{q['networks']}, {q['trainings']}"),
+        ("networks with several seeds, up to", lambda q: f"{q['repeated_networks']}, {q['seeds']}"),
         ("images to train, to validate", lambda q: f"{q['train_images']:,}, {q['validation_images']:,}"),
         ("epochs", lambda q: f"{q['epochs']}"),
         ("median seconds of a training", lambda q: f"{q['median_seconds']:.0f}"),
@@ -70,7 +71,13 @@ def quality(results: Results) -> str:
     ]
     header = ["", *(TITLES[name] for name in results)]
     told = [[label, *(tell(one["quality"]) for one in results.values())] for label, tell in rows]
+    told.insert(4, ["batch size, learning rate", *(_recipe(one["recipe"]) for one in results.values())])
     return markdown(header, told)
+
+
+def _recipe(recipe: Mapping[str, Any]) -> str:
+    augmented = "augmented" if recipe["augment"] else "not augmented"
+    return f"{recipe['batch_size']}, {recipe['learning_rate']:g}, {augmented}"
 
 
 def _reliability(found: Mapping[str, float] | None) -> str:
