@@ -8,7 +8,7 @@ import torch
 from gpu_correctness import Case, Finding, kernel_results, problem_of, relative_error
 from torch import Tensor
 
-from sasa_nas.layers.local_attention import LocalAttention2d
+from sasa_nas.operators.local_attention.layer import LocalAttention2d
 from sasa_nas.ops import local_attention
 from sasa_nas.ops.local_attention.triton_launch import Planner
 from sasa_nas.ops.local_attention.triton_plan import choose_plan, direct_plan, tile_plan

@@ -9,11 +9,12 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from sasa_nas.operators.conv import Conv
+from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.run import Outcome, RunFolder, RunInfo, SearchSettings, TrialRecord
 from sasa_nas.run.attributes import attributes
 from sasa_nas.run.records import STUDY_NAME
 from sasa_nas.space import Architecture, Image, Stage, load_space
-from sasa_nas.space.operators import Conv, LocalAttention
 from sasa_nas.space.stems import ConvStem
 
 # the same cases on every machine and in every run; another profile looks for new ones: --hypothesis-profile=default

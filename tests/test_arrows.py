@@ -20,9 +20,11 @@ OWN_ROOMS = {
     "files": set(),
     "ops": set(),
     "layers": {"ops"},
-    "space": {"errors"},
-    "synthetic": {"errors", "space"},
-    "models": {"errors", "layers", "space"},
+    "nodes": set(),
+    "operators": {"layers", "nodes", "ops"},
+    "space": {"errors", "nodes", "operators"},
+    "synthetic": {"errors", "operators", "space"},
+    "models": {"errors", "layers", "nodes", "operators", "space"},
 }
 """All rooms that the innermost rooms may know."""
 
@@ -60,7 +62,7 @@ OUTSIDE = {
     "scipy": {"analysis", "table"},
     "onnxruntime": {"export"},
     "resvg_py": {"report"},
-    "pydantic": {"space", "run", "table", "analysis", "engine", "experiment", "export", "cli"},
+    "pydantic": {"nodes", "operators", "space", "run", "table", "analysis", "engine", "experiment", "export", "cli"},
 }
 """Packages that only some rooms may import."""
 
@@ -133,7 +135,14 @@ def test_operators_need_torch_alone_but_for_the_files_of_triton() -> None:
 
 
 def test_descriptions_need_no_torch() -> None:
-    assert strangers("space") <= {"pydantic", "pydantic_core", "yaml"}
+    assert strangers("space") | strangers("nodes") <= {"pydantic", "pydantic_core", "yaml"}
+
+
+def test_layers_of_operators_need_torch_alone() -> None:
+    for file in sources("operators"):
+        if file.name == "layer.py":
+            packages = {name.split(".")[0] for name in imported(file)}
+            assert packages - set(sys.stdlib_module_names) <= {"sasa_nas", "torch"}
 
 
 def test_arrows_make_no_cycle() -> None:
@@ -163,7 +172,11 @@ for name in sys.argv[1].split(","):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("rooms", "blocked"),
-    [("space", "torch,ray,optuna"), ("cost,train,export", "ray,optuna"), ("run,analysis,report,experiment", "ray")],
+    [
+        ("nodes,space", "torch,ray,optuna"),
+        ("cost,train,export", "ray,optuna"),
+        ("run,analysis,report,experiment", "ray"),
+    ],
 )
 def test_rooms_work_where_others_packages_are_not_installed(rooms: str, blocked: str) -> None:
     command = [sys.executable, "-c", CHILD, rooms, blocked]

@@ -59,7 +59,7 @@ def draw_attention(view: AttentionView) -> Figure:
     for row, found in enumerate(maps):
         top = _HEADER + row * (_PANEL + _CAPTIONS) + _CAPTIONS / 2
         write(_row_label(found), top + _PANEL / 2)
-        head = "group" if found.place.operator in ("pairwise", "patchwise") else "head"
+        head = "group" if found.place.probe.interleaved else "head"
         for panel in range(2 + len(found.heads)):
             left = _MARGIN + _LABEL + panel * (_PANEL + _GAP)
             bottom = height - top - _PANEL
@@ -91,7 +91,7 @@ def _row_label(found: AttentionMap) -> str:
 
 
 def _is_signed(found: AttentionMap) -> bool:
-    return found.place.operator == "patchwise"
+    return found.place.probe.signed
 
 
 def _draw_picture(axes: Axes, picture: Tensor, found: AttentionMap) -> None:

@@ -7,10 +7,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from sasa_nas.analysis.attention_weights import AttentionLayer, Cell, attention_weights, count_heads, footprint
+from sasa_nas.analysis.attention_weights import Cell, attention_probe, attention_weights, footprint
 from sasa_nas.errors import UserError
-from sasa_nas.layers import AttentionStem
 from sasa_nas.models import Network
+from sasa_nas.operators.probe import AttentionProbe
 
 DEFAULT_HEADS = 8
 """Heads that are looked at where none are named, at most."""
@@ -32,13 +32,15 @@ class Place:
         index: Number among the block's layers that attend: the second 3x3 of a basic block is 1.
         operator: The operator's kind.
         layer: The module.
+        probe: How its weights are read off.
     """
 
     stage: int | Literal["stem"]
     block: int
     index: int
     operator: str
-    layer: AttentionLayer
+    layer: nn.Module
+    probe: AttentionProbe
 
     @property
     def label(self) -> str:
@@ -119,14 +121,14 @@ class AttentionView:
 def attending_places(network: Network) -> list[Place]:
     """Every layer of a network that attends, in the order of the forward pass."""
     places: list[Place] = []
-    if isinstance(network.stem, AttentionStem):
-        places.append(Place("stem", 0, 0, "attention stem", network.stem))
+    if (probe := attention_probe(network.stem)) is not None:
+        places.append(Place("stem", 0, 0, "attention stem", network.stem, probe))
     for number, (stage, described) in enumerate(zip(network.stages, network.architecture.stages, strict=True)):
         # where a stage attends, each of its blocks does, and nothing between them
         blocks = [found for part in stage.children() if (found := _attending(part))]
         for block, layers in enumerate(blocks):
-            for index, layer in enumerate(layers):
-                places.append(Place(number, block, index, described.operator.kind, layer))
+            for index, (layer, probe) in enumerate(layers):
+                places.append(Place(number, block, index, described.operator.kind, layer, probe))
     return places
 
 
@@ -167,8 +169,9 @@ def attention_maps(network: Network, inputs: Tensor, selection: Selection) -> li
     return maps
 
 
-def _attending(part: nn.Module) -> list[AttentionLayer]:
-    return [module for module in part.modules() if isinstance(module, AttentionLayer)]
+def _attending(part: nn.Module) -> list[tuple[nn.Module, AttentionProbe]]:
+    probes = [(module, attention_probe(module)) for module in part.modules()]
+    return [(module, probe) for module, probe in probes if probe is not None]
 
 
 def _select_places(places: Sequence[Place], selection: Selection) -> list[Place]:
@@ -199,7 +202,7 @@ def _number(option: str, wanted: int | None, last: int, stage: int | str) -> int
 
 
 def _select_heads(place: Place, wanted: Sequence[int] | None) -> tuple[int, ...]:
-    count = count_heads(place.layer)
+    count = place.probe.heads
     if wanted is None:
         return tuple(range(min(count, DEFAULT_HEADS)))
     for head in wanted:

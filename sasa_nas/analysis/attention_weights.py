@@ -1,21 +1,17 @@
 """How much each cell of a map counts in what attention yields at another: read off the layers' own forward pass."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from inspect import signature
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from sasa_nas.layers import (
-    AttentionStem,
-    LocalAttention2d,
-    MapAttention2d,
-    PairwiseAttention2d,
-    PatchwiseAttention2d,
-)
-
-AttentionLayer = AttentionStem | LocalAttention2d | MapAttention2d | PairwiseAttention2d | PatchwiseAttention2d
-"""The layers that attend. Augmented convolutions and global attention hold a `MapAttention2d`."""
+from sasa_nas.layers import AttentionStem, MapAttention2d
+from sasa_nas.nodes import resolve
+from sasa_nas.operators import OPERATORS
+from sasa_nas.operators.probe import AttentionProbe
 
 Cell = tuple[int, int]
 """Row and column on a layer's map."""
@@ -38,14 +34,42 @@ class _FreeValues(nn.Module):
         return self.latest
 
 
-def count_heads(layer: AttentionLayer) -> int:
-    """How many sets of weights a layer has: its heads or, in pairwise and patchwise attention, its weight channels."""
-    if isinstance(layer, PairwiseAttention2d | PatchwiseAttention2d):
-        return layer.weight_channels
-    return layer.num_heads
+def attention_probe(layer: nn.Module) -> AttentionProbe | None:
+    """Return how a layer's weights are read off; None if it does not attend by itself.
+
+    Augmented convolutions and global attention hold a layer that attends.
+    """
+    probes = _probes(OPERATORS.kinds)
+    probe = next((probes[base] for base in type(layer).__mro__ if base in probes), None)
+    return None if probe is None else probe(layer)
 
 
-def attention_weights(layer: AttentionLayer, x: Tensor, cells: Sequence[Cell]) -> Tensor:
+@functools.lru_cache(maxsize=8)
+def _probes(kinds: tuple[str, ...]) -> Mapping[type, Callable[[Any], AttentionProbe]]:
+    """Return the probes of the layers of these kinds of operators, and of the layers that are no operators."""
+    found: dict[type, Callable[[Any], AttentionProbe]] = {MapAttention2d: _of_map, AttentionStem: _of_stem}
+    for kind in kinds:
+        if OPERATORS[kind].probe is not None:
+            found[resolve(OPERATORS[kind].layer)] = resolve(OPERATORS[kind].probe)
+    return found
+
+
+def _of_map(layer: MapAttention2d) -> AttentionProbe:
+    return AttentionProbe(heads=layer.num_heads, channels=layer.value_channels, bypassed=["projection"])
+
+
+def _of_stem(layer: AttentionStem) -> AttentionProbe:
+    return AttentionProbe(
+        heads=layer.num_heads,
+        channels=layer.out_channels,
+        # whatever makes the values, the weights are the same, and `plain` values come from one module
+        changes={"values": "plain", "pool": False},
+        block=layer.kernel_size,
+        bypassed=["norm"],
+    )
+
+
+def attention_weights(layer: nn.Module, x: Tensor, cells: Sequence[Cell]) -> Tensor:
     """The weights with which attention in evaluation mode sums the values of a map, for some of its queries.
 
     Every operator here yields sums of values, weighted by what the input alone decides, so the weights are the
@@ -58,28 +82,28 @@ def attention_weights(layer: AttentionLayer, x: Tensor, cells: Sequence[Cell]) -
     weights have no softmax: any sign and sum.
 
     Args:
-        layer: Any; it is left as it is.
+        layer: One with an `attention_probe`; it is left as it is.
         x: Its input, `(B, in_channels, H, W)`.
         cells: The queries' rows and columns.
 
     Returns:
-        `(B, len(cells), count_heads(layer), H, W)` of the type of `x`. Pairwise and patchwise attention weight value
+        `(B, len(cells), heads, H, W)` of the type of `x`. Pairwise and patchwise attention weight value
         channel `c` with head `c mod heads`, all others `channels / heads` of them in a row.
 
     Raises:
-        ValueError: If a cell lies outside the map.
+        ValueError: If a cell lies outside the map, or the layer does not attend.
     """
     height, width = x.shape[2:]
     for row, column in cells:
         if not (0 <= row < height and 0 <= column < width):
             raise ValueError(f"cells: ({row}, {column}) lies outside a map of {height} x {width}")
-    heads = count_heads(layer)
-    probe, values, channels = _probe(layer)
+    probe = _probe_of(layer)
+    twin, values = _twin(layer, probe)
     # one value channel stands for all that share its head's weights
-    step = 1 if isinstance(layer, PairwiseAttention2d | PatchwiseAttention2d) else channels // heads
-    represent = slice(0, heads * step, step)
+    step = 1 if probe.interleaved else probe.channels // probe.heads
+    represent = slice(0, probe.heads * step, step)
     with torch.enable_grad():
-        sums = probe(x.detach())
+        sums = twin(x.detach())
     assert values.latest is not None
     weights = [
         torch.autograd.grad(sums[:, represent, row, column].sum(), values.latest, retain_graph=True)[0][:, represent]
@@ -89,40 +113,39 @@ def attention_weights(layer: AttentionLayer, x: Tensor, cells: Sequence[Cell]) -
     return torch.stack(weights, dim=1)[..., :height, :width]
 
 
-def footprint(layer: AttentionLayer, cell: Cell, size: tuple[int, int]) -> tuple[slice, slice]:
-    """The rows and columns of a map of this height and width that a layer's query at `cell` can attend to."""
-    if isinstance(layer, MapAttention2d):
+def footprint(layer: nn.Module, cell: Cell, size: tuple[int, int]) -> tuple[slice, slice]:
+    """Return the rows and columns of a map of this height and width that a layer's query at `cell` can attend to.
+
+    Raises:
+        ValueError: If the layer does not attend.
+    """
+    probe = _probe_of(layer)
+    if probe.block is not None:
+        starts, side = [place // probe.block * probe.block for place in cell], probe.block
+    elif probe.reach is not None:
+        starts, side = [place - probe.reach for place in cell], 2 * probe.reach + 1
+    else:
         return slice(0, size[0]), slice(0, size[1])
-    side = layer.kernel_size
-    starts = [place // side * side if isinstance(layer, AttentionStem) else place - side // 2 for place in cell]
     rows, columns = (slice(max(0, start), min(start + side, end)) for start, end in zip(starts, size, strict=True))
     return rows, columns
 
 
-def _probe(layer: AttentionLayer) -> tuple[nn.Module, _FreeValues, int]:
-    """A twin of `layer` that stops at the weighted sums and whose values are free, and how many channels they have."""
-    match layer:
-        case LocalAttention2d() | PairwiseAttention2d() | PatchwiseAttention2d():
-            channels = layer.out_channels
-            twin = _twin(layer, {"stride": 1})
-        case MapAttention2d():
-            channels = layer.value_channels
-            twin = _twin(layer, {})
-            twin.register_module("projection", nn.Identity())
-        case AttentionStem():
-            channels = layer.out_channels
-            # whatever makes the values, the weights are the same, and `plain` values come from one module
-            twin = _twin(layer, {"values": "plain", "pool": False})
-            twin.register_module("norm", nn.Identity())
-    values = _FreeValues(channels)
-    twin.register_module("value", values)
-    state = layer.state_dict()
-    twin.load_state_dict({name: state[name] for name in twin.state_dict()}, assign=True)
-    return twin.eval().requires_grad_(False), values, channels
+def _probe_of(layer: nn.Module) -> AttentionProbe:
+    probe = attention_probe(layer)
+    if probe is None:
+        raise ValueError(f"layer: {type(layer).__name__} has no attention weights to read")
+    return probe
 
 
-def _twin(layer: AttentionLayer, changes: Mapping[str, object]) -> nn.Module:
-    """A layer made with the arguments that made `layer`, some of them changed, without weights."""
+def _twin(layer: nn.Module, probe: AttentionProbe) -> tuple[nn.Module, _FreeValues]:
+    """Return a copy of `layer` that stops at the weighted sums, and the values in it, which are free."""
     arguments = {name: getattr(layer, name) for name in signature(type(layer)).parameters}
     with torch.device("meta"):
-        return type(layer)(**{**arguments, **changes})
+        twin = type(layer)(**{**arguments, **probe.changes})
+    for name in probe.bypassed:
+        twin.register_module(name, nn.Identity())
+    values = _FreeValues(probe.channels)
+    twin.register_module(probe.value, values)
+    state = layer.state_dict()
+    twin.load_state_dict({name: state[name] for name in twin.state_dict()}, assign=True)
+    return twin.eval().requires_grad_(False), values

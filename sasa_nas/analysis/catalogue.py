@@ -8,10 +8,10 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.errors import UserError
+from sasa_nas.nodes import Node
+from sasa_nas.operators import OPERATORS
 from sasa_nas.space import load_space, shipped_spaces, size
 from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
-from sasa_nas.space.node import Node
-from sasa_nas.space.operators import OPERATORS
 from sasa_nas.space.stems import STEMS
 
 Role = Literal["operator", "channel_attention", "stem"]
@@ -145,7 +145,7 @@ def datasets() -> list[DatasetEntry]:
 def operators() -> list[OperatorEntry]:
     """Every kind of operator, the baseline first; then of channel attention, then of stem."""
     roles: dict[Role, tuple[type[Node], ...]] = {
-        "operator": OPERATORS,
+        "operator": tuple(entry.description for entry in OPERATORS),
         "channel_attention": CHANNEL_ATTENTIONS,
         "stem": STEMS,
     }

@@ -11,9 +11,9 @@ from sasa_nas.cost.latency import Latency
 from sasa_nas.cost.latency_cache import Setting
 from sasa_nas.cost.memory import training_memory
 from sasa_nas.models.plans import HeadPlan, plan_network, stem_output_size
+from sasa_nas.nodes import Node
 from sasa_nas.space import Architecture, Image, Stage
 from sasa_nas.space.detector import Detector
-from sasa_nas.space.node import Node
 
 _TOLD = {"blocks", "width", "stride", "operator"}
 """Fields of a stage that have a place of their own in its description."""

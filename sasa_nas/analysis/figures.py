@@ -17,9 +17,10 @@ from matplotlib.transforms import Bbox
 from sasa_nas.analysis.baseline import baseline_of
 from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.figure_file import INK, write_figure
-from sasa_nas.analysis.labels import LETTERS, attention_stages, compact_count, shortened, stage_letters
+from sasa_nas.analysis.labels import attention_stages, compact_count, operator_letter, shortened, stage_letters
 from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.analysis.ticks import cost_ticks
+from sasa_nas.operators import OPERATORS
 from sasa_nas.run import TrialRecord
 
 _FAINT = "#e4e4e4"
@@ -170,8 +171,9 @@ def _draw_dots(figure: Figure, axes: Axes, networks: Sequence[TrialRecord]) -> N
 
 def _caption(front: Sequence[TrialRecord]) -> str:
     """The axis's name, and what the letters on the front stand for."""
-    words = {stage.operator.kind for record in front if record.architecture for stage in record.architecture.stages}
-    key = "  ".join(f"{letter} {kind.replace('_', ' ')}" for kind, letter in LETTERS.items() if kind in words)
+    found = {stage.operator.kind for record in front if record.architecture for stage in record.architecture.stages}
+    kinds = [*(kind for kind in OPERATORS.kinds if kind in found), *sorted(found - set(OPERATORS.kinds))]
+    key = "  ".join(f"{operator_letter(kind)} {kind.replace('_', ' ')}" for kind in kinds)
     return f"FLOPs of one image (two a multiply-accumulate)\nstages first to last:  {key}"
 
 

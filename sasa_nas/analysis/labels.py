@@ -1,27 +1,8 @@
 """Short names of designs and numbers, for tables and figures where the full ones do not fit."""
 
+from sasa_nas.operators import OPERATORS, Operator
 from sasa_nas.run.records import Objective
 from sasa_nas.space import Architecture
-from sasa_nas.space.operators import AugmentedConv, Conv, GlobalAttention, Operator
-
-_SHORT = {
-    "conv": "conv",
-    "local_attention": "local",
-    "augmented_conv": "augm",
-    "pairwise": "pair",
-    "patchwise": "patch",
-    "global_attention": "global",
-}
-
-LETTERS = {
-    "conv": "C",
-    "local_attention": "L",
-    "augmented_conv": "A",
-    "pairwise": "P",
-    "patchwise": "T",
-    "global_attention": "G",
-}
-"""One letter for each kind of operator, so that a network's stages read as a word such as `CCLL`."""
 
 FURTHER: dict[Objective, str] = {"memory": "memory", "latency": "latency", "robust_accuracy": "under attack"}
 """Objectives that have a column only where they are asked for, and its heading."""
@@ -30,11 +11,17 @@ _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "K"))
 
 
 def operator_label(operator: Operator) -> str:
-    """The operator's kind in short and the side of its window, as in `local7`; whole-map attention has none."""
-    short = _SHORT[operator.kind]
-    if isinstance(operator, GlobalAttention):
-        return short
-    return f"{short}{operator.kernel_size}"
+    """Return the operator's short name and the side of its window, as in `local7`; whole-map attention has none."""
+    short = OPERATORS[operator.kind].short if operator.kind in OPERATORS else operator.kind[:6]
+    return f"{short}{operator.label}"
+
+
+def operator_letter(kind: str) -> str:
+    """Return the letter of a kind of operator, by which a network's stages read as a word such as `CCLL`.
+
+    A kind that is not registered, as in the run of an operator of one's own, has a question mark.
+    """
+    return OPERATORS[kind].letter if kind in OPERATORS else "?"
 
 
 def stage_labels(architecture: Architecture) -> list[str]:
@@ -43,17 +30,13 @@ def stage_labels(architecture: Architecture) -> list[str]:
 
 
 def stage_letters(architecture: Architecture) -> str:
-    """One of `LETTERS` a stage."""
-    return "".join(LETTERS[stage.operator.kind] for stage in architecture.stages)
+    """Return the letters of all stages, as in `CCLL`."""
+    return "".join(operator_letter(stage.operator.kind) for stage in architecture.stages)
 
 
 def attention_stages(architecture: Architecture) -> int:
-    """How many stages use attention: any operator but a convolution, alone or with no channel for attention."""
-    return sum(not _is_convolution(stage.operator) for stage in architecture.stages)
-
-
-def _is_convolution(operator: Operator) -> bool:
-    return isinstance(operator, Conv) or (isinstance(operator, AugmentedConv) and operator.value_ratio == 0.0)
+    """Return the number of stages that use attention: any operator but a convolution."""
+    return sum(stage.operator.attends for stage in architecture.stages)
 
 
 def shortened(name: str, most: int = 40) -> str:

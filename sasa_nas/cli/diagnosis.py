@@ -7,20 +7,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.errors import one_line
 from sasa_nas.files import decoded_images_folder
-from sasa_nas.ops.global_attention.dispatch import explain_choice as explain_global_attention
-from sasa_nas.ops.local_attention.dispatch import explain_choice as explain_local_attention
-from sasa_nas.ops.pairwise_attention.dispatch import explain_choice as explain_pairwise_attention
-from sasa_nas.ops.patchwise_attention.dispatch import explain_choice as explain_patchwise_attention
-from sasa_nas.space.operators import OPERATORS
-
-if TYPE_CHECKING:
-    import torch
+from sasa_nas.nodes import Reference, resolve
+from sasa_nas.operators import OPERATORS
 
 PACKAGES = ("sasa-nas", "torch", "torchvision", "triton", "ray", "optuna", "numpy", "pydantic")
 
@@ -140,30 +133,20 @@ def _cpu_name() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-_FORMS = {
-    "conv": ("torch.nn.Conv2d", "PyTorch's own, on every device"),
-}
-
-
 def _operator_forms() -> list[OperatorForm]:
-    """Which form of each operator runs here, and when."""
-    kinds: list[str] = [model.model_fields["kind"].default for model in OPERATORS]
-    # the attention of augmented convolutions is that over the whole map
-    whole_map = _explained(explain_global_attention)
-    forms = _FORMS | {
-        "local_attention": _explained(explain_local_attention),
-        "augmented_conv": whole_map,
-        "global_attention": whole_map,
-        "pairwise": _explained(explain_pairwise_attention),
-        "patchwise": _explained(explain_patchwise_attention),
-    }
-    return [OperatorForm(operator=kind, form=forms[kind][0], why=forms[kind][1]) for kind in kinds]
+    """Return the form of each operator that runs here, and when it does."""
+    found = []
+    for entry in OPERATORS:
+        form, why = ("plain", "it has a single form") if entry.forms is None else _explained(entry.forms)
+        found.append(OperatorForm(operator=entry.kind, form=form, why=why))
+    return found
 
 
-def _explained(explain: Callable[["torch.device"], tuple[str, str]]) -> tuple[str, str]:
+def _explained(forms: Reference) -> tuple[str, str]:
     try:
         import torch
 
+        explain: Callable[[torch.device], tuple[str, str]] = resolve(forms)
         return explain(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     except (ImportError, OSError, RuntimeError, ValueError) as error:
         return "none", one_line(error)

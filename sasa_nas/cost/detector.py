@@ -9,12 +9,12 @@ from types import MappingProxyType
 
 import torch
 
-from sasa_nas.cost.counts import Counts
 from sasa_nas.cost.network import NetworkCounts, count_module, count_network
 from sasa_nas.cost.shapes import shapes_alone
 from sasa_nas.models.detection.heads import SharedHeads
 from sasa_nas.models.detection.plan import MapPlan, plan_pyramid
 from sasa_nas.models.detection.pyramid import build_pyramid
+from sasa_nas.operators.counts import Counts
 from sasa_nas.space.detector import Detector
 
 

@@ -11,18 +11,14 @@ import torch
 from torch import Tensor, nn
 
 from sasa_nas.cost.attention import attention_counts
-from sasa_nas.cost.counts import Counts, Elementwise, Macs
 from sasa_nas.cost.shapes import shapes_alone
 from sasa_nas.layers.conv_stem import ConvStem
-from sasa_nas.layers.pairwise import PairwiseAttention2d
-from sasa_nas.layers.patchwise import PatchwiseAttention2d
+from sasa_nas.layers.fused import unfuse
 from sasa_nas.models.builder import build_part, build_stem
 from sasa_nas.models.plans import PartPlan, plan_network
+from sasa_nas.operators.counts import Counts, Elementwise, Macs
 from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.space.stems import Stem
-
-SanAttention = PairwiseAttention2d | PatchwiseAttention2d
-"""The layers with a mapping, which may be computed without calling its parts."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +89,10 @@ def count_module(module: nn.Module, x: Tensor | Sequence[Tensor] | Mapping[str, 
             counts += _own_counts(part, inputs[0], output)
 
     hooks = [part.register_forward_hook(count) for part in module.modules()]
-    # the parts of a mapping are to be called, so that they are counted
-    fused = [part for part in module.modules() if isinstance(part, SanAttention) and part.fused]
+    # what is computed in one kernel has parts that are to be called, so that they are counted
+    fused = unfuse(module)
     training = module.training
     try:
-        for layer in fused:
-            layer.fused = False
         with torch.no_grad():
             module.eval()(x)
     finally:

@@ -61,7 +61,7 @@ def describe(module: nn.Module, classes: set[type[nn.Module]]) -> Brackets:
         blocks = tuple(Argument(None, describe(child, classes)) for child in module)
         return Brackets("nn.Sequential(", blocks, ")", is_tall=bool(blocks))
     own = ResNet if type(module) is Network else type(module)
-    if not own.__module__.startswith("sasa_nas.layers."):
+    if not own.__module__.startswith(("sasa_nas.layers.", "sasa_nas.operators.")):
         raise ValueError(f"no way to write down a module of class {own.__module__}.{own.__qualname__}")
     classes.add(own)
     return Brackets(f"{own.__name__}(", _arguments(own, module, classes), ")")

@@ -10,7 +10,7 @@ from torch.export import Dim, ExportedProgram
 
 from sasa_nas.errors import UserError
 from sasa_nas.models.builder import Network
-from sasa_nas.ops.decompositions import decompositions
+from sasa_nas.operators.decompositions import decompositions
 
 if TYPE_CHECKING:
     from torch.onnx import ONNXProgram

@@ -9,7 +9,6 @@ signature(type(m)).parameters})` is the same layer with fresh weights.
 """
 
 from sasa_nas.layers.attention_stem import AttentionStem, StemValues
-from sasa_nas.layers.augmented_conv import AugmentedConv2d, AugmentedPositions
 from sasa_nas.layers.channel_attention import (
     BottleneckAttention,
     ConvBlockAttention,
@@ -18,29 +17,16 @@ from sasa_nas.layers.channel_attention import (
     SqueezeExcitation,
 )
 from sasa_nas.layers.conv_stem import ConvStem
-from sasa_nas.layers.global_attention import GlobalAttention2d, GlobalPositions
-from sasa_nas.layers.local_attention import Interactions, LocalAttention2d, LocalPositions
 from sasa_nas.layers.map_attention import MapAttention2d
-from sasa_nas.layers.pairwise import PairwiseAttention2d
-from sasa_nas.layers.patchwise import PatchwiseAttention2d
 
 __all__ = [
     "AttentionStem",
-    "AugmentedConv2d",
-    "AugmentedPositions",
     "BottleneckAttention",
     "ConvBlockAttention",
     "ConvStem",
     "GatherExcite",
-    "GlobalAttention2d",
     "GlobalLocalAttention",
-    "GlobalPositions",
-    "Interactions",
-    "LocalAttention2d",
-    "LocalPositions",
     "MapAttention2d",
-    "PairwiseAttention2d",
-    "PatchwiseAttention2d",
     "SqueezeExcitation",
     "StemValues",
 ]

@@ -27,8 +27,8 @@ from sasa_nas.models.plans import (
     TransitionPlan,
     plan_network,
 )
+from sasa_nas.operators.conv import Conv
 from sasa_nas.space.architecture import Architecture
-from sasa_nas.space.operators import Conv
 from sasa_nas.space.stems import AttentionStem, ConvStem, Stem
 
 

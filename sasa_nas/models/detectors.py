@@ -10,9 +10,11 @@ from functools import partial
 from sasa_nas.errors import UserError
 from sasa_nas.models.families import aa_resnet, resnet, sasa_resnet
 from sasa_nas.models.registry import unknown_name
+from sasa_nas.operators import Operator
+from sasa_nas.operators.conv import Conv
+from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.space.detector import IMAGE_SIZE, Detector
-from sasa_nas.space.operators import Conv, LocalAttention, Operator
 
 _NECKS: dict[str, Operator] = {"retinanet": Conv(), "retinanet_attention": LocalAttention(kernel_size=7, num_heads=8)}
 """What stands for the 3x3 convolutions of pyramid and heads (Ramachandran et al. 2019, Table 2)."""

@@ -2,9 +2,14 @@
 
 from collections.abc import Sequence
 
+from sasa_nas.operators import Operator
+from sasa_nas.operators.augmented_conv import AugmentedConv
+from sasa_nas.operators.conv import Conv
+from sasa_nas.operators.local_attention import LocalAttention
+from sasa_nas.operators.pairwise import Pairwise
+from sasa_nas.operators.patchwise import Patchwise
 from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.space.channel_attention import BottleneckAttention, ChannelAttention, SqueezeExcitation
-from sasa_nas.space.operators import AugmentedConv, Conv, LocalAttention, Operator, Pairwise, Patchwise
 from sasa_nas.space.stage import Stage
 from sasa_nas.space.stems import AttentionStem, ConvStem, Stem
 

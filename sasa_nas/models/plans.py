@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import assert_never
 
+from sasa_nas.operators import Operator
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.channel_attention import BottleneckAttention, ChannelAttention
-from sasa_nas.space.operators import Operator
 from sasa_nas.space.stage import Block, Stage, out_channels
 from sasa_nas.space.stems import AttentionStem, ConvStem, Stem
 

@@ -18,6 +18,8 @@ from sasa_nas.models.families import (
     sasa_resnet,
     wide_resnet,
 )
+from sasa_nas.operators.pairwise import Pairwise
+from sasa_nas.operators.patchwise import Patchwise
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.channel_attention import (
     BottleneckAttention,
@@ -27,7 +29,6 @@ from sasa_nas.space.channel_attention import (
     GlobalLocalAttention,
     SqueezeExcitation,
 )
-from sasa_nas.space.operators import Pairwise, Patchwise
 
 _CHANNEL_ATTENTIONS: tuple[ChannelAttention, ...] = (
     SqueezeExcitation(),

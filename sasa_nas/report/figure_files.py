@@ -12,6 +12,7 @@ from sasa_nas.files import write_bytes, write_text
 from sasa_nas.report.assets import asset
 from sasa_nas.report.chart import SIZES
 from sasa_nas.report.drawings import Drawing
+from sasa_nas.report.operator_colours import colour_rules, colour_variables
 
 MARGIN = 12.0
 """Pixels of paper around a drawing in a file."""
@@ -80,7 +81,8 @@ def _alone(drawing: Drawing) -> str:
     opening, _, body = chart.removesuffix("</svg>").partition(">")
     head = re.sub(r'viewBox="[^"]*"', box, opening)
     colours = dict(re.findall(r"--([\w-]+): ([^;]+);", asset("report.css").partition("@media")[0]))
-    style = re.sub(r"var\(--([\w-]+)\)", lambda match: colours[match[1]], asset("figure.css"))
+    colours |= colour_variables(dark=False)
+    style = re.sub(r"var\(--([\w-]+)\)", lambda match: colours[match[1]], asset("figure.css") + colour_rules())
     return f"{head}><style>svg {{ background: {colours['card']}; }}\n{style}</style>{body}{below}</svg>"
 
 

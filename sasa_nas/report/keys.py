@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from sasa_nas.analysis.baseline import baseline_of
-from sasa_nas.analysis.labels import LETTERS
+from sasa_nas.analysis.labels import operator_letter
+from sasa_nas.operators import OPERATORS
 from sasa_nas.report.chart import text
 from sasa_nas.report.curves_chart import cross
 from sasa_nas.report.front_chart import SHADES, diamond
 from sasa_nas.report.markup import join, tag
+from sasa_nas.report.operator_colours import operator_class
 from sasa_nas.run import Outcome, TrialRecord
 
 SIDE = 14.0
@@ -74,11 +76,10 @@ def operators_key(records: Sequence[TrialRecord]) -> Key:
     """The operators' letters and colours, of those that the trials have."""
     kinds = {s.operator.kind for r in records if r.architecture for s in r.architecture.stages}
     items = []
-    for kind, letter in LETTERS.items():
-        if kind in kinds:
-            box = tag("rect", width=SIDE, height=SIDE, rx=3, class_=f"fill op-{kind}")
-            sample = join([box, text(letter, 7, 11, f"small op-{kind}-on middle")])
-            items.append((sample, kind.replace("_", " ")))
+    for kind in (*(k for k in OPERATORS.kinds if k in kinds), *sorted(kinds - set(OPERATORS.kinds))):
+        box = tag("rect", width=SIDE, height=SIDE, rx=3, class_=f"fill {operator_class(kind)}")
+        sample = join([box, text(operator_letter(kind), 7, 11, f"small {operator_class(kind)}-on middle")])
+        items.append((sample, kind.replace("_", " ")))
     return Key("Operators", items)
 
 

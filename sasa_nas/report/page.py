@@ -17,6 +17,7 @@ from sasa_nas.report.assets import asset
 from sasa_nas.report.drawings import drawings
 from sasa_nas.report.figure_files import require_png, unwritable, write_figures
 from sasa_nas.report.material import Material, gather
+from sasa_nas.report.operator_colours import colour_style
 from sasa_nas.report.sections import sections
 from sasa_nas.report.trials_table import trials_data
 from sasa_nas.report.where_section import headline
@@ -77,7 +78,7 @@ def write_report(
 
 def render(material: Material) -> str:
     """The page."""
-    style, script = asset("figure.css") + asset("report.css"), asset("report.js")
+    style, script = asset("figure.css") + asset("report.css") + colour_style(), asset("report.js")
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     created = material.info.created
     return environment.from_string(asset("report.html")).render(

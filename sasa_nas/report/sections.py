@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from sasa_nas.analysis.baseline import baseline_of, tell_baseline
-from sasa_nas.analysis.labels import LETTERS, compact_count
+from sasa_nas.analysis.labels import compact_count, operator_letter
 from sasa_nas.analysis.pareto import tell_outcomes
 from sasa_nas.analysis.retrained import Retrained, SeedMean
 from sasa_nas.report import predictors_section, where_section
@@ -140,7 +140,7 @@ def _networks_table(found: Retrained) -> Markup:
             f"{100 * network.proxy_accuracy:.2f}%",
             _bars(network.validation),
             _bars(network.test),
-            "".join(LETTERS.get(kind, "?") for kind in network.operators),
+            "".join(operator_letter(kind) for kind in network.operators),
         )
         rows.append(tag("tr", *(tag("td", cell, class_=kind) for cell, kind in zip(cells, kinds, strict=True))))
     head = tag(

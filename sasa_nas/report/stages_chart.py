@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from sasa_nas.analysis.labels import LETTERS, compact_count, operator_label
+from sasa_nas.analysis.labels import compact_count, operator_label, operator_letter
 from sasa_nas.report.chart import Size, figure, text
 from sasa_nas.report.front_chart import sentence
 from sasa_nas.report.markup import tag
+from sasa_nas.report.operator_colours import operator_class
 from sasa_nas.run import TrialRecord
 from sasa_nas.space import Stage
 
@@ -77,8 +78,8 @@ def _row(record: TrialRecord, y: float, row: float, left: float, stem: float, wi
 
 def _stage_box(stage: Stage, x: float, y: float, width: float, height: float) -> Markup:
     kind = stage.operator.kind
-    label = operator_label(stage.operator) if width >= 50 else LETTERS[kind]
-    return _box(x, y, width, height, f"op-{kind}", label, f"{stage.blocks} x {stage.width}", stage.blocks)
+    label = operator_label(stage.operator) if width >= 50 else operator_letter(kind)
+    return _box(x, y, width, height, operator_class(kind), label, f"{stage.blocks} x {stage.width}", stage.blocks)
 
 
 def _box(x: float, y: float, width: float, height: float, kind: str, label: str, below: str, blocks: int) -> Markup:

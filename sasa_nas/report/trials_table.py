@@ -6,9 +6,10 @@ from typing import Any
 from markupsafe import Markup
 
 from sasa_nas.analysis.baseline import baseline_of
-from sasa_nas.analysis.labels import FURTHER, LETTERS, compact_count, objective_label, operator_label, shortened
+from sasa_nas.analysis.labels import FURTHER, compact_count, objective_label, operator_label, operator_letter, shortened
 from sasa_nas.report.markup import tag
 from sasa_nas.report.material import Material
+from sasa_nas.report.operator_colours import operator_class
 from sasa_nas.run import TrialRecord
 from sasa_nas.run.records import Objective
 
@@ -123,7 +124,12 @@ def _minis(record: TrialRecord) -> Markup | None:
     if record.architecture is None:
         return None
     boxes = [
-        tag("span", LETTERS[s.operator.kind], class_=f"mini op-{s.operator.kind}", title=operator_label(s.operator))
+        tag(
+            "span",
+            operator_letter(s.operator.kind),
+            class_=f"mini {operator_class(s.operator.kind)}",
+            title=operator_label(s.operator),
+        )
         for s in record.architecture.stages
     ]
     names = " ".join(operator_label(stage.operator) for stage in record.architecture.stages)

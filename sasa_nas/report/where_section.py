@@ -6,6 +6,7 @@ from sasa_nas.analysis.where import Effect, Interaction, Interval, Where
 from sasa_nas.report.chart import Size
 from sasa_nas.report.interval_chart import Estimate, draw_estimates
 from sasa_nas.report.markup import tag
+from sasa_nas.report.operator_colours import operator_class
 
 
 def operator_effects(answer: Where) -> list[Effect]:
@@ -45,7 +46,7 @@ def _estimate(effect: Effect, interval: Interval) -> Estimate:
         value=100 * interval.effect,
         low=100 * interval.low,
         high=100 * interval.high,
-        colour=f"op-{effect.level}",
+        colour=operator_class(str(effect.level)),
         note=f"{100 * interval.effect:+.1f}{' *' if interval.star else ''}",
     )
 

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from sasa_nas.layers.conv_stem import ConvStem
-from sasa_nas.layers.pairwise import PairwiseAttention2d
-from sasa_nas.layers.patchwise import PatchwiseAttention2d
+from sasa_nas.layers.fused import unfuse
 
 
 def naswot(network: nn.Module, images: Tensor) -> float:
@@ -36,10 +35,9 @@ def naswot(network: nn.Module, images: Tensor) -> float:
         units += on.shape[1]
 
     active = copy.deepcopy(network).train()
+    unfuse(active)  # so that the ReLUs of mappings are called
     for module in active.modules():
-        if isinstance(module, PairwiseAttention2d | PatchwiseAttention2d):
-            module.fused = False  # so that the ReLUs of its mapping are called
-        elif isinstance(module, nn.ReLU):
+        if isinstance(module, nn.ReLU):
             module.register_forward_hook(count)
         elif isinstance(module, ConvStem) and module.norm is not None:
             # its ReLU is a function: what goes in is positive where what comes out is

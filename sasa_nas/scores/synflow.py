@@ -1,15 +1,15 @@
 """SynFlow: how much signal flows from pixels to logits along all paths (Tanaka et al. 2020, arXiv 2006.05467)."""
 
 import copy
-import functools
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from sasa_nas.layers.patchwise import PatchwiseAttention2d
+from sasa_nas.layers.fused import unfuse
+from sasa_nas.nodes import resolve
+from sasa_nas.operators import OPERATORS
 from sasa_nas.train.evaluate import evaluating
 
 
@@ -41,10 +41,12 @@ def synflow(network: nn.Module, shape: Sequence[int]) -> float:
     with torch.no_grad():
         for parameter in linear.parameters():
             parameter.abs_()
-    for module in linear.modules():
-        if isinstance(module, PatchwiseAttention2d):
-            module.fused = False
-            module.mapping.register_forward_hook(functools.partial(_normalise, module.kernel_size**2))
+    unfuse(linear)
+    for entry in OPERATORS:
+        if entry.bound_flow is not None:
+            for module in linear.modules():
+                if isinstance(module, resolve(entry.layer)):
+                    resolve(entry.bound_flow)(module)
     weights = [parameter for parameter in linear.parameters() if parameter.ndim >= 2]
     device = weights[0].device
     with evaluating(linear), torch.enable_grad():
@@ -54,12 +56,6 @@ def synflow(network: nn.Module, shape: Sequence[int]) -> float:
     if math.isnan(total):
         return math.inf  # infinite flow met no flow
     return math.log(total) if total > 0 else -math.inf
-
-
-def _normalise(area: int, _mapping: nn.Module, _related: tuple[Any, ...], weights: Tensor) -> Tensor:
-    """Weights (B, channels * area, H, W) that sum to one over the window."""
-    windows = weights.view(len(weights), -1, area, *weights.shape[2:])
-    return (windows / windows.sum(2, keepdim=True)).view(weights.shape)
 
 
 def _product(weight: Tensor, gradient: Tensor | None) -> float:

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from sasa_nas.nodes import Node, Positive
+from sasa_nas.operators import BASELINE, Misfit
 from sasa_nas.space.fitting import check_stages
-from sasa_nas.space.node import Node, Positive
-from sasa_nas.space.operators import Misfit
 from sasa_nas.space.stage import Block, Stage
 from sasa_nas.space.stems import ConvStem, Stem
 
@@ -65,7 +65,7 @@ class Architecture(Node):
     @property
     def all_convolution(self) -> bool:
         """Whether its stem and all its stages are convolutions: nothing attends, but for attention over channels."""
-        return {self.stem.kind, *(stage.operator.kind for stage in self.stages)} == {"conv"}
+        return {self.stem.kind, *(stage.operator.kind for stage in self.stages)} == {BASELINE}
 
     def to_json(self) -> str:
         """Every field, defaults included, as indented JSON that `load_architecture` reads back."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from sasa_nas.space.node import Node, OddInt, Positive
+from sasa_nas.nodes import Node, OddInt, Positive
 
 
 class SqueezeExcitation(Node):

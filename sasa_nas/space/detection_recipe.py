@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sasa_nas.space.node import Bool, Float, Node, Positive
+from sasa_nas.nodes import Bool, Float, Node, Positive
 from sasa_nas.space.proxy import PositiveFloat
 
 

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from sasa_nas.nodes import Node, Positive
+from sasa_nas.operators import AnyOperator, Misfit, Operator
+from sasa_nas.operators.conv import Conv
 from sasa_nas.space.architecture import Architecture, node_id
-from sasa_nas.space.node import Node, Positive
-from sasa_nas.space.operators import Conv, Misfit, Operator
 from sasa_nas.space.proxy import PositiveFloat
 
 IMAGE_SIZE = 640
@@ -28,7 +29,7 @@ class Detector(Node):
     backbone: Architecture
     """A network of bottleneck or basic blocks, without its classifier; its image is the detector's input, by default
     640 x 640 pixels."""
-    operator: Operator = Conv()
+    operator: AnyOperator = Conv()
     """Stands for every 3x3 convolution of the pyramid and the heads. Where it is no convolution, a 1x1 convolution
     ends each head."""
     pyramid_width: Positive = 256

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from sasa_nas.space.operators import Conv, Misfit
+from sasa_nas.operators import Misfit
+from sasa_nas.operators.conv import Conv
 from sasa_nas.space.stage import Block, Stage, out_channels
 
 _OPTIONS: dict[str, tuple[Block, ...]] = {

@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from sasa_nas.nodes import Node
 from sasa_nas.space.complaints import SpaceError, complain
 from sasa_nas.space.files import parse_value
-from sasa_nas.space.node import Node
 
 Design = TypeVar("Design", bound=Node)
 

@@ -4,9 +4,8 @@ import functools
 import math
 from typing import Any, TypeVar
 
+from sasa_nas.nodes import Node
 from sasa_nas.space.architecture import Architecture, Image
-from sasa_nas.space.node import Node
-from sasa_nas.space.operators import AugmentedConv, Operator
 from sasa_nas.space.proxy import Proxy
 from sasa_nas.space.stage import Stage
 from sasa_nas.space.stems import ConvStem, Stem
@@ -76,7 +75,7 @@ def scaled_stage(stage: Stage, width_multiplier: float, depth_multiplier: float)
         {
             "blocks": max(1, math.floor(stage.blocks * depth_multiplier + 0.5)),
             "width": scaled_width(stage.width, width_multiplier),
-            "operator": _scaled_operator(stage.operator, width_multiplier),
+            "operator": stage.operator.scaled(width_multiplier),
         },
     )
 
@@ -86,14 +85,6 @@ def scaled_width(width: int, multiplier: float) -> int:
     if multiplier == 1.0:
         return width
     return max(1, math.floor(width * multiplier / WIDTH_MULTIPLE + 0.5)) * WIDTH_MULTIPLE
-
-
-def _scaled_operator(operator: Operator, multiplier: float) -> Operator:
-    """Scales the one option that counts channels outright rather than as a share of the width."""
-    if isinstance(operator, AugmentedConv):
-        min_key_dim = max(1, math.floor(operator.min_key_dim * multiplier + 0.5))
-        return operator.model_copy(update={"min_key_dim": min_key_dim})
-    return operator
 
 
 def fitted_to(architecture: Architecture, image: Image, num_classes: int) -> Architecture:

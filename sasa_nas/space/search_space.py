@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from sasa_nas.nodes import Node
+from sasa_nas.operators import Misfit
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.complaints import path_of
 from sasa_nas.space.fitting import check_stage
-from sasa_nas.space.node import Node
-from sasa_nas.space.operators import Misfit
 from sasa_nas.space.proxy import Limits, Proxy, Target
 from sasa_nas.space.sampling import size
 from sasa_nas.space.scaling import scaled_stage, scaled_stem

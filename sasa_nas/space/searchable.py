@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from sasa_nas.space.node import Node
+from sasa_nas.nodes import Node, OneOf
 
 T = TypeVar("T")
 Number = int | float
@@ -172,7 +172,8 @@ def _searchable_annotation(annotation: Any) -> Any:
         inner, *metadata = get_args(annotation)
         rebuilt = _searchable_annotation(inner)
         for item in metadata:
-            rebuilt = Annotated[rebuilt, item]
+            kinds = OneOf(item.registry, searchable) if isinstance(item, OneOf) else item
+            rebuilt = Annotated[rebuilt, kinds]
         return rebuilt
     if origin in (Union, types.UnionType):
         return _union([_searchable_annotation(arm) for arm in get_args(annotation)])

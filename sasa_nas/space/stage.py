@@ -4,9 +4,10 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
+from sasa_nas.nodes import Node, OddInt, Positive
+from sasa_nas.operators import AnyOperator
+from sasa_nas.operators.conv import Conv
 from sasa_nas.space.channel_attention import ChannelAttention
-from sasa_nas.space.node import Node, OddInt, Positive
-from sasa_nas.space.operators import Conv, Operator
 
 Block = Literal["bottleneck", "basic", "preactivation", "inverted", "san"]
 """The kinds of residual blocks.
@@ -27,7 +28,7 @@ class Stage(Node):
     width: Positive = 64
     """Channels of the spatial operator, which bottlenecks put out `expansion` times; of an inverted block's output."""
     stride: Annotated[Positive, Field(le=2)] = 1
-    operator: Operator = Conv()
+    operator: AnyOperator = Conv()
     replaces: Literal["all", "first"] = "all"
     """Which 3x3 convolutions of a basic or pre-activation block the operator replaces."""
     expansion: Positive = 4

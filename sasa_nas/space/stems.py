@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from sasa_nas.space.node import Bool, Node, OddInt, Positive
+from sasa_nas.nodes import Bool, Node, OddInt, Positive
 
 
 class ConvStem(Node):

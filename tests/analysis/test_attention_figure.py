@@ -14,7 +14,8 @@ from matplotlib.figure import Figure
 from sasa_nas.analysis.attention_figure import draw_attention, plot_attention
 from sasa_nas.analysis.attention_maps import AttentionMap, AttentionView, Place
 from sasa_nas.errors import UserError
-from sasa_nas.layers import LocalAttention2d
+from sasa_nas.operators.local_attention.layer import LocalAttention2d
+from sasa_nas.operators.probe import AttentionProbe
 
 LAYER = LocalAttention2d(4, 4, num_heads=2)
 
@@ -23,7 +24,9 @@ def attention(heads: int = 2, *, operator: str = "local_attention", stage: int |
     weights = torch.rand(heads, 6, 8, generator=torch.Generator().manual_seed(heads))
     if operator == "patchwise":
         weights -= 0.4
-    place = Place(stage, 0, 0, operator, LAYER)
+    vector = operator == "patchwise"
+    probe = AttentionProbe(heads=heads, channels=4, interleaved=vector, signed=vector)
+    place = Place(stage, 0, 0, operator, LAYER, probe)
     cell = (2, 6)
     return AttentionMap(place, (5, 13), cell, tuple(range(heads)), weights, weights.mean(0), slice(0, 4), slice(4, 8))
 

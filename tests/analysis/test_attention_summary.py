@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from sasa_nas.analysis.attention_maps import AttentionMap, AttentionView, Place
 from sasa_nas.analysis.attention_summary import summarise_attention, summarise_head
-from sasa_nas.layers import LocalAttention2d
+from sasa_nas.operators.local_attention.layer import LocalAttention2d
+from sasa_nas.operators.probe import AttentionProbe
 
 
 def test_one_cell_has_it_all() -> None:
@@ -57,7 +58,7 @@ def test_scale_changes_sums_and_no_shares(values: list[float], factor: float) ->
 
 
 def test_a_view_is_told_row_by_row() -> None:
-    place = Place(2, 1, 0, "local_attention", LocalAttention2d(4, 4, num_heads=2))
+    place = Place(2, 1, 0, "local_attention", LocalAttention2d(4, 4, num_heads=2), AttentionProbe(heads=5, channels=4))
     weights = torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(0))
     found = AttentionMap(place, (5, 6), (1, 2), (0, 4), weights, weights.mean(0), slice(0, 3), slice(1, 4))
     summary = summarise_attention(AttentionView("net", "random (seed 0)", "cat.png", torch.zeros(3, 12, 16), [found]))

@@ -11,16 +11,13 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sasa_nas.analysis.attention_weights import attention_weights, count_heads, footprint
-from sasa_nas.layers import (
-    AttentionStem,
-    AugmentedConv2d,
-    GlobalAttention2d,
-    LocalAttention2d,
-    MapAttention2d,
-    PairwiseAttention2d,
-    PatchwiseAttention2d,
-)
+from sasa_nas.analysis.attention_weights import attention_probe, attention_weights, footprint
+from sasa_nas.layers import AttentionStem, MapAttention2d
+from sasa_nas.operators.augmented_conv.layer import AugmentedConv2d
+from sasa_nas.operators.global_attention.layer import GlobalAttention2d
+from sasa_nas.operators.local_attention.layer import LocalAttention2d
+from sasa_nas.operators.pairwise.layer import PairwiseAttention2d
+from sasa_nas.operators.patchwise.layer import PatchwiseAttention2d
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
@@ -262,5 +259,13 @@ def test_cells_outside_the_map_are_refused(cell: tuple[int, int]) -> None:
 
 
 def test_heads_are_counted() -> None:
-    assert count_heads(LocalAttention2d(8, 8, num_heads=4)) == 4
-    assert count_heads(PatchwiseAttention2d(8, 16, share_channels=8)) == 2
+    for layer, heads in ((LocalAttention2d(8, 8, num_heads=4), 4), (PatchwiseAttention2d(8, 16, share_channels=8), 2)):
+        probe = attention_probe(layer)
+        assert probe is not None
+        assert probe.heads == heads
+
+
+def test_a_convolution_has_no_weights() -> None:
+    assert attention_probe(nn.Conv2d(4, 4, 3)) is None
+    with pytest.raises(ValueError, match="Conv2d has no attention weights"):
+        attention_weights(nn.Conv2d(4, 4, 3), torch.zeros(1, 4, 3, 4), [(0, 0)])

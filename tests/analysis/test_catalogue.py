@@ -5,9 +5,9 @@ import pytest
 from sasa_nas.analysis import catalogue
 from sasa_nas.models import list_models
 from sasa_nas.models.detectors import list_detectors
+from sasa_nas.operators import OPERATORS
 from sasa_nas.space import shipped_spaces
 from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
-from sasa_nas.space.operators import OPERATORS
 from sasa_nas.space.stems import STEMS
 
 
@@ -38,7 +38,11 @@ def test_datasets() -> None:
 
 def test_operators_have_every_field_with_its_default() -> None:
     entries = catalogue.operators()
-    listed = {"operator": OPERATORS, "channel_attention": CHANNEL_ATTENTIONS, "stem": STEMS}
+    listed = {
+        "operator": [entry.description for entry in OPERATORS],
+        "channel_attention": CHANNEL_ATTENTIONS,
+        "stem": STEMS,
+    }
     models = [(role, model) for role, models in listed.items() for model in models]
     assert [(entry.role, entry.kind) for entry in entries] == [(role, model().kind) for role, model in models]
     for entry, (_, model) in zip(entries, models, strict=True):

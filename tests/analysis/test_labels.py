@@ -5,25 +5,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sasa_nas.analysis.labels import (
-    LETTERS,
     attention_stages,
     compact_bytes,
     compact_count,
     compact_seconds,
     operator_label,
+    operator_letter,
     shortened,
     stage_labels,
     stage_letters,
 )
+from sasa_nas.operators import OPERATORS
+from sasa_nas.operators.augmented_conv import AugmentedConv
+from sasa_nas.operators.conv import Conv
+from sasa_nas.operators.global_attention import GlobalAttention
+from sasa_nas.operators.local_attention import LocalAttention
+from sasa_nas.operators.pairwise import Pairwise
 from sasa_nas.space import Architecture, Stage
-from sasa_nas.space.operators import OPERATORS, AugmentedConv, Conv, GlobalAttention, LocalAttention, Pairwise
 
 
 def test_every_operator_has_its_own_label_and_letter() -> None:
-    operators = [model() for model in OPERATORS]
+    operators = [entry.description() for entry in OPERATORS]
     assert len({operator_label(operator) for operator in operators}) == len(OPERATORS)
-    assert set(LETTERS) == {operator.kind for operator in operators}
-    assert len(set(LETTERS.values())) == len(LETTERS)
+    assert len({operator_letter(operator.kind) for operator in operators}) == len(OPERATORS)
+    assert operator_letter("unheard_of") == "?"
 
 
 def test_stages_read_in_order() -> None:

@@ -10,8 +10,8 @@ import torch
 
 from sasa_nas.cli.app import main
 from sasa_nas.cli.diagnosis import PACKAGES, diagnose
+from sasa_nas.operators import OPERATORS
 from sasa_nas.ops.window_sums import forms as window_sums
-from sasa_nas.space.operators import OPERATORS
 
 
 def test_json(capsys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,8 +13,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from sasa_nas.cost import Convention, Counts, Elementwise, count_module, count_network
-from sasa_nas.layers import PairwiseAttention2d, PatchwiseAttention2d
 from sasa_nas.models import build, list_models, model_architecture
+from sasa_nas.operators.pairwise.layer import PairwiseAttention2d
+from sasa_nas.operators.patchwise.layer import PatchwiseAttention2d
 from sasa_nas.space import Architecture, Image, load_space, overridden, proxy_of, sample
 from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.space.scaling import scaled

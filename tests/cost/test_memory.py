@@ -5,8 +5,14 @@ import torch
 
 from sasa_nas.cost.memory import training_memory
 from sasa_nas.models import build
+from sasa_nas.operators import Operator
+from sasa_nas.operators.augmented_conv import AugmentedConv
+from sasa_nas.operators.conv import Conv
+from sasa_nas.operators.global_attention import GlobalAttention
+from sasa_nas.operators.local_attention import LocalAttention
+from sasa_nas.operators.pairwise import Pairwise
+from sasa_nas.operators.patchwise import Patchwise
 from sasa_nas.space import Architecture, Image, Stage
-from sasa_nas.space.operators import AugmentedConv, Conv, GlobalAttention, LocalAttention, Operator, Pairwise, Patchwise
 from sasa_nas.space.stems import AttentionStem, ConvStem
 
 IMAGE = Image(channels=1, height=8, width=8)

@@ -3,7 +3,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from sasa_nas.cost.attention import attention_counts
-from sasa_nas.layers.local_attention import LocalAttention2d
+from sasa_nas.operators.local_attention.layer import LocalAttention2d
 
 
 @pytest.mark.parametrize("interactions", ["content", "relative", "both"])

@@ -10,10 +10,10 @@ from sasa_nas.engine import lineup
 from sasa_nas.engine.baseline import baseline
 from sasa_nas.engine.plan import SearchPlan, draw, plan_search
 from sasa_nas.engine.screen import Screen
+from sasa_nas.operators.conv import Conv
 from sasa_nas.run import SearchSettings
 from sasa_nas.space import Architecture, load_space
 from sasa_nas.space.choosers import Label, RandomChooser, RecallChooser
-from sasa_nas.space.operators import Conv
 
 MakePlan = Callable[..., SearchPlan]
 

@@ -11,10 +11,10 @@ from sasa_nas.errors import UserError
 from sasa_nas.experiment import retraining
 from sasa_nas.experiment.observer import TrainingObserver
 from sasa_nas.experiment.retraining import RetrainingRequest, _sampled, retrain_run
+from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.run import Outcome, RunFolder, TrialRecord, read_result, read_training
 from sasa_nas.run.retraining_records import RetrainingInfo, list_retrainings, read_retraining
 from sasa_nas.space import Architecture, Stage, load_architecture
-from sasa_nas.space.operators import LocalAttention
 from sasa_nas.space.stems import ConvStem
 
 REQUEST = RetrainingRequest(epochs=1, seeds=2, batch_size=512, image_size=6, device="cpu")

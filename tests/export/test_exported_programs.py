@@ -19,8 +19,8 @@ from sasa_nas.errors import UserError
 from sasa_nas.export import FORMATS, ModelCard, alone, export_network
 from sasa_nas.export.program import trace
 from sasa_nas.export.verification import verify_export
+from sasa_nas.operators import OPERATORS
 from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
-from sasa_nas.space.operators import OPERATORS
 from sasa_nas.space.stage import BLOCKS
 
 WRITTEN, VARIED = written_architectures(), varied_architectures()
@@ -66,7 +66,7 @@ def whole(exports: Path) -> Path:
 
 
 def test_the_networks_hold_all_there_is() -> None:
-    kinds = {kind.model_fields["kind"].default for kind in OPERATORS}
+    kinds = set(OPERATORS.kinds)
     assert {stage.operator.kind for stage in WRITTEN["kinds"].stages} == kinds
     attentions = {stage.channel_attention.kind for stage in WRITTEN["kinds"].stages if stage.channel_attention}
     assert attentions == {kind.model_fields["kind"].default for kind in CHANNEL_ATTENTIONS}

@@ -20,7 +20,7 @@ from layer_oracles import (
 from torch import Tensor
 from torch.nn import functional as F
 
-from sasa_nas.layers import AugmentedConv2d, AugmentedPositions
+from sasa_nas.operators.augmented_conv.layer import AugmentedConv2d, AugmentedPositions
 
 POSITIONS: list[AugmentedPositions] = ["none", "sine", "coordconv", "relative"]
 

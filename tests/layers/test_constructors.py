@@ -10,7 +10,8 @@ import torch
 from torch import nn
 
 from sasa_nas import layers
-from sasa_nas.layers import LocalAttention2d, SqueezeExcitation, blocks, resnet
+from sasa_nas.layers import SqueezeExcitation, blocks, resnet
+from sasa_nas.operators.local_attention.layer import LocalAttention2d
 
 LAYERS: dict[str, list[dict[str, Any]]] = {
     "AttentionStem": [
@@ -18,41 +19,14 @@ LAYERS: dict[str, list[dict[str, Any]]] = {
         {"values": "plain"},
         {"values": "conv_values"},
     ],
-    "AugmentedConv2d": [
-        {"feature_size": (6, 5)},
-        {"feature_size": (6, 5), "value_ratio": 0.0, "stride": 2},
-        {"feature_size": (4, 4), "value_ratio": 1.0, "positions": "sine", "downsample": True},
-        {"feature_size": (4, 4), "kernel_size": 5, "num_heads": 4, "key_ratio": 0.5, "min_key_dim": 1},
-        {"feature_size": (4, 4), "positions": "coordconv"},
-    ],
     "BottleneckAttention": [{}, {"reduction": 2, "dilation": 1}],
     "ConvBlockAttention": [{}, {"reduction": 2, "kernel_size": 3}],
     "ConvStem": [{}, {"kernel_size": 3, "stride": 1, "pool": False, "activation": False}],
     "GatherExcite": [{}],
-    "GlobalAttention2d": [
-        {"feature_size": (6, 5)},
-        {"feature_size": (4, 4), "num_heads": 2, "positions": "none", "stride": 2},
-    ],
     "GlobalLocalAttention": [{}, {"reduction": 2}],
-    "LocalAttention2d": [
-        {},
-        {"kernel_size": 3, "num_heads": 4, "stride": 2, "positions": "absolute", "padding": "zeros"},
-        {"interactions": "relative"},
-        {"interactions": "content", "positions": "none"},
-    ],
     "MapAttention2d": [
         {"num_heads": 4, "relative": True, "bias": False, "feature_size": (4, 5)},
         {"num_heads": 2, "relative": False, "bias": True, "feature_size": (3, 4)},
-    ],
-    "PairwiseAttention2d": [
-        {},
-        {"kernel_size": 3, "key_ratio": 0.5, "relation": "dot", "share_channels": 4, "mapping_layers": 3},
-        {"positions": False, "stride": 2},
-    ],
-    "PatchwiseAttention2d": [
-        {},
-        {"kernel_size": 3, "key_ratio": 0.5, "relation": "star", "share_channels": 4, "mapping_layers": 1},
-        {"relation": "clique", "kernel_size": 3, "stride": 2},
     ],
     "SqueezeExcitation": [{}, {"reduction": 2}],
 }

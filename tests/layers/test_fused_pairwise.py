@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sasa_nas.layers import PairwiseAttention2d
 from sasa_nas.layers.mapping import mapping_gamma, mapping_layers, update_running_statistics
-from sasa_nas.ops.decompositions import decompositions
+from sasa_nas.operators.decompositions import decompositions
+from sasa_nas.operators.pairwise.layer import PairwiseAttention2d
 from sasa_nas.ops.mapping.naive import apply_mapping
 
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from layer_oracles import SIZES, assert_gradients_reach, averages, image, map_attention, scrambled
 
-from sasa_nas.layers import GlobalAttention2d, GlobalPositions
+from sasa_nas.operators.global_attention.layer import GlobalAttention2d, GlobalPositions
 
 POSITIONS: list[GlobalPositions] = ["none", "relative"]
 

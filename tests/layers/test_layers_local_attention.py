@@ -20,7 +20,7 @@ from layer_oracles import (
 from torch import Tensor
 from torch.nn import functional as F
 
-from sasa_nas.layers import Interactions, LocalAttention2d, LocalPositions
+from sasa_nas.operators.local_attention.layer import Interactions, LocalAttention2d, LocalPositions
 from sasa_nas.ops import WindowPadding
 
 OPTIONS: list[tuple[LocalPositions, Interactions]] = [

@@ -22,7 +22,7 @@ from layer_oracles import (
 )
 from torch import Tensor
 
-from sasa_nas.layers import PairwiseAttention2d
+from sasa_nas.operators.pairwise.layer import PairwiseAttention2d
 from sasa_nas.ops import PairwiseKind
 
 RELATIONS: tuple[PairwiseKind, ...] = get_args(PairwiseKind)

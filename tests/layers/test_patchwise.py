@@ -20,7 +20,7 @@ from layer_oracles import (
 )
 from torch import Tensor
 
-from sasa_nas.layers import PatchwiseAttention2d
+from sasa_nas.operators.patchwise.layer import PatchwiseAttention2d
 from sasa_nas.ops import PatchwiseKind
 
 RELATIONS: tuple[PatchwiseKind, ...] = get_args(PatchwiseKind)

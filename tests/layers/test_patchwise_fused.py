@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sasa_nas.layers import PatchwiseAttention2d
+from sasa_nas.operators.patchwise.layer import PatchwiseAttention2d
 from sasa_nas.ops import PatchwiseKind
 
 RELATIONS: tuple[PatchwiseKind, ...] = get_args(PatchwiseKind)

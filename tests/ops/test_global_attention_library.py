@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sasa_nas.cost.attention import attention_counts
-from sasa_nas.layers import AugmentedConv2d
+from sasa_nas.operators.augmented_conv.layer import AugmentedConv2d
 from sasa_nas.ops import global_attention
 from sasa_nas.ops.global_attention.library import (
     global_attention_backward_operator,

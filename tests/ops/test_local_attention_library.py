@@ -3,7 +3,7 @@ import torch
 from loop_oracles import leaves
 from torch import Tensor
 
-from sasa_nas.layers.local_attention import LocalAttention2d
+from sasa_nas.operators.local_attention.layer import LocalAttention2d
 from sasa_nas.ops import local_attention
 from sasa_nas.ops.local_attention.library import (
     local_attention_backward_operator,

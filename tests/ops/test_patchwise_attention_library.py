@@ -8,9 +8,9 @@ from patchwise_problems import Sizes, case, channels_last
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from sasa_nas.layers import PatchwiseAttention2d
+from sasa_nas.operators.decompositions import decompositions
+from sasa_nas.operators.patchwise.layer import PatchwiseAttention2d
 from sasa_nas.ops import MappingLayer, PatchwiseKind
-from sasa_nas.ops.decompositions import decompositions
 from sasa_nas.ops.patchwise_attention.dispatch import explain_choice
 from sasa_nas.ops.patchwise_attention.library import (
     operator_arguments,

@@ -12,7 +12,8 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from sasa_nas.cost.attention import attention_counts
-from sasa_nas.layers import PairwiseAttention2d, PatchwiseAttention2d
+from sasa_nas.operators.pairwise.layer import PairwiseAttention2d
+from sasa_nas.operators.patchwise.layer import PatchwiseAttention2d
 from sasa_nas.ops import PairwiseKind, aggregate, pairwise_relation, patchwise_relation
 from sasa_nas.ops.aggregation.library import aggregate_backward_operator, aggregate_decompositions, aggregate_operator
 from sasa_nas.ops.compiled import load_library

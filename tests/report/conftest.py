@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 from headless import CHROMIUM, Page, chromium
 
+from sasa_nas.operators.augmented_conv import AugmentedConv
+from sasa_nas.operators.conv import Conv
+from sasa_nas.operators.local_attention import LocalAttention
+from sasa_nas.operators.pairwise import Pairwise
+from sasa_nas.operators.patchwise import Patchwise
 from sasa_nas.report.material import Material, assemble
 from sasa_nas.run import Outcome, RunFolder, RunInfo, SearchSettings, TrialRecord
 from sasa_nas.space import Architecture, Image, Stage, load_space
-from sasa_nas.space.operators import AugmentedConv, Conv, LocalAttention, Pairwise, Patchwise
 from sasa_nas.space.stems import AttentionStem, ConvStem
 
 OPERATORS = (

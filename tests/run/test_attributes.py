@@ -7,10 +7,11 @@ import optuna
 import pytest
 from optuna.trial import TrialState
 
+from sasa_nas.operators.augmented_conv import AugmentedConv
+from sasa_nas.operators.pairwise import Pairwise
 from sasa_nas.run import Arm, Outcome, RunFolder, TrialRecord, read_trials
 from sasa_nas.run.attributes import attributes, record_of
 from sasa_nas.space import Architecture, Image, Stage
-from sasa_nas.space.operators import AugmentedConv, Pairwise
 from sasa_nas.space.stems import AttentionStem
 
 ARCHITECTURE = Architecture(

@@ -7,9 +7,15 @@ import torch
 
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import ImageSet, Splits
+from sasa_nas.operators import Operator
+from sasa_nas.operators.augmented_conv import AugmentedConv
+from sasa_nas.operators.conv import Conv
+from sasa_nas.operators.global_attention import GlobalAttention
+from sasa_nas.operators.local_attention import LocalAttention
+from sasa_nas.operators.pairwise import Pairwise
+from sasa_nas.operators.patchwise import Patchwise
 from sasa_nas.scores import SCORES, compute_scores
 from sasa_nas.space import Architecture, Image, Stage
-from sasa_nas.space.operators import AugmentedConv, Conv, GlobalAttention, LocalAttention, Operator, Pairwise, Patchwise
 
 CPU = torch.device("cpu")
 OPERATORS: list[Operator] = [

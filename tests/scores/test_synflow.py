@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from sasa_nas.layers.local_attention import LocalAttention2d
-from sasa_nas.layers.patchwise import PatchwiseAttention2d
+from sasa_nas.operators.local_attention.layer import LocalAttention2d
+from sasa_nas.operators.patchwise.layer import PatchwiseAttention2d
 from sasa_nas.scores.synflow import synflow
 
 

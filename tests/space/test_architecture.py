@@ -11,8 +11,9 @@ from pydantic import ValidationError
 from space_trees import ARCHITECTURES, Tree
 
 from sasa_nas.models import model_architecture
+from sasa_nas.operators.augmented_conv import AugmentedConv
+from sasa_nas.operators.conv import Conv
 from sasa_nas.space import Architecture, Image, Stage
-from sasa_nas.space.operators import AugmentedConv, Conv
 from sasa_nas.space.stems import AttentionStem, ConvStem
 
 # Written down when they were first computed: runs on disk name their networks so.

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from sasa_nas.operators import Misfit
+from sasa_nas.operators.conv import Conv
+from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.space import Architecture, SearchSpace, SpaceError, Stage
 from sasa_nas.space.files import validate_space
 from sasa_nas.space.fitting import check_stage
-from sasa_nas.space.operators import Conv, LocalAttention, Misfit
 from sasa_nas.space.stage import BLOCKS, Block, out_channels
 
 Tree = dict[str, Any]

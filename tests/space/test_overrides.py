@@ -3,8 +3,10 @@
 import pytest
 
 from sasa_nas.models import model_architecture
+from sasa_nas.operators.augmented_conv import AugmentedConv
+from sasa_nas.operators.conv import Conv
+from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.space import Architecture, SpaceError, Stage, overridden
-from sasa_nas.space.operators import AugmentedConv, Conv, LocalAttention
 
 DESIGN = Architecture(stages=(Stage(operator=LocalAttention(num_heads=4, padding="zeros")), Stage(width=32)))
 

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from sasa_nas.models import model_architecture
+from sasa_nas.operators.augmented_conv import AugmentedConv
+from sasa_nas.operators.conv import Conv
+from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.space import Architecture, Image, Proxy, Stage, proxy_of
-from sasa_nas.space.operators import AugmentedConv, Conv, LocalAttention
 from sasa_nas.space.scaling import SMALL_IMAGE, SMALLEST_MAP, fitted_to, scaled, scaled_width
 from sasa_nas.space.stems import AttentionStem, ConvStem
 

@@ -8,13 +8,19 @@ from hypothesis import given, settings
 from pydantic import BaseModel, ValidationError
 from space_trees import ARCHITECTURES, Tree
 
+from sasa_nas.nodes import Node
+from sasa_nas.operators import OPERATORS
 from sasa_nas.space import Architecture, Image, SearchSpace, Stage, sample, size
-from sasa_nas.space.node import Node
-from sasa_nas.space.operators import OPERATORS
 from sasa_nas.space.searchable import Choice, Number, Range, searchable
 from sasa_nas.space.stems import STEMS
 
-NODES: tuple[type[Node], ...] = (Architecture, Image, Stage, *STEMS, *OPERATORS)
+NODES: tuple[type[Node], ...] = (
+    Architecture,
+    Image,
+    Stage,
+    *STEMS,
+    *(entry.description for entry in OPERATORS),
+)
 FIELDS = [(node, name) for node in NODES for name in node.model_fields if name != "kind"]
 NAMES = [f"{node.__name__}.{name}" for node, name in FIELDS]
 

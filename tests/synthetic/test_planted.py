@@ -7,8 +7,11 @@ import pytest
 
 from sasa_nas.data.registry import dataset_info, dataset_names, load
 from sasa_nas.errors import UserError
+from sasa_nas.operators import Operator
+from sasa_nas.operators.conv import Conv
+from sasa_nas.operators.local_attention import LocalAttention
+from sasa_nas.operators.pairwise import Pairwise
 from sasa_nas.space import Architecture, Stage
-from sasa_nas.space.operators import Conv, LocalAttention, Operator, Pairwise
 from sasa_nas.synthetic import TASKS, Planted, planted
 
 CONV, LOCAL, PAIR = Conv(), LocalAttention(kernel_size=5, num_heads=4), Pairwise()

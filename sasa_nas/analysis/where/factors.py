@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sasa_nas.nodes import Node
 from sasa_nas.space import Architecture
-from sasa_nas.space.node import Node
 
 Vector = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]

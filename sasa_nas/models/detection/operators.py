@@ -2,14 +2,12 @@
 
 from torch import nn
 
-from sasa_nas.layers.local_attention import LocalAttention2d
 from sasa_nas.models.operators import build_operator
 from sasa_nas.models.plans import Size
+from sasa_nas.nodes import resolve
+from sasa_nas.operators import OPERATORS
+from sasa_nas.operators.conv import Conv
 from sasa_nas.space.detector import Detector
-from sasa_nas.space.operators import Conv
-
-VALUE_STD = 0.01
-"""Deviation of the initial values' projection W_V of window attention (Ramachandran et al. 2019, N(0, 0.01))."""
 
 
 def build_spatial(detector: Detector, size: Size, *, stride: int = 1) -> nn.Module:
@@ -24,8 +22,9 @@ def build_spatial(detector: Detector, size: Size, *, stride: int = 1) -> nn.Modu
     if isinstance(detector.operator, Conv):
         return _conv(detector.operator, width, width, stride=stride)
     module = build_operator(detector.operator, width, width, stride=stride, feature_size=size)
-    if isinstance(module, LocalAttention2d):
-        nn.init.normal_(module.value.weight, std=VALUE_STD)
+    initialise = OPERATORS[detector.operator.kind].initialise_in_detector
+    if initialise is not None:
+        resolve(initialise)(module)
     return module
 
 

@@ -51,3 +51,32 @@ class Node(BaseModel):
                         {"field": str(field), "hint": hint, "allowed": ", ".join(cls.model_fields)},
                     )
         return data
+
+
+class Misfit(ValueError):
+    """An option that does not fit another, such as heads that do not divide a width.
+
+    Args:
+        field: The option's name, or its path below what is checked.
+        message: The reason, in one line.
+    """
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def require_divisor(field: str, value: int, width: int) -> None:
+    """Check that an option divides a width.
+
+    Args:
+        field: The option's name.
+        value: Its value, at least 1.
+        width: Number of channels.
+
+    Raises:
+        Misfit: If `value` does not divide `width`; the message lists divisors that do.
+    """
+    if width % value:
+        divisors = [str(n) for n in range(1, min(width, 64) + 1) if width % n == 0]
+        raise Misfit(field, f"{field}={value} does not divide width={width} (divisors: {', '.join(divisors)})")

@@ -1,0 +1,24 @@
+"""Parts that descriptions are made of: frozen types, registries of their kinds, references to code by name.
+
+Nothing here imports torch.
+"""
+
+from sasa_nas.nodes.kinds import OneOf, Registry
+from sasa_nas.nodes.node import Bool, Float, Int, Misfit, Node, OddInt, Positive, Ratio, require_divisor
+from sasa_nas.nodes.reference import Reference, resolve
+
+__all__ = [
+    "Bool",
+    "Float",
+    "Int",
+    "Misfit",
+    "Node",
+    "OddInt",
+    "OneOf",
+    "Positive",
+    "Ratio",
+    "Reference",
+    "Registry",
+    "require_divisor",
+    "resolve",
+]

@@ -1,0 +1,31 @@
+"""Spatial operators, a folder each: the description, the layer, and the facts that other rooms need of it.
+
+A kind is added by `register_operator`: by a folder here, or by code outside of the package. Descriptions import no
+torch; layers and facts do.
+"""
+
+import importlib
+import pkgutil
+
+from sasa_nas.nodes import Misfit, require_divisor
+from sasa_nas.operators.base import Operator
+from sasa_nas.operators.counts import Counts, Elementwise, Macs
+from sasa_nas.operators.registry import BASELINE, OPERATORS, AnyOperator, OperatorEntry, register_operator
+
+__all__ = [
+    "BASELINE",
+    "OPERATORS",
+    "AnyOperator",
+    "Counts",
+    "Elementwise",
+    "Macs",
+    "Misfit",
+    "Operator",
+    "OperatorEntry",
+    "register_operator",
+    "require_divisor",
+]
+
+for _module in sorted(pkgutil.iter_modules(__path__), key=lambda module: (module.name != BASELINE, module.name)):
+    if _module.ispkg:
+        importlib.import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,35 @@
+"""Facts by which attention weights are read off a layer's own forward pass."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class AttentionProbe:
+    """How to read the weights off a layer that yields sums of values, weighted by what its input alone decides.
+
+    Attributes:
+        heads: Sets of weights: heads, or channels of weights in vector attention.
+        channels: Channels of the values.
+        changes: Arguments of the constructor, by name, with which a twin of the layer ends at the weighted sums: a
+            stride of 1, no pool.
+        reach: Rows and columns from a query to the farthest key of its window, in pixels; None where it attends to the
+            whole map, or to its block.
+        block: Side in pixels of the blocks without overlap within which it attends; None for another window.
+        value: Name of the sub-module that makes the values.
+        bypassed: Names of sub-modules behind the weighted sums, left out of the twin.
+        interleaved: Whether channel `c` of the values has the weights of head `c mod heads`; otherwise heads have
+            `channels / heads` channels in a row each.
+        signed: Whether weights have any sign and sum, for want of a softmax.
+    """
+
+    heads: int
+    channels: int
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    reach: int | None = None
+    block: int | None = None
+    value: str = "value"
+    bypassed: Sequence[str] = ()
+    interleaved: bool = False
+    signed: bool = False

@@ -1,0 +1,147 @@
+"""The registry of operators: for each kind its description, its layer and the facts that other rooms need of it."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+from sasa_nas.nodes import OneOf, Reference, Registry
+from sasa_nas.nodes.kinds import kind_of
+from sasa_nas.operators.base import Operator
+
+BASELINE = "conv"
+"""The kind that every other one is compared with."""
+
+
+@dataclass(frozen=True)
+class OperatorEntry:
+    """Facts about one kind of operator.
+
+    Attributes:
+        description: The type that describes it.
+        short: Name in tables, of at most six letters, no two alike.
+        letter: Name in a network's word such as `CCLL`: one capital letter, no two alike.
+        colour: Hexadecimal colours in the report, on a light and on a dark ground.
+        layer: The module's class, or a function that makes one. It takes `in_channels`, `out_channels`, `stride`,
+            the options by the names of the description's fields and, if it has an argument `feature_size`, the
+            height and width of the input map; it keeps each argument in an attribute of the same name.
+        count: Maps the layer, height and width of its input to the `Counts` of its own work for one image, that of
+            its sub-modules excluded.
+        probe: Maps the layer to an `AttentionProbe`; None if the layer attends by another layer inside it or not
+            at all.
+        forms: Maps a torch device to the name of the form of its kernels that runs there, and why; None if it has a
+            single form.
+        decompositions: Return operators of torch's library in terms of torch's own, for exports.
+        initialise_in_detector: Changes the initial weights of a layer that stands in a detector; None for no change.
+        bound_flow: Changes a layer so that weights without a softmax do not multiply the flow that synflow measures;
+            None for no change.
+        examples: Options of designs that tests build, beside the defaults.
+    """
+
+    description: type[Operator]
+    short: str
+    letter: str
+    colour: tuple[str, str]
+    layer: Reference
+    count: Reference
+    probe: Reference = None
+    forms: Reference = None
+    decompositions: tuple[Reference, ...] = ()
+    initialise_in_detector: Reference = None
+    bound_flow: Reference = None
+    examples: tuple[Mapping[str, Any], ...] = field(default=({},))
+
+    @property
+    def kind(self) -> str:
+        """Name of the kind."""
+        return kind_of(self.description)
+
+
+OPERATORS: Registry[OperatorEntry] = Registry("operator")
+"""Every kind of operator, the baseline first."""
+
+AnyOperator: TypeAlias = Annotated[Operator, OneOf(OPERATORS)]
+"""The type of a field that holds an operator of any registered kind."""
+
+D = TypeVar("D", bound=type[Operator])
+
+
+def register_operator(
+    *,
+    short: str,
+    letter: str,
+    colour: tuple[str, str],
+    layer: Reference,
+    count: Reference,
+    probe: Reference = None,
+    forms: Reference = None,
+    decompositions: Sequence[Reference] = (),
+    initialise_in_detector: Reference = None,
+    bound_flow: Reference = None,
+    examples: Sequence[Mapping[str, Any]] = ({},),
+) -> Callable[[D], D]:
+    """Register a kind of operator; a decorator of its description.
+
+    Code is given as `module:name`, which is imported when it is first needed, or as the object itself.
+
+    Args:
+        short: As in `OperatorEntry`, as all further arguments.
+        letter: One capital letter.
+        colour: Two hexadecimal colours, as `#7b3fa0`.
+        layer: Class or function.
+        count: Function of layer, height and width. There is no default: an operator that costs nothing would win
+            every comparison.
+        probe: Function of the layer.
+        forms: Function of a device.
+        decompositions: Functions without arguments.
+        initialise_in_detector: Function of the layer.
+        bound_flow: Function of the layer.
+        examples: Dictionaries of options.
+
+    Raises:
+        ValueError: If the kind, the short name or the letter is taken, or one of the arguments cannot be.
+
+    Example:
+        >>> from typing import Literal
+        >>> from torch import nn
+        >>> from sasa_nas.operators import OPERATORS, Counts, Macs, Operator, register_operator
+        >>> def pointwise(in_channels: int, out_channels: int, *, stride: int) -> nn.Module:
+        ...     return nn.Conv2d(in_channels, out_channels, 1, stride=stride)
+        >>> @register_operator(short="point", letter="Z", colour=("#806000", "#e0c060"), layer=pointwise,
+        ...                    count=lambda layer, height, width: Counts())
+        ... class Pointwise(Operator):
+        ...     kind: Literal["pointwise"] = "pointwise"
+        >>> OPERATORS["pointwise"].letter
+        'Z'
+        >>> OPERATORS.remove("pointwise")
+    """
+    if not re.fullmatch(r"[a-z]{1,6}", short):
+        raise ValueError(f"short='{short}' must be one to six small letters")
+    if not re.fullmatch(r"[A-Z]", letter):
+        raise ValueError(f"letter='{letter}' must be one capital letter")
+    if not all(re.fullmatch(r"#[0-9a-fA-F]{6}", one) for one in colour) or len(colour) != 2:
+        raise ValueError(f"colour={colour} must be two hexadecimal colours such as #7b3fa0, for light and dark")
+    for entry in OPERATORS:
+        if short == entry.short or letter == entry.letter:
+            raise ValueError(f"short='{short}', letter='{letter}': taken by the operator '{entry.kind}'")
+
+    def register(description: D) -> D:
+        OPERATORS.add(
+            OperatorEntry(
+                description=description,
+                short=short,
+                letter=letter,
+                colour=colour,
+                layer=layer,
+                count=count,
+                probe=probe,
+                forms=forms,
+                decompositions=tuple(decompositions),
+                initialise_in_detector=initialise_in_detector,
+                bound_flow=bound_flow,
+                examples=tuple(examples),
+            )
+        )
+        return description
+
+    return register
