@@ -21,7 +21,7 @@ OWN_ROOMS = {
     "ops": set(),
     "layers": {"ops"},
     "nodes": set(),
-    "operators": {"layers", "nodes", "ops"},
+    "operators": {"errors", "files", "layers", "nodes", "ops"},
     "space": {"errors", "nodes", "operators"},
     "synthetic": {"errors", "operators", "space"},
     "models": {"errors", "layers", "nodes", "operators", "space"},

@@ -18,6 +18,7 @@ from sasa_nas.cli.doctor import doctor
 from sasa_nas.cli.evaluate import evaluate
 from sasa_nas.cli.export import export, verify_export
 from sasa_nas.cli.listing import list_entries
+from sasa_nas.cli.own_operators import with_operators
 from sasa_nas.cli.pareto import pareto
 from sasa_nas.cli.report import report
 from sasa_nas.cli.retrain import retrain
@@ -33,23 +34,23 @@ PROGRAM = "sasa-nas"
 # plain help and errors: a terminal's width must not decide what a line of a log says
 app = typer.Typer(name=PROGRAM, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=False)
 
-app.command("search")(search)
-app.command("resume")(resume)
-app.command("pareto")(pareto)
-app.command("scores")(scores)
-app.command("report")(report)
-app.command("retrain")(retrain)
-app.command("where")(where)
-app.command("export")(export)
+app.command("search")(with_operators(search))
+app.command("resume")(with_operators(resume))
+app.command("pareto")(with_operators(pareto))
+app.command("scores")(with_operators(scores))
+app.command("report")(with_operators(report))
+app.command("retrain")(with_operators(retrain))
+app.command("where")(with_operators(where))
+app.command("export")(with_operators(export))
 app.command("verify-export")(verify_export)
-app.command("train")(train)
-app.command("evaluate")(evaluate)
-app.command("detect")(detect)
-app.command("attention-map")(attention_map)
-app.command("describe")(describe)
-app.command("table")(table)
-app.command("list")(list_entries)
-app.command("doctor")(doctor)
+app.command("train")(with_operators(train))
+app.command("evaluate")(with_operators(evaluate))
+app.command("detect")(with_operators(detect))
+app.command("attention-map")(with_operators(attention_map))
+app.command("describe")(with_operators(describe))
+app.command("table")(with_operators(table))
+app.command("list")(with_operators(list_entries))
+app.command("doctor")(with_operators(doctor))
 
 # Typer raises Click's exceptions, which newer versions carry inside: BadParameter, UsageError, ClickException
 _ParsingError: type[Exception] = typer.BadParameter.__mro__[2]

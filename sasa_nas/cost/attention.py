@@ -41,6 +41,8 @@ def _counts_by_layer(kinds: tuple[str, ...]) -> Mapping[type, Count]:
     """Return the counting functions of the layers of these kinds of operators, and of the layers that these share."""
     found: dict[type, Count] = {MapAttention2d: _map_attention, AttentionStem: _attention_stem}
     for kind in kinds:
+        if OPERATORS[kind].foreign:
+            continue
         layer = resolve(OPERATORS[kind].layer)
         # a function makes a module of torch, which is counted as such
         if isinstance(layer, type):

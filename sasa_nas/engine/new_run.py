@@ -7,6 +7,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.files import write_text
 from sasa_nas.run import RunFolder, RunInfo
 from sasa_nas.run.new_folder import require_new, unwritable
+from sasa_nas.run.operators import record_operators
 from sasa_nas.run.packing import Packing
 from sasa_nas.run.provenance import git_state, versions
 
@@ -51,6 +52,10 @@ def make_folder(
     """
     _refuse_run(folder)  # made by another search since `check_folder`
     mean, std = plan.standardisation
+    try:
+        operators = record_operators(folder.operators)
+    except OSError as error:
+        raise UserError(f"{unwritable(folder.path, error)}; choose another --out") from error
     info = RunInfo(
         space=plan.space.model_dump(mode="json"),
         settings=plan.settings,
@@ -63,6 +68,7 @@ def make_folder(
         mean=mean,
         std=std,
         table=table,
+        operators=operators,
     )
     try:
         folder.trials.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from sasa_nas.engine.proposer import Proposer
 from sasa_nas.engine.training import TrainingReport, TrainingTask
 from sasa_nas.engine.trial_files import TrialFiles
 from sasa_nas.errors import UserError
+from sasa_nas.operators.plugins import loaded_operators
 from sasa_nas.run import Outcome, RunFolder, TrialRecord
 
 TASK = "task"
@@ -234,6 +235,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     def _task(self, proposal: Proposal) -> TrainingTask:
         settings = self._plan.settings
         return TrainingTask(
+            operators=loaded_operators(),
             number=proposal.number,
             folder=self._folder.trial(proposal.number).path.resolve(),
             storage=self._files.url(proposal.number),

@@ -21,6 +21,7 @@ from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_text
 from sasa_nas.run import RunFolder, RunInfo, SearchSettings, read_info
 from sasa_nas.run.new_folder import default_folder, sole_writer
+from sasa_nas.run.operators import require_operators
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
 from sasa_nas.synthetic import is_synthetic
@@ -129,9 +130,10 @@ def _trainable(path: Path) -> RunInfo:
     """What a run was asked to do, if networks can be trained in it.
 
     Raises:
-        UserError: If it is no run, or was replayed.
+        UserError: If it is no run, was replayed, or its operators are not loaded as they were.
     """
     info = read_info(RunFolder(path))
+    require_operators(info.operators, path)
     if info.table is not None:
         raise UserError(
             f"{path} replayed {info.table} and trained nothing; replay it again, with other --trials or --balanced"

@@ -22,6 +22,7 @@ from sasa_nas.engine.turns import Considerate, Turns, default_turns_folder
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_atomically, write_text
 from sasa_nas.models import build
+from sasa_nas.operators.plugins import OperatorFile, receive_operators
 from sasa_nas.run import Outcome, Phases, TrialFolder
 from sasa_nas.space import Architecture, Proxy
 from sasa_nas.train.device import pick_device
@@ -37,6 +38,8 @@ class TrainingTask(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    operators: tuple[OperatorFile, ...] = ()
+    """Files of operators that are not the package's own."""
     number: int
     folder: Path
     """The trial's folder, on a disk that driver and worker share; not used if there is a storage."""
@@ -53,6 +56,17 @@ class TrainingTask(BaseModel):
     proposed: float | None = None
     """When it was handed out, in seconds since the epoch."""
     wishes: Wishes = Wishes()
+
+    @staticmethod
+    def received(text: str) -> "TrainingTask":
+        """Return a task from its JSON, in a worker: the operators that it names are loaded first.
+
+        Raises:
+            UserError: If these cannot be loaded.
+        """
+        data = json.loads(text)
+        receive_operators(tuple(map(OperatorFile.model_validate, data.get("operators", ()))))
+        return TrainingTask.model_validate_json(text)
 
 
 class TrainingReport(BaseModel):

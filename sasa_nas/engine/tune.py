@@ -26,7 +26,7 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Takes the next trial, so that the process and its data serve again."""
-        self._training = Training(TrainingTask.model_validate_json(new_config[TASK]), self._data)
+        self._training = Training(TrainingTask.received(new_config[TASK]), self._data)
         return True
 
     def step(self) -> dict[str, Any]:

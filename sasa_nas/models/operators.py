@@ -4,6 +4,7 @@ import inspect
 
 from torch import nn
 
+from sasa_nas.errors import UserError
 from sasa_nas.nodes import resolve
 from sasa_nas.operators import OPERATORS, Operator
 
@@ -22,8 +23,14 @@ def build_operator(
         stride: 1 or 2.
         feature_size: Height and width of the input map, given to layers that ask for it: position tables of
             whole-map attention cover it.
+
+    Raises:
+        UserError: If the kind is known from a record alone.
     """
-    layer = resolve(OPERATORS[operator.kind].layer)
+    entry = OPERATORS[operator.kind]
+    if entry.foreign:
+        raise UserError(f"the operator '{entry.kind}' is one of your own; give its code too: --operators FILE")
+    layer = resolve(entry.layer)
     options = {name: getattr(operator, name) for name in type(operator).model_fields if name != "kind"}
     if "feature_size" in inspect.signature(layer).parameters:
         options["feature_size"] = feature_size

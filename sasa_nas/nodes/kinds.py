@@ -27,10 +27,12 @@ class Registry(Generic[E]):
 
     Args:
         sort: What they are kinds of, for error messages, such as `operator`.
+        find: Called with the name of an unknown kind, which it may register; None if nothing is to be looked for.
     """
 
-    def __init__(self, sort: str) -> None:
+    def __init__(self, sort: str, find: Callable[[str], None] | None = None) -> None:
         self.sort = sort
+        self._find = find
         self._entries: dict[str, E] = {}
 
     def add(self, entry: E) -> None:
@@ -54,13 +56,16 @@ class Registry(Generic[E]):
         Raises:
             KeyError: If it is not registered; the message says what is.
         """
-        if kind not in self._entries:
+        if kind not in self:
             near = difflib.get_close_matches(kind, self._entries, n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
             raise KeyError(f"unknown {self.sort} kind '{kind}'; {hint}known kinds: {', '.join(self._entries)}")
         return self._entries[kind]
 
     def __contains__(self, kind: object) -> bool:
+        """Return whether a kind is registered, after looking for it elsewhere if it is not."""
+        if kind not in self._entries and self._find is not None and isinstance(kind, str):
+            self._find(kind)
         return kind in self._entries
 
     def __iter__(self) -> Iterator[E]:

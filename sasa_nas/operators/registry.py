@@ -36,6 +36,7 @@ class OperatorEntry:
         bound_flow: Changes a layer so that weights without a softmax do not multiply the flow that synflow measures;
             None for no change.
         examples: Options of designs that tests build, beside the defaults.
+        foreign: Whether it is known from a record alone, without `layer` and `count`.
     """
 
     description: type[Operator]
@@ -50,6 +51,7 @@ class OperatorEntry:
     initialise_in_detector: Reference = None
     bound_flow: Reference = None
     examples: tuple[Mapping[str, Any], ...] = field(default=({},))
+    foreign: bool = False
 
     @property
     def kind(self) -> str:
@@ -57,7 +59,14 @@ class OperatorEntry:
         return kind_of(self.description)
 
 
-OPERATORS: Registry[OperatorEntry] = Registry("operator")
+def _find_installed(kind: str) -> None:
+    # plugins import this module
+    from sasa_nas.operators.plugins import find_installed
+
+    find_installed(kind)
+
+
+OPERATORS: Registry[OperatorEntry] = Registry("operator", _find_installed)
 """Every kind of operator, the baseline first."""
 
 AnyOperator: TypeAlias = Annotated[Operator, OneOf(OPERATORS)]

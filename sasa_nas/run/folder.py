@@ -76,6 +76,11 @@ class RunFolder:
     path: Path
 
     @property
+    def operators(self) -> Path:
+        """Copies of the files of operators that are not the package's own; never executed from here by reading."""
+        return self.path / "operators"
+
+    @property
     def info(self) -> Path:
         """What was asked for, when, with which versions: a `RunInfo`, as JSON."""
         return self.path / "run.json"

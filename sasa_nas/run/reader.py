@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.run.attributes import make_record, record_of
 from sasa_nas.run.folder import RunFolder
+from sasa_nas.run.operators import recall_operators
 from sasa_nas.run.records import STUDY_NAME, RunInfo, TrialRecord
 from sasa_nas.run.study_tables import read_rows
 
@@ -44,13 +45,18 @@ def read_record(file: Path, kind: type[Record], missing: str) -> Record:
 
 
 def read_info(folder: RunFolder) -> RunInfo:
-    """What a run was asked to do.
+    """Return what a run was asked to do.
+
+    Operators that are not the package's own become readable by the run's record of them; none of their code is
+    executed.
 
     Raises:
         RunError: If `folder` is not a run's, or its run.json cannot be read.
     """
     missing = f"{folder.path} is not a run: it has no run.json; `sasa-nas search` makes runs"
-    return read_record(folder.info, RunInfo, missing)
+    info = read_record(folder.info, RunInfo, missing)
+    recall_operators(info.operators)
+    return info
 
 
 def read_trials(folder: RunFolder) -> list[TrialRecord]:

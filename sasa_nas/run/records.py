@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from sasa_nas.run.operators import RecordedFile
 from sasa_nas.run.packing import Packing
 from sasa_nas.run.phases import Phases
 from sasa_nas.space import Architecture, SpaceError
@@ -174,6 +175,8 @@ class RunInfo(BaseModel):
     """Per channel, what it is divided by afterwards."""
     table: str | None = None
     """The table whose recorded trainings were replayed; None where networks were trained."""
+    operators: tuple[RecordedFile, ...] = ()
+    """Files of operators that are not the package's own; the run keeps a copy of each."""
 
     @property
     def space_name(self) -> str:

@@ -37,7 +37,7 @@ def path_of(location: Sequence[int | str], field: str = "") -> str:
     for step in location:
         if isinstance(step, int):
             path += f"[{step}]"
-        elif step not in _KINDS and step not in OPERATORS and not step.startswith("<"):
+        elif step not in _KINDS and step not in OPERATORS.kinds and not step.startswith("<"):
             path += f".{step}" if path else step
     if field:
         path += f".{field}" if path else field
@@ -94,7 +94,8 @@ def _message(detail: ErrorDetails, context: dict[str, Any]) -> str:
         known = context["expected_tags"]
         near = difflib.get_close_matches(str(context["tag"]), re.findall(r"'(\w+)'", known), n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
-        return f"unknown kind '{context['tag']}'; {hint}known kinds: {known}"
+        own = "" if near or "'conv'" not in known else "; operators of your own: --operators FILE"
+        return f"unknown kind '{context['tag']}'; {hint}known kinds: {known}{own}"
     if kind == "union_tag_not_found":
         return "needs a 'kind'"
     if kind == "union_tag_invalid":

@@ -13,6 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from sasa_nas.errors import one_line
+from sasa_nas.operators.plugins import load_operators
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.complaints import SpaceError, complain, path_of
 from sasa_nas.space.detector import Detector
@@ -48,7 +49,9 @@ def shipped_spaces() -> dict[str, Path]:
 
 
 def load_space(name: str | Path) -> SearchSpace:
-    """A search space by the name of a shipped one or by the path of a YAML or JSON file.
+    """Return a search space by the name of a shipped one or by the path of a YAML or JSON file.
+
+    A file may name files of operators, `operators: [mine.py]`, relative to itself; these are executed.
 
     Raises:
         SpaceError: If there is no such space, or its file does not hold one; the message names the file, the
@@ -63,7 +66,16 @@ def load_space(name: str | Path) -> SearchSpace:
         raise SpaceError(f"no search space '{shown}': {hint}shipped: {', '.join(shipped)}; or give a file's path")
     data = _read_tree(path)
     data.setdefault("name", path.stem)
+    _load_operators(data.pop("operators", []), path)
     return validate_space(data, str(path))
+
+
+def _load_operators(names: Any, path: Path) -> None:
+    """Load the files of operators that a space's file names, relative to itself."""
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SpaceError(f"{path}: operators = {names!r}: must be a list of Python files")
+    for name in names:
+        load_operators(path.parent / name)
 
 
 def validate_space(data: dict[str, Any], source: str) -> SearchSpace:

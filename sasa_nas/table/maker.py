@@ -19,6 +19,7 @@ from sasa_nas.data.registry import load
 from sasa_nas.data.splits import Splits
 from sasa_nas.errors import UserError
 from sasa_nas.models import build
+from sasa_nas.operators.plugins import OperatorFile, loaded_operators, receive_operators
 from sasa_nas.run.new_folder import sole_writer, unwritable
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.space import Architecture, Image, Proxy, SearchSpace, proxy_of, size
@@ -171,7 +172,9 @@ def _train_all(jobs: Sequence[_Job], proxy: Proxy, data_dir: Path | None, device
     context = multiprocessing.get_context("spawn")
     waiting = iter(jobs)
     running: set[Future[Curve]] = set()
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start, initargs=(proxy, data_dir, device))
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start, initargs=(loaded_operators(), proxy, data_dir, device)
+    )
     try:
         while True:
             # no more in hand than keeps everyone busy: what a Ctrl-C throws away is little
@@ -194,8 +197,10 @@ class _Worker:
     device: torch.device
 
 
-def _start(proxy: Proxy, data_dir: Path | None, device: str) -> None:
+def _start(operators: tuple[OperatorFile, ...], proxy: Proxy, data_dir: Path | None, device: str) -> None:
     torch.set_num_threads(1)
+    # before any description of theirs is unpickled
+    receive_operators(operators)
     _Worker.splits = _load(proxy, data_dir)
     _Worker.proxy = proxy
     _Worker.device = torch.device(device)

@@ -13,8 +13,8 @@ from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.space.sampling import Walker
 
 KNOWN = json.loads((Path(__file__).parent / "ids.json").read_text(encoding="utf-8"))
-"""As version 0.1 gave them, before operators were found in a registry: of networks by name, and of 60 draws of each space
-the first half of a SHA-256."""
+"""As version 0.1 gave them, before operators were found in a registry: of networks by name, and of 60 draws of
+each space the first half of a SHA-256."""
 DRAWS = 60
 
 

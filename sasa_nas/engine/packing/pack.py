@@ -14,8 +14,10 @@ from sasa_nas.engine.packing.policy import card_shares, choose, fitting, machine
 from sasa_nas.engine.packing.probe import Material, Order, Pace
 from sasa_nas.engine.plan import SearchPlan
 from sasa_nas.errors import UserError
+from sasa_nas.operators.plugins import loaded_operators
 from sasa_nas.run import SearchSettings
 from sasa_nas.run.packing import MeasuredShare, Packing, Share
+from sasa_nas.space import Architecture
 
 SECONDS = 0.5
 """Of one measurement."""
@@ -52,7 +54,8 @@ def pack(plan: SearchPlan, observer: SearchObserver) -> tuple[SearchPlan, Packin
         raise UserError("no machine of the Ray cluster has a CPU to spare for a trial")
     observer.measuring()
     material = Material(
-        architectures=tuple(probed_designs(plan)),
+        designs=tuple(design.model_dump_json() for design in probed_designs(plan)),
+        operators=loaded_operators(),
         proxy=plan.space.proxy,
         data_dir=(settings.data_dir or default_data_dir()).resolve(),
         device="cuda" if on_cards else "cpu",
@@ -103,13 +106,15 @@ def measure(
         shares = card_shares(cpus, cpus_per_trial=settings.cpus_per_trial, most=most, fit=fit)
     else:
         shares = machine_shares(machine.cpus, most=most, fit=fit)
-    measured, errors = _measured(crew, shares, len(material.architectures), seconds, repeats)
+    measured, errors = _measured(crew, shares, len(material.designs), seconds, repeats)
     if not any(one.images_per_second for one in measured):
         raise _unmeasurable(errors[0])
     return Packing(
         device="cuda" if on_cards else "cpu",
         device_name=first.device_name,
-        architecture_ids=tuple(architecture.id for architecture in material.architectures),
+        architecture_ids=tuple(
+            architecture.id for architecture in map(Architecture.model_validate_json, material.designs)
+        ),
         trial_bytes=first.peak_bytes,
         capacity_bytes=capacity,
         measured=tuple(measured),

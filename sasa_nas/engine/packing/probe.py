@@ -12,6 +12,7 @@ from sasa_nas.data.splits import ImageSet
 from sasa_nas.engine.training import DataCache
 from sasa_nas.errors import one_line
 from sasa_nas.models import build
+from sasa_nas.operators.plugins import OperatorFile, receive_operators
 from sasa_nas.space import Architecture, Proxy
 from sasa_nas.train.device import describe_device, pick_device
 from sasa_nas.train.evaluate import evaluate
@@ -31,9 +32,12 @@ EVALUATED = 256
 
 @dataclass(frozen=True)
 class Material:
-    """What a probe trains: networks, by the recipe and on the data of a search."""
+    """Networks that a probe trains, by the recipe and on the data of a search."""
 
-    architectures: tuple[Architecture, ...]
+    designs: tuple[str, ...]
+    """Each an `Architecture`, as JSON: a worker can read it only once it has loaded `operators`."""
+    operators: tuple[OperatorFile, ...]
+    """Files of operators that are not the package's own."""
     proxy: Proxy
     data_dir: Path
     device: str
@@ -103,9 +107,10 @@ class Probe:
 
     def _make(self, design: int) -> Trainer:
         material = self._material
+        receive_operators(material.operators)
         splits = self._data.get(material.proxy, material.data_dir)
         with seeded(material.seed):
-            network = build(material.architectures[design])
+            network = build(Architecture.model_validate_json(material.designs[design]))
         trainer = Trainer(
             network,
             splits.train,

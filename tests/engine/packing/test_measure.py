@@ -14,6 +14,7 @@ from sasa_nas.engine.packing.probe import Material, Order, Pace, Probe
 from sasa_nas.engine.plan import SearchPlan, dry_run
 from sasa_nas.errors import UserError
 from sasa_nas.run import SearchSettings
+from sasa_nas.space import Architecture
 
 MakePlan = Callable[..., SearchPlan]
 
@@ -33,7 +34,8 @@ def plan(make_plan: MakePlan) -> SearchPlan:
 
 @pytest.fixture
 def material(plan: SearchPlan, tmp_path: Path) -> Material:
-    return Material(tuple(probed_designs(plan)), plan.space.proxy, tmp_path, "cpu", seed=0)
+    designs = tuple(design.model_dump_json() for design in probed_designs(plan))
+    return Material(designs, (), plan.space.proxy, tmp_path, "cpu", seed=0)
 
 
 class Formulas:
@@ -68,7 +70,7 @@ def test_threads_are_given_where_they_pay(material: Material, gain: float, threa
 def test_every_worker_trains_every_design_beside_others(material: Material) -> None:
     crew = Formulas()
     measure(crew, material, MACHINE, SETTINGS, repeats=3)
-    designs = range(len(material.architectures))
+    designs = range(len(material.designs))
     full = [orders for orders in crew.orders if len(orders) == 8 and orders[0].seconds > 0]
     assert len(full) == 3 * len(designs)
     for worker in range(8):
@@ -90,7 +92,7 @@ def test_few_wanted_trials_take_more_threads(material: Material) -> None:
 
 
 def test_a_card_is_shared_up_to_what_it_gives(material: Material) -> None:
-    on_card = replace(material, architectures=material.architectures[:1], device="cuda")
+    on_card = replace(material, designs=material.designs[:1], device="cuda")
     machine = Machine("machine", cpus=32, cards=2, memory_bytes=GB)
     packing = measure(Formulas(card=80 * GB), on_card, machine, SETTINGS)
     assert [one.share.trials for one in packing.measured] == [1, 2, 3, 4, 6, 8, 12, 16]
@@ -156,7 +158,7 @@ def test_a_probe_survives_what_it_cannot_train(material: Material) -> None:
 
 @pytest.mark.usefixtures("threads")
 def test_a_machine_is_measured_by_real_trainings(material: Material) -> None:
-    material = replace(material, architectures=material.architectures[:1])
+    material = replace(material, designs=material.designs[:1])
 
     class InTurn:
         def __init__(self) -> None:
@@ -169,4 +171,4 @@ def test_a_machine_is_measured_by_real_trainings(material: Material) -> None:
     packing = measure(InTurn(), material, machine, SETTINGS, seconds=0.0, repeats=1)
     assert [(one.share.trials, one.share.cpus) for one in packing.measured] == [(2, 1), (1, 2)]
     assert all(one.images_per_second > 0 for one in packing.measured)
-    assert packing.architecture_ids == tuple(design.id for design in material.architectures)
+    assert packing.architecture_ids == tuple(Architecture.model_validate_json(design).id for design in material.designs)

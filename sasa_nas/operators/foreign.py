@@ -1,0 +1,67 @@
+"""Operators known from records alone: enough to read a run, without the code of its operators."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, create_model
+from pydantic_core import to_jsonable_python
+
+from sasa_nas.operators.base import Operator
+from sasa_nas.operators.registry import OPERATORS, OperatorEntry
+
+
+class RecordedKind(BaseModel):
+    """What a run keeps of a kind of operator that the package does not have."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: str
+    short: str
+    letter: str
+    colour: tuple[str, str]
+    defaults: dict[str, Any]
+    """Value of each option that a design leaves out, by the option's name."""
+    required: tuple[str, ...] = ()
+    """Options without a default."""
+
+    @staticmethod
+    def of(kind: str) -> "RecordedKind":
+        """Return the record of a registered kind."""
+        entry = OPERATORS[kind]
+        fields = {name: field for name, field in entry.description.model_fields.items() if name != "kind"}
+        return RecordedKind(
+            kind=kind,
+            short=entry.short,
+            letter=entry.letter,
+            colour=entry.colour,
+            defaults={
+                name: to_jsonable_python(field.default) for name, field in fields.items() if not field.is_required()
+            },
+            required=tuple(name for name, field in fields.items() if field.is_required()),
+        )
+
+
+def register_foreign(recorded: RecordedKind) -> None:
+    """Register a kind by its record, unless it is registered: it can be read and named, but not built.
+
+    Args:
+        recorded: As a run keeps it.
+    """
+    if recorded.kind in OPERATORS:
+        return
+    options: dict[str, Any] = {name: (Any, default) for name, default in recorded.defaults.items()}
+    options |= dict.fromkeys(recorded.required, (Any, ...))
+    kind: Any = Literal[recorded.kind]
+    description: type[Operator] = create_model(
+        f"Recorded_{recorded.kind}", __base__=Operator, kind=(kind, recorded.kind), **options
+    )
+    OPERATORS.add(
+        OperatorEntry(
+            description=description,
+            short=recorded.short,
+            letter=recorded.letter,
+            colour=recorded.colour,
+            layer=None,
+            count=None,
+            foreign=True,
+        )
+    )

@@ -1,0 +1,70 @@
+"""The operators of one's own that a run was searched with: kept, recalled without their code, asked for again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from sasa_nas.errors import UserError
+from sasa_nas.files import write_text
+from sasa_nas.operators.foreign import RecordedKind, register_foreign
+from sasa_nas.operators.plugins import OperatorFile, kinds_of, loaded_operators
+
+
+class RecordedFile(BaseModel):
+    """A file of operators, as run.json keeps it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    """File name without its suffix."""
+    sha256: str
+    kinds: tuple[RecordedKind, ...]
+
+
+def record_operators(folder: Path) -> tuple[RecordedFile, ...]:
+    """Copy the loaded files of operators into a folder, and return what is to be recorded of them.
+
+    Args:
+        folder: Made if there is anything to copy.
+
+    Raises:
+        OSError: If a file cannot be written.
+    """
+    files = loaded_operators()
+    if files:
+        folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        write_text(folder / f"{file.name}.py", file.text)
+    return tuple(
+        RecordedFile(name=file.name, sha256=file.sha256, kinds=tuple(map(RecordedKind.of, kinds_of(file))))
+        for file in files
+    )
+
+
+def recall_operators(recorded: Sequence[RecordedFile]) -> None:
+    """Register the recorded kinds that are unknown here, so that designs can be read; no code is executed."""
+    for file in recorded:
+        for kind in file.kinds:
+            register_foreign(kind)
+
+
+def require_operators(recorded: Sequence[RecordedFile], run: Path) -> None:
+    """Check that the operators of a run are loaded as they were.
+
+    Args:
+        recorded: From the run's record.
+        run: The run's folder, for the message.
+
+    Raises:
+        UserError: If a file is not loaded, or has changed since.
+    """
+    loaded: dict[str, OperatorFile] = {file.name: file for file in loaded_operators()}
+    for file in recorded:
+        if file.name not in loaded:
+            raise UserError(f"{run} was searched with operators of {file.name}.py; add --operators {file.name}.py")
+        if loaded[file.name].sha256 != file.sha256:
+            raise UserError(
+                f"{file.name}.py has changed since {run} was begun; use the copy that the run keeps: "
+                f"--operators {run}/operators/{file.name}.py"
+            )
