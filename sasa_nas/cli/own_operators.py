@@ -50,9 +50,9 @@ def with_operators(command: Callable[..., None]) -> Callable[..., None]:
         options.pop(NAME)
         command(**options)
 
-    signature = inspect.signature(command)
+    signature = inspect.signature(command, eval_str=True)
     option = inspect.Parameter(NAME, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Operators)
     # what Typer reads: the signature for the order and the defaults, the annotations for the types
     run.__dict__["__signature__"] = signature.replace(parameters=[*signature.parameters.values(), option])
-    run.__annotations__ = {**command.__annotations__, NAME: Operators}
+    run.__annotations__ = {name: p.annotation for name, p in signature.parameters.items()} | {NAME: Operators}
     return run

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from sasa_nas.export.own_layers import own_layers
 from sasa_nas.layers.resnet import ResNet
 from sasa_nas.models.builder import Network
+
+_ROOMS = ("sasa_nas.layers.", "sasa_nas.operators.")
+"""Beginnings of the names of modules whose layers can be written down."""
 
 LINE_LENGTH = 110
 """Columns of a line of generated code, at most, wherever a single argument fits."""
@@ -61,7 +65,7 @@ def describe(module: nn.Module, classes: set[type[nn.Module]]) -> Brackets:
         blocks = tuple(Argument(None, describe(child, classes)) for child in module)
         return Brackets("nn.Sequential(", blocks, ")", is_tall=bool(blocks))
     own = ResNet if type(module) is Network else type(module)
-    if not own.__module__.startswith(("sasa_nas.layers.", "sasa_nas.operators.")):
+    if not own.__module__.startswith(_ROOMS) and own not in own_layers():
         raise ValueError(f"no way to write down a module of class {own.__module__}.{own.__qualname__}")
     classes.add(own)
     return Brackets(f"{own.__name__}(", _arguments(own, module, classes), ")")

@@ -11,6 +11,7 @@ from sasa_nas.export.bundle import Bundle, Section, bundle
 from sasa_nas.export.card import plain_line
 from sasa_nas.export.constructor import describe, layout
 from sasa_nas.export.formats import WEIGHTS_FILE
+from sasa_nas.export.own_layers import own_layers
 from sasa_nas.export.sources import Import, Sources
 from sasa_nas.layers.resnet import ResNet
 from sasa_nas.models.builder import build
@@ -78,7 +79,8 @@ def model_source(architecture: Architecture, *, title: str) -> str:
         call = layout(describe(build(architecture), classes), indent=4, prefix=len("return "))
     roots = [("sasa_nas.export.safetensors_reader", "read_safetensors")]
     roots += sorted((owner.__module__, owner.__name__) for owner in classes)
-    found = bundle(roots, Sources("sasa_nas", Path(sasa_nas.__file__).parent))
+    files = {layer.__module__: file for layer, file in own_layers().items()}
+    found = bundle(roots, Sources("sasa_nas", Path(sasa_nas.__file__).parent, files))
     clashing = found.names & {"build", "load"}
     if clashing:
         raise ValueError(f"the layers define {', '.join(sorted(clashing))}, names that the file keeps for itself")

@@ -60,21 +60,23 @@ class SourceModule:
 
 
 class Sources:
-    """The modules of one package, read from their files when they are asked for.
+    """The modules of one package, and some of others, read from their files when they are asked for.
 
     Args:
-        package: The package's name.
-        folder: Where its `__init__.py` lies.
+        package: Name of the package.
+        folder: Folder of its `__init__.py`.
+        others: Files of modules outside the package, by the modules' names; none by default.
     """
 
-    def __init__(self, package: str, folder: Path) -> None:
+    def __init__(self, package: str, folder: Path, others: Mapping[str, Path] | None = None) -> None:
         self.package = package
         self._folder = folder
+        self._others = dict(others or {})
         self._modules: dict[str, SourceModule] = {}
 
     def owns(self, module: str) -> bool:
-        """Whether `module` is the package or lies in it."""
-        return module == self.package or module.startswith(f"{self.package}.")
+        """Return whether `module` is the package, lies in it, or is one of the others."""
+        return module in self._others or module == self.package or module.startswith(f"{self.package}.")
 
     def module(self, name: str) -> SourceModule:
         """The module called `name`.
@@ -84,7 +86,7 @@ class Sources:
         """
         if name not in self._modules:
             path = self._folder.joinpath(*name.split(".")[1:])
-            file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+            file = self._others.get(name, path / "__init__.py" if path.is_dir() else path.with_suffix(".py"))
             if not self.owns(name) or not file.is_file():
                 raise ValueError(f"{self.package} has no module {name}")
             self._modules[name] = parse_module(name, file.read_text(encoding="utf-8"))

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from sasa_nas.errors import UserError
-from sasa_nas.operators import OPERATORS
+from sasa_nas.operators import BASELINE, OPERATORS
 from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.space.stems import STEMS
 
@@ -55,13 +55,22 @@ def complain(source: str, error: ValidationError) -> SpaceError:
 
 
 def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Without the complaints that a list is too short which follow from bad items in it."""
+    """Return the complaints without those that a list is too short, which follow from bad items in it, and repeats.
+
+    A kind that is unknown in one stage is unknown in all.
+    """
     places = [detail["loc"] for detail in details]
-    return [
-        detail
-        for detail, place in zip(details, places, strict=True)
-        if detail["type"] != "too_short" or not any(other[: len(place)] == place != other for other in places)
-    ]
+    found, unknown = [], set()
+    for detail, place in zip(details, places, strict=True):
+        if detail["type"] == "too_short" and any(other[: len(place)] == place != other for other in places):
+            continue
+        if detail["type"] == "union_tag_invalid":
+            tag = detail.get("ctx", {}).get("tag")
+            if tag in unknown:
+                continue
+            unknown.add(tag)
+        found.append(detail)
+    return found
 
 
 def _line(detail: ErrorDetails) -> str:
@@ -94,8 +103,8 @@ def _message(detail: ErrorDetails, context: dict[str, Any]) -> str:
         known = context["expected_tags"]
         near = difflib.get_close_matches(str(context["tag"]), re.findall(r"'(\w+)'", known), n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
-        own = "" if near or "'conv'" not in known else "; operators of your own: --operators FILE"
-        return f"unknown kind '{context['tag']}'; {hint}known kinds: {known}{own}"
+        own = "an operator of your own needs --operators FILE; " if f"'{BASELINE}', " in known else ""
+        return f"unknown kind '{context['tag']}'; {hint}{own}known kinds: {known}"
     if kind == "union_tag_not_found":
         return "needs a 'kind'"
     if kind == "union_tag_invalid":

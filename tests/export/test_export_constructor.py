@@ -12,9 +12,14 @@ from sasa_nas.export.constructor import LINE_LENGTH, describe, layout
 from sasa_nas.layers import blocks
 from sasa_nas.layers.resnet import ResNet
 from sasa_nas.models import build
+from sasa_nas.nodes import resolve
+from sasa_nas.operators import OPERATORS
+from sasa_nas.operators.augmented_conv.layer import AugmentedConv2d
+from sasa_nas.operators.local_attention.layer import LocalAttention2d
 
 NAMES = {"nn": nn, "ResNet": ResNet}
 NAMES |= {name: getattr(room, name) for room in (layers, blocks) for name in room.__all__}
+NAMES |= {layer.__name__: layer for layer in (resolve(entry.layer) for entry in OPERATORS)}
 
 
 def rebuilt(module):
@@ -43,11 +48,11 @@ def test_the_written_calls_build_the_same_network(operator, stem, block):
 def test_the_classes_named_are_reported():
     classes = set()
     describe(build(architecture("local")), classes)
-    assert classes == {ResNet, blocks.Bottleneck, layers.ConvStem, layers.LocalAttention2d}
+    assert classes == {ResNet, blocks.Bottleneck, layers.ConvStem, LocalAttention2d}
 
 
 def test_defaults_are_left_out():
-    layer = layers.LocalAttention2d(16, 32, kernel_size=3, num_heads=8, stride=2)
+    layer = LocalAttention2d(16, 32, kernel_size=3, num_heads=8, stride=2)
     assert layout(describe(layer, set()), indent=0) == "LocalAttention2d(16, 32, kernel_size=3, stride=2)"
 
 
@@ -105,7 +110,7 @@ def test_a_layer_that_forgets_its_argument_is_refused():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [1], {"a": 1}, object()])
 def test_an_argument_that_is_no_literal_is_refused(value):
-    layer = layers.AugmentedConv2d(8, 8, num_heads=2, feature_size=(4, 4))
+    layer = AugmentedConv2d(8, 8, num_heads=2, feature_size=(4, 4))
     layer.key_ratio = value
     with pytest.raises(ValueError, match="no way to write down the argument"):
         describe(layer, set())
