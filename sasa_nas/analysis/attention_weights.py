@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sasa_nas.layers import AttentionStem, MapAttention2d
-from sasa_nas.nodes import resolve
+from sasa_nas.nodes import Reference, resolve
 from sasa_nas.operators import OPERATORS
 from sasa_nas.operators.probe import AttentionProbe
 
@@ -39,19 +39,16 @@ def attention_probe(layer: nn.Module) -> AttentionProbe | None:
 
     Augmented convolutions and global attention hold a layer that attends.
     """
-    probes = _probes(OPERATORS.kinds)
+    probes = _probes(tuple((entry.layer, entry.probe) for entry in OPERATORS if entry.probe is not None))
     probe = next((probes[base] for base in type(layer).__mro__ if base in probes), None)
     return None if probe is None else probe(layer)
 
 
 @functools.lru_cache(maxsize=8)
-def _probes(kinds: tuple[str, ...]) -> Mapping[type, Callable[[Any], AttentionProbe]]:
-    """Return the probes of the layers of these kinds of operators, and of the layers that are no operators."""
+def _probes(operators: tuple[tuple[Reference, Reference], ...]) -> Mapping[type, Callable[[Any], AttentionProbe]]:
+    """Return the probes of operators' layers, given with them, and of the layers that are no operators."""
     found: dict[type, Callable[[Any], AttentionProbe]] = {MapAttention2d: _of_map, AttentionStem: _of_stem}
-    for kind in kinds:
-        if OPERATORS[kind].probe is not None:
-            found[resolve(OPERATORS[kind].layer)] = resolve(OPERATORS[kind].probe)
-    return found
+    return found | {resolve(layer): resolve(probe) for layer, probe in operators}
 
 
 def _of_map(layer: MapAttention2d) -> AttentionProbe:

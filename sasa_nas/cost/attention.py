@@ -12,7 +12,7 @@ from torch import nn
 
 from sasa_nas.layers.attention_stem import AttentionStem
 from sasa_nas.layers.map_attention import MapAttention2d
-from sasa_nas.nodes import resolve
+from sasa_nas.nodes import Reference, resolve
 from sasa_nas.operators import OPERATORS
 from sasa_nas.operators.counts import Counts, Elementwise, Macs
 
@@ -31,22 +31,20 @@ def attention_counts(layer: nn.Module, height: int, width: int) -> Counts:
     Returns:
         What the operator registered with this layer counts; nothing for layers of no operator.
     """
-    counts = _counts_by_layer(OPERATORS.kinds)
+    counts = _counts_by_layer(tuple((entry.layer, entry.count) for entry in OPERATORS if not entry.foreign))
     count = next((counts[base] for base in type(layer).__mro__ if base in counts), None)
     return Counts() if count is None else count(layer, height, width)
 
 
 @functools.lru_cache(maxsize=8)
-def _counts_by_layer(kinds: tuple[str, ...]) -> Mapping[type, Count]:
-    """Return the counting functions of the layers of these kinds of operators, and of the layers that these share."""
+def _counts_by_layer(operators: tuple[tuple[Reference, Reference], ...]) -> Mapping[type, Count]:
+    """Return the counting functions of operators' layers, given with them, and of the layers that these share."""
     found: dict[type, Count] = {MapAttention2d: _map_attention, AttentionStem: _attention_stem}
-    for kind in kinds:
-        if OPERATORS[kind].foreign:
-            continue
-        layer = resolve(OPERATORS[kind].layer)
+    for reference, count in operators:
+        layer = resolve(reference)
         # a function makes a module of torch, which is counted as such
         if isinstance(layer, type):
-            found[layer] = resolve(OPERATORS[kind].count)
+            found[layer] = resolve(count)
     return found
 
 

@@ -88,6 +88,19 @@ def load_operators(path: Path) -> OperatorFile:
     return file
 
 
+def unload_operators(name: str) -> None:
+    """Unregister the kinds of a loaded file, so that it can be loaded anew, changed; for interactive work.
+
+    Args:
+        name: The file's name without its suffix. Nothing happens if it is not loaded.
+    """
+    if name in _loaded:
+        file, _, kinds = _loaded.pop(name)
+        sys.modules.pop(file.module, None)
+        for kind in kinds:
+            OPERATORS.remove(kind)
+
+
 def receive_operators(files: tuple[OperatorFile, ...]) -> None:
     """Load files that another process of the same search has loaded, from their text.
 

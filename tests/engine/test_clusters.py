@@ -1,4 +1,7 @@
-"""One real search on a Ray cluster of several nodes that share no disk, one of which vanishes."""
+"""One real search on a Ray cluster of several nodes that share no disk, one of which vanishes.
+
+It is of an operator of one's own, whose file lies on the driver's disk alone.
+"""
 
 import json
 import os
@@ -19,8 +22,10 @@ from studies import kept
 from sasa_nas.engine import search, session
 from sasa_nas.engine.storage import Storage
 from sasa_nas.engine.tune import TrialTrainable
+from sasa_nas.operators.plugins import load_operators, unload_operators
 from sasa_nas.run import Outcome, SearchSettings
 
+OWN_OPERATOR = Path(__file__).parents[2] / "examples" / "own_operator.py"
 FILE_EVENTS = ("open", "os.mkdir", "os.rename", "os.remove", "os.listdir", "os.scandir", "os.link", "shutil.copyfile")
 
 
@@ -32,7 +37,8 @@ class DistantTrainable(TrialTrainable):
         run = str(self._training.task.folder.parents[1])
 
         def guard(event: str, arguments: tuple[Any, ...]) -> None:
-            if event in FILE_EVENTS and any(os.fsdecode(a).startswith(run) for a in arguments if isinstance(a, str)):
+            paths = [os.fsdecode(argument) for argument in arguments if isinstance(argument, str)]
+            if event in FILE_EVENTS and any(path.startswith((run, str(OWN_OPERATOR.parent))) for path in paths):
                 raise PermissionError(f"{event} of {arguments}: no such disk here")
 
         sys.addaudithook(guard)
@@ -53,6 +59,12 @@ def _first_time(folder: Path) -> bool:
     return True
 
 
+def _three_epochs_of_own_operator(data: dict[str, Any]) -> None:
+    data["proxy"]["recipe"].update(epochs=3)
+    for stage in data["stages"][:2]:
+        stage["operator"] = {"kind": "dilated_attention", "num_heads": 1}
+
+
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
     """A head that trains nothing, and two nodes that hold one trial each."""
@@ -68,6 +80,7 @@ def cluster() -> Iterator[Cluster]:
     for _ in range(2):
         cluster.add_node(num_cpus=1)
     yield cluster
+    unload_operators(OWN_OPERATOR.stem)
     cluster.shutdown()
     shutil.rmtree(folder, ignore_errors=True)
 
@@ -79,7 +92,8 @@ def test_trials_go_on_elsewhere_when_a_node_vanishes_and_their_files_come_home(
 ) -> None:
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
     monkeypatch.setattr(session, "TrialTrainable", DistantTrainable)
-    space = make_space(lambda data: data["proxy"]["recipe"].update(epochs=3))
+    load_operators(OWN_OPERATOR)
+    space = make_space(_three_epochs_of_own_operator)
     storage = f"file://{tmp_path}/bucket/run"
     settings = SearchSettings(trials=2, balanced=0.0, address=cluster.address, storage=storage)
     summary = search(space, settings, out=tmp_path / "run", observer=notes)
@@ -91,6 +105,8 @@ def test_trials_go_on_elsewhere_when_a_node_vanishes_and_their_files_come_home(
     assert [epochs[0, epoch] for epoch in (1, 2, 3)] == [1, 2, 1]
     assert [epochs[1, epoch] for epoch in (1, 2, 3)] == [1, 1, 1]
     for record in summary.records:
+        assert record.architecture is not None
+        assert {stage.operator.kind for stage in record.architecture.stages[:2]} == {"dilated_attention"}
         trial = summary.folder.trial(record.number)
         assert [json.loads(line)["epoch"] for line in trial.metrics.read_text().splitlines()] == [1, 2, 3]
         assert {path.name for path in trial.path.iterdir()} == {
