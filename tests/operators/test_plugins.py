@@ -109,7 +109,7 @@ def test_a_file_that_cannot_be_used_is_one_line_and_leaves_nothing(
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="nowhere.py cannot be read as a file of operators: No such file"):
+    with pytest.raises(UserError, match=r"nowhere\.py cannot be read as a file of operators: No such file"):
         load_operators(tmp_path / "nowhere.py")
 
 
