@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sasa_nas.analysis.labels import LETTERS, stage_letters
+from sasa_nas.analysis.labels import operator_letter, stage_letters
 from sasa_nas.analysis.where.linear import Estimate
 from study.tables import Studied
 
@@ -39,7 +39,7 @@ def networks(studied: Studied) -> list[Network]:
     if len(names) > MOST:
         return []
     single = np.eye(len(names))
-    plain = next((i for i, name in enumerate(names) if set(name) == {LETTERS["conv"]}), None)
+    plain = next((i for i, name in enumerate(names) if set(name) == {operator_letter("conv")}), None)
     found = [
         Network(
             name=name,
