@@ -51,6 +51,19 @@ INLINE Vector choose(Integers which, Vector a, Vector b)
 /* The larger of two numbers, `b` where either is NaN. */
 INLINE Vector larger(Vector a, Vector b) { return choose(a > b, a, b); }
 
+/* Lane i becomes lane places[i]. */
+INLINE Vector arrange(Vector vector, Integers places)
+{
+#ifdef __clang__
+    Vector arranged;
+    for (int i = 0; i < LANES; i++)
+        arranged[i] = vector[places[i]];
+    return arranged;
+#else
+    return __builtin_shuffle(vector, places);
+#endif
+}
+
 INLINE float total(Vector vector)
 {
     float sum = 0;

@@ -189,7 +189,7 @@ static void last_back_pass(const void *shared, int64_t slot, float *scratch)
             rectify_back(&work, pass, &partial);
             write_planes(&work.group, &pass->hidden_gradient, 0, job->second.in, work.hidden_gradient);
         } else {
-            read_keys(&work.keys, &work.group);
+            read_keys(&work.keys, &work.group, 1);
             first_layer(&work, pass);
             attend_back(&work, job, &partial);
             first_layer_back(&work, pass, &partial);
@@ -209,7 +209,7 @@ static void first_back_pass(const void *shared, int64_t slot, float *scratch)
         read_planes(&work.group, &job->hidden, 0, job->second.in, work.hidden);
         read_planes(&work.group, &pass->hidden_gradient, 0, job->second.in, work.hidden_gradient);
         norm_back(&work, pass);
-        read_keys(&work.keys, &work.group);
+        read_keys(&work.keys, &work.group, 1);
         first_layer_back(&work, pass, &partial);
     }
 }
@@ -229,7 +229,7 @@ static void correction_pass(const void *shared, int64_t slot, float *scratch)
                 add_corrections(job, group->batch + i, &pass->correction);
             continue;
         }
-        read_keys(keys, group);
+        read_keys(keys, group, 1);
         clear_gradients(keys, group);
         read_planes(group, &job->grad_query, 0, job->keys, keys->grad_query);
         read_planes(group, &job->grad_key, 0, job->keys, keys->grad_key);

@@ -15,7 +15,7 @@ static void relation_moments(const void *shared, int64_t slot, float *scratch)
     take_work(&work, pass, KEYS, scratch);
     const Images *group = &work.group;
     FOR_GROUPS(pass, slot, &work) {
-        read_keys(&work.keys, group);
+        read_keys(&work.keys, group, job->kind != CONCATENATION);
         for (int64_t i = 0; i < chunks_of(job); i++) {
             Chunk chunk = chunk_of(job, i);
             Moments *into = moments + chunk.first;
@@ -131,7 +131,7 @@ static void first_pass(const void *shared, int64_t slot, float *scratch)
     take_work(&work, pass, KEYS | HIDDEN | (job->layers == 1 ? VALUES : 0), scratch);
     const Images *group = &work.group;
     FOR_GROUPS(pass, slot, &work) {
-        read_keys(&work.keys, group);
+        read_keys(&work.keys, group, 1);
         first_layer(&work, pass);
         if (job->layers == 1) {
             attend(&work, job);

@@ -47,6 +47,8 @@ typedef struct {
     int64_t radius, area;          /* of the window: half its side, and its places */
     Integers keep;                 /* lanes of a line's last vector that are in the row */
     int32_t *rows, *cols;          /* which pixel stands at each place of the padded axes */
+    Integers head, tail;           /* which of a row's first lanes a padded row begins with, of the last ones ends with */
+    int reflected;                 /* whether those lanes are enough */
     int64_t *window, *land;        /* of every place of a window: where it is seen, and where what is added to it lands */
     int64_t *seen, *lands;         /* of every vector of a plane: where its window begins, and where that is added to */
     int64_t *same;                 /* of every vector of a block: where it is in planes, from the block's first on */
@@ -107,10 +109,25 @@ static void take_tables(Images *group, Scratch *scratch)
     group->same = (int64_t *)take(scratch, 2 * MOST_VECTORS, 0);
 }
 
-static void fill_tables(const Images *group)
+/* Finds out how a padded row's first and last vectors are made of the row's own. */
+static void find_ends(Images *group)
+{
+    int64_t images = group->images, padded = group->row + 2 * group->radius * images;
+    group->reflected = group->row >= LANES && group->radius * images <= LANES;
+    for (int64_t i = 0; i < LANES && group->reflected; i++) {
+        int64_t place = padded - LANES + i;
+        int64_t head = group->cols[i / images] * images + i % images;
+        int64_t tail = group->cols[place / images] * images + place % images - (group->row - LANES);
+        group->head[i] = (int32_t)head, group->tail[i] = (int32_t)tail;
+        group->reflected = head < LANES && tail >= 0;
+    }
+}
+
+static void fill_tables(Images *group)
 {
     reflect(group->job->height, group->radius, group->rows);
     reflect(group->job->width, group->radius, group->cols);
+    find_ends(group);
     for (int64_t j = 0; j < group->area; j++) {
         int64_t dy = j / group->job->kernel_size, dx = j % group->job->kernel_size;
         group->window[j] = dy * group->pitch + dx * group->images;
@@ -190,12 +207,29 @@ static void show(const Images *group, const float *plane, float *shown)
     const int32_t *rows = group->rows, *cols = group->cols;
     for (int64_t y = 0; y < lines; y++, shown += pitch) {
         const float *line = plane + rows[y] * line_step;
+        if (group->reflected) {
+            int64_t end = row + 2 * radius * images - LANES;
+            store(shown, arrange(load(line), group->head));
+            for (int64_t x = LANES; x < end; x += LANES)
+                store(shown + x, load(line + x - radius * images));
+            store(shown + end, arrange(load(line + row - LANES), group->tail));
+            continue;
+        }
         /* what is written beyond the row is written again, or is a later line's, or slack */
         for (int64_t x = 0; x < row; x += LANES)
             store(shown + radius * images + x, load(line + x));
         copy_columns(line, cols, radius, images, shown);
         copy_columns(line, cols + radius + width, radius, images, shown + radius * images + row);
     }
+}
+
+/* What has landed at LANES places of a padded line, whatever the column offset; the first of them are at `from`. */
+INLINE Vector landed_at(const Images *group, const float *from)
+{
+    Vector sum = {0};
+    for (int64_t dx = 0; dx < group->job->kernel_size; dx++, from += group->landing - group->images)
+        sum += load(from);
+    return sum;
 }
 
 /* The reverse: adds to a plane all that has landed on windows, and clears it.
@@ -208,22 +242,19 @@ static void add_landed(const Images *group, float *landed, float *row, float *pl
     int64_t side = group->job->kernel_size, zeros = group->landing_line - group->line;
     for (int64_t y = 0; y < group->job->height + 2 * group->radius; y++, landed += group->landing_line) {
         float *line = plane + group->rows[y] * group->line;
-        for (int64_t x = 0; x < group->row + 2 * margin; x += LANES) {
-            Vector sum = {0};
-            const float *from = landed + zeros + x;
-            for (int64_t dx = 0; dx < side; dx++, from += group->landing - images)
-                sum += load(from);
-            store(row + x, sum);
+        for (int64_t x = 0; x < group->line; x += LANES)
+            store(line + x, load(line + x) + landed_at(group, landed + zeros + margin + x));
+        for (int64_t x = 0; x < margin; x += LANES) {
+            store(row + x, landed_at(group, landed + zeros + x));
+            store(row + round_up(margin) + x, landed_at(group, landed + zeros + margin + group->row + x));
         }
         for (int64_t dx = 0; dx < side; dx++)
             for (int64_t x = zeros; x < group->landing_line; x += LANES)
                 store(landed + dx * group->landing + x, (Vector){0});
-        for (int64_t x = 0; x < group->line; x += LANES)
-            store(line + x, load(line + x) + load(row + margin + x));
         for (int64_t x = 0; x < group->radius; x++)
             for (int64_t i = 0; i < images; i++) {
                 line[group->cols[x] * images + i] += row[x * images + i];
-                line[group->cols[group->radius + width + x] * images + i] += row[margin + group->row + x * images + i];
+                line[group->cols[group->radius + width + x] * images + i] += row[round_up(margin) + x * images + i];
             }
     }
 }

@@ -59,16 +59,17 @@ static void take_keys(Keys *keys, const Images *group, int gradients, Scratch *s
         keys->key_landed = take(scratch, (job->kind == CONCATENATION ? 1 : count) * group->landings, 0);
         if (clique)
             keys->query_landed = take(scratch, count * group->landings, 0);
-        keys->row = take(scratch, group->pitch + LANES, 0);
+        keys->row = take(scratch, group->pitch + 2 * LANES, 0);
     }
 }
 
-static void read_keys(const Keys *keys, const Images *group)
+/* `shown`: also as windows see them. */
+static void read_keys(const Keys *keys, const Images *group, int shown)
 {
     const Patchwise *job = group->job;
     read_planes(group, &job->query, 0, job->keys, keys->query);
     read_planes(group, &job->key, 0, job->keys, keys->key);
-    for (int64_t c = 0; c < job->keys; c++) {
+    for (int64_t c = 0; c < job->keys && shown; c++) {
         show(group, keys->key + c * group->plane, keys->key_shown + c * group->shown);
         if (keys->query_shown)
             show(group, keys->query + c * group->plane, keys->query_shown + c * group->shown);

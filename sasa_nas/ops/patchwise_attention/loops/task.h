@@ -94,7 +94,7 @@ static int64_t take_work(Work *work, const Pass *pass, int needs, float *base)
         work->grad_value = take(&scratch, job->values * plane, 0);
         work->landed = take(&scratch, MOST_SUMS * group->landings, 0);
         work->weight_gradient = take(&scratch, group->area * STAGED, 0);
-        work->keys.row = work->keys.row ? work->keys.row : take(&scratch, group->pitch + LANES, 0);
+        work->keys.row = work->keys.row ? work->keys.row : take(&scratch, group->pitch + 2 * LANES, 0);
     }
     work->lanes = take(&scratch, most(2 * related * LANES, 2 * group->line + 4 * job->width), 0);
     return scratch.used;
