@@ -118,6 +118,7 @@ static void backward_task(const void *shared, int64_t task, float *scratch)
     for (int64_t y = 0; y < image.lines; y++)
         for (int64_t x = 0; x < image.line; x += LANES) {
             Block block = block_at(&image, y, x);
+            fetch(&image.ahead);
             relate(1, &image, &block, mapping->scale, mapping->shift);
             map_block(&image);
             attend_block_back(&image, &block);

@@ -27,6 +27,7 @@ static void hidden_correction_task(const void *shared, int64_t task, float *scra
     for (int64_t y = 0; y < image.lines; y++)
         for (int64_t x = 0; x < image.line; x += LANES) {
             Block block = block_at(&image, y, x);
+            fetch(&image.ahead);
             float *active = image.related, *gradient = image.gradient;
             relate(1, &image, &block, mapping->scale, mapping->shift);
             for (int64_t i = 0; i < related * step && !block.whole; i += LANES)
@@ -111,6 +112,7 @@ static void finish_relation_task(const void *shared, int64_t task, float *scratc
         squares[i] = 1;
     window_sum(&image, squares, 1, counts);
     for (int64_t c = 0; c < job->channels; c++, query += plane, key += plane, to_query += plane, to_key += plane) {
+        fetch(&image.ahead);
         int place = c >= mapping->compared;
         int64_t r = place ? mapping->related - job->channels + c : kind == DOT ? 0 : c;
         float scale = mapping->scale[r], constant = mapping->lost[r], slope = mapping->slope[r];
@@ -176,6 +178,7 @@ static void dot_correction_task(const void *shared, int64_t task, float *scratch
     for (int64_t y = 0; y < image.lines; y++)
         for (int64_t x = 0; x < image.line; x += LANES) {
             Block block = block_at(&image, y, x);
+            fetch(&image.ahead);
             relate_dot(0, &image, &block, -mapping->slope[0], -mapping->lost[0], image.related);
             for (int64_t i = 0; i < image.step && !block.whole; i += LANES)
                 store(image.related + i, where(block.keep, load(image.related + i)));

@@ -49,6 +49,7 @@ static void write_moments(const Image *image, int64_t channels, const float *shi
         for (int64_t y = 0, first = 1; y < (image)->lines; y++)                                                        \
             for (int64_t x = 0; x < (image)->line; x += LANES) {                                                       \
                 Block block = block_at(image, y, x);                                                                   \
+                fetch(&(image)->ahead);                                                                                \
                 make;                                                                                                  \
                 for (int64_t r = 0; r < (channels); r++) {                                                             \
                     const float *row = (numbers) + r * (image)->step;                                                  \
@@ -108,6 +109,7 @@ static void forward_task(const void *shared, int64_t task, float *scratch)
     for (int64_t y = 0; y < image.lines; y++)
         for (int64_t x = 0; x < image.line; x += LANES) {
             Block block = block_at(&image, y, x);
+            fetch(&image.ahead);
             relate(1, &image, &block, mapping->scale, mapping->shift);
             map_block(&image);
             attend_block(&image, &block);

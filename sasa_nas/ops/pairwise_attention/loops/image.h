@@ -2,6 +2,7 @@
 #ifndef SASA_NAS_IMAGE_H
 #define SASA_NAS_IMAGE_H
 
+#include "ahead.h"
 #include "maps.h"
 #include "scratch.h"
 
@@ -63,6 +64,7 @@ typedef struct {
     float *grad_query, *grad_key, *grad_value; /* planes; strips */
     float *keys, *between, *sums;      /* planes: of keys, one, and six */
     float *related, *hidden, *logits, *products, *gradient; /* of a block: (channels, area, LANES) */
+    Ahead ahead;
 } Image;
 
 /* Which passes need what. */
@@ -131,11 +133,34 @@ static void reflect(int64_t size, int64_t radius, int32_t *places)
     }
 }
 
+/* Where the image after the next ones of all threads is read from. */
+static void see_next(Image *image, int needs)
+{
+    const Pairwise *job = image->mapping->job;
+    int64_t next = image->batch + most(1, job->threads), pixels = image->pixels;
+    if (next >= job->batch)
+        return;
+    if (needs & (CORRECTION | PLANES)) {
+        look_ahead(&image->ahead, &job->grad_query, next, job->channels * pixels);
+        look_ahead(&image->ahead, &job->grad_key, next, job->channels * pixels);
+    }
+    if (needs & BACKWARD) {
+        look_ahead(&image->ahead, &job->lse, next, job->weight_channels * pixels);
+        look_ahead(&image->ahead, &job->grad_out, next, job->values * pixels);
+    }
+    if (needs & (FORWARD | BACKWARD))
+        look_ahead(&image->ahead, &job->value, next, job->values * pixels);
+    look_ahead(&image->ahead, &job->query, next, job->channels * pixels);
+    look_ahead(&image->ahead, &job->key, next, job->channels * pixels);
+    divide(&image->ahead, needs & PLANES ? job->channels : pixels / LANES + 1);
+}
+
 static void open_image(Image *image, const Mapping *mapping, int needs, int64_t batch, float *scratch)
 {
     const Pairwise *job = mapping->job;
     lay_out(image, mapping, needs, scratch);
     image->batch = batch;
+    see_next(image, needs);
     reflect(job->height, job->kernel_size / 2, image->rows);
     reflect(job->width, job->kernel_size / 2, image->cols);
     for (int64_t dx = 0, j = 0; dx < job->kernel_size; dx++)
