@@ -47,47 +47,66 @@ static void hidden_correction_task(const void *shared, int64_t task, float *scra
     }
 }
 
+/* to[x] = sum_y from[rows[y], x] for `count` rows of a plane, the first ones where `rows` is NULL; or that is added.
+   What is written beyond the row is of no use. */
+INLINE void sum_rows(const float *from, const int32_t *rows, int64_t count, int64_t width, int add, float *to)
+{
+    for (int64_t x = 0; x < width; x += LANES) {
+        Vector sum = add ? load(to + x) : (Vector){0};
+        for (int64_t y = 0; y < count; y++)
+            sum += load(from + (rows ? rows[y] : y) * width + x);
+        store(to + x, sum);
+    }
+}
+
+/* Sums over the windows' columns: a row for each of the map's. Turned round, the rows of the margins are summed up like
+   the others and added to those that they show. */
+static void sum_columns(const Image *image, const float *from, int turned)
+{
+    int64_t height = image->mapping->job->height, width = image->mapping->job->width;
+    int64_t side = image->mapping->job->kernel_size, radius = side / 2;
+    for (int64_t y = 0; y < height; y++) {
+        float *to = image->between + y * image->spaced + side;
+        int64_t first = most(0, y - radius), last = least(height, y + radius + 1);
+        if (turned)
+            sum_rows(from + first * width, NULL, last - first, width, 0, to);
+        else
+            sum_rows(from, image->rows + y, side, width, 0, to);
+    }
+    for (int64_t i = 0; i < 2 * radius && turned; i++) {
+        int64_t y = i < radius ? i - radius : height + i - radius;
+        int64_t first = most(0, y - radius), last = least(height, y + radius + 1);
+        sum_rows(from + first * width, NULL, last - first, width, 1,
+                 image->between + image->rows[y + radius] * image->spaced + side);
+    }
+}
+
 /* to[i] = sum_j from[j] over the window of i; or, turned round, over the pixels whose windows show i. */
 static void window_sum(const Image *image, const float *from, int turned, float *to)
 {
     const Pairwise *job = image->mapping->job;
     int64_t height = job->height, width = job->width, side = job->kernel_size, radius = side / 2;
-    float *between = image->between, *row = image->row;
     const int32_t *cols = image->cols, *after = cols + radius + width;
-    memset(to, 0, image->pixels * sizeof(float));
-    if (turned)
-        memset(between, 0, image->pixels * sizeof(float));
-    for (int64_t y = 0; y < height; y++) {
-        const float *line = from + y * width;
-        float *sums = between + y * width;
-        if (turned) {
-            memset(row, 0, (width + side) * sizeof(float));
-            for (int64_t dx = 0; dx < side; dx++)
-                for (int64_t x = 0; x < width; x++)
-                    row[x + dx] += line[x];
-            memcpy(sums, row + radius, width * sizeof(float));
-            for (int64_t x = 0; x < radius; x++)
-                sums[cols[x]] += row[x], sums[after[x]] += row[radius + width + x];
-            continue;
-        }
+    sum_columns(image, from, turned);
+    float *row = image->between + side;
+    for (int64_t y = 0; y < height; y++, row += image->spaced)
         for (int64_t x = 0; x < radius; x++)
-            row[x] = line[cols[x]], row[radius + width + x] = line[after[x]];
-        memcpy(row + radius, line, width * sizeof(float));
+            row[x - radius] = turned ? 0 : row[cols[x]], row[width + x] = turned ? 0 : row[after[x]];
+    row = image->between + side;
+    for (int64_t y = 0; y < height; y++, row += image->spaced, to += width) {
         for (int64_t x = 0; x < width; x += LANES) {
             Vector sum = {0};
             for (int64_t dx = 0; dx < side; dx++)
-                sum += load(row + x + dx);
-            store(sums + x, sum); /* what is beyond the row's end is the next one's, or slack */
+                sum += load(row + x + dx - radius);
+            store(to + x, sum); /* what is beyond the row's end is the next one's, or slack */
+        }
+        for (int64_t i = 0; i < radius && turned; i++) {
+            for (int64_t x = 0; x < least(width, i + 1); x++)
+                to[cols[i]] += row[x];
+            for (int64_t x = most(0, width + i - radius); x < width; x++)
+                to[after[i]] += row[x];
         }
     }
-    for (int64_t y = 0; y < height; y++)
-        for (int64_t dy = 0; dy < side; dy++) {
-            int64_t other = image->rows[y + dy];
-            const float *line = between + (turned ? y : other) * width;
-            float *sum = to + (turned ? other : y) * width;
-            for (int64_t x = 0; x < width; x++)
-                sum[x] += line[x];
-        }
 }
 
 /* Multiplies the spread gradients of query and key, and takes from them what the statistics of the relation do:

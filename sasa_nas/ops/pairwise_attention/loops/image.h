@@ -57,12 +57,13 @@ typedef struct {
                                           places of a row are far from each other in time */
     int32_t *rows, *cols;              /* which pixel stands at each place of the padded axes */
     int32_t *unreflected;              /* planes of column offsets: -1 where pixels are seen from their own row */
-    float *row;                        /* one row with its reflected margins */
     float *query, *key, *value;        /* planes of query; strips of key and value */
     float *spare;                      /* planes for channels of query or key */
     float *out, *lse;                  /* planes */
     float *grad_query, *grad_key, *grad_value; /* planes; strips */
-    float *keys, *between, *sums;      /* planes: of keys, one, and six */
+    float *keys, *sums;                /* planes: of keys, and six */
+    float *between;                    /* rows of a plane, `spaced` floats apart: room for margins on either side */
+    int64_t spaced;
     float *related, *hidden, *logits, *products, *gradient; /* of a block: (channels, area, LANES) */
     Ahead ahead;
 } Image;
@@ -88,7 +89,6 @@ static int64_t lay_out(Image *image, const Mapping *mapping, int needs, float *b
     image->offsets = (int64_t *)take(&scratch, 2 * image->area, 0);
     image->rows = (int32_t *)take(&scratch, height, 0);
     image->cols = (int32_t *)take(&scratch, width, 0);
-    image->row = take(&scratch, width + 2 * slack, 0);
     image->unreflected = (int32_t *)take(&scratch, by_row ? 0 : side * image->plane, 0);
     image->query = take(&scratch, job->channels * image->plane, 0);
     if (needs & RELATIONS) {
@@ -113,7 +113,8 @@ static int64_t lay_out(Image *image, const Mapping *mapping, int needs, float *b
         image->gradient = take(&scratch, mapping->related * image->step, 0);
     if (needs & PLANES) {
         image->keys = take(&scratch, job->channels * image->plane, 0);
-        image->between = take(&scratch, image->plane, 0);
+        image->spaced = round_up(job->width) + 2 * side;
+        image->between = take(&scratch, job->height * image->spaced, 0);
         image->sums = take(&scratch, 6 * image->plane, 0);
     }
     if (needs & BACKWARD) {
