@@ -4,7 +4,11 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 
+from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import Outcome, TrialRecord
+
+_OF_TRAINING = [row.name for row in OBJECTIVES.values() if row.known == "after_training"]
+"""Fields in which trainings of one design differ."""
 
 
 def trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:
@@ -36,8 +40,7 @@ class Designs:
             design = network.architecture_id or f"trial {network.number}"
             trainings = self._trainings.setdefault(design, [])
             trainings.append(network)
-            means = {"accuracy": _mean(t.accuracy for t in trainings)}
-            means["robust_accuracy"] = _mean(t.robust_accuracy for t in trainings)
+            means = {name: _mean(getattr(t, name) for t in trainings) for name in _OF_TRAINING}
             self._means[design] = trainings[0].model_copy(update=means)
 
     def means(self) -> list[TrialRecord]:

@@ -1,11 +1,10 @@
 """Short names of designs and numbers, for tables and figures where the full ones do not fit."""
 
-from sasa_nas.operators import OPERATORS, Operator
-from sasa_nas.run.records import Objective
-from sasa_nas.space import Architecture
+from collections.abc import Sequence
 
-FURTHER: dict[Objective, str] = {"memory": "memory", "latency": "latency", "robust_accuracy": "under attack"}
-"""Objectives that have a column only where they are asked for, and its heading."""
+from sasa_nas.objectives import OBJECTIVES, Objective
+from sasa_nas.operators import OPERATORS, Operator
+from sasa_nas.space import Architecture
 
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "K"))
 
@@ -68,17 +67,24 @@ def compact_seconds(seconds: float) -> str:
     return f"{_three_digits(seconds / 1e-6)} µs"
 
 
-def objective_label(name: Objective, value: float | None) -> str:
-    """The value of an objective in `FURTHER`, with its unit; `-` where it is not known."""
+def objective_label(name: str, value: float | None) -> str:
+    """Return the value of an objective with its unit, or `-` if it is None."""
     if value is None:
         return "-"
-    match name:
-        case "memory":
+    match OBJECTIVES[name].unit:
+        case "count":
+            return compact_count(value)
+        case "bytes":
             return compact_bytes(value)
-        case "latency":
+        case "seconds":
             return compact_seconds(value)
-        case _:
+        case "share":
             return f"{100 * value:.2f}%"
+
+
+def further_objectives(objectives: Sequence[str]) -> list[Objective]:
+    """Return the rows of those objectives that have a column only if they are asked for."""
+    return [OBJECTIVES[name] for name in objectives if OBJECTIVES[name].asked]
 
 
 def _three_digits(number: float) -> str:

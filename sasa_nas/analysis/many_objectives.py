@@ -16,12 +16,9 @@ from sasa_nas.analysis.baseline import baseline_of
 from sasa_nas.analysis.designs import Designs, designs
 from sasa_nas.analysis.pareto import FrontPoint, count_outcomes, front_point
 from sasa_nas.errors import UserError
+from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import Outcome, RunInfo, TrialRecord
-from sasa_nas.run.records import Objective
 from sasa_nas.space.files import validate_space
-
-ACCURACIES: tuple[Objective, ...] = ("accuracy", "robust_accuracy")
-"""Made large, and measured as they are; all others are costs, made small and measured in decades."""
 
 
 class ObjectivesFront(BaseModel):
@@ -40,17 +37,17 @@ class ObjectivesFront(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    objectives: tuple[Objective, ...]
+    objectives: tuple[str, ...]
     front: list[FrontPoint]
     baseline: FrontPoint | None
     hypervolume: float
-    reference: dict[Objective, float] | None
+    reference: dict[str, float] | None
     space: str
     dataset: str
     outcomes: dict[Outcome, int]
 
 
-def objectives_front(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:
+def objectives_front(records: Sequence[TrialRecord], objectives: Sequence[str]) -> list[TrialRecord]:
     """The trained designs that no other dominates, by the last objective, the best first.
 
     Of a design that was trained several times, its first record stands for it, with mean accuracies. One network
@@ -74,7 +71,7 @@ def objectives_front(records: Sequence[TrialRecord], objectives: Sequence[Object
     return [networks[i] for i in kept[order]]
 
 
-def reference_values(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> dict[Objective, float] | None:
+def reference_values(records: Sequence[TrialRecord], objectives: Sequence[str]) -> dict[str, float] | None:
     """The point that a hypervolume is measured from, no better than any network; None if nothing is trained.
 
     Accuracy by chance, and none at all under attack, where chance is no bound; of costs the next power of ten strictly
@@ -84,12 +81,16 @@ def reference_values(records: Sequence[TrialRecord], objectives: Sequence[Object
     if not networks:
         return None
     classes = [r.architecture.num_classes for r in networks if r.architecture]
-    known: dict[Objective, float] = {"accuracy": 1.0 / max(classes) if classes else 0.0, "robust_accuracy": 0.0}
-    return {o: known[o] if o in known else _power_above(_most(networks, o)) for o in objectives}
+    chance = 1.0 / max(classes) if classes else 0.0
+    rows = [OBJECTIVES[name] for name in objectives]
+    return {
+        row.name: (chance if row.chance else 0.0) if row.maximised else _power_above(_most(networks, row.name))
+        for row in rows
+    }
 
 
 def objectives_volume(
-    records: Sequence[TrialRecord], objectives: Sequence[Objective], reference: dict[Objective, float] | None = None
+    records: Sequence[TrialRecord], objectives: Sequence[str], reference: dict[str, float] | None = None
 ) -> float:
     """The volume between the front and the reference, in accuracies times decades of costs (Zitzler, Thiele 1999).
 
@@ -109,9 +110,7 @@ def objectives_volume(
     return float(moocore.hypervolume(_losses(networks, objectives), ref=corner))
 
 
-def summarise_objectives(
-    info: RunInfo, records: Sequence[TrialRecord], objectives: Sequence[Objective]
-) -> ObjectivesFront:
+def summarise_objectives(info: RunInfo, records: Sequence[TrialRecord], objectives: Sequence[str]) -> ObjectivesFront:
     """The front of a run as the data that `sasa-nas pareto --objectives ... --json` prints.
 
     Raises:
@@ -132,7 +131,7 @@ def summarise_objectives(
     )
 
 
-def _measured(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:
+def _measured(records: Sequence[TrialRecord], objectives: Sequence[str]) -> list[TrialRecord]:
     """The trained designs of which all objectives are known."""
     networks = designs(records)
     for objective in objectives:
@@ -144,16 +143,16 @@ def _measured(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -
     return [r for r in networks if all(getattr(r, objective) is not None for objective in objectives)]
 
 
-def _losses(networks: Sequence[TrialRecord], objectives: Sequence[Objective]) -> NDArray[np.float64]:
+def _losses(networks: Sequence[TrialRecord], objectives: Sequence[str]) -> NDArray[np.float64]:
     """(networks, objectives), each the smaller the better."""
     return np.array([[_loss(o, getattr(record, o)) for o in objectives] for record in networks], dtype=np.float64)
 
 
-def _loss(objective: Objective, value: float) -> float:
-    return -value if objective in ACCURACIES else math.log10(value)
+def _loss(objective: str, value: float) -> float:
+    return -value if OBJECTIVES[objective].maximised else math.log10(value)
 
 
-def _most(networks: Sequence[TrialRecord], objective: Objective) -> float:
+def _most(networks: Sequence[TrialRecord], objective: str) -> float:
     return max(float(getattr(record, objective)) for record in networks)
 
 

@@ -4,22 +4,21 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import attrgetter
 
 from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.labels import attention_stages
 from sasa_nas.analysis.rank_correlation import RankCorrelation, rank_correlations
 from sasa_nas.analysis.score_quality import score_names
+from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import TrialRecord
 from sasa_nas.run.records import Score
 
 _Value = Callable[[TrialRecord], float | None]
 
 _PREDICTORS: dict[tuple[str, str], _Value] = {
-    ("cost", "FLOPs"): lambda record: record.flops,
-    ("cost", "parameters"): lambda record: record.params,
-    ("cost", "memory"): lambda record: record.memory,
-    ("cost", "latency"): lambda record: record.latency,
-    ("cost", "training time"): lambda record: record.seconds,
+    **{("cost", row.title): attrgetter(row.name) for row in OBJECTIVES.values() if not row.maximised},
+    ("cost", "training time"): attrgetter("seconds"),
     ("design", "stages with attention"): lambda record: (
         attention_stages(record.architecture) if record.architecture else None
     ),

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from sasa_nas.errors import UserError
 
 if TYPE_CHECKING:
-    from sasa_nas.run.records import Objective, Score
+    from sasa_nas.run.records import Score
 
 
-def parse_objectives(text: str) -> tuple[Objective, ...]:
+def parse_objectives(text: str) -> tuple[str, ...]:
     """The objectives that `--objectives` names.
 
     Raises:
@@ -18,7 +18,7 @@ def parse_objectives(text: str) -> tuple[Objective, ...]:
     """
     from sasa_nas.run.records import Objectives
 
-    found: tuple[Objective, ...] = _parse("--objectives", text, Objectives)
+    found: tuple[str, ...] = _parse("--objectives", text, Objectives)
     return found
 
 

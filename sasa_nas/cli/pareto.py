@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sasa_nas.errors import UserError
+from sasa_nas.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,9 +17,8 @@ if TYPE_CHECKING:
     from sasa_nas.analysis.many_objectives import ObjectivesFront
     from sasa_nas.analysis.pareto import Front
     from sasa_nas.run import RunInfo, TrialRecord
-    from sasa_nas.run.records import Objective
 
-USUAL: tuple[Objective, ...] = ("accuracy", "flops")
+USUAL: tuple[str, ...] = ("accuracy", "flops")
 """What a front is of, unless somebody asks otherwise."""
 
 
@@ -30,7 +30,7 @@ def pareto(
     ] = None,
     objectives: Annotated[
         str,
-        typer.Option(help="Compare networks by these: accuracy and flops, params, memory, latency, robust_accuracy."),
+        typer.Option(help=f"Compare networks by these, accuracy among them: {', '.join(OBJECTIVES)}."),
     ] = ",".join(USUAL),
 ) -> None:
     """Show the networks of a run that no other beats in both accuracy and FLOPs, or in all of other objectives."""
@@ -61,9 +61,7 @@ def pareto(
         console.print(f"Figure: {plot}", soft_wrap=True)
 
 
-def _summarise(
-    info: RunInfo, records: Sequence[TrialRecord], objectives: Sequence[Objective]
-) -> Front | ObjectivesFront:
+def _summarise(info: RunInfo, records: Sequence[TrialRecord], objectives: Sequence[str]) -> Front | ObjectivesFront:
     """What `--json` prints. The usual front needs none of what the others import."""
     if set(objectives) == set(USUAL):
         from sasa_nas.analysis.pareto import summarise
@@ -74,7 +72,7 @@ def _summarise(
     return summarise_objectives(info, records, objectives)
 
 
-def _front(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> list[TrialRecord]:
+def _front(records: Sequence[TrialRecord], objectives: Sequence[str]) -> list[TrialRecord]:
     if set(objectives) == set(USUAL):
         from sasa_nas.analysis.pareto import pareto_front
 
@@ -84,11 +82,11 @@ def _front(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> l
     return objectives_front(records, objectives)
 
 
-def print_front(console: Console, records: Sequence[TrialRecord], objectives: Sequence[Objective] = USUAL) -> None:
+def print_front(console: Console, records: Sequence[TrialRecord], objectives: Sequence[str] = USUAL) -> None:
     """Print the front of a run's trials as a table, the baseline, the hypervolume, and what became of other trials."""
     from sasa_nas.analysis.baseline import baseline_of, tell_baseline
     from sasa_nas.analysis.designs import Designs
-    from sasa_nas.analysis.labels import FURTHER, compact_count, objective_label, stage_labels
+    from sasa_nas.analysis.labels import compact_count, further_objectives, objective_label, stage_labels
     from sasa_nas.analysis.pareto import count_outcomes, tell_outcomes
     from sasa_nas.cli.output import plain_table
 
@@ -98,9 +96,9 @@ def print_front(console: Console, records: Sequence[TrialRecord], objectives: Se
     if not front:
         console.print(f"No network of this run is trained to the end yet. Trials: {outcomes or 'none'}.")
         return
-    further = [name for name in objectives if name in FURTHER]
+    further = further_objectives(objectives)
     repeated = any(trainings[record.number] > 1 for record in front)
-    numbers = ["trial", "accuracy", "FLOPs", "params", *(FURTHER[name] for name in further)]
+    numbers = ["trial", "accuracy", "FLOPs", "params", *(row.heading for row in further)]
     if repeated:
         numbers.insert(2, "mean of")
     table = plain_table(*numbers, "stem", "operators by stage", "seconds", right=(*numbers, "seconds"))
@@ -112,7 +110,7 @@ def print_front(console: Console, records: Sequence[TrialRecord], objectives: Se
             *([str(trainings[record.number])] if repeated else []),
             compact_count(record.flops or 0),
             "-" if record.params is None else compact_count(record.params),
-            *(objective_label(name, getattr(record, name)) for name in further),
+            *(objective_label(row.name, getattr(record, row.name)) for row in further),
             record.architecture.stem.kind if record.architecture else "-",
             " ".join(stage_labels(record.architecture)) if record.architecture else "-",
             "-" if record.seconds is None else f"{record.seconds:.1f}",
@@ -125,7 +123,7 @@ def print_front(console: Console, records: Sequence[TrialRecord], objectives: Se
     console.print(f"{len(front)} of {len(records)} trials on the front. Trials: {outcomes}.", soft_wrap=True)
 
 
-def _volume(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> str:
+def _volume(records: Sequence[TrialRecord], objectives: Sequence[str]) -> str:
     """What the front dominates, in one line."""
     from sasa_nas.analysis.labels import compact_count
     from sasa_nas.analysis.pareto import hypervolume
@@ -137,17 +135,15 @@ def _volume(records: Sequence[TrialRecord], objectives: Sequence[Objective]) -> 
             f"Hypervolume {area.value:.4f} (accuracy x decades of FLOPs, measured from accuracy "
             f"{area.reference.accuracy:.3g} at {compact_count(area.reference.flops)} FLOPs)"
         )
-    from sasa_nas.analysis.many_objectives import ACCURACIES, objectives_volume, reference_values
+    from sasa_nas.analysis.many_objectives import objectives_volume, reference_values
 
     reference = reference_values(records, objectives) or {}
-    units = [name if name in ACCURACIES else f"decades of {name}" for name in objectives]
+    units = [name if OBJECTIVES[name].maximised else f"decades of {name}" for name in objectives]
     corner = ", ".join(f"{name} {_reference(name, value)}" for name, value in reference.items())
     return f"Hypervolume {objectives_volume(records, objectives):.4f} ({' x '.join(units)}, measured from {corner})"
 
 
-def _reference(name: Objective, value: float) -> str:
-    from sasa_nas.analysis.labels import compact_count, objective_label
+def _reference(name: str, value: float) -> str:
+    from sasa_nas.analysis.labels import objective_label
 
-    if name == "accuracy":
-        return f"{value:.3g}"
-    return compact_count(value) if name in ("flops", "params") else objective_label(name, value)
+    return f"{value:.3g}" if OBJECTIVES[name].chance else objective_label(name, value)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sasa_nas.errors import UserError
+from sasa_nas.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
     from sasa_nas.engine import SearchSummary
@@ -67,9 +68,7 @@ def search(
     ] = None,
     objectives: Annotated[
         str,
-        typer.Option(
-            help="Comma-separated: accuracy, which must be among them, flops, params, memory, latency, robust_accuracy."
-        ),
+        typer.Option(help=f"Comma-separated, accuracy among them: {', '.join(OBJECTIVES)}."),
     ] = "accuracy,flops",
     sampler: Annotated[SamplerName, typer.Option(help="Who proposes designs.")] = SamplerName.TPE,
     balanced: Annotated[

@@ -1,5 +1,9 @@
 """What a worker finds out about a design beside its accuracy: latency and scores before training, robustness after."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import nn
@@ -8,6 +12,8 @@ from sasa_nas.cost.latency_cache import Setting, latency_of
 from sasa_nas.data.splits import SearchSplits
 from sasa_nas.engine.plan import SearchPlan
 from sasa_nas.engine.turns import Turns, default_turns_folder
+from sasa_nas.nodes import Reference, resolve
+from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import TrialRecord
 from sasa_nas.run.records import PositiveFloat, Score, SearchSettings
 from sasa_nas.scores import compute_scores
@@ -20,29 +26,29 @@ class Wishes(BaseModel):
     """What is to be found out about every design of a search.
 
     Attributes:
-        latency: Whether its latency is measured.
+        measured: Objectives that are measured, by name.
         max_latency: Seconds beyond which it is not trained.
-        robust_accuracy: Whether its accuracy under attack is measured.
         scores: Which training-free scores it is given.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    latency: bool = False
+    measured: tuple[str, ...] = ()
     max_latency: float | None = None
-    robust_accuracy: bool = False
     scores: tuple[Score, ...] = ()
 
     @staticmethod
     def of(plan: SearchPlan) -> "Wishes":
         """What a search needs to know."""
-        objectives, most = plan.settings.objectives, plan.space.limits.max_latency
-        return Wishes(
-            latency="latency" in objectives or most is not None,
-            max_latency=most,
-            robust_accuracy="robust_accuracy" in objectives,
-            scores=wanted_scores(plan.settings),
-        )
+        most = plan.space.limits.max_latency
+        wanted = (*plan.settings.objectives, *(("latency",) if most is not None else ()))
+        measured = (row.name for row in OBJECTIVES.values() if row.measured_by is not None and row.name in wanted)
+        return Wishes(measured=tuple(measured), max_latency=most, scores=wanted_scores(plan.settings))
+
+    def measurements(self, known: str) -> list[Reference]:
+        """Return the functions that measure objectives which are `known` at a time, as `Objective` has it."""
+        rows = (OBJECTIVES[name] for name in self.measured)
+        return [row.measured_by for row in rows if row.known == known]
 
 
 class Findings(BaseModel):
@@ -66,44 +72,62 @@ def wanted_scores(settings: SearchSettings) -> tuple[Score, ...]:
     return (*settings.scores, *extra)
 
 
-def before_training(
-    architecture: Architecture,
-    wishes: Wishes,
-    splits: SearchSplits,
-    *,
-    seed: int,
-    device: torch.device,
-    threads: int,
-) -> Findings:
-    """Measures the latency of one image while nothing of ours trains on this machine, and computes scores.
+@dataclass(frozen=True)
+class Subject:
+    """A network whose objectives are measured.
 
-    Args:
-        architecture: The design.
-        wishes: What to find out.
-        splits: Of which scores see the train part.
-        seed: Of the training that is to come: scores are of the very weights that it begins with.
-        device: Where.
-        threads: Of the CPU.
+    Attributes:
+        architecture: Its design.
+        network: As initialised or as trained, on the device; None before the training, for which one is built.
+        splits: Data set of the search; the train part before training, the validation part after it.
+        seed: Seed of its training.
+        device: Device that trains it.
+        threads: CPU threads of a trial.
     """
-    latency = None
-    if wishes.latency:
-        setting = Setting(device, describe_device(device), threads)
-        latency = latency_of(architecture, 1, setting, alone=Turns(default_turns_folder()).alone)
-    return Findings(
-        latency=latency and latency.seconds,
-        latency_quartiles=latency and (latency.low, latency.high),
-        scores=compute_scores(architecture, wishes.scores, splits.train, seed=seed, device=device),
+
+    architecture: Architecture
+    network: nn.Module | None
+    splits: SearchSplits
+    seed: int
+    device: torch.device
+    threads: int
+
+
+def before_training(subject: Subject, wishes: Wishes) -> Findings:
+    """Measure what is known before a training, and compute scores, of the weights that the training begins with."""
+    scores = compute_scores(
+        subject.architecture, wishes.scores, subject.splits.train, seed=subject.seed, device=subject.device
     )
+    return _measured(Findings(scores=scores), subject, wishes.measurements("before_training"))
 
 
-def after_training(found: Findings, network: nn.Module, wishes: Wishes, splits: SearchSplits, *, seed: int) -> Findings:
-    """Adds the accuracy on the validation part under `STANDARD_ATTACK`, where it is wished for."""
-    if not wishes.robust_accuracy:
-        return found
-    device = next(network.parameters()).device
-    validation = splits.validation.to(device)
-    attacked = evaluate_attacked(network, validation, splits.info, splits.standardisation, STANDARD_ATTACK, seed=seed)
-    return found.model_copy(update={"robust_accuracy": attacked.accuracy})
+def after_training(found: Findings, subject: Subject, wishes: Wishes) -> Findings:
+    """Add what is measured of a trained network."""
+    return _measured(found, subject, wishes.measurements("after_training"))
+
+
+def _measured(found: Findings, subject: Subject, measurements: Sequence[Reference]) -> Findings:
+    for measure in measurements:
+        found = Findings.model_validate(found.model_dump() | resolve(measure)(subject))
+    return found
+
+
+def measure_latency(subject: Subject) -> dict[str, Any]:
+    """Measure the latency of one image while no training of this search runs on the machine."""
+    setting = Setting(subject.device, describe_device(subject.device), subject.threads)
+    latency = latency_of(subject.architecture, 1, setting, alone=Turns(default_turns_folder()).alone)
+    return {"latency": latency.seconds, "latency_quartiles": (latency.low, latency.high)}
+
+
+def measure_robustness(subject: Subject) -> dict[str, Any]:
+    """Measure the accuracy on the validation part under `STANDARD_ATTACK`."""
+    assert subject.network is not None
+    splits = subject.splits
+    validation = splits.validation.to(subject.device)
+    attacked = evaluate_attacked(
+        subject.network, validation, splits.info, splits.standardisation, STANDARD_ATTACK, seed=subject.seed
+    )
+    return {"robust_accuracy": attacked.accuracy}
 
 
 def too_slow(found: Findings, wishes: Wishes) -> str | None:

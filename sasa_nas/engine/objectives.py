@@ -4,31 +4,22 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
+from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import TrialRecord
-from sasa_nas.run.records import Objective
-
-_DIRECTIONS: dict[Objective, Literal["maximize", "minimize"]] = {
-    "accuracy": "maximize",
-    "robust_accuracy": "maximize",
-    "flops": "minimize",
-    "params": "minimize",
-    "memory": "minimize",
-    "latency": "minimize",
-}
 
 
-def directions(objectives: Sequence[Objective]) -> list[Literal["maximize", "minimize"]]:
+def directions(objectives: Sequence[str]) -> list[Literal["maximize", "minimize"]]:
     """Which way each objective should go, in Optuna's words."""
-    return [_DIRECTIONS[objective] for objective in objectives]
+    return [OBJECTIVES[objective].direction for objective in objectives]
 
 
-def values(record: TrialRecord, objectives: Sequence[Objective]) -> list[float] | None:
+def values(record: TrialRecord, objectives: Sequence[str]) -> list[float] | None:
     """The objectives of a trained network; None where one is not known."""
     found = [getattr(record, objective) for objective in objectives]
     return None if any(value is None for value in found) else [float(value) for value in found]
 
 
-def losses(record: TrialRecord, accuracy: float, objectives: Sequence[Objective]) -> tuple[float, ...]:
+def losses(record: TrialRecord, accuracy: float, objectives: Sequence[str]) -> tuple[float, ...]:
     """The objectives of a network under training, each the smaller the better, the accuracy's first.
 
     Costs count by their decades, as in a front's hypervolume; all are known before a training begins. Accuracy under
@@ -44,7 +35,7 @@ def losses(record: TrialRecord, accuracy: float, objectives: Sequence[Objective]
     Returns:
         As many numbers for every network of a search; NaN for a cost of which nothing is known.
     """
-    costs = (getattr(record, objective) for objective in objectives if _DIRECTIONS[objective] == "minimize")
+    costs = (getattr(record, objective) for objective in objectives if not OBJECTIVES[objective].maximised)
     return (-accuracy, *(math.nan if cost is None else math.log(max(cost, _LEAST)) for cost in costs))
 
 

@@ -1,7 +1,7 @@
 """What a search will do, checked before anything is written or started."""
 
 import random
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,14 +13,16 @@ from sasa_nas.data.registry import dataset_info, load_for_search
 from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.engine.observer import SearchObserver
 from sasa_nas.errors import UserError, one_line
+from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import SearchSettings
-from sasa_nas.run.records import MEASURED
 from sasa_nas.space import Architecture, Image, Infeasible, SearchSpace, proxy_of
 from sasa_nas.space.choosers import BalancedChooser, Chooser, Label, RandomChooser, RecordingChooser
 from sasa_nas.space.complaints import complain
 from sasa_nas.space.sampling import Walker
 from sasa_nas.synthetic import is_synthetic
 
+DESIGNED = [row.name for row in OBJECTIVES.values() if row.known == "with_design"]
+"""Objectives that a `Design` has as attributes."""
 PROBES = 300
 """Random draws after which a space is said to hold no design within its limits."""
 
@@ -51,6 +53,16 @@ class Design:
     counts: Counts
     batch_size: int
     """Of the proxy's recipe."""
+
+    @property
+    def flops(self) -> int:
+        """Floating-point operations of one image."""
+        return self.counts.flops()
+
+    @property
+    def params(self) -> int:
+        """Number of parameters."""
+        return self.counts.params
 
     @cached_property
     def memory(self) -> int:
@@ -122,7 +134,7 @@ def refuse_measuring(plan: SearchPlan, what: str) -> None:
         UserError: If an objective, a limit or a score needs a network.
     """
     settings = plan.settings
-    wished = [objective for objective in settings.objectives if objective in MEASURED]
+    wished = [name for name in settings.objectives if OBJECTIVES[name].measured_by is not None]
     if plan.space.limits.max_latency is not None:
         wished.append("latency")
     if wished or settings.scores or settings.score_filter:
@@ -148,16 +160,16 @@ def draw(plan: SearchPlan, chooser: Chooser) -> Design:
 
 
 def _check_limits(plan: SearchPlan, design: Design) -> None:
-    limits = plan.space.limits
-    wanted: tuple[tuple[str, float | None, Callable[[], int]], ...] = (
-        ("params", limits.max_params, lambda: design.counts.params),
-        ("flops", limits.max_flops, design.counts.flops),
-        # counted only where it is asked for
-        ("memory", limits.max_memory, lambda: design.memory),
-    )
-    for name, most, count in wanted:
-        if most is not None and count() > most:
-            raise OverLimit(f"{count():,} {name} exceed max_{name}={most:,}", design, count() / most - 1.0)
+    for name, most in _limits(plan.space).items():
+        count = getattr(design, name)
+        if count > most:
+            raise OverLimit(f"{count:,} {name} exceed max_{name}={most:,}", design, count / most - 1.0)
+
+
+def _limits(space: SearchSpace) -> dict[str, float]:
+    """Return the limits on what a design tells without a network, by objective."""
+    found = {name: getattr(space.limits, f"max_{name}") for name in DESIGNED}
+    return {name: most for name, most in found.items() if most is not None}
 
 
 def dry_run(plan: SearchPlan, designs: int) -> Iterator[Design]:
@@ -220,9 +232,7 @@ def _check_feasible(plan: SearchPlan) -> None:
             return
     if nearest is None:
         raise UserError(f"search space '{plan.space.name}' holds no design that can be built: {reason}")
-    # the latency is measured by the workers
-    limits = plan.space.limits.model_dump(exclude_none=True, exclude={"max_latency"})
-    wanted = " and ".join(f"{name}={value:,}" for name, value in limits.items())
+    wanted = " and ".join(f"max_{name}={most:,}" for name, most in _limits(plan.space).items())
     counts = nearest.design.counts
     memory = "" if plan.space.limits.max_memory is None else f" and needs {nearest.design.memory:,} bytes"
     raise UserError(

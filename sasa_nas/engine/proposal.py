@@ -6,7 +6,7 @@ from optuna.trial import TrialState
 
 from sasa_nas.engine.measuring import Findings
 from sasa_nas.engine.objectives import values
-from sasa_nas.engine.plan import Design, SearchPlan
+from sasa_nas.engine.plan import DESIGNED, Design, SearchPlan
 from sasa_nas.engine.requests import Request
 from sasa_nas.engine.study import SearchStudy
 from sasa_nas.run import Outcome, TrialRecord
@@ -41,14 +41,12 @@ class Proposal:
             outcome=outcome,
             architecture=self.design.architecture,
             full_size=self.design.full_size,
-            flops=self.design.counts.flops(),
-            params=self.design.counts.params,
-            memory=self.design.memory,
             arm=self.request.arm,
             seed=self.request.seed,
             swap_of=self.request.swap_of,
             swapped_stage=self.request.swapped_stage,
         )
+        record = record.model_copy(update={name: getattr(self.design, name) for name in DESIGNED})
         return self.findings.added_to(record)
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from sasa_nas.data.registry import load_for_search
 from sasa_nas.data.splits import SearchSplits
-from sasa_nas.engine.measuring import Findings, Wishes, after_training, before_training, too_slow
+from sasa_nas.engine.measuring import Findings, Subject, Wishes, after_training, before_training, too_slow
 from sasa_nas.engine.phase_clock import PhaseClock
 from sasa_nas.engine.scratch import Scratch
 from sasa_nas.engine.storage import StorageError, StoredFolder
@@ -129,7 +129,7 @@ class Training:
         self._seconds = 0.0
         self._clock = PhaseClock(task.proposed)
         self._findings = Findings()
-        self._turns = Turns(default_turns_folder()) if task.wishes.latency else None
+        self._turns = Turns(default_turns_folder()) if task.wishes.measurements("before_training") else None
 
     def advance(self) -> TrainingReport:
         """Trains one epoch; after the last one the weights are on disk and the outcome is `TRAINED`.
@@ -187,10 +187,9 @@ class Training:
                 self._save_checkpoint(self._trainer)
             self._write_metrics()
         if last:
-            splits = self._data.get(self.task.proxy, self.task.data_dir)
-            network, wishes = self._trainer.model, self.task.wishes
             with self._clock.phase("attack"):
-                self._findings = after_training(self._findings, network, wishes, splits, seed=self.task.seed)
+                trained = self._subject(self._trainer.model)
+                self._findings = after_training(self._findings, trained, self.task.wishes)
         self._seconds += time.perf_counter() - start
         return self._report(metrics, Outcome.TRAINED if last else Outcome.RUNNING)
 
@@ -211,11 +210,17 @@ class Training:
 
     def _find_out(self) -> Findings:
         """What is to be known before the training begins, or goes on."""
+        return before_training(self._subject(None), self.task.wishes)
+
+    def _subject(self, network: torch.nn.Module | None) -> Subject:
         task = self.task
-        splits = self._data.get(task.proxy, task.data_dir)
-        device = pick_device(task.device)
-        return before_training(
-            task.architecture, task.wishes, splits, seed=task.seed, device=device, threads=task.threads
+        return Subject(
+            architecture=task.architecture,
+            network=network,
+            splits=self._data.get(task.proxy, task.data_dir),
+            seed=task.seed,
+            device=pick_device(task.device),
+            threads=task.threads,
         )
 
     @contextmanager

@@ -4,6 +4,7 @@ Nothing here imports torch.
 """
 
 from sasa_nas.nodes.kinds import OneOf, Registry
+from sasa_nas.nodes.names import NameIn
 from sasa_nas.nodes.node import Bool, Float, Int, Misfit, Node, OddInt, Positive, Ratio, require_divisor
 from sasa_nas.nodes.reference import Reference, resolve
 
@@ -12,6 +13,7 @@ __all__ = [
     "Float",
     "Int",
     "Misfit",
+    "NameIn",
     "Node",
     "OddInt",
     "OneOf",

@@ -6,12 +6,19 @@ from typing import Any
 from markupsafe import Markup
 
 from sasa_nas.analysis.baseline import baseline_of
-from sasa_nas.analysis.labels import FURTHER, compact_count, objective_label, operator_label, operator_letter, shortened
+from sasa_nas.analysis.labels import (
+    compact_count,
+    further_objectives,
+    objective_label,
+    operator_label,
+    operator_letter,
+    shortened,
+)
+from sasa_nas.objectives import Objective
 from sasa_nas.report.markup import tag
 from sasa_nas.report.material import Material
 from sasa_nas.report.operator_colours import operator_class
 from sasa_nas.run import TrialRecord
-from sasa_nas.run.records import Objective
 
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("trial", "num"),
@@ -33,7 +40,7 @@ _REASON = 300
 def trials_table(material: Material) -> Markup:
     """A row a trial; the page's script sorts and filters it."""
     front = {record.number for record in material.front}
-    further = [name for name in material.info.settings.objectives if name in FURTHER]
+    further = further_objectives(material.info.settings.objectives)
     heads = [
         tag(
             "th",
@@ -43,7 +50,7 @@ def trials_table(material: Material) -> Markup:
             data_down="down" in kind,
         )
         for column, kind in _COLUMNS
-        for name in ([FURTHER[objective] for objective in further] if column == "further" else [column])
+        for name in ([row.heading for row in further] if column == "further" else [column])
     ]
     heads.append(tag("th", tag("span", "export"), scope="col"))
     baseline = baseline_of(material.records)
@@ -101,7 +108,7 @@ def _row(
         _number("" if accuracy is None else f"{100 * accuracy:.2f}%", accuracy),
         _number("" if record.flops is None else compact_count(record.flops), record.flops),
         _number("" if record.params is None else compact_count(record.params), record.params, "wide-only"),
-        *(_objective(name, getattr(record, name)) for name in further),
+        *(_objective(row, getattr(record, row.name)) for row in further),
         _number(str(record.epochs), record.epochs, "wide-only"),
         _number("" if record.seconds is None else f"{record.seconds:.1f}", record.seconds, "wide-only"),
         tag("td", _minis(record)),
@@ -115,8 +122,8 @@ def _number(shown: str, value: float | int | None, more: str = "") -> Markup:
     return tag("td", shown, class_=f"num {more}".strip(), data_value="" if value is None else repr(value))
 
 
-def _objective(name: Objective, value: float | None) -> Markup:
-    return _number("" if value is None else objective_label(name, value), value, "wide-only")
+def _objective(row: Objective, value: float | None) -> Markup:
+    return _number("" if value is None else objective_label(row.name, value), value, "wide-only")
 
 
 def _minis(record: TrialRecord) -> Markup | None:

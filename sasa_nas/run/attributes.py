@@ -18,29 +18,8 @@ if TYPE_CHECKING:
 ATTRIBUTE = "record"
 """The user attribute that holds what Optuna itself does not."""
 
-_FIELDS = (
-    "architecture",
-    "full_size",
-    "accuracy",
-    "flops",
-    "params",
-    "memory",
-    "latency",
-    "latency_quartiles",
-    "robust_accuracy",
-    "scores",
-    "epochs",
-    "rungs",
-    "seconds",
-    "phases",
-    "reason",
-    "duplicate_of",
-    "arm",
-    "seed",
-    "swap_of",
-    "swapped_stage",
-    "outcome",
-)
+_FIELDS = tuple(name for name in TrialRecord.model_fields if name not in ("number", "choices"))
+"""Those that a study does not hold anyway."""
 
 
 def attributes(record: TrialRecord) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from sasa_nas.nodes import NameIn
+from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run.operators import RecordedFile
 from sasa_nas.run.packing import Packing
 from sasa_nas.run.phases import Phases
@@ -72,15 +74,11 @@ Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp"]
 process."""
 Resource = Literal["cpus", "gpus"]
 """What a trial takes a share of."""
-Objective = Literal["accuracy", "flops", "params", "memory", "latency", "robust_accuracy"]
-"""What a search makes large (accuracies) or small (the others)."""
-MEASURED: tuple[Objective, ...] = ("latency", "robust_accuracy")
-"""Objectives that no description tells: a worker measures them."""
 Score = Literal["synflow", "naswot", "zico"]
 """Training-free scores of a design; see `sasa_nas.scores`."""
 
 
-def _make_sense(objectives: tuple[Objective, ...]) -> tuple[Objective, ...]:
+def _make_sense(objectives: tuple[str, ...]) -> tuple[str, ...]:
     if "accuracy" not in objectives:
         raise ValueError("accuracy must be among the objectives")
     if len(set(objectives)) < len(objectives):
@@ -96,8 +94,8 @@ def _none_twice(scores: tuple[Score, ...]) -> tuple[Score, ...]:
 
 Scores = Annotated[tuple[Score, ...], AfterValidator(_none_twice)]
 """None twice."""
-Objectives = Annotated[tuple[Objective, ...], AfterValidator(_make_sense)]
-"""Accuracy and others, none twice."""
+Objectives = Annotated[tuple[Annotated[str, NameIn(OBJECTIVES)], ...], AfterValidator(_make_sense)]
+"""Names of `sasa_nas.objectives`: accuracy and others, none twice."""
 
 
 class SearchSettings(BaseModel):

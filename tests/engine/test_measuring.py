@@ -49,7 +49,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_worker_finds_out_what_is_wished_for(make_plan: MakePlan, tmp_path: Path) -> None:
-    wishes = Wishes(latency=True, robust_accuracy=True, scores=("naswot",))
+    wishes = Wishes(measured=("latency", "robust_accuracy"), scores=("naswot",))
     work = task(make_plan(), tmp_path / "0000", wishes)
     data = DataCache()
     report = Training(work, data).advance()
@@ -75,7 +75,7 @@ def test_nothing_is_measured_that_nobody_wants(make_plan: MakePlan, tmp_path: Pa
 
 def test_what_is_too_slow_is_not_trained(make_plan: MakePlan, tmp_path: Path) -> None:
     report = Training(
-        task(make_plan(), tmp_path / "0000", Wishes(latency=True, max_latency=1e-9)), DataCache()
+        task(make_plan(), tmp_path / "0000", Wishes(measured=("latency",), max_latency=1e-9)), DataCache()
     ).advance()
     assert (report.outcome, report.epoch) == (Outcome.INFEASIBLE, 0)
     assert "exceed max_latency=1e-09" in (report.reason or "")
@@ -85,9 +85,9 @@ def test_what_is_too_slow_is_not_trained(make_plan: MakePlan, tmp_path: Path) ->
 def test_wishes_follow_from_the_search(make_plan: MakePlan) -> None:
     assert Wishes.of(make_plan()) == Wishes()
     plan = make_plan(objectives=("accuracy", "robust_accuracy"), scores=("zico",), score_filter="synflow")
-    assert Wishes.of(plan) == Wishes(robust_accuracy=True, scores=("zico", "synflow"))
+    assert Wishes.of(plan) == Wishes(measured=("robust_accuracy",), scores=("zico", "synflow"))
     limited = make_plan(lambda data: data.update(limits={"max_latency": 0.5}))
-    assert Wishes.of(limited) == Wishes(latency=True, max_latency=0.5)
+    assert Wishes.of(limited) == Wishes(measured=("latency",), max_latency=0.5)
 
 
 def test_another_design_takes_the_place_of_a_slow_one(

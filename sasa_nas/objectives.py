@@ -1,0 +1,105 @@
+"""The objectives of a search, one row of a table each.
+
+A row names a field of `run.TrialRecord`; all that is asked of an objective is asked of its row. Nothing is imported
+here that takes time, so that the command line can name objectives in its help.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Unit = Literal["share", "count", "bytes", "seconds"]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Facts about one objective.
+
+    Attributes:
+        name: The name in settings, and of the field of a trial's record.
+        direction: Whether a search makes it large or small, in Optuna's words.
+        unit: Unit of its values, by which they are printed.
+        title: Name in a sentence.
+        heading: Name over a column.
+        known: When its value is there: with the design, without a network; or measured by the worker, before or
+            after the training.
+        measured_by: Function of `engine.measuring.Subject` that returns fields of a trial's record, as
+            `module:name`; None if drawing or training the network tells the value.
+        asked: Whether tables have a column for it only if it is among the search's objectives.
+        chance: Whether guessing among the classes gives more than zero.
+    """
+
+    name: str
+    direction: Literal["maximize", "minimize"]
+    unit: Unit
+    title: str
+    heading: str
+    known: Literal["with_design", "before_training", "after_training"]
+    measured_by: str | None = None
+    asked: bool = True
+    chance: bool = False
+
+    @property
+    def maximised(self) -> bool:
+        """Whether it is an accuracy, compared as it is; all others are costs, compared in decades."""
+        return self.direction == "maximize"
+
+
+_ROWS = (
+    Objective(
+        name="accuracy",
+        direction="maximize",
+        unit="share",
+        title="accuracy",
+        heading="accuracy",
+        known="after_training",
+        asked=False,
+        chance=True,
+    ),
+    Objective(
+        name="flops",
+        direction="minimize",
+        unit="count",
+        title="FLOPs",
+        heading="FLOPs",
+        known="with_design",
+        asked=False,
+    ),
+    Objective(
+        name="params",
+        direction="minimize",
+        unit="count",
+        title="parameters",
+        heading="params",
+        known="with_design",
+        asked=False,
+    ),
+    Objective(
+        name="memory",
+        direction="minimize",
+        unit="bytes",
+        title="memory",
+        heading="memory",
+        known="with_design",
+    ),
+    Objective(
+        name="latency",
+        direction="minimize",
+        unit="seconds",
+        title="latency",
+        heading="latency",
+        known="before_training",
+        measured_by="sasa_nas.engine.measuring:measure_latency",
+    ),
+    Objective(
+        name="robust_accuracy",
+        direction="maximize",
+        unit="share",
+        title="accuracy under attack",
+        heading="under attack",
+        known="after_training",
+        measured_by="sasa_nas.engine.measuring:measure_robustness",
+    ),
+)
+
+OBJECTIVES: dict[str, Objective] = {row.name: row for row in _ROWS}
+"""Every objective by its name."""
