@@ -13,7 +13,6 @@ from sasa_nas.analysis.designs import Designs, designs, trained
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
 from sasa_nas.run.phases import add_up
-from sasa_nas.run.records import Score
 from sasa_nas.space import Architecture
 
 Pick = Literal["best", "knee"]
@@ -75,7 +74,7 @@ class FrontPoint(BaseModel):
     latency: float | None
     latency_quartiles: tuple[float, float] | None
     robust_accuracy: float | None
-    scores: dict[Score, float]
+    scores: dict[str, float]
     epochs: int
     seconds: float | None
     stem: str | None

@@ -12,7 +12,6 @@ from sasa_nas.analysis.rank_correlation import RankCorrelation, rank_correlation
 from sasa_nas.analysis.score_quality import score_names
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import TrialRecord
-from sasa_nas.run.records import Score
 
 _Value = Callable[[TrialRecord], float | None]
 
@@ -62,7 +61,7 @@ def correlate_predictors(records: Sequence[TrialRecord]) -> list[Predictor]:
     return found
 
 
-def _score(name: Score, record: TrialRecord) -> float | None:
+def _score(name: str, record: TrialRecord) -> float | None:
     return record.scores.get(name)
 
 

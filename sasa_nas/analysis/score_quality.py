@@ -15,7 +15,7 @@ from sasa_nas.analysis.rank_correlation import (
 )
 from sasa_nas.errors import UserError
 from sasa_nas.run import RunInfo, TrialRecord
-from sasa_nas.run.records import Score
+from sasa_nas.scores import SCORES
 from sasa_nas.space.files import validate_space
 
 SIZES = ("params", "flops")
@@ -49,7 +49,7 @@ class ScoreQuality(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: Score
+    name: str
     correlation: RankCorrelation | None
     beyond: dict[str, Difference | None]
     useful: bool
@@ -95,7 +95,7 @@ def judge_scores(info: RunInfo, records: Sequence[TrialRecord]) -> ScoresReport:
     """
     networks = designs(records)
     if not score_names(networks):
-        raise UserError("no network of this run has scores; search with --scores synflow,naswot,zico to have them")
+        raise UserError(f"no network of this run has scores; search with --scores {','.join(SCORES)} to have them")
     if len(networks) < FEWEST:
         raise UserError(f"{len(networks)} networks of this run are trained; correlations need {FEWEST} at least")
     space = validate_space(info.space, "run.json: space")
@@ -118,7 +118,7 @@ def score_qualities(records: Sequence[TrialRecord]) -> list[ScoreQuality]:
     return [_judge(name, networks, accuracy, sizes) for name in score_names(networks)]
 
 
-def score_names(records: Sequence[TrialRecord]) -> list[Score]:
+def score_names(records: Sequence[TrialRecord]) -> list[str]:
     """The scores that records have, the first seen first."""
     return list(dict.fromkeys(score for record in records for score in record.scores))
 
@@ -128,7 +128,7 @@ def _sizes(networks: Sequence[TrialRecord]) -> dict[str, list[float]]:
 
 
 def _judge(
-    name: Score, networks: Sequence[TrialRecord], accuracy: Sequence[float], sizes: dict[str, list[float]]
+    name: str, networks: Sequence[TrialRecord], accuracy: Sequence[float], sizes: dict[str, list[float]]
 ) -> ScoreQuality:
     values = [record.scores.get(name, float("nan")) for record in networks]
     correlation = rank_correlation(values, accuracy)

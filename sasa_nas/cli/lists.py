@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sasa_nas.errors import UserError
-
-if TYPE_CHECKING:
-    from sasa_nas.run.records import Score
 
 
 def parse_objectives(text: str) -> tuple[str, ...]:
@@ -22,7 +19,7 @@ def parse_objectives(text: str) -> tuple[str, ...]:
     return found
 
 
-def parse_scores(text: str | None) -> tuple[Score, ...]:
+def parse_scores(text: str | None) -> tuple[str, ...]:
     """The scores that `--scores` names; none where it is left out.
 
     Raises:
@@ -30,16 +27,31 @@ def parse_scores(text: str | None) -> tuple[Score, ...]:
     """
     from sasa_nas.run.records import Scores
 
-    found: tuple[Score, ...] = () if text is None else _parse("--scores", text, Scores)
+    found: tuple[str, ...] = () if text is None else _parse("--scores", text, Scores)
+    return found
+
+
+def parse_score(text: str | None) -> str | None:
+    """The score that `--score-filter` names, or None.
+
+    Raises:
+        UserError: If it is unknown.
+    """
+    from sasa_nas.run.records import Score
+
+    found: str | None = None if text is None else _checked("--score-filter", text, text, Score)
     return found
 
 
 def _parse(option: str, text: str, kind: Any) -> Any:
+    return _checked(option, text, tuple(name.strip() for name in text.split(",")), kind)
+
+
+def _checked(option: str, text: str, value: Any, kind: Any) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
-    names = tuple(name.strip() for name in text.split(","))
     try:
-        return TypeAdapter(kind).validate_python(names)
+        return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
         reason = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise UserError(f"{option} {text}: {reason}") from error

@@ -11,6 +11,7 @@ import typer
 
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
+from sasa_nas.scores import SCORES
 
 if TYPE_CHECKING:
     from sasa_nas.engine import SearchSummary
@@ -28,14 +29,6 @@ class SamplerName(StrEnum):
     NSGA3 = "nsga3"
     RANDOM = "random"
     GP = "gp"
-
-
-class ScoreName(StrEnum):
-    """The names of `sasa_nas.run.records.Score`, likewise."""
-
-    SYNFLOW = "synflow"
-    NASWOT = "naswot"
-    ZICO = "zico"
 
 
 def search(
@@ -86,11 +79,14 @@ def search(
     ] = None,
     scores: Annotated[
         str | None,
-        typer.Option(help="Training-free scores to give each design: synflow,naswot,zico.", show_default=False),
+        typer.Option(help=f"Training-free scores to give each design: {','.join(SCORES)}.", show_default=False),
     ] = None,
     score_filter: Annotated[
-        ScoreName | None,
-        typer.Option(help="Train of designs proposed by chance only the best by this score.", show_default=False),
+        str | None,
+        typer.Option(
+            help=f"Train of designs proposed by chance only the best by this score: {', '.join(SCORES)}.",
+            show_default=False,
+        ),
     ] = None,
     score_keep: Annotated[float, typer.Option(min=0.01, max=1, help="With --score-filter: the share kept.")] = 0.25,
     seed: Annotated[int, typer.Option(min=0, help="Fixes proposals, initial weights and data order.")] = 0,
@@ -143,7 +139,7 @@ def search(
     ] = 0,
 ) -> None:
     """Search a space: train many of its networks and find the Pareto front of accuracy against FLOPs."""
-    from sasa_nas.cli.lists import parse_objectives, parse_scores
+    from sasa_nas.cli.lists import parse_objectives, parse_score, parse_scores
     from sasa_nas.cli.shares import parse_shares
     from sasa_nas.cli.wishes import with_wishes
     from sasa_nas.run import SearchSettings
@@ -169,7 +165,7 @@ def search(
         grace_epochs=grace_epochs,
         accuracy_floor=accuracy_floor,
         scores=parse_scores(scores),
-        score_filter=score_filter.value if score_filter else None,
+        score_filter=parse_score(score_filter),
         score_keep=score_keep,
     )
     if (space is None) == (table is None):

@@ -15,8 +15,8 @@ from sasa_nas.engine.turns import Turns, default_turns_folder
 from sasa_nas.nodes import Reference, resolve
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import TrialRecord
-from sasa_nas.run.records import PositiveFloat, Score, SearchSettings
-from sasa_nas.scores import compute_scores
+from sasa_nas.run.records import PositiveFloat, SearchSettings
+from sasa_nas.scores.compute import compute_scores
 from sasa_nas.space import Architecture
 from sasa_nas.train.adversarial import STANDARD_ATTACK, evaluate_attacked
 from sasa_nas.train.device import describe_device
@@ -35,7 +35,7 @@ class Wishes(BaseModel):
 
     measured: tuple[str, ...] = ()
     max_latency: float | None = None
-    scores: tuple[Score, ...] = ()
+    scores: tuple[str, ...] = ()
 
     @staticmethod
     def of(plan: SearchPlan) -> "Wishes":
@@ -59,14 +59,14 @@ class Findings(BaseModel):
     latency: PositiveFloat | None = None
     latency_quartiles: tuple[PositiveFloat, PositiveFloat] | None = None
     robust_accuracy: float | None = None
-    scores: dict[Score, float] = {}
+    scores: dict[str, float] = {}
 
     def added_to(self, record: TrialRecord) -> TrialRecord:
         """The record with what was found out."""
         return record.model_copy(update={name: getattr(self, name) for name in type(self).model_fields})
 
 
-def wanted_scores(settings: SearchSettings) -> tuple[Score, ...]:
+def wanted_scores(settings: SearchSettings) -> tuple[str, ...]:
     """The scores that designs are given: those asked for, and the filter's."""
     extra = () if settings.score_filter in (None, *settings.scores) else (settings.score_filter,)
     return (*settings.scores, *extra)

@@ -13,7 +13,7 @@ import torch
 from sasa_nas.data.registry import load_for_search
 from sasa_nas.data.splits import ImageSet
 from sasa_nas.engine.plan import Design, SearchPlan
-from sasa_nas.scores import Score, compute_scores
+from sasa_nas.scores.compute import compute_scores
 from sasa_nas.space.choosers import Label
 
 
@@ -61,7 +61,7 @@ class _Scorer:
 
     def __init__(self, plan: SearchPlan) -> None:
         assert plan.settings.score_filter is not None
-        self._score: Score = plan.settings.score_filter
+        self._score = plan.settings.score_filter
         self._plan = plan
         self._train: ImageSet | None = None
 

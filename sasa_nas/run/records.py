@@ -12,6 +12,7 @@ from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run.operators import RecordedFile
 from sasa_nas.run.packing import Packing
 from sasa_nas.run.phases import Phases
+from sasa_nas.scores import SCORES
 from sasa_nas.space import Architecture, SpaceError
 
 STUDY_NAME = "sasa-nas"
@@ -74,8 +75,8 @@ Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp"]
 process."""
 Resource = Literal["cpus", "gpus"]
 """What a trial takes a share of."""
-Score = Literal["synflow", "naswot", "zico"]
-"""Training-free scores of a design; see `sasa_nas.scores`."""
+Score = Annotated[str, NameIn(SCORES)]
+"""Name of a training-free score."""
 
 
 def _make_sense(objectives: tuple[str, ...]) -> tuple[str, ...]:
@@ -228,7 +229,7 @@ class TrialRecord(BaseModel):
     """Around the latency: how much the machine disturbed it."""
     robust_accuracy: float | None = None
     """On the validation split under attack, after the last epoch."""
-    scores: dict[Score, float] = {}
+    scores: dict[str, float] = {}
     """Of the untrained network."""
     epochs: Natural = 0
     """Epochs trained."""

@@ -41,4 +41,4 @@ def test_table(capsys: pytest.CaptureFixture[str], run: str) -> None:
 def test_failures_are_one_line(capsys: pytest.CaptureFixture[str], make_run, make_record, tmp_path) -> None:
     assert "is not a run" in fails(capsys, "scores", tmp_path)
     bare = make_run([make_record(i, 0.5, 1000) for i in range(6)], "bare")
-    assert "--scores synflow,naswot,zico" in fails(capsys, "scores", bare)
+    assert "--scores naswot,synflow,zico" in fails(capsys, "scores", bare)

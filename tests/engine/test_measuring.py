@@ -19,8 +19,7 @@ from sasa_nas.engine.training import DataCache, Training, TrainingTask
 from sasa_nas.errors import UserError
 from sasa_nas.experiment.evaluation import make_attacks
 from sasa_nas.run import Outcome, RunFolder
-from sasa_nas.run.records import Score as RecordedScore
-from sasa_nas.scores import SCORES, Score, compute_scores
+from sasa_nas.scores.compute import compute_scores
 from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.train.adversarial import STANDARD_ATTACK
 
@@ -143,7 +142,5 @@ def test_what_has_no_workers_cannot_measure(make_plan: MakePlan) -> None:
         make_plan(lambda data: data["proxy"].update(dataset="synthetic:additive"), objectives=("accuracy", "latency"))
 
 
-def test_names_and_attacks_agree() -> None:
-    assert RecordedScore == Score
-    assert set(SCORES) == {"synflow", "naswot", "zico"}
+def test_attacks_agree() -> None:
     assert make_attacks([8 / 255], [10]) == (STANDARD_ATTACK,)

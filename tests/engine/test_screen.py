@@ -8,7 +8,7 @@ import torch
 from sasa_nas.data.registry import load
 from sasa_nas.engine.plan import SearchPlan, draw
 from sasa_nas.engine.screen import Candidate, Screen
-from sasa_nas.scores import compute_scores
+from sasa_nas.scores.compute import compute_scores
 from sasa_nas.space.choosers import RandomChooser, RecordingChooser
 
 MakePlan = Callable[..., SearchPlan]

@@ -4,10 +4,14 @@ import math
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sasa_nas.layers.conv_stem import ConvStem
-from sasa_nas.scores.naswot import naswot
+from sasa_nas.scores.methods.naswot import naswot as naswot_of_batches
+
+
+def naswot(network: nn.Module, images: Tensor) -> float:
+    return naswot_of_batches(network, [(images, torch.zeros(len(images), dtype=torch.int64))])
 
 
 def test_codes_by_hand() -> None:

@@ -4,7 +4,9 @@ import math
 
 import pytest
 import torch
+from pydantic import ValidationError
 
+from sasa_nas.cost import count_network
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import ImageSet, Splits
 from sasa_nas.operators import Operator
@@ -14,7 +16,9 @@ from sasa_nas.operators.global_attention import GlobalAttention
 from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.operators.pairwise import Pairwise
 from sasa_nas.operators.patchwise import Patchwise
-from sasa_nas.scores import SCORES, compute_scores
+from sasa_nas.run import SearchSettings
+from sasa_nas.scores import SCORES, register_score
+from sasa_nas.scores.compute import compute_scores
 from sasa_nas.space import Architecture, Image, Stage
 
 CPU = torch.device("cpu")
@@ -83,3 +87,20 @@ def test_a_train_part_of_few_images_serves(digits: Splits) -> None:
     few = ImageSet(digits.train.images[:5], digits.train.labels[:5])
     found = compute_scores(network(Conv()), SCORES, few, seed=0, device=CPU)
     assert all(map(math.isfinite, found.values()))
+
+
+def test_a_score_of_ones_own_is_computed_and_allowed_in_settings(digits: Splits) -> None:
+    def parameters(network: torch.nn.Module, batches: list[tuple[torch.Tensor, torch.Tensor]]) -> float:
+        return float(sum(parameter.numel() for parameter in network.parameters()))
+
+    with pytest.raises(ValueError, match="registered already"):
+        register_score("zico", parameters)
+    with pytest.raises(ValidationError, match="'synflow' or 'zico'"):
+        SearchSettings(scores=("parameters",))
+    register_score("parameters", parameters)
+    try:
+        assert SearchSettings(scores=("parameters",), score_filter="parameters").scores == ("parameters",)
+        found = compute_scores(network(Conv()), ["parameters"], digits.train, seed=0, device=CPU)
+    finally:
+        del SCORES["parameters"]
+    assert found == {"parameters": count_network(network(Conv())).total.params}

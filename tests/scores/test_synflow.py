@@ -9,7 +9,11 @@ from torch import nn
 
 from sasa_nas.operators.local_attention.layer import LocalAttention2d
 from sasa_nas.operators.patchwise.layer import PatchwiseAttention2d
-from sasa_nas.scores.synflow import synflow
+from sasa_nas.scores.methods.synflow import synflow as synflow_of_batches
+
+
+def synflow(network: nn.Module, shape: tuple[int, int, int]) -> float:
+    return synflow_of_batches(network, [(torch.rand(2, *shape), torch.zeros(2, dtype=torch.int64))])
 
 
 def chain(*sizes: int) -> nn.Sequential:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from sasa_nas.scores.zico import zico
+from sasa_nas.scores.methods.zico import zico
 
 
 def test_one_layer_by_hand() -> None:

@@ -1,6 +1,7 @@
 """NASWOT: how differently a network's ReLUs answer to different images (Mellor et al. 2021, arXiv 2006.04647)."""
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -10,7 +11,7 @@ from sasa_nas.layers.conv_stem import ConvStem
 from sasa_nas.layers.fused import unfuse
 
 
-def naswot(network: nn.Module, images: Tensor) -> float:
+def naswot(network: nn.Module, batches: Sequence[tuple[Tensor, Tensor]]) -> float:
     """The logarithm of the determinant of K + 1, where K_ij counts the ReLU outputs in which images i and j agree.
 
     An output agrees where it is zero for both images or positive for both (section 3: K_ij = N_A - d_H(c_i, c_j)).
@@ -20,11 +21,12 @@ def naswot(network: nn.Module, images: Tensor) -> float:
 
     Args:
         network: Maps (B, C, H, W) to logits. A copy is used.
-        images: (B, C, H, W), standardised, on the network's device.
+        batches: Images (B, C, H, W), standardised, and labels, on the network's device; the first batch counts.
 
     Raises:
         ValueError: If the network has no ReLU.
     """
+    images = batches[0][0]
     agreed = torch.zeros(len(images), len(images), dtype=torch.float64, device=images.device)
     units = 0
 

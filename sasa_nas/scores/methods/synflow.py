@@ -13,7 +13,7 @@ from sasa_nas.operators import OPERATORS
 from sasa_nas.train.evaluate import evaluating
 
 
-def synflow(network: nn.Module, shape: Sequence[int]) -> float:
+def synflow(network: nn.Module, batches: Sequence[tuple[Tensor, Tensor]]) -> float:
     """The natural logarithm of the sum over all weights w of |w dR/dw|, where R is the sum of the logits.
 
     R is taken of an image of ones, with every parameter replaced by its absolute value, so that no path cancels
@@ -32,7 +32,7 @@ def synflow(network: nn.Module, shape: Sequence[int]) -> float:
 
     Args:
         network: Maps (B, C, H, W) to logits (B, classes). A copy is used.
-        shape: (C, H, W) of an image.
+        batches: Images (B, C, H, W) and labels, of which the images' shape alone counts.
 
     Returns:
         Minus infinity where nothing flows; infinity where even float64 is too small.
@@ -50,7 +50,7 @@ def synflow(network: nn.Module, shape: Sequence[int]) -> float:
     weights = [parameter for parameter in linear.parameters() if parameter.ndim >= 2]
     device = weights[0].device
     with evaluating(linear), torch.enable_grad():
-        flow = linear(torch.ones(1, *shape, dtype=torch.float64, device=device)).sum()
+        flow = linear(torch.ones(1, *batches[0][0].shape[1:], dtype=torch.float64, device=device)).sum()
         gradients = torch.autograd.grad(flow, weights, allow_unused=True)
     total = sum(_product(weight, gradient) for weight, gradient in zip(weights, gradients, strict=True))
     if math.isnan(total):
