@@ -24,7 +24,7 @@ from sasa_nas.experiment.exportable import (
 )
 from sasa_nas.experiment.retraining import RetrainingObserver, RetrainingRequest, RetrainingSummary, retrain_run
 from sasa_nas.experiment.subject import ImageSource, trained_subject, untrained_subject
-from sasa_nas.export.formats import ARCHITECTURE_FILE
+from sasa_nas.export.names import ARCHITECTURE_FILE
 from sasa_nas.models import list_models
 from sasa_nas.report import WrittenReport, write_report
 from sasa_nas.run import Arm, RunFolder, RunInfo, TrainingFolder, TrialRecord, read_info, read_trials
@@ -169,7 +169,7 @@ class Run:
 
         Args:
             trial: Its number.
-            formats: Of `sasa_nas.export.FORMATS`, one at least.
+            formats: Of `sasa_nas.export.formats.FORMATS`, one at least.
             size: The network that was trained, or the full-size design that it stands in for: as `retrain` trained
                 it, else with random weights, unless `weights` are given.
             weights: A safetensors file of the full-size design, trained elsewhere.

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sasa_nas.errors import UserError
+from sasa_nas.export.formats import FORMATS
 
 if TYPE_CHECKING:
     from sasa_nas.experiment.exportable import Exported
     from sasa_nas.export.verification import VerificationReport
-
-FORMATS = "module, torch_export, onnx"
 
 
 class SizeName(StrEnum):
@@ -40,7 +39,7 @@ def export(
         typer.Option(help="Of a run: `best` (highest accuracy) or `knee` of the front.", show_default="best"),
     ] = None,
     formats: Annotated[
-        str, typer.Option("--format", help=f"One or several of {FORMATS}, with commas between.")
+        str, typer.Option("--format", help=f"One or several of {', '.join(FORMATS)}, with commas between.")
     ] = "module",
     size: Annotated[
         SizeName,
@@ -127,19 +126,18 @@ def _print_export(exported: Exported) -> None:
     """Prints what was written, what its weights are, and what to do next."""
     from sasa_nas.cli.output import program, shell_line, stdout_console
     from sasa_nas.export.card import weights_line
-    from sasa_nas.export.formats import NETWORK_FILES
+    from sasa_nas.export.format import format_of
 
     console, card = stdout_console(), exported.card
-    files = ", ".join(NETWORK_FILES[kind] for kind in exported.formats)
-    console.print(f"{card.name} is in {exported.folder}: {files}", soft_wrap=True)
+    formats = [format_of(name) for name in exported.formats]
+    console.print(f"{card.name} is in {exported.folder}: {', '.join(one.file for one in formats)}", soft_wrap=True)
     accuracy = "" if card.accuracy is None else f", {100 * card.accuracy:.2f}% on validation"
     console.print(f"Weights: {weights_line(card)}{accuracy}", soft_wrap=True)
     if card.note:
         console.print(card.note, soft_wrap=True)
-    if "module" in exported.formats:
-        console.print("\nUse it, with torch alone:", soft_wrap=True)
-        console.print(f"  import sys; sys.path.insert(0, {str(exported.folder)!r})", soft_wrap=True)
-        console.print("  from model import load\n  network = load()", soft_wrap=True)
+    for one in formats:
+        if one.hint:
+            console.print(f"\n{one.hint.format(folder=str(exported.folder))}", soft_wrap=True)
     check = shell_line(program(), "verify-export", exported.folder)
     console.print(f"\nCheck it (README.md there shows its use):\n  {check}", soft_wrap=True)
 

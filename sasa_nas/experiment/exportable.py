@@ -8,7 +8,9 @@ from pathlib import Path
 from torch import Tensor
 
 from sasa_nas.errors import UserError
-from sasa_nas.export import Format, ModelCard, export_network, parse_formats
+from sasa_nas.export.card import ModelCard
+from sasa_nas.export.folder import export_network
+from sasa_nas.export.formats import parse_formats
 from sasa_nas.export.weights import check_weights, load_weights
 from sasa_nas.models import build
 from sasa_nas.run import RunFolder, RunInfo, TrainingFolder, TrialRecord, read_result, read_training
@@ -51,7 +53,7 @@ class ExportRequest:
     """How something is exported.
 
     Attributes:
-        formats: Of `sasa_nas.export.FORMATS`, one at least.
+        formats: Of `sasa_nas.export.formats.FORMATS`, one at least.
         size: Of a search's trial: the network that was trained, or its full-size design.
         choice: The weights where there are none, or several.
         out: The folder to write; `exports/<name>` where it is left out.
@@ -80,7 +82,7 @@ class Exported:
 
     folder: Path
     card: ModelCard
-    formats: tuple[Format, ...]
+    formats: tuple[str, ...]
 
 
 def export_name(target: str) -> str:

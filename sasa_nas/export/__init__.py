@@ -1,8 +1,4 @@
-"""Networks as files that work without this package, and whether such files are right."""
+"""Networks as files that work without this package, and whether such files are right.
 
-from sasa_nas.export.card import ModelCard
-from sasa_nas.export.folder import export_network
-from sasa_nas.export.formats import FORMATS, Format, parse_formats
-from sasa_nas.export.weights import load_weights
-
-__all__ = ["FORMATS", "Format", "ModelCard", "export_network", "load_weights", "parse_formats"]
+`formats` tells the names of formats without torch; `folder` writes an export, `verification` runs one.
+"""

@@ -1,24 +1,22 @@
 """Runs one file of an export as a program of its own, which finds neither this package nor what it needs.
 
-    python -P alone.py FORMAT FILE FOLDER
+    python -P alone.py LOADER FILE FOLDER [PACKAGE ...]
 
-Reads batches of images from `FOLDER/images_*.npy`, `(B, C, H, W)` of float32, and writes the network's answers beside
-them as `logits_*.npy`. It imports nothing of the package, because it has to run where the package is blocked.
+LOADER is a Python file whose `load` makes a function of FILE; each PACKAGE is blocked too. Reads batches of images
+from `FOLDER/images_*.npy`, `(B, C, H, W)` of float32, and writes the network's answers beside them as `logits_*.npy`.
+It imports nothing of the package, because it has to run where the package is blocked.
 """
 
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
-BLOCKED = {
-    "module": {"sasa_nas", "safetensors", "pydantic", "optuna", "ray"},
-    "torch_export": {"sasa_nas", "safetensors", "pydantic", "optuna", "ray"},
-    "onnx": {"sasa_nas", "safetensors", "pydantic", "optuna", "ray", "torch"},
-}
-"""Packages that a format must not need."""
+BLOCKED = {"sasa_nas", "safetensors", "pydantic", "optuna", "ray"}
+"""Packages that no export needs."""
 
 
 class Blocker:
@@ -38,47 +36,32 @@ class Blocker:
         return None
 
 
-def load_module(file: Path) -> Callable[[Any], Any]:
-    """The network that the module in `file` loads, from and to arrays."""
-    import torch
+def loader_source(load: Callable[[Path], Any]) -> str:
+    """Return a module that holds a format's `load` and nothing else."""
+    return f"from __future__ import annotations\n\n{inspect.getsource(load)}"
 
-    spec = importlib.util.spec_from_file_location("exported", file)
+
+def read_loader(file: Path) -> Callable[[Path], Callable[[Any], Any]]:
+    """Return the `load` of a module that `loader_source` made."""
+    spec = importlib.util.spec_from_file_location("loader", file)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    network = module.load()
-    return torch.no_grad()(lambda images: network(torch.from_numpy(images)).numpy())
+    load: Callable[[Path], Callable[[Any], Any]] = module.load
+    return load
 
 
-def load_program(file: Path) -> Callable[[Any], Any]:
-    """The program that `torch.export.save` wrote, from and to arrays."""
-    import torch
-
-    network = torch.export.load(file).module()
-    return torch.no_grad()(lambda images: network(torch.from_numpy(images)).numpy())
-
-
-def load_onnx(file: Path) -> Callable[[Any], Any]:
-    """The ONNX model, from and to arrays."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    return lambda images: session.run(["logits"], {"images": images})[0]
-
-
-LOADERS = {"module": load_module, "torch_export": load_program, "onnx": load_onnx}
-
-
-def main(kind: str, file: Path, folder: Path) -> None:
-    """Runs the file on every batch in `folder`."""
-    sys.meta_path.insert(0, Blocker(BLOCKED[kind]))
+def main(loader: Path, file: Path, folder: Path, blocked: set[str]) -> None:
+    """Run the file on every batch in `folder`, with further packages blocked."""
+    sys.meta_path.insert(0, Blocker(BLOCKED | blocked))
     import numpy as np
 
-    network = LOADERS[kind](file)
+    network = read_loader(loader)(file)
     for images in sorted(folder.glob("images_*.npy")):
         np.save(folder / images.name.replace("images", "logits"), network(np.load(images)))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))
+    _loader, _file, _folder = map(Path, sys.argv[1:4])
+    main(_loader, _file, _folder, set(sys.argv[4:]))

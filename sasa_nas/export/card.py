@@ -6,8 +6,7 @@ from typing import Literal
 
 import sasa_nas
 from sasa_nas.cost.network import count_network
-from sasa_nas.export.formats import Format
-from sasa_nas.export.usage import usage
+from sasa_nas.export.format import format_of
 from sasa_nas.space.architecture import Architecture
 
 Origin = Literal["trained", "untrained", "given"]
@@ -98,7 +97,7 @@ _MACS = {
 """What the categories of `sasa_nas.cost.Macs` are called."""
 
 
-def render_card(card: ModelCard, architecture: Architecture, formats: Sequence[Format] = ("module",)) -> str:
+def render_card(card: ModelCard, architecture: Architecture, formats: Sequence[str] = ("module",)) -> str:
     """The card as Markdown; parameters and operations are counted from `architecture`.
 
     Args:
@@ -116,7 +115,7 @@ def render_card(card: ModelCard, architecture: Architecture, formats: Sequence[F
         classes=architecture.num_classes,
         weights=_weights(card),
         note=f"\n{plain_line(card.note)}\n" if card.note else "",
-        usage="\n".join(usage(kind, image) for kind in formats),
+        usage="\n".join(format_of(name).usage(image) for name in formats),
         preprocessing=_preprocessing(card),
         facts=_rows(_facts(card, architecture)),
         costs=_rows(_costs(architecture)),

@@ -9,19 +9,9 @@ from torch import Tensor
 
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.export.card import ModelCard, render_card
-from sasa_nas.export.formats import (
-    ARCHITECTURE_FILE,
-    CARD_FILE,
-    NETWORK_FILES,
-    OWN_FILES,
-    PACKAGE_FILE,
-    WEIGHTS_FILE,
-    Format,
-)
-from sasa_nas.export.model_file import model_source
-from sasa_nas.export.program import require_onnx, trace, write_onnx, write_program
-from sasa_nas.export.weights import built, check_weights, save_weights
-from sasa_nas.models.builder import Network
+from sasa_nas.export.format import Subject, all_formats, format_of
+from sasa_nas.export.names import ARCHITECTURE_FILE, CARD_FILE, WEIGHTS_FILE
+from sasa_nas.export.weights import check_weights, save_weights
 from sasa_nas.space.architecture import Architecture
 
 _MARKS = {ARCHITECTURE_FILE, WEIGHTS_FILE}
@@ -30,27 +20,18 @@ _MARKS = {ARCHITECTURE_FILE, WEIGHTS_FILE}
 _CACHES = {"__pycache__"}
 """What Python leaves in a folder that it imports from."""
 
-_INIT = '''\
-"""{title}."""
-
-from .model import ResNet, build, load
-
-__all__ = ["ResNet", "build", "load"]
-'''
-
 
 def export_network(
     architecture: Architecture,
     weights: Mapping[str, Tensor],
     folder: Path,
     card: ModelCard,
-    formats: Sequence[Format] = ("module",),
+    formats: Sequence[str] = ("module",),
 ) -> Path:
     """Writes a network in several formats, none of which needs this package.
 
-    The folder holds `architecture.json`, `weights.safetensors`, a model card, `README.md`, and for each format:
-    `module`: `model.py` (everything that the network needs, with `build()` and `load()`) and `__init__.py`;
-    `torch_export`: `model.pt2`; `onnx`: `model.onnx`. It appears whole or not at all.
+    The folder holds `architecture.json`, `weights.safetensors`, a model card, `README.md`, and the files of each
+    format. It appears whole or not at all.
 
     Args:
         architecture: The network.
@@ -68,8 +49,9 @@ def export_network(
             written, or packages for ONNX are missing.
         ValueError: If a layer of the network cannot be carried over.
     """
-    if "onnx" in formats:
-        require_onnx()
+    written = [format_of(name) for name in formats]
+    for one in written:
+        one.require_writer()
     check_weights(architecture, weights)
     target = folder.resolve()
     _require_replaceable(target, folder)
@@ -77,16 +59,14 @@ def export_network(
         ARCHITECTURE_FILE: architecture.to_json(),
         CARD_FILE: render_card(card, architecture, formats),
     }
-    if "module" in formats:
-        texts[NETWORK_FILES["module"]] = model_source(architecture, title=module_title(card.name))
-        texts[PACKAGE_FILE] = _INIT.format(title=f"The network of architecture {architecture.id}; see {CARD_FILE}")
+    subject = Subject(architecture, weights, card.name)
 
     def fill(new: Path) -> None:
         for name, text in texts.items():
             (new / name).write_text(text, encoding="utf-8")
         save_weights(new / WEIGHTS_FILE, weights)
-        if set(formats) - {"module"}:
-            _write_programs(built(architecture, weights), new, formats)
+        for one in written:
+            one.write(subject, new)
 
     try:
         _write_folder(target, fill)
@@ -95,17 +75,10 @@ def export_network(
     return folder
 
 
-def module_title(name: str) -> str:
-    """The first line of the `model.py` of a network called `name`."""
-    return f"{name}: a network exported from sasa-nas"
-
-
-def _write_programs(network: Network, folder: Path, formats: Sequence[Format]) -> None:
-    program = trace(network)
-    if "torch_export" in formats:
-        write_program(program, folder / NETWORK_FILES["torch_export"])
-    if "onnx" in formats:
-        write_onnx(program, folder / NETWORK_FILES["onnx"])
+def _own_files() -> set[str]:
+    """Return the names of all files that an export may hold."""
+    files = {name for one in all_formats() for name in (one.file, *one.further_files)}
+    return files | {ARCHITECTURE_FILE, WEIGHTS_FILE, CARD_FILE}
 
 
 def _require_replaceable(target: Path, given: Path) -> None:
@@ -120,9 +93,9 @@ def _require_replaceable(target: Path, given: Path) -> None:
         raise UserError(f"{given} cannot be read: {one_line(error)}; choose another folder") from error
     if not found:
         return
-    if not (found >= _MARKS and found & set(NETWORK_FILES.values())):
+    if not (found >= _MARKS and found & {one.file for one in all_formats()}):
         raise UserError(f"{given} is not empty and no earlier export; choose another folder or empty it")
-    foreign = sorted(found - OWN_FILES - _CACHES)
+    foreign = sorted(found - _own_files() - _CACHES)
     if foreign:
         raise UserError(
             f"{given} is an earlier export that also holds {foreign[0]}, which would be lost; "

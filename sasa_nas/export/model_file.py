@@ -10,7 +10,7 @@ import sasa_nas
 from sasa_nas.export.bundle import Bundle, Section, bundle
 from sasa_nas.export.card import plain_line
 from sasa_nas.export.constructor import describe, layout
-from sasa_nas.export.formats import WEIGHTS_FILE
+from sasa_nas.export.names import WEIGHTS_FILE
 from sasa_nas.export.own_layers import own_layers
 from sasa_nas.export.sources import Import, Sources
 from sasa_nas.layers.resnet import ResNet

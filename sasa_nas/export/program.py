@@ -1,33 +1,10 @@
 """A network as one graph of torch's own operators, for files that hold no Python code."""
 
-import importlib.util
-import re
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import torch
 from torch.export import Dim, ExportedProgram
 
-from sasa_nas.errors import UserError
 from sasa_nas.models.builder import Network
 from sasa_nas.operators.decompositions import decompositions
-
-if TYPE_CHECKING:
-    from torch.onnx import ONNXProgram
-
-_ONNX_PACKAGES = ("onnx", "onnxscript")
-_TRACES = "pkg.torch.onnx.stack_trace"
-
-
-def require_onnx() -> None:
-    """Raises where the packages that write ONNX are missing.
-
-    Raises:
-        UserError: Saying how to install them.
-    """
-    missing = [name for name in _ONNX_PACKAGES if importlib.util.find_spec(name) is None]
-    if missing:
-        raise UserError(f"the format onnx needs the package {missing[0]}: pip install 'sasa-nas[onnx]'")
 
 
 def trace(network: Network) -> ExportedProgram:
@@ -54,56 +31,3 @@ def trace(network: Network) -> ExportedProgram:
         # they are lines of source with their paths
         node.meta.pop("stack_trace", None)
     return program
-
-
-def write_program(program: ExportedProgram, path: Path) -> None:
-    """Writes a program as a file for `torch.export.load`.
-
-    Args:
-        program: From `trace`.
-        path: The file; its name ends in `.pt2`.
-
-    Raises:
-        OSError: If the file cannot be written.
-    """
-    try:
-        torch.export.save(program, path)
-    except RuntimeError as error:
-        # torch's archives are written in C++, which knows no OSError
-        raise OSError(str(error)) from error
-
-
-def write_onnx(program: ExportedProgram, path: Path) -> None:
-    """Writes a program as an ONNX model from `images` `(batch, C, H, W)` to `logits` `(batch, classes)`.
-
-    Args:
-        program: From `trace`.
-        path: The file.
-
-    Raises:
-        OSError: If the file cannot be written.
-    """
-    model = torch.onnx.export(
-        program, dynamo=True, input_names=["images"], output_names=["logits"], external_data=False, verbose=False
-    )
-    assert model is not None
-    _tidy(model)
-    model.save(path, external_data=False)
-
-
-def _tidy(program: "ONNXProgram") -> None:
-    """Calls the symbol of the batch's size what it is, and drops lines of source with their paths."""
-    graph = program.model.graph
-    shape = graph.inputs[0].shape
-    assert shape is not None
-    symbol = re.compile(rf"\b{re.escape(str(shape[0]))}\b")
-    values = [*graph.inputs, *graph.outputs]
-    for node in graph:
-        node.metadata_props.pop(_TRACES, None)
-        values += node.outputs
-    for value in {id(value): value for value in values}.values():
-        if value.shape is not None and not all(isinstance(side, int) for side in value.shape):
-            # a side that is not known keeps no name: of two with one name, a runtime lets one take the other's memory
-            known = [side if isinstance(side, int) else side.value for side in value.shape]
-            sides = [symbol.sub("batch", side) if isinstance(side, str) else side for side in known]
-            value.shape = type(value.shape)(sides)

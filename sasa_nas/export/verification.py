@@ -1,6 +1,5 @@
 """Whether the files of an export compute what the network in it does, each run without this package."""
 
-import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -14,9 +13,8 @@ from torch import Tensor
 
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.export import alone
-from sasa_nas.export.archive import inspect_archive
-from sasa_nas.export.formats import ARCHITECTURE_FILE, NETWORK_FILES, WEIGHTS_FILE, Format
-from sasa_nas.export.model_file import model_source
+from sasa_nas.export.format import Format, all_formats
+from sasa_nas.export.names import ARCHITECTURE_FILE, WEIGHTS_FILE
 from sasa_nas.export.weights import built, load_weights
 from sasa_nas.models.builder import Network
 from sasa_nas.space.architecture import Architecture
@@ -42,7 +40,7 @@ class FormatCheck(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    format: Format
+    format: str
     file: str
     batch: int
     largest_difference: float | None
@@ -91,12 +89,12 @@ def verify_export(folder: Path, *, seed: int = 0) -> VerificationReport:
     architecture = load_architecture(folder / ARCHITECTURE_FILE)
     network = built(architecture, load_weights(folder / WEIGHTS_FILE))
     for kind in formats:
-        _require_own(kind, folder / NETWORK_FILES[kind], architecture)
+        kind.inspect(folder / kind.file, architecture)
     batches = [_images(architecture, batch, seed) for batch in BATCHES]
     expected = _answers(network, batches)
     checks = []
     for kind in formats:
-        answers = _run_alone(kind, folder / NETWORK_FILES[kind], batches)
+        answers = _run_alone(kind, folder / kind.file, batches)
         checks += [_check(kind, *pair) for pair in zip(expected, answers, strict=True)]
     return VerificationReport(
         folder=str(folder),
@@ -115,30 +113,13 @@ def _found(folder: Path) -> list[Format]:
     for name in (ARCHITECTURE_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
             raise UserError(f"{folder} holds no {name}, so it is no whole export; export again")
-    found = [kind for kind, name in NETWORK_FILES.items() if (folder / name).is_file()]
+    known = all_formats()
+    found = [kind for kind in known if (folder / kind.file).is_file()]
     if not found:
-        raise UserError(f"{folder} holds none of {', '.join(NETWORK_FILES.values())}, so it is no export")
-    if "onnx" in found and importlib.util.find_spec("onnxruntime") is None:
-        raise UserError(f"checking {NETWORK_FILES['onnx']} needs onnxruntime: pip install 'sasa-nas[onnx]'")
+        raise UserError(f"{folder} holds none of {', '.join(kind.file for kind in known)}, so it is no export")
+    for kind in found:
+        kind.require_loader()
     return found
-
-
-def _require_own(kind: Format, file: Path, architecture: Architecture) -> None:
-    """Raises where running a file could do more than compute the network."""
-    if kind == "torch_export":
-        inspect_archive(file)
-    if kind != "module":
-        return
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} cannot be read: {one_line(error)}; export again") from error
-    title = text.partition("\n")[0].removeprefix("# ")
-    if text != model_source(architecture, title=title):
-        raise UserError(
-            f"{file} is not what this version of sasa-nas writes for architecture {architecture.id}, so it is not "
-            "run; export again"
-        )
 
 
 def _images(architecture: Architecture, batch: int, seed: int) -> Tensor:
@@ -165,7 +146,10 @@ def _run_alone(kind: Format, file: Path, batches: Sequence[Tensor]) -> list[Tens
         for i, images in enumerate(batches):
             np.save(place / f"images_{i}.npy", images.numpy())
         # -P: the folder of the script, whose files belong to the package, is not searched for modules
-        command = [sys.executable, "-P", alone.__file__, kind, str(file.resolve()), str(place)]
+        loader = place / "loader.py"
+        loader.write_text(alone.loader_source(kind.load), encoding="utf-8")
+        blocked = () if kind.needs_torch else ("torch",)
+        command = [sys.executable, "-P", alone.__file__, str(loader), str(file.resolve()), str(place), *blocked]
         try:
             done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         except subprocess.TimeoutExpired as error:
@@ -186,8 +170,8 @@ def _check(kind: Format, expected: Tensor, answer: Tensor) -> FormatCheck:
         difference = float((answer - expected).abs().max())
     finite = difference == difference and difference != float("inf")
     return FormatCheck(
-        format=kind,
-        file=NETWORK_FILES[kind],
+        format=kind.name,
+        file=kind.file,
         batch=len(expected),
         largest_difference=difference if finite else None,
         ok=finite and difference <= TOLERANCE,

@@ -8,8 +8,10 @@ from export_cases import architecture, import_file, trained_like
 
 from sasa_nas import ops
 from sasa_nas.errors import UserError
-from sasa_nas.export import ModelCard, export_network, load_weights
 from sasa_nas.export import folder as export_folder
+from sasa_nas.export.card import ModelCard
+from sasa_nas.export.folder import export_network
+from sasa_nas.export.weights import load_weights
 from sasa_nas.space.files import load_architecture
 
 CARD = ModelCard("tiny", accuracy=0.5)

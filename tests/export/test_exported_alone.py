@@ -17,7 +17,8 @@ from export_cases import (
     trained_like,
 )
 
-from sasa_nas.export import ModelCard, export_network
+from sasa_nas.export.card import ModelCard
+from sasa_nas.export.folder import export_network
 
 CHILD = """
 import importlib.util, json, sys

@@ -16,7 +16,11 @@ from safetensors.torch import load_file, save_file
 
 from sasa_nas.cli.app import main
 from sasa_nas.errors import UserError
-from sasa_nas.export import FORMATS, ModelCard, alone, export_network
+from sasa_nas.export import alone
+from sasa_nas.export.card import ModelCard
+from sasa_nas.export.folder import export_network
+from sasa_nas.export.format import all_formats
+from sasa_nas.export.formats import FORMATS
 from sasa_nas.export.program import trace
 from sasa_nas.export.verification import verify_export
 from sasa_nas.operators import OPERATORS
@@ -33,8 +37,7 @@ import numpy as np
 spec = importlib.util.spec_from_file_location("alone", sys.argv[1])
 alone = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(alone)
-blocked = alone.BLOCKED["module"]
-sys.meta_path.insert(0, alone.Blocker(blocked))
+sys.meta_path.insert(0, alone.Blocker(alone.BLOCKED))
 import torch
 
 torch.set_num_threads(1)
@@ -42,12 +45,12 @@ worst = {}
 for folder in Path(sys.argv[2]).iterdir():
     cases = [(np.load(folder / f"x{batch}.npy"), np.load(folder / f"y{batch}.npy")) for batch in (1, 5)]
     for kind, file in json.loads(sys.argv[3]).items():
-        network = alone.LOADERS[kind](folder / file)
+        network = alone.read_loader(Path(sys.argv[4]) / f"{kind}.py")(folder / file)
         worst[f"{folder.name} {kind}"] = [float(abs(network(x) - y).max()) for x, y in cases]
-print(json.dumps({"worst": worst, "loaded": sorted(blocked & {n.partition(".")[0] for n in sys.modules})}))
+print(json.dumps({"worst": worst, "loaded": sorted(alone.BLOCKED & {n.partition(".")[0] for n in sys.modules})}))
 """
 
-FILES = {"module": "net/model.py", "torch_export": "net/model.pt2", "onnx": "net/model.onnx"}
+FILES = {one.name: f"net/{one.file}" for one in all_formats()}
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,7 @@ def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folders by the networks' names, in each the export `net` in every format."""
     folder = tmp_path_factory.mktemp("exports")
     for name, one in WRITTEN.items():
-        export_network(one, trained_like(one).state_dict(), folder / name / "net", ModelCard("net"), FORMATS)
+        export_network(one, trained_like(one).state_dict(), folder / name / "net", ModelCard("net"), tuple(FORMATS))
     return folder
 
 
@@ -89,7 +92,9 @@ def test_the_networks_hold_all_there_is() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_every_format_computes_the_network_without_the_package(exports: Path) -> None:
+def test_every_format_computes_the_network_without_the_package(exports: Path, tmp_path: Path) -> None:
+    for known in all_formats():
+        (tmp_path / f"{known.name}.py").write_text(alone.loader_source(known.load))
     for name, one in WRITTEN.items():
         network = trained_like(one)
         for batch in (1, 5):
@@ -100,7 +105,7 @@ def test_every_format_computes_the_network_without_the_package(exports: Path) ->
             np.save(exports / name / f"y{batch}.npy", y)
         # logits that vary, so that agreement says something
         assert y.std() > 1e-2
-    command = [sys.executable, "-P", "-c", CHILD, alone.__file__, str(exports), json.dumps(FILES)]
+    command = [sys.executable, "-P", "-c", CHILD, alone.__file__, str(exports), json.dumps(FILES), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout.splitlines()[-1])

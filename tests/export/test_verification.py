@@ -9,7 +9,11 @@ from export_cases import architecture, trained_like
 from safetensors.torch import save_file
 
 from sasa_nas.errors import UserError
-from sasa_nas.export import FORMATS, ModelCard, export_network, verification
+from sasa_nas.export import verification
+from sasa_nas.export.card import ModelCard
+from sasa_nas.export.folder import export_network
+from sasa_nas.export.format import format_of
+from sasa_nas.export.formats import FORMATS
 from sasa_nas.export.verification import verify_export
 
 
@@ -99,16 +103,16 @@ def test_a_missing_writer_is_one_line_and_leaves_no_folder(tmp_path: Path, monke
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "onnxscript" else object())
     described = architecture()
     with pytest.raises(UserError, match=r"needs the package onnxscript: pip install 'sasa-nas\[onnx\]'"):
-        export_network(described, trained_like(described).state_dict(), tmp_path / "x", ModelCard("x"), FORMATS)
+        export_network(described, trained_like(described).state_dict(), tmp_path / "x", ModelCard("x"), tuple(FORMATS))
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("answer", "ok"), [(float("nan"), False), (float("inf"), False), (2e-4, False), (5e-5, True)])
 def test_only_finite_small_differences_are_right(answer: float, ok: bool) -> None:
-    check = verification._check("onnx", torch.zeros(1, 3), torch.full((1, 3), answer))
+    check = verification._check(format_of("onnx"), torch.zeros(1, 3), torch.full((1, 3), answer))
     assert check.ok is ok
     assert (check.largest_difference is None) == (answer in (float("inf"),) or answer != answer)
 
 
 def test_another_shape_is_wrong() -> None:
-    assert verification._check("onnx", torch.zeros(2, 3), torch.zeros(1, 3)).ok is False
+    assert verification._check(format_of("onnx"), torch.zeros(2, 3), torch.zeros(1, 3)).ok is False

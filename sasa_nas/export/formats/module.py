@@ -1,0 +1,96 @@
+"""A Python module that needs torch alone."""
+
+from pathlib import Path
+from typing import Any
+
+from sasa_nas.errors import UserError, one_line
+from sasa_nas.export.format import Format, Run, Subject
+from sasa_nas.export.model_file import model_source
+from sasa_nas.export.names import CARD_FILE
+from sasa_nas.space.architecture import Architecture
+
+_FILE = "model.py"
+_PACKAGE_FILE = "__init__.py"
+
+_INIT = '''\
+"""{title}."""
+
+from .model import ResNet, build, load
+
+__all__ = ["ResNet", "build", "load"]
+'''
+
+_PROGRAM = """\
+import torch
+from model import load
+
+network = load()
+images = torch.rand({shape})  # standardised as below
+with torch.no_grad():
+    label = network(images).argmax(dim=1)
+print(label)
+"""
+
+_NOTE = """\
+Run it in this folder, or rename the folder to a Python identifier and `from that_name import load` beside it.
+"""
+
+_HINT = """\
+Use it, with torch alone:
+  import sys; sys.path.insert(0, {folder!r})
+  from model import load
+  network = load()"""
+
+
+def write(subject: Subject, folder: Path) -> None:
+    """Write `model.py`, and `__init__.py` by which the folder can be imported as a package."""
+    title = f"{subject.title}: a network exported from sasa-nas"
+    texts = {
+        _FILE: model_source(subject.architecture, title=title),
+        _PACKAGE_FILE: _INIT.format(title=f"The network of architecture {subject.architecture.id}; see {CARD_FILE}"),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def inspect(file: Path, architecture: Architecture) -> None:
+    """Raise `UserError` unless the module is to the letter what this version writes for the architecture."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file} cannot be read: {one_line(error)}; export again") from error
+    title = text.partition("\n")[0].removeprefix("# ")
+    if text != model_source(architecture, title=title):
+        raise UserError(
+            f"{file} is not what this version of sasa-nas writes for architecture {architecture.id}, so it is not "
+            "run; export again"
+        )
+
+
+def load(file: Path) -> Run:
+    """Return the network that the module loads, from and to arrays."""
+    import importlib.util
+
+    import torch
+
+    spec = importlib.util.spec_from_file_location("exported", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    network = module.load()
+    return torch.no_grad()(lambda images: network(torch.from_numpy(images)).numpy())
+
+
+FORMAT = Format(
+    name="module",
+    file=_FILE,
+    write=write,
+    load=load,
+    title="a Python module; needs torch alone",
+    program=_PROGRAM,
+    inspect=inspect,
+    note=_NOTE,
+    hint=_HINT,
+    further_files=[_PACKAGE_FILE],
+)
