@@ -15,7 +15,7 @@ from sasa_nas.run import Outcome, RunFolder, RunInfo, SearchSettings, TrialRecor
 from sasa_nas.run.attributes import attributes
 from sasa_nas.run.records import STUDY_NAME
 from sasa_nas.space import Architecture, Image, Stage, load_space
-from sasa_nas.space.stems import ConvStem
+from sasa_nas.stems.conv import ConvStem
 
 # the same cases on every machine and in every run; another profile looks for new ones: --hypothesis-profile=default
 hypothesis.settings.register_profile("seeded", derandomize=True, database=None)

@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sasa_nas.layers import AttentionStem, MapAttention2d
+from sasa_nas.layers import MapAttention2d
 from sasa_nas.nodes import Reference, resolve
-from sasa_nas.operators import OPERATORS
+from sasa_nas.operators import OPERATORS, OperatorEntry
 from sasa_nas.operators.probe import AttentionProbe
+from sasa_nas.stems import STEMS, StemEntry
 
 Cell = tuple[int, int]
 """Row and column on a layer's map."""
@@ -39,31 +40,21 @@ def attention_probe(layer: nn.Module) -> AttentionProbe | None:
 
     Augmented convolutions and global attention hold a layer that attends.
     """
-    probes = _probes(tuple((entry.layer, entry.probe) for entry in OPERATORS if entry.probe is not None))
+    entries: list[OperatorEntry | StemEntry] = [*OPERATORS, *STEMS]
+    probes = _probes(tuple((entry.layer, entry.probe) for entry in entries if entry.probe is not None))
     probe = next((probes[base] for base in type(layer).__mro__ if base in probes), None)
     return None if probe is None else probe(layer)
 
 
 @functools.lru_cache(maxsize=8)
-def _probes(operators: tuple[tuple[Reference, Reference], ...]) -> Mapping[type, Callable[[Any], AttentionProbe]]:
-    """Return the probes of operators' layers, given with them, and of the layers that are no operators."""
-    found: dict[type, Callable[[Any], AttentionProbe]] = {MapAttention2d: _of_map, AttentionStem: _of_stem}
-    return found | {resolve(layer): resolve(probe) for layer, probe in operators}
+def _probes(kinds: tuple[tuple[Reference, Reference], ...]) -> Mapping[type, Callable[[Any], AttentionProbe]]:
+    """Return the probes of the layers of operators and stems, given with them, and of the layer that these share."""
+    found: dict[type, Callable[[Any], AttentionProbe]] = {MapAttention2d: _of_map}
+    return found | {resolve(layer): resolve(probe) for layer, probe in kinds}
 
 
 def _of_map(layer: MapAttention2d) -> AttentionProbe:
     return AttentionProbe(heads=layer.num_heads, channels=layer.value_channels, bypassed=["projection"])
-
-
-def _of_stem(layer: AttentionStem) -> AttentionProbe:
-    return AttentionProbe(
-        heads=layer.num_heads,
-        channels=layer.out_channels,
-        # whatever makes the values, the weights are the same, and `plain` values come from one module
-        changes={"values": "plain", "pool": False},
-        block=layer.kernel_size,
-        bypassed=["norm"],
-    )
 
 
 def attention_weights(layer: nn.Module, x: Tensor, cells: Sequence[Cell]) -> Tensor:

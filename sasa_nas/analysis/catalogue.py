@@ -12,7 +12,7 @@ from sasa_nas.nodes import Node
 from sasa_nas.operators import OPERATORS
 from sasa_nas.space import load_space, shipped_spaces, size
 from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
-from sasa_nas.space.stems import STEMS
+from sasa_nas.stems import STEMS
 
 Role = Literal["operator", "channel_attention", "stem"]
 
@@ -147,7 +147,7 @@ def operators() -> list[OperatorEntry]:
     roles: dict[Role, tuple[type[Node], ...]] = {
         "operator": tuple(entry.description for entry in OPERATORS),
         "channel_attention": CHANNEL_ATTENTIONS,
-        "stem": STEMS,
+        "stem": tuple(entry.description for entry in STEMS),
     }
     return [_operator(model, role) for role, models in roles.items() for model in models]
 

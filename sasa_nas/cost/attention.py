@@ -10,11 +10,11 @@ from typing import Any
 
 from torch import nn
 
-from sasa_nas.layers.attention_stem import AttentionStem
 from sasa_nas.layers.map_attention import MapAttention2d
 from sasa_nas.nodes import Reference, resolve
-from sasa_nas.operators import OPERATORS
+from sasa_nas.operators import OPERATORS, OperatorEntry
 from sasa_nas.operators.counts import Counts, Elementwise, Macs
+from sasa_nas.stems import STEMS, StemEntry
 
 Count = Callable[[Any, int, int], Counts]
 """Maps a layer, height and width of its input to its own work for one image."""
@@ -29,18 +29,19 @@ def attention_counts(layer: nn.Module, height: int, width: int) -> Counts:
         width: Columns of its input.
 
     Returns:
-        What the operator registered with this layer counts; nothing for layers of no operator.
+        What the operator or the stem registered with this layer counts; nothing for other layers.
     """
-    counts = _counts_by_layer(tuple((entry.layer, entry.count) for entry in OPERATORS if not entry.foreign))
+    entries: list[OperatorEntry | StemEntry] = [*OPERATORS, *STEMS]
+    counts = _counts_by_layer(tuple((entry.layer, entry.count) for entry in entries if entry.count is not None))
     count = next((counts[base] for base in type(layer).__mro__ if base in counts), None)
     return Counts() if count is None else count(layer, height, width)
 
 
 @functools.lru_cache(maxsize=8)
-def _counts_by_layer(operators: tuple[tuple[Reference, Reference], ...]) -> Mapping[type, Count]:
-    """Return the counting functions of operators' layers, given with them, and of the layers that these share."""
-    found: dict[type, Count] = {MapAttention2d: _map_attention, AttentionStem: _attention_stem}
-    for reference, count in operators:
+def _counts_by_layer(kinds: tuple[tuple[Reference, Reference], ...]) -> Mapping[type, Count]:
+    """Return the counting functions of the layers of operators and stems, given with them, and of what these share."""
+    found: dict[type, Count] = {MapAttention2d: _map_attention}
+    for reference, count in kinds:
         layer = resolve(reference)
         # a function makes a module of torch, which is counted as such
         if isinstance(layer, type):
@@ -58,17 +59,4 @@ def _map_attention(layer: MapAttention2d, height: int, width: int) -> Counts:
             av=pixels**2 * layer.value_channels,
         ),
         elementwise=Elementwise(softmax=pixels**2 * layer.num_heads),
-    )
-
-
-def _attention_stem(layer: AttentionStem, height: int, width: int) -> Counts:
-    pixels = height * width
-    products = pixels * layer.kernel_size**2 * layer.out_channels
-    mixed = pixels * layer.mixtures * layer.out_channels if layer.values == "spatially_aware" else 0
-    return Counts(
-        macs=Macs(conv_linear=mixed * layer.in_channels, qk=products, av=products, aggregation=mixed),
-        elementwise=Elementwise(
-            softmax=pixels * layer.kernel_size**2 * layer.num_heads,
-            pool_inputs=pixels * layer.out_channels if layer.pool else 0,
-        ),
     )

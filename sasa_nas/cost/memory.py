@@ -24,7 +24,7 @@ from sasa_nas.cost.shapes import shapes_alone
 from sasa_nas.models.builder import build_part, build_stem
 from sasa_nas.models.plans import PartPlan, plan_network
 from sasa_nas.space.architecture import Architecture, Image
-from sasa_nas.space.stems import Stem
+from sasa_nas.stems import Stem
 
 _BYTES = 4
 """Of a float32."""

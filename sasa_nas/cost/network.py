@@ -3,7 +3,6 @@
 import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
 from types import MappingProxyType
 from typing import Any
 
@@ -12,13 +11,12 @@ from torch import Tensor, nn
 
 from sasa_nas.cost.attention import attention_counts
 from sasa_nas.cost.shapes import shapes_alone
-from sasa_nas.layers.conv_stem import ConvStem
 from sasa_nas.layers.fused import unfuse
 from sasa_nas.models.builder import build_part, build_stem
 from sasa_nas.models.plans import PartPlan, plan_network
 from sasa_nas.operators.counts import Counts, Elementwise, Macs
 from sasa_nas.space.architecture import Architecture, Image
-from sasa_nas.space.stems import Stem
+from sasa_nas.stems import Stem
 
 
 @dataclass(frozen=True)
@@ -119,10 +117,6 @@ def _own_counts(module: nn.Module, x: Tensor, output: Tensor) -> Counts:
         return Counts(elementwise=Elementwise(relu=x.numel()))
     if isinstance(module, nn.MaxPool2d | nn.AvgPool2d | nn.AdaptiveAvgPool2d | nn.AdaptiveMaxPool2d):
         return Counts(elementwise=Elementwise(pool_inputs=x.numel()))
-    if isinstance(module, ConvStem):
-        inputs = module.out_channels * ceil(x.shape[2] / module.stride) * ceil(x.shape[3] / module.stride)
-        relu = inputs if module.activation else 0
-        return Counts(elementwise=Elementwise(relu=relu, pool_inputs=inputs if module.pool else 0))
     if x.dim() == 4:
         return attention_counts(module, x.shape[2], x.shape[3])
     return Counts()

@@ -8,7 +8,6 @@ ints, floats, bools, strings, None and tuples of these. So `type(m)(**{p: getatt
 signature(type(m)).parameters})` is the same layer with fresh weights.
 """
 
-from sasa_nas.layers.attention_stem import AttentionStem, StemValues
 from sasa_nas.layers.channel_attention import (
     BottleneckAttention,
     ConvBlockAttention,
@@ -16,17 +15,13 @@ from sasa_nas.layers.channel_attention import (
     GlobalLocalAttention,
     SqueezeExcitation,
 )
-from sasa_nas.layers.conv_stem import ConvStem
 from sasa_nas.layers.map_attention import MapAttention2d
 
 __all__ = [
-    "AttentionStem",
     "BottleneckAttention",
     "ConvBlockAttention",
-    "ConvStem",
     "GatherExcite",
     "GlobalLocalAttention",
     "MapAttention2d",
     "SqueezeExcitation",
-    "StemValues",
 ]

@@ -4,7 +4,6 @@ from typing import assert_never
 
 from torch import nn
 
-from sasa_nas.layers import attention_stem, conv_stem
 from sasa_nas.layers.blocks import (
     BasicBlock,
     Bottleneck,
@@ -27,9 +26,10 @@ from sasa_nas.models.plans import (
     TransitionPlan,
     plan_network,
 )
+from sasa_nas.nodes import resolve
 from sasa_nas.operators.conv import Conv
 from sasa_nas.space.architecture import Architecture
-from sasa_nas.space.stems import AttentionStem, ConvStem, Stem
+from sasa_nas.stems import STEMS, Stem
 
 
 class Network(ResNet):
@@ -53,30 +53,10 @@ def build(architecture: Architecture) -> Network:
 
 
 def build_stem(stem: Stem, in_channels: int) -> nn.Module:
-    """The first layers, for images of `in_channels` channels."""
-    match stem:
-        case ConvStem():
-            return conv_stem.ConvStem(
-                in_channels,
-                stem.width,
-                kernel_size=stem.kernel_size,
-                stride=stem.stride,
-                pool=stem.pool,
-                activation=stem.activation,
-            )
-        case AttentionStem():
-            return attention_stem.AttentionStem(
-                in_channels,
-                stem.width,
-                kernel_size=stem.kernel_size,
-                num_heads=stem.num_heads,
-                values=stem.values,
-                mixtures=stem.mixtures,
-                embedding_dim=stem.embedding_dim,
-                pool=stem.pool,
-            )
-        case _:
-            assert_never(stem)
+    """Return the first layers, for images of `in_channels` channels."""
+    options = stem.options
+    module: nn.Module = resolve(STEMS[stem.kind].layer)(in_channels, options.pop("width"), **options)
+    return module
 
 
 def build_part(plan: PartPlan) -> nn.Module:

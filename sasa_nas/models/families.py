@@ -11,7 +11,9 @@ from sasa_nas.operators.patchwise import Patchwise
 from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.space.channel_attention import BottleneckAttention, ChannelAttention, SqueezeExcitation
 from sasa_nas.space.stage import Stage
-from sasa_nas.space.stems import AttentionStem, ConvStem, Stem
+from sasa_nas.stems import Stem
+from sasa_nas.stems.attention import AttentionStem
+from sasa_nas.stems.conv import ConvStem
 
 BOTTLENECK_DEPTHS = {
     26: (1, 2, 4, 1),

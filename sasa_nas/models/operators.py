@@ -31,7 +31,7 @@ def build_operator(
     if entry.foreign:
         raise UserError(f"the operator '{entry.kind}' is one of your own; give its code too: --operators FILE")
     layer = resolve(entry.layer)
-    options = {name: getattr(operator, name) for name in type(operator).model_fields if name != "kind"}
+    options = operator.options
     if "feature_size" in inspect.signature(layer).parameters:
         options["feature_size"] = feature_size
     module: nn.Module = layer(in_channels, out_channels, stride=stride, **options)

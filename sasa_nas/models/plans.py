@@ -6,13 +6,12 @@ few of them built to be counted.
 
 from dataclasses import dataclass
 from math import ceil
-from typing import assert_never
 
 from sasa_nas.operators import Operator
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.channel_attention import BottleneckAttention, ChannelAttention
 from sasa_nas.space.stage import Block, Stage, out_channels
-from sasa_nas.space.stems import AttentionStem, ConvStem, Stem
+from sasa_nas.stems import Stem
 
 Size = tuple[int, int]
 """Height and width of a map, in pixels."""
@@ -136,18 +135,7 @@ def _plan_stage(architecture: Architecture, stage: Stage, in_channels: int, size
 
 def stem_output_size(stem: Stem, image: Size) -> Size:
     """Height and width of the map that a stem makes of an image of this height and width."""
-    return strided(image, stem_stride(stem))
-
-
-def stem_stride(stem: Stem) -> int:
-    """Pixels of the image, in either direction, for one place of the map that a stem makes of it."""
-    match stem:
-        case ConvStem(stride=stride, pool=pool):
-            return 2 * stride if pool else stride
-        case AttentionStem(kernel_size=block, pool=pool):
-            return block if pool else 1
-        case _:
-            assert_never(stem)
+    return strided(image, stem.reduction)
 
 
 def strided(size: Size, stride: int) -> Size:

@@ -1,7 +1,9 @@
 """Registries of kinds: the open unions of descriptions, to which code outside the package may add."""
 
 import difflib
-from collections.abc import Callable, Iterator, Mapping
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
@@ -94,6 +96,19 @@ def kind_of(description: type[Node]) -> str:
 
 def _itself(model: type[Node]) -> type[Node]:
     return model
+
+
+def import_folders(package: str, path: Iterable[str], *, first: str) -> None:
+    """Import the folders of a package, by which the kinds in them are registered.
+
+    Args:
+        package: The package's name.
+        path: Its `__path__`.
+        first: The folder to import before the others, which come in alphabetical order.
+    """
+    folders = [module.name for module in pkgutil.iter_modules(path) if module.ispkg]
+    for name in sorted(folders, key=lambda name: (name != first, name)):
+        importlib.import_module(f"{package}.{name}")
 
 
 class OneOf:

@@ -35,6 +35,11 @@ class Node(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The fields but `kind`, by name: arguments of the layer that a kind's description stands for."""
+        return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
+
     @model_validator(mode="before")
     @classmethod
     def _name_unknown_fields(cls, data: Any) -> Any:

@@ -4,10 +4,7 @@ A kind is added by `register_operator`: by a folder here, or by code outside of 
 torch; layers and facts do.
 """
 
-import importlib
-import pkgutil
-
-from sasa_nas.nodes import Misfit, require_divisor
+from sasa_nas.nodes import Misfit, import_folders, require_divisor
 from sasa_nas.operators.base import Operator
 from sasa_nas.operators.counts import Counts, Elementwise, Macs
 from sasa_nas.operators.registry import BASELINE, OPERATORS, AnyOperator, OperatorEntry, register_operator
@@ -26,6 +23,4 @@ __all__ = [
     "require_divisor",
 ]
 
-for _module in sorted(pkgutil.iter_modules(__path__), key=lambda module: (module.name != BASELINE, module.name)):
-    if _module.ispkg:
-        importlib.import_module(f"{__name__}.{_module.name}")
+import_folders(__name__, __path__, first=BASELINE)

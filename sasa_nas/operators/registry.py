@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeAlias, TypeVar
 
-from sasa_nas.nodes import OneOf, Reference, Registry
-from sasa_nas.nodes.kinds import kind_of
+from sasa_nas.nodes import OneOf, Reference, Registry, kind_of
 from sasa_nas.operators.base import Operator
 
 BASELINE = "conv"

@@ -60,7 +60,7 @@ def _row(record: TrialRecord, y: float, row: float, left: float, stem: float, wi
         box_top, height = y + 4.0, row - 8.0
     kind = architecture.stem.kind
     shown = "attn" if kind == "attention" and size.narrow else kind
-    boxes = [_box(left, box_top, stem - 4, height, f"stem-{kind}", shown, f"{architecture.stem.width}", 1)]
+    boxes = [_box(left, box_top, stem - 4, height, "stem", shown, f"{architecture.stem.width}", 1)]
     for i, stage in enumerate(architecture.stages):
         boxes.append(_stage_box(stage, left + stem + width * i, box_top, width - 4, height))
     return tag(

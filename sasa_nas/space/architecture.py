@@ -11,7 +11,8 @@ from sasa_nas.nodes import Node, Positive
 from sasa_nas.operators import BASELINE, Misfit
 from sasa_nas.space.fitting import check_stages
 from sasa_nas.space.stage import Block, Stage
-from sasa_nas.space.stems import ConvStem, Stem
+from sasa_nas.stems import AnyStem
+from sasa_nas.stems.conv import ConvStem
 
 
 class Image(Node):
@@ -32,7 +33,7 @@ class Architecture(Node):
     """The kind of all residual blocks: bottleneck, basic, preactivation, inverted or san."""
     shortcut: Literal["projection", "parameter_free"] = "projection"
     """What a shortcut is where shapes change: a 1x1 convolution, or an average pool and channels of zeros."""
-    stem: Stem = ConvStem()
+    stem: AnyStem = ConvStem()
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     small_images: Literal["adapt", "keep"] = "adapt"
     """What becomes of stem and strides where the network is made for images of up to 64 pixels: `adapt` has them keep
@@ -65,7 +66,7 @@ class Architecture(Node):
     @property
     def all_convolution(self) -> bool:
         """Whether its stem and all its stages are convolutions: nothing attends, but for attention over channels."""
-        return {self.stem.kind, *(stage.operator.kind for stage in self.stages)} == {BASELINE}
+        return not self.stem.attends and {stage.operator.kind for stage in self.stages} == {BASELINE}
 
     def to_json(self) -> str:
         """Every field, defaults included, as indented JSON that `load_architecture` reads back."""

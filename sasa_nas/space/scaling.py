@@ -8,7 +8,7 @@ from sasa_nas.nodes import Node
 from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.space.proxy import Proxy
 from sasa_nas.space.stage import Stage
-from sasa_nas.space.stems import ConvStem, Stem
+from sasa_nas.stems import Stem
 
 Tree = TypeVar("Tree", bound=Node)
 
@@ -103,7 +103,7 @@ def _fitted_fields(
 ) -> dict[str, Any]:
     side = min(image.height, image.width)
     if side <= SMALL_IMAGE and architecture.small_images == "adapt":
-        stem = _small_image_stem(stem)
+        stem = stem.for_small_image()
         stages = _with_halvings(stages, max(0, int(math.log2(side / SMALLEST_MAP))) if side >= SMALLEST_MAP else 0)
     return {"stem": stem, "stages": stages, "image": image, "num_classes": num_classes}
 
@@ -112,12 +112,6 @@ def _changed(node: Tree, update: dict[str, object]) -> Tree:
     """A copy of `node` with some fields changed, validated as a whole."""
     fields = {name: getattr(node, name) for name in type(node).model_fields}
     return type(node).model_validate(fields | update)
-
-
-def _small_image_stem(stem: Stem) -> Stem:
-    if isinstance(stem, ConvStem):
-        return stem.model_copy(update={"kernel_size": min(3, stem.kernel_size), "stride": 1, "pool": False})
-    return stem.model_copy(update={"pool": False})
 
 
 def _with_halvings(stages: tuple[Stage, ...], most: int) -> tuple[Stage, ...]:

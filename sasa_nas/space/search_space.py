@@ -19,7 +19,7 @@ from sasa_nas.space.sampling import size
 from sasa_nas.space.scaling import scaled_stage, scaled_stem
 from sasa_nas.space.searchable import Choice, Range, searchable
 from sasa_nas.space.stage import Block, Stage
-from sasa_nas.space.stems import Stem
+from sasa_nas.stems import AnyStem, Stem
 
 _MOST_COMBINATIONS = 20_000
 """How many combinations of one stage's widths and operators are held against each other."""
@@ -118,7 +118,7 @@ def _stem_misfit(data: dict[str, Any], proxy: Proxy) -> Misfitting | None:
     """Why a stem cannot be at full size or at the proxy's; None if it can."""
     where = ""
     try:
-        stem: Stem = TypeAdapter(Stem).validate_python(data)
+        stem: Stem = TypeAdapter(AnyStem).validate_python(data)
         where = _at_proxy(proxy)
         scaled_stem(stem, proxy.width_multiplier)
     except ValidationError as error:

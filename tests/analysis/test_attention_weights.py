@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sasa_nas.analysis.attention_weights import attention_probe, attention_weights, footprint
-from sasa_nas.layers import AttentionStem, MapAttention2d
+from sasa_nas.layers import MapAttention2d
 from sasa_nas.operators.augmented_conv.layer import AugmentedConv2d
 from sasa_nas.operators.global_attention.layer import GlobalAttention2d
 from sasa_nas.operators.local_attention.layer import LocalAttention2d
 from sasa_nas.operators.pairwise.layer import PairwiseAttention2d
 from sasa_nas.operators.patchwise.layer import PatchwiseAttention2d
+from sasa_nas.stems.attention.layer import AttentionStem
 
 Layer = TypeVar("Layer", bound=nn.Module)
 

@@ -8,7 +8,7 @@ from sasa_nas.models.detectors import list_detectors
 from sasa_nas.operators import OPERATORS
 from sasa_nas.space import shipped_spaces
 from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
-from sasa_nas.space.stems import STEMS
+from sasa_nas.stems import STEMS
 
 
 @pytest.mark.slow
@@ -41,7 +41,7 @@ def test_operators_have_every_field_with_its_default() -> None:
     listed = {
         "operator": [entry.description for entry in OPERATORS],
         "channel_attention": CHANNEL_ATTENTIONS,
-        "stem": STEMS,
+        "stem": tuple(entry.description for entry in STEMS),
     }
     models = [(role, model) for role, models in listed.items() for model in models]
     assert [(entry.role, entry.kind) for entry in entries] == [(role, model().kind) for role, model in models]

@@ -10,7 +10,7 @@ from sasa_nas.cli.app import main
 from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.run import TrialRecord
 from sasa_nas.space import Architecture, Stage
-from sasa_nas.space.stems import ConvStem
+from sasa_nas.stems.conv import ConvStem
 
 OPTIONS = ["--epochs", "1", "--seeds", "2", "--batch-size", "512", "--image-size", "6", "--device", "cpu"]
 

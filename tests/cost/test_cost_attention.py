@@ -6,12 +6,12 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from sasa_nas.cost import Elementwise, Macs, count_module
-from sasa_nas.layers import AttentionStem
 from sasa_nas.operators.augmented_conv.layer import AugmentedConv2d
 from sasa_nas.operators.global_attention.layer import GlobalAttention2d
 from sasa_nas.operators.local_attention.layer import LocalAttention2d
 from sasa_nas.operators.pairwise.layer import PairwiseAttention2d
 from sasa_nas.operators.patchwise.layer import PatchwiseAttention2d
+from sasa_nas.stems.attention.layer import AttentionStem
 
 H, W = 5, 3
 PIXELS = H * W

@@ -13,7 +13,8 @@ from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.operators.pairwise import Pairwise
 from sasa_nas.operators.patchwise import Patchwise
 from sasa_nas.space import Architecture, Image, Stage
-from sasa_nas.space.stems import AttentionStem, ConvStem
+from sasa_nas.stems.attention import AttentionStem
+from sasa_nas.stems.conv import ConvStem
 
 IMAGE = Image(channels=1, height=8, width=8)
 OPERATORS: list[Operator] = [

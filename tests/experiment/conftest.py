@@ -8,7 +8,7 @@ import torch
 from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.run import TrainingFolder, TrainingInfo, TrainingSettings
 from sasa_nas.space import Architecture, Recipe, Stage
-from sasa_nas.space.stems import ConvStem
+from sasa_nas.stems.conv import ConvStem
 from sasa_nas.train.proxy import EpochMetrics
 
 

@@ -15,7 +15,7 @@ from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.run import Outcome, RunFolder, TrialRecord, read_result, read_training
 from sasa_nas.run.retraining_records import RetrainingInfo, list_retrainings, read_retraining
 from sasa_nas.space import Architecture, Stage, load_architecture
-from sasa_nas.space.stems import ConvStem
+from sasa_nas.stems.conv import ConvStem
 
 REQUEST = RetrainingRequest(epochs=1, seeds=2, batch_size=512, image_size=6, device="cpu")
 

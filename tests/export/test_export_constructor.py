@@ -16,10 +16,12 @@ from sasa_nas.nodes import resolve
 from sasa_nas.operators import OPERATORS
 from sasa_nas.operators.augmented_conv.layer import AugmentedConv2d
 from sasa_nas.operators.local_attention.layer import LocalAttention2d
+from sasa_nas.stems import STEMS
+from sasa_nas.stems.conv.layer import ConvStem
 
 NAMES = {"nn": nn, "ResNet": ResNet}
 NAMES |= {name: getattr(room, name) for room in (layers, blocks) for name in room.__all__}
-NAMES |= {layer.__name__: layer for layer in (resolve(entry.layer) for entry in OPERATORS)}
+NAMES |= {layer.__name__: layer for layer in (resolve(entry.layer) for entry in (*OPERATORS, *STEMS))}
 
 
 def rebuilt(module):
@@ -48,7 +50,7 @@ def test_the_written_calls_build_the_same_network(operator, stem, block):
 def test_the_classes_named_are_reported():
     classes = set()
     describe(build(architecture("local")), classes)
-    assert classes == {ResNet, blocks.Bottleneck, layers.ConvStem, LocalAttention2d}
+    assert classes == {ResNet, blocks.Bottleneck, ConvStem, LocalAttention2d}
 
 
 def test_defaults_are_left_out():
@@ -102,7 +104,7 @@ def test_an_unknown_module_is_refused():
 
 
 def test_a_layer_that_forgets_its_argument_is_refused():
-    layer = layers.ConvStem(3, 8)
+    layer = ConvStem(3, 8)
     del layer.stride
     with pytest.raises(ValueError, match="ConvStem does not keep its argument stride"):
         describe(layer, set())

@@ -19,7 +19,7 @@ from layer_oracles import (
 )
 from torch import Tensor
 
-from sasa_nas.layers import AttentionStem, StemValues
+from sasa_nas.stems.attention.layer import AttentionStem, StemValues
 
 VALUES: tuple[StemValues, ...] = get_args(StemValues)
 

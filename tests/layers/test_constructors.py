@@ -11,17 +11,13 @@ from torch import nn
 
 from sasa_nas import layers
 from sasa_nas.layers import SqueezeExcitation, blocks, resnet
+from sasa_nas.nodes import resolve
 from sasa_nas.operators.local_attention.layer import LocalAttention2d
+from sasa_nas.stems import STEMS
 
 LAYERS: dict[str, list[dict[str, Any]]] = {
-    "AttentionStem": [
-        {"kernel_size": 3, "num_heads": 2, "mixtures": 2, "embedding_dim": 5, "pool": False},
-        {"values": "plain"},
-        {"values": "conv_values"},
-    ],
     "BottleneckAttention": [{}, {"reduction": 2, "dilation": 1}],
     "ConvBlockAttention": [{}, {"reduction": 2, "kernel_size": 3}],
-    "ConvStem": [{}, {"kernel_size": 3, "stride": 1, "pool": False, "activation": False}],
     "GatherExcite": [{}],
     "GlobalLocalAttention": [{}, {"reduction": 2}],
     "MapAttention2d": [
@@ -31,6 +27,14 @@ LAYERS: dict[str, list[dict[str, Any]]] = {
     "SqueezeExcitation": [{}, {"reduction": 2}],
 }
 """Of every layer, what is given besides its widths."""
+STEM_LAYERS: dict[str, list[dict[str, Any]]] = {
+    "conv": [{}, {"kernel_size": 3, "stride": 1, "pool": False, "activation": False}],
+    "attention": [
+        {"kernel_size": 3, "num_heads": 2, "mixtures": 2, "embedding_dim": 5, "pool": False},
+        {"values": "plain"},
+        {"values": "conv_values"},
+    ],
+}
 
 
 def conv(in_channels: int, out_channels: int, stride: int = 1) -> "partial[nn.Conv2d]":
@@ -96,6 +100,10 @@ CASES = [
     for room, kinds in ROOMS
     for name, cases in kinds.items()
     for i, arguments in enumerate(cases)
+] + [
+    pytest.param(resolve(entry.layer), arguments, id=f"{entry.kind}-stem-{i}")
+    for entry in STEMS
+    for i, arguments in enumerate(STEM_LAYERS[entry.kind])
 ]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from layer_oracles import activated, assert_gradients_reach, image, parameter_count, pixels, scrambled
 from torch import Tensor
 
-from sasa_nas.layers import ConvStem
+from sasa_nas.stems.conv.layer import ConvStem
 
 
 def by_loops(layer: ConvStem, x: Tensor) -> Tensor:

@@ -4,8 +4,9 @@ from layer_oracles import SIZES, activated, around, assert_gradients_reach, awak
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sasa_nas.layers import ConvStem, GatherExcite
+from sasa_nas.layers import GatherExcite
 from sasa_nas.layers.blocks import NormActivation, PreactivationBlock
+from sasa_nas.stems.conv.layer import ConvStem
 
 
 def conv(in_channels: int, out_channels: int, stride: int = 1) -> nn.Conv2d:

@@ -15,9 +15,10 @@ from layer_oracles import (
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sasa_nas.layers import ConvStem, GatherExcite
+from sasa_nas.layers import GatherExcite
 from sasa_nas.layers.blocks import NormActivation, SanBlock, SanTransition
 from sasa_nas.operators.pairwise.layer import PairwiseAttention2d
+from sasa_nas.stems.conv.layer import ConvStem
 
 
 def build(*, attention: bool = False) -> SanBlock:

@@ -15,7 +15,8 @@ from sasa_nas.models import build
 from sasa_nas.models.plans import BlockPlan, plan_network, stem_output_size
 from sasa_nas.space import Architecture
 from sasa_nas.space.stage import BLOCKS
-from sasa_nas.space.stems import AttentionStem, ConvStem
+from sasa_nas.stems.attention import AttentionStem
+from sasa_nas.stems.conv import ConvStem
 
 Tree = dict[str, Any]
 

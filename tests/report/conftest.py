@@ -17,7 +17,8 @@ from sasa_nas.operators.patchwise import Patchwise
 from sasa_nas.report.material import Material, assemble
 from sasa_nas.run import Outcome, RunFolder, RunInfo, SearchSettings, TrialRecord
 from sasa_nas.space import Architecture, Image, Stage, load_space
-from sasa_nas.space.stems import AttentionStem, ConvStem
+from sasa_nas.stems.attention import AttentionStem
+from sasa_nas.stems.conv import ConvStem
 
 OPERATORS = (
     Conv(),

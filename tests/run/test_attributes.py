@@ -12,7 +12,7 @@ from sasa_nas.operators.pairwise import Pairwise
 from sasa_nas.run import Arm, Outcome, RunFolder, TrialRecord, read_trials
 from sasa_nas.run.attributes import attributes, record_of
 from sasa_nas.space import Architecture, Image, Stage
-from sasa_nas.space.stems import AttentionStem
+from sasa_nas.stems.attention import AttentionStem
 
 ARCHITECTURE = Architecture(
     block="basic",

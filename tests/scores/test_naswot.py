@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sasa_nas.layers.conv_stem import ConvStem
 from sasa_nas.scores.methods.naswot import naswot as naswot_of_batches
+from sasa_nas.stems.conv.layer import ConvStem
 
 
 def naswot(network: nn.Module, images: Tensor) -> float:

@@ -14,7 +14,8 @@ from sasa_nas.models import model_architecture
 from sasa_nas.operators.augmented_conv import AugmentedConv
 from sasa_nas.operators.conv import Conv
 from sasa_nas.space import Architecture, Image, Stage
-from sasa_nas.space.stems import AttentionStem, ConvStem
+from sasa_nas.stems.attention import AttentionStem
+from sasa_nas.stems.conv import ConvStem
 
 # Written down when they were first computed: runs on disk name their networks so.
 GOLDEN = {

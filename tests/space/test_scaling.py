@@ -13,7 +13,8 @@ from sasa_nas.operators.conv import Conv
 from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.space import Architecture, Image, Proxy, Stage, proxy_of
 from sasa_nas.space.scaling import SMALL_IMAGE, SMALLEST_MAP, fitted_to, scaled, scaled_width
-from sasa_nas.space.stems import AttentionStem, ConvStem
+from sasa_nas.stems.attention import AttentionStem
+from sasa_nas.stems.conv import ConvStem
 
 
 def square(side: int, channels: int = 3) -> Image:

@@ -12,13 +12,13 @@ from sasa_nas.nodes import Node
 from sasa_nas.operators import OPERATORS
 from sasa_nas.space import Architecture, Image, SearchSpace, Stage, sample, size
 from sasa_nas.space.searchable import Choice, Number, Range, searchable
-from sasa_nas.space.stems import STEMS
+from sasa_nas.stems import STEMS
 
 NODES: tuple[type[Node], ...] = (
     Architecture,
     Image,
     Stage,
-    *STEMS,
+    *(entry.description for entry in STEMS),
     *(entry.description for entry in OPERATORS),
 )
 FIELDS = [(node, name) for node in NODES for name in node.model_fields if name != "kind"]

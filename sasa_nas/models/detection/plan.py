@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sasa_nas.models.plans import Size, plan_network, stem_stride, strided
+from sasa_nas.models.plans import Size, plan_network, strided
 from sasa_nas.space.detector import Detector
 
 
@@ -26,7 +26,7 @@ class PyramidPlan:
 def plan_pyramid(detector: Detector) -> PyramidPlan:
     """The maps around the pyramid of `detector`."""
     backbone, width = detector.backbone, detector.pyramid_width
-    stride = stem_stride(backbone.stem)
+    stride = backbone.stem.reduction
     maps: list[MapPlan] = []
     for stage, parts in zip(backbone.stages, plan_network(backbone).stages, strict=True):
         stride *= stage.stride

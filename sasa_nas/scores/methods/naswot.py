@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sasa_nas.layers.conv_stem import ConvStem
 from sasa_nas.layers.fused import unfuse
 
 
@@ -41,9 +40,6 @@ def naswot(network: nn.Module, batches: Sequence[tuple[Tensor, Tensor]]) -> floa
     for module in active.modules():
         if isinstance(module, nn.ReLU):
             module.register_forward_hook(count)
-        elif isinstance(module, ConvStem) and module.norm is not None:
-            # its ReLU is a function: what goes in is positive where what comes out is
-            module.norm.register_forward_hook(count)
     with torch.no_grad():
         active(images)
     if units == 0:

@@ -1,31 +1,24 @@
-"""The first layers of a network: from pixels to the first stage's channels."""
+"""The attention stem of a fully attentional network."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from sasa_nas.nodes import Bool, Node, OddInt, Positive
+from sasa_nas.nodes import Bool, Positive
+from sasa_nas.stems.base import Stem
+from sasa_nas.stems.registry import register_stem
 
 
-class ConvStem(Node):
-    """Convolution, batch norm, ReLU and, as a rule, a 3x3 max pool of stride 2 (He et al. 2015)."""
-
-    kind: Literal["conv"] = "conv"
-    width: Positive = 64
-    kernel_size: OddInt = 7
-    stride: Annotated[Positive, Field(le=4)] = 2
-    pool: Bool = True
-    """Whether the 3x3 max pool of stride 2 follows."""
-    activation: Bool = True
-    """Whether batch norm and ReLU follow; pre-activation blocks bring their own."""
-
-
-class AttentionStem(Node):
+@register_stem(
+    layer="sasa_nas.stems.attention.layer:AttentionStem",
+    count="sasa_nas.stems.attention.facts:count",
+    probe="sasa_nas.stems.attention.facts:probe",
+)
+class AttentionStem(Stem):
     """Attention inside blocks of pixels (Ramachandran et al. 2019, section 3.2 and Table 7)."""
 
     kind: Literal["attention"] = "attention"
-    width: Positive = 64
     kernel_size: Annotated[Positive, Field(ge=2)] = 4
     """Side of a block, in pixels; blocks do not overlap."""
     num_heads: Positive = 4
@@ -47,6 +40,11 @@ class AttentionStem(Node):
             )
         return self
 
+    @property
+    def reduction(self) -> int:
+        """Side of the pooled blocks."""
+        return self.kernel_size if self.pool else 1
 
-Stem = Annotated[ConvStem | AttentionStem, Field(discriminator="kind")]
-STEMS: tuple[type[Node], ...] = (ConvStem, AttentionStem)
+    def for_small_image(self) -> Self:
+        """Return the stem without its pool."""
+        return self.model_copy(update={"pool": False})

@@ -1,7 +1,6 @@
 """The convolution stem of a ResNet."""
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 
 class ConvStem(nn.Module):
@@ -48,10 +47,13 @@ class ConvStem(nn.Module):
             in_channels, out_channels, kernel_size, stride=stride, padding=kernel_size // 2, bias=False
         )
         self.norm = nn.BatchNorm2d(out_channels) if activation else None
+        self.relu = nn.ReLU(inplace=True) if activation else None
+        self.max_pool = nn.MaxPool2d(3, stride=2, padding=1) if pool else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps images `(B, in_channels, H, W)` to `(B, out_channels, h, w)`, of the same type."""
         out: Tensor = self.conv(x)
-        if self.norm is not None:
-            out = F.relu(self.norm(out), inplace=True)
-        return F.max_pool2d(out, 3, stride=2, padding=1) if self.pool else out
+        for part in (self.norm, self.relu, self.max_pool):
+            if part is not None:
+                out = part(out)
+        return out
