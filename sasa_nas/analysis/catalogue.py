@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.errors import UserError
 from sasa_nas.nodes import Node
 from sasa_nas.operators import OPERATORS
 from sasa_nas.space import load_space, shipped_spaces, size
-from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.stems import STEMS
 
 Role = Literal["operator", "channel_attention", "stem"]
@@ -146,7 +146,7 @@ def operators() -> list[OperatorEntry]:
     """Every kind of operator, the baseline first; then of channel attention, then of stem."""
     roles: dict[Role, tuple[type[Node], ...]] = {
         "operator": tuple(entry.description for entry in OPERATORS),
-        "channel_attention": CHANNEL_ATTENTIONS,
+        "channel_attention": tuple(entry.description for entry in CHANNEL_ATTENTIONS),
         "stem": tuple(entry.description for entry in STEMS),
     }
     return [_operator(model, role) for role, models in roles.items() for model in models]

@@ -21,7 +21,8 @@ from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
 from sasa_nas.cost.shapes import shapes_alone
-from sasa_nas.models.builder import build_part, build_stem
+from sasa_nas.models.builder import build_part
+from sasa_nas.models.layers import build_stem
 from sasa_nas.models.plans import PartPlan, plan_network
 from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.stems import Stem

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from sasa_nas.cost.attention import attention_counts
 from sasa_nas.cost.shapes import shapes_alone
 from sasa_nas.layers.fused import unfuse
-from sasa_nas.models.builder import build_part, build_stem
+from sasa_nas.models.builder import build_part
+from sasa_nas.models.layers import build_stem
 from sasa_nas.models.plans import PartPlan, plan_network
 from sasa_nas.operators.counts import Counts, Elementwise, Macs
 from sasa_nas.space.architecture import Architecture, Image

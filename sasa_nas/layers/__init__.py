@@ -1,27 +1,11 @@
-"""The papers' operators as modules: `(B, in, H, W)` to `(B, out, ceil(H / stride), ceil(W / stride))`.
+"""Modules that several kinds of parts share: `(B, in, H, W)` to `(B, out, ceil(H / stride), ceil(W / stride))`.
 
-Attention over channels maps `(B, channels, H, W)` to the same shape.
-
-One rule lets generic code re-create any layer, and an exporter print it: EVERY nn.Module exported here keeps
-each argument of its constructor, as given, in an attribute of the very same name, and takes nothing but
-ints, floats, bools, strings, None and tuples of these. So `type(m)(**{p: getattr(m, p) for p in
-signature(type(m)).parameters})` is the same layer with fresh weights.
+One rule lets generic code re-create any layer, and an exporter print it: EVERY layer of the package keeps each
+argument of its constructor, as given, in an attribute of the very same name, and takes nothing but ints, floats,
+bools, strings, None and tuples of these. So `type(m)(**{p: getattr(m, p) for p in signature(type(m)).parameters})` is
+the same layer with fresh weights.
 """
 
-from sasa_nas.layers.channel_attention import (
-    BottleneckAttention,
-    ConvBlockAttention,
-    GatherExcite,
-    GlobalLocalAttention,
-    SqueezeExcitation,
-)
 from sasa_nas.layers.map_attention import MapAttention2d
 
-__all__ = [
-    "BottleneckAttention",
-    "ConvBlockAttention",
-    "GatherExcite",
-    "GlobalLocalAttention",
-    "MapAttention2d",
-    "SqueezeExcitation",
-]
+__all__ = ["MapAttention2d"]

@@ -15,8 +15,7 @@ from sasa_nas.layers.blocks import (
     SanTransition,
 )
 from sasa_nas.layers.resnet import ResNet
-from sasa_nas.models.channel_attention import build_channel_attention
-from sasa_nas.models.operators import build_operator
+from sasa_nas.models.layers import build_channel_attention, build_operator, build_stem
 from sasa_nas.models.plans import (
     BlockPlan,
     HeadPlan,
@@ -26,10 +25,8 @@ from sasa_nas.models.plans import (
     TransitionPlan,
     plan_network,
 )
-from sasa_nas.nodes import resolve
 from sasa_nas.operators.conv import Conv
 from sasa_nas.space.architecture import Architecture
-from sasa_nas.stems import STEMS, Stem
 
 
 class Network(ResNet):
@@ -50,13 +47,6 @@ def build(architecture: Architecture) -> Network:
     network = Network(stem, stages, plan.last.out_channels, architecture.num_classes, head=head)
     network.architecture = architecture
     return network
-
-
-def build_stem(stem: Stem, in_channels: int) -> nn.Module:
-    """Return the first layers, for images of `in_channels` channels."""
-    options = stem.options
-    module: nn.Module = resolve(STEMS[stem.kind].layer)(in_channels, options.pop("width"), **options)
-    return module
 
 
 def build_part(plan: PartPlan) -> nn.Module:

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from sasa_nas.channel_attention import ChannelAttention
+from sasa_nas.channel_attention.squeeze_excitation import SqueezeExcitation
 from sasa_nas.operators import Operator
 from sasa_nas.operators.augmented_conv import AugmentedConv
 from sasa_nas.operators.conv import Conv
@@ -9,7 +11,6 @@ from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.operators.pairwise import Pairwise
 from sasa_nas.operators.patchwise import Patchwise
 from sasa_nas.space.architecture import Architecture, Image
-from sasa_nas.space.channel_attention import BottleneckAttention, ChannelAttention, SqueezeExcitation
 from sasa_nas.space.stage import Stage
 from sasa_nas.stems import Stem
 from sasa_nas.stems.attention import AttentionStem
@@ -59,7 +60,7 @@ def aa_resnet(depth: int) -> Architecture:
 
 def channel_attention_resnet(depth: int, attention: ChannelAttention) -> Architecture:
     """A ResNet with attention over channels: in every block, or BAM after all stages but the last."""
-    last = None if isinstance(attention, BottleneckAttention) else attention
+    last = None if attention.after_stage else attention
     return _resnet(depth, [Conv()] * 4, channel_attention=[attention, attention, attention, last])
 
 

@@ -7,9 +7,9 @@ few of them built to be counted.
 from dataclasses import dataclass
 from math import ceil
 
+from sasa_nas.channel_attention import ChannelAttention
 from sasa_nas.operators import Operator
 from sasa_nas.space.architecture import Architecture
-from sasa_nas.space.channel_attention import BottleneckAttention, ChannelAttention
 from sasa_nas.space.stage import Block, Stage, out_channels
 from sasa_nas.stems import Stem
 
@@ -61,7 +61,7 @@ class NormPlan(_Plan):
 class StageAttentionPlan(_Plan):
     """Channel attention after a stage's last block."""
 
-    attention: BottleneckAttention
+    attention: ChannelAttention
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def plan_network(architecture: Architecture) -> NetworkPlan:
 
 def _plan_stage(architecture: Architecture, stage: Stage, in_channels: int, size: Size) -> tuple[PartPlan, ...]:
     block, attention, channels = architecture.block, stage.channel_attention, out_channels(stage, architecture.block)
-    in_blocks = None if isinstance(attention, BottleneckAttention) else attention
+    after = attention if attention is not None and attention.after_stage else None
     parts: list[PartPlan] = []
     if block == "san":
         parts.append(TransitionPlan(in_channels, channels, size, stage.stride))
@@ -116,7 +116,7 @@ def _plan_stage(architecture: Architecture, stage: Stage, in_channels: int, size
                 replaces=stage.replaces,
                 expansion=stage.expansion,
                 depthwise_size=stage.depthwise_size,
-                channel_attention=in_blocks,
+                channel_attention=attention if after is None else None,
                 parameter_free_shortcut=architecture.shortcut == "parameter_free",
                 width=stage.width,
                 in_channels=in_channels,
@@ -126,8 +126,8 @@ def _plan_stage(architecture: Architecture, stage: Stage, in_channels: int, size
             )
         )
         in_channels, size = channels, parts[-1].out_size
-    if isinstance(attention, BottleneckAttention):
-        parts.append(StageAttentionPlan(channels, channels, size, stride=1, attention=attention))
+    if after is not None:
+        parts.append(StageAttentionPlan(channels, channels, size, stride=1, attention=after))
     if block == "san":
         parts.append(NormPlan(channels, channels, size, stride=1))
     return tuple(parts)

@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Callable, Collection
 from functools import partial
 
+from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
+from sasa_nas.channel_attention.squeeze_excitation import SqueezeExcitation
 from sasa_nas.errors import UserError
 from sasa_nas.models.families import (
     BASIC_DEPTHS,
@@ -21,22 +23,6 @@ from sasa_nas.models.families import (
 from sasa_nas.operators.pairwise import Pairwise
 from sasa_nas.operators.patchwise import Patchwise
 from sasa_nas.space.architecture import Architecture
-from sasa_nas.space.channel_attention import (
-    BottleneckAttention,
-    ChannelAttention,
-    ConvBlockAttention,
-    GatherExcite,
-    GlobalLocalAttention,
-    SqueezeExcitation,
-)
-
-_CHANNEL_ATTENTIONS: tuple[ChannelAttention, ...] = (
-    SqueezeExcitation(),
-    GatherExcite(),
-    BottleneckAttention(),
-    ConvBlockAttention(),
-    GlobalLocalAttention(),
-)
 
 _MODELS: dict[str, Callable[[], Architecture]] = {
     **{f"resnet{depth}": partial(resnet, depth) for depth in (*BASIC_DEPTHS, *BOTTLENECK_DEPTHS)},
@@ -49,7 +35,10 @@ _MODELS: dict[str, Callable[[], Architecture]] = {
     **{f"aa_mnasnet_{name}": partial(mnasnet, width, augmented=True) for name, width in MNASNET_WIDTHS.items()},
     **{f"san{depth}_pairwise": partial(san, depth, Pairwise()) for depth in SAN_DEPTHS},
     **{f"san{depth}_patchwise": partial(san, depth, Patchwise()) for depth in SAN_DEPTHS},
-    **{f"{kind.kind}_resnet50": partial(channel_attention_resnet, 50, kind) for kind in _CHANNEL_ATTENTIONS},
+    **{
+        f"{entry.kind}_resnet50": partial(channel_attention_resnet, 50, entry.description.model_validate({}))
+        for entry in CHANNEL_ATTENTIONS
+    },
     **{f"se_resnet{d}": partial(channel_attention_resnet, d, SqueezeExcitation()) for d in (34, 101, 152)},
 }
 

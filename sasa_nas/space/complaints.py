@@ -8,12 +8,11 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.errors import UserError
 from sasa_nas.operators import BASELINE, OPERATORS
-from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.stems import STEMS
 
-_KINDS = {model.model_fields["kind"].default for model in CHANNEL_ATTENTIONS}
 _MOST_SHOWN = 3
 _FITS_NOTHING = (
     "int_type",
@@ -37,7 +36,7 @@ def path_of(location: Sequence[int | str], field: str = "") -> str:
     for step in location:
         if isinstance(step, int):
             path += f"[{step}]"
-        elif step not in (*_KINDS, *OPERATORS.kinds, *STEMS.kinds) and not step.startswith("<"):
+        elif step not in (*OPERATORS.kinds, *STEMS.kinds, *CHANNEL_ATTENTIONS.kinds) and not step.startswith("<"):
             path += f".{step}" if path else step
     if field:
         path += f".{field}" if path else field

@@ -4,10 +4,10 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
+from sasa_nas.channel_attention import AnyChannelAttention
 from sasa_nas.nodes import Node, OddInt, Positive
 from sasa_nas.operators import AnyOperator
 from sasa_nas.operators.conv import Conv
-from sasa_nas.space.channel_attention import ChannelAttention
 
 Block = Literal["bottleneck", "basic", "preactivation", "inverted", "san"]
 """The kinds of residual blocks.
@@ -36,7 +36,7 @@ class Stage(Node):
     channels in an inverted block, where 1 leaves the expansion out."""
     depthwise_size: OddInt = 3
     """Side of an inverted block's depthwise kernel."""
-    channel_attention: ChannelAttention | None = None
+    channel_attention: AnyChannelAttention | None = None
     """Attention over channels, in every block or, for `bam`, after the last."""
 
 

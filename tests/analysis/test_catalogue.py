@@ -3,11 +3,11 @@
 import pytest
 
 from sasa_nas.analysis import catalogue
+from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.models import list_models
 from sasa_nas.models.detectors import list_detectors
 from sasa_nas.operators import OPERATORS
 from sasa_nas.space import shipped_spaces
-from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.stems import STEMS
 
 
@@ -40,7 +40,7 @@ def test_operators_have_every_field_with_its_default() -> None:
     entries = catalogue.operators()
     listed = {
         "operator": [entry.description for entry in OPERATORS],
-        "channel_attention": CHANNEL_ATTENTIONS,
+        "channel_attention": tuple(entry.description for entry in CHANNEL_ATTENTIONS),
         "stem": tuple(entry.description for entry in STEMS),
     }
     models = [(role, model) for role, models in listed.items() for model in models]

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.models import Network, build
 from sasa_nas.space import Architecture, overridden
-from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.space.stage import BLOCKS
 
 OPERATORS: dict[str, dict[str, Any]] = {
@@ -48,13 +48,7 @@ CHANGES: dict[str, tuple[str, list[str]]] = {
     "padded-preactivation": ("preactivation", ["shortcut=parameter_free", "stem.activation=false", "head_width=24"]),
     "unexpanded": ("inverted", ["stages[0].operator={kind: conv, kernel_size: 1}", "stages[0].expansion=1"]),
     "deep": ("inverted", ["stages[*].depthwise_size=5", "stages[1].channel_attention={kind: se, reduction: 4}"]),
-    **{
-        model.model_fields["kind"].default: (
-            "bottleneck",
-            [f"stages[*].channel_attention={{kind: {model.model_fields['kind'].default}}}"],
-        )
-        for model in CHANNEL_ATTENTIONS
-    },
+    **{kind: ("bottleneck", [f"stages[*].channel_attention={{kind: {kind}}}"]) for kind in CHANNEL_ATTENTIONS.kinds},
 }
 """Blocks, and changes to the fields of an architecture of them."""
 
@@ -124,7 +118,7 @@ def written_architectures() -> dict[str, Architecture]:
     Together they hold every operator of torch that any network is traced to; for oblong images.
     """
     kinds = ("local", "augmented-down", "pairwise", "patchwise", "global", "conv")
-    attentions = [{"kind": model.model_fields["kind"].default} for model in CHANNEL_ATTENTIONS]
+    attentions = [{"kind": kind} for kind in CHANNEL_ATTENTIONS.kinds]
     return {
         "kinds": _stack("bottleneck", "attention", [OPERATORS[kind] for kind in kinds], attentions),
         "rest": _stack("basic", "attention-plain", [OPERATORS["augmented-coord"], OPERATORS["local-no-keys"]]),

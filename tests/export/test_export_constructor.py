@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sasa_nas import layers
+from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.export.constructor import LINE_LENGTH, describe, layout
 from sasa_nas.layers import blocks
 from sasa_nas.layers.resnet import ResNet
@@ -21,7 +22,9 @@ from sasa_nas.stems.conv.layer import ConvStem
 
 NAMES = {"nn": nn, "ResNet": ResNet}
 NAMES |= {name: getattr(room, name) for room in (layers, blocks) for name in room.__all__}
-NAMES |= {layer.__name__: layer for layer in (resolve(entry.layer) for entry in (*OPERATORS, *STEMS))}
+NAMES |= {
+    layer.__name__: layer for layer in (resolve(entry.layer) for entry in (*OPERATORS, *STEMS, *CHANNEL_ATTENTIONS))
+}
 
 
 def rebuilt(module):

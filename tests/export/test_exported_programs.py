@@ -14,6 +14,7 @@ import torch
 from export_cases import images, trained_like, varied_architectures, written_architectures
 from safetensors.torch import load_file, save_file
 
+from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.cli.app import main
 from sasa_nas.errors import UserError
 from sasa_nas.export import alone
@@ -24,7 +25,6 @@ from sasa_nas.export.formats import FORMATS
 from sasa_nas.export.program import trace
 from sasa_nas.export.verification import verify_export
 from sasa_nas.operators import OPERATORS
-from sasa_nas.space.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.space.stage import BLOCKS
 
 WRITTEN, VARIED = written_architectures(), varied_architectures()
@@ -72,7 +72,7 @@ def test_the_networks_hold_all_there_is() -> None:
     kinds = set(OPERATORS.kinds)
     assert {stage.operator.kind for stage in WRITTEN["kinds"].stages} == kinds
     attentions = {stage.channel_attention.kind for stage in WRITTEN["kinds"].stages if stage.channel_attention}
-    assert attentions == {kind.model_fields["kind"].default for kind in CHANNEL_ATTENTIONS}
+    assert attentions == set(CHANNEL_ATTENTIONS.kinds)
     networks = [*WRITTEN.values(), *VARIED.values()]
     assert {one.block for one in networks} == set(BLOCKS)
     assert {one.stem.kind for one in networks} == {"conv", "attention"}

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import resnet
 
-from sasa_nas.layers import GatherExcite
+from sasa_nas.channel_attention.gather_excite.layer import GatherExcite
 from sasa_nas.layers.blocks import Bottleneck
 
 

@@ -21,13 +21,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision import ops
 
-from sasa_nas.layers import (
-    BottleneckAttention,
-    ConvBlockAttention,
-    GatherExcite,
-    GlobalLocalAttention,
-    SqueezeExcitation,
-)
+from sasa_nas.channel_attention.bottleneck_attention.layer import BottleneckAttention
+from sasa_nas.channel_attention.conv_block_attention.layer import ConvBlockAttention
+from sasa_nas.channel_attention.gather_excite.layer import GatherExcite
+from sasa_nas.channel_attention.global_local_attention.layer import GlobalLocalAttention
+from sasa_nas.channel_attention.squeeze_excitation.layer import SqueezeExcitation
 
 Attention = SqueezeExcitation | GatherExcite | BottleneckAttention | ConvBlockAttention | GlobalLocalAttention
 

@@ -10,31 +10,34 @@ import torch
 from torch import nn
 
 from sasa_nas import layers
-from sasa_nas.layers import SqueezeExcitation, blocks, resnet
+from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
+from sasa_nas.channel_attention.squeeze_excitation.layer import SqueezeExcitation
+from sasa_nas.layers import blocks, resnet
 from sasa_nas.nodes import resolve
 from sasa_nas.operators.local_attention.layer import LocalAttention2d
 from sasa_nas.stems import STEMS
 
 LAYERS: dict[str, list[dict[str, Any]]] = {
-    "BottleneckAttention": [{}, {"reduction": 2, "dilation": 1}],
-    "ConvBlockAttention": [{}, {"reduction": 2, "kernel_size": 3}],
-    "GatherExcite": [{}],
-    "GlobalLocalAttention": [{}, {"reduction": 2}],
     "MapAttention2d": [
         {"num_heads": 4, "relative": True, "bias": False, "feature_size": (4, 5)},
         {"num_heads": 2, "relative": False, "bias": True, "feature_size": (3, 4)},
     ],
-    "SqueezeExcitation": [{}, {"reduction": 2}],
 }
 """Of every layer, what is given besides its widths."""
-STEM_LAYERS: dict[str, list[dict[str, Any]]] = {
+KINDS: dict[str, list[dict[str, Any]]] = {
     "conv": [{}, {"kernel_size": 3, "stride": 1, "pool": False, "activation": False}],
     "attention": [
         {"kernel_size": 3, "num_heads": 2, "mixtures": 2, "embedding_dim": 5, "pool": False},
         {"values": "plain"},
         {"values": "conv_values"},
     ],
+    "se": [{}, {"reduction": 2}],
+    "ge": [{}],
+    "bam": [{}, {"reduction": 2, "dilation": 1}],
+    "cbam": [{}, {"reduction": 2, "kernel_size": 3}],
+    "gala": [{}, {"reduction": 2}],
 }
+"""Of the layer of every kind of stem and channel attention, what is given besides its widths."""
 
 
 def conv(in_channels: int, out_channels: int, stride: int = 1) -> "partial[nn.Conv2d]":
@@ -101,9 +104,9 @@ CASES = [
     for name, cases in kinds.items()
     for i, arguments in enumerate(cases)
 ] + [
-    pytest.param(resolve(entry.layer), arguments, id=f"{entry.kind}-stem-{i}")
-    for entry in STEMS
-    for i, arguments in enumerate(STEM_LAYERS[entry.kind])
+    pytest.param(resolve(entry.layer), arguments, id=f"{entry.kind}-{i}")
+    for entry in (*STEMS, *CHANNEL_ATTENTIONS)
+    for i, arguments in enumerate(KINDS[entry.kind])
 ]
 
 
@@ -146,10 +149,10 @@ def test_arguments_are_attributes(kind: type[nn.Module], arguments: dict[str, An
     assert kept(layer) == defaults | given
 
 
-@pytest.mark.parametrize("kind", [getattr(layers, name) for name in LAYERS])
-def test_arguments_of_layers_are_plain_values(kind: type[nn.Module]) -> None:
-    for arguments in LAYERS[kind.__name__]:
-        assert all(map(is_plain, kept(build(kind, arguments)[0]).values()))
+@pytest.mark.parametrize("entry", [*STEMS, *CHANNEL_ATTENTIONS], ids=lambda entry: entry.kind)
+def test_arguments_of_layers_are_plain_values(entry: Any) -> None:
+    for arguments in KINDS[entry.kind]:
+        assert all(map(is_plain, kept(build(resolve(entry.layer), arguments)[0]).values()))
 
 
 @pytest.mark.parametrize(("kind", "arguments"), CASES)

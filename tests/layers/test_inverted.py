@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import mnasnet
 
-from sasa_nas.layers import GatherExcite
+from sasa_nas.channel_attention.gather_excite.layer import GatherExcite
 from sasa_nas.layers.blocks import InvertedResidual
 
 

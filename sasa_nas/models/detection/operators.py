@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from sasa_nas.models.operators import build_operator
+from sasa_nas.models.layers import build_operator
 from sasa_nas.models.plans import Size
 from sasa_nas.nodes import resolve
 from sasa_nas.operators import OPERATORS
