@@ -24,9 +24,10 @@ OWN_ROOMS = {
     "operators": {"errors", "files", "layers", "nodes", "ops"},
     "stems": {"nodes", "operators"},
     "channel_attention": {"nodes"},
-    "space": {"channel_attention", "errors", "nodes", "operators", "stems"},
+    "blocks": {"channel_attention", "layers", "nodes", "operators"},
+    "space": {"blocks", "channel_attention", "errors", "nodes", "operators", "stems"},
     "synthetic": {"errors", "operators", "space"},
-    "models": {"channel_attention", "errors", "layers", "nodes", "operators", "space", "stems"},
+    "models": {"blocks", "channel_attention", "errors", "layers", "nodes", "operators", "space", "stems"},
 }
 """All rooms that the innermost rooms may know."""
 
@@ -65,7 +66,7 @@ OUTSIDE = {
     "onnxruntime": {"export"},
     "resvg_py": {"report"},
     "pydantic": {
-        *("nodes", "operators", "stems", "channel_attention", "space"),
+        *("nodes", "operators", "stems", "channel_attention", "blocks", "space"),
         *("run", "table", "analysis", "engine", "experiment", "export", "cli"),
     },
 }
@@ -144,7 +145,7 @@ def test_descriptions_need_no_torch() -> None:
 
 
 def test_layers_of_operators_need_torch_alone() -> None:
-    for file in (*sources("operators"), *sources("stems"), *sources("channel_attention")):
+    for file in (*sources("operators"), *sources("stems"), *sources("channel_attention"), *sources("blocks")):
         if file.name == "layer.py":
             packages = {name.split(".")[0] for name in imported(file)}
             assert packages - set(sys.stdlib_module_names) <= {"sasa_nas", "torch"}

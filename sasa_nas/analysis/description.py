@@ -6,11 +6,12 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from sasa_nas.blocks.plans import HeadPlan
 from sasa_nas.cost import Convention, Counts, Macs, NetworkCounts, count_network
 from sasa_nas.cost.latency import Latency
 from sasa_nas.cost.latency_cache import Setting
 from sasa_nas.cost.memory import training_memory
-from sasa_nas.models.plans import HeadPlan, plan_network, stem_output_size
+from sasa_nas.models.plans import plan_network, stem_output_size
 from sasa_nas.nodes import Node
 from sasa_nas.space import Architecture, Image, Stage
 from sasa_nas.space.detector import Detector

@@ -20,12 +20,13 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 
+from sasa_nas.blocks.building import build_part
+from sasa_nas.blocks.plans import Plan
 from sasa_nas.cost.shapes import shapes_alone
-from sasa_nas.models.builder import build_part
-from sasa_nas.models.layers import build_stem
-from sasa_nas.models.plans import PartPlan, plan_network
+from sasa_nas.models.plans import plan_network
 from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.stems import Stem
+from sasa_nas.stems.building import build_stem
 
 _BYTES = 4
 """Of a float32."""
@@ -90,7 +91,7 @@ def _stem_part(stem: Stem, image: Image) -> _Part:
 
 
 @functools.lru_cache(maxsize=16384)
-def _part(plan: PartPlan) -> _Part:
+def _part(plan: Plan) -> _Part:
     with shapes_alone():
         return _measured(build_part(plan), (plan.in_channels, *plan.size), learns=True)
 

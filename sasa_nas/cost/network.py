@@ -9,15 +9,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from sasa_nas.blocks.building import build_part
+from sasa_nas.blocks.plans import Plan
 from sasa_nas.cost.attention import attention_counts
 from sasa_nas.cost.shapes import shapes_alone
 from sasa_nas.layers.fused import unfuse
-from sasa_nas.models.builder import build_part
-from sasa_nas.models.layers import build_stem
-from sasa_nas.models.plans import PartPlan, plan_network
+from sasa_nas.models.plans import plan_network
 from sasa_nas.operators.counts import Counts, Elementwise, Macs
 from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.stems import Stem
+from sasa_nas.stems.building import build_stem
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ def _count_stem(stem: Stem, image: Image) -> Counts:
 
 
 @functools.lru_cache(maxsize=16384)
-def _count_parts(plans: tuple[PartPlan, ...]) -> Counts:
+def _count_parts(plans: tuple[Plan, ...]) -> Counts:
     """Parts one after the other: a stage."""
     return sum(map(_count_part, plans), Counts())
 
 
 @functools.lru_cache(maxsize=16384)
-def _count_part(plan: PartPlan) -> Counts:
+def _count_part(plan: Plan) -> Counts:
     with shapes_alone():
         return count_module(build_part(plan), torch.empty(1, plan.in_channels, *plan.size))
 

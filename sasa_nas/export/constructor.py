@@ -11,7 +11,7 @@ from sasa_nas.export.own_layers import own_layers
 from sasa_nas.layers.resnet import ResNet
 from sasa_nas.models.builder import Network
 
-_ROOMS = ("sasa_nas.layers.", "sasa_nas.operators.", "sasa_nas.stems.", "sasa_nas.channel_attention.")
+_ROOMS = tuple(f"sasa_nas.{room}." for room in ("layers", "operators", "stems", "channel_attention", "blocks"))
 """Beginnings of the names of modules whose layers can be written down."""
 
 LINE_LENGTH = 110

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from sasa_nas.blocks import Stage
 from sasa_nas.channel_attention import ChannelAttention
 from sasa_nas.channel_attention.squeeze_excitation import SqueezeExcitation
 from sasa_nas.operators import Operator
@@ -11,7 +12,6 @@ from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.operators.pairwise import Pairwise
 from sasa_nas.operators.patchwise import Patchwise
 from sasa_nas.space.architecture import Architecture, Image
-from sasa_nas.space.stage import Stage
 from sasa_nas.stems import Stem
 from sasa_nas.stems.attention import AttentionStem
 from sasa_nas.stems.conv import ConvStem

@@ -6,7 +6,7 @@ Nothing here imports torch.
 from sasa_nas.nodes.kinds import OneOf, Registry, import_folders, kind_of
 from sasa_nas.nodes.names import NameIn
 from sasa_nas.nodes.node import Bool, Float, Int, Misfit, Node, OddInt, Positive, Ratio, require_divisor
-from sasa_nas.nodes.reference import Reference, resolve
+from sasa_nas.nodes.reference import Reference, accepts, resolve
 
 __all__ = [
     "Bool",
@@ -21,6 +21,7 @@ __all__ = [
     "Ratio",
     "Reference",
     "Registry",
+    "accepts",
     "import_folders",
     "kind_of",
     "require_divisor",

@@ -1,6 +1,8 @@
 """Objects named by text, so that a description can point to code without importing it."""
 
 import importlib
+import inspect
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 Reference: TypeAlias = str | Any
@@ -30,3 +32,8 @@ def resolve(reference: Reference) -> Any:
         return getattr(importlib.import_module(module), name)
     except AttributeError as error:
         raise ImportError(f"module {module} has no '{name}'") from error
+
+
+def accepts(function: Callable[..., Any], argument: str) -> bool:
+    """Return whether a function, or a class's constructor, has an argument of this name."""
+    return argument in inspect.signature(function).parameters

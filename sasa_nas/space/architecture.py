@@ -7,10 +7,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from sasa_nas.blocks import BlockName, Stage
 from sasa_nas.nodes import Node, Positive
 from sasa_nas.operators import BASELINE, Misfit
 from sasa_nas.space.fitting import check_stages
-from sasa_nas.space.stage import Block, Stage
 from sasa_nas.stems import AnyStem
 from sasa_nas.stems.conv import ConvStem
 
@@ -29,8 +29,8 @@ class Architecture(Node):
     Two architectures are the same network exactly when they are equal, and then they share an `id`.
     """
 
-    block: Block = "bottleneck"
-    """The kind of all residual blocks: bottleneck, basic, preactivation, inverted or san."""
+    block: BlockName = "bottleneck"
+    """The kind of all residual blocks."""
     shortcut: Literal["projection", "parameter_free"] = "projection"
     """What a shortcut is where shapes change: a 1x1 convolution, or an average pool and channels of zeros."""
     stem: AnyStem = ConvStem()

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from sasa_nas.blocks import BLOCKS
 from sasa_nas.nodes import Node, Positive
 from sasa_nas.operators import AnyOperator, Misfit, Operator
 from sasa_nas.operators.conv import Conv
@@ -13,7 +14,6 @@ from sasa_nas.space.proxy import PositiveFloat
 
 IMAGE_SIZE = 640
 """Side of a detector's input in pixels, unless its backbone says otherwise."""
-_BLOCKS = ("bottleneck", "basic")
 
 
 class Detector(Node):
@@ -91,11 +91,9 @@ def fitted_detector(detector: Detector, *, num_classes: int, image_size: int | N
 
 
 def _check_backbone(backbone: Architecture) -> None:
-    if backbone.block not in _BLOCKS:
-        raise Misfit(
-            "backbone.block",
-            f"a detector cannot stand on {backbone.block} blocks, only on {' or '.join(_BLOCKS)} ones",
-        )
+    if not BLOCKS[backbone.block].in_detector:
+        able = " or ".join(name for name, block in BLOCKS.items() if block.in_detector)
+        raise Misfit("backbone.block", f"a detector cannot stand on {backbone.block} blocks, only on {able} ones")
     if len(backbone.stages) < 4:
         raise Misfit("backbone.stages", f"a detector needs four stages or more, not {len(backbone.stages)}")
     if backbone.image.channels != 3:

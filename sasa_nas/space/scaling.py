@@ -4,10 +4,10 @@ import functools
 import math
 from typing import Any, TypeVar
 
+from sasa_nas.blocks import Stage
 from sasa_nas.nodes import Node
 from sasa_nas.space.architecture import Architecture, Image
 from sasa_nas.space.proxy import Proxy
-from sasa_nas.space.stage import Stage
 from sasa_nas.stems import Stem
 
 Tree = TypeVar("Tree", bound=Node)

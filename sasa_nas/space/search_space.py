@@ -9,24 +9,20 @@ from typing import Any, NamedTuple
 from pydantic import TypeAdapter, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from sasa_nas.blocks import Stage
 from sasa_nas.nodes import Node
 from sasa_nas.operators import Misfit
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.complaints import path_of
-from sasa_nas.space.fitting import check_stage
+from sasa_nas.space.fitting import block_options, check_stage
 from sasa_nas.space.proxy import Limits, Proxy, Target
 from sasa_nas.space.sampling import size
 from sasa_nas.space.scaling import scaled_stage, scaled_stem
 from sasa_nas.space.searchable import Choice, Range, searchable
-from sasa_nas.space.stage import Block, Stage
 from sasa_nas.stems import AnyStem, Stem
 
 _MOST_COMBINATIONS = 20_000
 """How many combinations of one stage's widths and operators are held against each other."""
-
-
-_JUDGED = ("width", "operator", "replaces", "expansion", "depthwise_size")
-"""The fields of a stage that decide whether it can be built."""
 
 
 class Misfitting(NamedTuple):
@@ -67,7 +63,7 @@ def _check_stages(node: Any, path: str, misfit: Judge) -> None:
         for i, item in enumerate(node):
             _check_stages(item, f"{path}[{i}]", misfit)
     else:
-        _check_options({name: getattr(node, name) for name in _JUDGED}, path, misfit)
+        _check_options({name: getattr(node, name) for name in ("width", "operator", *block_options())}, path, misfit)
 
 
 def _check_options(parts: dict[str, Any], path: str, misfit: Judge) -> None:
@@ -99,7 +95,7 @@ def _blame(fork: str, node: str, field: str) -> str:
     return fork
 
 
-def _stage_misfit(data: dict[str, Any], block: Block, proxy: Proxy) -> Misfitting | None:
+def _stage_misfit(data: dict[str, Any], block: str, proxy: Proxy) -> Misfitting | None:
     """Why a stage of such blocks cannot be at full size or at the proxy's; None if it can."""
     where = ""
     try:

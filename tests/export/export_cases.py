@@ -8,10 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sasa_nas.blocks import BLOCKS
 from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.models import Network, build
 from sasa_nas.space import Architecture, overridden
-from sasa_nas.space.stage import BLOCKS
 
 OPERATORS: dict[str, dict[str, Any]] = {
     "conv": {"kind": "conv"},
@@ -40,7 +40,7 @@ STEMS: dict[str, dict[str, Any]] = {
 }
 CASES = [(operator, "conv", block) for operator in OPERATORS for block in ("bottleneck", "basic")]
 CASES += [("conv", stem, "bottleneck") for stem in STEMS]
-CASES += [(operator, "conv", block) for operator in ("augmented", "patchwise") for block in BLOCKS[2:]]
+CASES += [(operator, "conv", block) for operator in ("augmented", "patchwise") for block in list(BLOCKS)[2:]]
 
 CHANGES: dict[str, tuple[str, list[str]]] = {
     "narrow": ("bottleneck", ["stages[*].expansion=2", "head_width=24"]),

@@ -8,10 +8,16 @@ from hypothesis import strategies as st
 from torch import nn
 
 from sasa_nas import layers
+from sasa_nas.blocks.basic.layer import BasicBlock
+from sasa_nas.blocks.bottleneck.layer import Bottleneck
+from sasa_nas.blocks.inverted.layer import InvertedResidual
+from sasa_nas.blocks.preactivation.layer import PreactivationBlock
+from sasa_nas.blocks.san.layer import SanBlock, SanTransition
 from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.export.constructor import LINE_LENGTH, describe, layout
-from sasa_nas.layers import blocks
+from sasa_nas.layers.norm_activation import ConvNormActivation, NormActivation
 from sasa_nas.layers.resnet import ResNet
+from sasa_nas.layers.shortcut import PaddedShortcut, Shortcut
 from sasa_nas.models import build
 from sasa_nas.nodes import resolve
 from sasa_nas.operators import OPERATORS
@@ -21,7 +27,12 @@ from sasa_nas.stems import STEMS
 from sasa_nas.stems.conv.layer import ConvStem
 
 NAMES = {"nn": nn, "ResNet": ResNet}
-NAMES |= {name: getattr(room, name) for room in (layers, blocks) for name in room.__all__}
+NAMES |= {name: getattr(layers, name) for name in layers.__all__}
+BLOCK_LAYERS: list[type[nn.Module]] = [
+    *(BasicBlock, Bottleneck, ConvNormActivation, InvertedResidual, NormActivation, PaddedShortcut),
+    *(PreactivationBlock, SanBlock, SanTransition, Shortcut),
+]
+NAMES |= {layer.__name__: layer for layer in BLOCK_LAYERS}
 NAMES |= {
     layer.__name__: layer for layer in (resolve(entry.layer) for entry in (*OPERATORS, *STEMS, *CHANNEL_ATTENTIONS))
 }
@@ -53,7 +64,7 @@ def test_the_written_calls_build_the_same_network(operator, stem, block):
 def test_the_classes_named_are_reported():
     classes = set()
     describe(build(architecture("local")), classes)
-    assert classes == {ResNet, blocks.Bottleneck, ConvStem, LocalAttention2d}
+    assert classes == {ResNet, Bottleneck, ConvStem, LocalAttention2d}
 
 
 def test_defaults_are_left_out():

@@ -14,6 +14,7 @@ import torch
 from export_cases import images, trained_like, varied_architectures, written_architectures
 from safetensors.torch import load_file, save_file
 
+from sasa_nas.blocks import BLOCKS
 from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.cli.app import main
 from sasa_nas.errors import UserError
@@ -25,7 +26,6 @@ from sasa_nas.export.formats import FORMATS
 from sasa_nas.export.program import trace
 from sasa_nas.export.verification import verify_export
 from sasa_nas.operators import OPERATORS
-from sasa_nas.space.stage import BLOCKS
 
 WRITTEN, VARIED = written_architectures(), varied_architectures()
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from sasa_nas.layers import MapAttention2d
-from sasa_nas.layers.blocks import PaddedShortcut, Shortcut
+from sasa_nas.layers.shortcut import PaddedShortcut, Shortcut
 
 Layer = TypeVar("Layer", bound=nn.Module)
 

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import resnet
 
+from sasa_nas.blocks.basic.layer import BasicBlock
 from sasa_nas.channel_attention.gather_excite.layer import GatherExcite
-from sasa_nas.layers.blocks import BasicBlock
 
 
 def build(

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import resnet
 
+from sasa_nas.blocks.bottleneck.layer import Bottleneck
 from sasa_nas.channel_attention.gather_excite.layer import GatherExcite
-from sasa_nas.layers.blocks import Bottleneck
 
 
 def build(

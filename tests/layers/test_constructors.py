@@ -2,7 +2,6 @@
 
 import inspect
 from functools import partial
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -10,9 +9,16 @@ import torch
 from torch import nn
 
 from sasa_nas import layers
+from sasa_nas.blocks.basic.layer import BasicBlock
+from sasa_nas.blocks.bottleneck.layer import Bottleneck
+from sasa_nas.blocks.inverted.layer import InvertedResidual
+from sasa_nas.blocks.preactivation.layer import PreactivationBlock
+from sasa_nas.blocks.san.layer import SanBlock, SanTransition
 from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.channel_attention.squeeze_excitation.layer import SqueezeExcitation
-from sasa_nas.layers import blocks, resnet
+from sasa_nas.layers.norm_activation import ConvNormActivation, NormActivation
+from sasa_nas.layers.resnet import ResNet
+from sasa_nas.layers.shortcut import PaddedShortcut, Shortcut
 from sasa_nas.nodes import resolve
 from sasa_nas.operators.local_attention.layer import LocalAttention2d
 from sasa_nas.stems import STEMS
@@ -84,24 +90,24 @@ BLOCKS: dict[str, list[dict[str, Any]]] = {
 }
 """Of every block, what is given besides its widths; modules as what makes them."""
 
-NETWORKS: dict[str, list[dict[str, Any]]] = {
-    "ResNet": [
-        {"stem": conv(8, 8), "stages": [conv(8, 16)], "num_features": 16, "num_classes": 3},
-        {"stem": conv(8, 8), "stages": [], "num_features": 16, "num_classes": 3, "head": conv(8, 16)},
-    ]
-}
+NETWORKS: list[dict[str, Any]] = [
+    {"stem": conv(8, 8), "stages": [conv(8, 16)], "num_features": 16, "num_classes": 3},
+    {"stem": conv(8, 8), "stages": [], "num_features": 16, "num_classes": 3, "head": conv(8, 16)},
+]
 WIDTHS = {"in_channels": 8, "out_channels": 16, "channels": 8, "key_channels": 8, "value_channels": 16}
 """Of a layer's widths it is given those that it has."""
 
-ROOMS: list[tuple[ModuleType, dict[str, list[dict[str, Any]]]]] = [
-    (layers, LAYERS),
-    (blocks, BLOCKS),
-    (resnet, NETWORKS),
+BLOCK_LAYERS: list[type[nn.Module]] = [
+    *(BasicBlock, Bottleneck, ConvNormActivation, InvertedResidual, NormActivation, PaddedShortcut),
+    *(PreactivationBlock, SanBlock, SanTransition, Shortcut),
 ]
 CASES = [
-    pytest.param(getattr(room, name), arguments, id=f"{name}-{i}")
-    for room, kinds in ROOMS
-    for name, cases in kinds.items()
+    pytest.param(kind, arguments, id=f"{kind.__name__}-{i}")
+    for kind, cases in [
+        *((getattr(layers, name), cases) for name, cases in LAYERS.items()),
+        *((kind, BLOCKS[kind.__name__]) for kind in BLOCK_LAYERS),
+        (ResNet, NETWORKS),
+    ]
     for i, arguments in enumerate(cases)
 ] + [
     pytest.param(resolve(entry.layer), arguments, id=f"{entry.kind}-{i}")
@@ -135,11 +141,8 @@ def kept(layer: nn.Module) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, nn.ModuleList) else value for name, value in values.items()}
 
 
-@pytest.mark.parametrize(("room", "kinds"), [(layers, LAYERS), (blocks, BLOCKS)])
-def test_everything_exported_is_checked(room: ModuleType, kinds: dict[str, list[dict[str, Any]]]) -> None:
-    exported = {name: getattr(room, name) for name in room.__all__}
-    modules = {name for name, kind in exported.items() if isinstance(kind, type) and issubclass(kind, nn.Module)}
-    assert modules == set(kinds)
+def test_everything_exported_is_checked() -> None:
+    assert set(layers.__all__) == set(LAYERS)
 
 
 @pytest.mark.parametrize(("kind", "arguments"), CASES)

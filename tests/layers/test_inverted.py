@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import mnasnet
 
+from sasa_nas.blocks.inverted.layer import InvertedResidual
 from sasa_nas.channel_attention.gather_excite.layer import GatherExcite
-from sasa_nas.layers.blocks import InvertedResidual
 
 
 def build(

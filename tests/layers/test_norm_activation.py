@@ -2,7 +2,7 @@ import pytest
 import torch
 from layer_oracles import SIZES, activated, assert_gradients_reach, awake, image, pointwise
 
-from sasa_nas.layers.blocks import ConvNormActivation, NormActivation
+from sasa_nas.layers.norm_activation import ConvNormActivation, NormActivation
 
 
 @torch.no_grad()

@@ -4,8 +4,9 @@ from layer_oracles import SIZES, activated, around, assert_gradients_reach, awak
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sasa_nas.blocks.preactivation.layer import PreactivationBlock
 from sasa_nas.channel_attention.gather_excite.layer import GatherExcite
-from sasa_nas.layers.blocks import NormActivation, PreactivationBlock
+from sasa_nas.layers.norm_activation import NormActivation
 from sasa_nas.stems.conv.layer import ConvStem
 
 

@@ -3,7 +3,7 @@ import torch
 from layer_oracles import SIZES, activated, assert_gradients_reach, image, pointwise, scrambled
 from torch import Tensor, nn
 
-from sasa_nas.layers.blocks import ConvNormActivation
+from sasa_nas.layers.norm_activation import ConvNormActivation
 from sasa_nas.layers.resnet import ResNet
 
 

@@ -15,8 +15,9 @@ from layer_oracles import (
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sasa_nas.blocks.san.layer import SanBlock, SanTransition
 from sasa_nas.channel_attention.gather_excite.layer import GatherExcite
-from sasa_nas.layers.blocks import NormActivation, SanBlock, SanTransition
+from sasa_nas.layers.norm_activation import NormActivation
 from sasa_nas.operators.pairwise.layer import PairwiseAttention2d
 from sasa_nas.stems.conv.layer import ConvStem
 

@@ -6,7 +6,7 @@ import torch
 from layer_oracles import around, image, scrambled
 from torch import nn
 
-from sasa_nas.layers.blocks import PaddedShortcut, Shortcut
+from sasa_nas.layers.shortcut import PaddedShortcut, Shortcut
 
 
 @torch.no_grad()
@@ -24,7 +24,7 @@ def test_a_projection_is_a_strided_convolution(
 
 THIN_STEP = """
 import torch
-from sasa_nas.layers.blocks import Shortcut
+from sasa_nas.layers.shortcut import Shortcut
 
 torch.set_num_threads(1)
 shortcut = Shortcut(8, 16, stride=2).to(memory_format=torch.channels_last)

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from learning import assert_learns
 from torch import nn
 
-from sasa_nas.layers.blocks import BasicBlock, Bottleneck
+from sasa_nas.blocks import BLOCKS
+from sasa_nas.blocks.basic.layer import BasicBlock
+from sasa_nas.blocks.bottleneck.layer import Bottleneck
+from sasa_nas.blocks.plans import BlockPlan
 from sasa_nas.models import build
-from sasa_nas.models.plans import BlockPlan, plan_network, stem_output_size
+from sasa_nas.models.plans import plan_network, stem_output_size
 from sasa_nas.space import Architecture
-from sasa_nas.space.stage import BLOCKS
 from sasa_nas.stems.attention import AttentionStem
 from sasa_nas.stems.conv import ConvStem
 

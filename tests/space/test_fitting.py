@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from sasa_nas.blocks import BLOCKS
 from sasa_nas.operators import Misfit
 from sasa_nas.operators.conv import Conv
 from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.space import Architecture, SearchSpace, SpaceError, Stage
 from sasa_nas.space.files import validate_space
 from sasa_nas.space.fitting import check_stage
-from sasa_nas.space.stage import BLOCKS, Block, out_channels
 
 Tree = dict[str, Any]
 
@@ -90,9 +90,14 @@ def test_a_parameter_free_shortcut_cannot_lose_channels() -> None:
 
 def test_output_channels_by_block() -> None:
     stage = Stage(width=24, operator=Conv())
-    assert [out_channels(stage, block) for block in BLOCKS] == [96, 24, 24, 24, 96]
-    blocks: list[Block] = ["bottleneck", "san"]
-    assert [out_channels(Stage(width=24, expansion=2), block) for block in blocks] == [48, 48]
+    assert {name: block.out_channels(stage) // 24 for name, block in BLOCKS.items()} == {
+        "bottleneck": 4,
+        "basic": 1,
+        "inverted": 1,
+        "preactivation": 1,
+        "san": 4,
+    }
+    assert [BLOCKS[name].out_channels(Stage(width=24, expansion=2)) for name in ("bottleneck", "san")] == [48, 48]
 
 
 def space(**fields: Any) -> SearchSpace:

@@ -5,8 +5,8 @@ import math
 from torch import Tensor, nn
 from torchvision.models.detection.retinanet import RetinaNetHead
 
+from sasa_nas.blocks.plans import Size
 from sasa_nas.models.detection.operators import build_last, build_spatial
-from sasa_nas.models.plans import Size
 from sasa_nas.space.detector import Detector
 
 CONV_STD = 0.01

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
 
-from sasa_nas.models.plans import Size
+from sasa_nas.blocks.plans import Size
 
 PIXEL_MEAN = (0.485, 0.456, 0.406)
 """Of ImageNet's red, green and blue in [0, 1]; subtracted from a pixel."""

@@ -2,10 +2,10 @@
 
 from torch import nn
 
-from sasa_nas.models.layers import build_operator
-from sasa_nas.models.plans import Size
+from sasa_nas.blocks.plans import Size
 from sasa_nas.nodes import resolve
 from sasa_nas.operators import OPERATORS
+from sasa_nas.operators.building import build_operator
 from sasa_nas.operators.conv import Conv
 from sasa_nas.space.detector import Detector
 

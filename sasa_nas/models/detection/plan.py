@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from sasa_nas.models.plans import Size, plan_network, strided
+from sasa_nas.blocks.plans import Size, strided
+from sasa_nas.models.plans import plan_network
 from sasa_nas.space.detector import Detector
 
 

@@ -3,9 +3,9 @@
 from torch import Tensor, nn
 from torchvision.ops.feature_pyramid_network import ExtraFPNBlock, FeaturePyramidNetwork
 
+from sasa_nas.blocks.plans import Size
 from sasa_nas.models.detection.operators import build_spatial
 from sasa_nas.models.detection.plan import plan_pyramid
-from sasa_nas.models.plans import Size
 from sasa_nas.space.detector import Detector
 
 

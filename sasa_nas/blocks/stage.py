@@ -1,6 +1,6 @@
-"""A stage: residual blocks of one kind, width and operator. Whether it fits is up to the blocks; see `fitting`."""
+"""A stage: residual blocks of one kind, width and operator. Whether it fits is up to the blocks."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -8,17 +8,6 @@ from sasa_nas.channel_attention import AnyChannelAttention
 from sasa_nas.nodes import Node, OddInt, Positive
 from sasa_nas.operators import AnyOperator
 from sasa_nas.operators.conv import Conv
-
-Block = Literal["bottleneck", "basic", "preactivation", "inverted", "san"]
-"""The kinds of residual blocks.
-
-- `bottleneck`: 1x1, operator, 1x1 to `expansion` times the width (He et al. 2015).
-- `basic`: two operators (He et al. 2015).
-- `preactivation`: two operators, batch norm and ReLU before each (He et al. 2016, Zagoruyko and Komodakis 2016).
-- `inverted`: the operator makes `expansion` times the input's channels, a depthwise convolution, 1x1 (MnasNet).
-- `san`: batch norm, ReLU, operator, batch norm, ReLU, 1x1 to `expansion` times the width (Zhao et al. 2020).
-"""
-BLOCKS: tuple[Block, ...] = get_args(Block)
 
 
 class Stage(Node):
@@ -38,8 +27,3 @@ class Stage(Node):
     """Side of an inverted block's depthwise kernel."""
     channel_attention: AnyChannelAttention | None = None
     """Attention over channels, in every block or, for `bam`, after the last."""
-
-
-def out_channels(stage: Stage, block: Block) -> int:
-    """Channels that a stage of such blocks puts out."""
-    return stage.width * stage.expansion if block in ("bottleneck", "san") else stage.width

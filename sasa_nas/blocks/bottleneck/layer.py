@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from sasa_nas.layers.blocks.shortcut import block_shortcut
+from sasa_nas.layers.shortcut import block_shortcut
 
 
 class Bottleneck(nn.Module):

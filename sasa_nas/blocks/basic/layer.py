@@ -1,17 +1,12 @@
-"""The residual block whose norms and activations come first."""
+"""The basic block of a ResNet."""
 
 from torch import Tensor, nn
 
-from sasa_nas.layers.blocks.shortcut import block_shortcut
+from sasa_nas.layers.shortcut import block_shortcut
 
 
-class PreactivationBlock(nn.Module):
-    """Two spatial operators, batch norm and ReLU before each, and a shortcut around them.
-
-    He et al. 2016, arXiv 1603.05027; wide ones are those of Zagoruyko and Komodakis 2016, arXiv 1605.07146. Where
-    shapes agree the shortcut is the identity of the block's input; where they change it reads the activated
-    input, and a projection is a 1x1 convolution without batch norm. Nothing follows the sum: `NormActivation`
-    ends a network of such blocks.
+class BasicBlock(nn.Module):
+    """Two spatial operators and a shortcut around them (He et al. 2015, arXiv 1512.03385, Figure 5).
 
     Args:
         in_channels: Channels of the input.
@@ -40,22 +35,19 @@ class PreactivationBlock(nn.Module):
         super().__init__()
         self.in_channels, self.width, self.stride = in_channels, width, stride
         self.parameter_free_shortcut = parameter_free_shortcut
-        self.first_norm = nn.BatchNorm2d(in_channels)
         self.first = first
-        self.second_norm = nn.BatchNorm2d(width)
+        self.first_norm = nn.BatchNorm2d(width)
         self.second = second
+        self.second_norm = nn.BatchNorm2d(width)
         self.attention = attention
-        self.shortcut = block_shortcut(
-            in_channels, width, stride=stride, parameter_free=parameter_free_shortcut, norm=False
-        )
+        self.shortcut = block_shortcut(in_channels, width, stride=stride, parameter_free=parameter_free_shortcut)
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, in_channels, H, W)` to `(B, width, ceil(H / stride), ceil(W / stride))`."""
-        activated = self.activation(self.first_norm(x))
-        y = self.second(self.activation(self.second_norm(self.first(activated))))
+        y = self.activation(self.first_norm(self.first(x)))
+        y = self.second_norm(self.second(y))
         if self.attention is not None:
             y = self.attention(y)
-        reshapes = self.stride > 1 or self.in_channels != self.width
-        out: Tensor = y + self.shortcut(activated if reshapes else x)
+        out: Tensor = self.activation(y + self.shortcut(x))
         return out
