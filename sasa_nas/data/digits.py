@@ -1,18 +1,20 @@
 """scikit-learn's digits: 1,797 handwritten digits of 8x8 pixels that come with the library (UCI, 1998)."""
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from sasa_nas.data.known import register_dataset
 from sasa_nas.data.preprocess import resize, standardisation_of
 from sasa_nas.data.splits import DatasetInfo, ImageSet, Indices, Splits, Standardisation, three_way_split
 
 DIGITS = DatasetInfo(name="digits", channels=1, height=8, width=8, num_classes=10, flip=False, shift=1, pixel_max=16.0)
 
 
-def load_digits(info: DatasetInfo) -> Splits:
+def load_digits(info: DatasetInfo, data_dir: Path | None = None) -> Splits:
     """The digits in three stratified parts: 60 % train, 20 % validation, 20 % test.
 
     The bundled file holds all images in one; the test part's rows are dropped here, and `load_test` reads
@@ -20,6 +22,7 @@ def load_digits(info: DatasetInfo) -> Splits:
 
     Args:
         info: `DIGITS`, or the same with another height and width.
+        data_dir: Of no account: they come with scikit-learn.
 
     Returns:
         Float32 image sets.
@@ -62,3 +65,6 @@ def _part(
     scale: Standardisation,
 ) -> ImageSet:
     return ImageSet(scale.apply(_select(pixels, index, info)), torch.from_numpy(labels[index]))
+
+
+register_dataset(DIGITS, load_digits)

@@ -10,11 +10,13 @@ the others: a network that sums over units which see nine at a time can do no be
 """
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from sasa_nas.data.known import register_dataset
 from sasa_nas.data.preprocess import resize, standardisation_of
 from sasa_nas.data.splits import DATA_SEED, DatasetInfo, ImageSet, Indices, Splits, Standardisation
 
@@ -70,11 +72,12 @@ def _painted(textures: Indices, colours: npt.NDArray[np.float64]) -> npt.NDArray
     return _TEXTURES[textures][..., None] * np.atleast_2d(colours)[:, None, None, :]
 
 
-def load_matching(info: DatasetInfo) -> Splits:
+def load_matching(info: DatasetInfo, data_dir: Path | None = None) -> Splits:
     """The three parts; the test part is drawn where `load_test` is called.
 
     Args:
         info: `MATCHING`, or the same with another height and width.
+        data_dir: Of no account: nothing is read.
 
     Returns:
         uint8 image sets, standardised batch by batch.
@@ -97,3 +100,6 @@ def _part(part: str, info: DatasetInfo, scale: Standardisation) -> ImageSet:
 def _draw(part: str, info: DatasetInfo) -> tuple[torch.Tensor, torch.Tensor]:
     images, labels = draw_matching(SIZES[part], [DATA_SEED, list(SIZES).index(part)])
     return resize(torch.from_numpy(images), height=info.height, width=info.width), torch.from_numpy(labels)
+
+
+register_dataset(MATCHING, load_matching)

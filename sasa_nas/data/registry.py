@@ -1,34 +1,26 @@
-"""Data sets by name."""
+"""Facts and images of data sets by name: those registered, and folders of one's own."""
 
 import difflib
 from dataclasses import replace
 from pathlib import Path
 
+# those imported for nothing but their names register data sets
+from sasa_nas.data import digits, formulas, matching, official  # noqa: F401
 from sasa_nas.data.coco import COCO_PREFIX
 from sasa_nas.data.decoded import Progress
-from sasa_nas.data.digits import DIGITS, load_digits
 from sasa_nas.data.folders import folder_of
 from sasa_nas.data.imagefolder import SMALLEST, imagefolder_info, load_imagefolder
-from sasa_nas.data.matching import MATCHING, load_matching
+from sasa_nas.data.known import DATASETS
 from sasa_nas.data.splits import DatasetInfo, SearchSplits, Splits
 from sasa_nas.data.subset import subset
-from sasa_nas.data.torchvision_sets import TORCHVISION_SETS, load_torchvision
 from sasa_nas.errors import UserError
-from sasa_nas.synthetic import TASKS, is_synthetic
 
 FOLDER_PREFIX = "imagefolder:"
 
-_SYNTHETIC = {
-    name: DatasetInfo(name=name, channels=3, height=32, width=32, num_classes=10, flip=False, shift=0) for name in TASKS
-}
-"""Images that nobody sees: they say what networks cost."""
-
-_KNOWN = {DIGITS.name: DIGITS, **TORCHVISION_SETS, MATCHING.name: MATCHING, **_SYNTHETIC}
-
 
 def dataset_names() -> tuple[str, ...]:
-    """The names that `load` knows, a folder of one's own being `imagefolder:PATH`; and for detectors `coco:PATH`."""
-    return (*_KNOWN, f"{FOLDER_PREFIX}PATH", f"{COCO_PREFIX}PATH")
+    """Return the names that `load` knows, a folder of one's own being `imagefolder:PATH`; for detectors `coco:PATH`."""
+    return (*DATASETS, f"{FOLDER_PREFIX}PATH", f"{COCO_PREFIX}PATH")
 
 
 def dataset_info(name: str, data_dir: Path | None = None, image_size: int | None = None) -> DatasetInfo:
@@ -49,11 +41,11 @@ def dataset_info(name: str, data_dir: Path | None = None, image_size: int | None
         return imagefolder_info(folder_of(name, data_dir), image_size=image_size)
     if name.startswith(COCO_PREFIX):
         raise UserError(f"'{name}' holds boxes for detectors, not classes of images; name a data set of images")
-    if name not in _KNOWN:
-        near = difflib.get_close_matches(name, _KNOWN, n=1)
+    if name not in DATASETS:
+        near = difflib.get_close_matches(name, DATASETS, n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
         raise UserError(f"unknown dataset '{name}'; {hint}known: {', '.join(dataset_names())}")
-    native = _KNOWN[name]
+    native = DATASETS[name].info
     if image_size is None:
         return native
     shift = max(1, round(native.shift * image_size / native.width)) if native.shift else 0
@@ -87,14 +79,7 @@ def load(
         _require_size(image_size)
         return load_imagefolder(path, image_size=image_size, train_images=train_images, progress=progress)
     info = dataset_info(name, data_dir, image_size)
-    if is_synthetic(name):
-        raise UserError(f"'{name}' is a formula that answers `sasa-nas search`; it holds no images to train on")
-    if name == DIGITS.name:
-        splits = load_digits(info)
-    elif name == MATCHING.name:
-        splits = load_matching(info)
-    else:
-        splits = load_torchvision(info, data_dir=data_dir)
+    splits = DATASETS[name].load(info, data_dir)
     if train_images is None:
         return splits
     return replace(splits, train=subset(splits.train, train_images, name))

@@ -1,10 +1,14 @@
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
+from sasa_nas.data.digits import DIGITS, load_digits
+from sasa_nas.data.known import DATASETS, register_dataset
 from sasa_nas.data.registry import dataset_info, dataset_names, load
 from sasa_nas.errors import UserError
 from sasa_nas.synthetic import TASKS
@@ -40,6 +44,27 @@ def test_unknown_name_is_answered_with_the_nearest_and_all():
         dataset_info("fashion-mnist")
     with pytest.raises(UserError, match="unknown dataset 'zzz'; known"):
         load("zzz")
+
+
+def test_a_data_set_of_ones_own_is_resized_and_subset():
+    seen = []
+
+    def load_mine(info, data_dir):
+        seen.append((info.height, data_dir))
+        return load_digits(replace(DIGITS, height=info.height, width=info.width))
+
+    mine = replace(DIGITS, name="mine", shift=2)
+    with pytest.raises(ValueError, match="'digits' is registered already"):
+        register_dataset(DIGITS, load_mine)
+    register_dataset(mine, load_mine)
+    try:
+        assert "mine" in dataset_names()
+        assert dataset_info("mine", image_size=16).shift == 4
+        splits = load("mine", image_size=4, train_images=50, data_dir=Path("here"))
+    finally:
+        del DATASETS["mine"]
+    assert seen == [(4, Path("here"))]
+    assert splits.train.images.shape == (50, 1, 4, 4)
 
 
 def test_boxes_are_no_classes():

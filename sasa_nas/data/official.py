@@ -4,6 +4,7 @@ Files on disk come first, then a download. The official test part is the test pa
 stratified tenth of the official train part.
 """
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from sasa_nas.data.cifar import read_cifar, require_cifar
 from sasa_nas.data.download import default_data_dir
+from sasa_nas.data.known import register_dataset
 from sasa_nas.data.mnist import read_mnist, require_mnist
 from sasa_nas.data.preprocess import require_memory, resize, standardisation_of
 from sasa_nas.data.raw import RawImages
@@ -22,42 +24,22 @@ from sasa_nas.errors import UserError
 VALIDATION_SHARE = 0.1
 
 
-def _classic(
-    name: str, *, channels: int, size: int, shift: int, num_classes: int = 10, flip: bool = False
-) -> DatasetInfo:
-    return DatasetInfo(
-        name=name,
-        channels=channels,
-        height=size,
-        width=size,
-        num_classes=num_classes,
-        flip=flip,
-        shift=shift,
-    )
+Require = Callable[[Path], None]
+"""Makes sure that the files are in a folder, downloading what is not."""
+Read = Callable[..., RawImages]
+"""Reads one official part from a folder: the train part with `train=True`, else the test part."""
 
 
-TORCHVISION_SETS = {
-    info.name: info
-    for info in (
-        _classic("cifar10", channels=3, size=32, shift=4, flip=True),
-        _classic("cifar100", channels=3, size=32, shift=4, flip=True, num_classes=100),
-        _classic("mnist", channels=1, size=28, shift=2),
-        _classic("fashion_mnist", channels=1, size=28, shift=2, flip=True),
-        _classic("kmnist", channels=1, size=28, shift=2),
-        # A smaller shift than CIFAR's: neighbouring digits stand at the sides.
-        _classic("svhn", channels=3, size=32, shift=2),
-    )
-}
-
-
-def load_torchvision(info: DatasetInfo, *, data_dir: Path | None) -> Splits:
+def load_official(info: DatasetInfo, data_dir: Path | None, *, require: Require, read: Read) -> Splits:
     """Reads the official train part and divides it; the official test part is read by `load_test` alone.
 
     Its files are made sure of beforehand, though, so that a long training does not end at a missing file.
 
     Args:
-        info: One of `TORCHVISION_SETS`, or the same with another height and width.
+        info: Facts, perhaps with another height and width.
         data_dir: Where files are looked for and downloads are put; None for `default_data_dir()`.
+        require: Makes sure of the files.
+        read: Reads one part.
 
     Returns:
         uint8 image sets, standardised batch by batch.
@@ -66,13 +48,8 @@ def load_torchvision(info: DatasetInfo, *, data_dir: Path | None) -> Splits:
         UserError: If files are missing and cannot be downloaded, or are damaged.
     """
     folder = default_data_dir() if data_dir is None else data_dir.expanduser()
-    if info.name == "svhn":
-        require_svhn(folder)
-    elif info.name.startswith("cifar"):
-        require_cifar(info.name, folder)
-    else:
-        require_mnist(info.name, folder)
-    raw = _read(info, folder, train=True)
+    require(folder)
+    raw = _read(info, folder, read, train=True)
     try:
         train, validation = stratified_split(raw.labels, held_out=VALIDATION_SHARE)
     except ValueError as error:
@@ -85,13 +62,13 @@ def load_torchvision(info: DatasetInfo, *, data_dir: Path | None) -> Splits:
         info=info,
         train=ImageSet(train_images, labels[train], scale),
         validation=ImageSet(images[validation], labels[validation], scale),
-        load_test=partial(_load_test, info, folder, scale),
+        load_test=partial(_load_test, info, folder, scale, read),
         standardisation=scale,
     )
 
 
-def _load_test(info: DatasetInfo, folder: Path, scale: Standardisation) -> ImageSet:
-    raw = _read(info, folder, train=False)
+def _load_test(info: DatasetInfo, folder: Path, scale: Standardisation, read: Read) -> ImageSet:
+    raw = _read(info, folder, read, train=False)
     images = _resized(raw, info)
     return ImageSet(images, torch.from_numpy(raw.labels), scale)
 
@@ -101,16 +78,44 @@ def _resized(raw: RawImages, info: DatasetInfo) -> Tensor:
     return resize(torch.from_numpy(raw.images), height=info.height, width=info.width)
 
 
-def _read(info: DatasetInfo, folder: Path, *, train: bool) -> RawImages:
-    if info.name == "svhn":
-        raw = read_svhn(folder, train=train)
-    elif info.name.startswith("cifar"):
-        raw = read_cifar(info.name, folder, train=train)
-    else:
-        raw = read_mnist(info.name, folder, train=train)
+def _read(info: DatasetInfo, folder: Path, read: Read, *, train: bool) -> RawImages:
+    raw = read(folder, train=train)
     if len(raw.labels) == 0 or not 0 <= raw.labels.min() <= raw.labels.max() < info.num_classes:
         raise UserError(
             f"dataset '{info.name}' in '{folder}' does not have labels from 0 to {info.num_classes - 1}; "
             "these are another data set's files"
         )
     return raw
+
+
+def _register(
+    name: str,
+    require: Require,
+    read: Read,
+    *,
+    channels: int,
+    size: int,
+    shift: int,
+    num_classes: int = 10,
+    flip: bool = False,
+) -> None:
+    info = DatasetInfo(
+        name=name,
+        channels=channels,
+        height=size,
+        width=size,
+        num_classes=num_classes,
+        flip=flip,
+        shift=shift,
+    )
+    register_dataset(info, partial(load_official, require=require, read=read))
+
+
+for _name, _classes in (("cifar10", 10), ("cifar100", 100)):
+    _require, _read_part = partial(require_cifar, _name), partial(read_cifar, _name)
+    _register(_name, _require, _read_part, channels=3, size=32, shift=4, num_classes=_classes, flip=True)
+for _name, _flip in (("mnist", False), ("fashion_mnist", True), ("kmnist", False)):
+    _require, _read_part = partial(require_mnist, _name), partial(read_mnist, _name)
+    _register(_name, _require, _read_part, channels=1, size=28, shift=2, flip=_flip)
+# A smaller shift than CIFAR's: neighbouring digits stand at the sides.
+_register("svhn", require_svhn, read_svhn, channels=3, size=32, shift=2)
