@@ -44,60 +44,16 @@ class Objective:
         return self.direction == "maximize"
 
 
+_LATENCY = "sasa_nas.engine.measuring:measure_latency"
+_ATTACK = "sasa_nas.engine.measuring:measure_robustness"
 _ROWS = (
+    Objective("accuracy", "maximize", "share", "accuracy", "accuracy", "after_training", asked=False, chance=True),
+    Objective("flops", "minimize", "count", "FLOPs", "FLOPs", "with_design", asked=False),
+    Objective("params", "minimize", "count", "parameters", "params", "with_design", asked=False),
+    Objective("memory", "minimize", "bytes", "memory", "memory", "with_design"),
+    Objective("latency", "minimize", "seconds", "latency", "latency", "before_training", _LATENCY),
     Objective(
-        name="accuracy",
-        direction="maximize",
-        unit="share",
-        title="accuracy",
-        heading="accuracy",
-        known="after_training",
-        asked=False,
-        chance=True,
-    ),
-    Objective(
-        name="flops",
-        direction="minimize",
-        unit="count",
-        title="FLOPs",
-        heading="FLOPs",
-        known="with_design",
-        asked=False,
-    ),
-    Objective(
-        name="params",
-        direction="minimize",
-        unit="count",
-        title="parameters",
-        heading="params",
-        known="with_design",
-        asked=False,
-    ),
-    Objective(
-        name="memory",
-        direction="minimize",
-        unit="bytes",
-        title="memory",
-        heading="memory",
-        known="with_design",
-    ),
-    Objective(
-        name="latency",
-        direction="minimize",
-        unit="seconds",
-        title="latency",
-        heading="latency",
-        known="before_training",
-        measured_by="sasa_nas.engine.measuring:measure_latency",
-    ),
-    Objective(
-        name="robust_accuracy",
-        direction="maximize",
-        unit="share",
-        title="accuracy under attack",
-        heading="under attack",
-        known="after_training",
-        measured_by="sasa_nas.engine.measuring:measure_robustness",
+        "robust_accuracy", "maximize", "share", "accuracy under attack", "under attack", "after_training", _ATTACK
     ),
 )
 

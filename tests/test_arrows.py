@@ -23,7 +23,7 @@ OWN_ROOMS = {
     "nodes": set(),
     "operators": {"errors", "files", "layers", "nodes", "ops"},
     "stems": {"nodes", "operators"},
-    "channel_attention": {"nodes"},
+    "channel_attention": {"layers", "nodes"},
     "blocks": {"channel_attention", "layers", "nodes", "operators"},
     "space": {"blocks", "channel_attention", "errors", "nodes", "operators", "stems"},
     "synthetic": {"errors", "operators", "space"},

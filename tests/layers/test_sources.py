@@ -35,7 +35,7 @@ def plain_forms() -> set[Path]:
     return found
 
 
-SOURCES = sorted({*plain_forms(), *(PACKAGE / "layers").rglob("*.py"), *(PACKAGE / "operators").rglob("layer.py")})
+SOURCES = sorted({*plain_forms(), *(PACKAGE / "layers").rglob("*.py"), *PACKAGE.rglob("layer.py")})
 FILES = [path for path in SOURCES if path.name != "__init__.py"]
 
 

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from sasa_nas.channel_attention.squeeze import squeezed_channels
+from sasa_nas.layers.squeeze import squeezed_channels
 
 
 class BottleneckAttention(nn.Module):

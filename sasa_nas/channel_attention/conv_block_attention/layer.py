@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from sasa_nas.channel_attention.squeeze import squeeze_mlp
+from sasa_nas.layers.squeeze import squeeze_mlp
 
 
 class ConvBlockAttention(nn.Module):

@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from sasa_nas.channel_attention.squeeze import squeeze_mlp
+from sasa_nas.layers.squeeze import squeeze_mlp
 
 
 class SqueezeExcitation(nn.Module):
