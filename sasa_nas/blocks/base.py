@@ -60,7 +60,8 @@ class Block:
         for i in range(stage.blocks):
             parts.append(
                 BlockPlan(
-                    builder=self.builder,
+                    # not of the instance, which would bind a function
+                    builder=type(self).builder,
                     operator=stage.operator,
                     replaces=stage.replaces,
                     expansion=stage.expansion,
