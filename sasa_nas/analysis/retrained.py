@@ -15,6 +15,7 @@ from sasa_nas.analysis.rank_correlation import (
     rank_correlations,
     rank_difference,
 )
+from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import RunFolder, TrialRecord, read_result
 from sasa_nas.run.retraining_records import RetrainedDesign, RetrainingInfo, Size, read_retraining
 from sasa_nas.run.training_records import TrainingResult
@@ -217,7 +218,7 @@ def _judged(info: RetrainingInfo, name: str, networks: list[RetrainedNetwork], c
 
 
 def _verdict(proxy: float, tau: float, rival: str, gain: Difference | None, chain: bool) -> str:
-    counting = {"params": "counting parameters", "flops": "counting FLOPs"}[rival]
+    counting = f"counting {OBJECTIVES[rival].title}"
     if proxy < tau:
         word = f"The proxy loses to {counting}"
     elif proxy > tau:

@@ -14,6 +14,7 @@ from sasa_nas.analysis.rank_correlation import (
     rank_difference,
 )
 from sasa_nas.errors import UserError
+from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import RunInfo, TrialRecord
 from sasa_nas.scores import SCORES
 from sasa_nas.space.files import validate_space
@@ -140,8 +141,7 @@ def _judge(
     elif useful:
         verdict = "better than counting parameters or FLOPs"
     elif worse:
-        words = {"params": "parameters", "flops": "FLOPs"}
-        verdict = f"no better than counting {' or '.join(words[size] for size in worse)}"
+        verdict = f"no better than counting {' or '.join(OBJECTIVES[size].title for size in worse)}"
     else:
         verdict = "no better than chance"
     return ScoreQuality(name=name, correlation=correlation, beyond=beyond, useful=useful, verdict=verdict)

@@ -10,6 +10,7 @@ import typer
 
 from sasa_nas.cli.search import INTERRUPTED
 from sasa_nas.errors import UserError
+from sasa_nas.objectives import OBJECTIVES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -131,7 +132,7 @@ def print_retrained(console: Console, found: Retrained) -> None:
         console.print("Means over the seeds; in brackets the 95% interval of the mean (Student's t).", soft_wrap=True)
     console.print("* on the front, by the means on the validation split.", soft_wrap=True)
     if found.correlations:
-        titles = {"proxy_accuracy": "proxy", "flops": "FLOPs", "params": "parameters"}
+        titles = {"proxy_accuracy": "proxy"} | {row.name: row.title for row in OBJECTIVES.values()}
         columns = ("Kendall's tau", "95% interval", "networks")
         ranks = plain_table("sorted by", *columns, right=columns)
         for key, rank in found.correlations.items():

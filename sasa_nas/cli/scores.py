@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.objectives import OBJECTIVES
+
 if TYPE_CHECKING:
     from sasa_nas.analysis.rank_correlation import RankCorrelation
-
-_NAMES = {"params": "parameters", "flops": "FLOPs"}
 
 
 def scores(
@@ -37,7 +37,7 @@ def scores(
     for score in report.scores:
         table.add_row(score.name, *_cells(score.correlation), score.verdict)
     for size in report.sizes:
-        table.add_row(_NAMES[size.name], *_cells(size.correlation), "")
+        table.add_row(OBJECTIVES[size.name].title, *_cells(size.correlation), "")
     console.print(table)
 
 

@@ -8,6 +8,7 @@ from sasa_nas.engine.plan import SearchPlan, draw
 from sasa_nas.engine.requests import Request, enqueue
 from sasa_nas.engine.study import SearchStudy
 from sasa_nas.errors import UserError
+from sasa_nas.operators import BASELINE
 from sasa_nas.run import Arm
 from sasa_nas.space import Infeasible
 from sasa_nas.space.choosers import Label, RecallChooser, RecordingChooser
@@ -15,7 +16,6 @@ from sasa_nas.space.searchable import Number, Range
 
 FIRST_SEED = 100_000
 """Added to a search's seed, the first seed of swaps: that of no training by whose accuracy a network was picked."""
-BASELINE = "conv"
 
 _Wish: TypeAlias = tuple[Mapping[str, Label], int, int | None]
 """The choices that lead to a design, the trial that it repeats, and the stage swapped."""

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from sasa_nas.analysis.predictors import Predictor
 from sasa_nas.analysis.retrained import Retrained
+from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.report.chart import Size
 from sasa_nas.report.curves_chart import draw_curves
 from sasa_nas.report.front_chart import draw_front
@@ -79,6 +80,6 @@ def _draws(material: Material) -> dict[str, Draw]:
 
 def _rivals(found: Retrained) -> list[Predictor]:
     """What sorts retrained networks, the strongest first."""
-    titles = {"proxy_accuracy": "the proxy's accuracy", "flops": "FLOPs", "params": "parameters"}
+    titles = {"proxy_accuracy": "the proxy's accuracy"} | {row.name: row.title for row in OBJECTIVES.values()}
     ranks = sorted(found.correlations.items(), key=lambda item: -item[1].tau)
     return [Predictor("", titles[name], rank) for name, rank in ranks]

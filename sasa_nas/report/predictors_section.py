@@ -7,9 +7,8 @@ from markupsafe import Markup
 from sasa_nas.analysis.predictors import Predictor
 from sasa_nas.analysis.rank_correlation import Difference, RankCorrelation
 from sasa_nas.analysis.score_quality import ScoreQuality
+from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.report.markup import join, tag
-
-_SIZES = {"params": "parameters", "flops": "FLOPs"}
 
 
 def intro(predictors: Sequence[Predictor]) -> str:
@@ -47,7 +46,9 @@ def details(scores: Sequence[ScoreQuality], latency: RankCorrelation | None) -> 
 
 
 def _verdict(score: ScoreQuality) -> str:
-    gains = [f"{_gain(gain)} against {_SIZES[size]}" for size, gain in score.beyond.items() if gain is not None]
+    gains = [
+        f"{_gain(gain)} against {OBJECTIVES[size].title}" for size, gain in score.beyond.items() if gain is not None
+    ]
     told = f" Difference of the taus: {'; '.join(gains)}." if gains else ""
     return f"{score.verdict}.{told}"
 

@@ -11,6 +11,7 @@ from sasa_nas.report.markup import tag
 from sasa_nas.report.operator_colours import operator_class
 from sasa_nas.run import TrialRecord
 from sasa_nas.space import Stage
+from sasa_nas.stems import STEMS
 
 _MOST_SEGMENTS = 12
 _STRIP = 4.0
@@ -59,7 +60,7 @@ def _row(record: TrialRecord, y: float, row: float, left: float, stem: float, wi
         ]
         box_top, height = y + 4.0, row - 8.0
     kind = architecture.stem.kind
-    shown = "attn" if kind == "attention" and size.narrow else kind
+    shown = STEMS[kind].short if size.narrow else kind
     boxes = [_box(left, box_top, stem - 4, height, "stem", shown, f"{architecture.stem.width}", 1)]
     for i, stage in enumerate(architecture.stages):
         boxes.append(_stage_box(stage, left + stem + width * i, box_top, width - 4, height))

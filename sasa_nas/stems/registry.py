@@ -14,6 +14,7 @@ class StemEntry:
 
     Attributes:
         description: The type that describes it.
+        short: Name in narrow charts, of at most four letters.
         layer: The module's class. It takes `in_channels`, `out_channels` and the options by the names of the
             description's fields, and keeps each argument in an attribute of the same name.
         count: Maps the layer, height and width of an image to the `Counts` of its own work, that of its sub-modules
@@ -22,6 +23,7 @@ class StemEntry:
     """
 
     description: type[Stem]
+    short: str
     layer: Reference
     count: Reference = None
     probe: Reference = None
@@ -41,11 +43,14 @@ AnyStem: TypeAlias = Annotated[Stem, OneOf(STEMS)]
 D = TypeVar("D", bound=type[Stem])
 
 
-def register_stem(*, layer: Reference, count: Reference = None, probe: Reference = None) -> Callable[[D], D]:
+def register_stem(
+    *, short: str, layer: Reference, count: Reference = None, probe: Reference = None
+) -> Callable[[D], D]:
     """Register a kind of stem; a decorator of its description.
 
     Args:
-        layer: As in `StemEntry`, as all further arguments: `module:name`, or the object itself.
+        short: As in `StemEntry`, as all further arguments.
+        layer: `module:name`, or the object itself.
         count: Function of layer, height and width; needed unless sub-modules do all the work.
         probe: Function of the layer.
 
@@ -54,7 +59,7 @@ def register_stem(*, layer: Reference, count: Reference = None, probe: Reference
     """
 
     def register(description: D) -> D:
-        STEMS.add(StemEntry(description, layer, count, probe))
+        STEMS.add(StemEntry(description, short, layer, count, probe))
         return description
 
     return register

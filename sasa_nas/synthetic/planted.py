@@ -66,7 +66,7 @@ class Planted:
             total += self.operators.get((i, operator.kind), 0.0)
             for name in type(operator).model_fields:
                 total += self.parameters.get((i, operator.kind, name, getattr(operator, name)), 0.0)
-        attending = [operator.kind != "conv" for operator in operators]
+        attending = [operator.attends for operator in operators]
         for (one, other), effect in self.interactions.items():
             if other < len(attending) and attending[one] and attending[other]:
                 total += effect

@@ -61,7 +61,7 @@ class Plain(Block):
 
 @pytest.fixture(autouse=True)
 def registered() -> Iterator[None]:
-    register_stem(layer=own_parts.Patches)(Patched)
+    register_stem(short="pat", layer=own_parts.Patches)(Patched)
     register_channel_attention(layer=own_parts.Gate)(Gated)
     register_block(Plain)
     yield
@@ -93,7 +93,7 @@ def test_channel_attention_stands_in_blocks() -> None:
 
 def test_a_name_is_taken_once() -> None:
     with pytest.raises(ValueError, match="stem kind 'patches' is registered already"):
-        register_stem(layer=own_parts.Patches)(Patched)
+        register_stem(short="pat", layer=own_parts.Patches)(Patched)
     with pytest.raises(ValueError, match="kind 'gate' is registered already"):
         register_channel_attention(layer=own_parts.Gate)(Gated)
     with pytest.raises(ValueError, match="block 'plain' is registered already"):

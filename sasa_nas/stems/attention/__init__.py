@@ -11,6 +11,7 @@ from sasa_nas.stems.registry import register_stem
 
 
 @register_stem(
+    short="attn",
     layer="sasa_nas.stems.attention.layer:AttentionStem",
     count="sasa_nas.stems.attention.facts:count",
     probe="sasa_nas.stems.attention.facts:probe",

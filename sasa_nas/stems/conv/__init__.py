@@ -9,7 +9,7 @@ from sasa_nas.stems.base import Stem
 from sasa_nas.stems.registry import register_stem
 
 
-@register_stem(layer="sasa_nas.stems.conv.layer:ConvStem")
+@register_stem(short="conv", layer="sasa_nas.stems.conv.layer:ConvStem")
 class ConvStem(Stem):
     """Convolution, batch norm, ReLU and, as a rule, a 3x3 max pool of stride 2 (He et al. 2015)."""
 
