@@ -12,7 +12,6 @@ from sasa_nas.analysis.where.factors import Vector
 from sasa_nas.analysis.where.linear import Estimate
 from sasa_nas.errors import UserError
 from sasa_nas.space import Architecture
-from sasa_nas.space.stems import ConvStem
 from sasa_nas.table import Table, load_table
 from sasa_nas.table.reliability import Reliability, estimate_reliability, final_accuracies
 
@@ -91,10 +90,7 @@ def read_studied(path: Path) -> Studied:
 
 def sides(architecture: Architecture) -> list[int]:
     """Return the side in pixels of the map that each stage's operator works on, that before the stage strides."""
-    stem = architecture.stem
-    side = architecture.image.height
-    for stride in (stem.stride if isinstance(stem, ConvStem) else 1, 2 if stem.pool else 1):
-        side = -(-side // stride)
+    side = -(-architecture.image.height // architecture.stem.reduction)
     found = []
     for stage in architecture.stages:
         found.append(side)
