@@ -112,7 +112,7 @@ def test_predictors_are_held_against_the_mean_over_seeds(studied: Studied) -> No
 
 
 def test_stages_work_on_maps_before_their_stride(studied: Studied) -> None:
-    assert sides(studied.architectures[0]) == [64, 32, 16, 8]
+    assert sides(studied.architectures[0]) == [32, 32, 16, 8]
 
 
 def test_blocks_of_a_page_are_replaced_and_nothing_else() -> None:
@@ -130,7 +130,7 @@ def test_the_page_says_what_is_not_trained_yet(studied: Studied) -> None:
     assert "stage 3, 16 px | window attention | +3" in told["effects_groups"]
     assert "| 3, 4 | CCLL | +7" in told["sasa"]
     assert "| networks with several seeds, up to | 8, 3 |" in told["quality"]
-    gains = "As trained it gains in stages 3 (16 px) and 4 (8 px); loses in stage 1 (64 px)"
+    gains = "As trained it gains in stages 3 (16 px) and 4 (8 px); loses in stage 1 (32 px)"
     assert f"{gains}; makes no clear difference in stage 2 (32 px)." in told["answer"]
 
 
