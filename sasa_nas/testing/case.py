@@ -1,0 +1,174 @@
+"""What is checked: an operator with options, at a width that it fits, as modules and networks."""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from sasa_nas.errors import one_line
+from sasa_nas.models.operators import build_operator
+from sasa_nas.nodes import Misfit
+from sasa_nas.operators import OPERATORS, Operator, OperatorEntry
+from sasa_nas.space import Architecture
+
+WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128)
+"""Widths of stages to try, the first that fits is taken."""
+
+SIZE = (5, 7)
+"""Height and width of the map where nothing else is asked for: odd and oblong."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """An operator with options.
+
+    Attributes:
+        entry: Facts about its kind.
+        operator: Its description.
+        width: Output channels, which its options fit.
+        options: Options that differ from the defaults.
+    """
+
+    entry: OperatorEntry
+    operator: Operator
+    width: int
+    options: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        """The options, as a failure names them."""
+        return ", ".join(f"{name}={value}" for name, value in self.options.items()) or "defaults"
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the input, other than those of the output."""
+        return self.width // 2
+
+    def layer(self, *, stride: int = 1, size: tuple[int, int] = SIZE, in_channels: int | None = None) -> nn.Module:
+        """Build a module, freshly initialised from a fixed seed.
+
+        Args:
+            stride: 1 or 2.
+            size: Height and width of the input map.
+            in_channels: Channels of the input; by default `in_channels` of the case.
+        """
+        with seeded():
+            return build_operator(
+                self.operator,
+                self.in_channels if in_channels is None else in_channels,
+                self.width,
+                stride=stride,
+                feature_size=size,
+            )
+
+    def trained(self, *, stride: int = 1, size: tuple[int, int] = SIZE, dtype: torch.dtype = torch.float64) -> nn.Module:
+        """Build a module in evaluation mode, no parameter and no running statistic of which is as initialised."""
+        return as_trained(self.layer(stride=stride, size=size)).to(dtype)
+
+    def images(self, *size: int, batch: int = 2, dtype: torch.dtype = torch.float64) -> Tensor:
+        """Return random maps of the case's input channels, the same at each call.
+
+        Args:
+            size: Height and width; by default `SIZE`.
+            batch: Number of maps.
+            dtype: Their type.
+        """
+        return random_maps(batch, self.in_channels, *(size or SIZE), dtype=dtype)
+
+    def architecture(self, block: str = "basic", *, side: int = 8, classes: int = 4) -> Architecture:
+        """Describe a small network that has the operator in two stages, of which the second halves the map.
+
+        Args:
+            block: Kind of the residual blocks.
+            side: Height of the images; they are somewhat wider.
+            classes: Number of classes.
+
+        Raises:
+            ValueError: If the operator does not fit the block.
+        """
+        stage = {"blocks": 1, "width": self.width, "operator": self.operator}
+        tree = {
+            "block": block,
+            "stem": {"kind": "conv", "width": self.width, "kernel_size": 3, "stride": 1, "pool": False},
+            "stages": [stage, {**stage, "stride": 2}],
+            "image": {"channels": 2, "height": side, "width": side + 2},
+            "num_classes": classes,
+        }
+        return Architecture.model_validate(tree)
+
+
+def cases_of(kind: str) -> Sequence[Case]:
+    """Return the cases of a registered kind: the registered examples, then the defaults if they are not among them.
+
+    Raises:
+        ValueError: If an example is no valid set of options, or fits no width.
+    """
+    entry = OPERATORS[kind]
+    if entry.foreign:
+        raise ValueError(f"the code of '{kind}' is not loaded; load the file that registers it")
+    required = any(field.is_required() for field in entry.description.model_fields.values())
+    examples = [dict(example) for example in entry.examples]
+    if not required and {} not in examples:
+        examples.append({})
+    cases = [_case(entry, example) for example in examples]
+    if not cases:
+        raise ValueError(f"'{kind}' has options without defaults; give examples=[...] to register_operator")
+    return cases
+
+
+def _case(entry: OperatorEntry, example: Mapping[str, Any]) -> Case:
+    try:
+        operator = entry.description.model_validate({"kind": entry.kind, **example})
+    except ValueError as error:
+        raise ValueError(f"the example {dict(example)} is no valid set of options: {one_line(error)}") from error
+    for width in WIDTHS:
+        try:
+            operator.check_width(width)
+        except Misfit:
+            continue
+        return Case(entry, operator, width, example)
+    raise ValueError(f"the example {dict(example)} fits none of the widths {WIDTHS}; choose smaller options")
+
+
+@contextmanager
+def seeded(seed: int = 0) -> Iterator[None]:
+    """Within it torch's random state begins at a seed; afterwards it is as before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def random_maps(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    """Return standard normal numbers, the same for the same shape."""
+    return torch.randn(shape, generator=torch.Generator().manual_seed(7), dtype=torch.float64).to(dtype)
+
+
+def as_trained(module: nn.Module, *, seed: int = 5) -> nn.Module:
+    """Draw parameters and running statistics anew, and set the module to evaluation mode.
+
+    What is initialised as zeros or ones, and hides a mistake by that, hides it no longer.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, tensor in module.state_dict().items():
+            if not tensor.is_floating_point():
+                continue
+            if name.endswith("running_var"):
+                tensor.uniform_(0.5, 2.0, generator=generator)
+            else:
+                drawn = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
+                tensor.copy_(0.5 * drawn)
+    return module.eval()
+
+
+def arguments_of(layer: nn.Module) -> Mapping[str, inspect.Parameter]:
+    """Return the constructor's arguments by name."""
+    return inspect.signature(type(layer)).parameters
+
+
+def is_torchs(layer: nn.Module) -> bool:
+    """Return whether a module is one of torch's own, whose attributes have torch's conventions."""
+    return type(layer).__module__.partition(".")[0] == "torch"

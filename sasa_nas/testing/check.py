@@ -1,0 +1,107 @@
+"""Checks, and what becomes of them."""
+
+import unittest
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from sasa_nas.errors import one_line
+from sasa_nas.testing.case import Case, cases_of
+
+
+class Nonconformity(AssertionError):
+    """A rule that an operator breaks: one line that says what is wrong and what to do."""
+
+
+class NotApplicable(unittest.SkipTest):
+    """A check that cannot say anything of an operator: one line that says why. Test runners report it as skipped."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """A rule of the suite.
+
+    Attributes:
+        name: Name of the rule, a few words.
+        run: Raises `Nonconformity` if a case breaks the rule, `NotApplicable` if the rule does not concern it.
+        every: Whether all of a kind's cases are tried, or the first one alone.
+        slow: Whether it takes more than about a second, and is left out by `--quick`.
+    """
+
+    name: str
+    run: Callable[[Case], None]
+    every: bool = True
+    slow: bool = False
+
+    @property
+    def meaning(self) -> str:
+        """First sentence of the documentation."""
+        return (self.run.__doc__ or "").strip().partition("\n")[0]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a check.
+
+    Attributes:
+        status: `ok`, `failed` or `skipped`.
+        message: What is wrong and what to do, or the reason of a skip; empty for `ok`.
+    """
+
+    status: Literal["ok", "failed", "skipped"]
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class ConformanceCheck:
+    """A rule of the suite, bound to a kind of operator; called, it raises what `Check.run` raises.
+
+    Attributes:
+        kind: Name of the registered kind.
+        check: The rule.
+    """
+
+    kind: str
+    check: Check
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.check.name}"
+
+    def __call__(self) -> None:
+        """Try all cases of the kind.
+
+        Raises:
+            Nonconformity: If a case breaks the rule, or fails in another way.
+            NotApplicable: If the rule concerns none of the cases.
+        """
+        skipped: list[NotApplicable] = []
+        tried = 0
+        for case in self._cases():
+            tried += 1
+            try:
+                self.check.run(case)
+            except NotApplicable as reason:
+                skipped.append(reason)
+            except Nonconformity as error:
+                raise Nonconformity(f"{case}: {error}") from error
+            except Exception as error:
+                raise Nonconformity(f"{case}: fails with {type(error).__name__}: {one_line(error)[:300]}") from error
+        if len(skipped) == tried:
+            raise skipped[0]
+
+    def _cases(self) -> Iterator[Case]:
+        try:
+            cases = cases_of(self.kind)
+        except ValueError as error:
+            raise Nonconformity(one_line(error)) from error
+        return iter(cases if self.check.every else cases[:1])
+
+    def outcome(self) -> Outcome:
+        """Run the check and return how it ended, instead of raising."""
+        try:
+            self()
+        except NotApplicable as reason:
+            return Outcome("skipped", one_line(reason))
+        except Nonconformity as error:
+            return Outcome("failed", one_line(error))
+        return Outcome("ok")

@@ -1,0 +1,89 @@
+"""Checks of descriptions: what is registered, and what runs and spaces keep of it."""
+
+import copy
+import json
+import pickle
+import re
+
+import torch
+from pydantic import TypeAdapter
+
+from sasa_nas.nodes import Misfit, resolve
+from sasa_nas.operators import OPERATORS, AnyOperator, Operator
+from sasa_nas.testing.case import SIZE, Case
+from sasa_nas.testing.check import Nonconformity
+
+REFERENCES = ("layer", "count", "probe", "forms", "initialise_in_detector", "bound_flow")
+"""Facts of an entry that are code."""
+
+_TRIED = range(1, 33)
+"""Widths at which `check_width` is held against the layer."""
+
+
+def registration(case: Case) -> None:
+    """Short name and letter are its own, colours are colours, and every reference leads to code that can be called."""
+    entry = case.entry
+    if not re.fullmatch(r"[a-z]{1,6}", entry.short) or not re.fullmatch(r"[A-Z]", entry.letter):
+        raise Nonconformity(f"short='{entry.short}' must be one to six small letters, letter='{entry.letter}' a capital")
+    for other in OPERATORS:
+        if other.kind != entry.kind and (other.short == entry.short or other.letter == entry.letter):
+            raise Nonconformity(
+                f"short='{entry.short}' or letter='{entry.letter}' is taken by '{other.kind}'; choose another"
+            )
+    if not all(re.fullmatch(r"#[0-9a-fA-F]{6}", colour) for colour in entry.colour):
+        raise Nonconformity(f"colour={entry.colour} must be two hexadecimal colours such as #7b3fa0")
+    named = [(name, getattr(entry, name)) for name in REFERENCES]
+    for name, reference in [*named, *(("decompositions", one) for one in entry.decompositions)]:
+        if reference is None:
+            continue
+        try:
+            code = resolve(reference)
+        except (ImportError, ValueError) as error:
+            raise Nonconformity(f"{name}={reference!r} cannot be found ({error}); write module:name") from error
+        if not callable(code):
+            raise Nonconformity(f"{name}={reference!r} cannot be called; name a class or a function")
+
+
+def described_as_data(case: Case) -> None:
+    """A description survives JSON and pickle, equal and with an equal hash; its label is one short word."""
+    operator = case.operator
+    adapter: TypeAdapter[Operator] = TypeAdapter(AnyOperator)
+    again = {
+        "JSON": adapter.validate_python(json.loads(json.dumps(operator.model_dump(mode="json")))),
+        "pickle": pickle.loads(pickle.dumps(operator)),  # noqa: S301  (it was made in the line itself)
+        "a copy": copy.deepcopy(operator),
+    }
+    for way, other in again.items():
+        if other != operator or hash(other) != hash(operator):
+            raise Nonconformity(
+                f"is another description after {way}: {other!r}; use numbers, texts, booleans and tuples as options"
+            )
+    adapter.json_schema()
+    if not re.fullmatch(r"\S{0,12}", operator.label):
+        raise Nonconformity(f"label='{operator.label}' must be at most twelve letters without spaces")
+
+
+def widths(case: Case) -> None:
+    """Every width that `check_width` lets pass can be built and run, and one that it refuses raises `Misfit`."""
+    refused = 0
+    for width in _TRIED:
+        try:
+            case.operator.check_width(width)
+        except Misfit:
+            refused += 1
+            continue
+        except Exception as error:
+            raise Nonconformity(f"check_width({width}) raises {type(error).__name__}; raise Misfit") from error
+        try:
+            with torch.device("meta"):
+                layer = Case(case.entry, case.operator, width, case.options).layer(in_channels=3)
+                shape = layer(torch.empty(2, 3, *SIZE)).shape
+        except Exception as error:
+            raise Nonconformity(
+                f"check_width lets width={width} pass, for which the layer fails ({error}); refuse it by Misfit"
+            ) from error
+        if shape[1] != width:
+            raise Nonconformity(f"puts out {shape[1]} channels where out_channels={width}; keep to out_channels")
+    for factor in (0.25, 1.0, 2.0):
+        if type(case.operator.scaled(factor)) is not type(case.operator):
+            raise Nonconformity(f"scaled({factor}) returns no {type(case.operator).__name__}; return one")

@@ -1,0 +1,65 @@
+"""Checks of backward passes."""
+
+import torch
+from torch import Tensor, nn
+
+from sasa_nas.testing.case import Case, random_maps
+from sasa_nas.testing.check import Nonconformity
+
+_TINY = 1e-9
+"""A gradient below it, as a share of the largest one, is taken for none."""
+
+
+def gradient_everywhere(case: Case) -> None:
+    """Every parameter gets a finite gradient, and one of zero only if the output does not depend on the parameter.
+
+    A bias that moves all logits of a softmax alike has no gradient by construction. It shows in the output's last
+    bits all the same; a parameter that does not is not used.
+    """
+    for stride in (1, 2):
+        layer, x = case.trained(stride=stride), case.images(batch=4)
+        out = layer(x)
+        (out * random_maps(*out.shape)).sum().backward()
+        sizes: dict[str, float] = {}
+        for name, parameter in layer.named_parameters():
+            if parameter.grad is None:
+                raise Nonconformity(f"the parameter '{name}' gets no gradient; use it in forward, or remove it")
+            if not parameter.grad.isfinite().all():
+                raise Nonconformity(f"the gradient of '{name}' is not finite; look for roots and divisions at zero")
+            sizes[name] = parameter.grad.abs().max().item()
+        largest = max(sizes.values(), default=0.0)
+        for name, size in sizes.items():
+            if size <= _TINY * largest:
+                _require_idle(layer, name, x, out.detach())
+
+
+def _require_idle(layer: nn.Module, name: str, x: Tensor, before: Tensor) -> None:
+    """Raise unless a parameter without a gradient takes part in the forward pass without moving its output."""
+    parameter = layer.get_parameter(name)
+    with torch.no_grad():
+        kept = parameter.clone()
+        parameter += random_maps(*parameter.shape)
+        after = layer(x)
+        parameter.copy_(kept)
+    if torch.equal(after, before):
+        raise Nonconformity(f"the parameter '{name}' changes nothing in the output; use it in forward, or remove it")
+    if not torch.allclose(after, before, rtol=1e-6, atol=1e-9):
+        raise Nonconformity(f"the parameter '{name}' changes the output but has no gradient; do not detach it")
+
+
+def gradcheck(case: Case) -> None:
+    """Gradients of input and parameters agree with differences of the output, in float64."""
+    size = (3, 2)
+    layer, x = case.trained(size=size), case.images(*size)
+    names = [name for name, _ in layer.named_parameters()]
+    values = [parameter.detach().clone().requires_grad_() for parameter in layer.parameters()]
+
+    def run(x: Tensor, *parameters: Tensor) -> Tensor:
+        out: Tensor = torch.func.functional_call(layer, dict(zip(names, parameters, strict=True)), (x,))
+        return out
+
+    try:
+        torch.autograd.gradcheck(run, (x.requires_grad_(), *values), fast_mode=True, nondet_tol=1e-10)
+    except torch.autograd.gradcheck.GradcheckError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise Nonconformity(f"gradients differ from differences of the output; correct the backward pass ({reason})") from error
