@@ -66,7 +66,8 @@ class Case:
 
     def trained(self, *, stride: int = 1, size: tuple[int, int] = SIZE, dtype: torch.dtype = torch.float64) -> nn.Module:
         """Build a module in evaluation mode, no parameter and no running statistic of which is as initialised."""
-        return as_trained(self.layer(stride=stride, size=size)).to(dtype)
+        layer = self.layer(stride=stride, size=size).double()
+        return as_trained(layer, self.images(*size, batch=4)).to(dtype)
 
     def images(self, *size: int, batch: int = 2, dtype: torch.dtype = torch.float64) -> Tensor:
         """Return random maps of the case's input channels, the same at each call.
@@ -146,21 +147,32 @@ def random_maps(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
     return torch.randn(shape, generator=torch.Generator().manual_seed(7), dtype=torch.float64).to(dtype)
 
 
-def as_trained(module: nn.Module, *, seed: int = 5) -> nn.Module:
-    """Draw parameters and running statistics anew, and set the module to evaluation mode.
+def as_trained(module: nn.Module, x: Tensor) -> nn.Module:
+    """Draw parameters anew, take running statistics from a batch, and set the module to evaluation mode.
 
     What is initialised as zeros or ones, and hides a mistake by that, hides it no longer.
+
+    Args:
+        module: Any; it is changed.
+        x: A batch of its input.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(5)
+    norms = [part for part in module.modules() if isinstance(part, nn.BatchNorm2d)]
+    momenta = [norm.momentum for norm in norms]
     with torch.no_grad():
-        for name, tensor in module.state_dict().items():
-            if not tensor.is_floating_point():
-                continue
-            if name.endswith("running_var"):
-                tensor.uniform_(0.5, 2.0, generator=generator)
-            else:
+        for tensor in module.state_dict().values():
+            if tensor.is_floating_point():
                 drawn = torch.randn(tensor.shape, generator=generator, dtype=torch.float64)
                 tensor.copy_(0.5 * drawn)
+        for norm in norms:
+            if norm.affine:
+                # more open ReLUs than shut ones behind it: what is shut for all pixels has no gradient
+                norm.bias.uniform_(0.0, 1.0, generator=generator)
+            norm.momentum = 1.0
+        with seeded():
+            module.train()(x)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
     return module.eval()
 
 

@@ -16,7 +16,7 @@ from sasa_nas.testing.check import Nonconformity
 REFERENCES = ("layer", "count", "probe", "forms", "initialise_in_detector", "bound_flow")
 """Facts of an entry that are code."""
 
-_TRIED = range(1, 33)
+_TRIED = (1, 2, 3, 4, 6, 8, 12, 16, 20, 32)
 """Widths at which `check_width` is held against the layer."""
 
 
@@ -65,12 +65,10 @@ def described_as_data(case: Case) -> None:
 
 def widths(case: Case) -> None:
     """Every width that `check_width` lets pass can be built and run, and one that it refuses raises `Misfit`."""
-    refused = 0
     for width in _TRIED:
         try:
             case.operator.check_width(width)
         except Misfit:
-            refused += 1
             continue
         except Exception as error:
             raise Nonconformity(f"check_width({width}) raises {type(error).__name__}; raise Misfit") from error

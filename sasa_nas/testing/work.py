@@ -83,8 +83,14 @@ class _Watch(TorchDispatchMode):
         if func in self._table:
             with self:
                 return self._table[func](*args, **named)
-        out = func(*args, **named)
         formula = flop_registry.get(func._overloadpacket)
+        if formula is None:
+            # what a decomposition calls arrives here as it is written, einsum and softmax among it
+            with self:
+                out = func.decompose(*args, **named)
+            if out is not NotImplemented:
+                return out
+        out = func(*args, **named)
         if formula is not None:
             self.work.summed += formula(*args, **named, out_val=out) // 2
         elif func.namespace not in ("aten", "prims", "prim"):

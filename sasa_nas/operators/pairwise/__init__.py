@@ -25,8 +25,8 @@ from sasa_nas.operators.registry import register_operator
     examples=[
         {"kernel_size": 3, "share_channels": 4},
         {"kernel_size": 5, "share_channels": 2, "relation": "hadamard", "positions": False},
-        {"kernel_size": 3, "share_channels": 8, "relation": "concatenation", "mapping_layers": 1},
-        {"kernel_size": 3, "share_channels": 4, "relation": "sum", "mapping_layers": 3},
+        {"kernel_size": 3, "share_channels": 8, "relation": "concatenation", "mapping_layers": 3},
+        {"kernel_size": 3, "share_channels": 4, "relation": "sum", "mapping_layers": 1},
         {"kernel_size": 3, "share_channels": 4, "relation": "dot"},
     ],
 )
