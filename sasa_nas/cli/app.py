@@ -12,6 +12,7 @@ import typer
 
 from sasa_nas import __version__
 from sasa_nas.cli.attention_map import attention_map
+from sasa_nas.cli.check_operator import check_operator
 from sasa_nas.cli.describe import describe
 from sasa_nas.cli.detect import detect
 from sasa_nas.cli.doctor import doctor
@@ -48,6 +49,7 @@ app.command("evaluate")(with_operators(evaluate))
 app.command("detect")(with_operators(detect))
 app.command("attention-map")(with_operators(attention_map))
 app.command("describe")(with_operators(describe))
+app.command("check-operator")(check_operator)
 app.command("table")(with_operators(table))
 app.command("list")(with_operators(list_entries))
 app.command("doctor")(with_operators(doctor))
