@@ -87,5 +87,5 @@ def _sums_and_values(layer: nn.Module, probe: AttentionProbe, x: Tensor) -> tupl
 
 def _same_box(first: Tensor, second: Tensor) -> bool:
     """Return whether the marked cells of two maps have the same first and last rows and columns."""
-    boxes = [[(int(ends.min()), int(ends.max())) for ends in map(torch.Tensor.flatten, one.nonzero().T)] for one in (first, second)]
-    return boxes[0] == boxes[1]
+    cells = [one.nonzero() for one in (first, second)]
+    return torch.equal(cells[0].amin(0), cells[1].amin(0)) and torch.equal(cells[0].amax(0), cells[1].amax(0))

@@ -64,7 +64,9 @@ class Case:
                 feature_size=size,
             )
 
-    def trained(self, *, stride: int = 1, size: tuple[int, int] = SIZE, dtype: torch.dtype = torch.float64) -> nn.Module:
+    def trained(
+        self, *, stride: int = 1, size: tuple[int, int] = SIZE, dtype: torch.dtype = torch.float64
+    ) -> nn.Module:
         """Build a module in evaluation mode, no parameter and no running statistic of which is as initialised."""
         layer = self.layer(stride=stride, size=size).double()
         return as_trained(layer, self.images(*size, batch=4)).to(dtype)
@@ -169,8 +171,9 @@ def as_trained(module: nn.Module, x: Tensor) -> nn.Module:
                 # more open ReLUs than shut ones behind it: what is shut for all pixels has no gradient
                 norm.bias.uniform_(0.0, 1.0, generator=generator)
             norm.momentum = 1.0
-        with seeded():
-            module.train()(x)
+        if norms:
+            with seeded():
+                module.train()(x)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     return module.eval()

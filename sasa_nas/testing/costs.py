@@ -65,7 +65,7 @@ def _counted(case: Case, stride: int) -> tuple[Counts, Work]:
 
 
 def training_memory_estimate(case: Case) -> None:
-    """The memory of a training step, counted on the meta device, is that which autograd keeps, within a factor of two."""
+    """A training step's memory, counted on the meta device, is what autograd keeps, within a factor of two."""
     architecture = case.architecture(side=12)
     images = 4
     with seeded():

@@ -24,7 +24,9 @@ def registration(case: Case) -> None:
     """Short name and letter are its own, colours are colours, and every reference leads to code that can be called."""
     entry = case.entry
     if not re.fullmatch(r"[a-z]{1,6}", entry.short) or not re.fullmatch(r"[A-Z]", entry.letter):
-        raise Nonconformity(f"short='{entry.short}' must be one to six small letters, letter='{entry.letter}' a capital")
+        raise Nonconformity(
+            f"short='{entry.short}' must be one to six small letters, letter='{entry.letter}' a capital"
+        )
     for other in OPERATORS:
         if other.kind != entry.kind and (other.short == entry.short or other.letter == entry.letter):
             raise Nonconformity(

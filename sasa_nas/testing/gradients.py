@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.gradcheck import GradcheckError
 
 from sasa_nas.testing.case import Case, random_maps
 from sasa_nas.testing.check import Nonconformity
@@ -40,7 +41,7 @@ def _require_idle(layer: nn.Module, name: str, x: Tensor, before: Tensor) -> Non
     parameter = layer.get_parameter(name)
     with torch.no_grad():
         kept = parameter.clone()
-        parameter += _STEP * random_maps(*parameter.shape)
+        parameter.add_(_STEP * random_maps(*parameter.shape))
         after = layer(x)
         parameter.copy_(kept)
     if not torch.allclose(after, before, rtol=_STEP * 1e-3, atol=_STEP * 1e-6):
@@ -62,6 +63,6 @@ def gradcheck(case: Case) -> None:
 
     try:
         torch.autograd.gradcheck(run, (x.requires_grad_(), *values), fast_mode=True, nondet_tol=1e-10)
-    except torch.autograd.gradcheck.GradcheckError as error:
+    except GradcheckError as error:
         reason = " ".join(str(error).split())[:200]
-        raise Nonconformity(f"gradients differ from differences of the output; correct the backward pass ({reason})") from error
+        raise Nonconformity(f"gradients differ from differences of the output; correct backward ({reason})") from error

@@ -67,11 +67,11 @@ def work_of(module: nn.Module, x: Tensor) -> Work:
     return watch.work
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Counts what passes."""
 
     def __init__(self, table: Mapping[Any, Callable[..., Any]]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.work = Work()
         self._table = table
         self._products: dict[StorageWeakRef, Tensor] = {}

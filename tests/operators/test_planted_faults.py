@@ -22,12 +22,12 @@ FAULTS = {
         "multiply-accumulates",
         r"kernel_size=3, num_heads=2: counts 15120 multiply-accumulates .* but 21600 run",
     ),
-    "a count that ignores the stride": (
-        [("pairs, pooled = height * width", "height, width = height // layer.stride, width // layer.stride\n    pairs, pooled = height * width")],
+    "a count after the stride": (
+        [("    pairs, pooled", "    height, width = height // layer.stride, width // layer.stride\n    pairs, pooled")],
         "multiply-accumulates",
         "at stride 2",
     ),
-    "softmax of one head counted": ([("softmax=pairs * layer.num_heads", "softmax=pairs")], "elementwise work", "softmax"),
+    "softmax of one head": ([("softmax=pairs * layer.num_heads", "softmax=pairs")], "elementwise work", "softmax"),
     "a parameter that is not used": (
         [(LAYER, LAYER + LAYER.replace("value", "spare"))],
         "gradient in every parameter",
@@ -79,7 +79,11 @@ FAULTS = {
         "meta device",
         "fails with",
     ),
-    "a type of its own": ([("return out if", "out = out.float()\n        return out if")], "precision", "keep the input's type"),
+    "a type of its own": (
+        [("return out if", "out = out.float()\n        return out if")],
+        "precision",
+        "keep the input's type",
+    ),
     "a probe that is too near": (
         [("layer.kernel_size // 2 * layer.dilation\n    return", "layer.kernel_size // 2\n    return")],
         "attention reach",
@@ -90,14 +94,18 @@ FAULTS = {
         "attention reach",
         "reach=6 .* up to 2 pixels away",
     ),
-    "a probe of another number of heads": ([("heads=layer.num_heads", "heads=1")], "attention weights", "correct heads"),
+    "a probe of other heads": ([("heads=layer.num_heads", "heads=1")], "attention weights", "correct heads"),
     "widths that do not fit": (
         [('        require_divisor("num_heads", self.num_heads, width)', "")],
         "widths",
         "check_width lets width=1 pass",
     ),
-    "an example that cannot be": ([('{"kernel_size": 3, "num', '{"kernel_size": 4, "num')], "registration", "must be odd"),
-}  # fmt: skip
+    "an example that cannot be": (
+        [('{"kernel_size": 3, "num', '{"kernel_size": 4, "num')],
+        "registration",
+        "must be odd",
+    ),
+}
 
 
 @pytest.fixture
