@@ -43,6 +43,7 @@ FORBIDDEN = {
     "analysis": {"engine", "experiment", "train", "export", "report", "cli", "api"},
     "report": {"engine", "experiment", "train", "scores", "export", "layers", "models", "cli", "api"},
     "export": {"engine", "experiment", "train", "scores", "run", "analysis", "report", "cli", "api"},
+    "testing": {"engine", "experiment", "train", "run", "table", "report", "cli", "api"},
     "api": {"cli"},
 }
 """Rooms that the others must not know."""
@@ -66,7 +67,7 @@ OUTSIDE = {
     "onnxruntime": {"export"},
     "resvg_py": {"report"},
     "pydantic": {
-        *("nodes", "operators", "stems", "channel_attention", "blocks", "space"),
+        *("nodes", "operators", "stems", "channel_attention", "blocks", "space", "testing"),
         *("run", "table", "analysis", "engine", "experiment", "export", "cli"),
     },
 }
@@ -127,6 +128,10 @@ def test_no_arrow_points_outward(room: str) -> None:
 @pytest.mark.parametrize("package", OUTSIDE)
 def test_packages_stay_in_their_rooms(package: str) -> None:
     assert {room for room in ROOMS if package in strangers(room)} <= OUTSIDE[package]
+
+
+def test_the_command_line_alone_knows_the_conformance_suites() -> None:
+    assert {room for room in ROOMS if "testing" in neighbours(room)} == {"cli"}
 
 
 def test_layers_need_torch_alone() -> None:

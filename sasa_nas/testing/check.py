@@ -8,6 +8,9 @@ from typing import Literal
 from sasa_nas.errors import one_line
 from sasa_nas.testing.case import Case, cases_of
 
+Scope = Literal["each case", "first case", "all cases"]
+"""What a rule is tried on."""
+
 
 class Nonconformity(AssertionError):
     """A rule that an operator breaks: one line that says what is wrong and what to do."""
@@ -24,13 +27,13 @@ class Check:
     Attributes:
         name: Name of the rule, a few words.
         run: Raises `Nonconformity` if a case breaks the rule, `NotApplicable` if the rule does not concern it.
-        every: Whether all of a kind's cases are tried, or the first one alone.
+        scope: What is tried: each of a kind's cases, its first case alone, or a network of all cases together.
         slow: Whether it takes more than about a second, and is left out by `--quick`.
     """
 
     name: str
     run: Callable[[Case], None]
-    every: bool = True
+    scope: Scope = "each case"
     slow: bool = False
 
     @property
@@ -82,10 +85,10 @@ class ConformanceCheck:
                 self.check.run(case)
             except NotApplicable as reason:
                 skipped.append(reason)
-            except Nonconformity as error:
-                raise Nonconformity(f"{case}: {error}") from error
             except Exception as error:
-                raise Nonconformity(f"{case}: fails with {type(error).__name__}: {one_line(error)[:300]}") from error
+                place = "a network of all examples" if self.check.scope == "all cases" else str(case)
+                failure = "" if isinstance(error, Nonconformity) else f"fails with {type(error).__name__}: "
+                raise Nonconformity(f"{place}: {failure}{one_line(error)[:400]}") from error
         if len(skipped) == tried:
             raise skipped[0]
 
@@ -94,7 +97,7 @@ class ConformanceCheck:
             cases = cases_of(self.kind)
         except ValueError as error:
             raise Nonconformity(one_line(error)) from error
-        return iter(cases if self.check.every else cases[:1])
+        return iter(cases if self.check.scope == "each case" else cases[:1])
 
     def outcome(self) -> Outcome:
         """Run the check and return how it ended, instead of raising."""

@@ -17,7 +17,7 @@ def output_shape(case: Case) -> None:
         for height, width in MAPS:
             x = case.images(height, width, dtype=torch.float32)
             try:
-                layer = case.trained(stride=stride, size=(height, width), dtype=torch.float32)
+                layer = case.layer(stride=stride, size=(height, width)).eval()
                 with torch.no_grad():
                     out = layer(x)
             except Exception as error:

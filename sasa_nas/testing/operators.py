@@ -1,11 +1,11 @@
 """The conformance suite of operators."""
 
 from sasa_nas.operators import OPERATORS
-from sasa_nas.testing import attention, construction, costs, description, forward, gradients, networks
+from sasa_nas.testing import attention, construction, costs, description, exports, forward, gradients, networks
 from sasa_nas.testing.check import Check, ConformanceCheck
 
 OPERATOR_CHECKS: tuple[Check, ...] = (
-    Check("registration", description.registration, every=False),
+    Check("registration", description.registration, "first case"),
     Check("description as data", description.described_as_data),
     Check("widths", description.widths),
     Check("output shape", forward.output_shape),
@@ -22,14 +22,14 @@ OPERATOR_CHECKS: tuple[Check, ...] = (
     Check("gradcheck", gradients.gradcheck),
     Check("multiply-accumulates", costs.multiply_accumulates),
     Check("elementwise work", costs.elementwise_work),
-    Check("training memory", costs.training_memory_estimate),
+    Check("training memory", costs.training_memory_estimate, "first case"),
     Check("attention weights", attention.weights_times_values),
     Check("attention reach", attention.reach),
-    Check("training-free scores", networks.scores),
-    Check("learning", networks.learns, every=False),
-    Check("torch.export", networks.exported_program, slow=True),
-    Check("ONNX", networks.onnx_model, slow=True),
-    Check("written module", networks.written_module),
+    Check("training-free scores", networks.scores, "first case"),
+    Check("learning", networks.learns, "first case"),
+    Check("torch.export", exports.exported_program, "all cases", slow=True),
+    Check("ONNX", exports.onnx_model, "all cases", slow=True),
+    Check("written module", exports.written_module, "all cases"),
 )
 """All rules, in the order in which they are tried."""
 

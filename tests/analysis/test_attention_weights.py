@@ -13,7 +13,6 @@ from torch.nn import functional as F
 
 from sasa_nas.analysis.attention_weights import attention_probe, attention_weights, footprint
 from sasa_nas.layers import MapAttention2d
-from sasa_nas.operators.augmented_conv.layer import AugmentedConv2d
 from sasa_nas.operators.global_attention.layer import GlobalAttention2d
 from sasa_nas.operators.local_attention.layer import LocalAttention2d
 from sasa_nas.operators.pairwise.layer import PairwiseAttention2d
@@ -22,16 +21,6 @@ from sasa_nas.stems.attention.layer import AttentionStem
 
 Layer = TypeVar("Layer", bound=nn.Module)
 
-LOCAL_OPTIONS = [
-    ("none", "content", "mask"),
-    ("absolute", "content", "mask"),
-    ("relative", "both", "mask"),
-    ("relative", "both", "zeros"),
-    ("relative", "relative", "mask"),
-    ("relative", "relative", "zeros"),
-    ("relative", "content", "zeros"),
-]
-RELATIONS = ["sum", "subtraction", "hadamard", "concatenation", "dot"]
 STEM_VALUES = ["plain", "conv_values", "spatially_aware"]
 
 
@@ -73,29 +62,15 @@ def into(module: nn.Module, run: Callable[[], Tensor]) -> Tensor:
     return inputs[0]
 
 
-@pytest.mark.parametrize(("positions", "interactions", "padding"), LOCAL_OPTIONS)
-@pytest.mark.parametrize("kernel_size", [3, 9])
-def test_window_attention_is_its_weights_times_its_values(positions, interactions, padding, kernel_size) -> None:
-    layer = LocalAttention2d(
-        6,
-        8,
-        kernel_size=kernel_size,
-        num_heads=2,
-        positions=positions,
-        interactions=interactions,
-        padding=padding,
-    )
+def test_keys_of_zeros_take_their_share() -> None:
     x = image(2, 6, 5, 4)
-    weights = all_weights(scrambled(layer), x)
-    seen = into(layer.value, lambda: layer(x))
-    torch.testing.assert_close(weighted(weights, layer.value(seen)), layer(x))
-    total = weights.sum((-2, -1))
-    if padding == "mask":
-        torch.testing.assert_close(total, torch.ones_like(total))
-    else:
-        assert total.min() > 0
-        assert total.max() < 1 + 1e-9
-        assert (total[:, 0] < 1).all(), "beyond the corner lie keys"
+    for padding in ("mask", "zeros"):
+        total = all_weights(scrambled(LocalAttention2d(6, 8, num_heads=2, padding=padding)), x).sum((-2, -1))
+        if padding == "mask":
+            torch.testing.assert_close(total, torch.ones_like(total))
+        else:
+            assert (total[:, 0] < 1).all(), "beyond the corner lie keys"
+            assert total.max() < 1 + 1e-9
 
 
 def test_a_stride_pools_what_the_weights_sum() -> None:
@@ -130,20 +105,6 @@ def test_whole_map_attention_is_its_weights_times_its_values(relative: bool, bia
     torch.testing.assert_close(weights.sum((-2, -1)), torch.ones_like(weights[..., 0, 0]))
 
 
-@pytest.mark.parametrize("positions", ["none", "sine", "coordconv", "relative"])
-@pytest.mark.parametrize("downsample", [True, False])
-def test_attention_beside_a_convolution(positions, downsample: bool) -> None:
-    layer = AugmentedConv2d(
-        6, 8, num_heads=2, value_ratio=0.5, stride=2, positions=positions, downsample=downsample, feature_size=(8, 7)
-    )
-    x = image(1, 6, 8, 7)
-    inner = scrambled(layer).attention
-    seen = into(inner, lambda: layer(x))
-    assert seen.shape[2:] == ((2, 2) if downsample else (4, 4))
-    sums = into(inner.projection, lambda: layer(x))
-    torch.testing.assert_close(weighted(all_weights(inner, seen), inner.value(seen)), sums)
-
-
 def test_global_attention_attends_before_its_stride() -> None:
     layer = scrambled(GlobalAttention2d(4, 6, num_heads=3, stride=2, feature_size=(4, 4)))
     x = image(1, 4, 4, 4)
@@ -151,27 +112,6 @@ def test_global_attention_attends_before_its_stride() -> None:
     assert into(inner, lambda: layer(x)) is x
     sums = weighted(all_weights(inner, x), inner.value(x))
     torch.testing.assert_close(F.avg_pool2d(inner.projection(sums), 2), layer(x))
-
-
-@pytest.mark.parametrize("relation", RELATIONS)
-@pytest.mark.parametrize("positions", [True, False])
-def test_pairwise_attention_is_its_weights_times_its_values(relation, positions: bool) -> None:
-    layer = PairwiseAttention2d(5, 8, kernel_size=3, relation=relation, positions=positions, share_channels=4, stride=2)
-    x = image(2, 5, 4, 6)
-    weights = all_weights(scrambled(layer), x)
-    sums = weighted(weights, layer.value(x), interleaved=True)
-    torch.testing.assert_close(F.avg_pool2d(sums, 2), layer(x))
-    torch.testing.assert_close(weights.sum((-2, -1)), torch.ones_like(weights[..., 0, 0]))
-
-
-@pytest.mark.parametrize("relation", ["star", "clique", "concatenation"])
-@pytest.mark.parametrize("size", [(3, 4), (9, 8)])
-def test_patchwise_attention_is_its_weights_times_its_values(relation, size: tuple[int, int]) -> None:
-    layer = scrambled(PatchwiseAttention2d(5, 8, kernel_size=3, relation=relation, share_channels=4))
-    x = image(1, 5, *size)
-    weights = all_weights(layer, x)
-    torch.testing.assert_close(weighted(weights, layer.value(x), interleaved=True), layer(x))
-    assert weights.min() < 0 < weights.max()
 
 
 @pytest.mark.parametrize("values", STEM_VALUES)

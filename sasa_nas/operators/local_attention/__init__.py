@@ -23,7 +23,7 @@ from sasa_nas.operators.registry import register_operator
     examples=[
         {"kernel_size": 3, "num_heads": 2},
         {"kernel_size": 5, "num_heads": 4, "padding": "zeros"},
-        {"kernel_size": 3, "num_heads": 4, "positions": "absolute"},
+        {"kernel_size": 3, "num_heads": 4, "positions": "absolute", "interactions": "content"},
         {"kernel_size": 3, "num_heads": 2, "interactions": "relative"},
         {"kernel_size": 3, "num_heads": 1, "positions": "none"},
     ],

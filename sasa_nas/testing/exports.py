@@ -1,0 +1,131 @@
+"""Checks of networks as files, for use without the package."""
+
+import ast
+import functools
+import importlib.util
+import io
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.export import ExportedProgram
+
+from sasa_nas.errors import UserError
+from sasa_nas.export import ModelCard, export_network
+from sasa_nas.export.alone import LOADERS
+from sasa_nas.export.program import require_onnx, trace, write_onnx
+from sasa_nas.models import Network, build
+from sasa_nas.operators import Operator
+from sasa_nas.space import Architecture
+from sasa_nas.testing.case import Case, as_trained, cases_of, random_maps, seeded
+from sasa_nas.testing.check import Nonconformity, NotApplicable
+
+
+def exported_program(case: Case) -> None:
+    """A program of torch.export computes the network's logits, for one image and for five."""
+    network, program = _traced(type(case.operator))
+    _require_same_logits(program.module(), network, "a program of torch.export")
+
+
+def onnx_model(case: Case) -> None:
+    """A model in ONNX computes the network's logits, for one image and for five."""
+    try:
+        require_onnx()
+    except UserError as error:
+        raise NotApplicable(str(error)) from error
+    if importlib.util.find_spec("onnxruntime") is None:
+        raise NotApplicable("needs the package onnxruntime: pip install 'sasa-nas[onnx]'")
+    network, program = _traced(type(case.operator))
+    with _scratch() as folder, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        file = folder / "model.onnx"
+        write_onnx(program, file)
+        _require_same_logits(_on_arrays(LOADERS["onnx"](file)), network, "a model in ONNX")
+
+
+def written_module(case: Case) -> None:
+    """The module that `export` writes imports torch alone, and computes the network's logits bit for bit."""
+    architecture = _all_cases(type(case.operator))
+    network = _as_trained(architecture)
+    with _scratch() as folder:
+        export_network(architecture, network.state_dict(), folder / "net", ModelCard("net"), ("module",))
+        file = folder / "net" / "model.py"
+        strangers = _imported(file) - {"torch", *sys.stdlib_module_names}
+        if strangers:
+            raise Nonconformity(f"the written module imports {min(strangers)}; import torch alone where layers are")
+        images = _images(architecture, 3)
+        with torch.no_grad():
+            if not torch.equal(_on_arrays(LOADERS["module"](file))(images), network(images)):
+                raise Nonconformity("the written module has other logits; keep every argument as an attribute")
+
+
+@functools.lru_cache(maxsize=1)
+def _traced(description: type[Operator]) -> tuple[Network, ExportedProgram]:
+    """Return the network of all cases and its program, kept for the check that follows."""
+    network = _as_trained(_all_cases(description))
+    return network, trace(network)
+
+
+def _all_cases(description: type[Operator]) -> Architecture:
+    """Describe a network with a bottleneck for each case, of which the second halves the map."""
+    stages = [
+        {"blocks": 1, "width": case.width, "expansion": 1, "operator": case.operator, "stride": 2 if i == 1 else 1}
+        for i, case in enumerate(cases_of(description.model_fields["kind"].default))
+    ]
+    return Architecture.model_validate(
+        {
+            "stem": {"kind": "conv", "width": 8, "kernel_size": 3, "stride": 1, "pool": False},
+            "stages": stages,
+            "image": {"channels": 2, "height": 10, "width": 12},
+            "num_classes": 5,
+        }
+    )
+
+
+def _as_trained(architecture: Architecture) -> Network:
+    with seeded():
+        network = build(architecture)
+    as_trained(network, _images(architecture, 4))
+    return network
+
+
+def _images(architecture: Architecture, batch: int) -> Tensor:
+    image = architecture.image
+    return random_maps(batch, image.channels, image.height, image.width, dtype=torch.float32)
+
+
+def _on_arrays(run: Callable[[Any], Any]) -> Callable[[Tensor], Tensor]:
+    return lambda images: torch.from_numpy(run(images.numpy()))
+
+
+def _require_same_logits(run: Callable[[Tensor], Tensor], network: Network, what: str) -> None:
+    for batch in (1, 5):
+        images = _images(network.architecture, batch)
+        with torch.no_grad():
+            found, expected = run(images), network(images)
+        worst = (found - expected).abs().max().item() / (expected.abs().max().item() or 1.0)
+        if not worst <= 1e-4:
+            raise Nonconformity(
+                f"{what} differs by {worst:.1e} of the largest logit for a batch of {batch}; let forward branch on no "
+                "tensor's value and on no batch size"
+            )
+
+
+def _imported(file: Path) -> set[str]:
+    """Return the top-level packages that a file imports, but for what it only tries to import."""
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tried = {id(node) for part in ast.walk(tree) if isinstance(part, ast.Try) for node in ast.walk(part)}
+    nodes = [node for node in ast.walk(tree) if id(node) not in tried]
+    names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)]
+    return {name.partition(".")[0] for name in names}
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="sasa_nas_") as folder:
+        yield Path(folder)
