@@ -136,6 +136,22 @@ def _case(entry: OperatorEntry, example: Mapping[str, Any]) -> Case:
     raise ValueError(f"the example {dict(example)} fits none of the widths {WIDTHS}; choose smaller options")
 
 
+def network_of(cases: Sequence[Case]) -> Architecture:
+    """Describe a network with a bottleneck for each case, the first of which halves the map."""
+    stages = [
+        {"blocks": 1, "width": case.width, "expansion": 1, "operator": case.operator, "stride": 2 if i == 0 else 1}
+        for i, case in enumerate(cases)
+    ]
+    return Architecture.model_validate(
+        {
+            "stem": {"kind": "conv", "width": 8, "kernel_size": 3, "stride": 1, "pool": False},
+            "stages": stages,
+            "image": {"channels": 2, "height": 10, "width": 12},
+            "num_classes": 5,
+        }
+    )
+
+
 @contextmanager
 def seeded(seed: int = 0) -> Iterator[None]:
     """Within it torch's random state begins at a seed; afterwards it is as before."""

@@ -1,7 +1,6 @@
 """Checks of networks as files, for use without the package."""
 
 import ast
-import functools
 import importlib.util
 import io
 import sys
@@ -13,23 +12,21 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.export import ExportedProgram
 
 from sasa_nas.errors import UserError
 from sasa_nas.export import ModelCard, export_network
 from sasa_nas.export.alone import LOADERS
 from sasa_nas.export.program import require_onnx, trace, write_onnx
 from sasa_nas.models import Network, build
-from sasa_nas.operators import Operator
 from sasa_nas.space import Architecture
-from sasa_nas.testing.case import Case, as_trained, cases_of, random_maps, seeded
+from sasa_nas.testing.case import Case, as_trained, cases_of, network_of, random_maps, seeded
 from sasa_nas.testing.check import Nonconformity, NotApplicable
 
 
 def exported_program(case: Case) -> None:
     """A program of torch.export computes the network's logits, for one image and for five."""
-    network, program = _traced(type(case.operator))
-    _require_same_logits(program.module(), network, "a program of torch.export")
+    network = _as_trained(network_of(cases_of(case.entry.kind)))
+    _require_same_logits(trace(network).module(), network, "a program of torch.export")
 
 
 def onnx_model(case: Case) -> None:
@@ -40,16 +37,16 @@ def onnx_model(case: Case) -> None:
         raise NotApplicable(str(error)) from error
     if importlib.util.find_spec("onnxruntime") is None:
         raise NotApplicable("needs the package onnxruntime: pip install 'sasa-nas[onnx]'")
-    network, program = _traced(type(case.operator))
+    network = _as_trained(network_of([case]))
     with _scratch() as folder, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         file = folder / "model.onnx"
-        write_onnx(program, file)
+        write_onnx(trace(network), file)
         _require_same_logits(_on_arrays(LOADERS["onnx"](file)), network, "a model in ONNX")
 
 
 def written_module(case: Case) -> None:
     """The module that `export` writes imports torch alone, and computes the network's logits bit for bit."""
-    architecture = _all_cases(type(case.operator))
+    architecture = network_of(cases_of(case.entry.kind))
     network = _as_trained(architecture)
     with _scratch() as folder:
         export_network(architecture, network.state_dict(), folder / "net", ModelCard("net"), ("module",))
@@ -61,29 +58,6 @@ def written_module(case: Case) -> None:
         with torch.no_grad():
             if not torch.equal(_on_arrays(LOADERS["module"](file))(images), network(images)):
                 raise Nonconformity("the written module has other logits; keep every argument as an attribute")
-
-
-@functools.lru_cache(maxsize=1)
-def _traced(description: type[Operator]) -> tuple[Network, ExportedProgram]:
-    """Return the network of all cases and its program, kept for the check that follows."""
-    network = _as_trained(_all_cases(description))
-    return network, trace(network)
-
-
-def _all_cases(description: type[Operator]) -> Architecture:
-    """Describe a network with a bottleneck for each case, of which the second halves the map."""
-    stages = [
-        {"blocks": 1, "width": case.width, "expansion": 1, "operator": case.operator, "stride": 2 if i == 1 else 1}
-        for i, case in enumerate(cases_of(description.model_fields["kind"].default))
-    ]
-    return Architecture.model_validate(
-        {
-            "stem": {"kind": "conv", "width": 8, "kernel_size": 3, "stride": 1, "pool": False},
-            "stages": stages,
-            "image": {"channels": 2, "height": 10, "width": 12},
-            "num_classes": 5,
-        }
-    )
 
 
 def _as_trained(architecture: Architecture) -> Network:

@@ -19,6 +19,8 @@ from export_cases import (
 
 from sasa_nas.export.card import ModelCard
 from sasa_nas.export.folder import export_network
+from sasa_nas.operators import OPERATORS
+from sasa_nas.testing.case import cases_of, network_of
 
 CHILD = """
 import importlib.util, json, sys
@@ -55,6 +57,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "data").mkdir()
     described = {f"net{i:02d}": architecture(*case) for i, case in enumerate(CASES)}
     described |= {"mixed": mixed_architecture(), **changed_architectures()}
+    described |= {kind: network_of(cases_of(kind)) for kind in OPERATORS.kinds}
     for name, one in described.items():
         network = trained_like(one)
         export_network(one, network.state_dict(), folder / "nets" / name, ModelCard(name))

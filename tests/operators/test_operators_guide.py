@@ -18,7 +18,8 @@ GUIDE = (ROOT / "docs" / "operators.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", GUIDE, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", GUIDE, flags=re.MULTILINE | re.DOTALL)
+    return [text for name, text in found if name == language]
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def test_every_check_is_explained() -> None:
     for check in OPERATOR_CHECKS:
-        assert f"| {check.name} | {check.meaning} |" in GUIDE
+        assert f"| {check.name} | {check.meaning} | {check.scope} |" in GUIDE
 
 
 @pytest.mark.slow
