@@ -4,7 +4,6 @@ import json
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +67,7 @@ def whole(exports: Path) -> Path:
 
 
 def test_the_networks_hold_all_there_is() -> None:
-    attentions = {stage.channel_attention.kind for stage in WRITTEN["kinds"].stages if stage.channel_attention}
+    attentions = {stage.channel_attention.kind for stage in WRITTEN["much"].stages if stage.channel_attention}
     assert attentions == set(CHANNEL_ATTENTIONS.kinds)
     networks = [*WRITTEN.values(), *VARIED.values()]
     assert {one.block for one in networks} == set(BLOCKS)
@@ -112,8 +111,7 @@ def test_no_file_tells_of_the_machine_that_made_it(exports: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", VARIED)
-def test_every_graph_computes_its_network_and_holds_no_more_of_torch(name: str, exports: Path) -> None:
-    """What files are written from; the written networks show that files can hold each of torch's operators."""
+def test_every_graph_computes_its_network(name: str) -> None:
     network = trained_like(VARIED[name])
     program = trace(network)
     graph = program.module()
@@ -123,24 +121,13 @@ def test_every_graph_computes_its_network_and_holds_no_more_of_torch(name: str, 
             y = network(x)
             torch.testing.assert_close(graph(x), y, rtol=0, atol=1e-4)
     assert y.std() > 1e-2
-    used = {str(node.target) for node in program.graph.nodes if isinstance(node.target, torch._ops.OpOverload)}
-    assert "aten.conv2d.default" in used
-    assert used - set().union(*(written_operators(exports / one / "net" / "model.pt2") for one in WRITTEN)) == set()
-
-
-def written_operators(program: Path) -> set[str]:
-    """The operators of torch in a file of torch.export."""
-    with zipfile.ZipFile(program) as archive:
-        model = next(name for name in archive.namelist() if name.endswith("models/model.json"))
-        nodes = json.loads(archive.read(model))["graph_module"]["graph"]["nodes"]
-    return {node["target"].removeprefix("torch.ops.") for node in nodes}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_sides_of_maps_are_named_by_the_batch_or_not_at_all(exports: Path) -> None:
     """A runtime takes sides of one name for equal, and lets values of equal shapes share their memory."""
-    graph = onnx.load(exports / "kinds" / "net" / "model.onnx").graph
+    graph = onnx.load(exports / "much" / "net" / "model.onnx").graph
     shapes = [value.type.tensor_type.shape for value in (*graph.value_info, *graph.input, *graph.output)]
     names = {side.dim_param for shape in shapes for side in shape.dim if side.dim_param}
     assert "batch" in names
