@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from sasa_nas.layers.mapping import mapping_gamma, mapping_layers, update_running_statistics
-from sasa_nas.operators.decompositions import decompositions
 from sasa_nas.operators.pairwise.layer import PairwiseAttention2d
 from sasa_nas.ops.mapping.naive import apply_mapping
 
@@ -110,17 +109,6 @@ def test_compiles_as_one_graph_and_trains() -> None:
     for ours, theirs in zip(compiled.parameters(), layer.parameters(), strict=True):
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(dict(compiled._orig_mod.state_dict()), dict(layer.state_dict()))
-
-
-def test_exports_for_any_batch_and_decomposes() -> None:
-    layer, plain = twins()
-    layer.eval()
-    program = torch.export.export(layer, (image(2, 6, 5, 4),), dynamic_shapes=({0: torch.export.Dim("batch", min=1)},))
-    assert any("sasa_nas.pairwise_attention" in str(node.target) for node in program.graph.nodes)
-    program = program.run_decompositions(dict(decompositions()))
-    assert not any("sasa_nas" in str(node.target) for node in program.graph.nodes)
-    x = image(3, 6, 5, 4)
-    torch.testing.assert_close(program.module()(x), plain.eval()(x), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3])

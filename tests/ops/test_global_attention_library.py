@@ -100,18 +100,6 @@ def test_compiles_as_one_graph() -> None:
     torch.testing.assert_close(ours, [parameter.grad for parameter in layer.parameters()])
 
 
-@pytest.mark.slow
-def test_exports_with_any_batch_and_decomposes() -> None:
-    layer, batch = network(), torch.export.Dim("batch", min=1, max=64)
-    program = torch.export.export(layer, (torch.randn(2, 6, 9, 10),), dynamic_shapes={"x": {0: batch}})
-    images = torch.randn(5, 6, 9, 10)
-    assert "sasa_nas" in str(program.graph)
-    torch.testing.assert_close(program.module()(images), layer(images))
-    plain = program.run_decompositions(global_attention_decompositions())
-    assert "sasa_nas" not in str(plain.graph)
-    torch.testing.assert_close(plain.module()(images), layer(images))
-
-
 @pytest.mark.parametrize("relative", [False, True])
 def test_the_decomposition_is_the_operator(relative: bool) -> None:
     tensors = arguments(relative=relative, dtype=torch.float64)

@@ -8,7 +8,6 @@ from patchwise_problems import Sizes, case, channels_last
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from sasa_nas.operators.decompositions import decompositions
 from sasa_nas.operators.patchwise.layer import PatchwiseAttention2d
 from sasa_nas.ops import MappingLayer, PatchwiseKind
 from sasa_nas.ops.patchwise_attention.dispatch import explain_choice
@@ -66,20 +65,6 @@ def test_layers_compile_as_one_graph() -> None:
     module(image).square().sum().backward()
     for one, other in zip(ours, module.parameters(), strict=True):
         torch.testing.assert_close(one, other.grad)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("relation", "layers"), [("concatenation", 2), ("star", 1), ("clique", 2)])
-def test_layers_export_with_any_batch_and_decompose(relation: PatchwiseKind, layers: int) -> None:
-    module = layer(relation, layers).eval()
-    batch = torch.export.Dim("batch", min=1, max=64)
-    program = torch.export.export(module, (torch.randn(2, 8, 9, 9),), dynamic_shapes={"x": {0: batch}})
-    assert "sasa_nas.patchwise_attention" in str(program.graph)
-    plain = program.run_decompositions(decompositions())
-    assert "sasa_nas" not in str(plain.graph)
-    images = torch.randn(5, 8, 9, 9)
-    for exported in (program, plain):
-        torch.testing.assert_close(exported.module()(images), module(images), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("layers", [1, 2])
