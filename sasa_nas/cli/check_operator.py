@@ -12,6 +12,9 @@ import typer
 if TYPE_CHECKING:
     from sasa_nas.testing import ConformanceCheck, Outcome
 
+_NAMED = 3
+"""Failures that the last line names."""
+
 
 def check_operator(
     file: Annotated[
@@ -49,4 +52,5 @@ def check_operator(
         if not failed:
             typer.echo(f"Search over it: {shell_line(program(), 'search', '--space', 'SPACE', '--operators', file)}")
     if failed:
-        raise UserError(f"{len(failed)} of {len(found)} checks failed: {', '.join(map(str, failed))}")
+        more = ", ..." if len(failed) > _NAMED else ""
+        raise UserError(f"{len(failed)} of {len(found)} checks failed: {', '.join(map(str, failed[:_NAMED]))}{more}")

@@ -20,6 +20,11 @@ class NotApplicable(unittest.SkipTest):
     """A check that cannot say anything of an operator: one line that says why. Test runners report it as skipped."""
 
 
+def brief(error: BaseException) -> str:
+    """Return the beginning of an error's message, for use within a line."""
+    return one_line(error)[:200]
+
+
 @dataclass(frozen=True)
 class Check:
     """A rule of the suite.
@@ -83,12 +88,13 @@ class ConformanceCheck:
             tried += 1
             try:
                 self.check.run(case)
-            except NotApplicable as reason:
-                skipped.append(reason)
+            except NotApplicable as skip:
+                skipped.append(skip)
             except Exception as error:
                 place = "a network of all examples" if self.check.scope == "all cases" else str(case)
-                failure = "" if isinstance(error, Nonconformity) else f"fails with {type(error).__name__}: "
-                raise Nonconformity(f"{place}: {failure}{one_line(error)[:400]}") from error
+                foreseen = isinstance(error, Nonconformity)
+                reason = one_line(error) if foreseen else f"fails with {type(error).__name__}: {brief(error)}"
+                raise Nonconformity(f"{place}: {reason}") from error
         if len(skipped) == tried:
             raise skipped[0]
 

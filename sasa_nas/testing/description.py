@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from sasa_nas.nodes import Misfit, resolve
 from sasa_nas.operators import OPERATORS, AnyOperator, Operator
 from sasa_nas.testing.case import SIZE, Case
-from sasa_nas.testing.check import Nonconformity
+from sasa_nas.testing.check import Nonconformity, brief
 
 REFERENCES = ("layer", "count", "probe", "forms", "initialise_in_detector", "bound_flow")
 """Facts of an entry that are code."""
@@ -41,7 +41,7 @@ def registration(case: Case) -> None:
         try:
             code = resolve(reference)
         except (ImportError, ValueError) as error:
-            raise Nonconformity(f"{name}={reference!r} cannot be found ({error}); write module:name") from error
+            raise Nonconformity(f"{name}={reference!r} cannot be found ({brief(error)}); write module:name") from error
         if not callable(code):
             raise Nonconformity(f"{name}={reference!r} cannot be called; name a class or a function")
 
@@ -80,7 +80,7 @@ def widths(case: Case) -> None:
                 shape = layer(torch.empty(2, 3, *SIZE)).shape
         except Exception as error:
             raise Nonconformity(
-                f"check_width lets width={width} pass, for which the layer fails ({error}); refuse it by Misfit"
+                f"check_width lets width={width} pass, for which the layer fails ({brief(error)}); refuse it by Misfit"
             ) from error
         if shape[1] != width:
             raise Nonconformity(f"puts out {shape[1]} channels where out_channels={width}; keep to out_channels")

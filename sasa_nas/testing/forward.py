@@ -5,7 +5,7 @@ import math
 import torch
 
 from sasa_nas.testing.case import Case, seeded
-from sasa_nas.testing.check import Nonconformity
+from sasa_nas.testing.check import Nonconformity, brief
 
 MAPS = ((5, 7), (8, 3), (6, 6), (2, 3), (1, 1))
 """Heights and widths: odd, oblong, even, smaller than most windows, a single pixel."""
@@ -22,7 +22,7 @@ def output_shape(case: Case) -> None:
                     out = layer(x)
             except Exception as error:
                 raise Nonconformity(
-                    f"fails on a map of {height} x {width} at stride {stride} ({error}); any size must do"
+                    f"fails on a map of {height} x {width} at stride {stride} ({brief(error)}); any size must do"
                 ) from error
             expected = (2, case.width, math.ceil(height / stride), math.ceil(width / stride))
             if out.shape != expected:
@@ -47,7 +47,7 @@ def autocast(case: Case) -> None:
         out.float().sum().backward()
     except RuntimeError as error:
         raise Nonconformity(
-            f"fails under autocast ({error}); autocast leaves parameters alone but not projections: .to(x.dtype)"
+            f"fails under autocast ({brief(error)}); autocast leaves parameters alone but not projections: .to(x.dtype)"
         ) from error
     gradients = [x.grad, *(parameter.grad for parameter in layer.parameters())]
     if not all(one.isfinite().all() for one in (out, *gradients) if one is not None):

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.autograd.gradcheck import GradcheckError
 
 from sasa_nas.testing.case import Case, random_maps
-from sasa_nas.testing.check import Nonconformity
+from sasa_nas.testing.check import Nonconformity, brief
 
 _TINY = 1e-9
 """A gradient below it, as a share of the largest one, is taken for none."""
@@ -64,5 +64,6 @@ def gradcheck(case: Case) -> None:
     try:
         torch.autograd.gradcheck(run, (x.requires_grad_(), *values), fast_mode=True, nondet_tol=1e-10)
     except GradcheckError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise Nonconformity(f"gradients differ from differences of the output; correct backward ({reason})") from error
+        raise Nonconformity(
+            f"gradients are not those of the output; correct backward ({brief(error)})"
+        ) from error
