@@ -16,7 +16,7 @@ from sasa_nas.testing.check import Nonconformity, brief
 REFERENCES = ("layer", "count", "probe", "forms", "initialise_in_detector", "bound_flow")
 """Facts of an entry that are code."""
 
-_TRIED = (1, 2, 3, 4, 6, 8, 12, 16, 20, 32)
+_TRIED = (1, 3, 4, 8, 12, 32)
 """Widths at which `check_width` is held against the layer."""
 
 

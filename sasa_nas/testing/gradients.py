@@ -64,6 +64,4 @@ def gradcheck(case: Case) -> None:
     try:
         torch.autograd.gradcheck(run, (x.requires_grad_(), *values), fast_mode=True, nondet_tol=1e-10)
     except GradcheckError as error:
-        raise Nonconformity(
-            f"gradients are not those of the output; correct backward ({brief(error)})"
-        ) from error
+        raise Nonconformity(f"gradients are not those of the output; correct backward ({brief(error)})") from error

@@ -19,7 +19,6 @@ OPERATORS: dict[str, dict[str, Any]] = {
     "local": {"kind": "local_attention", "kernel_size": 3, "num_heads": 2},
     "local-no-keys": {"kind": "local_attention", "kernel_size": 3, "num_heads": 2, "interactions": "relative"},
     "augmented": {"kind": "augmented_conv", "num_heads": 2, "value_ratio": 0.5, "min_key_dim": 2},
-    "augmented-down": {"kind": "augmented_conv", "num_heads": 2, "downsample": True, "positions": "sine"},
     "augmented-coord": {"kind": "augmented_conv", "num_heads": 2, "value_ratio": 1.0, "positions": "coordconv"},
     "augmented-none": {"kind": "augmented_conv", "num_heads": 2, "value_ratio": 0.0},
     "pairwise": {"kind": "pairwise", "kernel_size": 3},
@@ -111,7 +110,7 @@ def written_architectures() -> dict[str, Architecture]:
 
     All operators are tried by their conformance suite.
     """
-    kinds = ("augmented-down", "patchwise", "conv", "conv", "conv")
+    kinds = ("conv", "patchwise", "conv", "conv", "conv")
     attentions = [{"kind": kind} for kind in CHANNEL_ATTENTIONS.kinds]
     return {
         "much": _stack("bottleneck", "attention", [OPERATORS[kind] for kind in kinds], attentions),
@@ -123,19 +122,19 @@ def varied_architectures() -> dict[str, Architecture]:
     """Few networks with every block and stem; the operators' options are tried by their conformance suite."""
     conv = OPERATORS["conv"]
     return {
-        "basic": _stack("basic", "conv", [conv, conv, OPERATORS["augmented"]], shortcut="parameter_free"),
-        "preactivation": _stack("preactivation", "conv", [conv, conv, OPERATORS["local"]]),
-        "inverted": _stack("inverted", "conv-pool", [conv, conv, OPERATORS["conv-5"]], head_width=24),
-        "san": _stack("san", "attention-conv-values", [conv, conv, OPERATORS["pairwise"]]),
+        "basic": _stack("basic", "conv", [OPERATORS["augmented"], conv], shortcut="parameter_free"),
+        "preactivation": _stack("preactivation", "conv", [OPERATORS["local"], conv]),
+        "inverted": _stack("inverted", "conv-pool", [OPERATORS["conv-5"], conv], head_width=24),
+        "san": _stack("san", "attention-conv-values", [OPERATORS["pairwise"], conv]),
     }
 
 
 def _stack(
     block: str, stem: str, operators: list[Any], attentions: list[Any] | None = None, **fields: object
 ) -> Architecture:
-    """A stage for each operator; the third halves the map, whose sides differ."""
+    """A stage for each operator; the second halves the map, whose sides differ."""
     stages = [
-        {"blocks": 1, "width": 16 if block == "san" or i > 1 else 8, "stride": 2 if i == 2 else 1, "operator": operator}
+        {"blocks": 1, "width": 16 if block == "san" or i > 0 else 8, "stride": 2 if i == 1 else 1, "operator": operator}
         for i, operator in enumerate(operators)
     ]
     for stage, attention in zip(stages, attentions or [], strict=False):
