@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from sasa_nas.errors import one_line
-from sasa_nas.models.operators import build_operator
 from sasa_nas.nodes import Misfit
 from sasa_nas.operators import OPERATORS, Operator, OperatorEntry
+from sasa_nas.operators.building import build_operator
 from sasa_nas.space import Architecture
 
 WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128)

@@ -1,7 +1,6 @@
 """Checks of networks as files, for use without the package."""
 
 import ast
-import importlib.util
 import io
 import sys
 import tempfile
@@ -14,9 +13,10 @@ import torch
 from torch import Tensor
 
 from sasa_nas.errors import UserError
-from sasa_nas.export import ModelCard, export_network
-from sasa_nas.export.alone import LOADERS
-from sasa_nas.export.program import require_onnx, trace, write_onnx
+from sasa_nas.export.card import ModelCard
+from sasa_nas.export.folder import export_network
+from sasa_nas.export.format import Subject, format_of
+from sasa_nas.export.program import trace
 from sasa_nas.models import Network, build
 from sasa_nas.space import Architecture
 from sasa_nas.testing.case import Case, as_trained, cases_of, network_of, random_maps, seeded
@@ -33,17 +33,16 @@ def exported_program(case: Case) -> None:
 
 def onnx_model(case: Case) -> None:
     """A model in ONNX computes the network's logits, for one image and for five."""
+    onnx = format_of("onnx")
     try:
-        require_onnx()
+        onnx.require_writer()
+        onnx.require_loader()
     except UserError as error:
         raise NotApplicable(str(error)) from error
-    if importlib.util.find_spec("onnxruntime") is None:
-        raise NotApplicable("needs the package onnxruntime: pip install 'sasa-nas[onnx]'")
     network = _as_trained(network_of([case]))
     with _scratch() as folder, redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        file = folder / "model.onnx"
-        write_onnx(trace(network), file)
-        _require_same_logits(_on_arrays(LOADERS["onnx"](file)), network, "a model in ONNX")
+        onnx.write(Subject(network.architecture, network.state_dict(), "net"), folder)
+        _require_same_logits(_on_arrays(onnx.load(folder / onnx.file)), network, "a model in ONNX")
 
 
 def written_module(case: Case) -> None:
@@ -58,7 +57,7 @@ def written_module(case: Case) -> None:
             raise Nonconformity(f"the written module imports {min(strangers)}; import torch alone where layers are")
         images = _images(architecture, 3)
         with torch.no_grad():
-            if not torch.equal(_on_arrays(LOADERS["module"](file))(images), network(images)):
+            if not torch.equal(_on_arrays(format_of("module").load(file))(images), network(images)):
                 raise Nonconformity("the written module has other logits; keep every argument as an attribute")
 
 
