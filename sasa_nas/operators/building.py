@@ -24,7 +24,7 @@ def build_operator(
             whole-map attention cover it.
 
     Raises:
-        UserError: If the kind is known from a record alone.
+        UserError: If the kind is known from a record alone, or its layer is a function and makes no module of torch's.
     """
     entry = OPERATORS[operator.kind]
     if entry.foreign:
@@ -34,4 +34,9 @@ def build_operator(
     if accepts(layer, "feature_size"):
         options["feature_size"] = feature_size
     module: nn.Module = layer(in_channels, out_channels, stride=stride, **options)
+    if not isinstance(layer, type) and not type(module).__module__.startswith("torch."):
+        raise UserError(
+            f"the layer of '{entry.kind}' is a function that makes a {type(module).__name__}; register that class, "
+            "so that its work is counted"
+        )
     return module

@@ -21,9 +21,10 @@ class OperatorEntry:
         short: Name in tables, of at most six letters, no two alike.
         letter: Name in a network's word such as `CCLL`: one capital letter, no two alike.
         colour: Hexadecimal colours in the report, on a light and on a dark ground.
-        layer: The module's class, or a function that makes one. It takes `in_channels`, `out_channels`, `stride`,
-            the options by the names of the description's fields and, if it has an argument `feature_size`, the
-            height and width of the input map; it keeps each argument in an attribute of the same name.
+        layer: The module's class, or a function that makes a module of torch's, which is counted as such. It takes
+            `in_channels`, `out_channels`, `stride`, the options by the names of the description's fields and, if it has
+            an argument `feature_size`, the height and width of the input map; it keeps each argument in an attribute
+            of the same name.
         count: Maps the layer, height and width of its input to the `Counts` of its own work for one image, that of
             its sub-modules excluded.
         probe: Maps the layer to an `AttentionProbe`; None if the layer attends by another layer inside it or not

@@ -1,6 +1,7 @@
 """Operators of one's own: loaded where they are named, with one line where they cannot be."""
 
 import random
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,6 +124,26 @@ def test_a_worker_loads_from_text(mine: Path, tmp_path: Path, monkeypatch: pytes
     assert "doubled" in OPERATORS.kinds
 
 
+def test_an_installed_package_offers_kinds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "offering_operators.py").write_text(SOURCE, encoding="utf-8")
+    facts = tmp_path / "offering-1.0.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: offering\nVersion: 1.0\n", encoding="utf-8")
+    points = (
+        "[sasa_nas.operators]\ndoubled = offering_operators\nabsent = offering_operators\nbroken = no_such_module\n"
+    )
+    (facts / "entry_points.txt").write_text(points, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    assert "offering_operators" not in sys.modules
+    network = Architecture.model_validate(NETWORK)
+    assert build(network)(torch.zeros(1, 1, 8, 8)).shape == (1, 3)
+    with pytest.raises(UserError, match="is said to register the operator 'absent' and does not"):
+        assert "absent" in OPERATORS
+    with pytest.raises(UserError, match="the operator 'broken' of no_such_module cannot be loaded: ModuleNotFound"):
+        assert "broken" in OPERATORS
+    sys.modules.pop("offering_operators")
+
+
 def test_a_space_names_files_relative_to_itself(mine: Path, tmp_path: Path) -> None:
     space = tmp_path / "space.yaml"
     text = "operators: [mine.py]\nstages: [{operator: {choice: [{kind: conv}, {kind: doubled, kernel_size: 5}]}}]\n"
@@ -134,6 +155,16 @@ def test_a_space_names_files_relative_to_itself(mine: Path, tmp_path: Path) -> N
     space.write_text(text.replace("[mine.py]", "mine.py"), encoding="utf-8")
     with pytest.raises(SpaceError, match="must be a list of Python files"):
         load_space(space)
+
+
+def test_a_function_that_makes_a_module_of_ones_own_is_refused(mine: Path) -> None:
+    text = SOURCE.replace("    return nn.Sequential(", "    return Own(").replace(
+        "def doubled", "class Own(nn.Sequential):\n    pass\n\n\ndef doubled"
+    )
+    mine.write_text(text, encoding="utf-8")
+    load_operators(mine)
+    with pytest.raises(UserError, match="a function that makes a Own; register that class"):
+        build(Architecture.model_validate(NETWORK))
 
 
 def test_a_recorded_kind_is_read_with_its_id_but_not_built(mine: Path) -> None:
