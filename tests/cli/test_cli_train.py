@@ -97,7 +97,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[object],
     """The arguments of a training, and its folder after it went through."""
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "small.yaml").write_text(SMALL)
-    arguments = [folder / "small.yaml", "--dataset", "digits", "--epochs", 12, "--device", "cpu"]
+    arguments = [folder / "small.yaml", "--dataset", "digits", "--epochs", 30, "--device", "cpu"]
     process = train_apart(*arguments, "--out", folder / "training")
     _, stderr = process.communicate(timeout=100)
     assert process.returncode == 0, stderr
