@@ -44,7 +44,7 @@ Place = tuple[int, str]
 
 @dataclass(frozen=True)
 class Answer:
-    """What one search tells: effects by place, and the intervals of those that `where` tells."""
+    """Answer of one search: effects by place, and the intervals of those that `where` tells."""
 
     effects: dict[Place, float]
     intervals: dict[Place, tuple[float, float]]
@@ -100,7 +100,7 @@ def told_by(path: Path, settings: SearchSettings) -> tuple[list[TrialRecord], Ru
 
 
 def answer(path: Path, trainings: int, seed: int) -> tuple[Answer, dict[Place, float]]:
-    """What a balanced search tells, and the differences in the trail of an optimiser."""
+    """Return the answer of a balanced search, and the differences in the trail of an optimiser."""
     balanced = SearchSettings(trials=trainings, balanced=1.0, seed=seed)
     records, info = told_by(path, balanced)
     told = where(info, records)
@@ -123,7 +123,7 @@ def answer(path: Path, trainings: int, seed: int) -> tuple[Answer, dict[Place, f
 
 
 def score(trainings: int, answers: Sequence[tuple[Answer, dict[Place, float]]], true: dict[Place, float]) -> Score:
-    """How far off answers are."""
+    """Compare answers with the truth."""
     told = [(place, one) for one, _ in answers for place in one.effects]
     off = [abs(one.effects[place] - true[place]) for place, one in told]
     off_trail = [abs(effect - true[place]) for _, trail in answers for place, effect in trail.items()]

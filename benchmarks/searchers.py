@@ -43,7 +43,7 @@ KINDS = ("true", "seen")
 """Accuracies that a searcher is judged by."""
 FULL_TRAININGS = 64
 SHARES = (0.0625, 0.125, 0.25, 0.5, 1.0)
-"""Of the budget, at which the searchers are compared."""
+"""Shares of the budget after which searchers are compared."""
 SEARCHERS: dict[str, SearchSettings] = {
     "random": SearchSettings(sampler="random"),
     "random, stopping on all objectives": SearchSettings(sampler="random", halving=True),
@@ -129,7 +129,7 @@ def epochs_to(course: Course, values: Sequence[float], wanted: float) -> int | N
 
 
 def summary(courses: Sequence[Course], wanted: dict[str, float], budget: int) -> dict[str, Any]:
-    """What is told of one searcher."""
+    """Summarise the courses of one searcher."""
     told: dict[str, Any] = {}
     for kind in KINDS:
         values = [getattr(course, kind) for course in courses]

@@ -18,7 +18,7 @@ PANELS: tuple[Panel, ...] = (
     ("flops", "at equal FLOPs"),
     ("latency", "at equal latency"),
 )
-"""What is drawn side by side, and its title."""
+"""Panels side by side, and their titles."""
 _DODGE = 0.16
 """Stages between two operators' marks, so that their bars do not cover each other."""
 
@@ -74,7 +74,7 @@ def estimate_of(effect: MainEffect, panel: str) -> Estimate | None:
 
 
 def decides(effect: MainEffect, panel: str) -> bool:
-    """Whether a panel's cost is decided by the effect's stage more than by all others."""
+    """Return whether a panel's cost is decided by the effect's stage more than by all others."""
     at_cost = _at_cost(effect, panel)
     return at_cost is not None and at_cost.explained > DECIDED
 

@@ -1,4 +1,4 @@
-"""How well early epochs sort a table's networks."""
+"""Figure of the rank correlation of early epochs with the final truth."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

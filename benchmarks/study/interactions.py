@@ -1,4 +1,4 @@
-"""What attention in two stages together gives beyond the sum of what it gives in each, over a whole table."""
+"""Interactions of two stages over a whole table: the gain of attention in both beyond the sum of the two gains."""
 
 from dataclasses import dataclass, replace
 from itertools import combinations

@@ -17,7 +17,7 @@ DECIDED = 0.5
 
 @dataclass(frozen=True)
 class AtCost:
-    """What an operator does to a cost, and to accuracy where that cost is equal.
+    """Change of a cost by an operator, and its effect on accuracy where that cost is equal.
 
     Attributes:
         change: Against convolution, all else averaged: FLOPs or seconds.

@@ -19,8 +19,8 @@ SASA = {
     "LCCC": "does not gain",
     "LLCC": "does not gain",
 }
-"""What Ramachandran et al. (2019, Table 3) find of attention in late groups alone and in early ones alone, against all
-convolution; of the other networks nothing is quoted here."""
+"""Findings of Ramachandran et al. (2019, Table 3) on attention in late groups alone and in early ones alone, against
+all convolution, on ImageNet."""
 COMPARED = ("CCCL", "CCLL", "CLLL", "LLLL", "LLLC", "LLCC", "LCCC")
 """Late groups alone, then all, then early ones alone."""
 _MISSING = "*Not trained yet.*"
@@ -51,7 +51,7 @@ def picture(results: Results) -> str:
 
 
 def quality(results: Results) -> str:
-    """What each table holds and how reliable it is; a column a table."""
+    """Return size and reliability of each table, a column a table."""
     rows: list[tuple[str, Callable[[Any], str]]] = [
         ("networks, trainings", lambda q: f"{q['networks']}, {q['trainings']}"),
         ("networks with several seeds, up to", lambda q: f"{q['repeated_networks']}, {q['seeds']}"),

@@ -1,4 +1,4 @@
-"""How well costs, training-free scores and early epochs sort a table's networks by their true accuracy."""
+"""Rank correlation of costs, training-free scores and early epochs with true accuracy over a table."""
 
 import statistics
 from collections.abc import Mapping, Sequence

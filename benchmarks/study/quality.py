@@ -1,4 +1,4 @@
-"""How good a table is: reliability of its trainings, their time, and how far its networks lie apart."""
+"""Quality of a table: reliability of its trainings, their time, and how far its networks lie apart."""
 
 import statistics
 from typing import Any

@@ -1,4 +1,4 @@
-"""What replays of the study's tables found, as other benchmarks left it, for the page."""
+"""Results of replays of the study's tables, as other benchmarks wrote them, for the page."""
 
 import json
 from collections.abc import Mapping
@@ -40,7 +40,7 @@ def searchers_table(found: Mapping[str, Any]) -> str:
 
 
 def where_table(found: Mapping[str, Any]) -> str:
-    """How far answers of `where` from balanced trainings are from the whole table's effects, in points."""
+    """Return the errors of `where` on balanced trainings against the whole table's effects, in points, as a table."""
     rows = [
         [
             TITLES[name],
