@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.errors import UserError
 from sasa_nas.nodes import Node
+from sasa_nas.nodes.node import MOST
 from sasa_nas.operators import OPERATORS
 from sasa_nas.space import load_space, shipped_spaces, size
 from sasa_nas.stems import STEMS
@@ -173,5 +174,6 @@ def _allowed(schema: dict[str, Any]) -> str:
     low = f"> {schema['exclusiveMinimum']:g}" if "exclusiveMinimum" in schema else ""
     if not low and "minimum" in schema:
         low = f">= {schema['minimum']:g}"
-    high = f"<= {schema['maximum']:g}" if "maximum" in schema else ""
+    # every whole number has this limit
+    high = f"<= {schema['maximum']:g}" if schema.get("maximum", MOST) != MOST else ""
     return " ".join([word, " and ".join(bound for bound in (low, high) if bound)]).strip()

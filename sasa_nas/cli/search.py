@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.cli.counts import parse_amount, parse_count
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.scores import SCORES
@@ -45,16 +46,28 @@ def search(
     train_images: Annotated[
         int | None,
         typer.Option(
-            min=1,
+            parser=parse_count,
             metavar="N",
             help="Train on a stratified subset of so many images, instead of the space's number.",
             show_default=False,
         ),
     ] = None,
-    max_params: Annotated[int | None, typer.Option(min=1, help="Most parameters.", show_default=False)] = None,
-    max_flops: Annotated[float | None, typer.Option(help="Most FLOPs of an image.", show_default=False)] = None,
+    max_params: Annotated[
+        int | None,
+        typer.Option(parser=parse_count, metavar="N", help="Most parameters, as 500000 or 2M.", show_default=False),
+    ] = None,
+    max_flops: Annotated[
+        float | None,
+        typer.Option(parser=parse_amount, metavar="N", help="Most FLOPs of an image, as 2.5G.", show_default=False),
+    ] = None,
     max_memory: Annotated[
-        float | None, typer.Option(help="Most bytes that a training step may keep.", show_default=False)
+        float | None,
+        typer.Option(
+            parser=parse_amount,
+            metavar="N",
+            help="Most bytes that a training step may keep, as 512M.",
+            show_default=False,
+        ),
     ] = None,
     max_latency: Annotated[
         float | None, typer.Option(help="Most seconds for one image, measured before training.", show_default=False)

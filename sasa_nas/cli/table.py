@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.cli.counts import parse_count
 from sasa_nas.cli.decoding import DecodingLog
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def table(
     train_images: Annotated[
         int | None,
         typer.Option(
-            min=1,
+            parser=parse_count,
             metavar="N",
             help="Train on a stratified subset of so many images, instead of the space's number.",
             show_default=False,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sasa_nas.cli.counts import parse_count
 from sasa_nas.cli.search import INTERRUPTED
 from sasa_nas.errors import UserError
 
@@ -63,7 +64,7 @@ def train(
     train_images: Annotated[
         int | None,
         typer.Option(
-            min=1,
+            parser=parse_count,
             metavar="N",
             help="Train on a stratified subset of so many images; not a detector's.",
             show_default=False,

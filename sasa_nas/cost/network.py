@@ -13,6 +13,7 @@ from sasa_nas.blocks.building import build_part
 from sasa_nas.blocks.plans import Plan
 from sasa_nas.cost.attention import attention_counts
 from sasa_nas.cost.shapes import shapes_alone
+from sasa_nas.errors import UserError
 from sasa_nas.layers.fused import unfuse
 from sasa_nas.models.plans import plan_network
 from sasa_nas.operators.counts import Counts, Elementwise, Macs
@@ -35,7 +36,22 @@ def count_network(architecture: Architecture) -> NetworkCounts:
 
     Blocks are counted one by one and remembered, so that the thousands of designs of a search, which share
     most of their blocks, cost little.
+
+    Raises:
+        UserError: If it is too large to be counted.
     """
+    try:
+        return _count_network(architecture)
+    except RuntimeError as error:
+        # torch's words for more bytes than 64 bits can count
+        if "overflow" not in str(error).lower():
+            raise
+        raise UserError(
+            f"network {architecture.id} is too large: a tensor of it has more bytes than can be counted"
+        ) from error
+
+
+def _count_network(architecture: Architecture) -> NetworkCounts:
     parts = {"stem": _count_stem(architecture.stem, architecture.image)}
     plan = plan_network(architecture)
     for i, stage in enumerate(plan.stages):

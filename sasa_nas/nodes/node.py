@@ -9,7 +9,11 @@ from pydantic_core import PydanticCustomError
 Int = Annotated[int, Strict()]
 Float = Annotated[float, Strict()]
 Bool = Annotated[bool, Strict()]
-Positive = Annotated[int, Strict(), Field(ge=1)]
+MOST = 2**31 - 1
+"""Largest whole number of a description: what is beyond it is a slip, and beyond what tensors can be asked for."""
+
+
+Positive = Annotated[int, Strict(), Field(ge=1, le=MOST)]
 
 
 def _odd(value: int) -> int:
@@ -21,7 +25,7 @@ def _odd(value: int) -> int:
 OddInt = Annotated[
     int,
     Strict(),
-    Field(ge=1, json_schema_extra={"not": {"multipleOf": 2}}),
+    Field(ge=1, le=MOST, json_schema_extra={"not": {"multipleOf": 2}}),
     AfterValidator(_odd),
 ]
 """A window's or a kernel's side: odd, at least 1."""

@@ -21,7 +21,24 @@ from sasa_nas.space.search_space import SearchSpace
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people write it: 1e8 is a number, and a key given twice is an error."""
+    """YAML as people write it.
+
+    1e8 is a number. A key given twice is an error, and so are 016 and 1:00, which YAML 1.1 reads as 14 and 60.
+    """
+
+    def construct_plain_number(self, node: yaml.ScalarNode) -> int | float:
+        """Return the number, refused where it is not in decimals, or in hours and minutes."""
+        text = node.value.replace("_", "")
+        digits = text.lstrip("+-")
+        if ":" in text or (len(digits) > 1 and digits[0] == "0" and digits[1].isalnum() and digits[1] not in "eE"):
+            shown = digits.lstrip("0") or "0"
+            meant = f"write {shown}" if shown.isdigit() else "write a decimal number"
+            raise yaml.constructor.ConstructorError(
+                None, None, f"{node.value} is read as different numbers by different programs; {meant}", node.start_mark
+            )
+        if node.tag == "tag:yaml.org,2002:int":
+            return int(self.construct_yaml_int(node))
+        return float(self.construct_yaml_float(node))
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         """The mapping, refused where a key comes twice."""
@@ -40,6 +57,10 @@ _Loader.add_implicit_resolver(
     re.compile(r"[-+]?[0-9][0-9_]*(\.[0-9_]*)?[eE][-+]?[0-9]+$"),
     list("-+0123456789"),
 )
+
+
+for _tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
+    _Loader.add_constructor(_tag, _Loader.construct_plain_number)
 
 
 def shipped_spaces() -> dict[str, Path]:

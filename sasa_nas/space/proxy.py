@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from sasa_nas.nodes import Bool, Float, Node, Positive
+from sasa_nas.nodes import Bool, Count, Float, Node, Positive, Quantity
 
 PositiveFloat = Annotated[Float, Field(gt=0.0)]
 
@@ -28,7 +28,7 @@ class Proxy(Node):
     dataset: str = "digits"
     image_size: Positive | None = None
     """Side in pixels to which images are resized; the data set's own where it is left out."""
-    train_images: Positive | None = None
+    train_images: Count | None = None
     """Images of a stratified subset of the train part, the same for all designs and seeds; all where it is left out.
     The validation part stays whole."""
     width_multiplier: PositiveFloat = 1.0
@@ -64,10 +64,10 @@ class Target(Node):
 class Limits(Node):
     """Hard limits on a trained network; a design beyond one is never trained."""
 
-    max_params: Positive | None = None
-    max_flops: Annotated[Float, Field(gt=0.0)] | None = None
+    max_params: Count | None = None
+    max_flops: Quantity | None = None
     """Floating-point operations of one image, two a multiply-accumulate."""
-    max_memory: Annotated[Float, Field(gt=0.0)] | None = None
+    max_memory: Quantity | None = None
     """Bytes that a training step with the recipe's batch keeps; see `sasa_nas.cost.memory`."""
     max_latency: Annotated[Float, Field(gt=0.0)] | None = None
     """Seconds for one image, measured on the worker's device before training."""

@@ -22,6 +22,7 @@ from pydantic import (
     Tag,
     TypeAdapter,
     create_model,
+    model_validator,
 )
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
@@ -51,6 +52,19 @@ class Choice(Family, Generic[T]):
     """One of several values, all equally likely at first."""
 
     choice: Annotated[tuple[T, ...], Field(min_length=1, description="The options; an option may itself hold choices.")]
+
+    @model_validator(mode="after")
+    def _options_differ(self) -> "Choice[T]":
+        """Refuse an option given twice: it would come up twice as often, unsaid."""
+        for i, option in enumerate(self.choice):
+            # 1, 1.0 and True are equal in Python
+            if any(option == other and type(option) is type(other) for other in self.choice[:i]):
+                raise PydanticCustomError(
+                    "misfit",
+                    "the option {option} is given twice; leave one out",
+                    {"field": f"choice[{i}]", "option": option if isinstance(option, str | int | float) else i},
+                )
+        return self
 
 
 def _three_numbers(value: Any) -> Any:

@@ -43,6 +43,8 @@ def test_a_missing_space_says_that_it_is_missing(capsys: pytest.CaptureFixture[s
         (("--dataset", "cifar11"), ("cifar11", "cifar10")),
         (("--dataset", "imagefolder:/nowhere/at/all"), ("/nowhere/at/all",)),
         (("--max-params", 10), ("max_params=10", "tiny")),
+        (("--max-params", "2X"), ("--max-params", "'2X' is no number", "2M")),
+        (("--max-params", "1.5"), ("'1.5' is no whole number",)),
         (("--max-flops", 1000), ("max_flops=1,000", "tiny")),
         (("--epochs", 0), ("--epochs",)),
         (("--trials", "many"), ("--trials", "valid integer")),
@@ -84,7 +86,7 @@ def test_a_dry_run_prints_designs_and_writes_nothing(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert main(["search", "--space", "tiny", "--dry-run", "20", "--max-params", "60000"]) == 0
+    assert main(["search", "--space", "tiny", "--dry-run", "20", "--max-params", "60K"]) == 0
     head, *lines = capsys.readouterr().out.splitlines()
     assert head.split("\t") == ["architecture_id", "params", "flops", "stem", "operators"]
     assert len(lines) == 20

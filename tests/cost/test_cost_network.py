@@ -13,10 +13,11 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from sasa_nas.cost import Convention, Counts, Elementwise, count_module, count_network
+from sasa_nas.errors import UserError
 from sasa_nas.models import build, list_models, model_architecture
 from sasa_nas.operators.pairwise.layer import PairwiseAttention2d
 from sasa_nas.operators.patchwise.layer import PatchwiseAttention2d
-from sasa_nas.space import Architecture, Image, load_space, overridden, proxy_of, sample
+from sasa_nas.space import Architecture, Image, Stage, load_space, overridden, proxy_of, sample
 from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.space.scaling import scaled
 
@@ -240,3 +241,8 @@ def test_grouped_convolutions_and_linear_layers() -> None:
     assert grouped.elementwise.conv_bias == 6 * 7 * 12
     assert grouped.params == 12 * 2 * 15 + 12
     assert count_module(nn.Linear(10, 4), torch.zeros(1, 10)).macs.total == 40
+
+
+def test_what_is_too_large_for_any_tensor_is_a_users_error() -> None:
+    with pytest.raises(UserError, match="is too large: a tensor of it has more bytes than can be counted"):
+        count_network(Architecture(stages=(Stage(width=2_000_000_000),)))

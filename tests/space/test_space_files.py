@@ -119,3 +119,32 @@ def test_shipped_spaces_are_files_that_load_under_their_names() -> None:
     for name, file in shipped.items():
         assert load_space(name).name == name
         assert load_space(file) == load_space(name)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ("016", "016 is read as different numbers by different programs; write 16"),
+        ("1:00", "1:00 is read as different numbers by different programs; write a decimal number"),
+        ("0x10", "0x10 is read as different numbers"),
+        ("-007", "-007 is read as different numbers by different programs; write 7"),
+        ("1:30.5", "1:30.5 is read as different numbers"),
+        ("1000000000000000000", "stages[0].width = 1000000000000000000: should be less than or equal to 2147483647"),
+        ("{choice: [16, 32, 16]}", "stages[0].width.choice[2]: the option 16 is given twice; leave one out"),
+    ],
+)
+def test_a_number_that_may_mean_another_is_refused(tmp_path: Path, number: str, words: str) -> None:
+    file = tmp_path / "space.yaml"
+    file.write_text(f"stages: [{{width: {number}}}]", encoding="utf-8")
+    with pytest.raises(SpaceError) as caught:
+        load_space(file)
+    assert words in str(caught.value)
+
+
+def test_limits_are_read_as_people_write_them(tmp_path: Path) -> None:
+    file = tmp_path / "space.yaml"
+    limits = "{max_params: 1e6, max_flops: 2.5G, max_memory: 512 MB}"
+    file.write_text(f"stages: [{{}}]\nlimits: {limits}\nproxy: {{train_images: 10K}}", encoding="utf-8")
+    space = load_space(file)
+    assert (space.limits.max_params, space.limits.max_flops, space.limits.max_memory) == (10**6, 2.5e9, 5.12e8)
+    assert space.proxy.train_images == 10_000
