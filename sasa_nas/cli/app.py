@@ -25,6 +25,7 @@ from sasa_nas.cli.report import report
 from sasa_nas.cli.retrain import retrain
 from sasa_nas.cli.scores import scores
 from sasa_nas.cli.search import resume, search
+from sasa_nas.cli.signals import INTERRUPTED, ending_like_interrupt
 from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
 from sasa_nas.cli.where import where
@@ -83,13 +84,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: What follows the program's name; `sys.argv[1:]` where it is left out.
 
     Returns:
-        0; 2 after one line on stderr for what a person can mend; 130 after Ctrl-C; 1 if the reader of stdout left.
+        0; 2 after one line on stderr for what a person can mend; 130 after Ctrl-C, SIGTERM or SIGHUP; 1 if the reader
+        of stdout left.
     """
     command = typer.main.get_command(app)
     try:
-        status = command.main(
-            args=None if arguments is None else list(arguments), prog_name=PROGRAM, standalone_mode=False
-        )
+        with ending_like_interrupt():
+            status = command.main(
+                args=None if arguments is None else list(arguments), prog_name=PROGRAM, standalone_mode=False
+            )
         sys.stdout.flush()
     except UserError as error:
         return _fail(one_line(error))
@@ -98,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except (KeyboardInterrupt, typer.Abort):
-        return 130
+        return INTERRUPTED
     except _ParsingError as error:
         return _fail(_usage(error))
     return status if isinstance(status, int) else 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from sasa_nas.cli.search import INTERRUPTED
+from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sasa_nas.cli.counts import parse_amount, parse_count
+from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.scores import SCORES
@@ -17,9 +18,6 @@ from sasa_nas.scores import SCORES
 if TYPE_CHECKING:
     from sasa_nas.engine import SearchSummary
     from sasa_nas.run import SearchSettings
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C, as shells have it."""
 
 
 class SamplerName(StrEnum):

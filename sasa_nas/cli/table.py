@@ -62,7 +62,7 @@ def table(
     from rich.console import Console
 
     from sasa_nas.cli.output import program, shell_line, stdout_console
-    from sasa_nas.cli.search import INTERRUPTED
+    from sasa_nas.cli.signals import INTERRUPTED
     from sasa_nas.cli.wishes import with_wishes
     from sasa_nas.space import load_space
     from sasa_nas.table import make_table

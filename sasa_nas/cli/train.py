@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sasa_nas.cli.counts import parse_count
-from sasa_nas.cli.search import INTERRUPTED
+from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.errors import UserError
 
 if TYPE_CHECKING:

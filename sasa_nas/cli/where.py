@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sasa_nas.cli.search import INTERRUPTED
+from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.errors import UserError
 
 if TYPE_CHECKING:

@@ -1,9 +1,10 @@
 """Starts a private Ray for one search, or joins a cluster, and leaves nothing behind."""
 
 import logging
+import signal
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import ray
 
@@ -30,23 +31,35 @@ def ray_cluster(settings: SearchSettings) -> Iterator[int]:
     """
     scratch = None
     try:
-        if settings.address is None:
-            scratch = Scratch()
-            ray.init(
-                address="local",
-                include_dashboard=False,
-                object_store_memory=OBJECT_STORE_BYTES,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-                _temp_dir=str(scratch.path),
-            )
-        else:
-            _join(settings.address)
+        with _own_handlers():
+            if settings.address is None:
+                scratch = Scratch()
+                ray.init(
+                    address="local",
+                    include_dashboard=False,
+                    object_store_memory=OBJECT_STORE_BYTES,
+                    log_to_driver=False,
+                    logging_level=logging.CRITICAL,
+                    _temp_dir=str(scratch.path),
+                )
+            else:
+                _join(settings.address)
         yield trials_at_a_time(settings)
     finally:
         ray.shutdown()
         if scratch is not None:
             scratch.close()
+
+
+@contextmanager
+def _own_handlers() -> Iterator[None]:
+    """Keep the process's handling of SIGTERM, which Ray replaces by one that prints a trace and ends at once."""
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # in another thread Ray has replaced nothing
+            signal.signal(signal.SIGTERM, handler)
 
 
 def _join(address: str) -> None:

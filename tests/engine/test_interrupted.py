@@ -45,6 +45,23 @@ def test_ctrl_c_leaves_a_readable_run_that_a_resume_completes(make_space, tmp_pa
     assert [r.architecture_id for r in summary.records[: len(begun)]] == [r.architecture_id for r in begun]
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_terminated_search_ends_as_after_ctrl_c(make_space, tmp_path: Path) -> None:
+    space = tmp_path / "space.json"
+    space.write_text(json.dumps(make_space(lambda d: d["proxy"]["recipe"].update(epochs=30)).model_dump(mode="json")))
+    out = tmp_path / "run"
+    process = start_search(space, out, trials=4)
+    wait_for_epochs(process, out, 1)
+    process.terminate()
+    stdout, stderr = process.communicate(timeout=90)
+    assert process.returncode == 130
+    assert "SIGTERM" not in stderr
+    assert "Traceback" not in stderr
+    assert f"resume {out}" in stdout
+    assert Outcome.RUNNING in {record.outcome for record in read_trials(RunFolder(out))}
+
+
 def start_search(space: Path, out: Path, *, trials: int, **environment: str) -> subprocess.Popen[str]:
     """Starts a search as a person does, in a process group of its own."""
     command = [sys.executable, "-c", "import sys; from sasa_nas.cli.app import main; sys.exit(main())", "search"]

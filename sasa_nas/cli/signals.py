@@ -1,0 +1,72 @@
+"""SIGTERM and SIGHUP end a command as Ctrl-C does: schedulers, service managers and lost terminals send them."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+PATIENCE = 15.0
+"""Seconds that a command may take to end. Whoever sent the signal to all its processes has ended its workers too, and
+some calls wait a minute for one that is gone."""
+
+INTERRUPTED = 130
+"""Exit status after Ctrl-C and its like."""
+
+_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+
+
+class _Ending:
+    """The handler of signals that ask a process to end."""
+
+    def __init__(self) -> None:
+        self._timer: threading.Timer | None = None
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Interrupt the command; end the process at once if it was asked to end before."""
+        if self._timer is not None:
+            _end("was asked to end twice")
+        self._timer = threading.Timer(PATIENCE, _end, [f"has not ended within {PATIENCE:.0f} seconds"])
+        self._timer.daemon = True
+        self._timer.start()
+        # not the signal itself: a shell may have had SIGINT ignored, as it does for what runs in the background
+        handler = signal.getsignal(signal.SIGINT)
+        if callable(handler):
+            handler(signal.SIGINT, frame)
+        else:
+            raise KeyboardInterrupt
+
+    def over(self) -> None:
+        """Forget a signal: the command has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+@contextmanager
+def ending_like_interrupt() -> Iterator[None]:
+    """Treat signals that ask a process to end as an interrupt, for the length of a `with` block in the main thread.
+
+    A signal that is ignored, as `nohup` has it of SIGHUP, stays so, and a handler that is there already is left alone.
+    """
+    ending = _Ending()
+    try:
+        taken = [number for number in _ENDING if signal.getsignal(number) == signal.SIG_DFL]
+        for number in taken:
+            signal.signal(number, ending)
+    except ValueError:  # in another thread, where nobody may
+        taken = []
+    try:
+        yield
+    finally:
+        ending.over()
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _end(reason: str) -> None:
+    # by the file descriptor: the interrupted code may hold the stream's lock
+    words = f"sasa-nas: {reason}; what is finished is on the disk, and `resume` or the same command goes on with it\n"
+    os.write(sys.__stderr__.fileno() if sys.__stderr__ is not None else 2, words.encode())
+    os._exit(INTERRUPTED)
