@@ -25,7 +25,12 @@ stages:
   - {blocks: 1, width: 8}
   - {blocks: 1, width: 8, stride: 2, operator: {kind: local_attention, kernel_size: 3, num_heads: 2}}
 """
-COMMAND = [sys.executable, "-c", "import sys; from sasa_nas.cli.app import main; sys.exit(main())"]
+# SIGINT as a terminal has it, even if the tests run in the background, where shells have it ignored
+SCRIPT = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from sasa_nas.cli.app import main; sys.exit(main())"
+)
+COMMAND = [sys.executable, "-c", SCRIPT]
 
 
 @pytest.fixture
@@ -97,7 +102,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[object],
     """The arguments of a training, and its folder after it went through."""
     folder = tmp_path_factory.mktemp("undisturbed")
     (folder / "small.yaml").write_text(SMALL)
-    arguments = [folder / "small.yaml", "--dataset", "digits", "--epochs", 30, "--device", "cpu"]
+    arguments = [folder / "small.yaml", "--dataset", "digits", "--epochs", 12, "--device", "cpu"]
     process = train_apart(*arguments, "--out", folder / "training")
     _, stderr = process.communicate(timeout=100)
     assert process.returncode == 0, stderr

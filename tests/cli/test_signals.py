@@ -12,6 +12,9 @@ import signal, sys, time
 from sasa_nas.cli import signals
 
 signals.PATIENCE = 0.5
+# whoever runs the tests in the background has them ignored
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 {before}
 with signals.ending_like_interrupt():
     try:
