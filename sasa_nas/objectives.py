@@ -40,7 +40,7 @@ class Objective:
 
     @property
     def maximised(self) -> bool:
-        """Whether it is an accuracy, compared as it is; all others are costs, compared in decades."""
+        """True for accuracies, which are compared linearly; false for costs, which are compared by their logarithm."""
         return self.direction == "maximize"
 
 

@@ -19,7 +19,7 @@ class Stage(Node):
     stride: Annotated[Positive, Field(le=2)] = 1
     operator: AnyOperator = Conv()
     replaces: Literal["all", "first"] = "all"
-    """Which 3x3 convolutions of a basic or pre-activation block the operator replaces."""
+    """The 3x3 convolutions of a basic or pre-activation block that the operator replaces."""
     expansion: Positive = 4
     """Output channels over width in a bottleneck and in a SAN block (r2 in the paper); hidden channels over input
     channels in an inverted block, where 1 leaves the expansion out."""

@@ -58,15 +58,21 @@ class Registry(Generic[E]):
         Raises:
             KeyError: If it is not registered; the message says what is.
         """
-        if kind not in self:
+        if not self.knows(kind):
             near = difflib.get_close_matches(kind, self._entries, n=1)
             hint = f"did you mean '{near[0]}'? " if near else ""
             raise KeyError(f"unknown {self.sort} kind '{kind}'; {hint}known kinds: {', '.join(self._entries)}")
         return self._entries[kind]
 
     def __contains__(self, kind: object) -> bool:
-        """Return whether a kind is registered, after looking for it elsewhere if it is not."""
-        if kind not in self._entries and self._find is not None and isinstance(kind, str):
+        return kind in self._entries
+
+    def knows(self, kind: str) -> bool:
+        """Return whether a kind is registered, after looking for it elsewhere if it is not.
+
+        Looking elsewhere reads what is installed, and may execute code that offers the kind; `in` does neither.
+        """
+        if kind not in self._entries and self._find is not None:
             self._find(kind)
         return kind in self._entries
 
@@ -142,7 +148,7 @@ class OneOf:
     def _checked(self, value: Any) -> Node:
         if isinstance(value, Node):
             kind = str(getattr(value, "kind", ""))
-            if kind in self.registry and isinstance(value, self.derive(self.registry[kind].description)):
+            if self.registry.knows(kind) and isinstance(value, self.derive(self.registry[kind].description)):
                 return value
             raise PydanticCustomError("model_type", f"must be a description of a kind of {self.registry.sort}")
         if not isinstance(value, Mapping):
@@ -150,7 +156,7 @@ class OneOf:
         if "kind" not in value:
             raise PydanticKnownError("union_tag_not_found", {"discriminator": "'kind'"})
         kind = value["kind"]
-        if not isinstance(kind, str) or kind not in self.registry:
+        if not isinstance(kind, str) or not self.registry.knows(kind):
             known = ", ".join(f"'{name}'" for name in self.registry.kinds)
             raise PydanticKnownError(
                 "union_tag_invalid", {"discriminator": "'kind'", "tag": str(kind), "expected_tags": known}

@@ -10,7 +10,7 @@ from sasa_nas.operators.registry import OPERATORS, OperatorEntry
 
 
 class RecordedKind(BaseModel):
-    """What a run keeps of a kind of operator that the package does not have."""
+    """Record of a kind of operator that the package does not have, as a run keeps it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,7 +46,7 @@ def register_foreign(recorded: RecordedKind) -> None:
     Args:
         recorded: As a run keeps it.
     """
-    if recorded.kind in OPERATORS:
+    if OPERATORS.knows(recorded.kind):
         return
     options: dict[str, Any] = {name: (Any, default) for name, default in recorded.defaults.items()}
     options |= dict.fromkeys(recorded.required, (Any, ...))

@@ -18,7 +18,7 @@ ENTRY_POINTS = "sasa_nas.operators"
 registers it."""
 
 MODULE_PREFIX = "sasa_nas_own_"
-"""What the names of modules made from files begin with."""
+"""Prefix of the names of modules made from files."""
 
 
 class OperatorFile(BaseModel):

@@ -7,7 +7,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class AttentionProbe:
-    """How to read the weights off a layer that yields sums of values, weighted by what its input alone decides.
+    """Parts of a layer by which its attention weights are read off.
+
+    The layer yields sums of values, weighted by what its input alone decides.
 
     Attributes:
         heads: Sets of weights: heads, or channels of weights in vector attention.

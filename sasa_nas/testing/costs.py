@@ -71,7 +71,9 @@ def training_memory_estimate(case: Case) -> None:
     with seeded():
         network = build(architecture).train()
     image = architecture.image
-    measured = _kept(network, random_maps(images, image.channels, image.height, image.width, dtype=torch.float32))
+    measured = kept_by_autograd(
+        network, random_maps(images, image.channels, image.height, image.width, dtype=torch.float32)
+    )
     estimated = training_memory(architecture).of_batch(images)
     if not 1 / MEMORY_FACTOR <= estimated / measured <= MEMORY_FACTOR:
         raise Nonconformity(
@@ -80,7 +82,7 @@ def training_memory_estimate(case: Case) -> None:
         )
 
 
-def _kept(network: nn.Module, x: torch.Tensor) -> int:
+def kept_by_autograd(network: nn.Module, x: torch.Tensor) -> int:
     """Return the bytes that a step keeps: weights, gradients and two moments, buffers, batch and saved maps."""
     held: dict[int, torch.Tensor] = {}
 

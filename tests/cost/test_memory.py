@@ -11,26 +11,16 @@ from sasa_nas.operators.pairwise import Pairwise
 from sasa_nas.space import Architecture, Image, Stage
 from sasa_nas.stems.attention import AttentionStem
 from sasa_nas.stems.conv import ConvStem
+from sasa_nas.testing.costs import kept_by_autograd
 
 IMAGE = Image(channels=1, height=8, width=8)
 
 
-def kept_by_autograd(architecture: Architecture, images: int) -> int:
+def kept_of(architecture: Architecture, images: int) -> int:
     """The bytes of everything a real training step of so many images keeps, weights four times."""
     network = build(architecture).train()
-    x = torch.zeros(images, architecture.image.channels, architecture.image.height, architecture.image.width)
-    held: dict[int, torch.Tensor] = {}
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        held[tensor.untyped_storage().data_ptr()] = tensor
-        return tensor
-
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        torch.log_softmax(network(x), 1)
-    for owned in (x, *network.parameters(), *network.buffers()):
-        held.pop(owned.untyped_storage().data_ptr(), None)
-    state = 4 * sum(p.nbytes for p in network.parameters()) + sum(b.nbytes for b in network.buffers())
-    return state + x.nbytes + sum(tensor.untyped_storage().nbytes() for tensor in held.values())
+    image = architecture.image
+    return kept_by_autograd(network, torch.zeros(images, image.channels, image.height, image.width))
 
 
 def test_by_hand() -> None:
@@ -65,7 +55,7 @@ def test_counts_are_what_autograd_keeps(entry: OperatorEntry, block: str, monkey
     architecture = Architecture(block=block, stages=stages, image=IMAGE, num_classes=10)
     found = training_memory(architecture)
     for images in (2, 5):
-        assert found.of_batch(images) == kept_by_autograd(architecture, images)
+        assert found.of_batch(images) == kept_of(architecture, images)
 
 
 @pytest.mark.parametrize(
@@ -92,4 +82,4 @@ def test_counts_are_what_autograd_keeps(entry: OperatorEntry, block: str, monkey
     ids=["san", "inverted", "attention stem and head"],
 )
 def test_other_blocks_stems_and_heads(architecture: Architecture) -> None:
-    assert training_memory(architecture).of_batch(3) == kept_by_autograd(architecture, 3)
+    assert training_memory(architecture).of_batch(3) == kept_of(architecture, 3)

@@ -38,7 +38,7 @@ class AugmentedConv(Operator):
     """Key channels a head has at least."""
     positions: Literal["none", "sine", "coordconv", "relative"] = "relative"
     downsample: Bool = False
-    """Whether attention sees the map at half resolution, its output being upsampled again."""
+    """Compute attention at half the resolution, and upsample its output."""
 
     def check_width(self, width: int) -> None:
         """Raises `Misfit` where there are more heads than channels."""

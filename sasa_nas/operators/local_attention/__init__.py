@@ -36,9 +36,9 @@ class LocalAttention(Operator):
     num_heads: Positive = 8
     positions: Literal["none", "absolute", "relative"] = "relative"
     interactions: Literal["content", "relative", "both"] = "both"
-    """Which terms of the logits are kept: q.k (content), q.r (relative), or their sum."""
+    """Terms of the logits: q.k (content), q.r (relative), or their sum."""
     padding: Literal["mask", "zeros"] = "mask"
-    """What a key beyond the image's edge is: absent from the softmax, or a zero vector."""
+    """Treatment of keys beyond the image's edge: left out of the softmax (mask), or zero vectors."""
 
     @model_validator(mode="after")
     def _interactions_need_positions(self) -> "LocalAttention":

@@ -38,7 +38,7 @@ class Patchwise(Operator):
     key_ratio: Annotated[Ratio, Field(gt=0.0)] = 0.25
     """Channels of phi and psi as a share of the stage's width (r2 / r1 in the paper)."""
     share_channels: Positive = 8
-    """How many feature channels share one attention weight."""
+    """Number of feature channels that share one attention weight."""
     mapping_layers: Annotated[Positive, Field(le=3)] = 2
     """Linear layers in the mapping gamma."""
 
