@@ -15,13 +15,14 @@ if TYPE_CHECKING:
     from sasa_nas.api import Run
     from sasa_nas.engine import resume, search
     from sasa_nas.models import build
-    from sasa_nas.run import SearchSettings
+    from sasa_nas.run import ExternalResources, SearchSettings
     from sasa_nas.space import Architecture, SearchSpace, load_architecture, load_space
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Architecture",
+    "ExternalResources",
     "Run",
     "SearchSettings",
     "SearchSpace",
@@ -34,6 +35,7 @@ __all__ = [
 
 _ROOMS = {
     "Architecture": "space",
+    "ExternalResources": "run",
     "Run": "api",
     "SearchSettings": "run",
     "SearchSpace": "space",

@@ -27,7 +27,8 @@ from sasa_nas.experiment.subject import ImageSource, trained_subject, untrained_
 from sasa_nas.export.names import ARCHITECTURE_FILE
 from sasa_nas.models import list_models
 from sasa_nas.report import WrittenReport, write_report
-from sasa_nas.run import Arm, RunFolder, RunInfo, TrainingFolder, TrialRecord, read_info, read_trials
+from sasa_nas.run import Arm, ExternalResources, RunFolder, RunInfo, TrainingFolder, TrialRecord, read_info, read_trials
+from sasa_nas.run.external import NOTHING
 from sasa_nas.run.retraining_records import Size
 
 if TYPE_CHECKING:
@@ -76,19 +77,27 @@ class Run:
         return where(self.info, self.trials(), resolution=resolution)
 
     def train_more(
-        self, *, balanced: int = 0, swaps: bool = False, swap_seeds: int = 1, observer: "SearchObserver | None" = None
+        self,
+        *,
+        balanced: int = 0,
+        swaps: bool = False,
+        swap_seeds: int = 1,
+        external: ExternalResources = NOTHING,
+        observer: "SearchObserver | None" = None,
     ) -> "SearchSummary":
-        """Trains in the run what tells better where attention helps; what else is left of its search stays so.
+        """Train in the run what tells better where attention helps; what else is left of its search stays so.
 
         Args:
             balanced: Trainings in balance over the space's options, on top of those so far.
             swaps: Whether each network on the front is compared with twins that have convolution where it attends, in
                 one stage at a time.
             swap_seeds: With how many seeds each network and each twin is trained.
+            external: What the run's record names outside its folder, named again, or what takes its place.
             observer: Told of everything that happens.
 
         Raises:
-            UserError: If the run was replayed, nothing can be swapped in it, or another process is searching in it.
+            UserError: If the run was replayed, its record names something that `external` does not, nothing can be
+                swapped in it, or another process is searching in it.
         """
         from sasa_nas.engine import Swaps, train_more  # Ray, which takes seconds to import, serves nothing else here
 
@@ -97,7 +106,7 @@ class Run:
             # without earlier swaps, by which networks would get onto the front for being compared
             front = pareto_front([record for record in self.trials() if record.arm is not Arm.SWAP])
             wanted = Swaps([record.number for record in front], swap_seeds)
-        return train_more(self.folder.path, balanced=balanced, swaps=wanted, observer=observer)
+        return train_more(self.folder.path, balanced=balanced, swaps=wanted, external=external, observer=observer)
 
     def pick(self, how: str) -> TrialRecord:
         """The front's member with the highest accuracy (`best`) or at its `knee`; its first training, if several.

@@ -83,8 +83,7 @@ def attention_map(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random weights.")] = 0,
     data_dir: Annotated[
-        Path | None,
-        typer.Option(help="Where data sets lie; where the network's own lay if left out.", show_default=False),
+        Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
     ] = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the maps into this .png, .svg or .pdf file.", show_default=False)

@@ -38,7 +38,8 @@ def evaluate(
         Path, typer.Argument(help="Folder of a training, of a run's trial or of an export.", show_default=False)
     ],
     dataset: Annotated[
-        str | None, typer.Option(help="Data set; the one it was trained on if left out.", show_default=False)
+        str | None,
+        typer.Option(help="Data set; the one it was trained on if left out, unless a folder.", show_default=False),
     ] = None,
     split: Annotated[SplitName, typer.Option(help="The part of it.")] = SplitName.VALIDATION,
     rotations: Annotated[bool, typer.Option("--rotations", help="Also turn images by 90, 180, 270 degrees.")] = False,
@@ -69,8 +70,7 @@ def evaluate(
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 256,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     data_dir: Annotated[
-        Path | None,
-        typer.Option(help="Where data sets lie; where the network's own lay if left out.", show_default=False),
+        Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:

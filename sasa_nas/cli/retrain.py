@@ -60,9 +60,11 @@ def retrain(
     Stopped, it goes on when it is called again. Each network's test split is read once, when its seeds are trained.
     """
     from sasa_nas.api import Run
+    from sasa_nas.cli.external import words_for_training
     from sasa_nas.cli.output import print_json, program, shell_line, stdout_console
     from sasa_nas.cli.retraining_progress import observing_retraining
     from sasa_nas.experiment.retraining import RetrainingRequest
+    from sasa_nas.run.retraining_records import read_retraining
 
     source = Run(run)
     chosen = tuple(trial or ())
@@ -94,7 +96,9 @@ def retrain(
         console.print(f"\nRetraining: {summary.folder.path}", soft_wrap=True)
         print_retrained(console, found)
     if summary.interrupted:
-        words = shell_line(program(), "retrain", run, "--name", summary.name)
+        words = shell_line(
+            program(), "retrain", run, "--name", summary.name, *words_for_training(read_retraining(summary.folder))
+        )
         typer.echo(f"\nStopped early. Go on with:\n  {words}", err=as_json)
         raise typer.Exit(INTERRUPTED)
     if summary.failures and not found.networks:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sasa_nas.cli.counts import parse_amount, parse_count
+from sasa_nas.cli.external import Address, DataDir, Dataset, Storage
 from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
@@ -216,16 +217,22 @@ def resume(
     trials: Annotated[
         int | None, typer.Option(min=1, help="A new number of networks to train.", show_default=False)
     ] = None,
-    address: Annotated[
-        str | None, typer.Option(help="A Ray cluster to join instead of the one before.", show_default=False)
-    ] = None,
+    address: Address = None,
+    storage: Storage = None,
+    data_dir: DataDir = None,
+    dataset: Dataset = None,
 ) -> None:
-    """Go on with a search where it stopped: finished trials stay, interrupted ones begin again."""
+    """Go on with a search where it stopped: finished trials stay, interrupted ones begin again.
+
+    What the run uses outside its folder is named again: a cluster, a storage, folders of data.
+    """
     from sasa_nas import engine
+    from sasa_nas.cli.external import resources
     from sasa_nas.cli.progress import observing
 
     with observing() as observer:
-        summary = engine.resume(run, trials=trials, address=address, observer=observer)
+        external = resources(address, storage, data_dir, dataset)
+        summary = engine.resume(run, trials=trials, external=external, observer=observer)
     _conclude(summary)
 
 
@@ -244,12 +251,13 @@ def _replay(table: Path, settings: SearchSettings, out: Path | None) -> None:
 
 def _conclude(summary: SearchSummary) -> None:
     """Prints the run's path, its front, and what to do next."""
+    from sasa_nas.cli.external import words_for_run
     from sasa_nas.cli.output import program, shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front
     from sasa_nas.run import read_info
     from sasa_nas.run.phases import add_up, tell
 
-    path = summary.folder.path
+    path, external = summary.folder.path, words_for_run(summary.folder)
     console = stdout_console()
     console.print(f"\nRun: {path}", soft_wrap=True)
     print_front(console, summary.records, read_info(summary.folder).settings.objectives)
@@ -257,7 +265,9 @@ def _conclude(summary: SearchSummary) -> None:
     if summary.exhausted:
         console.print("Every network of the space is trained: there was no new one left to try.")
     if summary.interrupted:
-        console.print(f"\nStopped early. Go on with:\n  {shell_line(program(), 'resume', path)}", soft_wrap=True)
+        console.print(
+            f"\nStopped early. Go on with:\n  {shell_line(program(), 'resume', path, *external)}", soft_wrap=True
+        )
         raise typer.Exit(INTERRUPTED)
     trials = sum(record.outcome.spent for record in summary.records)
     target = Path("exports") / path.name.replace("-", "_")
@@ -268,6 +278,6 @@ def _conclude(summary: SearchSummary) -> None:
         ("Take the best network as a module", ("export", path, "--pick", "best", "--out", target)),
     ]
     if not summary.exhausted:
-        suggestions.append(("Train more networks in the same run", ("resume", path, "--trials", 2 * trials)))
+        suggestions.append(("Train more networks in the same run", ("resume", path, "--trials", 2 * trials, *external)))
     for title, words in suggestions:
         console.print(f"\n{title}:\n  {shell_line(program(), *words)}", soft_wrap=True)

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from sasa_nas.run.detection_records import DetectionResult
 
 
+RESUMING = ("resume", "data_dir", "dataset", "backbone_weights")
+"""Options that a training may go on with."""
+
+
 def train(
     context: typer.Context,
     target: Annotated[
@@ -95,7 +99,11 @@ def train(
     ] = None,
     resume: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Go on with a training, all as it was begun.", show_default=False),
+        typer.Option(
+            metavar="FOLDER",
+            help="Go on with a training, as it was begun; files outside the folder are named again.",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Train a network outright.
@@ -107,9 +115,14 @@ def train(
     from sasa_nas.experiment import resume_training
 
     if resume is not None:
+        from sasa_nas.run import ExternalResources
+
         _require_alone(context)
+        external = ExternalResources(
+            data_dir=data_dir.resolve() if data_dir else None, dataset=dataset, backbone_weights=backbone_weights
+        )
         with observing_training() as observer:
-            _conclude(resume_training(resume, observer=observer))
+            _conclude(resume_training(resume, external=external, observer=observer))
         return
     if target is None or dataset is None:
         missing = "a network (NAME, FILE or FOLDER)" if target is None else "--dataset"
@@ -167,25 +180,25 @@ def _given(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _require_alone(context: typer.Context) -> None:
-    """Raises where anything is given beside --resume."""
+    """Raise if anything is given beside --resume that does not name a file or a folder again."""
     for parameter in context.command.params:
         source = context.get_parameter_source(parameter.name or "")
-        if source is not None and source.name == "COMMANDLINE" and parameter.name != "resume":
+        if source is not None and source.name == "COMMANDLINE" and parameter.name not in RESUMING:
             given = parameter.opts[0] if parameter.param_type_name == "option" else "the network"
             raise UserError(f"--resume goes on with a training as it was begun; leave out {given}, or begin a new one")
 
 
 def _conclude(summary: TrainingSummary) -> None:
     """Prints the training's folder, what came out, and what to do next."""
+    from sasa_nas.cli.external import words_for_training
     from sasa_nas.cli.output import program, shell_line, stdout_console
 
     path = summary.folder.path
     console = stdout_console()
     console.print(f"\nTraining: {path}", soft_wrap=True)
     if summary.result is None:
-        console.print(
-            f"\nStopped early. Go on with:\n  {shell_line(program(), 'train', '--resume', path)}", soft_wrap=True
-        )
+        line = shell_line(program(), "train", "--resume", path, *words_for_training(summary.info))
+        console.print(f"\nStopped early. Go on with:\n  {line}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED)
     result = summary.result
     if result.task == "detection":
@@ -194,7 +207,7 @@ def _conclude(summary: TrainingSummary) -> None:
         console.print(f"\nFind objects in images:\n  {shell_line(program(), *words)}", soft_wrap=True)
         return
     _print_accuracy(console, result)
-    words = ("evaluate", path, "--split", "test", "--rotations", "--flips", "--pgd")
+    words = ("evaluate", path, "--split", "test", "--rotations", "--flips", "--pgd", *words_for_training(summary.info))
     console.print(f"\nMeasure how robust it is:\n  {shell_line(program(), *words)}", soft_wrap=True)
 
 

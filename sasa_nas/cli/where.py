@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.cli.external import Address, DataDir, Dataset, Storage
 from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.errors import UserError
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from sasa_nas.analysis.where import Effect, Interval, Where
     from sasa_nas.api import Run
+    from sasa_nas.run import ExternalResources
 
 
 def where(
@@ -34,16 +36,24 @@ def where(
     swap_seeds: Annotated[
         int | None, typer.Option(min=1, help="With --swaps: seeds of each network and twin; 1.", show_default=False)
     ] = None,
+    address: Address = None,
+    storage: Storage = None,
+    data_dir: DataDir = None,
+    dataset: Dataset = None,
 ) -> None:
-    """Show where attention helps: each operator's effect on accuracy against convolution, stage by stage."""
+    """Show where attention helps: each operator's effect on accuracy against convolution, stage by stage.
+
+    With --more or --swaps, what the run uses outside its folder is named again, as for resume.
+    """
     from sasa_nas.api import Run
+    from sasa_nas.cli.external import resources, words_for_run
     from sasa_nas.cli.output import print_json, program, shell_line, stdout_console
 
     if swap_seeds is not None and not swaps:
         raise UserError("--swap-seeds says how often --swaps trains; give both")
     source = Run(run)
     if more or swaps:
-        _train(source, more, swaps, swap_seeds or 1)
+        _train(source, more, swaps, swap_seeds or 1, resources(address, storage, data_dir, dataset))
     answer = source.where(resolution=resolution)
     if plot is not None:
         from sasa_nas.analysis.where.figure import plot_where
@@ -55,22 +65,25 @@ def where(
     console = stdout_console()
     _print(console, answer)
     if answer.more_trials and source.info.table is None:
-        console.print(
-            f"\nTrain them:\n  {shell_line(program(), 'where', run, '--more', answer.more_trials)}", soft_wrap=True
-        )
+        words = shell_line(program(), "where", run, "--more", answer.more_trials, *words_for_run(source.folder))
+        console.print(f"\nTrain them:\n  {words}", soft_wrap=True)
     if plot is not None:
         console.print(f"Figure: {plot}", soft_wrap=True)
 
 
-def _train(source: Run, more: int, swaps: bool, swap_seeds: int) -> None:
-    """Trains, with progress on stderr; after Ctrl-C there is no answer, but the way to go on."""
+def _train(source: Run, more: int, swaps: bool, swap_seeds: int, external: ExternalResources) -> None:
+    """Train, with progress on stderr; after Ctrl-C there is no answer, but the way to go on."""
+    from sasa_nas.cli.external import words_for_run
     from sasa_nas.cli.output import program, shell_line
     from sasa_nas.cli.progress import observing
 
     with observing() as observer:
-        summary = source.train_more(balanced=more, swaps=swaps, swap_seeds=swap_seeds, observer=observer)
+        summary = source.train_more(
+            balanced=more, swaps=swaps, swap_seeds=swap_seeds, external=external, observer=observer
+        )
     if summary.interrupted:
-        typer.echo(f"\nStopped early. Go on with:\n  {shell_line(program(), 'resume', source.folder.path)}", err=True)
+        words = shell_line(program(), "resume", source.folder.path, *words_for_run(source.folder))
+        typer.echo(f"\nStopped early. Go on with:\n  {words}", err=True)
         raise typer.Exit(INTERRUPTED)
 
 

@@ -19,10 +19,8 @@ from typing import Any
 import torch
 
 from sasa_nas.data.boxes import BoxedImage, BoxedSet, BoxedSplits, Category
-from sasa_nas.data.folders import folder_of
+from sasa_nas.data.folders import COCO_PREFIX, folder_of
 from sasa_nas.errors import UserError, one_line
-
-COCO_PREFIX = "coco:"
 
 _ROOM = 1e-3
 """Pixels; a box that is thinner than this inside its image is empty."""

@@ -6,16 +6,13 @@ from pathlib import Path
 
 # those imported for nothing but their names register data sets
 from sasa_nas.data import digits, formulas, matching, official  # noqa: F401
-from sasa_nas.data.coco import COCO_PREFIX
 from sasa_nas.data.decoded import Progress
-from sasa_nas.data.folders import folder_of
+from sasa_nas.data.folders import COCO_PREFIX, FOLDER_PREFIX, folder_of
 from sasa_nas.data.imagefolder import SMALLEST, imagefolder_info, load_imagefolder
 from sasa_nas.data.known import DATASETS
 from sasa_nas.data.splits import DatasetInfo, SearchSplits, Splits
 from sasa_nas.data.subset import subset
 from sasa_nas.errors import UserError
-
-FOLDER_PREFIX = "imagefolder:"
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -50,6 +47,15 @@ def dataset_info(name: str, data_dir: Path | None = None, image_size: int | None
         return native
     shift = max(1, round(native.shift * image_size / native.width)) if native.shift else 0
     return replace(native, height=image_size, width=image_size, shift=shift)
+
+
+def pixel_max(name: str) -> float:
+    """Return the largest value of a data set's raw pixels; no folder is looked into.
+
+    Args:
+        name: As `dataset_info` takes it.
+    """
+    return DATASETS[name].info.pixel_max if name in DATASETS else DatasetInfo.pixel_max
 
 
 def load(

@@ -1,5 +1,6 @@
 """What a data set is here: facts about its images, and three parts that never share an example."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -55,13 +56,39 @@ class Standardisation:
         """Standardises `images` (..., C, H, W) of any dtype to float32."""
         return (images.to(torch.float32) - self.mean) / self.std
 
-    def per_channel(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    def per_channel(self) -> "Statistics":
         """Mean and standard deviation of each channel, as plain numbers."""
         return tuple(self.mean.flatten().tolist()), tuple(self.std.flatten().tolist())
 
     def to(self, device: torch.device) -> "Standardisation":
         """The same statistics on `device`."""
         return Standardisation(self.mean.to(device), self.std.to(device))
+
+
+Statistics = tuple[tuple[float, ...], tuple[float, ...]]
+"""Of a data set's pixels, per channel: mean and standard deviation."""
+
+_TOLERANCE = 1e-4
+"""Relative; sums of the same pixels differ by less from one machine to another."""
+
+
+def same_statistics(now: Statistics, before: Statistics) -> bool:
+    """Return whether a data set has the pixels that it had, as far as their mean and deviation tell.
+
+    The parts of a data set follow from its content: of other images, those that a network has learnt may now be in the
+    validation or the test part.
+
+    Args:
+        now: As `Standardisation.per_channel` gives them.
+        before: As a record holds them; empty where it does not know, and then every data set will do.
+    """
+    numbers, wanted = (*now[0], *now[1]), (*before[0], *before[1])
+    return not wanted or (
+        len(numbers) == len(wanted)
+        and all(
+            math.isclose(a, b, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE) for a, b in zip(numbers, wanted, strict=True)
+        )
+    )
 
 
 @dataclass(frozen=True, eq=False)

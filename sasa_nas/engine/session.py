@@ -12,6 +12,7 @@ from sasa_nas.engine.observer import SearchObserver, SearchSummary, SilentObserv
 from sasa_nas.engine.plan import SearchPlan, plan_search
 from sasa_nas.engine.proposer import Proposer
 from sasa_nas.engine.quiet import hush
+from sasa_nas.engine.resuming import require_same_data, trainable
 from sasa_nas.engine.simulation import WORKERS, by_formula, simulate
 from sasa_nas.engine.storage import Storage
 from sasa_nas.engine.study import opened_study
@@ -19,9 +20,9 @@ from sasa_nas.engine.swaps import Swaps, request_swaps
 from sasa_nas.engine.trial_files import TrialFiles
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_text
-from sasa_nas.run import RunFolder, RunInfo, SearchSettings, read_info
+from sasa_nas.run import ExternalResources, RunFolder, RunInfo, SearchSettings
+from sasa_nas.run.external import NOTHING
 from sasa_nas.run.new_folder import default_folder, sole_writer
-from sasa_nas.run.operators import require_operators
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
 from sasa_nas.synthetic import is_synthetic
@@ -83,7 +84,11 @@ def search(
 
 
 def resume(
-    path: Path, *, trials: int | None = None, address: str | None = None, observer: SearchObserver | None = None
+    path: Path,
+    *,
+    trials: int | None = None,
+    external: ExternalResources = NOTHING,
+    observer: SearchObserver | None = None,
 ) -> SearchSummary:
     """Goes on with a run where it stopped.
 
@@ -92,20 +97,25 @@ def resume(
     Args:
         path: The run's folder.
         trials: A new number of trials, where more are wanted than the run was begun with.
-        address: A Ray cluster, where another one is to be joined than before.
+        external: What the run's record names outside its folder, named again, or what takes its place: a moved data
+            set, another cluster, `local` for a private Ray, `none` for no storage.
         observer: Told of everything that happens.
 
     Raises:
-        UserError: If `path` is no run, its storage cannot be reached, or another process is searching in it.
+        UserError: If `path` is no run, its record names something that `external` does not, its storage cannot be
+            reached, its data set has changed, or another process is searching in it.
     """
-    info = _trainable(path)
-    wishes = {"trials": trials, "address": address}
-    settings = info.settings.model_copy(update={name: wish for name, wish in wishes.items() if wish is not None})
-    return _go_on(path, info, settings, observer)
+    info = trainable(path, external)
+    return _go_on(path, info, {} if trials is None else {"trials": trials}, observer)
 
 
 def train_more(
-    path: Path, *, balanced: int = 0, swaps: Swaps | None = None, observer: SearchObserver | None = None
+    path: Path,
+    *,
+    balanced: int = 0,
+    swaps: Swaps | None = None,
+    external: ExternalResources = NOTHING,
+    observer: SearchObserver | None = None,
 ) -> SearchSummary:
     """Trains in a run what tells better where attention helps; what else is left of its search stays so.
 
@@ -114,53 +124,38 @@ def train_more(
         balanced: Trainings in balance over the space's options, beyond those wanted so far; whole designs are trained,
             with both their seeds.
         swaps: Networks to be compared with twins that have convolution in one stage.
+        external: As for `resume`.
         observer: Told of everything that happens.
 
     Raises:
-        UserError: If `path` is no run, its storage cannot be reached, nothing can be trained or swapped in it, or
-            another process is searching in it.
+        UserError: As `resume`; or if nothing can be trained or swapped in the run.
     """
-    info = _trainable(path)
+    info = trainable(path, external)
     more = info.settings.more_balanced + REPLICATES * math.ceil(balanced / REPLICATES)
-    settings = info.settings.model_copy(update={"more_balanced": more})
-    return _go_on(path, info, settings, observer, searching=False, swaps=swaps)
-
-
-def _trainable(path: Path) -> RunInfo:
-    """What a run was asked to do, if networks can be trained in it.
-
-    Raises:
-        UserError: If it is no run, was replayed, or its operators are not loaded as they were.
-    """
-    info = read_info(RunFolder(path))
-    require_operators(info.operators, path)
-    if info.table is not None:
-        raise UserError(
-            f"{path} replayed {info.table} and trained nothing; replay it again, with other --trials or --balanced"
-        )
-    return info
+    return _go_on(path, info, {"more_balanced": more}, observer, searching=False, swaps=swaps)
 
 
 def _go_on(
     path: Path,
     info: RunInfo,
-    settings: SearchSettings,
+    wishes: dict[str, int],
     observer: SearchObserver | None,
     *,
     searching: bool = True,
     swaps: Swaps | None = None,
 ) -> SearchSummary:
     folder = RunFolder(path)
+    settings = info.settings.model_copy(update=wishes)
     if settings.storage is not None:
         Storage(settings.storage).check(new=False)
     observer = observer or SilentObserver()
     plan = plan_search(validate_space(info.space, str(folder.info)), settings, observer)
+    require_same_data(plan, info, path)
     with _sole_searcher(folder):
         if swaps is not None:
             with opened_study(folder, settings) as study:
                 request_swaps(study, plan, swaps)
-        if settings != info.settings:
-            write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
+        write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
         return _carry_out(folder, plan, observer, ray_cluster(settings), searching=searching)
 
 

@@ -16,7 +16,7 @@ from sasa_nas.experiment.observer import SilentObserver, TrainingObserver, Train
 from sasa_nas.experiment.session import carry_out, new_folder, require_same_network, write_folder
 from sasa_nas.export.weights import load_weights
 from sasa_nas.models.detection import build_detector, check_backbone, load_backbone
-from sasa_nas.run import SeedFolder, TrainingFolder
+from sasa_nas.run import ExternalResources, SeedFolder, TrainingFolder
 from sasa_nas.run.detection_records import (
     CategoryRecord,
     DetectionInfo,
@@ -26,6 +26,7 @@ from sasa_nas.run.detection_records import (
     read_detection,
     read_detection_result,
 )
+from sasa_nas.run.external import NOTHING, confirmed
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.run.training_records import Spread
 from sasa_nas.space import Detector
@@ -130,16 +131,19 @@ def train_detector(
     return TrainingSummary(folder, info, carry_out(folder, info, task, observer or SilentObserver()))
 
 
-def resume_detector(path: Path, *, observer: TrainingObserver | None = None) -> TrainingSummary:
+def resume_detector(
+    path: Path, *, external: ExternalResources = NOTHING, observer: TrainingObserver | None = None
+) -> TrainingSummary:
     """Goes on with a training where it stopped, to the same result on a CPU as without the stop.
 
     Args:
         path: The training's folder. A finished training is left as it is.
+        external: As for `resume_network`.
         observer: Told of everything that happens.
 
     Raises:
-        UserError: If `path` is no detector's training, its data set has changed, or another process is training in
-            it; and as `train_detector`.
+        UserError: If `path` is no detector's training, its record names something that `external` does not, its data
+            set has changed, or another process is training in it; and as `train_detector`.
     """
     folder = TrainingFolder(path)
     info = read_detection(folder)
@@ -147,7 +151,14 @@ def resume_detector(path: Path, *, observer: TrainingObserver | None = None) -> 
         return TrainingSummary(folder, info, read_detection_result(folder))
     detector = load_detector(folder.architecture)
     require_same_network(folder, detector, info)
-    settings = info.settings
+    named = confirmed(ExternalResources.of_training(info.settings), external, path)
+    settings = info.settings.model_copy(
+        update={
+            "data_dir": named.data_dir,
+            "dataset": named.dataset or info.settings.dataset,
+            "backbone_weights": named.backbone_weights,
+        }
+    )
     device = pick_device(settings.device)
     splits = load_coco(settings.dataset, settings.data_dir)
     if splits.fingerprint() != info.fingerprint:

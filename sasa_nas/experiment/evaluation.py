@@ -33,7 +33,7 @@ class EvaluationSettings:
         attacks: What they are also attacked by.
         seed: Of the attacks' random starts and targets.
         batch_size: Images at a time.
-        data_dir: Where data sets lie; None for where the network's own lay, or the default place.
+        data_dir: Where data sets lie or are downloaded to; None for the default place.
         device: As `pick_device` takes it.
     """
 

@@ -1,6 +1,5 @@
 """What an experiment works on: a data set that is still the one trained on, and a network with its weights."""
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,15 +8,13 @@ import torch
 
 from sasa_nas.data.decoded import Progress
 from sasa_nas.data.registry import dataset_info, load
-from sasa_nas.data.splits import Splits
+from sasa_nas.data.splits import Splits, same_statistics
 from sasa_nas.errors import UserError
 from sasa_nas.export.weights import built, load_weights
 from sasa_nas.models import Network
+from sasa_nas.run.external import ExternalResources, confirmed, folder_or_none
 from sasa_nas.run.trained import Trained, TrainingData
 from sasa_nas.space import Architecture
-
-_TOLERANCE = 1e-4
-"""Relative; sums of the same pixels differ by less from one machine to another."""
 
 
 def load_for(
@@ -65,42 +62,37 @@ def load_data(target: Path, trained: Trained, dataset: str | None, data_dir: Pat
     Args:
         target: The network's folder, for the error.
         trained: The network.
-        dataset: As `load_for` takes it; None for what the network was trained on.
-        data_dir: Where data sets lie; None for where the network's own lay, or the default place.
+        dataset: As `load_for` takes it; None for what the network was trained on, unless that is a folder.
+        data_dir: Where data sets lie; None for the default place.
 
     Raises:
-        UserError: As `load_for` and `require_unchanged`; and if nothing tells what the network was trained on.
+        UserError: As `load_for` and `require_unchanged`; and if nothing tells what the network was trained on, or that
+            lies where the record says and the caller does not.
     """
     data = trained.data
     name = dataset or (data.dataset if data else None)
     if name is None:
         raise UserError(f"nothing in {target} says what the network was trained on; give --dataset")
-    splits = load_for(trained.architecture, name, data_dir or (data.data_dir if data else None))
+    if data is not None and dataset is None:
+        named = ExternalResources(data_dir=data_dir)
+        confirmed(ExternalResources(data_dir=data.data_dir, dataset=folder_or_none(name)), named, target)
+    splits = load_for(trained.architecture, name, data_dir)
     if data and splits.info.name == data.dataset:
         require_unchanged(splits, data)
     return splits
 
 
 def require_unchanged(splits: Splits, data: TrainingData) -> None:
-    """Raises where a data set's train part is not what a network was trained on.
-
-    The parts follow from the content: of other images, those that the network has learnt may now be in the
-    validation or the test part.
+    """Raise if a data set's train part is not what a network was trained on.
 
     Raises:
         UserError: If the pixels have another mean or deviation than those that the network's record holds.
     """
-    now = [number for numbers in splits.standardisation.per_channel() for number in numbers]
-    before = [*data.mean, *data.std]
-    if not before or (
-        len(now) == len(before)
-        and all(math.isclose(a, b, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE) for a, b in zip(now, before, strict=True))
-    ):
-        return
-    raise UserError(
-        f"dataset '{data.dataset}' is no longer what the network was trained on (its pixels have another mean or "
-        "deviation); put its files back"
-    )
+    if not same_statistics(splits.standardisation.per_channel(), (data.mean, data.std)):
+        raise UserError(
+            f"dataset '{splits.info.name}' is no longer what the network was trained on (its pixels have another mean "
+            "or deviation); put its files back"
+        )
 
 
 def load_network(architecture: Architecture, weights: Path, device: torch.device) -> Network:

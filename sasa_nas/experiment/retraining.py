@@ -13,13 +13,15 @@ from pydantic import ValidationError
 
 from sasa_nas.cost import count_network
 from sasa_nas.data.decoded import Progress
+from sasa_nas.data.folders import absolute_name
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.errors import UserError
 from sasa_nas.experiment.observer import SilentObserver, TrainingObserver
 from sasa_nas.experiment.training import resume_network, train_network
 from sasa_nas.files import write_text
-from sasa_nas.run import Outcome, RunFolder, RunInfo, TrialRecord, read_info, read_trials
+from sasa_nas.run import ExternalResources, Outcome, RunFolder, RunInfo, TrialRecord, read_info, read_trials
+from sasa_nas.run.external import confirmed, folder_or_none
 from sasa_nas.run.folder import RetrainingFolder
 from sasa_nas.run.new_folder import sole_writer, unwritable
 from sasa_nas.run.provenance import git_state, versions
@@ -53,6 +55,9 @@ class RetrainingRequest:
         learning_rate: AdamW's peak.
         device: As `pick_device` takes it.
         data_dir: Where data sets lie.
+
+    What the run, or the retraining that was begun before, names outside its folder is to be named again: `data_dir`,
+    and a `dataset` that is a folder.
     """
 
     trials: tuple[int, ...] = ()
@@ -176,7 +181,7 @@ def _plan(
     space: SearchSpace = validate_space(info.space, f"{folder.info}: space")
     earlier = read_retraining(place) if place.info.exists() else None
     if earlier is None:
-        settings = _settings(space, info, request)
+        settings = _settings(space, info, request, folder.path)
         wanted = list(request.trials or proposed)
         if not wanted:
             raise UserError(f"no network of {folder.path} is trained to the end yet; let its search go on")
@@ -212,15 +217,17 @@ def _plan(
     )
 
 
-def _settings(space: SearchSpace, info: RunInfo, request: RetrainingRequest) -> TrainingSettings:
-    """How every network is trained: by the space's target or proxy, with the request's wishes in it."""
+def _settings(space: SearchSpace, info: RunInfo, request: RetrainingRequest, run: Path) -> TrainingSettings:
+    """Return how every network is trained: by the space's target or proxy, with the request's wishes in it."""
     proxy: Proxy = space.proxy
     dataset, image_size, recipe = space.target.training(proxy)
     if request.size == "proxy":
         dataset, image_size, recipe = proxy.dataset, proxy.image_size, proxy.recipe
-    if request.dataset is not None and request.dataset != dataset:
+    _confirm(ExternalResources(data_dir=info.settings.data_dir, dataset=folder_or_none(dataset)), request, run)
+    wished = None if request.dataset is None else absolute_name(request.dataset, request.data_dir)
+    if wished is not None and wished != dataset:
         # a size was meant for the data set that it stands beside
-        dataset, image_size = request.dataset, None
+        dataset, image_size = wished, None
     wishes = {"epochs": request.epochs, "batch_size": request.batch_size, "learning_rate": request.learning_rate}
     first = request.first_seed or 0
     data: dict[str, Any] = {
@@ -228,7 +235,7 @@ def _settings(space: SearchSpace, info: RunInfo, request: RetrainingRequest) -> 
         "image_size": request.image_size or image_size,
         "seeds": tuple(range(first, first + (request.seeds or SEEDS))),
         "device": request.device or "auto",
-        "data_dir": request.data_dir.expanduser().resolve() if request.data_dir else info.settings.data_dir,
+        "data_dir": _absolute(request.data_dir),
         "recipe": recipe.model_dump() | {name: wish for name, wish in wishes.items() if wish is not None},
     }
     if request.size == "proxy":
@@ -238,14 +245,24 @@ def _settings(space: SearchSpace, info: RunInfo, request: RetrainingRequest) -> 
     return validate_settings(TrainingSettings, data, "the command line")
 
 
+def _confirm(recorded: ExternalResources, request: RetrainingRequest, folder: Path) -> None:
+    confirmed(recorded, ExternalResources(data_dir=request.data_dir, dataset=request.dataset), folder)
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else path.expanduser().resolve()
+
+
 def _unchanged(earlier: RetrainingInfo, request: RetrainingRequest, place: RetrainingFolder) -> TrainingSettings:
-    """The settings of a retraining that goes on, which no wish may contradict but for the device."""
+    """Return the settings of a retraining that goes on; wishes contradict none of them but the device and places."""
     settings, recipe = earlier.settings, earlier.settings.recipe
+    _confirm(ExternalResources.of_training(settings), request, place.path)
+    dataset = None if request.dataset is None else absolute_name(request.dataset, request.data_dir)
     pairs: list[tuple[str, object, object]] = [
         ("size", request.size, earlier.size),
         ("seeds", request.seeds, len(settings.seeds)),
         ("first-seed", request.first_seed, settings.seeds[0]),
-        ("dataset", request.dataset, settings.dataset),
+        ("dataset", dataset, settings.dataset),
         ("image-size", request.image_size, settings.image_size),
         ("epochs", request.epochs, recipe.epochs),
         ("batch-size", request.batch_size, recipe.batch_size),
@@ -256,7 +273,9 @@ def _unchanged(earlier: RetrainingInfo, request: RetrainingRequest, place: Retra
             raise UserError(
                 f"{place.path} was begun with {option} {was}; leave out --{option} to go on, or give another --name"
             )
-    return settings if request.device is None else settings.model_copy(update={"device": request.device})
+    return settings.model_copy(
+        update={"device": request.device or settings.device, "data_dir": _absolute(request.data_dir)}
+    )
 
 
 def _sampled(wanted: list[int], known: Mapping[int, TrialRecord], count: int, seed: int) -> list[int]:
@@ -294,7 +313,8 @@ def _train(place: RetrainingFolder, plan: RetrainingInfo, record: TrialRecord, o
     """Trains one network to the end, from where it was left; whether it is done."""
     folder = place.network(record.number)
     if folder.info.exists():
-        return resume_network(folder.path, observer=observer).result is not None
+        external = ExternalResources.of_training(plan.settings)  # which this command has named
+        return resume_network(folder.path, external=external, observer=observer).result is not None
     # what a session that was killed while it made the folder left
     shutil.rmtree(folder.path, ignore_errors=True)
     assert record.full_size is not None

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from sasa_nas.data.image_file import read_image
 from sasa_nas.data.preprocess import standardisation_of
-from sasa_nas.data.registry import dataset_info, load
+from sasa_nas.data.registry import load, pixel_max
 from sasa_nas.data.splits import Splits, Standardisation
 from sasa_nas.errors import UserError
 from sasa_nas.experiment.material import load_data, load_network
@@ -29,7 +29,7 @@ class ImageSource:
         file: It is scaled and cut to the network's images.
         dataset: Where there is no file; None for the one that a network was trained on.
         index: The image's place in the validation part.
-        data_dir: Where data sets lie; None for where the network's own lay, or the default place.
+        data_dir: Where data sets lie or are downloaded to; None for the default place.
 
     Raises:
         UserError: If both a file and a data set are given.
@@ -124,7 +124,7 @@ def _with_file(network: Network, weights: str, file: Path, data: TrainingData | 
         scale, raw, note = standardisation_of(picture[None]), picture, ", standardised by its own pixels"
     else:
         scale = Standardisation(*(torch.tensor(numbers).view(-1, 1, 1) for numbers in (data.mean, data.std)))
-        raw, note = picture * dataset_info(data.dataset, data.data_dir).pixel_max, ""
+        raw, note = picture * pixel_max(data.dataset), ""
     return Subject(network, weights, f"{file}{note}", picture, scale.apply(raw[None]))
 
 

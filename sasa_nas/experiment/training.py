@@ -13,7 +13,16 @@ from sasa_nas.experiment.material import load_for, load_network, require_unchang
 from sasa_nas.experiment.observer import SilentObserver, TrainingObserver, TrainingSummary
 from sasa_nas.experiment.session import carry_out, new_folder, require_same_network, write_folder
 from sasa_nas.models import build
-from sasa_nas.run import TrainingFolder, TrainingInfo, TrainingResult, TrainingSettings, read_result, read_training
+from sasa_nas.run import (
+    ExternalResources,
+    TrainingFolder,
+    TrainingInfo,
+    TrainingResult,
+    TrainingSettings,
+    read_result,
+    read_training,
+)
+from sasa_nas.run.external import NOTHING, confirmed
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.run.trained import training_data
 from sasa_nas.run.training_records import Score, SeedResult, Spread
@@ -114,16 +123,19 @@ def train_network(
     return TrainingSummary(folder, info, carry_out(folder, info, task, observer))
 
 
-def resume_network(path: Path, *, observer: TrainingObserver | None = None) -> TrainingSummary:
+def resume_network(
+    path: Path, *, external: ExternalResources = NOTHING, observer: TrainingObserver | None = None
+) -> TrainingSummary:
     """Goes on with a training where it stopped, to the same result on a CPU as without the stop.
 
     Args:
         path: The training's folder. A finished training is left as it is.
+        external: What the training's record names outside its folder, named again, or what takes its place.
         observer: Told of everything that happens.
 
     Raises:
-        UserError: If `path` is no training, its data set has changed, or another process is training in it; and
-            as `train_network`.
+        UserError: If `path` is no training, its record names something that `external` does not, its data set has
+            changed, or another process is training in it; and as `train_network`.
     """
     folder = TrainingFolder(path)
     info = read_training(folder)
@@ -131,7 +143,9 @@ def resume_network(path: Path, *, observer: TrainingObserver | None = None) -> T
         return TrainingSummary(folder, info, read_result(folder))
     architecture = load_architecture(folder.architecture)
     require_same_network(folder, architecture, info)
-    settings = info.settings
+    named = confirmed(ExternalResources.of_training(info.settings), external, path)
+    dataset = named.dataset or info.settings.dataset
+    settings = info.settings.model_copy(update={"data_dir": named.data_dir, "dataset": dataset})
     device = pick_device(settings.device)
     observer = observer or SilentObserver()
     splits = load_for(

@@ -3,6 +3,7 @@
 A run is a search's (`RunFolder`) or an outright training's (`TrainingFolder`).
 """
 
+from sasa_nas.run.external import ExternalResources
 from sasa_nas.run.folder import RunFolder, TrialFolder
 from sasa_nas.run.phases import Phases
 from sasa_nas.run.reader import RunError, read_info, read_trials
@@ -12,6 +13,7 @@ from sasa_nas.run.training_records import TrainingInfo, TrainingResult, Training
 
 __all__ = [
     "Arm",
+    "ExternalResources",
     "Outcome",
     "Phases",
     "RunError",

@@ -62,9 +62,12 @@ def require_operators(recorded: Sequence[RecordedFile], run: Path) -> None:
     loaded: dict[str, OperatorFile] = {file.name: file for file in loaded_operators()}
     for file in recorded:
         if file.name not in loaded:
-            raise UserError(f"{run} was searched with operators of {file.name}.py; add --operators {file.name}.py")
+            raise UserError(
+                f"{run} was searched with operators of {file.name}.py; if you trust that file, add --operators "
+                f"{file.name}.py"
+            )
         if loaded[file.name].sha256 != file.sha256:
             raise UserError(
-                f"{file.name}.py has changed since {run} was begun; use the copy that the run keeps: "
-                f"--operators {run}/operators/{file.name}.py"
+                f"{file.name}.py has changed since {run} was begun; use the copy that the run keeps, if you "
+                f"trust it: --operators {run}/operators/{file.name}.py"
             )

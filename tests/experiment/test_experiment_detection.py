@@ -18,7 +18,7 @@ from sasa_nas.experiment import TrainingSummary, resume_training
 from sasa_nas.experiment.detecting import detect_objects, load_detection_network
 from sasa_nas.experiment.detection import resume_detector, train_detector
 from sasa_nas.models import build
-from sasa_nas.run import RunError, TrainingFolder, read_training
+from sasa_nas.run import ExternalResources, RunError, TrainingFolder, read_training
 from sasa_nas.run.detection_records import (
     DetectionResult,
     DetectionSettings,
@@ -105,15 +105,26 @@ def test_the_result_is_that_of_the_weights_on_disk(whole: TrainingSummary, shape
         assert lines(whole.folder, seed.seed)[-1]["ap"] == seed.ap
 
 
+def named(shapes: Path) -> ExternalResources:
+    """The data set's folder, which no record may name alone."""
+    return ExternalResources(dataset=f"coco:{shapes}")
+
+
 @pytest.mark.parametrize("after", [1, 3])
 def test_a_killed_training_ends_where_an_undisturbed_one_does(
-    detector: Detector, whole: TrainingSummary, make: MakeDetection, make_notes: Any, tmp_path: Path, after: int
+    detector: Detector,
+    whole: TrainingSummary,
+    make: MakeDetection,
+    make_notes: Any,
+    shapes: Path,
+    tmp_path: Path,
+    after: int,
 ) -> None:
     notes = make_notes(Killed(), after)
     with pytest.raises(Killed):
         train_detector(detector, make(seeds=(0, 3)), name="tiny", out=tmp_path / "t", observer=notes)
     notes = make_notes()
-    resumed = resume_training(tmp_path / "t", observer=notes)
+    resumed = resume_training(tmp_path / "t", external=named(shapes), observer=notes)
     assert resumed.result == whole.result
     assert notes.events[1] == {1: "seed 0 after 1", 3: "seed 3 after 1"}[after]
     assert "testing" not in notes.events
@@ -205,25 +216,25 @@ def test_other_annotations_or_another_network_are_not_gone_on_with(
     content["annotations"].pop()
     file.write_text(json.dumps(content))
     with pytest.raises(UserError, match="no longer what the detector was trained on"):
-        resume_training(folder.path)
+        resume_training(folder.path, external=named(shapes))
     file.write_text(before)
     described = folder.architecture.read_text()
     folder.architecture.write_text(detector.to_json())
     with pytest.raises(UserError, match="is not the network that"):
-        resume_training(folder.path)
+        resume_training(folder.path, external=named(shapes))
     folder.architecture.write_text(described)
-    assert resume_training(folder.path).result is not None
+    assert resume_training(folder.path, external=named(shapes)).result is not None
 
 
 def test_metrics_that_are_gone_are_named(
-    detector: Detector, make: MakeDetection, make_notes: Any, tmp_path: Path
+    detector: Detector, make: MakeDetection, make_notes: Any, shapes: Path, tmp_path: Path
 ) -> None:
     folder = stopped(detector, make, make_notes, tmp_path / "t", seeds=(0, 1))
-    resume_training(folder.path)
+    resume_training(folder.path, external=named(shapes))
     folder.result.unlink()
     folder.seed(1).metrics.write_text("")
     with pytest.raises(UserError, match=r"seeds/1/metrics\.jsonl is missing or damaged"):
-        resume_training(folder.path)
+        resume_training(folder.path, external=named(shapes))
 
 
 def test_classifiers_and_detectors_are_told_apart(

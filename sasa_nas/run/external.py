@@ -1,0 +1,105 @@
+"""Resources outside a run's or a training's folder: used only where the command names them too."""
+
+import shlex
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+
+from sasa_nas.data.folders import names_folder
+from sasa_nas.errors import UserError, printable
+from sasa_nas.run.detection_records import DetectionSettings
+from sasa_nas.run.records import RunInfo
+from sasa_nas.run.training_records import OutrightSettings
+
+PRIVATE = "local"
+"""As an address: a private Ray on this machine, whatever cluster the record names. Ray calls it so too."""
+NO_STORAGE = "none"
+"""As a storage: the run's own folder, whatever URL the record names."""
+
+
+@dataclass(frozen=True)
+class ExternalResources:
+    """What lies outside a folder, but its record names it, or a command does; None for what is not named.
+
+    A folder may come from a stranger: a cluster that it names could execute the stranger's code, a storage or a data
+    folder could be any place that the user may write or read.
+
+    Attributes:
+        address: A running Ray cluster.
+        storage: The URL of a folder where workers keep trials.
+        data_dir: Where data sets lie or are downloaded to.
+        dataset: A data set that is a folder, such as `imagefolder:/data/flowers`.
+        backbone_weights: A file of weights that a detector's backbone begins with.
+    """
+
+    address: str | None = None
+    storage: str | None = None
+    data_dir: Path | None = None
+    dataset: str | None = None
+    backbone_weights: Path | None = None
+
+    @classmethod
+    def of_run(cls, info: RunInfo) -> "ExternalResources":
+        """Return what a search's record names.
+
+        Raises:
+            SpaceError: If the record's space has no data set.
+        """
+        settings = info.settings
+        return cls(
+            address=settings.address,
+            storage=settings.storage,
+            data_dir=settings.data_dir,
+            dataset=folder_or_none(info.dataset),
+        )
+
+    @classmethod
+    def of_training(cls, settings: OutrightSettings) -> "ExternalResources":
+        """Return what the record of an outright training names."""
+        weights = settings.backbone_weights if isinstance(settings, DetectionSettings) else None
+        return cls(data_dir=settings.data_dir, dataset=folder_or_none(settings.dataset), backbone_weights=weights)
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The words of a command line that name them."""
+        named = ((field.name.replace("_", "-"), getattr(self, field.name)) for field in fields(self))
+        return tuple(word for name, value in named if value is not None for word in (f"--{name}", str(value)))
+
+
+NOTHING = ExternalResources()
+"""No command names anything."""
+
+
+def folder_or_none(dataset: str) -> str | None:
+    """Return a data set's name if it is a folder's, else None."""
+    return dataset if names_folder(dataset) else None
+
+
+def confirmed(recorded: ExternalResources, named: ExternalResources, folder: Path) -> ExternalResources:
+    """Return what may be used of the resources that a folder's record names: what the command names, no more.
+
+    Args:
+        recorded: By the folder's record.
+        named: By the command; another value takes the place of the recorded one, `PRIVATE` and `NO_STORAGE` do
+            without any.
+        folder: For the message.
+
+    Raises:
+        UserError: If the record names something that the command does not.
+    """
+    missing = ExternalResources(
+        **{
+            field.name: getattr(recorded, field.name)
+            for field in fields(ExternalResources)
+            if getattr(named, field.name) is None
+        }
+    ).options
+    if missing:
+        raise UserError(
+            f"{folder} uses what lies outside it, which a command has to name too: if you trust it, add "
+            + printable(shlex.join(missing))
+        )
+    return replace(
+        named,
+        address=None if named.address == PRIVATE else named.address,
+        storage=None if named.storage == NO_STORAGE else named.storage,
+    )
