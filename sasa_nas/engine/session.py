@@ -1,15 +1,15 @@
-"""A session of a search: makes or opens a run's folder, starts Ray, lets Tune carry out what the study proposes."""
+"""A session of a search: makes or opens a run's folder, starts Ray where networks are trained, settles the files."""
 
 import math
-import shutil
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
 
 from sasa_nas.engine.balanced import REPLICATES
 from sasa_nas.engine.new_run import check_folder, make_folder
 from sasa_nas.engine.observer import SearchObserver, SearchSummary, SilentObserver
 from sasa_nas.engine.plan import SearchPlan, plan_search
+from sasa_nas.engine.privacy import keep_private, require_shareable
 from sasa_nas.engine.proposer import Proposer
 from sasa_nas.engine.quiet import hush
 from sasa_nas.engine.resuming import require_same_data, trainable
@@ -18,7 +18,7 @@ from sasa_nas.engine.storage import Storage
 from sasa_nas.engine.study import opened_study
 from sasa_nas.engine.swaps import Swaps, request_swaps
 from sasa_nas.engine.trial_files import TrialFiles
-from sasa_nas.errors import UserError, one_line
+from sasa_nas.errors import UserError
 from sasa_nas.files import write_text
 from sasa_nas.run import ExternalResources, RunFolder, RunInfo, SearchSettings
 from sasa_nas.run.external import NOTHING
@@ -29,15 +29,6 @@ from sasa_nas.synthetic import is_synthetic
 from sasa_nas.train.device import describe_device, pick_device
 
 hush()
-
-from ray import tune  # noqa: E402  Ray reads its environment at import
-from ray.exceptions import OutOfMemoryError, RayError  # noqa: E402
-from ray.tune.error import TuneError  # noqa: E402
-
-from sasa_nas.engine.cluster import ray_cluster, trials_at_a_time  # noqa: E402
-from sasa_nas.engine.packing import pack  # noqa: E402
-from sasa_nas.engine.searcher import StudySearcher  # noqa: E402
-from sasa_nas.engine.tune import RESTARTS, HalvingScheduler, StopAll, TrialTrainable, Watch  # noqa: E402
 
 
 def search(
@@ -75,7 +66,10 @@ def search(
             make_folder(folder, plan, command, device="none: answered by a formula")
             return _carry_out(folder, plan, observer, nullcontext(0))
     # Ray before the folder: a cluster that does not answer leaves nothing behind
-    with ray_cluster(settings):
+    with _workers(settings):
+        from sasa_nas.engine.cluster import trials_at_a_time
+        from sasa_nas.engine.packing import pack
+
         plan, packing = pack(plan, observer)
         slots = trials_at_a_time(plan.settings)
         with _sole_searcher(folder):
@@ -156,7 +150,20 @@ def _go_on(
             with opened_study(folder, settings) as study:
                 request_swaps(study, plan, swaps)
         write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
-        return _carry_out(folder, plan, observer, ray_cluster(settings), searching=searching)
+        return _carry_out(folder, plan, observer, _workers(settings), searching=searching)
+
+
+@contextmanager
+def _workers(settings: SearchSettings) -> Iterator[int]:
+    """Ray, which is imported only now: it reads its environment then, and takes seconds."""
+    if settings.address is None:
+        keep_private()
+    else:
+        require_shareable()
+    from sasa_nas.engine.cluster import ray_cluster
+
+    with ray_cluster(settings) as slots:
+        yield slots
 
 
 def _sole_searcher(folder: RunFolder) -> AbstractContextManager[None]:
@@ -183,72 +190,12 @@ def _carry_out(
                 simulate(proposer, by_formula(plan), workers=workers, observer=observer)
             elif not proposer.done:
                 with cluster as slots:
+                    from sasa_nas.engine.tuning import train_proposed
+
                     observer.workers_ready(slots)
-                    while _experiment(StudySearcher(proposer, plan, folder, observer), folder, plan.settings, slots):
-                        pass
+                    train_proposed(proposer, plan, folder, observer, slots)
         records = study.records()
     TrialFiles(folder, plan.settings.storage).settle(records)
     if proposer.hopeless is not None:
         raise UserError(f"{proposer.hopeless}; what was trained is in {folder.path}")
     return SearchSummary(folder, records, interrupted=not proposer.done, exhausted=proposer.exhausted)
-
-
-def _experiment(searcher: StudySearcher, folder: RunFolder, settings: SearchSettings, slots: int) -> bool:
-    """One Tune experiment; whether trials are left that want another one."""
-    watch = Watch(searcher, settings.trial_timeout)
-    try:
-        _fit(searcher, watch, folder, settings, slots)
-    except (RayError, TuneError, RuntimeError) as error:
-        # Tune lets Ray's word on a worker that it killed for its memory end the whole experiment
-        if isinstance(error.__cause__, OutOfMemoryError):
-            searcher.out_of_memory(watch.killed(str(error.__cause__)))
-        elif isinstance(error.__cause__ or error, RayError | TuneError):
-            raise UserError(
-                f"the search broke off: {one_line(error)[:200]}; nothing finished is lost, "
-                f"go on with `sasa-nas resume {folder.path}`"
-            ) from error
-        else:
-            raise
-    if searcher.failure is not None:
-        raise searcher.failure
-    return searcher.wants_more
-
-
-def _fit(searcher: StudySearcher, watch: Watch, folder: RunFolder, settings: SearchSettings, slots: int) -> None:
-    """Ends when the searcher has no more to propose or fails, or with Ctrl-C."""
-    shutil.rmtree(folder.tune, ignore_errors=True)
-    resources = {"cpu": settings.cpus_per_trial, "gpu": settings.gpus_per_trial}
-    try:
-        tune.Tuner(
-            tune.with_resources(TrialTrainable, resources),
-            tune_config=tune.TuneConfig(
-                search_alg=searcher,
-                scheduler=HalvingScheduler(searcher),
-                num_samples=-1,
-                max_concurrent_trials=slots,
-                reuse_actors=True,
-            ),
-            run_config=tune.RunConfig(
-                name="session",
-                storage_path=str(folder.tune.resolve()),
-                verbose=0,
-                progress_reporter=_NoProgress(),
-                callbacks=[watch],
-                stop=StopAll(searcher),
-                failure_config=tune.FailureConfig(max_failures=RESTARTS),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            ),
-        ).fit()
-    finally:
-        shutil.rmtree(folder.tune, ignore_errors=True)
-
-
-class _NoProgress(tune.ProgressReporter):  # type: ignore[misc]
-    """Tune's own tables are not wanted."""
-
-    def should_report(self, trials: list[Any], done: bool = False) -> bool:
-        """Never."""
-        return False
-
-    def report(self, trials: list[Any], done: bool, *sys_info: Any) -> None:
-        """Nothing."""

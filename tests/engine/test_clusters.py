@@ -19,7 +19,7 @@ from ray import cloudpickle
 from ray.cluster_utils import Cluster
 from studies import kept
 
-from sasa_nas.engine import search, session
+from sasa_nas.engine import search, tuning
 from sasa_nas.engine.storage import Storage
 from sasa_nas.engine.tune import TrialTrainable
 from sasa_nas.operators.plugins import load_operators, unload_operators
@@ -91,7 +91,7 @@ def test_trials_go_on_elsewhere_when_a_node_vanishes_and_their_files_come_home(
     cluster: Cluster, make_space, tmp_path: Path, notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    monkeypatch.setattr(session, "TrialTrainable", DistantTrainable)
+    monkeypatch.setattr(tuning, "TrialTrainable", DistantTrainable)
     load_operators(OWN_OPERATOR)
     space = make_space(_three_epochs_of_own_operator)
     storage = f"file://{tmp_path}/bucket/run"

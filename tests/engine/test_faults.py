@@ -13,7 +13,7 @@ import torch
 from ray import cloudpickle
 from studies import kept
 
-from sasa_nas.engine import search, session
+from sasa_nas.engine import search, tuning
 from sasa_nas.engine.searcher import TASK
 from sasa_nas.engine.training import TrainingTask
 from sasa_nas.engine.tune import TrialTrainable, Watch
@@ -65,8 +65,8 @@ def test_every_fault_has_its_outcome_and_the_others_are_trained(
     make_space, tmp_path: Path, notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    monkeypatch.setattr(session, "TrialTrainable", FaultyTrainable)
-    monkeypatch.setattr(session, "Watch", ImpatientWatch)
+    monkeypatch.setattr(tuning, "TrialTrainable", FaultyTrainable)
+    monkeypatch.setattr(tuning, "Watch", ImpatientWatch)
     space = make_space(lambda data: data["proxy"]["recipe"].update(epochs=3))
     settings = SearchSettings(trials=6, workers=2, balanced=0.0, trial_timeout=TIMEOUT)
     summary = search(space, settings, out=tmp_path / "run", observer=notes)

@@ -1,5 +1,6 @@
 """Searches that are stopped in the middle, as real processes: each starts Ray."""
 
+import ipaddress
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from sasa_nas.engine import resume
@@ -47,12 +49,15 @@ def test_ctrl_c_leaves_a_readable_run_that_a_resume_completes(make_space, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_terminated_search_ends_as_after_ctrl_c(make_space, tmp_path: Path) -> None:
+def test_a_search_keeps_to_the_machine_and_ends_as_after_ctrl_c_if_terminated(make_space, tmp_path: Path) -> None:
     space = tmp_path / "space.json"
     space.write_text(json.dumps(make_space(lambda d: d["proxy"]["recipe"].update(epochs=30)).model_dump(mode="json")))
     out = tmp_path / "run"
     process = start_search(space, out, trials=4)
     wait_for_epochs(process, out, 1)
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    ports = {c.laddr for one in family for c in one.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
+    tokens = {token for one in family[1:] if (token := one.environ().get("RAY_AUTH_TOKEN"))}
     process.terminate()
     stdout, stderr = process.communicate(timeout=90)
     assert process.returncode == 130
@@ -60,6 +65,10 @@ def test_a_terminated_search_ends_as_after_ctrl_c(make_space, tmp_path: Path) ->
     assert "Traceback" not in stderr
     assert f"resume {out}" in stdout
     assert Outcome.RUNNING in {record.outcome for record in read_trials(RunFolder(out))}
+    # other machines reach nothing of its Ray, other users of this one are asked for a token that lies in no file
+    assert len(ports) >= 4
+    assert all(ipaddress.ip_address(ip.removeprefix("::ffff:")).is_loopback for ip, _ in ports), ports
+    assert [len(token) for token in tokens] == [64]
 
 
 def start_search(space: Path, out: Path, *, trials: int, **environment: str) -> subprocess.Popen[str]:
