@@ -29,9 +29,11 @@ from sasa_nas.cli.signals import INTERRUPTED, ending_like_interrupt
 from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
 from sasa_nas.cli.where import where
-from sasa_nas.errors import UserError, one_line
+from sasa_nas.errors import UserError, one_line, printable
 
 PROGRAM = "sasa-nas"
+LONGEST = 4000
+"""Characters of an error's message, at most."""
 
 # plain help and errors: a terminal's width must not decide what a line of a log says
 app = typer.Typer(name=PROGRAM, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=False)
@@ -118,5 +120,7 @@ def _usage(error: BaseException) -> str:
 
 
 def _fail(message: str) -> int:
-    typer.echo(f"{PROGRAM}: {message}", err=True)
+    # a message may quote what a file says: it stays one line of a readable length, and moves no cursor
+    shown = printable(message if len(message) <= LONGEST else f"{message[:LONGEST]} ...")
+    typer.echo(f"{PROGRAM}: {shown}", err=True)
     return 2

@@ -1,8 +1,8 @@
-"""Looks into a `.pt2` file before torch loads it: torch's loader evaluates text that it finds in one.
+"""Reads a `.pt2` file before torch does: torch's loader executes what it finds in one.
 
-`torch.export.load` falls back on pickle, evaluates the expressions of sizes as Python, and calls whatever function of
-torch a node names. The files that this package writes hold tensors as plain bytes, sizes as sums and products, and
-nodes of ATen's operators alone; anything else is refused unread.
+`torch.export.load` unpickles, evaluates the expressions of sizes, calls whatever function of torch a node names, and
+makes Python code of the names of nodes. The files that this package writes hold tensors as plain bytes, names that are
+identifiers, sizes as sums and products, and few operators; anything else is refused before torch sees it.
 """
 
 import ast
@@ -12,21 +12,46 @@ import re
 import struct
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import torch
-
 from sasa_nas.errors import UserError, one_line
+from sasa_nas.export.foreign import ForeignFileError
+from sasa_nas.export.graph_operators import ATEN_ARGUMENTS, ATEN_OPERATORS
 
+_SAMPLE = "data/sample_inputs/model.pt"
 _ENTRIES = re.compile(
     r"archive_format|archive_version|byteorder|version|\.data/\w+|models/model\.json"
-    r"|data/(weights|constants)/((weight|tensor)_\d+|model_(weights|constants)_config\.json)"
-    r"|data/sample_inputs/model\.pt"
+    rf"|data/(weights|constants)/((weight|tensor)_\d+|model_(weights|constants)_config\.json)|{re.escape(_SAMPLE)}",
+    re.ASCII,
 )
 _END = struct.Struct("<4s4H2LH")
 """The last record of a ZIP file: its mark, its counts, sizes and places, and the length of a comment."""
-_TARGETS = re.compile(r"torch\.ops\.aten\.\w+\.\w+|_operator\.\w+|torch\.sym_\w+|math\.\w+")
+_NAME = re.compile(r"[\w.]*", re.ASCII)
+"""Names of nodes and parameters: torch writes those of nodes into Python code, which it executes."""
+_TEXTS = {
+    "expr_str": "size",
+    "target": "operator",
+    "as_string": "text",
+    "as_float": "number",
+    "type": "device",
+    "path_name": "place of a tensor",
+    "in_spec": "structure",
+    "out_spec": "structure",
+    "torch_version": "version",
+}
+"""What the texts are that are no names, by their keys."""
+_NOTES = {"nn_module_stack", "torch_fn", "from_node"}
+"""Keys of a node's notes on where it comes from, which are printed at most."""
+_EMPTY = {
+    "use_pickle": "pickled tensors",
+    "guards_code": "code that checks inputs",
+    "custom_obj_values": "custom objects",
+    "custom_obj": "custom objects",
+    "token": "effects",
+    "treespec_namedtuple_fields": "named tuples",
+}
+"""Keys that mean nothing good unless they are empty, and what they hold otherwise."""
+_STRUCTURES = {None, "builtins.tuple", "builtins.list", "builtins.dict"}
 _FUNCTIONS = {"Symbol", "Integer", "Rational", "Add", "Mul", "Pow", "Max", "Min", "FloorDiv", "CeilDiv", "Mod"}
 _NODES = (
     ast.Expression,
@@ -43,72 +68,125 @@ _NODES = (
 """What the expression of a size may consist of: no attributes, no subscripts."""
 
 
-def inspect_archive(path: Path) -> None:
-    """Raises unless a `.pt2` file holds a program such as `program.write_program` writes.
+def checked_archive(name: str, content: bytes) -> bytes:
+    """Return the archive that was read of a `.pt2` file, if it is such as `formats.torch_export` writes.
+
+    Nothing in it is unpickled or evaluated. What is returned is written anew, so that another reader of archives finds
+    in it what was read here and no more.
 
     Args:
-        path: The file.
+        name: Name of the file, for errors.
+        content: The file.
 
     Raises:
-        UserError: If it is damaged, or holds something that loading could execute.
+        UserError: If it is damaged.
+        ForeignFileError: If it holds something that loading or running could execute.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            _require_whole(path, archive)
-            strange = next(_strange(archive), None)
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            _require_plain(content, archive)
+            entries = {entry: archive.read(entry) for entry in archive.namelist()}
+        trees = {entry: json.loads(entries[entry]) for entry in entries if entry.endswith(".json")}
+        strange = next(_strange(entries, trees), None)
     except (OSError, zipfile.BadZipFile, ValueError, RecursionError, NotImplementedError, EOFError) as error:
-        raise UserError(f"{path} is damaged or no file of torch.export: {one_line(error)}; export again") from error
+        raise UserError(
+            f"{name} is damaged or no file of torch.export: {one_line(error)[:200]}; export again"
+        ) from error
     if strange is not None:
-        raise UserError(f"{path} holds {strange}, which sasa-nas does not write, so it is not loaded; export again")
+        raise ForeignFileError(f"{name} holds {strange}, which sasa-nas does not write, so it is not loaded")
+    anew = io.BytesIO()
+    with zipfile.ZipFile(anew, "w") as archive:
+        for entry, data in entries.items():
+            archive.writestr(entry, json.dumps(trees[entry]) if entry in trees else data)
+    return anew.getvalue()
 
 
-def _require_whole(path: Path, archive: zipfile.ZipFile) -> None:
-    """Raises where another reader could find another archive in the same bytes, such as one within it."""
-    with path.open("rb") as file:
-        file.seek(-_END.size, 2)
-        mark, *_, comment = _END.unpack(file.read())
-    if mark != b"PK\5\6" or comment or min(info.header_offset for info in archive.infolist()) != 0:
+def _require_plain(content: bytes, archive: zipfile.ZipFile) -> None:
+    """Raise where another reader could find other entries in the same bytes, or more bytes than there are."""
+    mark, *_, comment = _END.unpack(content[-_END.size :])
+    entries = archive.infolist()
+    if mark != b"PK\5\6" or comment or min(entry.header_offset for entry in entries) != 0:
         raise zipfile.BadZipFile("its beginning or its end is missing")
+    if len({entry.filename for entry in entries}) != len(entries):
+        raise zipfile.BadZipFile("it has two entries of one name")
+    if len({entry.filename.partition("/")[0] for entry in entries}) != 1:
+        raise zipfile.BadZipFile("it has more than one folder")
+    if any(entry.orig_filename != entry.filename for entry in entries):
+        raise zipfile.BadZipFile("a name in it holds a zero")
+    stored = all(e.compress_type == zipfile.ZIP_STORED and e.file_size == e.compress_size for e in entries)
+    if not stored or sum(entry.file_size for entry in entries) > len(content):
+        raise zipfile.BadZipFile("its entries are compressed or overlap")
 
 
-def _strange(archive: zipfile.ZipFile) -> Iterator[str]:
+def _strange(entries: dict[str, bytes], trees: dict[str, Any]) -> Iterator[str]:
     """What should not be in the archive, in a few words each."""
-    for name in archive.namelist():
+    for name, content in entries.items():
         entry = name.partition("/")[2]
         if not _ENTRIES.fullmatch(entry):
             yield f"the entry {name[:80]!r}"
-        content = archive.read(name)
-        if entry.endswith(".json"):
-            yield from _strange_data(json.loads(content))
-        elif entry.endswith(".pt"):
-            try:
-                torch.load(io.BytesIO(content), weights_only=True)
-            # whatever is wrong with it, torch would go on without weights_only
-            except Exception:
-                yield f"the pickle {name[:80]!r} of more than tensors"
+        elif entry == _SAMPLE and content:
+            yield f"the pickle {name[:80]!r}"
+    for tree in trees.values():
+        yield from _strange_data(tree, "")
 
 
-def _strange_data(data: Any) -> Iterator[str]:
-    if isinstance(data, list):
+def _strange_data(data: Any, key: str) -> Iterator[str]:
+    """What should not be in the JSON below a key; numbers, truths and nothing are harmless everywhere."""
+    if key in _EMPTY and data:
+        yield _EMPTY[key]
+    elif isinstance(data, list):
         for item in data:
-            yield from _strange_data(item)
+            yield from _strange_data(item, key)
     elif isinstance(data, dict):
-        for key, value in data.items():
-            if key == "use_pickle" and value is not False:
-                yield "pickled tensors"
-            elif key == "guards_code" and value:
-                yield "code that checks inputs"
-            elif key == "expr_str" and not _is_size(value):
-                yield f"the size {str(value)[:80]!r}"
-            elif key == "target" and isinstance(value, str) and "inputs" in data and not _TARGETS.fullmatch(value):
-                yield f"the operator {value[:80]!r}"
-            else:
-                yield from _strange_data(value)
+        for inner, value in data.items():
+            if not _NAME.fullmatch(inner):
+                yield f"the name {inner[:80]!r}"
+            if inner.startswith("as_") and inner not in ATEN_ARGUMENTS:
+                yield f"the argument {inner[:80]!r}"
+            yield from _strange_data(value, inner)
+    elif isinstance(data, str) and not _is_plain(data, key):
+        yield f"the {_TEXTS.get(key, 'name')} {data[:80]!r}"
 
 
-def _is_size(text: object) -> bool:
+def _is_plain(text: str, key: str) -> bool:
+    """Whether a text below a key is such as this package writes there."""
+    match key:
+        case "expr_str":
+            return _is_size(text)
+        case "target":
+            return text in ATEN_OPERATORS
+        case "path_name":
+            return re.fullmatch(r"(weight|tensor)_\d+", text, re.ASCII) is not None
+        case "in_spec" | "out_spec":
+            return _is_structure(text)
+        case "torch_version":
+            return re.fullmatch(r"[\w.+]*", text, re.ASCII) is not None
+        case "type":
+            return text == "cpu"
+        case "as_float":
+            return text in ("Infinity", "-Infinity", "NaN")
+        case "as_string":
+            # equations of einsum
+            return re.fullmatch(r"[\w.,> -]*", text, re.ASCII) is not None
+    return key in _NOTES and text.isprintable() or _NAME.fullmatch(text) is not None
+
+
+def _is_structure(text: str) -> bool:
+    """Whether a text describes nested tuples, lists and dictionaries, and no other classes."""
+    try:
+        nodes = [json.loads(text)[1]]
+        for node in nodes:
+            if node["type"] not in _STRUCTURES or node["context"] not in (None, "null", "[]"):
+                return False
+            nodes += node["children_spec"]
+    except (ValueError, TypeError, KeyError, IndexError, RecursionError):
+        return False
+    return True
+
+
+def _is_size(text: str) -> bool:
     """Whether a text is an expression of whole numbers, symbols and the functions that sizes are made of."""
-    if not isinstance(text, str) or len(text) > 10_000:
+    if len(text) > 10_000:
         return False
     try:
         nodes = list(ast.walk(ast.parse(text, mode="eval")))

@@ -21,6 +21,9 @@ from sasa_nas.space.architecture import Architecture, Image
 Run = Callable[[Any], Any]
 """Maps images, an array (B, C, H, W) of float32, to logits (B, classes)."""
 
+Contents = Mapping[str, bytes]
+"""Files by their names."""
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -47,10 +50,6 @@ class Subject:
         return trace(self.network)
 
 
-def _trust(file: Path, architecture: Architecture) -> None:
-    """Hold that running the file can do no more than compute."""
-
-
 @dataclass(frozen=True)
 class Format:
     """Facts about one format.
@@ -63,8 +62,9 @@ class Format:
             process gets, so its imports stand inside it.
         title: What the file is and needs, for the model card.
         program: A program that uses the file, run in the export's folder; `{shape}` stands for that of images.
-        inspect: Called with the file and the architecture before the file is loaded for verification; raises
-            `UserError` if running it could do more than compute the network.
+        inspect: Called with the contents of the format's files by their names, and the architecture, before anything
+            is loaded for verification. Returns the contents to run, as they were read; raises `ForeignFileError` if
+            running them could do more than compute the network, `UserError` if they are damaged. It executes nothing.
         note: Paragraph below the program.
         hint: Lines printed after an export; `{folder}` stands for the export's folder as Python text.
         further_files: Names of files beside `file`.
@@ -79,7 +79,7 @@ class Format:
     load: Callable[[Path], Run]
     title: str
     program: str
-    inspect: Callable[[Path, Architecture], None] = _trust
+    inspect: Callable[[Contents, Architecture], Contents]
     note: str = ""
     hint: str = ""
     further_files: Sequence[str] = ()

@@ -23,11 +23,16 @@ DTYPES = {
 """The format's names of torch's types."""
 
 
+LONGEST_HEADER = 100_000_000
+"""Bytes of a header, at most: the format's own limit."""
+
+
 def read_safetensors(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file, on the CPU.
 
     The format is eight bytes with the header's length, the header in JSON, and the tensors' bytes, little
-    endian, one after the other without gaps. Nothing in such a file is ever executed.
+    endian, one after the other without gaps. Nothing in such a file is ever executed, and no more memory is taken
+    than the file is long.
 
     Args:
         path: The file.
@@ -36,26 +41,31 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
         OSError: If the file cannot be read.
         ValueError: If it is no such file or is damaged; the message names it.
     """
-    # frombuffer warns of memory that cannot be written to, hence not bytes.
-    content = bytearray(path.read_bytes())
-    length = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or length > len(content) - 8:
-        raise ValueError(f"{path} is no safetensors file, or its end is missing")
-    try:
-        header = json.loads(content[8 : 8 + length].decode("utf-8"), object_pairs_hook=unique_keys)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path} has a damaged header: {error}") from error
-    if type(header) is not dict:
-        raise ValueError(f"{path} has a damaged header: it is no JSON object")
+    with path.open("rb") as file:
+        size = file.seek(0, 2) - 8
+        file.seek(0)
+        length = int.from_bytes(file.read(8), "little")
+        if size < 0 or length > min(size, LONGEST_HEADER):
+            raise ValueError(f"{path} is no safetensors file, or its end is missing")
+        text = file.read(length)
+        try:
+            header = json.loads(text.decode("utf-8"), object_pairs_hook=unique_keys)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(f"{path} has a damaged header: {error}") from error
+        if type(header) is not dict:
+            raise ValueError(f"{path} has a damaged header: it is no JSON object")
+        # frombuffer warns of memory that cannot be written to, hence not bytes
+        data = bytearray(size - length)
+        if file.readinto(data) != len(data):
+            raise ValueError(f"{path} is no safetensors file, or its end is missing")
     header.pop("__metadata__", None)
-    data = memoryview(content)[8 + length :]
     tensors: dict[str, Tensor] = {}
     spans: list[tuple[int, int]] = []
     for name, entry in header.items():
         try:
-            tensors[name], span = tensor_at(entry, data)
+            tensors[name], span = tensor_at(entry, memoryview(data))
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ValueError(f"{path} has a damaged entry for {name}: {error}") from error
+            raise ValueError(f"{path} has a damaged entry for {ascii(name[:80])[1:-1]}: {str(error)[:200]}") from error
         spans.append(span)
     place = 0
     for begin, end in sorted(spans):
@@ -90,6 +100,8 @@ def tensor_at(entry: dict[str, Any], data: memoryview) -> tuple[Tensor, tuple[in
     """
     dtype = DTYPES[entry["dtype"]]
     shape, (begin, end) = entry["shape"], entry["data_offsets"]
+    if len(shape) > 64:
+        raise ValueError(f"a shape has {len(shape)} sides")
     if not all(type(number) is int and number >= 0 for number in (*shape, begin, end)):
         raise ValueError("shapes and offsets are whole numbers, zero or more")
     count = math.prod(shape)

@@ -1,21 +1,25 @@
 """Whether the files of an export compute what the network in it does, each run without this package."""
 
+import io
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
-from sasa_nas.errors import UserError, one_line
+from sasa_nas.errors import UserError, one_line, printable
 from sasa_nas.export import alone
-from sasa_nas.export.format import Format, all_formats
+from sasa_nas.export.contents import hold_regular, last_line, read_contents
+from sasa_nas.export.foreign import ForeignFileError
+from sasa_nas.export.format import Contents, Format, all_formats
 from sasa_nas.export.names import ARCHITECTURE_FILE, WEIGHTS_FILE
-from sasa_nas.export.weights import built, load_weights
+from sasa_nas.export.verification_report import FormatCheck, VerificationReport
+from sasa_nas.export.weights import built, check_weights, load_weights, save_weights
 from sasa_nas.models.builder import Network
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.files import load_architecture
@@ -25,61 +29,23 @@ TOLERANCE = 1e-4
 BATCHES = (1, 5)
 SECONDS = 600
 """What one file may take."""
+LARGEST_ARCHITECTURE = 1 << 20
+"""Bytes of a description."""
+LARGEST_ANSWER = 1 << 28
+"""Bytes of the logits of a batch."""
 
 
-class FormatCheck(BaseModel):
-    """One file on one batch.
-
-    Attributes:
-        format: The file's format.
-        file: Its name.
-        batch: Images at a time.
-        largest_difference: Of any logit from the network's own; None where one is not finite or of another shape.
-        ok: Whether that is at most the report's tolerance.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    format: str
-    file: str
-    batch: int
-    largest_difference: float | None
-    ok: bool
-
-
-class VerificationReport(BaseModel):
-    """What `sasa-nas verify-export --json` prints.
-
-    Attributes:
-        folder: The export.
-        architecture_id: Of the network in it.
-        seed: Of the random images.
-        tolerance: See `TOLERANCE`.
-        checks: Every file on every batch.
-        ok: Whether all are.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    folder: str
-    architecture_id: str
-    seed: int
-    tolerance: float
-    checks: list[FormatCheck]
-    ok: bool
-
-
-def verify_export(folder: Path, *, seed: int = 0) -> VerificationReport:
-    """Runs every format of an export on random images and compares it with the network that it was exported from.
+def verify_here(folder: Path, *, seed: int = 0, trust: bool = False) -> VerificationReport:
+    """Run every format of an export on random images and compare it with the network that it was exported from.
 
     That is built by this package from `architecture.json` and `weights.safetensors`. Each file runs in a process that
-    finds neither this package nor what it needs. Before anything is run, `model.py` must be to the letter what this
-    version writes for the architecture, and `model.pt2` may hold nothing but plain tensors and torch's own operators:
-    files from elsewhere are not executed.
+    finds neither this package nor what it needs, and what runs is a copy of what was read: whether it may run is
+    decided by its format's `inspect` alone. `verifying_process.verify_export` does all this under limits.
 
     Args:
         folder: The export.
         seed: Fixes the images.
+        trust: Whether files that hold something else than this version of sasa-nas writes are run too.
 
     Raises:
         UserError: If the folder is no export, a file is damaged or foreign, does not run, or needs a package that is
@@ -87,17 +53,23 @@ def verify_export(folder: Path, *, seed: int = 0) -> VerificationReport:
     """
     formats = _found(folder)
     architecture = load_architecture(folder / ARCHITECTURE_FILE)
-    network = built(architecture, load_weights(folder / WEIGHTS_FILE))
-    for kind in formats:
-        kind.inspect(folder / kind.file, architecture)
+    weights = load_weights(folder / WEIGHTS_FILE)
+    _require_tensors(architecture, weights)
+    check_weights(architecture, weights)
+    runnable = [_runnable(kind, folder, architecture, trust) for kind in formats]
     batches = [_images(architecture, batch, seed) for batch in BATCHES]
-    expected = _answers(network, batches)
+    expected = _answers(built(architecture, weights), batches)
     checks = []
-    for kind in formats:
-        answers = _run_alone(kind, folder / kind.file, batches)
-        checks += [_check(kind, *pair) for pair in zip(expected, answers, strict=True)]
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name)
+        save_weights(copy / WEIGHTS_FILE, weights)
+        for kind, contents in zip(formats, runnable, strict=True):
+            for file, content in contents.items():
+                (copy / file).write_bytes(content)
+            answers = _run_alone(kind, copy / kind.file, batches)
+            checks += [_check(kind, *pair) for pair in zip(expected, answers, strict=True)]
     return VerificationReport(
-        folder=str(folder),
+        folder=printable(folder),
         architecture_id=architecture.id,
         seed=seed,
         tolerance=TOLERANCE,
@@ -109,17 +81,45 @@ def verify_export(folder: Path, *, seed: int = 0) -> VerificationReport:
 def _found(folder: Path) -> list[Format]:
     """The formats that an export holds."""
     if not folder.is_dir():
-        raise UserError(f"there is no folder '{folder}'; give one that `sasa-nas export` wrote")
+        raise UserError(f"there is no folder '{printable(folder)}'; give one that `sasa-nas export` wrote")
+    hold_regular(folder, [ARCHITECTURE_FILE], largest=LARGEST_ARCHITECTURE)
+    held = hold_regular(folder, [ARCHITECTURE_FILE, WEIGHTS_FILE])
     for name in (ARCHITECTURE_FILE, WEIGHTS_FILE):
-        if not (folder / name).is_file():
-            raise UserError(f"{folder} holds no {name}, so it is no whole export; export again")
+        if name not in held:
+            raise UserError(f"{printable(folder)} holds no {name}, so it is no whole export; export again")
     known = all_formats()
-    found = [kind for kind in known if (folder / kind.file).is_file()]
+    found = [kind for kind in known if hold_regular(folder, [kind.file])]
     if not found:
-        raise UserError(f"{folder} holds none of {', '.join(kind.file for kind in known)}, so it is no export")
+        names = ", ".join(kind.file for kind in known)
+        raise UserError(f"{printable(folder)} holds none of {names}, so it is no export")
     for kind in found:
         kind.require_loader()
     return found
+
+
+def _require_tensors(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
+    """Raise where the weights cannot be the network's, without building it: each block has a tensor at least."""
+    blocks = sum(stage.blocks for stage in architecture.stages)
+    if blocks > len(weights):
+        raise UserError(
+            f"the weights are not those of architecture {architecture.id}: {len(weights)} tensors for {blocks} blocks; "
+            "export again"
+        )
+
+
+def _runnable(kind: Format, folder: Path, architecture: Architecture, trust: bool) -> Contents:
+    """What may be run of a format's files: those that sasa-nas could have written, or any by a person's consent."""
+    contents = read_contents(folder, [kind.file, *kind.further_files])
+    try:
+        return kind.inspect(contents, architecture)
+    except ForeignFileError as error:
+        if trust:
+            return contents
+        raise UserError(
+            f"{printable(folder)}: {error}; export again, or add --trust to run what it holds with your own rights"
+        ) from error
+    except UserError as error:
+        raise UserError(f"{printable(folder)}: {error}") from error
 
 
 def _images(architecture: Architecture, batch: int, seed: int) -> Tensor:
@@ -150,18 +150,34 @@ def _run_alone(kind: Format, file: Path, batches: Sequence[Tensor]) -> list[Tens
         loader.write_text(alone.loader_source(kind.load), encoding="utf-8")
         blocked = () if kind.needs_torch else ("torch",)
         command = [sys.executable, "-P", alone.__file__, str(loader), str(file.resolve()), str(place), *blocked]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
-        except subprocess.TimeoutExpired as error:
-            raise UserError(f"{file} has not answered after {SECONDS} seconds") from error
+        # a file, unlike a pipe, costs no memory however much is written to it
+        output = place / "output"
+        with output.open("wb") as stream:
+            try:
+                done = subprocess.run(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=stream,
+                    timeout=SECONDS,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise UserError(f"{file.name} has not answered after {SECONDS} seconds") from error
         if done.returncode != 0:
-            lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
-            raise UserError(f"{file} does not run: {lines[-1][:200]}; export again")
+            reason = last_line(output) or f"exit status {done.returncode}"
+            raise UserError(f"{file.name} does not run: {reason}; export again")
         try:
-            answers = [np.load(place / f"logits_{i}.npy") for i in range(len(batches))]
-        except (OSError, ValueError) as error:
-            raise UserError(f"{file} does not answer with numbers: {one_line(error)[:200]}") from error
-    return [torch.from_numpy(answer) for answer in answers]
+            return [_read_answer(place, f"logits_{i}.npy") for i in range(len(batches))]
+        except (OSError, ValueError, TypeError, EOFError, MemoryError) as error:
+            raise UserError(f"{file.name} does not answer with numbers: {one_line(error)[:200]}") from error
+
+
+def _read_answer(place: Path, name: str) -> Tensor:
+    answer: Any = np.load(io.BytesIO(read_contents(place, [name], largest=LARGEST_ANSWER)[name]), allow_pickle=False)
+    if answer.dtype != np.float32:
+        raise TypeError(f"they are {answer.dtype}, not float32")
+    return torch.from_numpy(answer)
 
 
 def _check(kind: Format, expected: Tensor, answer: Tensor) -> FormatCheck:

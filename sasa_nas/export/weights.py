@@ -5,10 +5,11 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from sasa_nas.errors import UserError, one_line
+from sasa_nas.errors import UserError, one_line, printable
+from sasa_nas.export.safetensors_reader import read_safetensors
 from sasa_nas.files import write_atomically
 from sasa_nas.models.builder import Network, build
 from sasa_nas.space.architecture import Architecture
@@ -20,14 +21,18 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: If the file is missing, cannot be read, or is damaged.
     """
+    shown = printable(path)
     if not path.is_file():
-        raise UserError(f"{path} does not exist: give the file of a trained network's weights")
+        raise UserError(f"{shown} does not exist: give the file of a trained network's weights")
     try:
-        return load_file(path)
+        return read_safetensors(path)
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {one_line(error)}") from error
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise UserError(f"{path} is damaged or no safetensors file: {one_line(error)}; train again") from error
+        raise UserError(f"{shown} cannot be read: {one_line(error)}") from error
+    except MemoryError as error:
+        raise UserError(f"{shown} has {path.stat().st_size:,} bytes, more than there is memory") from error
+    except ValueError as error:
+        reason = printable(one_line(error).removeprefix(f"{path} "))
+        raise UserError(f"{shown} is damaged or no safetensors file: it {reason}; train again") from error
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
@@ -104,4 +109,4 @@ def check_state(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], n
             raise UserError(f"{whose}: {name} is {given.dtype} and must be like {tensor.dtype}")
     left_over = sorted(set(weights) - set(expected))
     if left_over:
-        raise UserError(f"{whose}: it has no {left_over[0]}; give the weights trained with it")
+        raise UserError(f"{whose}: it has no {printable(left_over[0][:80])}; give the weights trained with it")

@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from sasa_nas.errors import UserError, one_line
-from sasa_nas.export.format import Format, Run, Subject
+from sasa_nas.errors import one_line
+from sasa_nas.export.foreign import ForeignFileError
+from sasa_nas.export.format import Contents, Format, Run, Subject
 from sasa_nas.export.model_file import model_source
 from sasa_nas.export.names import CARD_FILE
 from sasa_nas.space.architecture import Architecture
@@ -44,27 +45,34 @@ Use it, with torch alone:
 
 def write(subject: Subject, folder: Path) -> None:
     """Write `model.py`, and `__init__.py` by which the folder can be imported as a package."""
-    title = f"{subject.title}: a network exported from sasa-nas"
-    texts = {
-        _FILE: model_source(subject.architecture, title=title),
-        _PACKAGE_FILE: _INIT.format(title=f"The network of architecture {subject.architecture.id}; see {CARD_FILE}"),
-    }
+    texts = _texts(subject.architecture, f"{subject.title}: a network exported from sasa-nas")
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-def inspect(file: Path, architecture: Architecture) -> None:
-    """Raise `UserError` unless the module is to the letter what this version writes for the architecture."""
+def _texts(architecture: Architecture, title: str) -> dict[str, str]:
+    """Return the files of an architecture by their names."""
+    return {
+        _FILE: model_source(architecture, title=title),
+        _PACKAGE_FILE: _INIT.format(title=f"The network of architecture {architecture.id}; see {CARD_FILE}"),
+    }
+
+
+def inspect(contents: Contents, architecture: Architecture) -> Contents:
+    """Return the module, which must be to the letter what this version writes for the architecture."""
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} cannot be read: {one_line(error)}; export again") from error
-    title = text.partition("\n")[0].removeprefix("# ")
-    if text != model_source(architecture, title=title):
-        raise UserError(
-            f"{file} is not what this version of sasa-nas writes for architecture {architecture.id}, so it is not "
-            "run; export again"
-        )
+        texts = {name: content.decode() for name, content in contents.items()}
+    except UnicodeDecodeError as error:
+        raise ForeignFileError(f"{_FILE} or {_PACKAGE_FILE} cannot be read: {one_line(error)}") from error
+    title = texts[_FILE].partition("\n")[0].removeprefix("# ")
+    written = _texts(architecture, title)
+    for name, text in texts.items():
+        if text != written[name]:
+            raise ForeignFileError(
+                f"{name} is not what this version of sasa-nas writes for architecture {architecture.id}, so it is not "
+                "run"
+            )
+    return contents
 
 
 def load(file: Path) -> Run:

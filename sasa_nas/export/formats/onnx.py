@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from sasa_nas.export.format import Format, Run, Subject
+from sasa_nas.export.format import Contents, Format, Run, Subject
+from sasa_nas.export.onnx_graph import checked_model
+from sasa_nas.space.architecture import Architecture
 
 if TYPE_CHECKING:
     from torch.onnx import ONNXProgram
@@ -58,6 +60,11 @@ def _tidy(program: "ONNXProgram") -> None:
             value.shape = type(value.shape)(sides)
 
 
+def inspect(contents: Contents, architecture: Architecture) -> Contents:
+    """Return the model, which may name no other file and hold only the operators that networks consist of."""
+    return {_FILE: checked_model(_FILE, contents[_FILE])}
+
+
 def load(file: Path) -> Run:
     """Return the ONNX model, from and to arrays."""
     import onnxruntime
@@ -73,7 +80,8 @@ FORMAT = Format(
     load=load,
     title="for any number of images; needs onnxruntime, or another runtime of ONNX",
     program=_PROGRAM,
+    inspect=inspect,
     write_packages=["onnx", "onnxscript"],
-    load_packages=["onnxruntime"],
+    load_packages=["onnxruntime", "onnx"],
     needs_torch=False,
 )

@@ -1,11 +1,12 @@
 """A program of `torch.export`, for any number of images."""
 
+import copy
 from pathlib import Path
 
 import torch
 
-from sasa_nas.export.archive import inspect_archive
-from sasa_nas.export.format import Format, Run, Subject
+from sasa_nas.export.archive import checked_archive
+from sasa_nas.export.format import Contents, Format, Run, Subject
 from sasa_nas.space.architecture import Architecture
 
 _FILE = "model.pt2"
@@ -23,7 +24,9 @@ print(label)
 
 def write(subject: Subject, folder: Path) -> None:
     """Write the program as a file for `torch.export.load`."""
-    program = subject.program
+    # the examples that it was traced with would be written as a pickle, which nothing needs
+    program = copy.copy(subject.program)
+    program.example_inputs = None
     try:
         torch.export.save(program, folder / _FILE)
     except RuntimeError as error:
@@ -31,9 +34,9 @@ def write(subject: Subject, folder: Path) -> None:
         raise OSError(str(error)) from error
 
 
-def inspect(file: Path, architecture: Architecture) -> None:
-    """Raise `UserError` unless the file holds nothing but plain tensors and torch's own operators."""
-    inspect_archive(file)
+def inspect(contents: Contents, architecture: Architecture) -> Contents:
+    """Return the program, which may hold nothing but plain tensors and the operators that networks consist of."""
+    return {_FILE: checked_archive(_FILE, contents[_FILE])}
 
 
 def load(file: Path) -> Run:

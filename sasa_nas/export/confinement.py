@@ -1,0 +1,93 @@
+"""Takes rights away from this process and those that it starts, for good: memory, time, places to write to.
+
+It needs the standard library alone. What the system has no means for is left out: limits are POSIX's, and the rules on
+files and connections are those of Linux's Landlock (5.13 or later), which any process may lay on itself.
+"""
+
+import ctypes
+import os
+import struct
+import sys
+from pathlib import Path
+
+try:
+    import resource
+except ImportError:
+    # Windows has no such limits
+    resource = None  # type: ignore[assignment]
+
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_VERSION_FLAG, _PATH_BENEATH = 1, 1
+_NO_NEW_PRIVS = 38
+
+_WRITE_FILE = 1 << 1
+_WRITES = _WRITE_FILE | sum(1 << bit for bit in range(4, 13))
+"""Write to files, remove files and folders, and make each kind of them: bits of version 1."""
+_LATER_WRITES = ((2, 1 << 13), (3, 1 << 14), (5, 1 << 15))
+"""Versions, and what they add: moving between folders, truncating, commands to devices."""
+_CONNECTIONS = (4, 0b11)
+"""Of TCP: to listen and to connect."""
+_SCOPES = (6, 0b11)
+"""To reach other processes by abstract sockets and signals."""
+
+
+def limit(*, memory: int, seconds: int, file_size: int) -> None:
+    """Limit what this process, and each that it starts, may use.
+
+    Args:
+        memory: Bytes of its own data. On Linux that is all that it asks for; elsewhere less may count.
+        seconds: Of one processor.
+        file_size: Bytes of a file that it writes.
+    """
+    if resource is None:
+        return
+    for name, most in (("DATA", memory), ("CPU", seconds), ("FSIZE", file_size), ("CORE", 0)):
+        kind = getattr(resource, f"RLIMIT_{name}")
+        hard = resource.getrlimit(kind)[1]
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(kind, (most, most))
+
+
+def confine(folder: Path) -> bool:
+    """Let this process, and those that it starts, write to nothing outside a folder and to no connection of TCP.
+
+    Args:
+        folder: The place that may be written to.
+
+    Returns:
+        Whether the system can do that, which only Linux can; nothing has changed where it is False.
+
+    Raises:
+        OSError: If it should be able to and fails.
+    """
+    if not sys.platform.startswith("linux"):
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG)
+    if version < 1:
+        return False
+    writes = _WRITES | sum(bit for since, bit in _LATER_WRITES if version >= since)
+    attributes = struct.pack("=QQQ", writes, *(bits * (version >= since) for since, bits in (_CONNECTIONS, _SCOPES)))
+    # older versions take a shorter structure
+    size = 8 if version < 4 else 16 if version < 6 else 24
+    ruleset = _checked(libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(size), 0))
+    try:
+        for path, rights in ((folder, writes), (Path(os.devnull), _WRITE_FILE)):
+            place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+            try:
+                rule = struct.pack("=Qi", rights, place)
+                _checked(libc.syscall(_ADD_RULE, ruleset, _PATH_BENEATH, rule, 0))
+            finally:
+                os.close(place)
+        _checked(libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0))
+        _checked(libc.syscall(_RESTRICT_SELF, ruleset, 0))
+    finally:
+        os.close(ruleset)
+    return True
+
+
+def _checked(answer: int) -> int:
+    if answer < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    return answer
