@@ -1,5 +1,6 @@
 """The one file that an exported network consists of, beside its weights."""
 
+import re
 from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
@@ -89,7 +90,7 @@ def model_source(architecture: Architecture, *, title: str) -> str:
         imports |= {Import("torch", "nn", "nn")}
     image = architecture.image
     header = _HEADER.format(
-        title=plain_line(title),
+        title=_comment(title),
         version=sasa_nas.__version__,
         id=architecture.id,
         weights=WEIGHTS_FILE,
@@ -102,6 +103,14 @@ def model_source(architecture: Architecture, *, title: str) -> str:
     first, *others = _sections(found)
     # One blank line before the comment that heads the first section, as import sorters want it.
     return "\n\n".join([f"{header}\n{import_block(imports)}\n{first}", *others, tail])
+
+
+def _comment(text: str) -> str:
+    """Text for a file's first line, where Python would take `coding:` for the name of the file's encoding (PEP 263).
+
+    In the encoding `unicode_escape` the two characters \\n end a comment.
+    """
+    return re.sub("coding(?=[:=])", "coding ", plain_line(text))
 
 
 def import_block(imports: Iterable[Import]) -> str:

@@ -1,6 +1,7 @@
 import ast
 import subprocess
 import sys
+import tokenize
 
 import pytest
 import torch
@@ -64,6 +65,19 @@ def test_the_head_tells_origin_and_license_and_nothing_breaks_out_of_it():
     assert "sasa-nas 0." in head
     assert "Apache-2.0" in head
     assert ast.get_docstring(ast.parse(text)) == "A residual network for images of 3 x 8 x 8, with 5 classes."
+
+
+def test_a_title_names_no_encoding(tmp_path):
+    """Python reads the first comment's `coding:`; in `unicode_escape`, backslash and n end the comment."""
+    mark = tmp_path / "executed"
+    for sign in ":=":
+        text = model_source(architecture(), title=f"coding{sign} unicode_escape \\nopen({str(mark)!r}, 'w')#")
+        path = tmp_path / "model.py"
+        path.write_text(text)
+        with path.open("rb") as file:
+            assert tokenize.detect_encoding(file.readline)[0] == "utf-8"
+        import_file(path, "exported")
+    assert not mark.exists()
 
 
 def test_linters_have_nothing_to_say(tmp_path):
