@@ -168,7 +168,7 @@ def _is_plain(text: str, key: str) -> bool:
         case "as_string":
             # equations of einsum
             return re.fullmatch(r"[\w.,> -]*", text, re.ASCII) is not None
-    return key in _NOTES and text.isprintable() or _NAME.fullmatch(text) is not None
+    return (key in _NOTES and text.isprintable()) or _NAME.fullmatch(text) is not None
 
 
 def _is_structure(text: str) -> bool:

@@ -48,6 +48,13 @@ def limit(*, memory: int, seconds: int, file_size: int) -> None:
         resource.setrlimit(kind, (most, most))
 
 
+def landlock_version() -> int:
+    """Return the version of Landlock that this system has, 0 where it has none."""
+    if not sys.platform.startswith("linux"):
+        return 0
+    return max(0, int(_libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG)))
+
+
 def confine(folder: Path) -> bool:
     """Let this process, and those that it starts, write to nothing outside a folder and to no connection of TCP.
 
@@ -60,12 +67,10 @@ def confine(folder: Path) -> bool:
     Raises:
         OSError: If it should be able to and fails.
     """
-    if not sys.platform.startswith("linux"):
+    version = landlock_version()
+    if version == 0:
         return False
-    libc = ctypes.CDLL(None, use_errno=True)
-    version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG)
-    if version < 1:
-        return False
+    libc = _libc()
     writes = _WRITES | sum(bit for since, bit in _LATER_WRITES if version >= since)
     attributes = struct.pack("=QQQ", writes, *(bits * (version >= since) for since, bits in (_CONNECTIONS, _SCOPES)))
     # older versions take a shorter structure
@@ -84,6 +89,10 @@ def confine(folder: Path) -> bool:
     finally:
         os.close(ruleset)
     return True
+
+
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _checked(answer: int) -> int:

@@ -108,7 +108,7 @@ def model_source(architecture: Architecture, *, title: str) -> str:
 def _comment(text: str) -> str:
     """Text for a file's first line, where Python would take `coding:` for the name of the file's encoding (PEP 263).
 
-    In the encoding `unicode_escape` the two characters \\n end a comment.
+    In the encoding `unicode_escape` a backslash and an n end a comment.
     """
     return re.sub("coding(?=[:=])", "coding ", plain_line(text))
 

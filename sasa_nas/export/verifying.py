@@ -5,6 +5,7 @@
 It imports nothing heavy before the limits are there.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -118,11 +119,9 @@ def _run(workplace: Path) -> int:
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill a process and those that it started."""
     if hasattr(os, "killpg"):
-        try:
+        # all have ended; macOS says that the group of one that ended is not permitted
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            # all have ended; macOS says that the group of one that ended is not permitted
-            pass
     else:
         process.kill()
     process.wait()

@@ -77,10 +77,14 @@ def check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> 
 
     Raises:
         UserError: Naming the first weight that is missing, left over, of another shape, or integers where the
-            network has floats or the other way round.
+            network has floats or the other way round; or if there can be no such network.
     """
-    with torch.device("meta"):
-        expected = build(architecture).state_dict()
+    try:
+        with torch.device("meta"):
+            expected = build(architecture).state_dict()
+    except RuntimeError as error:
+        reason = one_line(error)[:200]
+        raise UserError(f"the network of architecture {architecture.id} cannot be built: {reason}") from error
     check_state(expected, weights, f"architecture {architecture.id}")
 
 

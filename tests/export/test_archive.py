@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import pickle
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -175,10 +176,9 @@ def test_what_is_no_archive_is_named(content: bytes) -> None:
 def test_archives_that_readers_disagree_on_are_damaged(entries: dict[str, bytes]) -> None:
     good = written(entries)
     name = next(iter(entries))
-    with pytest.warns(UserWarning, match="Duplicate name"):
-        twice = io.BytesIO(good)
-        with zipfile.ZipFile(twice, "a") as archive:
-            archive.writestr(name, b"other")
+    twice = io.BytesIO(good)
+    with zipfile.ZipFile(twice, "a") as archive, warnings.catch_warnings(action="ignore"):
+        archive.writestr(name, b"other")
     broken = {
         "truncated": good[:-100],
         "behind another": good + good,

@@ -23,7 +23,7 @@ from sasa_nas.export.folder import export_network
 from sasa_nas.export.format import all_formats
 from sasa_nas.export.formats import FORMATS
 from sasa_nas.export.program import trace
-from sasa_nas.export.verification import verify_export
+from sasa_nas.export.verification import verify_here
 
 WRITTEN, VARIED = written_architectures(), varied_architectures()
 
@@ -167,8 +167,8 @@ def test_other_weights_and_torn_files_are_found(
     assert captured.err.count("\n") == 1
     content = (folder / "model.onnx").read_bytes()
     (folder / "model.onnx").write_bytes(content[: len(content) // 2])
-    with pytest.raises(UserError, match=r"model\.onnx does not run: .*; export again"):
-        verify_export(folder)
+    with pytest.raises(UserError, match=r"model\.onnx is damaged or no ONNX model: .*; export again"):
+        verify_here(folder)
 
 
 @pytest.mark.slow

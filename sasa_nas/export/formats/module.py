@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from sasa_nas.errors import one_line
 from sasa_nas.export.foreign import ForeignFileError
 from sasa_nas.export.format import Contents, Format, Run, Subject
 from sasa_nas.export.model_file import model_source
@@ -60,14 +59,10 @@ def _texts(architecture: Architecture, title: str) -> dict[str, str]:
 
 def inspect(contents: Contents, architecture: Architecture) -> Contents:
     """Return the module, which must be to the letter what this version writes for the architecture."""
-    try:
-        texts = {name: content.decode() for name, content in contents.items()}
-    except UnicodeDecodeError as error:
-        raise ForeignFileError(f"{_FILE} or {_PACKAGE_FILE} cannot be read: {one_line(error)}") from error
-    title = texts[_FILE].partition("\n")[0].removeprefix("# ")
+    title = contents[_FILE].partition(b"\n")[0].removeprefix(b"# ").decode(errors="replace")
     written = _texts(architecture, title)
-    for name, text in texts.items():
-        if text != written[name]:
+    for name, content in contents.items():
+        if content != written[name].encode():
             raise ForeignFileError(
                 f"{name} is not what this version of sasa-nas writes for architecture {architecture.id}, so it is not "
                 "run"
