@@ -2,7 +2,7 @@
 
 `torch.export.load` unpickles, evaluates the expressions of sizes, calls whatever function of torch a node names, and
 makes Python code of the names of nodes. The files that this package writes hold tensors as plain bytes, names that are
-identifiers, sizes as sums and products, and few operators; anything else is refused before torch sees it.
+identifiers, sizes as products, and few operators; anything else is refused before torch sees it.
 """
 
 import ast
@@ -52,20 +52,9 @@ _EMPTY = {
 }
 """Keys that mean nothing good unless they are empty, and what they hold otherwise."""
 _STRUCTURES = {None, "builtins.tuple", "builtins.list", "builtins.dict"}
-_FUNCTIONS = {"Symbol", "Integer", "Rational", "Add", "Mul", "Pow", "Max", "Min", "FloorDiv", "CeilDiv", "Mod"}
-_NODES = (
-    ast.Expression,
-    ast.Call,
-    ast.Name,
-    ast.Load,
-    ast.Constant,
-    ast.keyword,
-    ast.BinOp,
-    ast.UnaryOp,
-    ast.operator,
-    ast.unaryop,
-)
-"""What the expression of a size may consist of: no attributes, no subscripts."""
+_FUNCTIONS = {"Symbol", "Integer", "Mul"}
+_NODES = (ast.Expression, ast.Call, ast.Name, ast.Load, ast.Constant, ast.keyword)
+"""What the expression of a size may consist of: no attributes, no subscripts, no powers."""
 
 
 def checked_archive(name: str, content: bytes) -> bytes:
@@ -185,7 +174,7 @@ def _is_structure(text: str) -> bool:
 
 
 def _is_size(text: str) -> bool:
-    """Whether a text is an expression of whole numbers, symbols and the functions that sizes are made of."""
+    """Whether a text is an expression of whole numbers, symbols and products."""
     if len(text) > 10_000:
         return False
     try:

@@ -1,111 +1,145 @@
-"""tmp"""
+"""Operators that exported graphs consist of: those that this package writes for its own kinds of parts, and no others.
 
-ATEN_OPERATORS = frozenset(
-    """
-    torch.ops.aten.__and__.Tensor
-    torch.ops.aten._assert_tensor_metadata.default
-    torch.ops.aten._native_batch_norm_legit_no_training.default
-    torch.ops.aten._unsafe_view.default
-    torch.ops.aten.adaptive_avg_pool2d.default
-    torch.ops.aten.adaptive_max_pool2d.default
-    torch.ops.aten.add.Tensor
-    torch.ops.aten.amax.default
-    torch.ops.aten.arange.default
-    torch.ops.aten.arange.start
-    torch.ops.aten.avg_pool2d.default
-    torch.ops.aten.bitwise_not.default
-    torch.ops.aten.cat.default
-    torch.ops.aten.clone.default
-    torch.ops.aten.conv2d.default
-    torch.ops.aten.einsum.default
-    torch.ops.aten.expand.default
-    torch.ops.aten.ge.Scalar
-    torch.ops.aten.im2col.default
-    torch.ops.aten.index_select.default
-    torch.ops.aten.linear.default
-    torch.ops.aten.linspace.default
-    torch.ops.aten.lt.Scalar
-    torch.ops.aten.masked_fill.Scalar
-    torch.ops.aten.matmul.default
-    torch.ops.aten.max_pool2d.default
-    torch.ops.aten.mean.dim
-    torch.ops.aten.minimum.default
-    torch.ops.aten.mul.Tensor
-    torch.ops.aten.native_batch_norm.default
-    torch.ops.aten.new_zeros.default
-    torch.ops.aten.ones.default
-    torch.ops.aten.pad.default
-    torch.ops.aten.permute.default
-    torch.ops.aten.relu.default
-    torch.ops.aten.remainder.Scalar
-    torch.ops.aten.rsub.Scalar
-    torch.ops.aten.sigmoid.default
-    torch.ops.aten.slice.Tensor
-    torch.ops.aten.softmax.int
-    torch.ops.aten.sqrt.default
-    torch.ops.aten.square.default
-    torch.ops.aten.stack.default
-    torch.ops.aten.sub.Tensor
-    torch.ops.aten.sum.dim_IntList
-    torch.ops.aten.sym_size.int
-    torch.ops.aten.transpose.int
-    torch.ops.aten.unfold.default
-    torch.ops.aten.unsqueeze.default
-    torch.ops.aten.view.default
-    """.split()
-)
-"""x"""
+None reads or writes a file, calls other code or branches. Graphs of operators of one's own may hold more, and run by a
+person's consent alone (`sasa-nas verify-export --trust`).
+"""
+
+_ATEN = {
+    "__and__.Tensor",
+    "_assert_tensor_metadata.default",
+    "_native_batch_norm_legit_no_training.default",
+    "_to_copy.default",
+    "_unsafe_view.default",
+    "adaptive_avg_pool2d.default",
+    "adaptive_max_pool2d.default",
+    "add.Tensor",
+    "amax.default",
+    "arange.default",
+    "arange.start",
+    "avg_pool2d.default",
+    "bitwise_not.default",
+    "cat.default",
+    "clone.default",
+    "conv2d.default",
+    "cos.default",
+    "div.Tensor",
+    "einsum.default",
+    "eq.Scalar",
+    "eq.Tensor",
+    "expand.default",
+    "ge.Scalar",
+    "im2col.default",
+    "index_select.default",
+    "linear.default",
+    "linspace.default",
+    "lt.Scalar",
+    "masked_fill.Scalar",
+    "matmul.default",
+    "max_pool2d.default",
+    "mean.dim",
+    "minimum.default",
+    "mul.Tensor",
+    "native_batch_norm.default",
+    "neg.default",
+    "new_zeros.default",
+    "ones.default",
+    "pad.default",
+    "permute.default",
+    "pow.Scalar",
+    "relu.default",
+    "remainder.Scalar",
+    "rsub.Scalar",
+    "sigmoid.default",
+    "sin.default",
+    "slice.Tensor",
+    "softmax.int",
+    "sqrt.default",
+    "square.default",
+    "stack.default",
+    "sub.Tensor",
+    "sum.dim_IntList",
+    "sym_size.int",
+    "t.default",
+    "transpose.int",
+    "unfold.default",
+    "unsqueeze.default",
+    "upsample_bilinear2d.vec",
+    "view.default",
+    "where.self",
+}
+"""Operators of torch's library, with their overloads."""
+
+ATEN_OPERATORS = frozenset({"_operator.mul", *(f"torch.ops.aten.{name}" for name in _ATEN)})
+"""Functions that nodes of torch.export's graphs call, as its files name them."""
+
 ATEN_ARGUMENTS = frozenset(
-    """
-    as_bool
-    as_device
-    as_expr
-    as_float
-    as_int
-    as_ints
-    as_layout
-    as_memory_format
-    as_name
-    as_none
-    as_scalar_type
-    as_string
-    as_sym_int
-    as_sym_ints
-    as_tensor
-    as_tensors
-    """.split()
+    {
+        "as_bool",
+        "as_device",
+        "as_expr",
+        "as_float",
+        "as_int",
+        "as_ints",
+        "as_layout",
+        "as_memory_format",
+        "as_name",
+        "as_none",
+        "as_scalar_type",
+        "as_string",
+        "as_sym_int",
+        "as_sym_ints",
+        "as_tensor",
+        "as_tensors",
+    }
 )
-"""x"""
+"""Kinds of arguments there: no graphs, no objects, no operators."""
+
 ONNX_OPERATORS = frozenset(
-    """
-    Add
-    AveragePool
-    BatchNormalization
-    Concat
-    ConstantOfShape
-    Conv
-    Einsum
-    Expand
-    Gather
-    Gemm
-    MatMul
-    MaxPool
-    Mul
-    Pad
-    Range
-    ReduceMax
-    ReduceMean
-    ReduceSum
-    Relu
-    Reshape
-    Shape
-    Sigmoid
-    Slice
-    Softmax
-    Squeeze
-    Transpose
-    Unsqueeze
-    Where
-    """.split()
+    {
+        "Add",
+        "And",
+        "AveragePool",
+        "BatchNormalization",
+        "Cast",
+        "Concat",
+        "ConstantOfShape",
+        "Conv",
+        "Cos",
+        "Div",
+        "Einsum",
+        "Equal",
+        "Expand",
+        "Gather",
+        "Gemm",
+        "GreaterOrEqual",
+        "Less",
+        "MatMul",
+        "MaxPool",
+        "Min",
+        "Mod",
+        "Mul",
+        "Neg",
+        "Not",
+        "Pad",
+        "Pow",
+        "Range",
+        "ReduceMax",
+        "ReduceMean",
+        "ReduceSum",
+        "Relu",
+        "Reshape",
+        "Resize",
+        "Shape",
+        "Sigmoid",
+        "Sin",
+        "Slice",
+        "Softmax",
+        "Sqrt",
+        "Squeeze",
+        "Sub",
+        "Transpose",
+        "Unsqueeze",
+        "Where",
+    }
 )
-"""x"""
+"""Operators of ONNX's own domain; some are left only where maps are too large for their constants to be folded."""

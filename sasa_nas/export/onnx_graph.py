@@ -52,7 +52,8 @@ def checked_model(name: str, content: bytes) -> bytes:
     strange = next(_strange(model), None) if model.ByteSize() == size else "fields of no known meaning"
     if strange is not None:
         raise ForeignFileError(f"{name} holds {strange}, which sasa-nas does not write, so it is not loaded")
-    return model.SerializeToString()
+    known: bytes = model.SerializeToString()
+    return known
 
 
 def _strange(message: Any) -> Iterator[str]:

@@ -195,10 +195,12 @@ def _parse_json(text: str) -> Any:
 
 
 def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    for i, (key, _) in enumerate(pairs):
-        if any(key == earlier for earlier, _ in pairs[:i]):
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
             raise ValueError(f"'{key}' is given twice")
-    return dict(pairs)
+        found[key] = value
+    return found
 
 
 def _infinite(node: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], float]]:

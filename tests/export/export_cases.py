@@ -20,6 +20,10 @@ OPERATORS: dict[str, dict[str, Any]] = {
     "local-no-keys": {"kind": "local_attention", "kernel_size": 3, "num_heads": 2, "interactions": "relative"},
     "augmented": {"kind": "augmented_conv", "num_heads": 2, "value_ratio": 0.5, "min_key_dim": 2},
     "augmented-coord": {"kind": "augmented_conv", "num_heads": 2, "value_ratio": 1.0, "positions": "coordconv"},
+    "augmented-sine": {
+        **{"kind": "augmented_conv", "num_heads": 4, "value_ratio": 1.0, "min_key_dim": 2},
+        **{"positions": "sine", "downsample": True},
+    },
     "augmented-none": {"kind": "augmented_conv", "num_heads": 2, "value_ratio": 0.0},
     "pairwise": {"kind": "pairwise", "kernel_size": 3},
     "patchwise": {"kind": "patchwise", "kernel_size": 3, "share_channels": 4},
@@ -122,8 +126,13 @@ def varied_architectures() -> dict[str, Architecture]:
     """Few networks with every block and stem; the operators' options are tried by their conformance suite."""
     conv = OPERATORS["conv"]
     return {
-        "basic": _stack("basic", "conv", [OPERATORS["augmented"], conv], shortcut="parameter_free"),
-        "preactivation": _stack("preactivation", "conv", [OPERATORS["local"], conv]),
+        "basic": _stack(
+            "basic",
+            "conv",
+            [OPERATORS[kind] for kind in ("local", "augmented-sine", "augmented-coord")],
+            shortcut="parameter_free",
+        ),
+        "preactivation": _stack("preactivation", "conv", [OPERATORS["augmented"], conv]),
         "inverted": _stack("inverted", "conv-pool", [OPERATORS["conv-5"], conv], head_width=24),
         "san": _stack("san", "attention-conv-values", [OPERATORS["pairwise"], conv]),
     }

@@ -1,9 +1,13 @@
 """Networks in every format, run where the package is blocked; every block and stem as a graph."""
 
+import copy
+import functools
+import io
 import json
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -12,18 +16,23 @@ import pytest
 import torch
 from export_cases import images, trained_like, varied_architectures, written_architectures
 from safetensors.torch import load_file, save_file
+from torch.export import ExportedProgram
 
 from sasa_nas.blocks import BLOCKS
 from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.cli.app import main
 from sasa_nas.errors import UserError
 from sasa_nas.export import alone
+from sasa_nas.export.archive import checked_archive
 from sasa_nas.export.card import ModelCard
+from sasa_nas.export.contents import read_contents
 from sasa_nas.export.folder import export_network
 from sasa_nas.export.format import all_formats
 from sasa_nas.export.formats import FORMATS
+from sasa_nas.export.graph_operators import ATEN_OPERATORS, ONNX_OPERATORS
 from sasa_nas.export.program import trace
 from sasa_nas.export.verification import verify_here
+from sasa_nas.models import Network
 
 WRITTEN, VARIED = written_architectures(), varied_architectures()
 
@@ -47,6 +56,22 @@ for folder in Path(sys.argv[2]).iterdir():
         worst[f"{folder.name} {kind}"] = [float(abs(network(x) - y).max()) for x, y in cases]
 print(json.dumps({"worst": worst, "loaded": sorted(alone.BLOCKED & {n.partition(".")[0] for n in sys.modules})}))
 """
+
+
+@functools.cache
+def traced(name: str) -> tuple[Network, ExportedProgram]:
+    """One of `VARIED` and its graph."""
+    network = trained_like(VARIED[name])
+    return network, trace(network)
+
+
+def saved(name: str) -> bytes:
+    """The graph's file, as the exporter writes it."""
+    file, program = io.BytesIO(), copy.copy(traced(name)[1])
+    program.example_inputs = None
+    torch.export.save(program, file)
+    return file.getvalue()
+
 
 FILES = {one.name: f"net/{one.file}" for one in all_formats()}
 
@@ -112,8 +137,7 @@ def test_no_file_tells_of_the_machine_that_made_it(exports: Path) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", VARIED)
 def test_every_graph_computes_its_network(name: str) -> None:
-    network = trained_like(VARIED[name])
-    program = trace(network)
+    network, program = traced(name)
     graph = program.module()
     for batch in (1, 5):
         x = images(VARIED[name], batch)
@@ -121,6 +145,39 @@ def test_every_graph_computes_its_network(name: str) -> None:
             y = network(x)
             torch.testing.assert_close(graph(x), y, rtol=0, atol=1e-4)
     assert y.std() > 1e-2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_every_file_is_one_that_verification_runs_without_consent(exports: Path) -> None:
+    for name, architecture in WRITTEN.items():
+        for kind in all_formats():
+            contents = read_contents(exports / name / "net", [kind.file, *kind.further_files])
+            assert kind.inspect(contents, architecture).keys() == contents.keys()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_operators_of_torch_are_those_that_files_hold(exports: Path) -> None:
+    found: set[str] = set()
+    for content in [*((exports / name / "net" / "model.pt2").read_bytes() for name in WRITTEN), *map(saved, VARIED)]:
+        with zipfile.ZipFile(io.BytesIO(checked_archive("model.pt2", content))) as archive:
+            model = next(entry for entry in archive.namelist() if entry.endswith("/models/model.json"))
+            tree = json.loads(archive.read(model))
+        found |= {node["target"] for node in tree["graph_module"]["graph"]["nodes"]}
+    assert sorted(ATEN_OPERATORS - found) == []
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_operators_of_onnx_are_those_that_files_hold(exports: Path) -> None:
+    found = {node.op_type for name in WRITTEN for node in onnx.load(exports / name / "net" / "model.onnx").graph.node}
+    # what is computed beforehand of small maps, and left in the graphs of large ones
+    for name in ("basic", "san"):
+        unfolded = torch.onnx.export(traced(name)[1], dynamo=True, verbose=False, optimize=False)
+        assert unfolded is not None
+        found |= {node.op_type for node in unfolded.model_proto.graph.node} - {"Constant", "CastLike", "Identity"}
+    assert sorted(found ^ ONNX_OPERATORS) == []
 
 
 @pytest.mark.slow
