@@ -167,3 +167,5 @@ def _print_report(report: VerificationReport) -> None:
         table.add_row(check.format, check.file, str(check.batch), difference, "ok" if check.ok else "WRONG")
     console.print(table)
     console.print(f"Largest difference allowed: {report.tolerance:g}", soft_wrap=True)
+    if not report.confined:
+        console.print("This system has no means to keep what ran from writing to files.", soft_wrap=True)

@@ -1,9 +1,11 @@
 """Takes rights away from this process and those that it starts, for good: memory, time, places to write to.
 
 It needs the standard library alone. What the system has no means for is left out: limits are POSIX's, and the rules on
-files and connections are those of Linux's Landlock (5.13 or later), which any process may lay on itself.
+files and connections are those of Linux's Landlock (5.13 or later; TCP since 6.7, signals since 6.12), which any process
+may lay on itself. Not covered are reading, modes and times of files, UDP, and sockets that are files.
 """
 
+import contextlib
 import ctypes
 import os
 import struct
@@ -45,7 +47,9 @@ def limit(*, memory: int, seconds: int, file_size: int) -> None:
         kind = getattr(resource, f"RLIMIT_{name}")
         hard = resource.getrlimit(kind)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(kind, (most, most))
+        # some systems know a limit and take no number for it
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(kind, (most, most))
 
 
 def landlock_version() -> int:

@@ -4,6 +4,7 @@ from export_cases import architecture, trained_like
 from safetensors.torch import save_file
 
 from sasa_nas.errors import UserError
+from sasa_nas.export import weights as weights_module
 from sasa_nas.export.weights import check_weights, load_weights, save_weights
 
 
@@ -46,6 +47,17 @@ def test_a_truncated_file_is_a_user_error(tmp_path):
     save_file({"a": torch.ones(9)}, path)
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(UserError, match="is damaged"):
+        load_weights(path)
+
+
+def test_a_file_for_more_memory_than_there_is_is_a_user_error(tmp_path, monkeypatch):
+    def refuse(path):
+        raise MemoryError
+
+    path = tmp_path / "w.safetensors"
+    save_file({"a": torch.ones(9)}, path)
+    monkeypatch.setattr(weights_module, "read_safetensors", refuse)
+    with pytest.raises(UserError, match="bytes, more than there is memory"):
         load_weights(path)
 
 

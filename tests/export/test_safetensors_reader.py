@@ -113,6 +113,11 @@ def test_a_changed_byte_is_refused_or_read_as_the_library_reads_it(scratch, plac
         (packed({"a": entry(offsets=(4, 8))}, bytes(8)), "gaps"),
         (packed({"a": entry(), "b": entry()}, bytes(4)), "overlap"),
         (packed({"a": entry()}, bytes(5)), "4 are accounted for"),
+        (packed({"a": entry(shape=(10**18,) * 10**5)}, bytes(4)), "a shape has 100000 sides"),
+        (
+            packed(b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,' + b"9" * 5000 + b"]}}", bytes(4)),
+            "damaged header",
+        ),
     ],
 )
 def test_damage_is_named(scratch, content, message):
