@@ -1,7 +1,7 @@
 """Takes rights away from this process and those that it starts, for good: memory, time, places to write to.
 
 It needs the standard library alone. What the system has no means for is left out: limits are POSIX's, and the rules on
-files and connections are those of Linux's Landlock (5.13 or later; TCP since 6.7, signals since 6.12), which any process
+files and connections are those of Linux's Landlock (5.13 or later; TCP since 6.7, signals since 6.12), which a process
 may lay on itself. Not covered are reading, modes and times of files, UDP, and sockets that are files.
 """
 

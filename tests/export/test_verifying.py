@@ -13,6 +13,7 @@ from sasa_nas.export import verifying
 from sasa_nas.export.card import ModelCard
 from sasa_nas.export.confinement import landlock_version
 from sasa_nas.export.folder import export_network
+from sasa_nas.export.verification import verify_here
 from sasa_nas.export.verifying import verify_export
 from sasa_nas.operators.plugins import load_operators, unload_operators
 from sasa_nas.space import Architecture
@@ -47,14 +48,19 @@ def exported(described: Architecture, folder: Path) -> Path:
 
 @pytest.mark.slow
 def test_what_is_run_by_consent_writes_nowhere_and_ends_in_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "precious").write_text("precious")
     folder = exported(architecture(), tmp_path / "net\x1b[31m\u202e")
     (folder / "model.py").write_text(HOSTILE.format(outside=str(outside)))
+    # what lies in the working directory is not imported
+    for name in ("torch.py", "json.py", "numpy.py"):
+        (folder / name).write_text("raise SystemExit('imported')")
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
     assert main(["verify-export", str(folder), "--trust"]) == 2
     line = capsys.readouterr().err
     assert line.startswith("sasa-nas: model.py does not run: MemoryError")
@@ -106,4 +112,4 @@ def test_an_export_with_an_operator_of_ones_own_is_verified_by_its_code(own_oper
     file = folder / "model.py"
     file.write_text(file.read_text().replace("dilation", "dilation ", 1))
     with pytest.raises(UserError, match=r"model\.py is not what this version of sasa-nas writes .* --trust"):
-        verify_export(folder)
+        verify_here(folder)
