@@ -18,7 +18,7 @@ ROOMS = sorted(FOLDERS | {file.stem for file in PACKAGE.glob("*.py") if file.ste
 OWN_ROOMS = {
     "errors": set(),
     "files": set(),
-    "ops": set(),
+    "ops": {"files"},
     "layers": {"ops"},
     "nodes": set(),
     "operators": {"errors", "files", "layers", "nodes", "ops"},

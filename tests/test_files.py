@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sasa_nas.errors import one_line
-from sasa_nas.files import write_atomically, write_text
+from sasa_nas.files import is_own_file, private_cache, write_atomically, write_text
 
 
 @pytest.fixture
@@ -83,3 +83,50 @@ def test_files_have_the_usual_mode(tmp_path: Path, umask: int) -> None:
 def test_messages_become_one_line() -> None:
     assert one_line(ValueError("two\n  lines")) == "two lines"
     assert one_line(KeyError()) == "KeyError"
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that XDG_CACHE_HOME names."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_cache_is_its_users_alone(cache: Path) -> None:
+    assert private_cache("a", "b") == cache / "sasa-nas" / "a" / "b"
+    assert [mode(cache / "sasa-nas" / part) for part in ("", "a", "a/b")] == [0o700] * 3
+    # a group may have been let in by an earlier version
+    (cache / "sasa-nas").chmod(0o775)
+    private_cache("a")
+    assert mode(cache / "sasa-nas") == 0o700
+
+
+def test_a_cache_of_another_user_is_refused(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (cache / "sasa-nas").mkdir(parents=True, mode=0o777)
+    monkeypatch.setattr(os, "geteuid", lambda: (cache / "sasa-nas").stat().st_uid + 1)
+    with pytest.raises(PermissionError, match="another user's"):
+        private_cache("a")
+    assert not (cache / "sasa-nas" / "a").exists()
+
+
+def test_a_cache_lies_where_nobody_else_can_replace_it(cache: Path) -> None:
+    cache.mkdir()
+    cache.chmod(0o777)
+    with pytest.raises(PermissionError, match="any user may write there"):
+        private_cache()
+    cache.chmod(0o1777)  # as /tmp
+    private_cache()
+
+
+def test_a_file_that_others_may_write_is_not_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").touch(mode=0o600)
+    assert is_own_file((tmp_path / "a").stat())
+    (tmp_path / "a").chmod(0o620)
+    assert not is_own_file((tmp_path / "a").stat())
+    (tmp_path / "a").chmod(0o600)
+    monkeypatch.setattr(os, "geteuid", lambda: (tmp_path / "a").stat().st_uid + 1)
+    assert not is_own_file((tmp_path / "a").stat())

@@ -11,7 +11,7 @@ import torch
 
 import sasa_nas
 from sasa_nas.cost.latency import Latency, measure_latency
-from sasa_nas.files import cache_folder, write_text
+from sasa_nas.files import private_cache, write_text
 from sasa_nas.models.builder import build
 from sasa_nas.models.layout import channels_last, lay_out
 from sasa_nas.space.architecture import Architecture
@@ -54,7 +54,7 @@ def latency_of(
     """
     facts = _facts(architecture, batch, setting)
     file = _file(facts)
-    kept = None if fresh else _read(file, facts)
+    kept = None if fresh or file is None else _read(file, facts)
     if kept is not None:
         return kept
     with torch.random.fork_rng(devices=[]):
@@ -66,9 +66,10 @@ def latency_of(
     x = channels_last(x.to(setting.device, setting.dtype))
     with alone():
         latency = measure_latency(network, x, threads=setting.threads)
+    if file is None:
+        return latency
     # a cache that cannot be written is no loss
     with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
         write_text(file, json.dumps({"facts": facts, "latency": asdict(latency)}, indent=2) + "\n")
     return latency
 
@@ -88,9 +89,13 @@ def _facts(architecture: Architecture, batch: int, setting: Setting) -> dict[str
     }
 
 
-def _file(facts: dict[str, str | int]) -> Path:
+def _file(facts: dict[str, str | int]) -> Path | None:
+    """Return where a latency is kept; None where no folder is this user's alone."""
     name = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
-    return cache_folder() / "latency" / f"{name}.json"
+    try:
+        return private_cache("latency") / f"{name}.json"
+    except OSError:
+        return None
 
 
 def _read(file: Path, facts: dict[str, str | int]) -> Latency | None:

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from sasa_nas.data.image_file import read_pixels
 from sasa_nas.errors import UserError, one_line, printable
-from sasa_nas.files import decoded_images_folder
+from sasa_nas.files import decoded_images_folder, make_private
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Told how many images are decoded, and of how many."""
@@ -123,7 +123,8 @@ def decode(
         UserError: If an image cannot be read, or the cache folder cannot be written to or is too small.
     """
     try:
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place.parent.parent.mkdir(parents=True, exist_ok=True)
+        make_private(place.parent)
         with _alone(place) as alone:
             if alone:
                 _remove_leftovers(place)

@@ -1,6 +1,7 @@
 """What a worker finds out about a design beside its accuracy: latency and scores before training, robustness after."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from torch import nn
 from sasa_nas.cost.latency_cache import Setting, latency_of
 from sasa_nas.data.splits import SearchSplits
 from sasa_nas.engine.plan import SearchPlan
-from sasa_nas.engine.turns import Turns, default_turns_folder
+from sasa_nas.engine.turns import turns_on_this_machine
 from sasa_nas.nodes import Reference, resolve
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import TrialRecord
@@ -115,7 +116,8 @@ def _measured(found: Findings, subject: Subject, measurements: Sequence[Referenc
 def measure_latency(subject: Subject) -> dict[str, Any]:
     """Measure the latency of one image while no training of this search runs on the machine."""
     setting = Setting(subject.device, describe_device(subject.device), subject.threads)
-    latency = latency_of(subject.architecture, 1, setting, alone=Turns(default_turns_folder()).alone)
+    turns = turns_on_this_machine()
+    latency = latency_of(subject.architecture, 1, setting, alone=turns.alone if turns else nullcontext)
     return {"latency": latency.seconds, "latency_quartiles": (latency.low, latency.high)}
 
 

@@ -18,7 +18,7 @@ from sasa_nas.engine.measuring import Findings, Subject, Wishes, after_training,
 from sasa_nas.engine.phase_clock import PhaseClock
 from sasa_nas.engine.scratch import Scratch
 from sasa_nas.engine.storage import StorageError, StoredFolder
-from sasa_nas.engine.turns import Considerate, Turns, default_turns_folder
+from sasa_nas.engine.turns import Considerate, turns_on_this_machine
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_atomically, write_text
 from sasa_nas.models import build
@@ -129,7 +129,7 @@ class Training:
         self._seconds = 0.0
         self._clock = PhaseClock(task.proposed)
         self._findings = Findings()
-        self._turns = Turns(default_turns_folder()) if task.wishes.measurements("before_training") else None
+        self._turns = turns_on_this_machine() if task.wishes.measurements("before_training") else None
 
     def advance(self) -> TrainingReport:
         """Trains one epoch; after the last one the weights are on disk and the outcome is `TRAINED`.

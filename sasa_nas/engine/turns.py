@@ -10,13 +10,14 @@ user share them, whichever run they belong to, if that run measures latencies.
 
 import fcntl
 import os
-import tempfile
+import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from sasa_nas.files import private_cache
 from sasa_nas.train.loop import EpochBatches
 
 PATIENCE = 60.0
@@ -26,21 +27,26 @@ _POLL = 0.002
 Batch_co = TypeVar("Batch_co", covariant=True)
 
 
-def default_turns_folder() -> Path:
-    """The user's own, on this machine, gone when it starts anew."""
-    return Path(tempfile.gettempdir()) / f"sasa-nas-{os.getuid()}"
+def turns_on_this_machine() -> "Turns | None":
+    """Return this process's part among the user's processes on this machine; None where they have no folder to meet in.
+
+    Without, nothing makes room: then a latency's quartiles show how much it was disturbed.
+    """
+    try:
+        return Turns(private_cache("turns", platform.node() or "machine"))
+    except OSError:
+        return None
 
 
 class Turns:
     """One process's part in taking turns.
 
     Args:
-        folder: Of the lock files; the same for all that take turns.
+        folder: Of the lock files, which exists; the same for all that take turns.
         patience: As `PATIENCE`.
     """
 
     def __init__(self, folder: Path, *, patience: float = PATIENCE) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._turnstile = folder / "turnstile.lock"
         self._room = folder / "room.lock"
         self._patience = patience

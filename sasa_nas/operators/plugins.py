@@ -10,7 +10,7 @@ from typing import TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.errors import UserError, one_line, printable
-from sasa_nas.files import cache_folder, write_text
+from sasa_nas.files import private_cache, write_text
 from sasa_nas.operators.registry import OPERATORS
 
 ENTRY_POINTS = "sasa_nas.operators"
@@ -111,9 +111,8 @@ def receive_operators(files: tuple[OperatorFile, ...]) -> None:
         UserError: As `load_operators`.
     """
     for file in files:
-        place = cache_folder() / "operators" / file.sha256[:16] / f"{file.name}.py"
-        if not place.is_file():
-            place.parent.mkdir(parents=True, exist_ok=True)
+        place = private_cache("operators", file.sha256[:16]) / f"{file.name}.py"
+        if not place.is_file() or place.read_text(encoding="utf-8") != file.text:
             write_text(place, file.text)
         _load(file, place)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sasa_nas.engine.turns import Considerate, Turns
+from sasa_nas.engine.turns import Considerate, Turns, turns_on_this_machine
 
 
 def train(folder: Path, log: Path, started: Event, stop: Event) -> None:
@@ -107,3 +107,12 @@ def test_considerate_batches_are_the_same_batches() -> None:
     assert len(batches) == 3
     assert list(batches.epoch(2)) == [20, 21, 22]
     assert len(pauses) == 3
+
+
+def test_turns_are_taken_in_a_folder_of_the_users_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert turns_on_this_machine() is not None
+    (place,) = (tmp_path / "sasa-nas" / "turns").iterdir()
+    assert place.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setenv("XDG_CACHE_HOME", "/dev/null/nowhere")
+    assert turns_on_this_machine() is None

@@ -146,7 +146,7 @@ def test_says_what_the_compiler_says(workshop: Workshop) -> None:
     workshop.source.write_text("int answer(void) { return nothing; }\n")
     with pytest.raises(CannotCompileError, match=r"failed: .*answer\.c:1:\d+: error: .*nothing.* undeclared"):
         workshop.load()
-    assert not workshop.cache.exists()
+    assert not workshop.kept()
 
 
 def test_says_that_the_compiler_does_not_work(workshop: Workshop) -> None:
@@ -164,3 +164,14 @@ def test_says_that_the_library_does_not_load(workshop: Workshop) -> None:
 def test_does_without_flags_that_the_compiler_does_not_know(workshop: Workshop) -> None:
     workshop.use_compiler(f'case "$*" in *native*) exit 1;; esac; echo made >> {workshop.log}; exec cc "$@"')
     assert workshop.load() == 42
+
+
+def test_what_another_user_may_have_planted_is_not_loaded(workshop: Workshop) -> None:
+    workshop.load()
+    (kept,) = workshop.kept()
+    kept.chmod(0o666)
+    assert workshop.load() == 42
+    assert workshop.made() == 2
+    workshop.cache.parent.chmod(0o777)  # anybody could put another folder there
+    assert workshop.load() == 42
+    assert workshop.made() == 3

@@ -10,6 +10,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from sasa_nas.files import is_own_file, private_cache
+
 SHARED = Path(__file__).parent
 """The folder of the headers that all C files may include."""
 
@@ -30,7 +32,8 @@ def load_library(source: Path) -> ctypes.CDLL:
 
     Compiling takes a second or two. The library is then kept in `$XDG_CACHE_HOME/sasa-nas`, by default
     `~/.cache/sasa-nas`, under a name made from the sources, the flags, the compiler and the processor, and
-    with a checksum. Where that folder cannot be written to, every process compiles for itself.
+    with a checksum. Where that folder cannot be written to, or other users can write to it, every process compiles for
+    itself.
 
     Args:
         source: The C file; it may include the headers beside it and those of this folder.
@@ -45,8 +48,12 @@ def load_library(source: Path) -> ctypes.CDLL:
     sources = [path.read_bytes() for path in (source, *headers)]
     parts = [*sources, shlex.join([*compiler, *_FLAGS, *processor]).encode(), macros]
     key = hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:32]
-    kept = _cache_folder() / f"{source.stem}-{key}.so"
-    return _load_kept(kept) or _compile_and_load([*command, str(source), "-lm"], kept)
+    try:
+        kept = private_cache() / f"{source.stem}-{key}.so"
+    except OSError:  # no folder that is this user's alone
+        kept = None
+    loaded = None if kept is None else _load_kept(kept)
+    return loaded or _compile_and_load([*command, str(source), "-lm"], kept)
 
 
 def _compiler() -> list[str]:
@@ -83,16 +90,14 @@ def _run(command: list[str]) -> bytes:
     return done.stdout
 
 
-def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "sasa-nas"
-
-
 _CHECKSUM = hashlib.sha256().digest_size
 
 
 def _load_kept(path: Path) -> ctypes.CDLL | None:
     """Loads a kept library; None where there is none, or where it is not what was once written."""
     try:
+        if not is_own_file(path.lstat()):
+            return None
         content = path.read_bytes()
         whole = hashlib.sha256(content[:-_CHECKSUM]).digest() == content[-_CHECKSUM:]
         return ctypes.CDLL(str(path)) if whole else None
@@ -100,13 +105,14 @@ def _load_kept(path: Path) -> ctypes.CDLL | None:
         return None
 
 
-def _compile_and_load(command: list[str], kept: Path) -> ctypes.CDLL:
+def _compile_and_load(command: list[str], kept: Path | None) -> ctypes.CDLL:
     try:
         with tempfile.TemporaryDirectory(prefix="sasa-nas-") as folder:
             made = Path(folder) / "made.so"
             _run([*command, "-o", str(made)])
             content = made.read_bytes()
-            _keep(content + hashlib.sha256(content).digest(), kept)
+            if kept is not None:
+                _keep(content + hashlib.sha256(content).digest(), kept)
             # a loaded library stays when its file goes
             return ctypes.CDLL(str(made))
     except OSError as error:
@@ -116,7 +122,6 @@ def _compile_and_load(command: list[str], kept: Path) -> ctypes.CDLL:
 def _keep(content: bytes, path: Path) -> None:
     """Writes a file whole or not at all; several processes may do so at once, and it is no loss where none can."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError:
         return
