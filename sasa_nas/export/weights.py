@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from sasa_nas.errors import UserError, one_line
-from sasa_nas.files import write_atomically
+from sasa_nas.files import LARGEST_STATE, check_file, write_atomically
 from sasa_nas.models.builder import Network, build
 from sasa_nas.space.architecture import Architecture
 
@@ -20,12 +20,13 @@ def load_weights(path: Path) -> dict[str, Tensor]:
     Raises:
         UserError: If the file is missing, cannot be read, or is damaged.
     """
-    if not path.is_file():
-        raise UserError(f"{path} does not exist: give the file of a trained network's weights")
     try:
+        check_file(path, LARGEST_STATE, follow=True)
         return load_file(path)
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise UserError(f"{path} does not exist: give the file of a trained network's weights") from error
     except OSError as error:
-        raise UserError(f"{path} cannot be read: {one_line(error)}") from error
+        raise UserError(f"{path} cannot be read: {error.strerror or one_line(error)}") from error
     except (SafetensorError, ValueError, KeyError) as error:
         raise UserError(f"{path} is damaged or no safetensors file: {one_line(error)}; train again") from error
 
@@ -71,8 +72,8 @@ def check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> 
         weights: Tensors by their name in its state dict.
 
     Raises:
-        UserError: Naming the first weight that is missing, left over, of another shape, or integers where the
-            network has floats or the other way round.
+        UserError: Naming the first weight that is missing, left over, of another shape, not finite, or integers where
+            the network has floats or the other way round.
     """
     with torch.device("meta"):
         expected = build(architecture).state_dict()
@@ -102,6 +103,8 @@ def check_state(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], n
             )
         if given.is_floating_point() != tensor.is_floating_point():
             raise UserError(f"{whose}: {name} is {given.dtype} and must be like {tensor.dtype}")
+        if not given.isfinite().all():
+            raise UserError(f"{whose}, or damaged: {name} holds numbers that are not finite; train again")
     left_over = sorted(set(weights) - set(expected))
     if left_over:
         raise UserError(f"{whose}: it has no {left_over[0]}; give the weights trained with it")

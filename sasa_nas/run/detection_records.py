@@ -5,6 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sasa_nas.run.plain import check_training
 from sasa_nas.run.reader import RunError, read_record
 from sasa_nas.run.records import Natural
 from sasa_nas.run.training_folder import TrainingFolder
@@ -101,6 +102,7 @@ def read_detection_result(folder: TrainingFolder) -> DetectionResult:
     Raises:
         RunError: If it is not finished, or its result.json cannot be read.
     """
+    check_training(folder)
     return read_record(folder.result, DetectionResult, unfinished(folder))
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sasa_nas.run.folder import RetrainingFolder, RunFolder
+from sasa_nas.run.plain import check_retraining
 from sasa_nas.run.reader import RunError, read_record
 from sasa_nas.run.records import Natural
 from sasa_nas.run.training_records import TrainingSettings
@@ -52,6 +53,7 @@ def read_retraining(folder: RetrainingFolder) -> RetrainingInfo:
     Raises:
         RunError: If there is none, or its retrain.json cannot be read.
     """
+    check_retraining(folder)
     missing = f"{folder.path} is no retraining: it has no retrain.json; `sasa-nas retrain` makes one"
     return read_record(folder.info, RetrainingInfo, missing)
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sasa_nas.run.plain import check_training
 from sasa_nas.run.reader import RunError, read_record
 from sasa_nas.run.records import Natural
 from sasa_nas.run.training_folder import TrainingFolder
@@ -164,6 +165,7 @@ def task_of(folder: TrainingFolder) -> Task:
     Raises:
         RunError: If `folder` is not a training's, or its training.json cannot be read.
     """
+    check_training(folder)
     missing = f"{folder.path} is not a training: it has no training.json; `sasa-nas train` makes trainings"
     return read_record(folder.info, _TaskRecord, missing).task
 
@@ -185,6 +187,7 @@ def read_result(folder: TrainingFolder) -> TrainingResult:
     Raises:
         RunError: If it is not finished, or its result.json cannot be read.
     """
+    check_training(folder)
     return read_record(folder.result, TrainingResult, unfinished(folder))
 
 

@@ -80,9 +80,9 @@ def test_random_bytes_are_a_curve_or_a_run_error(run: RunFolder, content: bytes)
 
 
 def test_a_file_too_large_is_not_read(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(curves_module, "LARGEST", 10)
+    monkeypatch.setattr(curves_module, "LARGEST_CURVE", 10)
     run.trial(3).metrics.write_text(line(1, 0.5))
-    with pytest.raises(RunError, match="larger than any training's"):
+    with pytest.raises(RunError, match="has more than 10 bytes"):
         read_curve(run, RECORD)
 
 
