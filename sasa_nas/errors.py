@@ -32,6 +32,11 @@ def printable(text: object, *, longest: int = LONGEST_TEXT) -> str:
     return f"{escaped}..." if more else escaped
 
 
+MOST_LINES = 200
+"""Lines of one text that are shown."""
+
+
 def printable_lines(text: str) -> str:
     """Return a text of several lines, each as `printable` makes it."""
-    return "\n".join(printable(line) for line in text.split("\n"))
+    lines = text.split("\n", MOST_LINES)
+    return "\n".join([*(printable(line) for line in lines[:MOST_LINES]), *(["..."] if len(lines) > MOST_LINES else [])])

@@ -16,6 +16,7 @@ from sasa_nas.cli.check_operator import check_operator
 from sasa_nas.cli.describe import describe
 from sasa_nas.cli.detect import detect
 from sasa_nas.cli.doctor import doctor
+from sasa_nas.cli.echo import echo
 from sasa_nas.cli.evaluate import evaluate
 from sasa_nas.cli.export import export, verify_export
 from sasa_nas.cli.listing import list_entries
@@ -29,7 +30,7 @@ from sasa_nas.cli.signals import INTERRUPTED, ending_like_interrupt
 from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
 from sasa_nas.cli.where import where
-from sasa_nas.errors import UserError, one_line
+from sasa_nas.errors import UserError, one_line, printable
 
 PROGRAM = "sasa-nas"
 
@@ -61,7 +62,7 @@ _ParsingError: type[Exception] = typer.BadParameter.__mro__[2]
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"{PROGRAM} {__version__}")
+        echo(f"{PROGRAM} {__version__}")
         raise typer.Exit
 
 
@@ -74,7 +75,7 @@ def _program(
 ) -> None:
     """Where in an image network does self-attention help most, per FLOP?"""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        echo(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -118,5 +119,5 @@ def _usage(error: BaseException) -> str:
 
 
 def _fail(message: str) -> int:
-    typer.echo(f"{PROGRAM}: {message}", err=True)
+    echo(printable(f"{PROGRAM}: {message}"), err=True)
     return 2

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.cli.echo import echo
 from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.errors import UserError
 
@@ -70,7 +71,7 @@ def _train(source: Run, more: int, swaps: bool, swap_seeds: int) -> None:
     with observing() as observer:
         summary = source.train_more(balanced=more, swaps=swaps, swap_seeds=swap_seeds, observer=observer)
     if summary.interrupted:
-        typer.echo(f"\nStopped early. Go on with:\n  {shell_line(program(), 'resume', source.folder.path)}", err=True)
+        echo(f"\nStopped early. Go on with:\n  {shell_line(program(), 'resume', source.folder.path)}", err=True)
         raise typer.Exit(INTERRUPTED)
 
 

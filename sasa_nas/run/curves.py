@@ -44,10 +44,9 @@ def read_curve(folder: RunFolder, record: TrialRecord) -> Curve | None:
 
 
 def _curve(known: dict[int, float]) -> Curve | None:
-    sound = {epoch: accuracy for epoch, accuracy in known.items() if epoch >= 1 and math.isfinite(accuracy)}
-    if not sound:
+    if not known:
         return None
-    epochs, accuracies = zip(*sorted(sound.items()), strict=True)
+    epochs, accuracies = zip(*sorted(known.items()), strict=True)
     return Curve(epochs, accuracies)
 
 

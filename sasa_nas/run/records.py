@@ -235,7 +235,7 @@ class TrialRecord(BaseModel):
     """Of the untrained network."""
     epochs: Natural = 0
     """Epochs trained."""
-    rungs: dict[Annotated[int, Field(ge=0, lt=2**63)], Accuracy] = {}
+    rungs: dict[Annotated[int, Field(ge=1, lt=2**63)], Accuracy] = {}
     """Accuracy after the epochs at which trainings are compared with each other."""
     seconds: Seconds | None = None
     """Wall-clock time of the training."""

@@ -42,7 +42,6 @@ def test_nothing_known_is_no_curve(run: RunFolder) -> None:
     assert read_curve(run, TrialRecord(number=3, outcome=Outcome.RUNNING)) is None
     run.trial(3).metrics.write_text("")
     assert read_curve(run, RECORD) is None
-    assert read_curve(run, TrialRecord(number=4, outcome=Outcome.STOPPED, rungs={-1: 0.5, 2: float("nan")})) is None
 
 
 @pytest.mark.parametrize(
