@@ -31,6 +31,7 @@ from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
 from sasa_nas.cli.where import where
 from sasa_nas.errors import UserError, one_line, printable
+from sasa_nas.sharing import without_credentials
 
 PROGRAM = "sasa-nas"
 
@@ -96,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         sys.stdout.flush()
     except UserError as error:
-        return _fail(one_line(error))
+        return _fail(without_credentials(one_line(error)))
     except BrokenPipeError:
         # Python flushes stdout once more when it ends, which would fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

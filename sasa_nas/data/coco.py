@@ -19,7 +19,7 @@ from typing import Any
 import torch
 
 from sasa_nas.data.boxes import BoxedImage, BoxedSet, BoxedSplits, Category
-from sasa_nas.data.folders import folder_of
+from sasa_nas.data.folders import folder_of, name_of
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import LARGEST_ANNOTATIONS, read_text
 
@@ -60,7 +60,7 @@ def load_coco(name: str, data_dir: Path | None = None) -> BoxedSplits:
     ]
     if all(truth["iscrowd"] for truth in parts[1].truth["annotations"]):
         raise UserError(f"'{validation_file}' has no box but crowds, so that nothing can be measured on it")
-    return BoxedSplits(f"{COCO_PREFIX}{path}", categories, *parts)
+    return BoxedSplits(name_of(COCO_PREFIX, path), categories, *parts)
 
 
 def _annotations(path: Path, part: str) -> tuple[Mapping[str, Any], Path]:

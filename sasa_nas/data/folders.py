@@ -3,6 +3,18 @@
 from pathlib import Path
 
 from sasa_nas.errors import UserError, one_line, printable
+from sasa_nas.sharing import from_home, home_relative
+
+
+def name_of(kind: str, folder: Path) -> str:
+    """Return the name of a data set by its folder's absolute path, as `folder_of` reads it: from `~` on if it can."""
+    return f"{kind}{home_relative(folder)}"
+
+
+def absolute_name(name: str) -> str:
+    """Return a data set's name with the path in it from the root on, as a process of another user needs it."""
+    kind, colon, path = name.partition(":")
+    return f"{kind}{colon}{from_home(Path(path))}" if path.startswith("~") else name
 
 
 def folder_of(name: str, data_dir: Path | None) -> Path:

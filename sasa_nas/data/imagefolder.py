@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from sasa_nas.data.decoded import CHANNELS, Decoded, Progress, decode, decoded_file, open_decoded
+from sasa_nas.data.folders import name_of
 from sasa_nas.data.image_file import image_size
 from sasa_nas.data.image_listing import Example, Listing, list_images
 from sasa_nas.data.preprocess import standardisation_of_bytes
@@ -31,6 +32,8 @@ from sasa_nas.data.splits import (
 from sasa_nas.data.subset import require_subset, subset_order
 from sasa_nas.errors import UserError, one_line, printable
 
+FOLDER_PREFIX = "imagefolder:"
+"""What a data set's name begins with that is a folder of images."""
 DEFAULT_IMAGE_SIZE = 224
 SMALLEST = 4
 """Side of images that networks can be trained on, at least."""
@@ -112,7 +115,7 @@ def _info(listing: Listing, size: int | None) -> DatasetInfo:
             "more"
         )
     return DatasetInfo(
-        name=f"imagefolder:{listing.path}",
+        name=name_of(FOLDER_PREFIX, listing.path),
         channels=CHANNELS,
         height=side,
         width=side,

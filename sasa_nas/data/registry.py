@@ -9,13 +9,11 @@ from sasa_nas.data import digits, formulas, matching, official  # noqa: F401
 from sasa_nas.data.coco import COCO_PREFIX
 from sasa_nas.data.decoded import Progress
 from sasa_nas.data.folders import folder_of
-from sasa_nas.data.imagefolder import SMALLEST, imagefolder_info, load_imagefolder
+from sasa_nas.data.imagefolder import FOLDER_PREFIX, SMALLEST, imagefolder_info, load_imagefolder
 from sasa_nas.data.known import DATASETS
 from sasa_nas.data.splits import DatasetInfo, SearchSplits, Splits
 from sasa_nas.data.subset import subset
 from sasa_nas.errors import UserError
-
-FOLDER_PREFIX = "imagefolder:"
 
 
 def dataset_names() -> tuple[str, ...]:

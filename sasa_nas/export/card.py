@@ -7,6 +7,7 @@ from typing import Literal
 import sasa_nas
 from sasa_nas.cost.network import count_network
 from sasa_nas.export.format import format_of
+from sasa_nas.sharing import shareable, shareable_command
 from sasa_nas.space.architecture import Architecture
 
 Origin = Literal["trained", "untrained", "given"]
@@ -197,7 +198,9 @@ def _preprocessing(card: ModelCard) -> str:
 
 def _commands(card: ModelCard) -> str:
     named = (("Trained by", card.training_command), ("Exported by", card.export_command))
-    text = "".join(f"\n{title}:\n\n    {plain_line(command)}\n" for title, command in named if command)
+    text = "".join(
+        f"\n{title}:\n\n    {plain_line(shareable_command(command))}\n" for title, command in named if command
+    )
     return f"\n## Commands\n{text}" if text else ""
 
 
@@ -209,7 +212,10 @@ def plain_line(text: str) -> str:
 
 def markdown(text: str) -> str:
     """Return a text as a line of Markdown that shows it as it is: no markup, link, image or HTML, no end of a cell."""
-    return "".join(_ENTITIES.get(letter) or (f"\\{letter}" if letter in _SIGNS else letter) for letter in plain_line(text))
+    return "".join(
+        _ENTITIES.get(letter) or (f"\\{letter}" if letter in _SIGNS else letter)
+        for letter in plain_line(shareable(text))
+    )
 
 
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}

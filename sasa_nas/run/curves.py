@@ -12,6 +12,7 @@ from sasa_nas.run.folder import RunFolder
 from sasa_nas.run.reader import RunError
 from sasa_nas.run.records import Outcome, TrialRecord
 
+
 @dataclass(frozen=True)
 class Curve:
     """A network's accuracy on the validation part as it was trained.

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -12,6 +11,7 @@ from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run.operators import RecordedFile
 from sasa_nas.run.packing import Packing
 from sasa_nas.run.phases import LONGEST, Phases, Seconds
+from sasa_nas.run.provenance import Command, Place, StorageUrl, Told
 from sasa_nas.scores import SCORES
 from sasa_nas.space import Architecture, SpaceError
 
@@ -144,9 +144,9 @@ class SearchSettings(BaseModel):
     """Seconds of wall-clock time that a trial may take in one session; a worker that takes longer is killed."""
     address: str | None = None
     """A running Ray cluster to join; a private one is started where it is left out."""
-    storage: str | None = None
+    storage: StorageUrl | None = None
     """The URL of a folder where workers keep their trials; the run's own, on a shared disk, where it is left out."""
-    data_dir: Path | None = None
+    data_dir: Place | None = None
     """Where data sets lie or are downloaded to."""
 
 
@@ -161,8 +161,7 @@ class RunInfo(BaseModel):
     of it, which takes time that whoever wants no more than its name need not spend."""
     settings: SearchSettings
     created: datetime
-    command: str
-    """The command line, for a reader to repeat it."""
+    command: Command
     versions: dict[str, str]
     git: str | None
     """The commit of the working folder at the start, `+` at its end for changes on top."""
@@ -241,7 +240,7 @@ class TrialRecord(BaseModel):
     """Wall-clock time of the training."""
     phases: Phases | None = None
     """Where the time went; None where nobody measured it."""
-    reason: str | None = None
+    reason: Told | None = None
     """Why it was not trained, or not to the end."""
     duplicate_of: Natural | None = None
     arm: Arm = Arm.SEARCH
