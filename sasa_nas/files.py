@@ -1,5 +1,6 @@
-"""Writes files so that a reader never sees half of one, reads no more of one than is expected of it, and knows where
-what is kept between runs lies.
+"""Writes files so that a reader never sees half of one, and reads those that anybody may have written.
+
+Knows where what is kept between runs lies, too.
 """
 
 import errno

@@ -10,7 +10,6 @@ part is what COCO's average precision is measured on, as published figures are: 
 """
 
 import json
-import os
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -177,13 +176,20 @@ def _image_folder(path: Path, file: Path, names: Sequence[str]) -> Path:
     """
     part = file.stem.removeprefix("instances_")
     places = [path / part, path / "images" / part, path / "images", path]
-    root = next((place for place in places if os.path.isfile(place / names[0])), None)
+    root = next((place for place in places if _is_file(place / names[0])), None)
     if root is None:
         raise UserError(f"there is no image '{names[0]}' in {', '.join(map(str, places))}; put the images into one")
-    missing = [name for name in names if not os.path.isfile(root / name)]
+    missing = [name for name in names if not _is_file(root / name)]
     if missing:
         raise UserError(f"'{root}' lacks {len(missing)} of the images in '{file}', '{missing[0]}' for one")
     return root
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # its name is too long
+        return False
 
 
 def _box(entry: Mapping[str, Any], where: str) -> list[float]:
