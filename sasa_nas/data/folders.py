@@ -26,7 +26,7 @@ def folder_of(name: str, data_dir: Path | None) -> Path:
         data_dir: Where one's data sets lie.
 
     Raises:
-        UserError: If the path's links lead round in a circle, or its home folder is nobody's.
+        UserError: If the path cannot be one, its links lead round in a circle, or its home folder is nobody's.
     """
     text = name.partition(":")[2]
     try:
@@ -34,5 +34,5 @@ def folder_of(name: str, data_dir: Path | None) -> Path:
         if data_dir is not None and not path.exists() and (data_dir / path).exists():
             path = data_dir / path
         return path.resolve()
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise UserError(f"there is no folder '{printable(text)}' ({one_line(error)})") from error
