@@ -43,7 +43,8 @@ def attention_stages(architecture: Architecture) -> int:
 
 
 def shortened(name: str, most: int = 40) -> str:
-    """`name`, its middle left out where it is longer than `most` characters."""
+    """Return a name as one printable line, its middle left out where it is longer than `most` characters."""
+    name = printable(name)
     return name if len(name) <= most else f"{name[: most // 2 - 2]}...{name[-most // 2 + 1 :]}"
 
 

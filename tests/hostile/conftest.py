@@ -48,7 +48,7 @@ def outside(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def ends(capsys: pytest.CaptureFixture[str]) -> Callable[..., int]:
-    """Runs a command, which must come to a good end: status 0, or 2 after one line, soon, printing nothing unprintable."""
+    """Runs a command, which must end well: status 0, or 2 after one line, soon, with nothing printed that commands."""
 
     def run_command(*arguments: object) -> int:
         words = [str(argument) for argument in arguments]

@@ -17,4 +17,4 @@ NASTY = {
 }
 """By what it tries."""
 
-EVERYTHING = "".join(text for name, text in NASTY.items() if name != "long")
+EVERYTHING = "".join(text for name, text in NASTY.items() if name not in ("long", "half a character"))

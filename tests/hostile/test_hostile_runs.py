@@ -77,7 +77,7 @@ TEXTS: dict[str, Change] = {
 @pytest.mark.parametrize("place", TEXTS)
 def test_text_of_every_kind_is_shown_and_obeyed_nowhere(run: Path, ends: Ends, place: str) -> None:
     whole = {file: file.read_bytes() for file in (run / "run.json", run / "study.db")}
-    for text in (EVERYTHING, NASTY["long"], NASTY["nul"]):
+    for text in (EVERYTHING, NASTY["long"], NASTY["half a character"]):
         for file, content in whole.items():
             file.write_bytes(content)
         TEXTS[place](run, text)
