@@ -10,9 +10,9 @@ from pydantic import AfterValidator, PlainSerializer
 
 from sasa_nas.sharing import from_home, home_relative, shareable, shareable_command, without_credentials
 
-Told = Annotated[str, AfterValidator(shareable)]
-"""A text that may name files of the machine."""
-Command = Annotated[str, AfterValidator(shareable_command)]
+Told = Annotated[str, AfterValidator(shareable), PlainSerializer(shareable)]
+"""A text that may name files of the machine; shortened as it is written, too, for copies of records are not checked."""
+Command = Annotated[str, AfterValidator(shareable_command), PlainSerializer(shareable_command)]
 """A command line, for a reader to repeat it."""
 Place = Annotated[Path, AfterValidator(from_home), PlainSerializer(home_relative, when_used="json")]
 """The path of a file or folder of the machine that a later session needs; in JSON it begins at `~` if it can."""

@@ -14,6 +14,7 @@ from hostile_commands import writing_commands
 
 from sasa_nas.errors import UserError
 from sasa_nas.run import RunError, RunFolder, read_trials, study_guard
+from sasa_nas.run.records import STUDY_NAME
 from sasa_nas.run.study_file import writing
 
 Ends = Callable[..., int]
