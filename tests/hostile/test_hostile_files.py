@@ -242,7 +242,7 @@ INFO = DatasetInfo("toy", channels=1, height=4, width=4, num_classes=2, flip=Fal
 
 def make_trainer(width: int = 4) -> Trainer:
     """A small trainer, before its first epoch."""
-    images = ImageSet(torch.arange(8 * 16, dtype=torch.uint8).view(8, 1, 4, 4), torch.tensor([0, 1] * 4))
+    images = ImageSet(torch.arange(128.0).view(8, 1, 4, 4) / 128, torch.tensor([0, 1] * 4))
     with seeded(0):
         network = nn.Sequential(nn.Flatten(), nn.Linear(16, width), nn.Linear(width, 2))
     return Trainer(network, images, images, INFO, Recipe(epochs=3, batch_size=4), seed=0, device=torch.device("cpu"))
