@@ -1,4 +1,7 @@
-"""Writes files so that a reader never sees half of one, and knows where what is kept between runs lies."""
+"""Writes files so that a reader never sees half of one, and reads those that anybody may have written.
+
+Knows where what is kept between runs lies, too.
+"""
 
 import errno
 import os
@@ -23,6 +26,85 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+class UnfitFile(OSError):
+    """A file that is no plain one, or larger than any that belongs in its place; `strerror` says which."""
+
+
+LARGEST_RECORD = 2**20
+"""Bytes of a description: run.json, an architecture, a space. Those of long searches have a few tens of kilobytes."""
+LARGEST_CURVE = 16 * 2**20
+"""Bytes of a learning curve; an epoch's line has about 200."""
+LARGEST_STUDY = 2**30
+"""Bytes of a study.db; a trial takes about five kilobytes."""
+LARGEST_STATE = 16 * 2**30
+"""Bytes of weights or of a checkpoint: some billions of parameters."""
+LARGEST_TABLE = 2**28
+"""Bytes of a table of trainings, unpacked; one of 20,000 networks has a hundred megabytes."""
+LARGEST_ANNOTATIONS = 2**31
+"""Bytes of a data set's annotations; those of COCO's train part have 450 megabytes."""
+
+
+def read_bytes(path: Path, largest: int, *, follow: bool = False) -> bytes:
+    """Return the content of a plain file. Nothing that lies at `path` makes this wait, or takes memory without bound.
+
+    Args:
+        path: The file.
+        largest: Most bytes that it may have.
+        follow: Whether it may be a symbolic link, as one that a person named may; one in a folder that came from
+            elsewhere could lead anywhere.
+
+    Raises:
+        UnfitFile: If it is a link, a pipe, a device or too large.
+        OSError: If it is missing, a folder, or cannot be read.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    try:
+        handle = os.open(path, flags)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UnfitFile(error.errno, "it is a symbolic link", str(path)) from error
+        raise
+    with os.fdopen(handle, "rb") as file:
+        _check(path, os.fstat(handle), largest)
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise _too_large(path, largest)
+    return content
+
+
+def read_text(path: Path, largest: int, *, follow: bool = False) -> str:
+    """Return the content of a plain file of UTF-8, as `read_bytes`.
+
+    Raises:
+        OSError: As `read_bytes`.
+        UnicodeDecodeError: If it is no UTF-8.
+    """
+    return read_bytes(path, largest, follow=follow).decode("utf-8")
+
+
+def check_file(path: Path, largest: int, *, follow: bool = False) -> None:
+    """Check a file that another library is to open: that it is what `read_bytes` would read.
+
+    Raises:
+        OSError: As `read_bytes`.
+    """
+    _check(path, path.stat(follow_symlinks=follow), largest)
+
+
+def _check(path: Path, status: os.stat_result, largest: int) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(status.st_mode):
+        link = stat.S_ISLNK(status.st_mode)
+        raise UnfitFile(errno.EINVAL, f"it is {'a symbolic link' if link else 'no regular file'}", str(path))
+    if status.st_size > largest:
+        raise _too_large(path, largest)
+
+
+def _too_large(path: Path, largest: int) -> UnfitFile:
+    return UnfitFile(errno.EFBIG, f"it has more than {largest:,} bytes", str(path))
 
 
 def cache_folder() -> Path:

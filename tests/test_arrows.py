@@ -25,7 +25,7 @@ OWN_ROOMS = {
     "stems": {"nodes", "operators"},
     "channel_attention": {"layers", "nodes"},
     "blocks": {"channel_attention", "layers", "nodes", "operators"},
-    "space": {"blocks", "channel_attention", "errors", "nodes", "operators", "stems"},
+    "space": {"blocks", "channel_attention", "errors", "files", "nodes", "operators", "stems"},
     "synthetic": {"errors", "operators", "space"},
     "models": {"blocks", "channel_attention", "errors", "layers", "nodes", "operators", "space", "stems"},
 }

@@ -1,6 +1,5 @@
 """The trainings of a run by design: which count, and what several of one design say together."""
 
-import math
 import statistics
 from collections.abc import Iterable, Sequence
 
@@ -13,11 +12,7 @@ _OF_TRAINING = [row.name for row in OBJECTIVES.values() if row.known == "after_t
 
 def trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     """The records of networks trained to the end, which have an accuracy and a cost."""
-    return [
-        r
-        for r in records
-        if r.outcome is Outcome.TRAINED and r.accuracy is not None and math.isfinite(r.accuracy) and r.flops
-    ]
+    return [r for r in records if r.outcome is Outcome.TRAINED and r.accuracy is not None and r.flops]
 
 
 class Designs:

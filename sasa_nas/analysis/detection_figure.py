@@ -51,7 +51,7 @@ def draw_detections(pictures: Sequence[Tensor], found: Sequence[DetectedImage]) 
         panel.set_title(shortened(Path(image.image).name, 40), fontsize=8, color=INK, parse_math=False)
         # the surest last, on top of the others
         for thing in reversed(image.objects):
-            _mark(panel, thing.box, f"{thing.category} {thing.score:.2f}", colours[thing.category_id])
+            _mark(panel, thing.box, f"{shortened(thing.category)} {thing.score:.2f}", colours[thing.category_id])
     return figure
 
 

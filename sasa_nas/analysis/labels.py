@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 
+from sasa_nas.errors import printable
 from sasa_nas.objectives import OBJECTIVES, Objective
 from sasa_nas.operators import OPERATORS, Operator
 from sasa_nas.space import Architecture
 
+_LONGEST_LABEL = 24
+"""Characters of an operator's label."""
 _UNITS = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "K"))
 
 
 def operator_label(operator: Operator) -> str:
     """Return the operator's short name and the side of its window, as in `local7`; whole-map attention has none."""
     short = OPERATORS[operator.kind].short if operator.kind in OPERATORS else operator.kind[:6]
-    return f"{short}{operator.label}"
+    # of an operator of one's own, a run's file says what the label is
+    return printable(f"{short}{operator.label}", longest=_LONGEST_LABEL)
 
 
 def operator_letter(kind: str) -> str:
@@ -39,7 +43,8 @@ def attention_stages(architecture: Architecture) -> int:
 
 
 def shortened(name: str, most: int = 40) -> str:
-    """`name`, its middle left out where it is longer than `most` characters."""
+    """Return a name as one printable line, its middle left out where it is longer than `most` characters."""
+    name = printable(name)
     return name if len(name) <= most else f"{name[: most // 2 - 2]}...{name[-most // 2 + 1 :]}"
 
 

@@ -16,6 +16,7 @@ from sasa_nas.cli.check_operator import check_operator
 from sasa_nas.cli.describe import describe
 from sasa_nas.cli.detect import detect
 from sasa_nas.cli.doctor import doctor
+from sasa_nas.cli.echo import echo
 from sasa_nas.cli.evaluate import evaluate
 from sasa_nas.cli.export import export, verify_export
 from sasa_nas.cli.listing import list_entries
@@ -30,6 +31,7 @@ from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
 from sasa_nas.cli.where import where
 from sasa_nas.errors import UserError, one_line, printable
+from sasa_nas.sharing import without_credentials
 
 PROGRAM = "sasa-nas"
 LONGEST = 4000
@@ -63,7 +65,7 @@ _ParsingError: type[Exception] = typer.BadParameter.__mro__[2]
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"{PROGRAM} {__version__}")
+        echo(f"{PROGRAM} {__version__}")
         raise typer.Exit
 
 
@@ -76,7 +78,7 @@ def _program(
 ) -> None:
     """Where in an image network does self-attention help most, per FLOP?"""
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        echo(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -97,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         sys.stdout.flush()
     except UserError as error:
-        return _fail(one_line(error))
+        return _fail(without_credentials(one_line(error)))
     except BrokenPipeError:
         # Python flushes stdout once more when it ends, which would fail again
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -122,5 +124,5 @@ def _usage(error: BaseException) -> str:
 def _fail(message: str) -> int:
     # a message may quote what a file says: it stays one line of a readable length, and moves no cursor
     shown = printable(message if len(message) <= LONGEST else f"{message[:LONGEST]} ...")
-    typer.echo(f"{PROGRAM}: {shown}", err=True)
+    echo(f"{PROGRAM}: {shown}", err=True)
     return 2

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from sasa_nas.cli.echo import echo
 
 if TYPE_CHECKING:
     from sasa_nas.testing import ConformanceCheck, Outcome
@@ -26,7 +27,7 @@ def check_operator(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Check operators of your own: shapes, gradients, counts, exports and the rest that searches rely on."""
-    from sasa_nas.cli.output import program, shell_line
+    from sasa_nas.cli.output import print_plain_json, program, shell_line
     from sasa_nas.errors import UserError, printable
     from sasa_nas.operators.plugins import kinds_of, load_operators
     from sasa_nas.testing import conformance_checks
@@ -41,16 +42,16 @@ def check_operator(
             found.append((check, outcome))
             if not as_json:
                 message = f": {outcome.message}" if outcome.message else ""
-                typer.echo(f"{outcome.status:<8} {check}{message}")
+                echo(f"{outcome.status:<8} {check}{message}")
     failed = [check for check, outcome in found if outcome.status == "failed"]
     if as_json:
         rows = [{"kind": check.kind, "check": check.check.name, **asdict(outcome)} for check, outcome in found]
-        typer.echo(json.dumps(rows, indent=2))
+        print_plain_json(rows)
     else:
         counts = {status: sum(o.status == status for _, o in found) for status in ("ok", "failed", "skipped")}
-        typer.echo(", ".join(f"{number} {status}" for status, number in counts.items()))
+        echo(", ".join(f"{number} {status}" for status, number in counts.items()))
         if not failed:
-            typer.echo(f"Search over it: {shell_line(program(), 'search', '--space', 'SPACE', '--operators', file)}")
+            echo(f"Search over it: {shell_line(program(), 'search', '--space', 'SPACE', '--operators', file)}")
     if failed:
         more = ", ..." if len(failed) > _NAMED else ""
         raise UserError(f"{len(failed)} of {len(found)} checks failed: {', '.join(map(str, failed[:_NAMED]))}{more}")

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sasa_nas.analysis.labels import stage_labels
+from sasa_nas.cli.echo import echo
+from sasa_nas.cli.output import stderr_console
 from sasa_nas.engine import plan
 
 if TYPE_CHECKING:
@@ -28,11 +28,11 @@ def print_designs(space: SearchSpace, settings: SearchSettings, designs: int) ->
         UserError: As `plan_designs` and `dry_run`.
     """
     drawn = plan.dry_run(plan.plan_designs(space, settings), designs)
-    typer.echo("architecture_id\tparams\tflops\tstem\toperators")
+    echo("architecture_id\tparams\tflops\tstem\toperators")
     with _bar(designs) as advance:
         for design in drawn:
             network = design.architecture
-            typer.echo(
+            echo(
                 f"{network.id}\t{design.counts.params}\t{design.counts.flops()}\t"
                 f"{network.stem.kind}\t{' '.join(stage_labels(network))}"
             )
@@ -42,7 +42,7 @@ def print_designs(space: SearchSpace, settings: SearchSettings, designs: int) ->
 @contextmanager
 def _bar(designs: int) -> Iterator[Callable[[], None]]:
     """What a design more is told to: a bar on a terminal, unless the lines themselves show there."""
-    console = Console(stderr=True)
+    console = stderr_console()
     if not console.is_terminal or sys.stdout.isatty():
         yield lambda: None
         return

@@ -74,10 +74,8 @@ def export(
     """Write a classifier as a Python module, a torch.export program, an ONNX model: files that need no sasa-nas."""
     if trial is not None and pick is not None:
         raise UserError("--trial and --pick exclude each other; give one of them")
-    from rich.console import Console
-
     from sasa_nas.api import export as export_target
-    from sasa_nas.cli.output import shell_line
+    from sasa_nas.cli.output import shell_line, stderr_console
     from sasa_nas.experiment.exportable import ExportRequest, WeightsChoice
 
     request = ExportRequest(
@@ -88,7 +86,7 @@ def export(
         command=shell_line("sasa-nas", *sys.argv[1:]),
         weights_license=weights_license,
     )
-    with Console(stderr=True).status("writing ..."):
+    with stderr_console().status("writing ..."):
         exported = export_target(target, request, trial=trial, how=pick)
     _print_export(exported)
 
@@ -112,12 +110,10 @@ def verify_export(
     model.pt2 and model.onnx by their operators. It all has half an hour, half of the memory, and on Linux no place to
     write to. Exit status 2 if a logit differs by more than 1e-4.
     """
-    from rich.console import Console
-
-    from sasa_nas.cli.output import print_json
+    from sasa_nas.cli.output import print_json, stderr_console
     from sasa_nas.export.verifying import verify_export as verify
 
-    with Console(stderr=True).status("running the files ..."):
+    with stderr_console().status("running the files ..."):
         report = verify(folder, seed=seed, trust=trust)
     if as_json:
         print_json(report)

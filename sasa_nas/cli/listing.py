@@ -60,9 +60,10 @@ def list_entries(
 def _print_schema(what: Kind) -> None:
     if what is not Kind.SPACES:
         raise UserError(f"--schema is for search spaces; use `sasa-nas list {Kind.SPACES} --schema`")
+    from sasa_nas.cli.output import print_plain_json
     from sasa_nas.space import SearchSpace
 
-    typer.echo(json.dumps(SearchSpace.model_json_schema(), indent=2))
+    print_plain_json(SearchSpace.model_json_schema())
 
 
 def _print_models(console: Console, models: Sequence[ModelEntry]) -> None:

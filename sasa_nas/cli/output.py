@@ -9,12 +9,15 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import typer
 from pydantic import BaseModel
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from sasa_nas.errors import printable_lines
 
 if TYPE_CHECKING:
     from sasa_nas.run.training_records import Spread
@@ -23,10 +26,34 @@ PIPE_WIDTH = 200
 """Columns of a table that goes to a file or a pipe, where nothing need be broken to fit a window."""
 
 
-def stdout_console() -> Console:
+class PlainConsole(Console):
+    """A console that shows text as it is, but for what would command the terminal, which it writes as escapes.
+
+    Names, reasons and paths come from files that anybody may have written. All that commands print goes through here or
+    through `sasa_nas.cli.echo.echo`.
+
+    Args:
+        file: Where to.
+        width: Columns; the terminal's if left out.
+    """
+
+    def __init__(self, file: IO[str], *, width: int | None = None) -> None:
+        super().__init__(file=file, width=width, markup=False, highlight=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Return a string as the text that is laid out; Rich calls this for every string, those in tables too."""
+        return super().render_str(printable_lines(text), **options)
+
+
+def stdout_console() -> PlainConsole:
     """A console for results; a pipe is taken as wide, unless the variable COLUMNS says otherwise."""
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
-    return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False)
+    return PlainConsole(sys.stdout, width=width)
+
+
+def stderr_console() -> PlainConsole:
+    """A console for what happens meanwhile."""
+    return PlainConsole(sys.stderr)
 
 
 def plain_table(*headings: str, right: tuple[str, ...] = ()) -> Table:
@@ -49,7 +76,12 @@ def percent(spread: Spread) -> str:
 def print_json(data: BaseModel | Sequence[BaseModel]) -> None:
     """Prints `data` as indented JSON on stdout: an object, or a list of them."""
     plain = data.model_dump(mode="json") if isinstance(data, BaseModel) else [d.model_dump(mode="json") for d in data]
-    typer.echo(json.dumps(plain, indent=2))
+    print_plain_json(plain)
+
+
+def print_plain_json(data: object) -> None:
+    """Print plain data as indented JSON on stdout, in ASCII, whole."""
+    typer.echo(json.dumps(data, indent=2))
 
 
 def program() -> str:

@@ -19,6 +19,7 @@ from sasa_nas.analysis.labels import compact_count, stage_labels
 from sasa_nas.analysis.pareto import tell_outcomes, undominated
 from sasa_nas.cli.decoding import DecodingLog, decoding_bar
 from sasa_nas.cli.machine_load import MachineLoad
+from sasa_nas.cli.output import stderr_console
 from sasa_nas.run import Outcome
 from sasa_nas.run.packing import tell_packing
 
@@ -35,7 +36,7 @@ FRONT_ROWS = 8
 @contextmanager
 def observing() -> Iterator[SearchObserver]:
     """An observer that suits stderr, for the length of a `with` block."""
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    console = stderr_console()
     if not console.is_terminal:
         yield LineObserver(console)
         return

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sasa_nas.cli.echo import echo
+
 
 def report(
     run: Annotated[Path, typer.Argument(help="Folder of a run, finished or under way.", show_default=False)],
@@ -24,7 +26,7 @@ def report(
 
     written = write_report(run, out, figures=figures, png=png)
     for note in written.notes:
-        typer.echo(f"sasa-nas: {note}", err=True)
-    typer.echo(f"Report: {written.page}")
+        echo(f"sasa-nas: {note}", err=True)
+    echo(f"Report: {written.page}")
     for figure in written.figures:
-        typer.echo(f"Figure: {figure}")
+        echo(f"Figure: {figure}")

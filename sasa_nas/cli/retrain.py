@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from sasa_nas.cli.echo import echo
 from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
@@ -88,7 +89,7 @@ def retrain(
     with observing_retraining() as observer:
         summary, found = source.retrain(request, observer=observer, command=shell_line("sasa-nas", *sys.argv[1:]))
     for number, reason in summary.failures.items():
-        typer.echo(f"sasa-nas: trial {number} is not trained: {reason}", err=True)
+        echo(f"sasa-nas: trial {number} is not trained: {reason}", err=True)
     if as_json:
         print_json(found)
     else:
@@ -99,12 +100,12 @@ def retrain(
         words = shell_line(
             program(), "retrain", run, "--name", summary.name, *words_for_training(read_retraining(summary.folder))
         )
-        typer.echo(f"\nStopped early. Go on with:\n  {words}", err=as_json)
+        echo(f"\nStopped early. Go on with:\n  {words}", err=as_json)
         raise typer.Exit(INTERRUPTED)
     if summary.failures and not found.networks:
         raise UserError(f"none of the {found.wanted} networks could be trained")
     if not as_json:
-        typer.echo(f"\nSee it in the report:\n  {shell_line(program(), 'report', run)}")
+        echo(f"\nSee it in the report:\n  {shell_line(program(), 'report', run)}")
 
 
 def print_retrained(console: Console, found: Retrained) -> None:

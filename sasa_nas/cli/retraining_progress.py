@@ -11,6 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from sasa_nas.cli.decoding import DecodingLog, decoding_bar
+from sasa_nas.cli.output import stderr_console
 from sasa_nas.cli.training_progress import TrainingBar
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 @contextmanager
 def observing_retraining() -> Iterator[RetrainingObserver]:
     """An observer that suits stderr, for the length of a `with` block."""
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    console = stderr_console()
     observer = RetrainingProgress(console)
     if not console.is_terminal:
         yield observer

@@ -11,6 +11,7 @@ import typer
 
 from sasa_nas.cli.counts import parse_count
 from sasa_nas.cli.decoding import DecodingLog
+from sasa_nas.cli.echo import echo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -59,9 +60,7 @@ def table(
 
     Stopped, it goes on where it was when it is called again.
     """
-    from rich.console import Console
-
-    from sasa_nas.cli.output import program, shell_line, stdout_console
+    from sasa_nas.cli.output import program, shell_line, stderr_console, stdout_console
     from sasa_nas.cli.signals import INTERRUPTED
     from sasa_nas.cli.wishes import with_wishes
     from sasa_nas.space import load_space
@@ -77,10 +76,10 @@ def table(
             workers=workers or os.cpu_count() or 1,
             data_dir=data_dir,
             device=device,
-            progress=_Lines(Console(stderr=True, markup=False, highlight=False, emoji=False)),
+            progress=_Lines(stderr_console()),
         )
     except KeyboardInterrupt:
-        typer.echo("Stopped; the same command goes on.", err=True)
+        echo("Stopped; the same command goes on.", err=True)
         raise typer.Exit(INTERRUPTED) from None
     console = stdout_console()
     trainings = sum(len(row.seconds) for row in made.rows)

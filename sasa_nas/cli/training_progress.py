@@ -13,6 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from sasa_nas.cli.decoding import DecodingLog, decoding_bar
+from sasa_nas.cli.output import stderr_console
 from sasa_nas.cli.progress import clock
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 @contextmanager
 def observing_training() -> Iterator[TrainingObserver]:
     """An observer that suits stderr, for the length of a `with` block."""
-    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    console = stderr_console()
     if not console.is_terminal:
         yield TrainingLines(console)
         return

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.cli.echo import echo
 from sasa_nas.cli.external import Address, DataDir, Dataset, Storage
 from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.errors import UserError
@@ -83,7 +84,7 @@ def _train(source: Run, more: int, swaps: bool, swap_seeds: int, external: Exter
         )
     if summary.interrupted:
         words = shell_line(program(), "resume", source.folder.path, *words_for_run(source.folder))
-        typer.echo(f"\nStopped early. Go on with:\n  {words}", err=True)
+        echo(f"\nStopped early. Go on with:\n  {words}", err=True)
         raise typer.Exit(INTERRUPTED)
 
 

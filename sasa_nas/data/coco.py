@@ -10,18 +10,22 @@ part is what COCO's average precision is measured on, as published figures are: 
 """
 
 import json
-import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import torch
 
 from sasa_nas.data.boxes import BoxedImage, BoxedSet, BoxedSplits, Category
-from sasa_nas.data.folders import COCO_PREFIX, folder_of
+from sasa_nas.data.folders import COCO_PREFIX, folder_of, name_of
 from sasa_nas.errors import UserError, one_line
+from sasa_nas.files import LARGEST_ANNOTATIONS, read_text
 
+_MOST = 10**15
+"""Of a number of an image, a category or a pixel: exact as a float, too."""
+_LONGEST_SIDE = 100_000
+"""Pixels of an image; PNG files may have more, but no image that a detector is trained on."""
 _ROOM = 1e-3
 """Pixels; a box that is thinner than this inside its image is empty."""
 
@@ -53,7 +57,7 @@ def load_coco(name: str, data_dir: Path | None = None) -> BoxedSplits:
     ]
     if all(truth["iscrowd"] for truth in parts[1].truth["annotations"]):
         raise UserError(f"'{validation_file}' has no box but crowds, so that nothing can be measured on it")
-    return BoxedSplits(f"{COCO_PREFIX}{path}", categories, *parts)
+    return BoxedSplits(name_of(COCO_PREFIX, path), categories, *parts)
 
 
 def _annotations(path: Path, part: str) -> tuple[Mapping[str, Any], Path]:
@@ -64,9 +68,10 @@ def _annotations(path: Path, part: str) -> tuple[Mapping[str, Any], Path]:
         found = " and ".join(file.name for file in files) or "none"
         raise UserError(f"'{folder}' must hold one instances_{part}*.json, and holds {found}")
     try:
-        content = json.loads(files[0].read_text(encoding="utf-8"))
+        content = json.loads(read_text(files[0], LARGEST_ANNOTATIONS, follow=True))
     except (OSError, ValueError, RecursionError) as error:
-        raise UserError(f"'{files[0]}' cannot be read: {one_line(error)}") from error
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise UserError(f"'{files[0]}' cannot be read: {reason}") from error
     for key in ("images", "annotations", "categories"):
         if not isinstance(content, dict) or not isinstance(content.get(key), list):
             raise UserError(f"'{files[0]}' is not in COCO's format: it has no list '{key}'")
@@ -96,7 +101,7 @@ def _part(path: Path, content: Mapping[str, Any], file: Path, categories: Sequen
         if number in entries:
             raise UserError(f"{where}.id = {number}: another image has that number")
         entries[number] = (
-            _text(entry, "file_name", where),
+            _name(entry, "file_name", where),
             _side(entry, "height", where),
             _side(entry, "width", where),
         )
@@ -169,13 +174,20 @@ def _image_folder(path: Path, file: Path, names: Sequence[str]) -> Path:
     """
     part = file.stem.removeprefix("instances_")
     places = [path / part, path / "images" / part, path / "images", path]
-    root = next((place for place in places if (place / names[0]).is_file()), None)
+    root = next((place for place in places if _is_file(place / names[0])), None)
     if root is None:
         raise UserError(f"there is no image '{names[0]}' in {', '.join(map(str, places))}; put the images into one")
-    missing = [name for name in names if not (root / name).is_file()]
+    missing = [name for name in names if not _is_file(root / name)]
     if missing:
         raise UserError(f"'{root}' lacks {len(missing)} of the images in '{file}', '{missing[0]}' for one")
     return root
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # its name is too long
+        return False
 
 
 def _box(entry: Mapping[str, Any], where: str) -> list[float]:
@@ -187,20 +199,20 @@ def _box(entry: Mapping[str, Any], where: str) -> list[float]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= _MOST
 
 
 def _whole(entry: Any, key: str, where: str) -> int:
     value = entry.get(key) if isinstance(entry, dict) else None
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise UserError(f"{where}.{key} = {_shown(value)}: must be a whole number")
+    if not isinstance(value, int) or isinstance(value, bool) or not -_MOST <= value <= _MOST:
+        raise UserError(f"{where}.{key} = {_shown(value)}: must be a whole number of at most 15 digits")
     return value
 
 
 def _side(entry: Any, key: str, where: str) -> int:
     side = _whole(entry, key, where)
-    if side < 1:
-        raise UserError(f"{where}.{key} = {side}: must be positive")
+    if not 1 <= side <= _LONGEST_SIDE:
+        raise UserError(f"{where}.{key} = {side}: must be positive, and at most {_LONGEST_SIDE:,}")
     return side
 
 
@@ -209,6 +221,15 @@ def _text(entry: Mapping[str, Any], key: str, where: str) -> str:
     if not isinstance(value, str) or not value:
         raise UserError(f"{where}.{key} = {_shown(value)}: must be a text")
     return value
+
+
+def _name(entry: Mapping[str, Any], key: str, where: str) -> str:
+    """The name of a file that lies in the data set's folder, or in a folder there."""
+    name = _text(entry, key, where)
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise UserError(f"{where}.{key} = {_shown(name)}: must be the name of a file below the data set's folder")
+    return name
 
 
 def _shown(value: Any) -> str:

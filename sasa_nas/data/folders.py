@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from sasa_nas.errors import UserError, one_line, printable
+from sasa_nas.sharing import from_home, home_relative
 
 FOLDER_PREFIX = "imagefolder:"
 """Begins the name of a folder of images, one folder a class."""
@@ -15,8 +16,19 @@ def names_folder(name: str) -> bool:
     return name.startswith((FOLDER_PREFIX, COCO_PREFIX))
 
 
-def absolute_name(name: str, data_dir: Path | None) -> str:
-    """Return a data set's name, with the absolute path in it where it is a folder's.
+def name_of(kind: str, folder: Path) -> str:
+    """Return the name of a data set by its folder's absolute path, as `folder_of` reads it: from `~` on if it can."""
+    return f"{kind}{home_relative(folder)}"
+
+
+def absolute_name(name: str) -> str:
+    """Return a data set's name with the path in it from the root on, as a process of another user needs it."""
+    kind, colon, path = name.partition(":")
+    return f"{kind}{colon}{from_home(Path(path))}" if path.startswith("~") else name
+
+
+def settled_name(name: str, data_dir: Path | None) -> str:
+    """Return a data set's name as records hold it: the path of a folder no longer depends on where one is.
 
     Args:
         name: As `registry.load` or `coco.load_coco` takes it.
@@ -25,7 +37,7 @@ def absolute_name(name: str, data_dir: Path | None) -> str:
     Raises:
         UserError: As `folder_of`.
     """
-    return f"{name.partition(':')[0]}:{folder_of(name, data_dir)}" if names_folder(name) else name
+    return name_of(f"{name.partition(':')[0]}:", folder_of(name, data_dir)) if names_folder(name) else name
 
 
 def folder_of(name: str, data_dir: Path | None) -> Path:
@@ -37,7 +49,7 @@ def folder_of(name: str, data_dir: Path | None) -> Path:
         data_dir: Where one's data sets lie.
 
     Raises:
-        UserError: If the path's links lead round in a circle, or its home folder is nobody's.
+        UserError: If the path cannot be one, its links lead round in a circle, or its home folder is nobody's.
     """
     text = name.partition(":")[2]
     try:
@@ -45,5 +57,5 @@ def folder_of(name: str, data_dir: Path | None) -> Path:
         if data_dir is not None and not path.exists() and (data_dir / path).exists():
             path = data_dir / path
         return path.resolve()
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise UserError(f"there is no folder '{printable(text)}' ({one_line(error)})") from error

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from sasa_nas.data.decoded import CHANNELS, Decoded, Progress, decode, decoded_file, open_decoded
+from sasa_nas.data.folders import FOLDER_PREFIX, name_of
 from sasa_nas.data.image_file import image_size
 from sasa_nas.data.image_listing import Example, Listing, list_images
 from sasa_nas.data.preprocess import standardisation_of_bytes
@@ -112,7 +113,7 @@ def _info(listing: Listing, size: int | None) -> DatasetInfo:
             "more"
         )
     return DatasetInfo(
-        name=f"imagefolder:{listing.path}",
+        name=name_of(FOLDER_PREFIX, listing.path),
         channels=CHANNELS,
         height=side,
         width=side,

@@ -9,13 +9,14 @@ from pydantic import ValidationError
 
 from sasa_nas.cost import Counts, count_network
 from sasa_nas.cost.memory import training_memory
+from sasa_nas.data.folders import absolute_name
 from sasa_nas.data.registry import dataset_info, load_for_search
 from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.engine.observer import SearchObserver
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import SearchSettings
-from sasa_nas.space import Architecture, Image, Infeasible, SearchSpace, proxy_of
+from sasa_nas.space import Architecture, Image, Infeasible, Proxy, SearchSpace, proxy_of
 from sasa_nas.space.choosers import BalancedChooser, Chooser, Label, RandomChooser, RecordingChooser
 from sasa_nas.space.complaints import complain
 from sasa_nas.space.sampling import Walker
@@ -42,6 +43,12 @@ class SearchPlan:
     def walker(self) -> Walker:
         """Who draws designs out of the space."""
         return Walker(self.space)
+
+    @property
+    def sent_proxy(self) -> Proxy:
+        """The proxy as it is sent to workers, who may have another home folder."""
+        proxy = self.space.proxy
+        return proxy.model_copy(update={"dataset": absolute_name(proxy.dataset)})
 
 
 @dataclass(frozen=True)

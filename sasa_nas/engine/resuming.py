@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sasa_nas.data.folders import absolute_name
+from sasa_nas.data.folders import settled_name
 from sasa_nas.data.splits import same_statistics
 from sasa_nas.engine.plan import SearchPlan
 from sasa_nas.errors import UserError
@@ -34,7 +34,7 @@ def trainable(path: Path, named: ExternalResources) -> RunInfo:
     )
     space = info.space
     if external.dataset is not None:
-        dataset = absolute_name(external.dataset, external.data_dir)
+        dataset = settled_name(external.dataset, external.data_dir)
         if dataset.partition(":")[0] != info.dataset.partition(":")[0]:
             raise UserError(f"{path} is trained on dataset '{info.dataset}'; leave out --dataset {external.dataset}")
         space = space | {"proxy": space["proxy"] | {"dataset": dataset}}

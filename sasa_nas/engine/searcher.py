@@ -241,7 +241,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             storage=self._files.url(proposal.number),
             architecture=proposal.design.architecture,
             full_size=proposal.design.full_size,
-            proxy=self._plan.space.proxy,
+            proxy=self._plan.sent_proxy,
             data_dir=(settings.data_dir or default_data_dir()).resolve(),
             seed=proposal.request.seed,
             threads=settings.cpus_per_trial,

@@ -24,6 +24,7 @@ from sasa_nas.files import write_atomically, write_text
 from sasa_nas.models import build
 from sasa_nas.operators.plugins import OperatorFile, receive_operators
 from sasa_nas.run import Outcome, Phases, TrialFolder
+from sasa_nas.sharing import shareable_traceback
 from sasa_nas.space import Architecture, Proxy
 from sasa_nas.train.device import pick_device
 from sasa_nas.train.loop import NonFiniteLoss
@@ -325,7 +326,7 @@ class Training:
         """Keeps the traceback of the error that is being handled."""
         try:
             with self._writing():
-                write_text(self._folder.error, traceback.format_exc())
+                write_text(self._folder.error, shareable_traceback(traceback.format_exc()))
         except Unready as error:
             return self._halted(str(error))
         return self._ended(Outcome.BROKEN, reason)

@@ -14,6 +14,7 @@ from sasa_nas.export.formats import parse_formats
 from sasa_nas.export.weights import check_weights, load_weights
 from sasa_nas.models import build
 from sasa_nas.run import RunFolder, RunInfo, TrainingFolder, TrialRecord, read_result, read_training
+from sasa_nas.run.plain import check_trial
 from sasa_nas.run.retraining_records import Size, list_retrainings, read_retraining
 from sasa_nas.run.trained import Weights, find_trained
 from sasa_nas.space import Architecture
@@ -122,6 +123,7 @@ def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Siz
     if choice.file is not None or choice.seed is not None:
         raise UserError("a trial's network has its own weights; --weights and --seed belong to others (--size target)")
     assert record.architecture is not None
+    check_trial(folder.trial(record.number))
     card = ModelCard(
         name=name,
         seed=info.settings.seed if record.seed is None else record.seed,

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from sasa_nas.cost import count_network
 from sasa_nas.data.decoded import Progress
-from sasa_nas.data.folders import absolute_name
+from sasa_nas.data.folders import settled_name
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.errors import UserError
@@ -224,7 +224,7 @@ def _settings(space: SearchSpace, info: RunInfo, request: RetrainingRequest, run
     if request.size == "proxy":
         dataset, image_size, recipe = proxy.dataset, proxy.image_size, proxy.recipe
     _confirm(ExternalResources(data_dir=info.settings.data_dir, dataset=folder_or_none(dataset)), request, run)
-    wished = None if request.dataset is None else absolute_name(request.dataset, request.data_dir)
+    wished = None if request.dataset is None else settled_name(request.dataset, request.data_dir)
     if wished is not None and wished != dataset:
         # a size was meant for the data set that it stands beside
         dataset, image_size = wished, None
@@ -257,7 +257,7 @@ def _unchanged(earlier: RetrainingInfo, request: RetrainingRequest, place: Retra
     """Return the settings of a retraining that goes on; wishes contradict none of them but the device and places."""
     settings, recipe = earlier.settings, earlier.settings.recipe
     _confirm(ExternalResources.of_training(settings), request, place.path)
-    dataset = None if request.dataset is None else absolute_name(request.dataset, request.data_dir)
+    dataset = None if request.dataset is None else settled_name(request.dataset, request.data_dir)
     pairs: list[tuple[str, object, object]] = [
         ("size", request.size, earlier.size),
         ("seeds", request.seeds, len(settings.seeds)),

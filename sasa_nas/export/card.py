@@ -7,6 +7,7 @@ from typing import Literal
 import sasa_nas
 from sasa_nas.cost.network import count_network
 from sasa_nas.export.format import format_of
+from sasa_nas.sharing import shareable, shareable_command
 from sasa_nas.space.architecture import Architecture
 
 Origin = Literal["trained", "untrained", "given"]
@@ -87,6 +88,9 @@ A residual network for images of {channels} x {height} x {width} with {classes} 
 | Weights | {weights_license} |
 """
 
+_LONGEST = 20_000
+"""Characters of a text: the names of a thousand classes."""
+
 _MACS = {
     "conv_linear": "convolutions, projections, classifier",
     "qk": "queries times keys",
@@ -107,20 +111,20 @@ def render_card(card: ModelCard, architecture: Architecture, formats: Sequence[s
     """
     image = architecture.image
     return _CARD.format(
-        name=plain_line(card.name),
+        name=markdown(card.name),
         version=sasa_nas.__version__,
         channels=image.channels,
         height=image.height,
         width=image.width,
         classes=architecture.num_classes,
         weights=_weights(card),
-        note=f"\n{plain_line(card.note)}\n" if card.note else "",
+        note=f"\n{markdown(card.note)}\n" if card.note else "",
         usage="\n".join(format_of(name).usage(image) for name in formats),
         preprocessing=_preprocessing(card),
         facts=_rows(_facts(card, architecture)),
         costs=_rows(_costs(architecture)),
         commands=_commands(card),
-        weights_license=_cell(card.weights_license or _NO_LICENSE),
+        weights_license=markdown(card.weights_license or _NO_LICENSE),
     )
 
 
@@ -177,7 +181,7 @@ def _percent(share: float | None) -> str | None:
 
 
 def _rows(facts: Sequence[tuple[str, str | None]]) -> str:
-    return "\n".join(f"| {name} | {_cell(value)} |" for name, value in facts if value is not None)
+    return "\n".join(f"| {name} | {markdown(value)} |" for name, value in facts if value is not None)
 
 
 def _preprocessing(card: ModelCard) -> str:
@@ -194,15 +198,25 @@ def _preprocessing(card: ModelCard) -> str:
 
 def _commands(card: ModelCard) -> str:
     named = (("Trained by", card.training_command), ("Exported by", card.export_command))
-    text = "".join(f"\n{title}:\n\n    {plain_line(command)}\n" for title, command in named if command)
+    text = "".join(
+        f"\n{title}:\n\n    {plain_line(shareable_command(command))}\n" for title, command in named if command
+    )
     return f"\n## Commands\n{text}" if text else ""
 
 
 def plain_line(text: str) -> str:
     """`text` on one line and without control characters, so that it cannot leave a comment or a table's cell."""
-    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())
+    words = " ".join(text[:_LONGEST].split())
+    return "".join(letter for letter in words if letter.isprintable())
 
 
-def _cell(text: str) -> str:
-    """Text that cannot end its cell of a Markdown table."""
-    return plain_line(text).replace("|", "\\|")
+def markdown(text: str) -> str:
+    """Return a text as a line of Markdown that shows it as it is: no markup, link, image or HTML, no end of a cell."""
+    return "".join(
+        _ENTITIES.get(letter) or (f"\\{letter}" if letter in _SIGNS else letter)
+        for letter in plain_line(shareable(text))
+    )
+
+
+_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+_SIGNS = frozenset("\\`*[]|~")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from sasa_nas.errors import UserError, one_line, printable
 from sasa_nas.export.safetensors_reader import read_safetensors
-from sasa_nas.files import write_atomically
+from sasa_nas.files import LARGEST_STATE, check_file, write_atomically
 from sasa_nas.models.builder import Network, build
 from sasa_nas.space.architecture import Architecture
 
@@ -22,12 +22,13 @@ def load_weights(path: Path) -> dict[str, Tensor]:
         UserError: If the file is missing, cannot be read, or is damaged.
     """
     shown = printable(path)
-    if not path.is_file():
-        raise UserError(f"{shown} does not exist: give the file of a trained network's weights")
     try:
+        check_file(path, LARGEST_STATE, follow=True)
         return read_safetensors(path)
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise UserError(f"{shown} does not exist: give the file of a trained network's weights") from error
     except OSError as error:
-        raise UserError(f"{shown} cannot be read: {one_line(error)}") from error
+        raise UserError(f"{shown} cannot be read: {error.strerror or one_line(error)}") from error
     except MemoryError as error:
         raise UserError(f"{shown} has {path.stat().st_size:,} bytes, more than there is memory") from error
     except ValueError as error:
@@ -76,8 +77,8 @@ def check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> 
         weights: Tensors by their name in its state dict.
 
     Raises:
-        UserError: Naming the first weight that is missing, left over, of another shape, or integers where the
-            network has floats or the other way round; or if there can be no such network.
+        UserError: Naming the first weight that is missing, left over, of another shape, not finite, or integers where
+            the network has floats or the other way round; or if there can be no such network.
     """
     try:
         with torch.device("meta"):
@@ -111,6 +112,8 @@ def check_state(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], n
             )
         if given.is_floating_point() != tensor.is_floating_point():
             raise UserError(f"{whose}: {name} is {given.dtype} and must be like {tensor.dtype}")
+        if not given.isfinite().all():
+            raise UserError(f"{whose}, or damaged: {name} holds numbers that are not finite; train again")
     left_over = sorted(set(weights) - set(expected))
     if left_over:
         raise UserError(f"{whose}: it has no {printable(left_over[0][:80])}; give the weights trained with it")

@@ -1,12 +1,23 @@
 """Operators known from records alone: enough to read a run, without the code of its operators."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, create_model
 from pydantic_core import to_jsonable_python
 
 from sasa_nas.operators.base import Operator
-from sasa_nas.operators.registry import OPERATORS, OperatorEntry
+from sasa_nas.operators.registry import COLOUR, KIND, LETTER, OPERATORS, SHORT, OperatorEntry
+
+
+def _no_member(name: str) -> str:
+    if hasattr(Operator, name) or name == "kind":
+        raise ValueError("an option cannot have the name of a member of every operator")
+    return name
+
+
+Colour = Annotated[str, Field(pattern=COLOUR)]
+Option = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$"), AfterValidator(_no_member)]
+"""Name of an option: of a field of the type that is made from the record."""
 
 
 class RecordedKind(BaseModel):
@@ -14,13 +25,13 @@ class RecordedKind(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: str
-    short: str
-    letter: str
-    colour: tuple[str, str]
-    defaults: dict[str, Any]
+    kind: Annotated[str, Field(pattern=KIND)]
+    short: Annotated[str, Field(pattern=SHORT)]
+    letter: Annotated[str, Field(pattern=LETTER)]
+    colour: tuple[Colour, Colour]
+    defaults: dict[Option, Any]
     """Value of each option that a design leaves out, by the option's name."""
-    required: tuple[str, ...] = ()
+    required: tuple[Option, ...] = ()
     """Options without a default."""
 
     @staticmethod

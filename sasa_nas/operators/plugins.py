@@ -10,7 +10,7 @@ from typing import TypeAlias
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.errors import UserError, one_line, printable
-from sasa_nas.files import private_cache, write_text
+from sasa_nas.files import LARGEST_RECORD, private_cache, read_text, write_text
 from sasa_nas.operators.registry import OPERATORS
 
 ENTRY_POINTS = "sasa_nas.operators"
@@ -77,7 +77,7 @@ def load_operators(path: Path) -> OperatorFile:
     """
     shown = printable(path)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, LARGEST_RECORD, follow=True)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise UserError(f"{shown} cannot be read as a file of operators: {reason}") from error

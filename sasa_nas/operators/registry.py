@@ -12,6 +12,12 @@ BASELINE = "conv"
 """The kind that every other one is compared with."""
 
 
+SHORT, LETTER, COLOUR = r"^[a-z]{1,6}$", r"^[A-Z]$", r"^#[0-9a-fA-F]{6}$"
+"""Patterns of the names and colours of a kind, which go into tables, figures and pages as they are."""
+KIND = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+"""Pattern of the name of a kind."""
+
+
 @dataclass(frozen=True)
 class OperatorEntry:
     """Facts about one kind of operator.
@@ -124,11 +130,11 @@ def register_operator(
         'Z'
         >>> OPERATORS.remove("pointwise")
     """
-    if not re.fullmatch(r"[a-z]{1,6}", short):
+    if not re.fullmatch(SHORT, short):
         raise ValueError(f"short='{short}' must be one to six small letters")
-    if not re.fullmatch(r"[A-Z]", letter):
+    if not re.fullmatch(LETTER, letter):
         raise ValueError(f"letter='{letter}' must be one capital letter")
-    if not all(re.fullmatch(r"#[0-9a-fA-F]{6}", one) for one in colour) or len(colour) != 2:
+    if not all(re.fullmatch(COLOUR, one) for one in colour) or len(colour) != 2:
         raise ValueError(f"colour={colour} must be two hexadecimal colours such as #7b3fa0, for light and dark")
     for entry in OPERATORS:
         if short == entry.short or letter == entry.letter:

@@ -14,6 +14,7 @@ from sasa_nas.analysis.where import Where, where
 from sasa_nas.run import Outcome, RunError, RunFolder, RunInfo, TrialRecord, read_info, read_trials
 from sasa_nas.run.curves import Curve, read_curve
 from sasa_nas.run.retraining_records import list_retrainings
+from sasa_nas.sharing import shareable, shareable_command
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
 
@@ -60,7 +61,7 @@ class Material:
             return None
         # what was replayed from a table left no weights
         verb = "export" if self.info.table is None else "retrain"
-        return shlex.join(["sasa-nas", verb, str(self.folder.path), "--trial", str(record.number)])
+        return shareable_command(shlex.join(["sasa-nas", verb, str(self.folder.path), "--trial", str(record.number)]))
 
 
 def gather(folder: RunFolder) -> Material:
@@ -95,7 +96,7 @@ def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -
         scores=score_qualities(records),
         latency=latency_against_flops(records),
         retrained=retrained,
-        notes=[*notes, *more],
+        notes=list(map(shareable, (*notes, *more))),
     )
 
 

@@ -16,6 +16,7 @@ from sasa_nas.files import write_text
 from sasa_nas.report.assets import asset
 from sasa_nas.report.drawings import drawings
 from sasa_nas.report.figure_files import require_png, unwritable, write_figures
+from sasa_nas.report.markup import plain_text
 from sasa_nas.report.material import Material, gather
 from sasa_nas.report.operator_colours import colour_style
 from sasa_nas.report.sections import sections
@@ -79,7 +80,9 @@ def write_report(
 def render(material: Material) -> str:
     """The page."""
     style, script = asset("figure.css") + asset("report.css") + colour_style(), asset("report.js")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    environment = Environment(
+        autoescape=True, finalize=plain_text, undefined=StrictUndefined, keep_trailing_newline=True
+    )
     created = material.info.created
     return environment.from_string(asset("report.html")).render(
         policy=_policy(style, script),

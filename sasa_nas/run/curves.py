@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from sasa_nas.errors import one_line
+from sasa_nas.files import LARGEST_CURVE, read_text
 from sasa_nas.run.folder import RunFolder
 from sasa_nas.run.reader import RunError
 from sasa_nas.run.records import Outcome, TrialRecord
-
-LARGEST = 16 * 2**20
-"""Bytes of a metrics.jsonl that is read: no training writes so much."""
 
 
 @dataclass(frozen=True)
@@ -47,21 +45,19 @@ def read_curve(folder: RunFolder, record: TrialRecord) -> Curve | None:
 
 
 def _curve(known: dict[int, float]) -> Curve | None:
-    sound = {epoch: accuracy for epoch, accuracy in known.items() if epoch >= 1 and math.isfinite(accuracy)}
-    if not sound:
+    if not known:
         return None
-    epochs, accuracies = zip(*sorted(sound.items()), strict=True)
+    epochs, accuracies = zip(*sorted(known.items()), strict=True)
     return Curve(epochs, accuracies)
 
 
 def _points(file: Path) -> list[tuple[int, float]]:
     try:
-        if file.stat().st_size > LARGEST:
-            raise RunError(f"{file} is damaged or foreign: it is larger than any training's")
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = read_text(file, LARGEST_CURVE).splitlines()
         return [_point(json.loads(line)) for line in lines]
     except (OSError, ValueError, RecursionError) as error:
-        raise RunError(f"{file} is damaged or foreign: {one_line(error)[:120]}") from error
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise RunError(f"{file} is damaged or foreign: {reason[:120]}") from error
 
 
 def _point(data: Any) -> tuple[int, float]:

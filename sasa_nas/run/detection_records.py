@@ -1,10 +1,11 @@
 """What a detector's outright training knows about itself, what came out, and what the detector found afterwards."""
 
-from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sasa_nas.run.plain import check_training
+from sasa_nas.run.provenance import Place, Told
 from sasa_nas.run.reader import RunError, read_record
 from sasa_nas.run.records import Natural
 from sasa_nas.run.training_folder import TrainingFolder
@@ -26,7 +27,7 @@ class DetectionSettings(OutrightSettings):
     """How one detector is trained outright; architecture.json says which."""
 
     recipe: DetectionRecipe = DetectionRecipe()
-    backbone_weights: Path | None = None
+    backbone_weights: Place | None = None
     """A trained classifier's weights.safetensors, from which the backbone begins with its norms held."""
 
 
@@ -69,7 +70,7 @@ class DetectionResult(BaseModel):
 
     format: Literal[1] = 1
     task: Literal["detection"] = "detection"
-    name: str
+    name: Told
     architecture_id: str
     dataset: str
     epochs: Natural
@@ -101,6 +102,7 @@ def read_detection_result(folder: TrainingFolder) -> DetectionResult:
     Raises:
         RunError: If it is not finished, or its result.json cannot be read.
     """
+    check_training(folder)
     return read_record(folder.result, DetectionResult, unfinished(folder))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from sasa_nas.errors import UserError, one_line
+from sasa_nas.run.plain import check_lock
 
 RUNS = Path("runs")
 """Where folders go whose place nobody named."""
@@ -61,6 +62,7 @@ def sole_writer(path: Path, lock: Path, go_on: str) -> Iterator[None]:
     Raises:
         UserError: If another process is writing, or the folder cannot be written.
     """
+    check_lock(lock)  # which may truncate what it opens
     try:
         with FileLock(lock, timeout=0):
             yield

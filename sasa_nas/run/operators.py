@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sasa_nas.errors import UserError
 from sasa_nas.files import write_text
@@ -16,9 +17,9 @@ class RecordedFile(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^\w{1,200}$")]
     """File name without its suffix."""
-    sha256: str
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     kinds: tuple[RecordedKind, ...]
 
 

@@ -5,7 +5,9 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
+LONGEST = 1e12
+"""Seconds that anything may have taken: so that sums of them are finite."""
+Seconds = Annotated[float, Field(ge=0.0, le=LONGEST)]
 
 
 class Phases(BaseModel):

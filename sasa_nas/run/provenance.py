@@ -1,8 +1,23 @@
-"""With what a run was made: versions and the state of the working folder."""
+"""With what a run was made: versions, the state of the working folder, the command and the places that it named."""
 
 import platform
 import subprocess
 from importlib import metadata
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, PlainSerializer
+
+from sasa_nas.sharing import from_home, home_relative, shareable, shareable_command, without_credentials
+
+Told = Annotated[str, AfterValidator(shareable), PlainSerializer(shareable)]
+"""A text that may name files of the machine; shortened as it is written, too, for copies of records are not checked."""
+Command = Annotated[str, AfterValidator(shareable_command), PlainSerializer(shareable_command)]
+"""A command line, for a reader to repeat it."""
+Place = Annotated[Path, AfterValidator(from_home), PlainSerializer(home_relative, when_used="json")]
+"""The path of a file or folder of the machine that a later session needs; in JSON it begins at `~` if it can."""
+StorageUrl = Annotated[str, PlainSerializer(without_credentials, when_used="json")]
+"""The URL of a folder; in JSON it is without credentials, which belong in the environment."""
 
 PACKAGES = (
     "sasa-nas",

@@ -6,9 +6,11 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from sasa_nas.errors import UserError, one_line
+from sasa_nas.files import LARGEST_RECORD, read_text
 from sasa_nas.run.attributes import make_record, record_of
 from sasa_nas.run.folder import RunFolder
 from sasa_nas.run.operators import recall_operators
+from sasa_nas.run.plain import check_run
 from sasa_nas.run.records import STUDY_NAME, RunInfo, TrialRecord
 from sasa_nas.run.study_tables import read_rows
 
@@ -31,17 +33,18 @@ def read_record(file: Path, kind: type[Record], missing: str) -> Record:
         RunError: If the file is missing, cannot be read, or holds something else.
     """
     try:
-        text = file.read_text(encoding="utf-8")
+        text = read_text(file, LARGEST_RECORD)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise RunError(missing) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{file} cannot be read: {one_line(error)}") from error
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise RunError(f"{file} cannot be read: {reason}") from error
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
         detail = error.errors()[0]
         place = ".".join(map(str, detail["loc"])) or "the file"
-        raise RunError(f"{file} is damaged or foreign: {place}: {detail['msg']}") from error
+        raise RunError(f"{file} is damaged or foreign: {place[:100]}: {detail['msg'][:200]}") from error
 
 
 def read_info(folder: RunFolder) -> RunInfo:
@@ -52,7 +55,9 @@ def read_info(folder: RunFolder) -> RunInfo:
 
     Raises:
         RunError: If `folder` is not a run's, or its run.json cannot be read.
+        UserError: If parts of the run lie elsewhere.
     """
+    check_run(folder)
     missing = f"{folder.path} is not a run: it has no run.json; `sasa-nas search` makes runs"
     info = read_record(folder.info, RunInfo, missing)
     recall_operators(info.operators)

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
@@ -11,15 +10,18 @@ from sasa_nas.nodes import NameIn
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run.operators import RecordedFile
 from sasa_nas.run.packing import Packing
-from sasa_nas.run.phases import Phases
+from sasa_nas.run.phases import LONGEST, Phases, Seconds
+from sasa_nas.run.provenance import Command, Place, StorageUrl, Told
 from sasa_nas.scores import SCORES
 from sasa_nas.space import Architecture, SpaceError
 
 STUDY_NAME = "sasa-nas"
 """The name of the study inside study.db."""
 
-PositiveFloat = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Natural = Annotated[int, Field(ge=0, strict=True)]
+PositiveFloat = Annotated[float, Field(gt=0.0, le=LONGEST)]
+Natural = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Accuracy = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Outcome(StrEnum):
@@ -104,15 +106,15 @@ class SearchSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    trials: Annotated[int, Field(ge=1)] = 32
+    trials: Annotated[int, Field(ge=1, lt=2**63)] = 32
     """Networks to train; duplicates and infeasible draws do not count."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Fixes the proposals, the weights' initialisation and the order of the data."""
-    workers: Annotated[int, Field(ge=1)] | None = None
+    workers: Annotated[int, Field(ge=1, lt=2**63)] | None = None
     """Trials at a time, at most; as many as the machines hold where it is left out."""
-    cpus_per_trial: Annotated[int, Field(ge=1)] = 1
+    cpus_per_trial: Annotated[int, Field(ge=1, lt=2**63)] = 1
     """CPU cores, and threads, of one trial."""
-    gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
+    gpus_per_trial: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
     """GPUs of one trial; a fraction lets several trials share one."""
     auto: tuple[Resource, ...] = ()
     """Of which a trial's share is found out before the search begins, in place of what is given above. In run.json
@@ -122,13 +124,13 @@ class SearchSettings(BaseModel):
     balanced: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
     """Share of the trials that are drawn in balance, whatever came out before, so that effects can be estimated: where
     attention helps is what a search is for, and its sampler's own trials cannot tell."""
-    more_balanced: Annotated[int, Field(ge=0)] = 0
+    more_balanced: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Trainings in balance that come on top of `trials`, for smaller effects to be found."""
     halving: bool = False
     """Whether trainings that others outdo are stopped early."""
-    eta: Annotated[int, Field(ge=2)] = 3
+    eta: Annotated[int, Field(ge=2, lt=2**63)] = 3
     """With halving, one of so many trainings goes on from each level."""
-    grace_epochs: Annotated[int, Field(ge=1)] = 1
+    grace_epochs: Annotated[int, Field(ge=1, lt=2**63)] = 1
     """With halving, the first level; each further one is `eta` times as far."""
     scores: Scores = ()
     """Training-free scores that every trained design is given, beside that of the filter."""
@@ -138,13 +140,13 @@ class SearchSettings(BaseModel):
     """With a filter, the share of the designs drawn that is kept, the best by the score."""
     accuracy_floor: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     """Networks below are of no interest, however cheap."""
-    trial_timeout: Annotated[float, Field(gt=0.0)] | None = None
+    trial_timeout: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
     """Seconds of wall-clock time that a trial may take in one session; a worker that takes longer is killed."""
     address: str | None = None
     """A running Ray cluster to join; a private one is started where it is left out."""
-    storage: str | None = None
+    storage: StorageUrl | None = None
     """The URL of a folder where workers keep their trials; the run's own, on a shared disk, where it is left out."""
-    data_dir: Path | None = None
+    data_dir: Place | None = None
     """Where data sets lie or are downloaded to."""
 
 
@@ -159,8 +161,7 @@ class RunInfo(BaseModel):
     of it, which takes time that whoever wants no more than its name need not spend."""
     settings: SearchSettings
     created: datetime
-    command: str
-    """The command line, for a reader to repeat it."""
+    command: Command
     versions: dict[str, str]
     git: str | None
     """The commit of the working folder at the start, `+` at its end for changes on top."""
@@ -168,9 +169,9 @@ class RunInfo(BaseModel):
     """What the driver's machine trains on."""
     packing: Packing | None = None
     """How it was found out what share of the machine a trial takes; None where a person said so."""
-    mean: tuple[float, ...] = ()
+    mean: tuple[Finite, ...] = ()
     """Per channel, what is subtracted from a pixel before training, in the data set's own unit."""
-    std: tuple[float, ...] = ()
+    std: tuple[Finite, ...] = ()
     """Per channel, what it is divided by afterwards."""
     table: str | None = None
     """The table whose recorded trainings were replayed; None where networks were trained."""
@@ -216,7 +217,7 @@ class TrialRecord(BaseModel):
     architecture: Architecture | None = None
     """The trained network; None for a trial whose parts do not fit together."""
     full_size: Architecture | None = None
-    accuracy: float | None = None
+    accuracy: Accuracy | None = None
     """On the validation split, after the last epoch; only of trained networks."""
     flops: Natural | None = None
     """Floating-point operations of one image, two a multiply-accumulate."""
@@ -227,19 +228,19 @@ class TrialRecord(BaseModel):
     """Seconds for one image on the worker's device: a median; see `sasa_nas.cost.latency`."""
     latency_quartiles: tuple[PositiveFloat, PositiveFloat] | None = None
     """Around the latency: how much the machine disturbed it."""
-    robust_accuracy: float | None = None
+    robust_accuracy: Accuracy | None = None
     """On the validation split under attack, after the last epoch."""
-    scores: dict[str, float] = {}
+    scores: dict[str, Finite] = {}
     """Of the untrained network."""
     epochs: Natural = 0
     """Epochs trained."""
-    rungs: dict[int, float] = {}
+    rungs: dict[Annotated[int, Field(ge=1, lt=2**63)], Accuracy] = {}
     """Accuracy after the epochs at which trainings are compared with each other."""
-    seconds: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] | None = None
+    seconds: Seconds | None = None
     """Wall-clock time of the training."""
     phases: Phases | None = None
     """Where the time went; None where nobody measured it."""
-    reason: str | None = None
+    reason: Told | None = None
     """Why it was not trained, or not to the end."""
     duplicate_of: Natural | None = None
     arm: Arm = Arm.SEARCH

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from sasa_nas.run.folder import RetrainingFolder, RunFolder
+from sasa_nas.run.plain import check_retraining
+from sasa_nas.run.provenance import Command
 from sasa_nas.run.reader import RunError, read_record
 from sasa_nas.run.records import Natural
 from sasa_nas.run.training_records import TrainingSettings
@@ -39,8 +41,7 @@ class RetrainingInfo(BaseModel):
     designs: Annotated[tuple[RetrainedDesign, ...], Field(min_length=1)]
     """The cheapest first."""
     created: datetime
-    command: str
-    """The command line, for a reader to repeat it."""
+    command: Command
     versions: dict[str, str]
     git: str | None
     device: str
@@ -52,6 +53,7 @@ def read_retraining(folder: RetrainingFolder) -> RetrainingInfo:
     Raises:
         RunError: If there is none, or its retrain.json cannot be read.
     """
+    check_retraining(folder)
     missing = f"{folder.path} is no retraining: it has no retrain.json; `sasa-nas retrain` makes one"
     return read_record(folder.info, RetrainingInfo, missing)
 

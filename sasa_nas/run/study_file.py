@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.run.folder import RunFolder
+from sasa_nas.run.study_guard import check_study, tame
 from sasa_nas.run.study_tables import PATIENCE, connect_to_read
 
 LOCAL = frozenset({"apfs", "bcachefs", "btrfs", "ext2", "ext3", "ext4", "f2fs", "overlay", "tmpfs", "xfs", "zfs"})
@@ -47,12 +48,19 @@ def writing(folder: RunFolder, *, patience: float = PATIENCE) -> Iterator[RDBSto
 
     def connect() -> sqlite3.Connection:
         connection = sqlite3.connect(path, timeout=patience)
-        if logged:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
+        try:
+            tame(connection)
+            connection.set_progress_handler(None, 0)
+            if logged:
+                connection.execute("PRAGMA journal_mode=WAL")
+                connection.execute("PRAGMA synchronous=NORMAL")
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     try:
+        check_study(path)
         storage = RDBStorage("sqlite://", engine_kwargs={"creator": connect})
     # Optuna checks nothing that it reads: of a file that it did not write, it raises errors of every type
     except Exception as error:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from sasa_nas.run.attributes import ATTRIBUTE
 from sasa_nas.run.records import STUDY_NAME
+from sasa_nas.run.study_guard import check_study, tame
 
 PATIENCE = 30.0
 """Seconds that a reader or a write waits for another program that holds the file."""
@@ -34,9 +35,21 @@ class Row(NamedTuple):
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection to the database at `path` that cannot write."""
+    """Return a connection to the database at `path` that cannot write.
+
+    Raises:
+        sqlite3.Error: If it is no database.
+        ValueError: If it is none that Optuna can have written.
+    """
+    check_study(path)
     # the signs of an address in a folder's name are the name's own
-    return sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, timeout=PATIENCE)
+    connection = sqlite3.connect(f"file:{quote(str(path.resolve()))}?mode=ro", uri=True, timeout=PATIENCE)
+    try:
+        tame(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
 def read_rows(path: Path) -> list[Row] | None:

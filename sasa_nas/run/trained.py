@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from sasa_nas.errors import UserError
 from sasa_nas.run.folder import RunFolder, TrialFolder
+from sasa_nas.run.plain import check_trial
 from sasa_nas.run.reader import read_info
 from sasa_nas.run.training_folder import TrainingFolder
 from sasa_nas.run.training_records import TrainingInfo, read_training
@@ -73,6 +74,7 @@ def architecture_file(path: Path) -> Path:
     Raises:
         UserError: If there is none.
     """
+    check_trial(TrialFolder(path))
     file = TrialFolder(path).architecture
     if file.is_file():
         return file

@@ -52,6 +52,11 @@ class TrainingFolder:
         """Held by the one process that may write here."""
         return self.path / ".lock"
 
+    @property
+    def seeds(self) -> Path:
+        """The folder of the seeds' folders."""
+        return self.path / "seeds"
+
     def seed(self, seed: int) -> SeedFolder:
         """The folder of one seed."""
-        return SeedFolder(self.path / "seeds" / str(seed))
+        return SeedFolder(self.seeds / str(seed))

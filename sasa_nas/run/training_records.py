@@ -3,11 +3,12 @@
 import statistics
 from collections.abc import Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sasa_nas.run.plain import check_training
+from sasa_nas.run.provenance import Command, Place, Told
 from sasa_nas.run.reader import RunError, read_record
 from sasa_nas.run.records import Natural
 from sasa_nas.run.training_folder import TrainingFolder
@@ -36,7 +37,7 @@ class OutrightSettings(BaseModel):
     """Each trains the network anew: its initial weights, the order of the data, the augmentation."""
     device: str = "auto"
     """As `sasa_nas.train.device.pick_device` takes it."""
-    data_dir: Path | None = None
+    data_dir: Place | None = None
     """Where data sets lie or are downloaded to."""
 
 
@@ -59,13 +60,12 @@ class TrainingRecord(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     format: Literal[1] = 1
-    name: str
+    name: Told
     """What the network was called by."""
     architecture_id: str
     """The id of the network in architecture.json."""
     created: datetime
-    command: str
-    """The command line, for a reader to repeat it."""
+    command: Command
     versions: dict[str, str]
     git: str | None
     """The commit of the working folder at the start, `+` at its end for changes on top."""
@@ -135,7 +135,7 @@ class TrainingResult(BaseModel):
 
     format: Literal[1] = 1
     task: Literal["classification"] = "classification"
-    name: str
+    name: Told
     architecture_id: str
     dataset: str
     epochs: Natural
@@ -164,6 +164,7 @@ def task_of(folder: TrainingFolder) -> Task:
     Raises:
         RunError: If `folder` is not a training's, or its training.json cannot be read.
     """
+    check_training(folder)
     missing = f"{folder.path} is not a training: it has no training.json; `sasa-nas train` makes trainings"
     return read_record(folder.info, _TaskRecord, missing).task
 
@@ -185,6 +186,7 @@ def read_result(folder: TrainingFolder) -> TrainingResult:
     Raises:
         RunError: If it is not finished, or its result.json cannot be read.
     """
+    check_training(folder)
     return read_record(folder.result, TrainingResult, unfinished(folder))
 
 

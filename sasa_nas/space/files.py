@@ -13,6 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from sasa_nas.errors import one_line
+from sasa_nas.files import LARGEST_RECORD, read_text
 from sasa_nas.operators.plugins import load_operators
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.complaints import SpaceError, complain, path_of
@@ -168,11 +169,11 @@ def parse_value(text: str, source: str) -> Any:
 
 def _read_tree(path: Path) -> dict[str, Any]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, LARGEST_RECORD, follow=True)
         data = _parse_json(text) if path.suffix == ".json" else yaml.load(text, _Loader)
         infinite = next(_infinite(data, ()), None)
     except (OSError, UnicodeDecodeError) as error:
-        raise SpaceError(f"{path}: cannot be read: {one_line(error)}") from error
+        raise SpaceError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or one_line(error)}") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sasa_nas.errors import UserError
-from sasa_nas.files import write_text
+from sasa_nas.files import LARGEST_TABLE, read_bytes, write_text
 from sasa_nas.space import SearchSpace, SpaceError
 from sasa_nas.space.files import validate_space
 
@@ -53,10 +53,10 @@ class Journal:
         self.path = path
         self.curves: dict[tuple[str, int], Curve] = {}
         head = task.model_dump_json()
-        if not path.exists():
+        if not os.path.lexists(path):
             write_text(path, head + "\n")
             return
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = read_bytes(path, LARGEST_TABLE).decode("utf-8", errors="replace").splitlines()
         if not lines or not _same_table(lines[0], task):
             raise UserError(
                 f"{path} holds trainings of another table (other space, seeds or device); "
@@ -100,5 +100,5 @@ def _readable(lines: list[str]) -> Iterator[Curve]:
     for line in lines:
         try:
             yield Curve.model_validate(json.loads(line))
-        except (ValueError, ValidationError):
+        except (ValueError, ValidationError, RecursionError):
             continue

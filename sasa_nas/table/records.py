@@ -1,6 +1,8 @@
 """What a table holds, and its file: gzip'ed JSON, a few tens of kilobytes for a few hundred networks."""
 
+import errno
 import gzip
+import io
 import json
 import zlib
 from datetime import datetime
@@ -10,9 +12,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from sasa_nas.errors import UserError, one_line
-from sasa_nas.files import write_atomically
+from sasa_nas.files import LARGEST_TABLE, UnfitFile, read_bytes, write_atomically
 from sasa_nas.space import Architecture
 
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 Share = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
@@ -25,12 +28,12 @@ class TableInfo(BaseModel):
     space: dict[str, Any]
     """The search space, proxy included, as plain data."""
     dataset: str
-    epochs: Annotated[int, Field(ge=1)]
-    seeds: Annotated[tuple[int, ...], Field(min_length=1)]
+    epochs: Annotated[Count, Field(ge=1)]
+    seeds: Annotated[tuple[Count, ...], Field(min_length=1)]
     """Each fixes a training's initial weights, batches and augmentation. Every network has the first; some may have no
     more."""
-    train_images: int
-    validation_images: int
+    train_images: Count
+    validation_images: Count
     created: datetime
     versions: dict[str, str]
     git: str | None
@@ -46,10 +49,10 @@ class Row(BaseModel):
     """What was chosen at each fork of the space."""
     architecture: Architecture
     """The trained network."""
-    flops: Annotated[int, Field(ge=0)]
+    flops: Count
     """Of one image, two a multiply-accumulate."""
-    params: Annotated[int, Field(ge=0)]
-    macs: dict[str, int]
+    params: Count
+    macs: dict[str, Count]
     """Multiply-accumulates by kind."""
     accuracy: tuple[tuple[Share, ...], ...]
     """On the validation part: a row a seed, the first ones of the table's, and a number an epoch."""
@@ -107,10 +110,18 @@ def load_table(path: Path) -> Table:
         UserError: If the file cannot be read or is no table.
     """
     try:
-        return Table.model_validate_json(gzip.decompress(path.read_bytes()))
+        return Table.model_validate_json(_unpacked(read_bytes(path, LARGEST_TABLE, follow=True)))
     except FileNotFoundError as error:
         raise UserError(f"there is no table {path}; `sasa-nas table` makes one") from error
     except OSError as error:  # not gzip, too
-        raise UserError(f"{path} cannot be read as a table: {one_line(error)}") from error
+        raise UserError(f"{path} cannot be read as a table: {error.strerror or one_line(error)}") from error
     except (EOFError, zlib.error, ValidationError) as error:
         raise UserError(f"{path} is no table, or damaged: {one_line(error)[:200]}") from error
+
+
+def _unpacked(content: bytes) -> bytes:
+    with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
+        unpacked = file.read(LARGEST_TABLE + 1)
+    if len(unpacked) > LARGEST_TABLE:
+        raise UnfitFile(errno.EFBIG, f"it has more than {LARGEST_TABLE:,} bytes, unpacked")
+    return unpacked

@@ -1,5 +1,6 @@
 """The loop over epochs and steps that all trainers share."""
 
+import operator
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -175,10 +176,22 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
 
         Args:
             state: From `state_dict`.
+
+        Raises:
+            ValueError: If the optimiser's state is another model's.
         """
         self.model.load_state_dict(state["model"])
+        # torch takes any options, which here follow from the recipe, and averages of any shape
+        options = [dict(group) for group in self.optimizer.param_groups]
         self.optimizer.load_state_dict(state["optimizer"])
-        self.epoch = int(state["epoch"])
+        for group, own in zip(self.optimizer.param_groups, options, strict=True):
+            group.clear()
+            group.update(own)
+        for parameter, averages in self.optimizer.state.items():
+            shapes = {name: getattr(value, "shape", None) for name, value in averages.items()}
+            if shapes != {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}:
+                raise ValueError(f"its averages are not of a weight {tuple(parameter.shape)}")
+        self.epoch = operator.index(state["epoch"])
 
     def _train(self) -> list[float]:
         """One pass over the train part; returns the mean of every term of the loss over its steps."""

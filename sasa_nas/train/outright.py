@@ -1,7 +1,8 @@
 """Trains a network epoch by epoch so that whatever kills the process costs one epoch at most."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 import torch
 
 from sasa_nas.errors import one_line
-from sasa_nas.files import write_atomically
+from sasa_nas.files import UnfitFile, read_bytes, write_atomically
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -121,12 +122,19 @@ def load_checkpoint(path: Path, trainer: EpochTrainer[Metrics], metrics: type[Me
         BadCheckpoint: If the file is damaged, or another trainer's; `trainer` is of no use then.
         OSError: If the file cannot be read.
     """
-    content = io.BytesIO(path.read_bytes())
+    try:
+        content = io.BytesIO(read_bytes(path, _largest(trainer)))
+    except UnfitFile as error:
+        raise BadCheckpoint(f"{path} is damaged or foreign ({error.strerror})") from error
     # of a damaged or foreign file, torch and the trainer raise errors of every type
     try:
+        _require_stored(content)
         state = torch.load(content, map_location="cpu", weights_only=True)
+        _require_whole(state)
         trainer.load_state_dict(state["trainer"])
         history = [metrics(**epoch) for epoch in state["metrics"]]
+        if not all(type(number) in (int, float) for epoch in history for number in asdict(epoch).values()):
+            raise ValueError("its metrics are no numbers")
     except (MemoryError, torch.OutOfMemoryError):
         raise
     except Exception as error:
@@ -135,3 +143,49 @@ def load_checkpoint(path: Path, trainer: EpochTrainer[Metrics], metrics: type[Me
     if len(history) != trainer.epoch:
         raise BadCheckpoint(f"{path} is damaged: {len(history)} epochs of metrics, state after epoch {trainer.epoch}")
     return history
+
+
+def _largest(trainer: EpochTrainer[Any]) -> int:
+    """Bytes of a checkpoint of a trainer, at most: its tensors, the optimiser's two more of each, and the rest."""
+    return 2**26 + 4 * sum(tensor.numel() * tensor.element_size() for tensor in _tensors(trainer.state_dict()))
+
+
+def _require_stored(content: io.BytesIO) -> None:
+    """Raises ValueError unless the file is a zip archive without compression, as `torch.save` writes it.
+
+    Its members then take no more memory than the file.
+    """
+    with zipfile.ZipFile(content) as archive:
+        members = archive.infolist()
+    if any(member.compress_type != zipfile.ZIP_STORED for member in members):
+        raise ValueError("its members are compressed")
+    if sum(member.file_size for member in members) > content.getbuffer().nbytes:
+        raise ValueError("its members overlap")
+    content.seek(0)
+
+
+def _require_whole(state: Any) -> None:
+    """Raises ValueError if a tensor in nested containers is larger than its memory, as a view with steps of 0 is.
+
+    To copy such a one could take all memory there is.
+    """
+    for tensor in _tensors(state):
+        if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+            raise ValueError("a tensor is larger than its memory")
+
+
+def _tensors(state: Any) -> Iterator[torch.Tensor]:
+    """The tensors in nested containers, which may hold one another."""
+    waiting: list[Any] = [state]
+    seen: set[int] = set()
+    while waiting:
+        item = waiting.pop()
+        if id(item) in seen:
+            continue
+        seen.add(id(item))
+        if isinstance(item, torch.Tensor):
+            yield item
+        elif isinstance(item, Mapping):
+            waiting.extend(item.values())
+        elif isinstance(item, list | tuple):
+            waiting.extend(item)

@@ -13,7 +13,6 @@ def test_only_what_has_an_accuracy_and_a_cost_is_trained(make_record) -> None:
         make_record(0, 0.5, 1000),
         make_record(1),
         make_record(2, 0.5, None),
-        make_record(3, float("nan"), 1000),
         make_record(4, 0.5, 1000, outcome=Outcome.STOPPED),
     ]
     assert [record.number for record in trained(records)] == [0]

@@ -53,7 +53,6 @@ def test_only_trained_networks_are_on_the_front() -> None:
         _record(0, 0.99, 10, Outcome.RUNNING),
         _record(1, 0.99, 10, Outcome.DIVERGED),
         _record(2, None, 10),
-        _record(3, math.nan, 10),
         _record(4, 0.99, None),
         _record(5, 0.5, 100),
     ]

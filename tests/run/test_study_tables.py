@@ -1,6 +1,5 @@
 """The reader by SQL, held against Optuna's own."""
 
-import math
 from pathlib import Path
 
 import optuna
@@ -38,7 +37,7 @@ def make_study(folder: RunFolder) -> optuna.Study:
         }
         complete = state == TrialState.COMPLETE
         outcome = Outcome.TRAINED if complete else Outcome.RUNNING
-        record = TrialRecord(number=number, outcome=outcome, accuracy=math.inf if complete else None, rungs={1: 0.5})
+        record = TrialRecord(number=number, outcome=outcome, accuracy=1.0 if complete else None, rungs={1: 0.5})
         study.add_trial(
             create_trial(
                 state=state,

@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from sasa_nas.analysis.figure_file import INK, write_figure
+from sasa_nas.analysis.labels import shortened
 from sasa_nas.analysis.where.records import Effect, Interval, Where
 
 _RAW, _MATCHED, _FAINT = "#1d4ed8", "#c2410c", "#e4e4e4"
@@ -56,7 +57,9 @@ def draw_where(answer: Where) -> Figure:
         for effect in operators:
             if effect.factor == stage:
                 _draw(axes, len(levels) - 1 - levels.index(str(effect.level)), effect)
-    panels[0].set_yticks(range(len(levels)), [level.replace("_", " ") for level in reversed(levels)])
+    panels[0].set_yticks(
+        range(len(levels)), [shortened(level.replace("_", " ")) for level in reversed(levels)], parse_math=False
+    )
     panels[0].set_ylim(-0.6, len(levels) - 0.4)
     figure.supxlabel("points of validation accuracy, 95 % intervals; * after Holm's correction", fontsize=8, color=INK)
     handles, names = panels[0].get_legend_handles_labels()
@@ -66,7 +69,7 @@ def draw_where(answer: Where) -> Figure:
 
 
 def _style(axes: Axes, title: str) -> None:
-    axes.set_title(title, fontsize=9, color=INK)
+    axes.set_title(shortened(title), fontsize=9, color=INK, parse_math=False)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(INK)
     axes.tick_params(labelsize=8, colors=INK, left=False)

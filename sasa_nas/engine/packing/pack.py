@@ -56,7 +56,7 @@ def pack(plan: SearchPlan, observer: SearchObserver) -> tuple[SearchPlan, Packin
     material = Material(
         designs=tuple(design.model_dump_json() for design in probed_designs(plan)),
         operators=loaded_operators(),
-        proxy=plan.space.proxy,
+        proxy=plan.sent_proxy,
         data_dir=(settings.data_dir or default_data_dir()).resolve(),
         device="cuda" if on_cards else "cpu",
         seed=settings.seed,
