@@ -126,7 +126,7 @@ class Round:
 
     def _finish(self) -> None:
         """Go on until nothing is left to do."""
-        for _ in range(3):
+        for _ in range(2):  # a retraining does not notice before the next time that something was removed
             if self.outcome.faults or self.outcome.refused:
                 return
             session = self._session or self._start()
@@ -168,7 +168,7 @@ class Round:
 
     def _hit(self, strike: Strike, session: Session) -> None:
         kind, place = strike.kind, strike.place
-        after = f"{time.monotonic() - session.begun:.1f} s, {self._log.epochs} epochs"
+        after = f"{time.monotonic() - session.begun:.1f} s, {max(0.0, self._progress(session)):.0%} done"
         self.outcome.struck.append(f"{kind} after {after}")
         self.outcome.allowed += self._command.workers
         ends: set[int] | None = None

@@ -96,7 +96,7 @@ def draw(seed: int) -> Scenario:
     chance = random.Random(f"chaos/{seed}")
     program: Program = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
     settings = {
-        "trials": 80 if program == "formula" else chance.randint(4, 6),
+        "trials": 40 if program == "formula" else chance.randint(4, 6),
         "epochs": chance.randint(4, 8),
         "seed": chance.randrange(3),
         "halving": chance.random() < 0.5 and program != "retrain",

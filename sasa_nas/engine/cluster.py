@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 
 import ray
 
+from sasa_nas.engine.daemons import DaemonWatch
 from sasa_nas.engine.scratch import Scratch
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.run import SearchSettings
@@ -20,16 +21,20 @@ ANSWER_SECONDS = 10.0
 
 
 @contextmanager
-def ray_cluster(settings: SearchSettings) -> Iterator[int]:
+def ray_cluster(settings: SearchSettings, go_on: str) -> Iterator[int]:
     """Ray for the length of a `with` block.
+
+    Args:
+        settings: Of the search.
+        go_on: The command that goes on with the search, should a private Ray break down.
 
     Yields:
         How many trials can run at a time.
 
     Raises:
-        UserError: If the cluster cannot be reached, or cannot hold a single trial.
+        UserError: If the cluster cannot be reached, cannot hold a single trial, or has broken down.
     """
-    scratch = None
+    scratch = watch = None
     try:
         with _own_handlers():
             if settings.address is None:
@@ -42,13 +47,22 @@ def ray_cluster(settings: SearchSettings) -> Iterator[int]:
                     logging_level=logging.CRITICAL,
                     _temp_dir=str(scratch.path),
                 )
+                watch = DaemonWatch(f"nothing finished is lost, go on with `{go_on}`")
             else:
                 _join(settings.address)
         yield trials_at_a_time(settings)
     finally:
-        ray.shutdown()
-        if scratch is not None:
-            scratch.close()
+        if watch is not None:
+            watch.dismiss()
+        try:
+            ray.shutdown()
+        finally:
+            if watch is not None:
+                watch.close()
+            if scratch is not None:
+                scratch.close()
+        if watch is not None and watch.lost is not None:
+            raise UserError(watch.lost)
 
 
 @contextmanager

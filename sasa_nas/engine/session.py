@@ -74,7 +74,7 @@ def search(
             make_folder(folder, plan, command, device="none: answered by a formula")
             return _carry_out(folder, plan, observer, nullcontext(0))
     # Ray before the folder: a cluster that does not answer leaves nothing behind
-    with ray_cluster(settings):
+    with ray_cluster(settings, _command(folder)):
         plan, packing = pack(plan, observer)
         slots = trials_at_a_time(plan.settings)
         with _sole_searcher(folder):
@@ -156,17 +156,23 @@ def _go_on(
     observer = observer or SilentObserver()
     plan = plan_search(validate_space(info.space, str(folder.info)), settings, observer)
     with _sole_searcher(folder):
+        folder.trials.mkdir(exist_ok=True)
         if swaps is not None:
             with opened_study(folder, settings) as study:
                 request_swaps(study, plan, swaps)
         if settings != info.settings:
             write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
-        return _carry_out(folder, plan, observer, ray_cluster(settings), searching=searching)
+        return _carry_out(folder, plan, observer, ray_cluster(settings, _command(folder)), searching=searching)
 
 
 def _sole_searcher(folder: RunFolder) -> AbstractContextManager[None]:
     """Keeps a second search out of a run."""
-    return sole_writer(folder.path, folder.lock, f"sasa-nas resume {folder.path}")
+    return sole_writer(folder.path, folder.lock, _command(folder))
+
+
+def _command(folder: RunFolder) -> str:
+    """The command that goes on with a run."""
+    return f"sasa-nas resume {folder.path}"
 
 
 def _carry_out(

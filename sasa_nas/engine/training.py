@@ -57,6 +57,11 @@ class TrainingTask(BaseModel):
     """When it was handed out, in seconds since the epoch."""
     wishes: Wishes = Wishes()
 
+    @property
+    def training(self) -> str:
+        """What is trained, whichever number the trial has: numbers come again where the end of a study is lost."""
+        return f"{self.architecture.id}, seed {self.seed}"
+
     @staticmethod
     def received(text: str) -> "TrainingTask":
         """Return a task from its JSON, in a worker: the operators that it names are loaded first.
@@ -249,7 +254,7 @@ class Training:
         """Writes the state; the one before is kept until the next, in case a disk garbles this one."""
         if self._folder.checkpoint.exists():
             self._folder.checkpoint.replace(self._folder.earlier_checkpoint)
-        save_checkpoint(self._folder.checkpoint, trainer, self._history)
+        save_checkpoint(self._folder.checkpoint, trainer, self._history, of=self.task.training)
 
     def _resumed(self) -> Trainer | None:
         """The trainer as the newest checkpoint that is of use has it; None without one."""
@@ -258,7 +263,7 @@ class Training:
                 continue
             trainer = self._make_trainer()
             try:
-                history = load_checkpoint(file, trainer, EpochMetrics)
+                history = load_checkpoint(file, trainer, EpochMetrics, of=self.task.training)
             except (BadCheckpoint, OSError):
                 continue
             if trainer.epoch < self.task.proxy.recipe.epochs:  # else it is of a longer recipe

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from sasa_nas.errors import UserError
 from sasa_nas.experiment.material import within_memory
 from sasa_nas.experiment.observer import TrainingObserver
-from sasa_nas.export.weights import save_weights
+from sasa_nas.export.weights import load_weights, save_weights
 from sasa_nas.files import write_text
 from sasa_nas.run import SeedFolder, TrainingFolder
 from sasa_nas.run.detection_records import AnyInfo, AnyResult
@@ -144,13 +144,21 @@ class _SeedProgress:
         write_text(self._folder.metrics, "".join(json.dumps(asdict(metrics)) + "\n" for metrics in history))
 
 
+def _readable(weights: Path) -> bool:
+    """Whether a file holds weights; one that a disk cut off, or garbled, does not."""
+    if not weights.exists():
+        return False
+    try:
+        load_weights(weights)
+    except UserError:
+        return False
+    return True
+
+
 def _train_seed(place: SeedFolder, task: Task, seed: int, observer: TrainingObserver) -> None:
     """Trains one seed to the end, unless it is; its weights are the last thing written."""
     place.path.mkdir(parents=True, exist_ok=True)
-    # what a killed process was writing
-    for stale in place.path.glob(".*"):
-        stale.unlink()
-    if not place.weights.exists():
+    if not _readable(place.weights):
         try:
             trainer = train_outright(
                 partial(task.trainer, seed),

@@ -9,6 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from sasa_nas.errors import UserError, one_line
+from sasa_nas.files import remove_temporaries
 
 RUNS = Path("runs")
 """Where folders go whose place nobody named."""
@@ -51,7 +52,7 @@ def unwritable(path: Path, error: OSError) -> str:
 
 @contextmanager
 def sole_writer(path: Path, lock: Path, go_on: str) -> Iterator[None]:
-    """Keeps a second process out of a folder for the length of a `with` block.
+    """Keeps a second process out of a folder for the length of a `with` block; nothing half-written stays in it.
 
     Args:
         path: The folder.
@@ -63,7 +64,12 @@ def sole_writer(path: Path, lock: Path, go_on: str) -> Iterator[None]:
     """
     try:
         with FileLock(lock, timeout=0):
-            yield
+            remove_temporaries(path)
+            try:
+                yield
+            finally:
+                # a worker that died left one, perhaps
+                remove_temporaries(path)
     except Timeout as error:
         raise UserError(f"another process is writing to {path}; wait for it, or end it and `{go_on}`") from error
     except OSError as error:

@@ -3,7 +3,7 @@
 import functools
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from optuna.exceptions import StorageInternalError
@@ -53,10 +53,11 @@ def writing(folder: RunFolder, *, patience: float = PATIENCE) -> Iterator[RDBSto
         return connection
 
     try:
+        _require_sound(path, patience)
         storage = RDBStorage("sqlite://", engine_kwargs={"creator": connect})
     # Optuna checks nothing that it reads: of a file that it did not write, it raises errors of every type
     except Exception as error:
-        raise _unusable(folder, error) from error
+        raise (_unusable if is_held(error) else damaged)(folder, error) from error
     try:
         yield storage
     except (StorageInternalError, DBAPIError) as error:
@@ -65,6 +66,40 @@ def writing(folder: RunFolder, *, patience: float = PATIENCE) -> Iterator[RDBSto
         storage.remove_session()
         storage.engine.dispose()
         _end_log(path)
+
+
+def _require_sound(path: Path, patience: float) -> None:
+    """Raises where SQLite finds a database garbled, which it would find out only on the page in question.
+
+    Raises:
+        sqlite3.DatabaseError: What is wrong.
+    """
+    if not path.exists():
+        return
+    with closing(sqlite3.connect(path, timeout=patience)) as connection:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise sqlite3.DatabaseError(found)
+
+
+def is_held(error: BaseException) -> bool:
+    """Whether a database cannot be used as things are, and can when whatever is in the way is gone."""
+    inner: BaseException | None = error
+    while inner is not None:
+        orig = inner.orig if isinstance(inner, DBAPIError) else inner
+        # locked, read-only, a full disk, or not to be opened: all that is not the file's own content
+        if isinstance(orig, OSError | sqlite3.OperationalError) and "malformed" not in str(orig):
+            return True
+        inner = inner.__cause__
+    return False
+
+
+def damaged(folder: RunFolder, error: BaseException) -> UserError:
+    """What to say of a study.db that cannot be read."""
+    return UserError(
+        f"{folder.study} is damaged or foreign: {database_reason(error)}; put back a copy of it, or search anew with "
+        f"another --out: what was trained to the end stays in {folder.trials}"
+    )
 
 
 def _end_log(path: Path) -> None:

@@ -13,7 +13,7 @@ def test_a_cluster_that_does_not_answer_is_named_at_once() -> None:
         address = f"127.0.0.1:{unused.getsockname()[1]}"
     with (
         pytest.raises(UserError, match=f"no Ray cluster answers at --address {address}.*leave --address out"),
-        ray_cluster(SearchSettings(address=address)),
+        ray_cluster(SearchSettings(address=address), ""),
     ):
         pass
 
@@ -22,6 +22,6 @@ def test_a_cluster_that_does_not_answer_is_named_at_once() -> None:
 def test_more_than_the_machine_has_is_refused_in_a_line() -> None:
     with (
         pytest.raises(UserError, match=r"a trial wants 4096 CPUs and 0 GPUs, but Ray has .* lower --cpus-per-trial"),
-        ray_cluster(SearchSettings(cpus_per_trial=4096)),
+        ray_cluster(SearchSettings(cpus_per_trial=4096), ""),
     ):
         pass

@@ -196,7 +196,7 @@ def test_a_full_disk_under_the_file_is_named_and_nothing_is_lost(make_plan: Make
 def test_a_file_that_is_no_database_is_named(make_plan: MakePlan, folder: RunFolder) -> None:
     folder.study.write_bytes(b"years of work" * 1000)
     with (
-        pytest.raises(UserError, match=r"study\.db cannot be written: file is not a database"),
+        pytest.raises(UserError, match=r"study\.db is damaged or foreign: file is not a database"),
         opened_study(folder, make_plan().settings),
     ):
         pass

@@ -152,7 +152,7 @@ def test_a_damaged_checkpoint_begins_its_seed_again(
     folder = TrainingFolder(tmp_path / "t")
     folder.seed(1).checkpoint.write_bytes(b"half a checkpoint")
     # what a process killed in the middle of writing leaves
-    (folder.seed(1).path / ".checkpoint.pt.abc.pt").write_bytes(b"half")
+    (folder.seed(1).path / ".checkpoint.pt.abcd_123.pt").write_bytes(b"half")
     notes = make_notes()
     assert resume_training(folder.path, observer=notes).result is not None
     assert notes.events[1].startswith("seed 1 again: ")
