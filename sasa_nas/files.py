@@ -3,10 +3,9 @@
 import os
 import re
 import tempfile
-from contextlib import suppress
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-
 
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.(json|jsonl|pt|safetensors|txt|py)")
 """The names that `write_atomically` gives to a run's files while it fills them."""

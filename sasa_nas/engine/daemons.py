@@ -1,7 +1,7 @@
 """Watches the processes of a private Ray: without one of them a search would wait for ever, or end without a word."""
 
-import _thread
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -25,14 +25,26 @@ STATUS = 2
 class DaemonWatch:
     """Interrupts the main thread once a process of Ray has died, and ends this process where that does not help.
 
+    In another thread a search is not interrupted, only ended.
+
     Args:
         words: What a person is told, after the name of what died; one line.
+        interval: As `INTERVAL`.
         patience: As `PATIENCE`.
         end: Called with the whole line where the search does not end; by default it ends this process.
     """
 
-    def __init__(self, words: str, *, patience: float = PATIENCE, end: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        words: str,
+        *,
+        interval: float = INTERVAL,
+        patience: float = PATIENCE,
+        end: Callable[[str], None] | None = None,
+    ) -> None:
         self._words = words
+        self._interval = interval
+        self._in_main = threading.current_thread() is threading.main_thread()
         self._patience = patience
         self._end = end or _end
         self._daemons = [child for child in psutil.Process().children() if child.name() in NAMES]
@@ -54,7 +66,7 @@ class DaemonWatch:
         self._over.set()
 
     def _watch(self) -> None:
-        while not self._ending.wait(INTERVAL):
+        while not self._ending.wait(self._interval):
             dead = [daemon for daemon in self._daemons if not _alive(daemon)]
             if dead and not self._ending.is_set():
                 self._break_off(dead)
@@ -73,8 +85,9 @@ class DaemonWatch:
                 worker.kill()
         self.lost = f"a process of Ray died (number {dead[0].pid}); {self._words}"
         # whoever ended all of them, by a signal to the process group, has asked this process to end, too
-        if any(map(_alive, self._daemons)):
-            _thread.interrupt_main()
+        if self._in_main and any(map(_alive, self._daemons)):
+            # a true signal: it wakes a call that waits
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         if not self._over.wait(self._patience):
             self._end(self.lost)
 

@@ -211,7 +211,13 @@ class Training:
             self._folder.path.mkdir(exist_ok=True)
             write_text(self._folder.architecture, task.architecture.to_json())
             write_text(self._folder.full_size, task.full_size.to_json())
-        return self._resumed() or self._make_trainer()
+        trainer = self._resumed()
+        if trainer is None:
+            trainer = self._make_trainer()
+            # of another training that had the number, perhaps
+            for file in (self._folder.metrics, self._folder.weights, self._folder.error):
+                file.unlink(missing_ok=True)
+        return trainer
 
     def _find_out(self) -> Findings:
         """What is to be known before the training begins, or goes on."""
