@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 LEFT = ("RUNNING", "WAITING")
+_NOTICE = re.compile(r"sasa-nas: trial \d+ is not trained: ")
+"""Of a network that a retraining could not train; the last line counts them."""
 SPENT = ("trained", "stopped", "diverged", "broken", "out_of_memory", "timed_out", "lost")
 
 
@@ -120,7 +123,7 @@ def one_line(stderr: str) -> list[str]:
     """Return the complaints about a refusal that is not one line of the program's own at the end."""
     if "Traceback" in stderr:
         return ["there is a traceback on stderr"]
-    lines = [line for line in stderr.splitlines() if line.startswith("sasa-nas: ")]
+    lines = [line for line in stderr.splitlines() if line.startswith("sasa-nas: ") and not _NOTICE.match(line)]
     if len(lines) != 1 or stderr.splitlines()[-1] != lines[0]:
         return [f"stderr does not end with one line that says what to do: {stderr[-300:]!r}"]
     return []

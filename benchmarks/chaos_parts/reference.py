@@ -12,6 +12,7 @@ from sasa_nas.data.registry import load_for_search
 from sasa_nas.engine.observer import SilentObserver
 from sasa_nas.engine.plan import SearchPlan, plan_search
 from sasa_nas.engine.proposer import Proposer
+from sasa_nas.engine.quiet import hush
 from sasa_nas.engine.study import SearchStudy
 from sasa_nas.models import build
 from sasa_nas.run import Arm, Outcome, SearchSettings
@@ -19,6 +20,8 @@ from sasa_nas.space import Architecture, load_space
 from sasa_nas.train.device import pick_device
 from sasa_nas.train.proxy import Trainer
 from sasa_nas.train.seeding import seeded
+
+hush()
 
 Design = tuple[str, int, str]
 """The id of a network, the seed of its training, and why it was trained."""

@@ -178,7 +178,7 @@ class Round:
             session.send(signal.SIGKILL)
             ends = {-signal.SIGKILL}
         elif kind in (Kind.KILL_WORKER, Kind.KILL_RAYLET, Kind.KILL_GCS):
-            self._kill(kind, place)
+            self._kill(kind, place, session)
             ends = None if kind is Kind.KILL_WORKER else {2, 0}
         elif kind is Kind.FILL and self._disk is not None:
             self._disk.fill()
@@ -210,9 +210,13 @@ class Round:
         self.outcome.struck[-1] += f", {how}"
         return {130, -number} if starting else {130}
 
-    def _kill(self, kind: Kind, place: float) -> None:
+    def _kill(self, kind: Kind, place: float, session: Session) -> None:
         role: Role = {Kind.KILL_WORKER: "worker", Kind.KILL_RAYLET: "raylet", Kind.KILL_GCS: "gcs"}[kind]  # type: ignore[assignment]
-        found = [process for process in marked(self._mark) if process.role == role]
+        found: list[Process] = []
+        # an early strike comes as soon as there is one
+        while not found and session.status is None:
+            found = [process for process in marked(self._mark) if process.role == role]
+            self._log.look()
         if not found:
             self.outcome.struck[-1] += ": there is none"
             return

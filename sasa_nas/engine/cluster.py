@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import ray
 
@@ -39,15 +40,8 @@ def ray_cluster(settings: SearchSettings, go_on: str) -> Iterator[int]:
         with _own_handlers():
             if settings.address is None:
                 scratch = Scratch()
-                ray.init(
-                    address="local",
-                    include_dashboard=False,
-                    object_store_memory=OBJECT_STORE_BYTES,
-                    log_to_driver=False,
-                    logging_level=logging.CRITICAL,
-                    _temp_dir=str(scratch.path),
-                )
                 watch = DaemonWatch(f"nothing finished is lost, go on with `{go_on}`")
+                _start(scratch.path)
             else:
                 _join(settings.address)
         yield trials_at_a_time(settings)
@@ -74,6 +68,24 @@ def _own_handlers() -> Iterator[None]:
     finally:
         with suppress(ValueError):  # in another thread Ray has replaced nothing
             signal.signal(signal.SIGTERM, handler)
+
+
+def _start(temporary: Path) -> None:
+    """Starts a private Ray."""
+    try:
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+            _temp_dir=str(temporary),
+        )
+    # a machine that is too busy, or out of memory, comes as an error of any type
+    except Exception as error:
+        raise UserError(
+            f"Ray could not be started on this machine: {one_line(error)[:200]}; try again when it has more room"
+        ) from error
 
 
 def _join(address: str) -> None:

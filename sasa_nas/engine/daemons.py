@@ -25,7 +25,7 @@ STATUS = 2
 class DaemonWatch:
     """Interrupts the main thread once a process of Ray has died, and ends this process where that does not help.
 
-    In another thread a search is not interrupted, only ended.
+    Begin it before Ray starts. In another thread a search is not interrupted, only ended.
 
     Args:
         words: What a person is told, after the name of what died; one line.
@@ -47,7 +47,7 @@ class DaemonWatch:
         self._in_main = threading.current_thread() is threading.main_thread()
         self._patience = patience
         self._end = end or _end
-        self._daemons = [child for child in psutil.Process().children() if child.name() in NAMES]
+        self._daemons: dict[str, psutil.Process] = {}
         self._workers: set[psutil.Process] = set()
         self._ending = threading.Event()
         self._over = threading.Event()
@@ -67,15 +67,24 @@ class DaemonWatch:
 
     def _watch(self) -> None:
         while not self._ending.wait(self._interval):
-            dead = [daemon for daemon in self._daemons if not _alive(daemon)]
+            self._find_daemons()
+            dead = [daemon for daemon in self._daemons.values() if not _alive(daemon)]
             if dead and not self._ending.is_set():
                 self._break_off(dead)
                 return
             self._note_workers()
 
+    def _find_daemons(self) -> None:
+        """Look for those that Ray has not started yet."""
+        if len(self._daemons) < len(NAMES):
+            for child in psutil.Process().children():
+                with suppress(psutil.Error):
+                    if child.name() in NAMES:
+                        self._daemons.setdefault(child.name(), child)
+
     def _note_workers(self) -> None:
         """Keep in mind the raylet's children, which outlive it."""
-        for daemon in self._daemons:
+        for daemon in self._daemons.values():
             with suppress(psutil.Error):
                 self._workers |= set(daemon.children(recursive=True))
 
@@ -85,7 +94,7 @@ class DaemonWatch:
                 worker.kill()
         self.lost = f"a process of Ray died (number {dead[0].pid}); {self._words}"
         # whoever ended all of them, by a signal to the process group, has asked this process to end, too
-        if self._in_main and any(map(_alive, self._daemons)):
+        if self._in_main and any(map(_alive, self._daemons.values())):
             # a true signal: it wakes a call that waits
             signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
         if not self._over.wait(self._patience):

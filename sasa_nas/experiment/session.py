@@ -16,7 +16,7 @@ from sasa_nas.export.weights import load_weights, save_weights
 from sasa_nas.files import write_text
 from sasa_nas.run import SeedFolder, TrainingFolder
 from sasa_nas.run.detection_records import AnyInfo, AnyResult
-from sasa_nas.run.new_folder import default_folder, require_new, sole_writer, unwritable
+from sasa_nas.run.new_folder import Unwritable, default_folder, require_new, sole_writer
 from sasa_nas.space import Architecture, Detector
 from sasa_nas.train.loop import EpochLoop, EpochReport, NonFiniteLoss
 from sasa_nas.train.outright import train_outright
@@ -74,7 +74,7 @@ def write_folder(folder: TrainingFolder, network: Architecture | Detector, info:
         write_text(folder.info, info.model_dump_json(indent=2) + "\n")
     except OSError as error:
         folder.architecture.unlink(missing_ok=True)
-        raise UserError(f"{unwritable(folder.path, error)}; choose another --out") from error
+        raise Unwritable(folder.path, error, "choose another --out") from error
 
 
 def require_same_network(folder: TrainingFolder, network: Architecture | Detector, info: AnyInfo) -> None:

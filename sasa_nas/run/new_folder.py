@@ -11,6 +11,21 @@ from filelock import FileLock, Timeout
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import remove_temporaries
 
+
+class Unwritable(UserError):
+    """A folder cannot be written: a full disk, a permission; nothing that is done there is to blame.
+
+    Args:
+        path: The folder.
+        error: Why.
+        remedy: What to do.
+    """
+
+    def __init__(self, path: Path, error: OSError, remedy: str) -> None:
+        self.reason = unwritable(path, error)
+        super().__init__(f"{self.reason}; {remedy}")
+
+
 RUNS = Path("runs")
 """Where folders go whose place nobody named."""
 
@@ -42,7 +57,7 @@ def require_new(path: Path) -> None:
         with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:
-        raise UserError(f"{unwritable(path, error)}; choose another --out") from error
+        raise Unwritable(path, error, "choose another --out") from error
 
 
 def unwritable(path: Path, error: OSError) -> str:
@@ -73,4 +88,4 @@ def sole_writer(path: Path, lock: Path, go_on: str) -> Iterator[None]:
     except Timeout as error:
         raise UserError(f"another process is writing to {path}; wait for it, or end it and `{go_on}`") from error
     except OSError as error:
-        raise UserError(f"{unwritable(path, error)}; once it can, go on with `{go_on}`") from error
+        raise Unwritable(path, error, f"once it can, go on with `{go_on}`") from error

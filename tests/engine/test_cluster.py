@@ -1,6 +1,7 @@
 import socket
 
 import pytest
+import ray
 
 from sasa_nas.engine.cluster import ray_cluster
 from sasa_nas.errors import UserError
@@ -24,4 +25,14 @@ def test_more_than_the_machine_has_is_refused_in_a_line() -> None:
         pytest.raises(UserError, match=r"a trial wants 4096 CPUs and 0 GPUs, but Ray has .* lower --cpus-per-trial"),
         ray_cluster(SearchSettings(cpus_per_trial=4096), ""),
     ):
+        pass
+
+
+def test_a_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**options: object) -> None:
+        raise Exception("The current node timed out during startup.\nThis could happen")
+
+    monkeypatch.setattr(ray, "init", init)
+    words = "Ray could not be started on this machine: The current node timed out during startup. This .*; try again"
+    with pytest.raises(UserError, match=words), ray_cluster(SearchSettings(), ""):
         pass
