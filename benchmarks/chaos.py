@@ -15,6 +15,7 @@ command goes on. Linux alone; a disk is filled only where the user may mount one
 import argparse
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -46,6 +47,8 @@ def main() -> int:
     rounds: dict[int, dict[str, Any]] = {}
     if options.out.exists():
         rounds = {round_["scenario"]["seed"]: round_ for round_ in json.loads(options.out.read_text())["rounds"]}
+    for number in (signal.SIGINT, signal.SIGTERM):  # nothing is left behind, in the background neither
+        signal.signal(number, signal.default_int_handler)
     torch.set_num_threads(1)
     disks = allowed()
     # short: Ray's sockets lie below it

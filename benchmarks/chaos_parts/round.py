@@ -208,7 +208,8 @@ class Round:
             session.send(number, group=strike.group)
         how = ("twice, " if strike.twice else "") + ("to all of the group" if strike.group else "to the driver")
         self.outcome.struck[-1] += f", {how}"
-        return {130, -number} if starting else {130}
+        # a shell calls both 130; when all is written, the second one finds Python on its way out
+        return {130, -number} if starting or strike.twice else {130}
 
     def _kill(self, kind: Kind, place: float, session: Session) -> None:
         role: Role = {Kind.KILL_WORKER: "worker", Kind.KILL_RAYLET: "raylet", Kind.KILL_GCS: "gcs"}[kind]  # type: ignore[assignment]

@@ -1,10 +1,10 @@
 """Starts a private Ray for one search, or joins a cluster, and leaves nothing behind."""
 
 import logging
-import signal
 import socket
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import ray
@@ -36,14 +36,12 @@ def ray_cluster(settings: SearchSettings, go_on: str) -> Iterator[int]:
         UserError: If the cluster cannot be reached, cannot hold a single trial, or has broken down.
     """
     scratch = watch = None
+    ray_start = _Start(settings.address)
     try:
-        with _own_handlers():
-            if settings.address is None:
-                scratch = Scratch()
-                watch = DaemonWatch(f"nothing finished is lost, go on with `{go_on}`")
-                _start(scratch.path)
-            else:
-                _join(settings.address)
+        if settings.address is None:
+            scratch = Scratch()
+            watch = DaemonWatch(f"nothing finished is lost, go on with `{go_on}`")
+        ray_start.carry_out(scratch.path if scratch else None)
         yield trials_at_a_time(settings)
     finally:
         if watch is not None:
@@ -51,6 +49,7 @@ def ray_cluster(settings: SearchSettings, go_on: str) -> Iterator[int]:
         try:
             ray.shutdown()
         finally:
+            ray_start.over.set()
             if watch is not None:
                 watch.close()
             if scratch is not None:
@@ -59,18 +58,59 @@ def ray_cluster(settings: SearchSettings, go_on: str) -> Iterator[int]:
             raise UserError(watch.lost)
 
 
-@contextmanager
-def _own_handlers() -> Iterator[None]:
-    """Keep the process's handling of SIGTERM, which Ray replaces by one that prints a trace and ends at once."""
-    handler = signal.getsignal(signal.SIGTERM)
-    try:
-        yield
-    finally:
-        with suppress(ValueError):  # in another thread Ray has replaced nothing
-            signal.signal(signal.SIGTERM, handler)
+class _Start(threading.Thread):
+    """Starts or joins Ray in a thread of its own, where Ray lets the process's signals alone.
+
+    In the main thread it would handle SIGTERM while it starts, which takes seconds, and end the process at once, with
+    another status or none of its words. The thread must outlive Ray: with it the system ends the processes that it has
+    started.
+
+    Args:
+        address: Of the cluster to join; None for a private Ray.
+    """
+
+    def __init__(self, address: str | None) -> None:
+        super().__init__(name="ray-start", daemon=True)
+        self._address = address
+        self._temporary: Path | None = None
+        self._failure: Exception | None = None
+        self._up = threading.Event()
+        self.over = threading.Event()
+        """To be set when Ray is shut down."""
+
+    def carry_out(self, temporary: Path | None) -> None:
+        """Starts Ray. A signal is heard when that is done: before, there is nothing that could be shut down.
+
+        Args:
+            temporary: The folder of a private Ray's files.
+
+        Raises:
+            UserError: If it cannot be started, or the cluster cannot be reached.
+        """
+        self._temporary = temporary
+        self.start()
+        try:
+            self._up.wait()
+        finally:
+            self._up.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def run(self) -> None:
+        """In the thread."""
+        try:
+            if self._address is None:
+                _start(self._temporary)
+            else:
+                _join(self._address)
+        except Exception as error:
+            self._failure = error
+        finally:
+            self._up.set()
+        self.over.wait()
 
 
-def _start(temporary: Path) -> None:
+def _start(temporary: Path | None) -> None:
     """Starts a private Ray."""
     try:
         ray.init(
