@@ -1,11 +1,14 @@
 """Starts a private Ray for one search, or joins a cluster, and leaves nothing behind."""
 
 import logging
+import signal
 import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import ray
 
@@ -19,6 +22,9 @@ OBJECT_STORE_BYTES = 100 * 2**20
 
 ANSWER_SECONDS = 10.0
 """How long a cluster may take to accept a connection."""
+
+HANDLER_SECONDS = 0.05
+"""How often the handler of SIGTERM is put back while Ray starts."""
 
 
 @contextmanager
@@ -88,13 +94,23 @@ class _Start(threading.Thread):
             UserError: If it cannot be started, or the cluster cannot be reached.
         """
         self._temporary = temporary
+        handler = signal.getsignal(signal.SIGTERM)
         self.start()
         try:
-            self._up.wait()
+            self._wait(handler)
         finally:
-            self._up.wait()
+            self._wait(handler)
         if self._failure is not None:
             raise self._failure
+
+    def _wait(self, handler: Callable[[int, FrameType | None], Any] | int | None) -> None:
+        """Waits until Ray is up, or is not; its native part takes SIGTERM from any thread, and it is taken back."""
+        up = False
+        while not up:
+            up = self._up.wait(HANDLER_SECONDS)
+            if handler is not None:
+                with suppress(ValueError):  # in another thread nobody handles signals
+                    signal.signal(signal.SIGTERM, handler)
 
     def run(self) -> None:
         """In the thread."""
