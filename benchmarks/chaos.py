@@ -24,7 +24,8 @@ from typing import Any
 
 import torch
 from chaos_parts.disk import allowed
-from chaos_parts.round import Outcome, Round
+from chaos_parts.outcome import Outcome
+from chaos_parts.round import Round
 from chaos_parts.scenario import draw
 from measure import machine
 

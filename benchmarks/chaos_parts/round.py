@@ -5,15 +5,14 @@ import signal
 import sqlite3
 import time
 import uuid
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 from chaos_parts import damage, oracle
 from chaos_parts.disk import SmallDisk
+from chaos_parts.outcome import Outcome
 from chaos_parts.processes import Process, Role, Session, marked
 from chaos_parts.program import RETRAINING, Command, make_base
-from chaos_parts.scenario import RAY, Kind, Scenario, Strike
+from chaos_parts.scenario import Kind, Scenario, Strike
 from chaos_parts.verdict import compare_designs, compare_retraining
 from chaos_parts.watch import EpochLog, told
 
@@ -26,37 +25,6 @@ _SIGNALS = {Kind.INTERRUPT: signal.SIGINT, Kind.TERMINATE: signal.SIGTERM, Kind.
 _STARTING = 6.0
 """Seconds after a session's start in which Python may not have got as far as to handle signals."""
 _STUDY = ("study.db", "study.db-wal", "study.db-journal")
-
-
-@dataclass
-class Outcome:
-    """What became of a round.
-
-    Attributes:
-        scenario: What was done.
-        faults: What should not have come out; none if all is well.
-        struck: What the strikes came to, in words.
-        refused: The line with which the program gave up a run that a torn file made unusable.
-        skipped: Strikes that this machine does not allow.
-        sessions: Commands until the run was finished.
-        repeated: Epochs that were trained twice, but for those of torn or removed files.
-        allowed: How many of them the strikes allow.
-        seconds: Wall-clock time.
-    """
-
-    scenario: Scenario
-    faults: list[str] = field(default_factory=list)
-    struck: list[str] = field(default_factory=list)
-    refused: str | None = None
-    skipped: list[str] = field(default_factory=list)
-    sessions: int = 0
-    repeated: int = 0
-    allowed: int = 0
-    seconds: float = 0.0
-
-    def plain(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return asdict(self)
 
 
 class Round:
@@ -342,11 +310,6 @@ class Round:
             if late or not left:
                 return late
             time.sleep(0.1)
-
-
-def needs_ray(scenario: Scenario) -> bool:
-    """Whether a round starts Ray."""
-    return scenario.program in RAY
 
 
 def _within(training: str, place: str) -> bool:
