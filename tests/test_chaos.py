@@ -15,7 +15,7 @@ from chaos_parts.watch import EpochLog
 CHAOS = Path(__file__).parent.parent / "benchmarks" / "chaos.py"
 
 ROUNDS = {
-    74: ("search", Kind.KILL_WORKER),
+    380: ("search", Kind.KILL_WORKER),
     190: ("search", Kind.KILL_RAYLET),
     177: ("retrain", Kind.HANG_UP),
     178: ("retrain", Kind.TEAR),

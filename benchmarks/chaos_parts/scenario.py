@@ -106,17 +106,19 @@ def draw(seed: int) -> Scenario:
         kinds |= _FOLDERS
     if program in RAY:
         kinds |= _CLUSTER
-    strikes = [_strike(chance, kinds) for _ in range(chance.choice((1, 1, 2, 2, 3)))]
+    # where trainings are stopped early, less than half of all epochs are ever trained
+    last = 0.4 if settings["halving"] and program in RAY else 0.95
+    strikes = [_strike(chance, kinds, last) for _ in range(chance.choice((1, 1, 2, 2, 3)))]
     # in the order in which they come true
     strikes.sort(key=lambda strike: -1.0 if strike.progress is None else strike.progress)
     return Scenario(seed, program, settings, tuple(strikes))
 
 
-def _strike(chance: random.Random, kinds: dict[Kind, int]) -> Strike:
+def _strike(chance: random.Random, kinds: dict[Kind, int], last: float) -> Strike:
     early = chance.random() < 0.15
     return Strike(
         kind=chance.choices(list(kinds), list(kinds.values()))[0],
-        progress=None if early else chance.uniform(0.0, 0.95),
+        progress=None if early else chance.uniform(0.0, last),
         delay=chance.uniform(0.0, 8.0 if early else 0.5),
         twice=chance.random() < 0.3,
         group=chance.random() < 0.5,
