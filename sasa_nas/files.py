@@ -5,10 +5,15 @@ Knows where what is kept between runs lies, too.
 
 import errno
 import os
+import re
 import stat
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+
+_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.(json|jsonl|pt|safetensors|txt|py)")
+"""The names that `write_atomically` gives to a run's files while it fills them."""
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
@@ -105,6 +110,23 @@ def _check(path: Path, status: os.stat_result, largest: int) -> None:
 
 def _too_large(path: Path, largest: int) -> UnfitFile:
     return UnfitFile(errno.EFBIG, f"it has more than {largest:,} bytes", str(path))
+
+
+def remove_temporaries(folder: Path) -> None:
+    """Removes what killed processes left half-written of a run's or a training's files, anywhere in its folder.
+
+    Args:
+        folder: Nobody writes to it now. Others may write pages and pictures beside a run's files: theirs stay.
+    """
+    for path in folder.rglob(".*"):
+        if is_temporary(path) and path.is_file() and not path.is_symlink():
+            with suppress(OSError):
+                path.unlink()
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a file is one of a run's that `write_atomically` fills, or was to fill, by its name."""
+    return _TEMPORARY.fullmatch(path.name) is not None
 
 
 def cache_folder() -> Path:

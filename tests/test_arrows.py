@@ -52,7 +52,7 @@ OUTSIDE = {
     "ray": {"engine"},
     "fsspec": {"engine"},
     "optuna": {"engine", "run"},
-    "psutil": {"cli"},
+    "psutil": {"cli", "engine"},
     "rich": {"cli"},
     "typer": {"cli"},
     "yaml": {"space"},

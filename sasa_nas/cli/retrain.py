@@ -102,8 +102,8 @@ def retrain(
         )
         echo(f"\nStopped early. Go on with:\n  {words}", err=as_json)
         raise typer.Exit(INTERRUPTED)
-    if summary.failures and not found.networks:
-        raise UserError(f"none of the {found.wanted} networks could be trained")
+    if summary.failures:
+        raise UserError(f"{len(summary.failures)} of the {found.wanted} networks could not be trained")
     if not as_json:
         echo(f"\nSee it in the report:\n  {shell_line(program(), 'report', run)}")
 

@@ -3,11 +3,16 @@
 import logging
 import signal
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import Any
 
 import ray
 
+from sasa_nas.engine.daemons import DaemonWatch
 from sasa_nas.engine.scratch import Scratch
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.run import SearchSettings
@@ -18,48 +23,125 @@ OBJECT_STORE_BYTES = 100 * 2**20
 ANSWER_SECONDS = 10.0
 """How long a cluster may take to accept a connection."""
 
+HANDLER_SECONDS = 0.05
+"""How often the handler of SIGTERM is put back while Ray starts."""
+
 
 @contextmanager
-def ray_cluster(settings: SearchSettings) -> Iterator[int]:
+def ray_cluster(settings: SearchSettings, go_on: str) -> Iterator[int]:
     """Ray for the length of a `with` block.
+
+    Args:
+        settings: Of the search.
+        go_on: The command that goes on with the search, should a private Ray break down.
 
     Yields:
         How many trials can run at a time.
 
     Raises:
-        UserError: If the cluster cannot be reached, or cannot hold a single trial.
+        UserError: If the cluster cannot be reached, cannot hold a single trial, or has broken down.
     """
-    scratch = None
+    scratch = watch = None
+    ray_start = _Start(settings.address)
     try:
-        with _own_handlers():
-            if settings.address is None:
-                scratch = Scratch()
-                ray.init(
-                    address="local",
-                    include_dashboard=False,
-                    object_store_memory=OBJECT_STORE_BYTES,
-                    log_to_driver=False,
-                    logging_level=logging.CRITICAL,
-                    _temp_dir=str(scratch.path),
-                )
-            else:
-                _join(settings.address)
+        if settings.address is None:
+            scratch = Scratch()
+            watch = DaemonWatch(f"nothing finished is lost, go on with `{go_on}`")
+        ray_start.carry_out(scratch.path if scratch else None)
         yield trials_at_a_time(settings)
     finally:
-        ray.shutdown()
-        if scratch is not None:
-            scratch.close()
+        if watch is not None:
+            watch.dismiss()
+        try:
+            ray.shutdown()
+        finally:
+            ray_start.over.set()
+            if watch is not None:
+                watch.close()
+            if scratch is not None:
+                scratch.close()
+        if watch is not None and watch.lost is not None:
+            raise UserError(watch.lost)
 
 
-@contextmanager
-def _own_handlers() -> Iterator[None]:
-    """Keep the process's handling of SIGTERM, which Ray replaces by one that prints a trace and ends at once."""
-    handler = signal.getsignal(signal.SIGTERM)
+class _Start(threading.Thread):
+    """Starts or joins Ray in a thread of its own, where Ray lets the process's signals alone.
+
+    In the main thread it would handle SIGTERM while it starts, which takes seconds, and end the process at once, with
+    another status or none of its words. The thread must outlive Ray: with it the system ends the processes that it has
+    started.
+
+    Args:
+        address: Of the cluster to join; None for a private Ray.
+    """
+
+    def __init__(self, address: str | None) -> None:
+        super().__init__(name="ray-start", daemon=True)
+        self._address = address
+        self._temporary: Path | None = None
+        self._failure: Exception | None = None
+        self._up = threading.Event()
+        self.over = threading.Event()
+        """To be set when Ray is shut down."""
+
+    def carry_out(self, temporary: Path | None) -> None:
+        """Starts Ray. A signal is heard when that is done: before, there is nothing that could be shut down.
+
+        Args:
+            temporary: The folder of a private Ray's files.
+
+        Raises:
+            UserError: If it cannot be started, or the cluster cannot be reached.
+        """
+        self._temporary = temporary
+        handler = signal.getsignal(signal.SIGTERM)
+        self.start()
+        try:
+            self._wait(handler)
+        finally:
+            self._wait(handler)
+        if self._failure is not None:
+            raise self._failure
+
+    def _wait(self, handler: Callable[[int, FrameType | None], Any] | int | None) -> None:
+        """Waits until Ray is up, or is not; its native part takes SIGTERM from any thread, and it is taken back."""
+        up = False
+        while not up:
+            up = self._up.wait(HANDLER_SECONDS)
+            if handler is not None:
+                with suppress(ValueError):  # in another thread nobody handles signals
+                    signal.signal(signal.SIGTERM, handler)
+
+    def run(self) -> None:
+        """In the thread."""
+        try:
+            if self._address is None:
+                _start(self._temporary)
+            else:
+                _join(self._address)
+        except Exception as error:
+            self._failure = error
+        finally:
+            self._up.set()
+        self.over.wait()
+
+
+def _start(temporary: Path | None) -> None:
+    """Starts a private Ray."""
     try:
-        yield
-    finally:
-        with suppress(ValueError):  # in another thread Ray has replaced nothing
-            signal.signal(signal.SIGTERM, handler)
+        ray.init(
+            address="local",
+            include_dashboard=False,
+            object_store_memory=OBJECT_STORE_BYTES,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+            _temp_dir=str(temporary),
+        )
+    # a machine that is too busy, or out of memory, comes as an error of any type
+    except Exception as error:
+        raise UserError(
+            f"Ray could not be started on this machine: {one_line(error)[:200]}; try again when it has more room"
+        ) from error
 
 
 def _join(address: str) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sasa_nas.engine.plan import SearchPlan
 from sasa_nas.errors import UserError
-from sasa_nas.files import write_text
+from sasa_nas.files import is_temporary, write_text
 from sasa_nas.run import RunFolder, RunInfo
 from sasa_nas.run.new_folder import require_new, unwritable
 from sasa_nas.run.operators import record_operators
@@ -19,7 +19,18 @@ def check_folder(folder: RunFolder) -> None:
         UserError: If something is there, or nothing can be written there.
     """
     _refuse_run(folder)
-    require_new(folder.path)
+    if not _half_made(folder):
+        require_new(folder.path)
+
+
+def _half_made(folder: RunFolder) -> bool:
+    """Whether a search was killed while it made the folder: no more is there than comes before a run's run.json."""
+    first = {folder.lock, folder.trials, folder.operators}
+    try:
+        there = {path for path in folder.path.iterdir() if not is_temporary(path)}
+        return folder.lock in there and there <= first and not (folder.trials.is_dir() and any(folder.trials.iterdir()))
+    except OSError:
+        return False
 
 
 def _refuse_run(folder: RunFolder) -> None:

@@ -66,7 +66,7 @@ def search(
             make_folder(folder, plan, command, device="none: answered by a formula")
             return _carry_out(folder, plan, observer, nullcontext(0))
     # Ray before the folder: a cluster that does not answer leaves nothing behind
-    with _workers(settings):
+    with _workers(settings, folder):
         from sasa_nas.engine.cluster import trials_at_a_time
         from sasa_nas.engine.packing import pack
 
@@ -146,15 +146,16 @@ def _go_on(
     plan = plan_search(validate_space(info.space, str(folder.info)), settings, observer)
     require_same_data(plan, info, path)
     with _sole_searcher(folder):
+        folder.trials.mkdir(exist_ok=True)
         if swaps is not None:
             with opened_study(folder, settings) as study:
                 request_swaps(study, plan, swaps)
         write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
-        return _carry_out(folder, plan, observer, _workers(settings), searching=searching)
+        return _carry_out(folder, plan, observer, _workers(settings, folder), searching=searching)
 
 
 @contextmanager
-def _workers(settings: SearchSettings) -> Iterator[int]:
+def _workers(settings: SearchSettings, folder: RunFolder) -> Iterator[int]:
     """Ray, which is imported only now: it reads its environment then, and takes seconds."""
     if settings.address is None:
         keep_private()
@@ -162,13 +163,18 @@ def _workers(settings: SearchSettings) -> Iterator[int]:
         require_shareable()
     from sasa_nas.engine.cluster import ray_cluster
 
-    with ray_cluster(settings) as slots:
+    with ray_cluster(settings, _command(folder)) as slots:
         yield slots
 
 
 def _sole_searcher(folder: RunFolder) -> AbstractContextManager[None]:
     """Keeps a second search out of a run."""
-    return sole_writer(folder.path, folder.lock, f"sasa-nas resume {folder.path}")
+    return sole_writer(folder.path, folder.lock, _command(folder))
+
+
+def _command(folder: RunFolder) -> str:
+    """The command that goes on with a run."""
+    return f"sasa-nas resume {folder.path}"
 
 
 def _carry_out(

@@ -16,7 +16,7 @@ from sasa_nas.engine.samplers import make_sampler
 from sasa_nas.run import RunFolder, SearchSettings, TrialRecord
 from sasa_nas.run.attributes import attributes, record_of
 from sasa_nas.run.records import STUDY_NAME
-from sasa_nas.run.study_file import writing
+from sasa_nas.run.study_file import damaged, is_held, writing
 from sasa_nas.run.study_tables import PATIENCE
 from sasa_nas.run.trial_writer import TrialWriter
 from sasa_nas.space.choosers import Label
@@ -141,4 +141,12 @@ def opened_study(folder: RunFolder, settings: SearchSettings, *, patience: float
         UserError: As `writing`.
     """
     with writing(folder, patience=patience) as storage:
-        yield SearchStudy(settings, storage)
+        try:
+            study = SearchStudy(settings, storage)
+            study.records()
+        # of what a disk garbled, SQLite, Optuna and JSON raise errors of every type
+        except Exception as error:
+            if is_held(error):
+                raise
+            raise damaged(folder, error) from error
+        yield study

@@ -58,6 +58,11 @@ class TrainingTask(BaseModel):
     """When it was handed out, in seconds since the epoch."""
     wishes: Wishes = Wishes()
 
+    @property
+    def training(self) -> str:
+        """What is trained, whichever number the trial has: numbers come again where the end of a study is lost."""
+        return f"{self.architecture.id}, seed {self.seed}"
+
     @staticmethod
     def received(text: str) -> "TrainingTask":
         """Return a task from its JSON, in a worker: the operators that it names are loaded first.
@@ -207,7 +212,13 @@ class Training:
             self._folder.path.mkdir(exist_ok=True)
             write_text(self._folder.architecture, task.architecture.to_json())
             write_text(self._folder.full_size, task.full_size.to_json())
-        return self._resumed() or self._make_trainer()
+        trainer = self._resumed()
+        if trainer is None:
+            trainer = self._make_trainer()
+            # of another training that had the number, perhaps
+            for file in (self._folder.metrics, self._folder.weights, self._folder.error):
+                file.unlink(missing_ok=True)
+        return trainer
 
     def _find_out(self) -> Findings:
         """What is to be known before the training begins, or goes on."""
@@ -250,7 +261,7 @@ class Training:
         """Writes the state; the one before is kept until the next, in case a disk garbles this one."""
         if self._folder.checkpoint.exists():
             self._folder.checkpoint.replace(self._folder.earlier_checkpoint)
-        save_checkpoint(self._folder.checkpoint, trainer, self._history)
+        save_checkpoint(self._folder.checkpoint, trainer, self._history, of=self.task.training)
 
     def _resumed(self) -> Trainer | None:
         """The trainer as the newest checkpoint that is of use has it; None without one."""
@@ -259,7 +270,7 @@ class Training:
                 continue
             trainer = self._make_trainer()
             try:
-                history = load_checkpoint(file, trainer, EpochMetrics)
+                history = load_checkpoint(file, trainer, EpochMetrics, of=self.task.training)
             except (BadCheckpoint, OSError):
                 continue
             if trainer.epoch < self.task.proxy.recipe.epochs:  # else it is of a longer recipe

@@ -20,10 +20,10 @@ from sasa_nas.errors import UserError
 from sasa_nas.experiment.observer import SilentObserver, TrainingObserver
 from sasa_nas.experiment.training import resume_network, train_network
 from sasa_nas.files import write_text
-from sasa_nas.run import ExternalResources, Outcome, RunFolder, RunInfo, TrialRecord, read_info, read_trials
+from sasa_nas.run import ExternalResources, Outcome, RunError, RunFolder, RunInfo, TrialRecord, read_info, read_trials
 from sasa_nas.run.external import confirmed, folder_or_none
 from sasa_nas.run.folder import RetrainingFolder
-from sasa_nas.run.new_folder import sole_writer, unwritable
+from sasa_nas.run.new_folder import Unwritable, sole_writer, unwritable
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.run.retraining_records import NAME, RetrainedDesign, RetrainingInfo, Size, read_retraining
 from sasa_nas.run.training_records import TrainingSettings, validate_settings
@@ -151,7 +151,8 @@ def retrain_run(
         place.path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(unwritable(place.path, error)) from error
-    with sole_writer(place.path, place.lock, f"sasa-nas retrain {path}"):
+    go_on = f"sasa-nas retrain {path} --name {name}"
+    with sole_writer(place.path, place.lock, go_on):
         write_text(place.info, plan.model_dump_json(indent=2) + "\n")
         for index, design in enumerate(plan.designs, 1):
             try:
@@ -159,6 +160,11 @@ def retrain_run(
                 done = _train(place, plan, known[design.trial], follower)
             except KeyboardInterrupt:
                 done = False
+            except Unwritable as error:  # no network's fault, and the next one's folder lies there, too
+                raise UserError(f"{error.reason}; once it can, go on with `{go_on}`") from error
+            except RunError as error:
+                failures[design.trial] = f"{error}; remove {place.network(design.trial).path} to train it anew"
+                continue
             except UserError as error:
                 failures[design.trial] = str(error)
                 continue

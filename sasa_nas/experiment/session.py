@@ -12,11 +12,11 @@ from typing import Any, Protocol
 from sasa_nas.errors import UserError
 from sasa_nas.experiment.material import within_memory
 from sasa_nas.experiment.observer import TrainingObserver
-from sasa_nas.export.weights import save_weights
+from sasa_nas.export.weights import load_weights, save_weights
 from sasa_nas.files import write_text
 from sasa_nas.run import SeedFolder, TrainingFolder
 from sasa_nas.run.detection_records import AnyInfo, AnyResult
-from sasa_nas.run.new_folder import default_folder, require_new, sole_writer, unwritable
+from sasa_nas.run.new_folder import Unwritable, default_folder, require_new, sole_writer
 from sasa_nas.space import Architecture, Detector
 from sasa_nas.train.loop import EpochLoop, EpochReport, NonFiniteLoss
 from sasa_nas.train.outright import train_outright
@@ -74,7 +74,7 @@ def write_folder(folder: TrainingFolder, network: Architecture | Detector, info:
         write_text(folder.info, info.model_dump_json(indent=2) + "\n")
     except OSError as error:
         folder.architecture.unlink(missing_ok=True)
-        raise UserError(f"{unwritable(folder.path, error)}; choose another --out") from error
+        raise Unwritable(folder.path, error, "choose another --out") from error
 
 
 def require_same_network(folder: TrainingFolder, network: Architecture | Detector, info: AnyInfo) -> None:
@@ -144,13 +144,21 @@ class _SeedProgress:
         write_text(self._folder.metrics, "".join(json.dumps(asdict(metrics)) + "\n" for metrics in history))
 
 
+def _readable(weights: Path) -> bool:
+    """Whether a file holds weights; one that a disk cut off, or garbled, does not."""
+    if not weights.exists():
+        return False
+    try:
+        load_weights(weights)
+    except UserError:
+        return False
+    return True
+
+
 def _train_seed(place: SeedFolder, task: Task, seed: int, observer: TrainingObserver) -> None:
     """Trains one seed to the end, unless it is; its weights are the last thing written."""
     place.path.mkdir(parents=True, exist_ok=True)
-    # what a killed process was writing
-    for stale in place.path.glob(".*"):
-        stale.unlink()
-    if not place.weights.exists():
+    if not _readable(place.weights):
         try:
             trainer = train_outright(
                 partial(task.trainer, seed),

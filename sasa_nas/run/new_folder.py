@@ -9,7 +9,23 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from sasa_nas.errors import UserError, one_line
+from sasa_nas.files import remove_temporaries
 from sasa_nas.run.plain import check_lock
+
+
+class Unwritable(UserError):
+    """A folder cannot be written: a full disk, a permission; nothing that is done there is to blame.
+
+    Args:
+        path: The folder.
+        error: Why.
+        remedy: What to do.
+    """
+
+    def __init__(self, path: Path, error: OSError, remedy: str) -> None:
+        self.reason = unwritable(path, error)
+        super().__init__(f"{self.reason}; {remedy}")
+
 
 RUNS = Path("runs")
 """Where folders go whose place nobody named."""
@@ -42,7 +58,7 @@ def require_new(path: Path) -> None:
         with tempfile.TemporaryFile(dir=nearest):
             pass
     except OSError as error:
-        raise UserError(f"{unwritable(path, error)}; choose another --out") from error
+        raise Unwritable(path, error, "choose another --out") from error
 
 
 def unwritable(path: Path, error: OSError) -> str:
@@ -52,7 +68,7 @@ def unwritable(path: Path, error: OSError) -> str:
 
 @contextmanager
 def sole_writer(path: Path, lock: Path, go_on: str) -> Iterator[None]:
-    """Keeps a second process out of a folder for the length of a `with` block.
+    """Keeps a second process out of a folder for the length of a `with` block; nothing half-written stays in it.
 
     Args:
         path: The folder.
@@ -65,8 +81,13 @@ def sole_writer(path: Path, lock: Path, go_on: str) -> Iterator[None]:
     check_lock(lock)  # which may truncate what it opens
     try:
         with FileLock(lock, timeout=0):
-            yield
+            remove_temporaries(path)
+            try:
+                yield
+            finally:
+                # a worker that died left one, perhaps
+                remove_temporaries(path)
     except Timeout as error:
         raise UserError(f"another process is writing to {path}; wait for it, or end it and `{go_on}`") from error
     except OSError as error:
-        raise UserError(f"{unwritable(path, error)}; once it can, go on with `{go_on}`") from error
+        raise Unwritable(path, error, f"once it can, go on with `{go_on}`") from error

@@ -64,7 +64,7 @@ def writing(folder: RunFolder, *, patience: float = PATIENCE) -> Iterator[RDBSto
         storage = RDBStorage("sqlite://", engine_kwargs={"creator": connect})
     # Optuna checks nothing that it reads: of a file that it did not write, it raises errors of every type
     except Exception as error:
-        raise _unusable(folder, error) from error
+        raise (_unusable if is_held(error) else damaged)(folder, error) from error
     try:
         yield storage
     except (StorageInternalError, DBAPIError) as error:
@@ -73,6 +73,26 @@ def writing(folder: RunFolder, *, patience: float = PATIENCE) -> Iterator[RDBSto
         storage.remove_session()
         storage.engine.dispose()
         _end_log(path)
+
+
+def is_held(error: BaseException) -> bool:
+    """Whether a database cannot be used as things are, and can when whatever is in the way is gone."""
+    inner: BaseException | None = error
+    while inner is not None:
+        orig = inner.orig if isinstance(inner, DBAPIError) else inner
+        # locked, read-only, a full disk, or not to be opened: all that is not the file's own content
+        if isinstance(orig, OSError | sqlite3.OperationalError) and "malformed" not in str(orig):
+            return True
+        inner = inner.__cause__
+    return False
+
+
+def damaged(folder: RunFolder, error: BaseException) -> UserError:
+    """What to say of a study.db that cannot be read."""
+    return UserError(
+        f"{folder.study} is damaged or foreign: {database_reason(error)}; put back a copy of it, or search anew with "
+        f"another --out: what was trained to the end stays in {folder.trials}"
+    )
 
 
 def _end_log(path: Path) -> None:

@@ -96,15 +96,22 @@ def train_outright(
     return trainer
 
 
-def save_checkpoint(path: Path, trainer: EpochTrainer[Metrics], history: Sequence[Metrics]) -> None:
+def save_checkpoint(path: Path, trainer: EpochTrainer[Metrics], history: Sequence[Metrics], *, of: str = "") -> None:
     """Writes a trainer's state and the metrics of its epochs so far; never half of them.
+
+    Args:
+        path: The file.
+        trainer: Whose state.
+        history: The metrics of its epochs.
+        of: What is trained, where the file's place does not tell.
 
     Raises:
         OSError: If the file cannot be written.
     """
     # torch's own writer would turn a full disk into a RuntimeError
     content = io.BytesIO()
-    torch.save({"trainer": trainer.state_dict(), "metrics": [asdict(epoch) for epoch in history]}, content)
+    state = {"of": of, "trainer": trainer.state_dict(), "metrics": [asdict(epoch) for epoch in history]}
+    torch.save(state, content)
     write_atomically(path, lambda temporary: _write(temporary, content))
 
 
@@ -112,8 +119,16 @@ def _write(path: Path, content: io.BytesIO) -> None:
     path.write_bytes(content.getbuffer())
 
 
-def load_checkpoint(path: Path, trainer: EpochTrainer[Metrics], metrics: type[Metrics]) -> list[Metrics]:
+def load_checkpoint(
+    path: Path, trainer: EpochTrainer[Metrics], metrics: type[Metrics], *, of: str = ""
+) -> list[Metrics]:
     """Gives `trainer` the state that `save_checkpoint` wrote. Nothing is unpickled but tensors and plain containers.
+
+    Args:
+        path: The file.
+        trainer: Goes on from there.
+        metrics: What its epochs give.
+        of: What it trains: a checkpoint of anything else may fit it, and is refused all the same.
 
     Returns:
         The metrics of the epochs done.
@@ -131,6 +146,8 @@ def load_checkpoint(path: Path, trainer: EpochTrainer[Metrics], metrics: type[Me
         _require_stored(content)
         state = torch.load(content, map_location="cpu", weights_only=True)
         _require_whole(state)
+        if state.get("of", "") != of:
+            raise ValueError("it is of another training")
         trainer.load_state_dict(state["trainer"])
         history = [metrics(**epoch) for epoch in state["metrics"]]
         if not all(type(number) in (int, float) for epoch in history for number in asdict(epoch).values()):

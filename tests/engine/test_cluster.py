@@ -1,6 +1,7 @@
 import socket
 
 import pytest
+import ray
 
 from sasa_nas.engine.cluster import ray_cluster
 from sasa_nas.errors import UserError
@@ -13,7 +14,7 @@ def test_a_cluster_that_does_not_answer_is_named_at_once() -> None:
         address = f"127.0.0.1:{unused.getsockname()[1]}"
     with (
         pytest.raises(UserError, match=f"no Ray cluster answers at --address {address}.*leave --address out"),
-        ray_cluster(SearchSettings(address=address)),
+        ray_cluster(SearchSettings(address=address), ""),
     ):
         pass
 
@@ -22,6 +23,16 @@ def test_a_cluster_that_does_not_answer_is_named_at_once() -> None:
 def test_more_than_the_machine_has_is_refused_in_a_line() -> None:
     with (
         pytest.raises(UserError, match=r"a trial wants 4096 CPUs and 0 GPUs, but Ray has .* lower --cpus-per-trial"),
-        ray_cluster(SearchSettings(cpus_per_trial=4096)),
+        ray_cluster(SearchSettings(cpus_per_trial=4096), ""),
     ):
+        pass
+
+
+def test_a_ray_that_does_not_start_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def init(**options: object) -> None:
+        raise Exception("The current node timed out during startup.\nThis could happen")
+
+    monkeypatch.setattr(ray, "init", init)
+    words = "Ray could not be started on this machine: The current node timed out during startup. This .*; try again"
+    with pytest.raises(UserError, match=words), ray_cluster(SearchSettings(), ""):
         pass

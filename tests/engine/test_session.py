@@ -2,6 +2,7 @@
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,3 +93,34 @@ def test_a_finished_run_is_resumed_without_a_worker(make_run, make_record, make_
     summary = resume(path, observer=notes)
     assert not summary.interrupted
     assert notes.workers == []
+
+
+FORMULA = SearchSettings(trials=3, seed=1, workers=1)
+
+
+def by_formula(data: dict[str, Any]) -> None:
+    data["proxy"].update(dataset="synthetic:additive", image_size=None)
+
+
+def test_a_folder_that_a_killed_search_was_making_is_made_again(make_space, tmp_path: Path) -> None:
+    (tmp_path / "trials").mkdir()
+    for name in (".lock", ".run.json.abcd_123.json"):
+        (tmp_path / name).touch()
+    summary = search(make_space(by_formula), FORMULA, out=tmp_path)
+    assert sum(record.outcome.spent for record in summary.records) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "run.json", "study.db", "trials"]
+
+
+def test_a_folder_of_trials_without_a_record_is_refused(make_space, tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    (tmp_path / "trials" / "0000").mkdir(parents=True)
+    with pytest.raises(UserError, match="not empty; choose another --out"):
+        search(make_space(by_formula), FORMULA, out=tmp_path)
+
+
+def test_a_run_whose_trials_folder_was_removed_goes_on(make_space, tmp_path: Path) -> None:
+    search(make_space(by_formula), FORMULA, out=tmp_path / "run")
+    (tmp_path / "run" / "trials").rmdir()
+    summary = resume(tmp_path / "run", trials=5)
+    assert sum(record.outcome.spent for record in summary.records) == 5
+    assert (tmp_path / "run" / "trials").is_dir()

@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -196,10 +196,37 @@ def test_a_full_disk_under_the_file_is_named_and_nothing_is_lost(make_plan: Make
 def test_a_file_that_is_no_database_is_named(make_plan: MakePlan, folder: RunFolder) -> None:
     folder.study.write_bytes(b"years of work" * 1000)
     with (
-        pytest.raises(UserError, match=r"study\.db cannot be written: file is not a database"),
+        pytest.raises(UserError, match=r"study\.db is damaged or foreign: file is not a database"),
         opened_study(folder, make_plan().settings),
     ):
         pass
+
+
+@pytest.mark.parametrize("damage", ["a page of zeros", "a record cut off", "a record of another shape"])
+def test_a_damaged_study_is_one_line_that_says_what_to_do(
+    make_plan: MakePlan, folder: RunFolder, notes, damage: str
+) -> None:
+    plan = make_plan(trials=4)
+    with opened_study(folder, plan.settings) as study:
+        proposer = Proposer(study, plan, notes)
+        while (proposal := proposer.propose()) is not None:
+            proposer.finish(proposal.record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5}))
+    with closing(sqlite3.connect(folder.study)) as connection, connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'trial_values'").fetchone()
+        (size,) = connection.execute("PRAGMA page_size").fetchone()
+        if damage != "a page of zeros":
+            text = '{"outcome": "trai' if damage == "a record cut off" else '{"outcome": 3}'
+            connection.execute("UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = 2", (text,))
+    if damage == "a page of zeros":
+        with folder.study.open("r+b") as file:
+            file.seek((page - 1) * size)
+            file.write(bytes(size))
+    with (
+        pytest.raises(UserError, match=r"study\.db is damaged or foreign: .*; put back a copy of it") as caught,
+        opened_study(folder, plan.settings),
+    ):
+        pass
+    assert "\n" not in str(caught.value)
 
 
 READ = """

@@ -197,7 +197,7 @@ def tmp_weights(task: TrainingTask, name: str) -> Path:
     return TrialFolder(task.folder.parent / name).weights
 
 
-@pytest.mark.parametrize("damage", ["empty", "garbage", "cut", "foreign", "of a longer recipe"])
+@pytest.mark.parametrize("damage", ["empty", "garbage", "cut", "foreign", "of a longer recipe", "of another seed"])
 def test_a_checkpoint_that_is_of_no_use_costs_only_time(make_task: Callable[..., TrainingTask], damage: str) -> None:
     task = make_task(epochs=3)
     training = Training(task, DataCache())
@@ -206,13 +206,18 @@ def test_a_checkpoint_that_is_of_no_use_costs_only_time(make_task: Callable[...,
     folder = TrialFolder(task.folder)
     whole = folder.checkpoint.read_bytes()
     contents = {"empty": b"", "garbage": b"x" * 1000, "cut": whole[: len(whole) // 2], "of a longer recipe": whole}
+    contents["of another seed"] = whole  # it fits: the end of a study was lost, and the number came again
+    folder.weights.write_bytes(b"of another network")
     if damage == "foreign":
         torch.save({"trainer": {}, "metrics": []}, folder.checkpoint)
     else:
         folder.checkpoint.write_bytes(contents[damage])
     folder.earlier_checkpoint.unlink()
     epochs = 2 if damage == "of a longer recipe" else 3
-    reports = advance_to_end(Training(make_task(epochs=epochs), DataCache()))
+    again = Training(make_task(epochs=epochs, seed=int(damage == "of another seed")), DataCache())
+    reports = [again.advance()]
+    assert not folder.weights.exists()
+    reports += advance_to_end(again)
     assert [report.epoch for report in reports] == list(range(1, epochs + 1))
     assert reports[-1].outcome is Outcome.TRAINED
 

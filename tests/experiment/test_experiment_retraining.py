@@ -13,6 +13,7 @@ from sasa_nas.experiment.observer import TrainingObserver
 from sasa_nas.experiment.retraining import RetrainingRequest, _sampled, retrain_run
 from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.run import Outcome, RunFolder, TrialRecord, read_result, read_training
+from sasa_nas.run.new_folder import Unwritable
 from sasa_nas.run.retraining_records import RetrainingInfo, list_retrainings, read_retraining
 from sasa_nas.space import Architecture, Stage, load_architecture
 from sasa_nas.stems.conv import ConvStem
@@ -160,6 +161,25 @@ def test_a_network_that_fails_does_not_hold_up_the_others(run: RunFolder, monkey
     summary = retrain_run(run.path, [1, 2], REQUEST)
     assert summary.failures == {1: "seed 0 diverged"}
     assert run.retraining("target").network(2).result.exists()
+
+
+def test_a_disk_that_is_full_is_no_networks_fault(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object, **options: object) -> object:
+        raise Unwritable(run.path, OSError(28, "No space left on device"), "choose another --out")
+
+    monkeypatch.setattr(retraining, "train_network", full)
+    words = r"No space left on device; once it can, go on with `sasa-nas retrain .* --name target`"
+    with pytest.raises(UserError, match=words):
+        retrain_run(run.path, [1, 2], REQUEST)
+
+
+def test_a_network_whose_record_is_damaged_is_named_with_what_to_do(run: RunFolder) -> None:
+    retrain_run(run.path, [1, 2], REQUEST)
+    network = run.retraining("target").network(1)
+    network.info.write_bytes(network.info.read_bytes()[:100])
+    failures = retrain_run(run.path, [1, 2], REQUEST).failures
+    assert "training.json is damaged or foreign" in failures[1]
+    assert failures[1].endswith(f"; remove {network.path} to train it anew")
 
 
 @pytest.mark.parametrize(

@@ -152,12 +152,23 @@ def test_a_damaged_checkpoint_begins_its_seed_again(
     folder = TrainingFolder(tmp_path / "t")
     folder.seed(1).checkpoint.write_bytes(b"half a checkpoint")
     # what a process killed in the middle of writing leaves
-    (folder.seed(1).path / ".checkpoint.pt.abc.pt").write_bytes(b"half")
+    (folder.seed(1).path / ".checkpoint.pt.abcd_123.pt").write_bytes(b"half")
     notes = make_notes()
     assert resume_training(folder.path, observer=notes).result is not None
     assert notes.events[1].startswith("seed 1 again: ")
     assert notes.events[2:] == ["seed 1 after 0", "seed 1 epoch 1", "seed 1 epoch 2", "testing"]
     assert sorted(file.name for file in folder.seed(1).path.iterdir()) == ["metrics.jsonl", "weights.safetensors"]
+
+
+@pytest.mark.parametrize("kept", [0, 3, 1000])
+def test_weights_that_are_cut_off_are_trained_again(
+    architecture: Architecture, make_settings: MakeSettings, tmp_path: Path, kept: int
+) -> None:
+    whole = train_network(architecture, make_settings(), name="tiny", out=tmp_path / "t")
+    weights = whole.folder.seed(0).weights
+    whole.folder.result.unlink()
+    weights.write_bytes(weights.read_bytes()[:kept])
+    assert resume_training(whole.folder.path).result == whole.result
 
 
 def test_the_test_part_is_read_once_when_all_seeds_are_trained(

@@ -62,3 +62,18 @@ def test_a_full_disk_under_a_writer_is_one_line(tmp_path: Path) -> None:
 
 def test_a_reason_is_named_where_the_system_gives_none() -> None:
     assert unwritable(Path("here"), OSError("half a disk")) == "here cannot be written: half a disk"
+
+
+def test_what_killed_processes_left_half_written_goes_before_and_after(tmp_path: Path) -> None:
+    trial = tmp_path / "trials" / "0003"
+    trial.mkdir(parents=True)
+    left = [tmp_path / ".run.json.abcd_123.json", trial / ".checkpoint.pt.k2j4h5g6.pt"]
+    # another program's, a page that somebody else writes just now, and names of no such form
+    stays = [tmp_path / ".DS_Store", tmp_path / ".report.html.abcd_123.html", trial / ".hidden.pt"]
+    for path in (*left, *stays):
+        path.write_bytes(b"half")
+    with sole_writer(tmp_path, tmp_path / ".lock", "sasa-nas resume it"):
+        assert not any(path.exists() for path in left)
+        left[1].write_bytes(b"a worker that was killed")
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in stays)
