@@ -3,9 +3,12 @@
 Commands import what they need when they run, so that `--help` answers at once.
 """
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -92,6 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         of stdout left.
     """
     command = typer.main.get_command(app)
+    _require_streams()
     try:
         with ending_like_interrupt():
             status = command.main(
@@ -101,14 +105,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         return _fail(without_credentials(one_line(error)))
     except BrokenPipeError:
-        # Python flushes stdout once more when it ends, which would fail again
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 1
+    except OSError as error:
+        # of a file, the error would hold its name
+        if error.errno != errno.ENOSPC or error.filename is not None:
+            raise
+        _drop_output()
+        return _fail("the output cannot be written: no space is left; make room, and give the command again")
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except _ParsingError as error:
         return _fail(_usage(error))
     return status if isinstance(status, int) else 0
+
+
+def _require_streams() -> None:
+    """Give a process that was started without stdout or stderr some to write to, where nobody reads."""
+    if sys.stdout is None:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  it stays open
+    if sys.stderr is None:
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+
+
+def _drop_output() -> None:
+    """Let stdout lead nowhere: Python flushes it once more when it ends, which would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: BaseException) -> str:
@@ -124,5 +146,6 @@ def _usage(error: BaseException) -> str:
 def _fail(message: str) -> int:
     # a message may quote what a file says: it stays one line of a readable length, and moves no cursor
     shown = printable(message if len(message) <= LONGEST else f"{message[:LONGEST]} ...")
-    echo(f"{PROGRAM}: {shown}", err=True)
+    with suppress(OSError):  # nobody can be told: the status says it
+        echo(f"{PROGRAM}: {shown}", err=True)
     return 2

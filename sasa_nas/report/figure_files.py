@@ -66,7 +66,8 @@ def write_figures(drawn: Mapping[str, Drawing], folder: Path, *, png: bool) -> l
 
 def unwritable(place: Path, error: OSError) -> UserError:
     """That a file cannot be written, and why."""
-    return UserError(f"{place} cannot be written: {error.strerror or one_line(error)}")
+    reason = error.strerror or one_line(error)
+    return UserError(f"{place} cannot be written: {reason}; choose another place, or make this one writable")
 
 
 def _alone(drawing: Drawing) -> str:
