@@ -130,8 +130,8 @@ def test_a_search_a_training_and_an_export_tell_nothing(home: Path, monkeypatch:
         network = trial / "architecture.json"
         run_command("train", network, "--dataset", "digits", "--epochs", 1, "--out", runs / "train")
         assert leaks(runs, *secrets_of(home)) == []
-        # what was shortened is found again
-        run_command("resume", run, "--trials", 4)
+        run_command("resume", run, "--trials", 4, "--data-dir", home / "data")
+        assert leaks(run, *secrets_of(home)) == []
     finally:
         unload_operators("own")
 
