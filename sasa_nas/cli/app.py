@@ -5,7 +5,7 @@ Commands import what they need when they run, so that `--help` answers at once.
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import typer
@@ -19,6 +19,7 @@ from sasa_nas.cli.doctor import doctor
 from sasa_nas.cli.evaluate import evaluate
 from sasa_nas.cli.export import export, verify_export
 from sasa_nas.cli.listing import list_entries
+from sasa_nas.cli.numbers import with_sound_numbers
 from sasa_nas.cli.own_operators import with_operators
 from sasa_nas.cli.pareto import pareto
 from sasa_nas.cli.report import report
@@ -33,27 +34,35 @@ from sasa_nas.errors import UserError, one_line
 
 PROGRAM = "sasa-nas"
 
+LONGEST, LAST = 1200, 400
+"""Characters of an error that are printed, and how many of them are its last: what was typed may be a whole file."""
+
 # plain help and errors: a terminal's width must not decide what a line of a log says
 app = typer.Typer(name=PROGRAM, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=False)
 
-app.command("search")(with_operators(search))
-app.command("resume")(with_operators(resume))
-app.command("pareto")(with_operators(pareto))
-app.command("scores")(with_operators(scores))
-app.command("report")(with_operators(report))
-app.command("retrain")(with_operators(retrain))
-app.command("where")(with_operators(where))
-app.command("export")(with_operators(export))
-app.command("verify-export")(with_operators(verify_export))
-app.command("train")(with_operators(train))
-app.command("evaluate")(with_operators(evaluate))
-app.command("detect")(with_operators(detect))
-app.command("attention-map")(with_operators(attention_map))
-app.command("describe")(with_operators(describe))
-app.command("check-operator")(check_operator)
-app.command("table")(with_operators(table))
-app.command("list")(with_operators(list_entries))
-app.command("doctor")(with_operators(doctor))
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "search": search,
+    "resume": resume,
+    "pareto": pareto,
+    "scores": scores,
+    "report": report,
+    "retrain": retrain,
+    "where": where,
+    "export": export,
+    "verify-export": verify_export,
+    "train": train,
+    "evaluate": evaluate,
+    "detect": detect,
+    "attention-map": attention_map,
+    "describe": describe,
+    "check-operator": check_operator,
+    "table": table,
+    "list": list_entries,
+    "doctor": doctor,
+}
+for _name, _command in _COMMANDS.items():
+    _command = with_sound_numbers(_command)
+    app.command(_name)(_command if _name == "check-operator" else with_operators(_command))
 
 # Typer raises Click's exceptions, which newer versions carry inside: BadParameter, UsageError, ClickException
 _ParsingError: type[Exception] = typer.BadParameter.__mro__[2]
@@ -118,5 +127,7 @@ def _usage(error: BaseException) -> str:
 
 
 def _fail(message: str) -> int:
+    if len(message) > LONGEST:
+        message = f"{message[: LONGEST - LAST]} ... {message[-LAST:]}"
     typer.echo(f"{PROGRAM}: {message}", err=True)
     return 2

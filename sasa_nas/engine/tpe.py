@@ -3,9 +3,12 @@
 A space with conditional parameters falls into dozens of groups of parameters that come and go together. For each of
 them, and for each proposal, Optuna ranks all trials anew and translates all their parameters anew: a fifth of a second
 after a few hundred trials. Here trials are ranked once a proposal, and a finished trial is translated once. The
-proposals are the same to the last digit, which tests hold against Optuna's own.
+proposals are the same to the last digit, which tests hold against Optuna's own, until more than `MOST_OTHERS` trials
+are finished and not good: of these only the newest count from then on, so that proposals stay about as fast. Optuna
+weighs older ones less anyway. The good ones, a tenth, are found among all.
 """
 
+from bisect import insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,14 +29,40 @@ from optuna.search_space.group_decomposed import _GroupDecomposedSearchSpace, _S
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
+MOST_OTHERS = 1000
+"""Finished trials that are not good from which the sampler learns what to stay away from."""
 _FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+def _number(trial: FrozenTrial) -> int:
+    return trial.number
+
+
+class _Ends:
+    """Tells which trials of a study have ended since it was last asked."""
+
+    def __init__(self) -> None:
+        self.open: list[int] = []
+        """Numbers of those that had not ended then."""
+        self._seen = 0
+
+    def new(self, trials: list[FrozenTrial]) -> list[FrozenTrial]:
+        """Return those complete or pruned that were not returned before.
+
+        Args:
+            trials: All of the study, by number.
+        """
+        candidates = [trials[number] for number in (*self.open, *range(self._seen, len(trials)))]
+        self.open = [trial.number for trial in candidates if not trial.state.is_finished()]
+        self._seen = len(trials)
+        return [trial for trial in candidates if trial.state in _FINISHED]
 
 
 class _Trials(list[FrozenTrial]):
     """Trials in the order of their numbers, which are at hand as an array."""
 
     def __init__(self, trials: Iterable[FrozenTrial]) -> None:
-        super().__init__(sorted(trials, key=lambda trial: trial.number))
+        super().__init__(sorted(trials, key=_number))
         self.numbers = np.array([trial.number for trial in self], dtype=np.intp)
 
 
@@ -45,7 +74,7 @@ class _Division:
         number: Of the trial that is proposed.
         finished: How many trials are complete or pruned.
         good: Those to come near to.
-        others: The rest and those under way.
+        others: The newest of the rest, and those under way.
     """
 
     number: int
@@ -66,13 +95,14 @@ class RememberingTPE(TPESampler):
         super().__init__(seed=seed, n_startup_trials=startup, multivariate=True, group=True)
         self._group_decomposed_search_space = _KnownGroups()
         self._division: _Division | None = None
-        self._feasible: dict[int, bool] = {}
-        """Whether a finished trial met all constraints, by its number."""
+        self._ends = _Ends()
+        self._complete: list[FrozenTrial] = []
+        """By number, as the next two."""
+        self._pruned: list[FrozenTrial] = []
+        self._infeasible: list[FrozenTrial] = []
         self._columns: dict[tuple[str, ...], _Columns] = {}
 
-    def after_trial(
-        self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None
-    ) -> None:
+    def after_trial(self, study: Study, trial: FrozenTrial, state: TrialState, values: Sequence[float] | None) -> None:
         """Forget how the trials are divided, now that another one has ended."""
         self._division = None
         super().after_trial(study, trial, state, values)
@@ -100,19 +130,20 @@ class RememberingTPE(TPESampler):
         return self._division
 
     def _divide(self, study: Study, number: int) -> _Division:
-        """Divide the trials as Optuna does; whether a trial that has ended is feasible is looked up once."""
-        complete, pruned, infeasible, running = [], [], [], []
-        for trial in study._get_trials(deepcopy=False, states=(*_FINISHED, TrialState.RUNNING), use_cache=False):
-            if trial.state == TrialState.RUNNING:
-                if trial.number != number:
-                    running.append(trial)
-            elif not self._is_feasible(trial):
-                infeasible.append(trial)
+        """Divide the trials as Optuna does; a trial that has ended is looked at once."""
+        trials = study._get_trials(deepcopy=False, use_cache=False)
+        for trial in self._ends.new(trials):
+            if _get_infeasible_trial_score(trial) > 0:
+                kind = self._infeasible
             else:
-                (complete if trial.state == TrialState.COMPLETE else pruned).append(trial)
+                kind = self._complete if trial.state == TrialState.COMPLETE else self._pruned
+            insort(kind, trial, key=_number)
+        complete, pruned, infeasible = self._complete, self._pruned, self._infeasible
         finished = len(complete) + len(pruned) + len(infeasible)
         gamma = default_gamma if len(study.directions) == 1 else default_gamma_multiobjective
-        wanted, good, others = gamma(finished), [], running
+        wanted = gamma(finished)
+        good: list[FrozenTrial] = []
+        others: list[FrozenTrial] = []
         for below, above in (
             _split_complete_trials(complete, study, wanted),
             _split_pruned_trials(pruned, study, max(0, wanted - len(complete))),
@@ -120,12 +151,10 @@ class RememberingTPE(TPESampler):
         ):
             good += below
             others += above
-        return _Division(number, finished, _Trials(good), _Trials(others))
-
-    def _is_feasible(self, trial: FrozenTrial) -> bool:
-        if trial.number not in self._feasible:
-            self._feasible[trial.number] = _get_infeasible_trial_score(trial) <= 0
-        return self._feasible[trial.number]
+        newest = sorted(others, key=_number)[-MOST_OTHERS:]
+        open_trials = (trials[other] for other in self._ends.open if other != number)
+        running = [trial for trial in open_trials if trial.state == TrialState.RUNNING]
+        return _Division(number, finished, _Trials(good), _Trials(newest + running))
 
     def _get_internal_repr(
         self, trials: _Trials, search_space: dict[str, BaseDistribution], study: Study
@@ -193,21 +222,14 @@ class _KnownGroups(_GroupDecomposedSearchSpace):
 
     def __init__(self) -> None:
         super().__init__(include_pruned=True)
-        self._waiting: list[int] = []
-        """Numbers of trials that were not finished when last looked at."""
-        self._seen = 0
+        self._ends = _Ends()
         self._known: set[frozenset[str]] = set()
 
     def calculate(self, study: Study, use_cache: bool = False) -> _SearchSpaceGroup:
         """The groups; whoever asks must leave them as they are."""
-        trials = study._get_trials(deepcopy=False, use_cache=use_cache)
-        waiting = [*self._waiting, *range(self._seen, len(trials))]
-        self._waiting, self._seen = [], len(trials)
-        for trial in (trials[number] for number in waiting):
-            if not trial.state.is_finished():
-                self._waiting.append(trial.number)
+        for trial in self._ends.new(study._get_trials(deepcopy=False, use_cache=use_cache)):
             # parameters that came together before divide nothing further
-            elif trial.state in _FINISHED and (names := frozenset(trial.distributions)) not in self._known:
+            if (names := frozenset(trial.distributions)) not in self._known:
                 self._known.add(names)
                 self._search_space.add_distributions(trial.distributions)
         return self._search_space

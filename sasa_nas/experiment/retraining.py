@@ -18,7 +18,7 @@ from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.errors import UserError
 from sasa_nas.experiment.observer import SilentObserver, TrainingObserver
 from sasa_nas.experiment.training import resume_network, train_network
-from sasa_nas.files import write_text
+from sasa_nas.files import make_directory, write_text
 from sasa_nas.run import Outcome, RunFolder, RunInfo, TrialRecord, read_info, read_trials
 from sasa_nas.run.folder import RetrainingFolder
 from sasa_nas.run.new_folder import sole_writer, unwritable
@@ -143,7 +143,7 @@ def retrain_run(
     plan = _plan(folder, place, info, known, proposed, request, command, observer.decoding)
     failures: dict[int, str] = {}
     try:
-        place.path.mkdir(parents=True, exist_ok=True)
+        make_directory(place.path)
     except OSError as error:
         raise UserError(unwritable(place.path, error)) from error
     with sole_writer(place.path, place.lock, f"sasa-nas retrain {path}"):

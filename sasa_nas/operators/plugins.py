@@ -77,6 +77,9 @@ def load_operators(path: Path) -> OperatorFile:
     """
     shown = printable(path)
     try:
+        if path.exists() and not path.is_file():
+            # opening a pipe would wait for its writer
+            raise UserError(f"{shown} is no file of operators, but a folder, a pipe or a device")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)

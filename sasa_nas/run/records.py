@@ -112,7 +112,7 @@ class SearchSettings(BaseModel):
     """Trials at a time, at most; as many as the machines hold where it is left out."""
     cpus_per_trial: Annotated[int, Field(ge=1)] = 1
     """CPU cores, and threads, of one trial."""
-    gpus_per_trial: Annotated[float, Field(ge=0.0)] = 0.0
+    gpus_per_trial: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
     """GPUs of one trial; a fraction lets several trials share one."""
     auto: tuple[Resource, ...] = ()
     """Of which a trial's share is found out before the search begins, in place of what is given above. In run.json
@@ -138,7 +138,7 @@ class SearchSettings(BaseModel):
     """With a filter, the share of the designs drawn that is kept, the best by the score."""
     accuracy_floor: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     """Networks below are of no interest, however cheap."""
-    trial_timeout: Annotated[float, Field(gt=0.0)] | None = None
+    trial_timeout: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
     """Seconds of wall-clock time that a trial may take in one session; a worker that takes longer is killed."""
     address: str | None = None
     """A running Ray cluster to join; a private one is started where it is left out."""

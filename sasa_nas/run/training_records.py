@@ -49,8 +49,8 @@ class TrainingSettings(OutrightSettings):
     train_images: Annotated[int, Field(ge=1)] | None = None
     """Images of a stratified subset of the train part; all of them where it is left out."""
     recipe: Recipe = Recipe()
-    width_multiplier: Annotated[float, Field(gt=0.0)] = 1.0
-    depth_multiplier: Annotated[float, Field(gt=0.0)] = 1.0
+    width_multiplier: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0
+    depth_multiplier: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] = 1.0
 
 
 class TrainingRecord(BaseModel):
