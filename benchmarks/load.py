@@ -1,6 +1,6 @@
 """Does anything grow with the number of trials, classes, stages, designs or files?
 
-    python benchmarks/load.py [--trials 5000] [--files 50000] [--small] [--keep DIR] [--out FILE]
+    python benchmarks/load.py [--trials 5000] [--files 50000] [--section NAME ...] [--small] [--out FILE]
 
 A real search with TPE, whose trainings a formula answers (`synthetic:additive`): processor seconds of the driver in
 each quarter of the trials, how much of them the sampler takes, resident memory and open files on the way. Its run, and
@@ -53,6 +53,7 @@ FORMULA = "synthetic:additive"
 TRAINING_SECONDS = 5.0
 """The shortest training of the README's searches, beside which the driver's seconds are small."""
 COMMANDS = ("pareto", "where", "report")
+SECTIONS = ("search", "space", "folder", "written")
 STAGES, CLASSES = 12, 1000
 READER = """
 import json, sys, time
@@ -227,6 +228,13 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=5000)
     parser.add_argument("--files", type=int, default=50_000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--section",
+        nargs="+",
+        choices=SECTIONS,
+        default=SECTIONS,
+        help="measure these alone; the file keeps the others",
+    )
     parser.add_argument("--small", action="store_true", help="40 trials and 200 files")
     parser.add_argument("--keep", type=Path, help="make the runs here and keep them")
     parser.add_argument("--out", type=Path, default=RESULTS, help="the file to write")
@@ -234,22 +242,28 @@ def main() -> None:
     trials, files = (40, 200) if options.small else (options.trials, options.files)
     torch.set_num_threads(1)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
+    found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         place = options.keep or Path(scratch)
         os.environ["XDG_CACHE_HOME"] = f"{scratch}/cache"
-        result: dict[str, Any] = {"search": searched(place / "searched", trials, options.seed)}
-        print(json.dumps(result["search"], indent=1), flush=True)
-        result["large_space"] = large_space(place / "deep", min(trials, 100), options.seed)
-        result["large_folder"] = large_folder(Path(scratch) / "images", files)
-        print(json.dumps([result["large_space"], result["large_folder"]], indent=1), flush=True)
-        written = make_run(place / "written", trials, seed=options.seed).path
-        result["read_searched"] = read(place / "searched")
-        result["read_written"] = read(written)
-        page = written / "report.html"
-        result["report"] = measure_page(page, 1 if options.small else 3) if CHROMIUM else {"bytes": page.stat().st_size}
-    result |= {"seed": options.seed, "load": os.getloadavg()[0], "machine": machine(torch.device("cpu"))}
-    write_text(options.out, json.dumps(result, indent=1) + "\n")
-    print(json.dumps({key: result[key] for key in ("read_searched", "read_written", "report")}, indent=1))
+        if "search" in options.section:
+            found["search"] = searched(place / "searched", trials, options.seed)
+            found["read_searched"] = read(place / "searched")
+        if "space" in options.section:
+            found["large_space"] = large_space(place / "deep", min(trials, 100), options.seed)
+        if "folder" in options.section:
+            found["large_folder"] = large_folder(Path(scratch) / "images", files)
+        if "written" in options.section:
+            written = make_run(place / "written", trials, seed=options.seed).path
+            found["read_written"] = read(written)
+            page = written / "report.html"
+            found["report"] = {"bytes": page.stat().st_size}
+            if CHROMIUM:
+                found["report"] = measure_page(page, 1 if options.small else 3)
+    print(json.dumps(found, indent=1))
+    earlier = json.loads(options.out.read_text(encoding="utf-8")) if options.out.is_file() else {}
+    measured = {"seed": options.seed, "machine": machine(torch.device("cpu")), "load": os.getloadavg()[0]}
+    write_text(options.out, json.dumps(earlier | found | measured, indent=1) + "\n")
     print(options.out)
 
 

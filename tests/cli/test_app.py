@@ -66,6 +66,39 @@ def test_a_user_error_is_printed_as_it_is(capsys: pytest.CaptureFixture[str], mo
     assert capsys.readouterr().err == f"sasa-nas: {message}no break\n"
 
 
+def test_what_was_typed_is_not_repeated_at_any_length(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["resume", "a" * 10_000]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("sasa-nas: aaa")
+    assert " ... aaa" in err
+    assert len(err) < 1300
+    assert "run" in err.rpartition("aaa")[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["train", "resnet50", "--dataset", "digits", "--depth-multiplier", "inf"], "--depth-multiplier"),
+        (["train", "resnet50", "--dataset", "digits", "--width-multiplier", "nan"], "--width-multiplier"),
+        (["search", "--space", "tiny", "--balanced", "nan"], "--balanced"),
+        (["search", "--space", "tiny", "--trial-timeout", "inf"], "--trial-timeout"),
+        (["search", "--space", "tiny", "--train-images", "9" * 400], "too large"),
+        (["search", "--space", "tiny", "--max-flops", "9" * 400], "too large"),
+        (["search", "--space", "tiny", "--trials", "9" * 30], "'--trials': the number is too large"),
+        (["search", "--space", "tiny", "--seed", str(2**32)], "--seed"),
+        (["where", "run", "--resolution", "nan"], "'--resolution': nan is no finite number"),
+    ],
+)
+def test_numbers_that_no_command_can_use_are_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], part: str
+) -> None:
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert part in err
+
+
 def test_interrupt_is_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app_module, "app", _failing_app(KeyboardInterrupt()))
     assert main([]) == 130
