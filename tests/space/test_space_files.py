@@ -161,6 +161,19 @@ def test_a_number_that_may_mean_another_is_refused(tmp_path: Path, number: str, 
     assert words in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("{width_multiplier: 1e308}", "proxy.width_multiplier = 1e+308: should be less"),
+        ("{recipe: {epochs: 2147483647}}", "proxy.recipe.epochs = 2147483647: should be less"),
+    ],
+)
+def test_a_proxy_without_bounds_is_refused(tmp_path: Path, proxy: str, words: str) -> None:
+    with pytest.raises(SpaceError) as caught:
+        load_space(write(tmp_path, "a.yaml", f"stages: [{{}}]\nproxy: {proxy}"))
+    assert words in str(caught.value)
+
+
 def test_merges_of_merges_end(tmp_path: Path) -> None:
     # newer versions of PyYAML merge a key once; with others there are too many values
     with pytest.raises(SpaceError, match=r"a\.yaml: (a0: unknown field|holds more than 20,000 values)"):
