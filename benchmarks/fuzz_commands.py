@@ -105,36 +105,38 @@ TEXTS = (
     *("stages[0].operator.kind=[]", "image.height=2147483647", "num_classes=99999999999", "stages[0].blocks=100000"),
     *("stages[99999999999999999999].width=1", "stages[0].width=.nan", "module", "onnx", "module,module", "ray://x"),
 )
-PLAUSIBLE = (
-    *(
-        "tiny",
-        "space.yaml",
-        "digits",
-        "synthetic:additive",
-        "cpu",
-        "auto",
-        "new",
-        "new.svg",
-        "new.json.gz",
-        "accuracy,params",
-    ),
-    *(
-        "1",
-        "2",
-        "0.5",
-        "2M",
-        "module,onnx",
-        "stages[0].width=8",
-        "stem",
-        "best",
-        "knee",
-        "image.png",
-        "design.json",
-        "run",
-    ),
-    *("training", "apache-2.0", "target", "accuracy,flops,memory", "synflow", "naswot,zico", "float32", "8/255", "0,1"),
-)
-"""Texts that some option means something by."""
+PLAUSIBLE: dict[str, tuple[str, ...]] = {
+    "--space": ("tiny", "space.yaml", "san"),
+    "--dataset": ("digits", "synthetic:additive", "cifar10", "imagefolder:run"),
+    "--objectives": ("accuracy,params", "accuracy,flops,memory", "accuracy,latency"),
+    "--scores": ("synflow", "naswot,zico"),
+    "--score-filter": ("zico", "synflow"),
+    "--max-params": ("2M", "500000", "1"),
+    "--max-flops": ("2.5G", "1e5"),
+    "--max-memory": ("512M", "1"),
+    "--train-images": ("100", "1e3", "1G"),
+    "--cpus-per-trial": ("1", "auto", "64"),
+    "--gpus-per-trial": ("0", "0.5", "auto"),
+    "--device": ("cpu", "auto", "cuda"),
+    "--dtype": ("float32", "float16"),
+    "--format": ("module", "module,onnx", "torch_export"),
+    "--pick": ("best", "knee"),
+    "--set": ("stages[0].width=8", "stages[*].blocks=2", "stem.width=16", "image.height=9"),
+    "--stage": ("0", "1", "stem"),
+    "--pixel": ("0,0", "15,15", "3,99"),
+    "--heads": ("0", "0,1", "5"),
+    "--image": ("image.png",),
+    "--weights": ("training/seeds/0/weights.safetensors", "image.png"),
+    "--plot": ("new.svg", "new.png"),
+    "--figures": ("new",),
+    "--out": ("new", "new/er", "run"),
+    "--replay": ("table.json.gz",),
+    "--kind": ("dilated_attention", "conv"),
+    "--name": ("target", "other", "../x"),
+    "--pgd-epsilon": ("8/255", "0.03"),
+    "--pgd-step-size": ("2/255", "0.01"),
+}
+"""What could be meant by options whose type tells little."""
 WORDS = ("--", "-", "--help", "--version", "--json", "--nope", "-x", "--operators", "--space=tiny", "--trials=", "@x")
 
 
@@ -194,10 +196,11 @@ def make_material(folder: Path) -> None:
     """
     shutil.copy(ROOT / "examples" / "own_operator.py", folder)
     shutil.copy(ROOT / "sasa_nas" / "search_spaces" / "tiny.yaml", folder / "space.yaml")
-    stage = {"blocks": 1, "width": 8, "expansion": 1, "operator": {"kind": "local_attention", "kernel_size": 3}}
+    stage = {"blocks": 1, "width": 8, "expansion": 1}
+    attention = {"kind": "local_attention", "kernel_size": 3, "num_heads": 2}
     design = {
         "stem": {"kind": "conv", "width": 8, "kernel_size": 3, "stride": 1, "pool": False},
-        "stages": [stage | {"operator": stage["operator"] | {"num_heads": 2}}, stage | {"operator": {"kind": "conv"}}],
+        "stages": [stage | {"operator": attention}, stage | {"operator": {"kind": "conv"}}],
     }
     (folder / "design.json").write_text(json.dumps(design), encoding="utf-8")
     Image.new("RGB", (16, 16), (1, 2, 3)).save(folder / "image.png")
@@ -231,7 +234,7 @@ def command_cases(seed: int, count: int) -> Iterator[CommandCase]:
         line = list(draw.choice(LINES))
         options_here = options[line[0]]
         mutations = []
-        for _ in range(draw.choice((1, 1, 1, 1, 2, 2, 5))):
+        for _ in range(draw.choice((1, 1, 1, 1, 1, 2, 4))):
             mutation = draw.choice(MUTATIONS)
             mutations.append(mutation.__name__)
             line = mutation(line, options_here, draw)
@@ -245,7 +248,9 @@ def _options(command: Callable[..., Any]) -> list[Option]:
         annotation, *metadata = get_args(parameter.annotation) or (None,)
         for info in metadata:
             if isinstance(info, typer.models.OptionInfo):
-                written = info.param_decls or (f"--{name.replace('_', '-')}",)
+                # Typer takes the first name of an annotated option for its default
+                first = (info.default,) if isinstance(info.default, str) else ()
+                written = (*first, *(info.param_decls or ())) or (f"--{name.replace('_', '-')}",)
                 names = tuple(one for part in written for one in part.split("/"))
                 found.append(Option(names, _values(_plain(annotation))))
     return found
@@ -295,15 +300,17 @@ def add_option(line: list[str], options: list[Option], draw: random.Random) -> l
 
 def combine_options(line: list[str], options: list[Option], draw: random.Random) -> list[str]:
     """Options more, with values that could be meant, whether or not they go together."""
-    for option in draw.sample(options, min(len(options), draw.randrange(1, 5))):
+    meant = [option for option in options if "--operators" not in option.names]
+    for option in draw.sample(meant, min(len(meant), draw.randrange(1, 4))):
         line = [*line, draw.choice(option.names), *([draw.choice(_plausible(option))] if option.values else [])]
     return line
 
 
 def _plausible(option: Option) -> tuple[str, ...]:
-    if option.values == NUMBERS:
-        return ("1", "2", "3", "16", "0.5", "0", "1000000")
-    return PLAUSIBLE if len(option.values) > len(NUMBERS) else option.values
+    found = next((PLAUSIBLE[name] for name in option.names if name in PLAUSIBLE), None)
+    if found is None:
+        found = ("1", "2", "3", "16") if option.values == NUMBERS else option.values
+    return found
 
 
 def change_argument(line: list[str], options: list[Option], draw: random.Random) -> list[str]:
@@ -355,6 +362,6 @@ def misspell(line: list[str], options: list[Option], draw: random.Random) -> lis
 
 
 MUTATIONS = (
-    *(add_option, add_option, combine_options, combine_options, combine_options, change_argument, change_argument),
+    *(add_option, add_option, *(combine_options,) * 5, change_argument, change_argument),
     *(delete_word, repeat_words, swap_words, insert_word, misspell),
 )

@@ -22,7 +22,10 @@ from typing import Any
 
 SECONDS = 1.0
 """Of the processor, that a case may take."""
-PATIENCE = 4.0
+SEARCHED, SEARCHING = "random ones has", 4.0
+"""Words of the line that says that none of 300 designs is within the limits, and the seconds that this may take: each
+block of them is counted once."""
+PATIENCE = 6.0
 """Seconds of the processor after which a case is cut off."""
 WALL = 20.0
 """Seconds of the clock after which a case is cut off: something waits."""
@@ -122,7 +125,8 @@ class Court:
             faults.append(f"{len(lines)} lines on stderr: {err.getvalue()[:300]!r}")
         if lines and len(lines[0]) > LONGEST:
             faults.append(f"a line of {len(lines[0])} characters")
-        if seconds > SECONDS and not faults:
+        allowed = SEARCHING if status == 2 and SEARCHED in lines[-1] else SECONDS
+        if seconds > allowed and not faults:
             faults.append(f"{seconds:.1f} s")
         return Verdict(status, lines[-1] if lines else "", seconds, tuple(faults), trace)
 

@@ -314,6 +314,28 @@ def replace_number(tree: Any, draw: random.Random) -> Any:
     return tree
 
 
+def tweak_number(tree: Any, draw: random.Random) -> Any:
+    """A whole number is a little larger or smaller."""
+    places = [place for place in _places(tree, []) if type(place[0][place[1]]) is int]
+    if places:
+        node, key = draw.choice(places)
+        number = node[key]
+        node[key] = draw.choice((number + 1, number + 2, 2 * number, max(1, number // 2), 8 * number))
+    return tree
+
+
+def search_number(tree: Any, draw: random.Random) -> Any:
+    """A whole number is to be searched over."""
+    places = [place for place in _places(tree, []) if type(place[0][place[1]]) is int]
+    if places:
+        node, key = draw.choice(places)
+        number = node[key]
+        node[key] = draw.choice(
+            ({"choice": [number, 2 * number]}, {"range": [number, 5 * number, number]}, {"choice": [number]})
+        )
+    return tree
+
+
 def move_value(tree: Any, draw: random.Random) -> Any:
     """A value, or a whole part, stands in another's place."""
     place, other = _any_place(tree, draw), _any_place(tree, draw)
@@ -368,5 +390,5 @@ def multiply_items(tree: Any, draw: random.Random) -> Any:
 
 TREE_MUTATIONS: tuple[Callable[[Any, random.Random], Any], ...] = (
     *(replace_value, replace_value, replace_number, replace_number, move_value, delete_value, rename_field),
-    *(add_field, wrap_value, multiply_items),
+    *(add_field, wrap_value, multiply_items, *(tweak_number,) * 4, *(search_number,) * 2),
 )

@@ -117,10 +117,11 @@ class Stopwatch:
 def by_formula(name: str) -> SearchSpace:
     """A shipped space whose trainings a formula answers."""
     space = load_space(name)
-    return space.model_copy(update={"proxy": space.proxy.model_copy(update={"dataset": FORMULA})})
+    searched: SearchSpace = space.model_copy(update={"proxy": space.proxy.model_copy(update={"dataset": FORMULA})})
+    return searched
 
 
-def searched(path: Path, trials: int, seed: int) -> dict[str, Any]:
+def search_long(path: Path, trials: int, seed: int) -> dict[str, Any]:
     """Search with a formula for data, and tell what the driver spent and held."""
     watch = Stopwatch()
     watch.attach(RememberingTPE)
@@ -247,7 +248,7 @@ def main() -> None:
         place = options.keep or Path(scratch)
         os.environ["XDG_CACHE_HOME"] = f"{scratch}/cache"
         if "search" in options.section:
-            found["search"] = searched(place / "searched", trials, options.seed)
+            found["search"] = search_long(place / "searched", trials, options.seed)
             found["read_searched"] = read(place / "searched")
         if "space" in options.section:
             found["large_space"] = large_space(place / "deep", min(trials, 100), options.seed)

@@ -157,18 +157,21 @@ class RememberingTPE(TPESampler):
         return _Division(number, finished, _Trials(good), _Trials(newest + running))
 
     def _get_internal_repr(
-        self, trials: _Trials, search_space: dict[str, BaseDistribution], study: Study
+        self, trials: list[FrozenTrial], search_space: dict[str, BaseDistribution], study: Study
     ) -> dict[str, NDArray[Any]]:
         """The parameters of a group, by name, of all trials that have them."""
         columns = self._columns.setdefault(tuple(search_space), _Columns(len(search_space)))
-        for place in columns.unknown(trials.numbers):
+        numbers = (
+            trials.numbers if isinstance(trials, _Trials) else np.array([trial.number for trial in trials], np.intp)
+        )
+        for place in columns.unknown(numbers):
             trial = trials[place]
             params = self._get_params(trial, study)
             row = None
             if search_space.keys() <= params.keys():
                 row = [distribution.to_internal_repr(params[name]) for name, distribution in search_space.items()]
             columns.put(trial.number, row, final=trial.state.is_finished())
-        return dict(zip(search_space, columns.rows(trials.numbers).T, strict=True))
+        return dict(zip(search_space, columns.rows(numbers).T, strict=True))
 
 
 _UNKNOWN, _PRESENT, _ABSENT = range(3)
@@ -214,7 +217,8 @@ class _Columns:
 
     def rows(self, numbers: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return the rows of those trials of `numbers` that have all parameters, in their order."""
-        return self._values[numbers[self._state[numbers] == _PRESENT]]
+        found: NDArray[np.float64] = self._values[numbers[self._state[numbers] == _PRESENT]]
+        return found
 
 
 class _KnownGroups(_GroupDecomposedSearchSpace):
