@@ -375,7 +375,8 @@ def wrap_value(tree: Any, draw: random.Random) -> Any:
     if (place := _any_place(tree, draw)) is not None:
         node, key = place
         for _ in range(draw.choice((1, 1, 2, 20, 120))):
-            node[key] = {"choice": [node[key], *draw.sample(VALUES, draw.choice((0, 0, 1)))]}
+            others = copy.deepcopy(draw.sample(VALUES, draw.choice((0, 0, 1))))
+            node[key] = {"choice": [node[key], *others]}
     return tree
 
 

@@ -19,6 +19,8 @@ def test_a_seed_fixes_the_cases_and_each_case_is_another() -> None:
         assert list(generate(3, 40)) == cases
         assert list(generate(4, 40)) != cases
         assert [case.number for case in cases] == list(range(40))
+    # no case leaves anything behind that a later one would find
+    assert [case.content for case in space_cases(3, 400)][:40] == [case.content for case in space_cases(3, 40)]
     assert len({case.content for case in space_cases(3, 40)}) > 35
     assert len({case.arguments for case in command_cases(3, 40)}) > 35
 
