@@ -19,7 +19,6 @@ from sasa_nas.cli.doctor import doctor
 from sasa_nas.cli.evaluate import evaluate
 from sasa_nas.cli.export import export, verify_export
 from sasa_nas.cli.listing import list_entries
-from sasa_nas.cli.numbers import with_sound_numbers
 from sasa_nas.cli.own_operators import with_operators
 from sasa_nas.cli.pareto import pareto
 from sasa_nas.cli.report import report
@@ -27,6 +26,7 @@ from sasa_nas.cli.retrain import retrain
 from sasa_nas.cli.scores import scores
 from sasa_nas.cli.search import resume, search
 from sasa_nas.cli.signals import INTERRUPTED, ending_like_interrupt
+from sasa_nas.cli.sound_values import with_sound_values
 from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
 from sasa_nas.cli.where import where
@@ -61,7 +61,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "doctor": doctor,
 }
 for _name, _command in _COMMANDS.items():
-    _command = with_sound_numbers(_command)
+    _command = with_sound_values(_command)
     app.command(_name)(_command if _name == "check-operator" else with_operators(_command))
 
 # Typer raises Click's exceptions, which newer versions carry inside: BadParameter, UsageError, ClickException

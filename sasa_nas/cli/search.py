@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sasa_nas.cli.counts import parse_amount, parse_count
-from sasa_nas.cli.numbers import MOST_SEED
 from sasa_nas.cli.signals import INTERRUPTED
+from sasa_nas.cli.sound_values import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.scores import SCORES

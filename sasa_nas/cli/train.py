@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sasa_nas.cli.counts import parse_count
-from sasa_nas.cli.numbers import MOST_SEED
 from sasa_nas.cli.signals import INTERRUPTED
+from sasa_nas.cli.sound_values import MOST_SEED
 from sasa_nas.errors import UserError
 
 if TYPE_CHECKING:

@@ -100,7 +100,7 @@ def load_space(name: str | Path) -> SearchSpace:
     """
     shipped = shipped_spaces()
     path = shipped.get(str(name), Path(name))
-    if str(name) not in shipped and not path.is_file():
+    if str(name) not in shipped and not _is_file(path):
         near = difflib.get_close_matches(str(name), shipped, n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
         shown = " ".join(str(name).split())
@@ -109,6 +109,13 @@ def load_space(name: str | Path) -> SearchSpace:
     data.setdefault("name", path.stem)
     _load_operators(data.pop("operators", []), path)
     return validate_space(data, str(path))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for a file's, say
+        return False
 
 
 def _load_operators(names: Any, path: Path) -> None:
