@@ -113,7 +113,7 @@ def test_a_small_load_is_measured_in_all_its_sections(tmp_path: Path) -> None:
     for run_read in (result["read_searched"], result["read_written"]):
         assert set(run_read) == {"pareto", "where", "report"}
         assert all(one["peak_bytes"] > 1e7 for one in run_read.values())
-    assert result["report"]["bytes"] > 1e5
+    assert min(result["report_searched"]["bytes"], result["report_written"]["bytes"]) > 1e4
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels themselves are checked by make gpu-check")
