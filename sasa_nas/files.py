@@ -20,7 +20,12 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Lets `write` fill a temporary file beside `path`, then renames it to `path`.
 
     Whatever goes wrong, `path` holds either what it held before or all of the new content.
+
+    Raises:
+        OSError: If the file cannot be written, or a device, a pipe or a folder has its place.
     """
+    if path.exists() and not path.is_file():
+        raise FileExistsError(errno.EEXIST, "it is there, and no regular file", str(path))
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -127,6 +132,21 @@ def remove_temporaries(folder: Path) -> None:
 def is_temporary(path: Path) -> bool:
     """Whether a file is one of a run's that `write_atomically` fills, or was to fill, by its name."""
     return _TEMPORARY.fullmatch(path.name) is not None
+
+
+MOST_FOLDERS = 100
+"""Folders inside one another that `make_directory` makes, at most."""
+
+
+def make_directory(path: Path) -> None:
+    """Make a folder and those around it; one that is there is left as it is.
+
+    Raises:
+        OSError: If it cannot be made, or lies in more than `MOST_FOLDERS` others.
+    """
+    if len(path.parts) > MOST_FOLDERS:
+        raise OSError(errno.ENAMETOOLONG, f"it lies in more than {MOST_FOLDERS} folders", str(path))
+    path.mkdir(parents=True, exist_ok=True)
 
 
 def cache_folder() -> Path:

@@ -59,7 +59,7 @@ OUTSIDE = {
     "sqlalchemy": {"run"},
     "matplotlib": {"analysis"},
     "jinja2": {"report"},
-    "moocore": {"analysis"},
+    "moocore": {"analysis", "engine"},
     "torchvision": {"data", "models"},
     "pycocotools": {"train"},
     "sklearn": {"data"},

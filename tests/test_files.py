@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from sasa_nas.errors import one_line
-from sasa_nas.files import is_own_file, private_cache, write_atomically, write_text
+from sasa_nas.files import (
+    MOST_FOLDERS,
+    is_own_file,
+    make_directory,
+    private_cache,
+    write_atomically,
+    write_text,
+)
 
 
 @pytest.fixture
@@ -28,6 +35,24 @@ def test_content_is_replaced_and_nothing_else_is_left(tmp_path: Path) -> None:
     write_text(tmp_path / "a.txt", "new")
     assert [file.name for file in tmp_path.iterdir()] == ["a.txt"]
     assert (tmp_path / "a.txt").read_text() == "new"
+
+
+def test_what_is_no_regular_file_is_not_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(OSError, match="no regular file"):
+            write_text(tmp_path / name, "new")
+    assert (tmp_path / "pipe").is_fifo()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+def test_folders_are_not_made_thousands_deep(tmp_path: Path) -> None:
+    make_directory(tmp_path / "a" / "b")
+    assert (tmp_path / "a" / "b").is_dir()
+    with pytest.raises(OSError, match=f"more than {MOST_FOLDERS} folders"):
+        make_directory(tmp_path.joinpath(*["c"] * 2000))
+    assert not (tmp_path / "c").exists()
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

@@ -28,6 +28,9 @@ class Designs:
         for record in records:
             self.add(record)
 
+    def __len__(self) -> int:
+        return len(self._means)
+
     def add(self, record: TrialRecord) -> None:
         """Counts in one more trial, if it is trained."""
         for network in trained([record]):

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sasa_nas.analysis.designs import Designs
-from sasa_nas.analysis.pareto import hypervolume, reference_point, undominated
+from sasa_nas.analysis.designs import Designs, trained
+from sasa_nas.analysis.pareto import front_area, reference_point, undominated
 from sasa_nas.run import TrialRecord
 
 
@@ -30,11 +30,17 @@ def hypervolume_history(records: Sequence[TrialRecord]) -> list[HistoryPoint]:
     reference = reference_point(records)
     points: list[HistoryPoint] = []
     networks = Designs()
+    front: list[TrialRecord] = []
     seconds = 0.0
     for record in sorted((r for r in records if r.outcome.spent), key=lambda r: r.number):
         seconds += record.seconds or 0.0
+        known = len(networks)
         networks.add(record)
-        # all anew: a second training may lower a design's mean, and let others back on the front
-        area = hypervolume(undominated(networks.means()), reference).value
-        points.append(HistoryPoint(record.number, len(points) + 1, seconds, area))
+        if len(networks) > known:
+            # what the front dominates, it goes on to dominate
+            front = undominated([*front, networks.means()[-1]])
+        elif trained([record]):
+            # a second training may lower a design's mean, and let others back on the front
+            front = undominated(networks.means())
+        points.append(HistoryPoint(record.number, len(points) + 1, seconds, front_area(front, reference)))
     return points

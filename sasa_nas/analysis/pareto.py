@@ -164,11 +164,22 @@ def hypervolume(records: Sequence[TrialRecord], reference: Reference | None = No
     reference = reference or reference_point(records)
     if reference is None:
         return Hypervolume(value=0.0, reference=None)
-    front = pareto_front(records)
+    return Hypervolume(value=front_area(pareto_front(records), reference), reference=reference)
+
+
+def front_area(front: Sequence[TrialRecord], reference: Reference | None) -> float:
+    """Return the hypervolume of a front, as `hypervolume` has it.
+
+    Args:
+        front: As `pareto_front` returns it.
+        reference: `reference_point` of the run; without it, as where nothing is trained, the area is 0.
+    """
+    if reference is None:
+        return 0.0
     costs = [min(float(_flops(r)), reference.flops) for r in front] + [reference.flops]
     heights = [max(0.0, _accuracy(r) - reference.accuracy) for r in front]
     widths = [math.log10(right / left) for left, right in pairwise(costs)]
-    return Hypervolume(value=math.fsum(h * w for h, w in zip(heights, widths, strict=True)), reference=reference)
+    return math.fsum(h * w for h, w in zip(heights, widths, strict=True))
 
 
 def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:

@@ -9,11 +9,14 @@ from sasa_nas.nodes import Node, OddInt, Positive
 from sasa_nas.operators import AnyOperator
 from sasa_nas.operators.conv import Conv
 
+MOST_BLOCKS = 1000
+"""Blocks of one stage; the deepest residual networks have 333 (He et al. 2016, ResNet-1001)."""
+
 
 class Stage(Node):
     """A group of residual blocks of one width, the first of which may halve the map."""
 
-    blocks: Positive = 2
+    blocks: Annotated[Positive, Field(le=MOST_BLOCKS)] = 2
     width: Positive = 64
     """Channels of the spatial operator, which bottlenecks put out `expansion` times; of an inverted block's output."""
     stride: Annotated[Positive, Field(le=2)] = 1

@@ -6,7 +6,7 @@ Commands import what they need when they run, so that `--help` answers at once.
 import errno
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -30,6 +30,7 @@ from sasa_nas.cli.retrain import retrain
 from sasa_nas.cli.scores import scores
 from sasa_nas.cli.search import resume, search
 from sasa_nas.cli.signals import INTERRUPTED, ending_like_interrupt
+from sasa_nas.cli.sound_values import with_sound_values
 from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
 from sasa_nas.cli.where import where
@@ -37,30 +38,35 @@ from sasa_nas.errors import UserError, one_line, printable
 from sasa_nas.sharing import without_credentials
 
 PROGRAM = "sasa-nas"
-LONGEST = 4000
-"""Characters of an error's message, at most."""
+LONGEST, LAST = 1200, 400
+"""Characters of an error that are printed, and how many of them are its last: what was typed may be a whole file."""
 
 # plain help and errors: a terminal's width must not decide what a line of a log says
 app = typer.Typer(name=PROGRAM, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=False)
 
-app.command("search")(with_operators(search))
-app.command("resume")(with_operators(resume))
-app.command("pareto")(with_operators(pareto))
-app.command("scores")(with_operators(scores))
-app.command("report")(with_operators(report))
-app.command("retrain")(with_operators(retrain))
-app.command("where")(with_operators(where))
-app.command("export")(with_operators(export))
-app.command("verify-export")(with_operators(verify_export))
-app.command("train")(with_operators(train))
-app.command("evaluate")(with_operators(evaluate))
-app.command("detect")(with_operators(detect))
-app.command("attention-map")(with_operators(attention_map))
-app.command("describe")(with_operators(describe))
-app.command("check-operator")(check_operator)
-app.command("table")(with_operators(table))
-app.command("list")(with_operators(list_entries))
-app.command("doctor")(with_operators(doctor))
+_COMMANDS: dict[str, Callable[..., None]] = {
+    "search": search,
+    "resume": resume,
+    "pareto": pareto,
+    "scores": scores,
+    "report": report,
+    "retrain": retrain,
+    "where": where,
+    "export": export,
+    "verify-export": verify_export,
+    "train": train,
+    "evaluate": evaluate,
+    "detect": detect,
+    "attention-map": attention_map,
+    "describe": describe,
+    "check-operator": check_operator,
+    "table": table,
+    "list": list_entries,
+    "doctor": doctor,
+}
+for _name, _command in _COMMANDS.items():
+    _command = with_sound_values(_command)
+    app.command(_name)(_command if _name == "check-operator" else with_operators(_command))
 
 # Typer raises Click's exceptions, which newer versions carry inside: BadParameter, UsageError, ClickException
 _ParsingError: type[Exception] = typer.BadParameter.__mro__[2]
@@ -144,8 +150,8 @@ def _usage(error: BaseException) -> str:
 
 
 def _fail(message: str) -> int:
-    # a message may quote what a file says: it stays one line of a readable length, and moves no cursor
-    shown = printable(message if len(message) <= LONGEST else f"{message[:LONGEST]} ...")
+    # a message may quote a file or what was typed: it stays one line of a readable length, and moves no cursor
+    shown = message if len(message) <= LONGEST else f"{message[: LONGEST - LAST]} ... {message[-LAST:]}"
     with suppress(OSError):  # nobody can be told: the status says it
-        echo(f"{PROGRAM}: {shown}", err=True)
+        echo(f"{PROGRAM}: {printable(shown)}", err=True)
     return 2

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.cli.sound_values import MOST_SEED
 from sasa_nas.errors import UserError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def evaluate(
     pgd_targeted: Annotated[
         bool, typer.Option("--pgd-targeted", help="Drive each image to one wrong class drawn at random.")
     ] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes the attacks' random starts and targets.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Fixes the attacks' random starts and targets.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 256,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     data_dir: Annotated[

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.cli.sound_values import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.export.formats import FORMATS
 
@@ -60,6 +61,7 @@ def export(
         int | None,
         typer.Option(
             min=0,
+            max=MOST_SEED,
             help="Of a training: which seed's weights. Of random weights: fixes them.",
             show_default="a training's first, a retraining's best",
         ),
@@ -93,7 +95,7 @@ def export(
 
 def verify_export(
     folder: Annotated[Path, typer.Argument(help="A folder that `sasa-nas export` wrote.", show_default=False)],
-    seed: Annotated[int, typer.Option(min=0, help="Fixes the random images.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Fixes the random images.")] = 0,
     trust: Annotated[
         bool,
         typer.Option(

@@ -10,6 +10,7 @@ import typer
 
 from sasa_nas.cli.echo import echo
 from sasa_nas.cli.signals import INTERRUPTED
+from sasa_nas.cli.sound_values import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
 
@@ -39,7 +40,9 @@ def retrain(
     seeds: Annotated[
         int | None, typer.Option(min=1, max=1000, help="Trainings of each network.", show_default="3")
     ] = None,
-    first_seed: Annotated[int | None, typer.Option(min=0, help="The first seed.", show_default="0")] = None,
+    first_seed: Annotated[
+        int | None, typer.Option(min=0, max=MOST_SEED, help="The first seed.", show_default="0")
+    ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="What to train on.", show_default="the space's target or proxy")
     ] = None,

@@ -12,6 +12,7 @@ import typer
 from sasa_nas.cli.counts import parse_amount, parse_count
 from sasa_nas.cli.external import Address, DataDir, Dataset, Storage
 from sasa_nas.cli.signals import INTERRUPTED
+from sasa_nas.cli.sound_values import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.scores import SCORES
@@ -101,7 +102,9 @@ def search(
         ),
     ] = None,
     score_keep: Annotated[float, typer.Option(min=0.01, max=1, help="With --score-filter: the share kept.")] = 0.25,
-    seed: Annotated[int, typer.Option(min=0, help="Fixes proposals, initial weights and data order.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="Fixes proposals, initial weights and data order.")
+    ] = 0,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time; as many as fit if left out.", show_default=False)
     ] = None,

@@ -10,6 +10,7 @@ import typer
 
 from sasa_nas.cli.counts import parse_count
 from sasa_nas.cli.signals import INTERRUPTED
+from sasa_nas.cli.sound_values import MOST_SEED
 from sasa_nas.errors import UserError
 
 if TYPE_CHECKING:
@@ -60,7 +61,9 @@ def train(
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=1000, help="How often to train, with a seed each.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="The first seed: initial weights, order of the data.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="The first seed: initial weights, order of the data.")
+    ] = 0,
     image_size: Annotated[
         int | None,
         typer.Option(min=1, help="Side of the images; the data set's or the detector's own if left out."),

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from sasa_nas.engine.plan import SearchPlan
 from sasa_nas.errors import UserError
-from sasa_nas.files import is_temporary, write_text
+from sasa_nas.files import is_temporary, make_directory, write_text
 from sasa_nas.run import RunFolder, RunInfo
 from sasa_nas.run.new_folder import require_new, unwritable
 from sasa_nas.run.operators import record_operators
@@ -82,7 +82,7 @@ def make_folder(
         operators=operators,
     )
     try:
-        folder.trials.mkdir(parents=True, exist_ok=True)
+        make_directory(folder.trials)
         write_text(folder.info, info.model_dump_json(indent=2) + "\n")
     except OSError as error:
         raise UserError(f"{unwritable(folder.path, error)}; choose another --out") from error

@@ -19,7 +19,7 @@ from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.errors import UserError
 from sasa_nas.experiment.observer import SilentObserver, TrainingObserver
 from sasa_nas.experiment.training import resume_network, train_network
-from sasa_nas.files import write_text
+from sasa_nas.files import make_directory, write_text
 from sasa_nas.run import ExternalResources, Outcome, RunError, RunFolder, RunInfo, TrialRecord, read_info, read_trials
 from sasa_nas.run.external import confirmed, folder_or_none
 from sasa_nas.run.folder import RetrainingFolder
@@ -148,7 +148,7 @@ def retrain_run(
     plan = _plan(folder, place, info, known, proposed, request, command, observer.decoding)
     failures: dict[int, str] = {}
     try:
-        place.path.mkdir(parents=True, exist_ok=True)
+        make_directory(place.path)
     except OSError as error:
         raise UserError(unwritable(place.path, error)) from error
     go_on = f"sasa-nas retrain {path} --name {name}"

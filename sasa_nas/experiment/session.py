@@ -13,7 +13,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.experiment.material import within_memory
 from sasa_nas.experiment.observer import TrainingObserver
 from sasa_nas.export.weights import load_weights, save_weights
-from sasa_nas.files import write_text
+from sasa_nas.files import make_directory, write_text
 from sasa_nas.run import SeedFolder, TrainingFolder
 from sasa_nas.run.detection_records import AnyInfo, AnyResult
 from sasa_nas.run.new_folder import Unwritable, default_folder, require_new, sole_writer
@@ -69,7 +69,7 @@ def write_folder(folder: TrainingFolder, network: Architecture | Detector, info:
         UserError: If it cannot be written.
     """
     try:
-        folder.path.mkdir(parents=True, exist_ok=True)
+        make_directory(folder.path)
         write_text(folder.architecture, network.to_json())
         write_text(folder.info, info.model_dump_json(indent=2) + "\n")
     except OSError as error:

@@ -12,6 +12,7 @@ from sasa_nas.export.card import ModelCard, render_card
 from sasa_nas.export.format import Subject, all_formats, format_of
 from sasa_nas.export.names import ARCHITECTURE_FILE, CARD_FILE, WEIGHTS_FILE
 from sasa_nas.export.weights import check_weights, save_weights
+from sasa_nas.files import make_directory
 from sasa_nas.space.architecture import Architecture
 
 _MARKS = {ARCHITECTURE_FILE, WEIGHTS_FILE}
@@ -105,7 +106,7 @@ def _require_replaceable(target: Path, given: Path) -> None:
 
 def _write_folder(target: Path, fill: Callable[[Path], None]) -> None:
     """Lets `fill` fill a folder beside `target`, then puts it in the place of `target`."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_directory(target.parent)
     # Both the new folder and the one it replaces stay on the target's file system, where renaming is atomic.
     workplace = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
     try:

@@ -24,7 +24,7 @@ def parse_quantity(text: str) -> float:
         text: A number, with an exponent if need be, and a decimal unit: K, M, G or T, with or without a B for bytes.
 
     Raises:
-        ValueError: If it has another form.
+        ValueError: If it has another form, or no floating-point number is as large.
 
     Example:
         >>> parse_quantity("2.5G"), parse_quantity("1e6"), parse_quantity("512 MB")
@@ -34,7 +34,10 @@ def parse_quantity(text: str) -> float:
     if found is None:
         raise ValueError(f"'{text}' is no number; write it as 2000000, 2e6 or 2M (K, M, G, T)")
     digits, exponent, unit = found.groups()
-    return float(digits) * 10.0 ** int(exponent or 0) * _FACTORS[unit.upper()]
+    number = float(digits) * 10.0 ** int(exponent or 0) * _FACTORS[unit.upper()]
+    if not math.isfinite(number):
+        raise ValueError("the number is too large; write it as 2000000, 2e6 or 2M (K, M, G, T)")
+    return number
 
 
 def _number(value: Any) -> Any:

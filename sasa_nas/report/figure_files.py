@@ -8,7 +8,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from sasa_nas.errors import UserError, one_line
-from sasa_nas.files import write_bytes, write_text
+from sasa_nas.files import make_directory, write_bytes, write_text
 from sasa_nas.report.assets import asset
 from sasa_nas.report.chart import SIZES
 from sasa_nas.report.drawings import Drawing
@@ -49,7 +49,7 @@ def write_figures(drawn: Mapping[str, Drawing], folder: Path, *, png: bool) -> l
     written: list[Path] = []
     place = folder
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_directory(folder)
         for name, drawing in drawn.items():
             image = _alone(drawing)
             place = folder / f"{name}.svg"

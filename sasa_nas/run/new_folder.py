@@ -9,7 +9,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from sasa_nas.errors import UserError, one_line
-from sasa_nas.files import remove_temporaries
+from sasa_nas.files import MOST_FOLDERS, remove_temporaries
 from sasa_nas.run.plain import check_lock
 
 
@@ -54,6 +54,8 @@ def require_new(path: Path) -> None:
     try:
         if path.is_dir() and any(path.iterdir()):
             raise UserError(f"{path} is not empty; choose another --out")
+        if len(path.parts) > MOST_FOLDERS:
+            raise UserError(f"{path} lies in more than {MOST_FOLDERS} folders; choose another --out")
         nearest = next(place for place in (path, *path.resolve().parents) if place.exists())
         with tempfile.TemporaryFile(dir=nearest):
             pass

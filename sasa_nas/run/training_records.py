@@ -14,6 +14,7 @@ from sasa_nas.run.records import Natural
 from sasa_nas.run.training_folder import TrainingFolder
 from sasa_nas.space import Recipe
 from sasa_nas.space.complaints import complain
+from sasa_nas.space.proxy import Multiplier
 
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 """As torch takes it."""
@@ -50,8 +51,8 @@ class TrainingSettings(OutrightSettings):
     train_images: Annotated[int, Field(ge=1)] | None = None
     """Images of a stratified subset of the train part; all of them where it is left out."""
     recipe: Recipe = Recipe()
-    width_multiplier: Annotated[float, Field(gt=0.0)] = 1.0
-    depth_multiplier: Annotated[float, Field(gt=0.0)] = 1.0
+    width_multiplier: Multiplier = 1.0
+    depth_multiplier: Multiplier = 1.0
 
 
 class TrainingRecord(BaseModel):

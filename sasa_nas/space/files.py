@@ -13,12 +13,17 @@ import yaml
 from pydantic import ValidationError
 
 from sasa_nas.errors import one_line
-from sasa_nas.files import LARGEST_RECORD, read_text
+from sasa_nas.files import read_bytes
 from sasa_nas.operators.plugins import load_operators
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.complaints import SpaceError, complain, path_of
 from sasa_nas.space.detector import Detector
 from sasa_nas.space.search_space import SearchSpace
+
+_MOST_BYTES = 2**18
+"""Of a file; the largest space that ships has three thousand."""
+_MOST_VALUES = 20_000
+"""Values of a file, with each alias counted as often as it is used: a few lines can stand for 10^60 of them."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -26,6 +31,21 @@ class _Loader(yaml.SafeLoader):
 
     1e8 is a number. A key given twice is an error, and so are 016 and 1:00, which YAML 1.1 reads as 14 and 60.
     """
+
+    def __init__(self, stream: str) -> None:
+        super().__init__(stream)
+        self._values = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Return the next node, as long as there are not too many."""
+        self._values += 1
+        _check_count(self._values)
+        return super().compose_node(parent, index)
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Merge what `<<` names into a mapping, as long as it does not become too large."""
+        super().flatten_mapping(node)
+        _check_count(len(node.value))
 
     def construct_plain_number(self, node: yaml.ScalarNode) -> int | float:
         """Return the number, refused where it is not in decimals, or in hours and minutes."""
@@ -81,7 +101,7 @@ def load_space(name: str | Path) -> SearchSpace:
     """
     shipped = shipped_spaces()
     path = shipped.get(str(name), Path(name))
-    if str(name) not in shipped and not path.is_file():
+    if str(name) not in shipped and not _is_file(path):
         near = difflib.get_close_matches(str(name), shipped, n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
         shown = " ".join(str(name).split())
@@ -90,6 +110,13 @@ def load_space(name: str | Path) -> SearchSpace:
     data.setdefault("name", path.stem)
     _load_operators(data.pop("operators", []), path)
     return validate_space(data, str(path))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for a file's, say
+        return False
 
 
 def _load_operators(names: Any, path: Path) -> None:
@@ -162,33 +189,37 @@ def parse_value(text: str, source: str) -> Any:
         SpaceError: If it is no YAML.
     """
     try:
-        return yaml.load(text, _Loader)
+        value = yaml.load(text, _Loader)
+        _check_values(value)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SpaceError(f"'{source}': the value cannot be read: {one_line(error)}") from error
+    return value
 
 
 def _read_tree(path: Path) -> dict[str, Any]:
     try:
-        text = read_text(path, LARGEST_RECORD, follow=True)
+        text = _read_text(path)
         data = _parse_json(text) if path.suffix == ".json" else yaml.load(text, _Loader)
-        infinite = next(_infinite(data, ()), None)
+        _check_values(data)
     except (OSError, UnicodeDecodeError) as error:
         raise SpaceError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or one_line(error)}") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise SpaceError(f"{path}: {where}{error.problem}") from error
-    # a ValueError is a number of too many digits, or what is wrong with the JSON
+    # a ValueError is a number of too many digits, or what is wrong with the JSON or the values
     except (yaml.YAMLError, ValueError) as error:
         raise SpaceError(f"{path}: {one_line(error)}") from error
     except RecursionError as error:
         raise SpaceError(f"{path}: is nested too deeply") from error
     if not isinstance(data, dict) or not all(isinstance(key, str) for key in data):
         raise SpaceError(f"{path}: must hold named fields at its top level")
-    if infinite:
-        place, value = infinite
-        raise SpaceError(f"{path}: {path_of(place)} = {value}: must be a finite number")
     return data
+
+
+def _read_text(path: Path) -> str:
+    """Return a file's text; a byte order mark, as editors on Windows write it, is none of it."""
+    return read_bytes(path, _MOST_BYTES, follow=True).decode("utf-8-sig")
 
 
 def _parse_json(text: str) -> Any:
@@ -204,13 +235,30 @@ def _without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _infinite(node: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], float]]:
-    """Every number below `node` that is not finite, with its place."""
+def _check_count(values: int) -> None:
+    if values > _MOST_VALUES:
+        raise ValueError(f"holds more than {_MOST_VALUES:,} values, each alias counted as often as it is used")
+
+
+def _check_values(data: Any) -> None:
+    """Check that there are not too many values, and that every number is finite.
+
+    Raises:
+        ValueError: If not.
+        RecursionError: If they are nested too deeply.
+    """
+    for count, (place, value) in enumerate(_values(data, ()), 1):
+        _check_count(count)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise ValueError(f"{path_of(place)} = {value}: must be a finite number")
+
+
+def _values(node: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    """Yield `node` and every value below it, with its place."""
+    yield place, node
     if isinstance(node, dict):
         for key, item in node.items():
-            yield from _infinite(item, (*place, str(key)))
+            yield from _values(item, (*place, str(key)))
     elif isinstance(node, list):
         for i, item in enumerate(node):
-            yield from _infinite(item, (*place, i))
-    elif isinstance(node, float) and not math.isfinite(node):
-        yield place, node
+            yield from _values(item, (*place, i))

@@ -7,12 +7,16 @@ from pydantic import Field
 from sasa_nas.nodes import Bool, Count, Float, Node, Positive, Quantity
 
 PositiveFloat = Annotated[Float, Field(gt=0.0)]
+Multiplier = Annotated[Float, Field(gt=0.0, le=1000.0)]
+"""Of widths and depths; the largest is beyond any use, and leaves no product infinite."""
+MOST_EPOCHS = 100_000
+Epochs = Annotated[Positive, Field(le=MOST_EPOCHS)]
 
 
 class Recipe(Node):
     """How one network is trained: AdamW with linear warm-up and a cosine decay to zero."""
 
-    epochs: Positive = 10
+    epochs: Epochs = 10
     batch_size: Positive = 64
     learning_rate: PositiveFloat = 3e-3
     """The peak, reached after the warm-up."""
@@ -31,8 +35,8 @@ class Proxy(Node):
     train_images: Count | None = None
     """Images of a stratified subset of the train part, the same for all designs and seeds; all where it is left out.
     The validation part stays whole."""
-    width_multiplier: PositiveFloat = 1.0
-    depth_multiplier: PositiveFloat = 1.0
+    width_multiplier: Multiplier = 1.0
+    depth_multiplier: Multiplier = 1.0
     recipe: Recipe = Recipe()
 
 
@@ -53,7 +57,7 @@ class Target(Node):
     def training(self, proxy: Proxy) -> tuple[str, int | None, Recipe]:
         """Data set, image size and recipe, with what was left out taken from the proxy."""
         same_data = self.dataset is None or self.dataset == proxy.dataset
-        longer = proxy.recipe.model_copy(update={"epochs": TARGET_EPOCHS * proxy.recipe.epochs})
+        longer = proxy.recipe.model_copy(update={"epochs": min(TARGET_EPOCHS * proxy.recipe.epochs, MOST_EPOCHS)})
         return (
             self.dataset or proxy.dataset,
             self.image_size or (proxy.image_size if same_data else None),

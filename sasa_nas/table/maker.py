@@ -18,6 +18,7 @@ from sasa_nas.data.decoded import Progress
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import Splits
 from sasa_nas.errors import UserError
+from sasa_nas.files import make_directory
 from sasa_nas.models import build
 from sasa_nas.operators.plugins import OperatorFile, loaded_operators, receive_operators
 from sasa_nas.run.new_folder import sole_writer, unwritable
@@ -101,6 +102,8 @@ def make_table(
     """
     if size(space) > LARGEST:
         raise UserError(f"space '{space.name}' has {size(space):,} combinations; a table takes at most {LARGEST:,}")
+    if out.exists() and not out.is_file():
+        raise UserError(f"{out} is there and no regular file; choose another --out")
     splits = _load(space.proxy, data_dir, progress.decoding)
     where = pick_device(device)
     members = list(_members(space, splits))
@@ -108,7 +111,7 @@ def make_table(
     task = TableTask(space=space.model_dump(mode="json"), seeds=tuple(seeds), device=where.type)
     partial, lock = out.with_name(f"{out.name}.partial.jsonl"), out.with_name(f".{out.name}.lock")
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
+        make_directory(out.parent)
         with sole_writer(out.parent, lock, "sasa-nas table"):
             journal = Journal(partial, task)
             jobs = [job for job in wanted if (job.architecture.id, job.seed) not in journal.curves]

@@ -1,8 +1,11 @@
 """The hypervolume after each training, against the hypervolume of the trials up to there."""
 
 import math
+import random
+from itertools import pairwise
 
 import pytest
+from conftest import MakeRecord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -39,6 +42,24 @@ def test_every_point_is_the_hypervolume_of_the_trials_up_to_it(
         expected = hypervolume(spent[: i + 1], reference).value if reference else 0.0
         assert point.hypervolume == pytest.approx(expected, abs=1e-12)
         assert point.seconds == pytest.approx(math.fsum(r.seconds or 0.0 for r in spent[: i + 1]))
+
+
+def test_a_second_training_may_bring_others_back_to_the_front(make_record: MakeRecord) -> None:
+    draw = random.Random(0)
+    records = []
+    for number in range(60):
+        design = draw.randrange(12)
+        accuracy = None if draw.random() < 0.2 else draw.uniform(0.2, 0.9)
+        records.append(make_record(number, accuracy, 100 + 40 * design, design=design, outcome=_outcome(accuracy)))
+    reference = reference_point(records)
+    expected = [hypervolume(records[: i + 1], reference).value for i in range(60)]
+    found = [point.hypervolume for point in hypervolume_history(records)]
+    assert found == pytest.approx(expected, abs=1e-12)
+    assert any(later < earlier for earlier, later in pairwise(found))
+
+
+def _outcome(accuracy: float | None) -> Outcome:
+    return Outcome.STOPPED if accuracy is None else Outcome.TRAINED
 
 
 def test_nothing_trained_has_no_history() -> None:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -64,6 +65,64 @@ def test_a_user_error_is_printed_as_it_is(capsys: pytest.CaptureFixture[str], mo
     monkeypatch.setattr(app_module, "app", _failing_app(UserError(message + "\nno break")))
     assert main([]) == 2
     assert capsys.readouterr().err == f"sasa-nas: {message}no break\n"
+
+
+def test_what_was_typed_is_not_repeated_at_any_length(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["resume", "a" * 10_000]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("sasa-nas: aaa")
+    assert " ... aaa" in err
+    assert len(err) < 1300
+    assert err.endswith("aaa can be no file or folder: File name too long\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["train", "resnet50", "--dataset", "digits", "--depth-multiplier", "inf"], "--depth-multiplier"),
+        (["train", "resnet50", "--dataset", "digits", "--width-multiplier", "nan"], "--width-multiplier"),
+        (["search", "--space", "tiny", "--balanced", "nan"], "--balanced"),
+        (["search", "--space", "tiny", "--trial-timeout", "inf"], "--trial-timeout"),
+        (["search", "--space", "tiny", "--train-images", "9" * 400], "too large"),
+        (["search", "--space", "tiny", "--max-flops", "9" * 400], "too large"),
+        (["search", "--space", "tiny", "--trials", "9" * 30], "'--trials': the number is too large"),
+        (["search", "--space", "tiny", "--seed", str(2**32)], "--seed"),
+        (["where", "run", "--resolution", "nan"], "'--resolution': nan is no finite number"),
+    ],
+)
+def test_numbers_that_no_command_can_use_are_one_line(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], part: str
+) -> None:
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert part in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["search", "--space", "a" * 300], "no search space 'aaa"),
+        (["train", "resnet50", "--dataset", "digits", "--data-dir", "loop"], "loop can be no file or folder: Too many"),
+        (["pareto", "a" * 300], "can be no file or folder: File name too long"),
+        (["train", "resnet50", "--dataset", "digits", "--out", "a/" * 2000], "more than 100 folders"),
+    ],
+)
+def test_paths_that_can_be_none_are_one_line(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    arguments: list[str],
+    part: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("loop").symlink_to("loop")
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert part in err
 
 
 def test_interrupt_is_130(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

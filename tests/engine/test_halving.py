@@ -1,6 +1,7 @@
 """Successive halving with several objectives: decisions by hand, and rankings against plain definitions."""
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -41,6 +42,26 @@ def test_the_unit_of_an_objective_does_not_matter(losses: np.ndarray, column: in
     scaled = losses.copy()
     scaled[:, column % losses.shape[1]] *= 2.0 ** round(factor)
     assert (ranks(scaled) == ranks(losses)).all()
+
+
+@given(MATRICES, st.integers(2, 4), st.sampled_from([math.inf, 2.0]))
+def test_a_decision_is_the_rank_among_all(losses: np.ndarray, eta: int, bound: float) -> None:
+    halving = MultiObjectiveHalving((1,), eta=eta, bound=bound)
+    for count, row in enumerate(losses, 1):
+        place = ranks(losses[:count], bound)[-1]
+        assert halving.goes_on(count, 1, tuple(row)) == (place < math.ceil(count / eta))
+
+
+def test_thousands_are_ranked_in_no_time() -> None:
+    draw = np.random.default_rng(0)
+    halving = MultiObjectiveHalving((1,), eta=3)
+    for number, losses in enumerate(draw.random((4000, 3)).tolist()):
+        halving.remember(number, 1, losses)
+    begin = time.process_time()
+    decisions = [halving.goes_on(4000 + i, 1, losses) for i, losses in enumerate(draw.random((10, 3)).tolist())]
+    # comparing all with all took a second each
+    assert time.process_time() - begin < 2.0
+    assert set(decisions) == {True, False}
 
 
 def test_a_front_is_taken_from_its_ends() -> None:

@@ -8,6 +8,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import Trial, TrialState
 
+from sasa_nas.engine import tpe
 from sasa_nas.engine.samplers import make_sampler
 
 
@@ -44,6 +45,16 @@ def proposals(sampler: BaseSampler, directions: list[str], trials: int) -> list[
         else:
             study.tell(ended, [value, -value * (1 + number % 2)][: len(directions)])
     return [trial.params for trial in study.get_trials()]
+
+
+def test_of_trials_that_are_not_good_the_newest_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    directions = ["maximize", "minimize"]
+    expected = proposals(make_sampler("tpe", seed=3, startup=5), directions, 60)
+    monkeypatch.setattr(tpe, "MOST_OTHERS", 20)
+    found = proposals(make_sampler("tpe", seed=3, startup=5), directions, 60)
+    # of 20 finished trials two are good at least, and three are under way beside them
+    assert found[:22] == expected[:22]
+    assert found != expected
 
 
 @pytest.mark.parametrize("directions", [["maximize", "minimize"], ["minimize"]], ids=["two", "one"])

@@ -27,6 +27,14 @@ def test_other_texts_are_refused(written: str) -> None:
         COUNT.validate_python(written)
 
 
+@pytest.mark.parametrize("written", ["9" * 400, "1" + "0" * 300 + "T"])
+def test_a_number_beyond_all_is_refused(written: str) -> None:
+    with pytest.raises(ValueError, match="too large; write it as 2000000, 2e6 or 2M"):
+        parse_quantity(written)
+    with pytest.raises(ValidationError, match="write it as 2000000, 2e6 or 2M"):
+        QUANTITY.validate_python(written)
+
+
 @pytest.mark.parametrize("value", [1.5, "1.5", 0, -2, "0.0001K", True, None, float("inf"), float("nan")])
 def test_a_count_is_whole_and_above_zero(value: object) -> None:
     with pytest.raises(ValidationError):

@@ -1,5 +1,6 @@
 """Operators of one's own: loaded where they are named, with one line where they cannot be."""
 
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -112,6 +113,12 @@ def test_a_file_that_cannot_be_used_is_one_line_and_leaves_nothing(
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nowhere\.py cannot be read as a file of operators: No such file"):
         load_operators(tmp_path / "nowhere.py")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.py")
+    with pytest.raises(UserError, match=r"pipe\.py is no file of operators, but a folder, a pipe or a device"):
+        load_operators(tmp_path / "pipe.py")
 
 
 def test_a_worker_loads_from_text(mine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

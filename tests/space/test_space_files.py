@@ -17,6 +17,20 @@ def write(folder: Path, name: str, content: str | bytes) -> Path:
     return file
 
 
+def aliases(levels: int, width: int) -> str:
+    """A list of lists of aliases: `width ** levels` values in `levels` lines."""
+    lines = ["a0: &a0 [8, 16]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * width)}]" for i in range(1, levels)]
+    return "\n".join([*lines, f"stages: *a{levels - 1}"])
+
+
+def merges(levels: int, width: int) -> str:
+    """As `aliases`, of mappings merged into one another."""
+    lines = ["a0: &a0 {a: 1, b: 2}"]
+    lines += [f"a{i}: &a{i} {{<<: [{', '.join([f'*a{i - 1}'] * width)}]}}" for i in range(1, levels)]
+    return "\n".join([*lines, f"stages: *a{levels - 1}"])
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -34,6 +48,12 @@ def write(folder: Path, name: str, content: str | bytes) -> Path:
         ("a.yaml", b"stages: \x00", "not allowed"),
         ("a.yaml", "stages: &a [*a]\n", "nested too deeply"),
         ("a.yaml", "stages: " + "[" * DEEP + "]" * DEEP, "nested too deeply"),
+        ("a.yaml", aliases(9, 9), "holds more than 20,000 values, each alias counted"),
+        ("a.yaml", aliases(60, 10), "holds more than 20,000 values, each alias counted"),
+        ("a.yaml", "stages: [" + "{}, " * 20_000 + "]", "holds more than 20,000 values"),
+        ("a.json", '{"stages": [' + "0, " * 20_000 + "0]}", "holds more than 20,000 values"),
+        ("a.yaml", "stages: [{}]\n" + "# " * 2**17, "has more than 262,144 bytes"),
+        ("a.yaml", "stages: [{blocks: 1001}]", "stages[0].blocks = 1001: should be less than or equal to 1000"),
         ("a.json", "{", "line 1 column 2"),
         ("a.json", "[]", "must hold named fields"),
         ("a.json", '{"stages": [{}], "stages": []}', "'stages' is given twice"),
@@ -139,6 +159,30 @@ def test_a_number_that_may_mean_another_is_refused(tmp_path: Path, number: str, 
     with pytest.raises(SpaceError) as caught:
         load_space(file)
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("{width_multiplier: 1e308}", "proxy.width_multiplier = 1e+308: should be less"),
+        ("{recipe: {epochs: 2147483647}}", "proxy.recipe.epochs = 2147483647: should be less"),
+    ],
+)
+def test_a_proxy_without_bounds_is_refused(tmp_path: Path, proxy: str, words: str) -> None:
+    with pytest.raises(SpaceError) as caught:
+        load_space(write(tmp_path, "a.yaml", f"stages: [{{}}]\nproxy: {proxy}"))
+    assert words in str(caught.value)
+
+
+def test_merges_of_merges_end(tmp_path: Path) -> None:
+    # newer versions of PyYAML merge a key once; with others there are too many values
+    with pytest.raises(SpaceError, match=r"a\.yaml: (a0: unknown field|holds more than 20,000 values)"):
+        load_space(write(tmp_path, "a.yaml", merges(9, 9)))
+
+
+def test_a_byte_order_mark_is_none_of_the_text(tmp_path: Path) -> None:
+    for name, text in (("a.json", '{"stages": [{}]}'), ("a.yaml", "stages: [{}]")):
+        assert load_space(write(tmp_path, name, b"\xef\xbb\xbf" + text.encode())).name == "a"
 
 
 def test_limits_are_read_as_people_write_them(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Tables are made of real trainings, go on where they stopped, and repeat to the bit."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,13 @@ def test_a_journal_of_an_older_version_is_of_the_same_table(tmp_path: Path) -> N
     for other in ({"seeds": (0, 1)}, {"space": {**space, "block": "bottleneck"}}, {"device": "cuda"}):
         with pytest.raises(UserError, match="another table"):
             Journal(file, task.model_copy(update=other))
+
+
+def test_what_is_no_file_is_refused_before_anything_is_trained(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="pipe is there and no regular file; choose another --out"):
+        make(tmp_path / "pipe", Follower())
+    assert [file.name for file in tmp_path.iterdir()] == ["pipe"]
 
 
 def test_a_large_space_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""Numbers and paths that options take: a person's slip is refused before a command begins."""
+
+import errno
+import functools
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from sasa_nas.errors import UserError, printable
+
+MOST_SEED = 2**32 - 1
+"""Largest seed that every source of randomness takes; NumPy's is the narrowest."""
+
+_MOST = 2**63 - 1
+"""Largest whole number that libraries below Python take."""
+
+
+def with_sound_values(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command whose values are checked first.
+
+    No number is infinite, not a number, or beyond 64 bits; no path is too long for a system or a loop of links.
+
+    Args:
+        command: A function with Typer's annotations.
+    """
+
+    @functools.wraps(command)
+    def run(**options: Any) -> None:
+        for name, value in options.items():
+            for one in value if isinstance(value, list) else [value]:
+                _check(name.replace("_", "-"), one)
+        command(**options)
+
+    return run
+
+
+def _check(option: str, value: Any) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
+        raise typer.BadParameter(f"Invalid value for '--{option}': {value} is no finite number")
+    if isinstance(value, int) and abs(value) > _MOST:
+        raise typer.BadParameter(f"Invalid value for '--{option}': the number is too large")
+    if isinstance(value, Path):
+        try:
+            value.stat()
+        except OSError as error:
+            # that nothing is there yet is up to the command
+            if error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+                raise UserError(f"{printable(value)} can be no file or folder: {error.strerror}") from error

@@ -1,0 +1,40 @@
+"""Of mutated spaces and command lines, each ends right or with one line; see `benchmarks/fuzz.py`."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fuzz_commands import command_cases
+from fuzz_spaces import space_cases
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+def test_a_seed_fixes_the_cases_and_each_case_is_another() -> None:
+    for generate in (space_cases, command_cases):
+        cases = list(generate(3, 40))
+        assert list(generate(3, 40)) == cases
+        assert list(generate(4, 40)) != cases
+        assert [case.number for case in cases] == list(range(40))
+    # no case leaves anything behind that a later one would find
+    assert [case.content for case in space_cases(3, 400)][:40] == [case.content for case in space_cases(3, 40)]
+    assert len({case.content for case in space_cases(3, 40)}) > 35
+    assert len({case.arguments for case in command_cases(3, 40)}) > 35
+
+
+@pytest.mark.slow
+def test_nothing_odd_breaks(tmp_path: Path) -> None:
+    command = [sys.executable, str(BENCHMARKS / "fuzz.py"), "--small", "--out", str(tmp_path / "fuzz.json")]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads((tmp_path / "fuzz.json").read_text(encoding="utf-8"))
+    for kind in ("spaces", "commands"):
+        assert found[kind]["wrong"] == []
+        assert found[kind]["right"] + found[kind]["one_line"] == found[kind]["cases"] == 150
+        assert found[kind]["right"] >= 5
+    assert found["commands"]["of_these_cut_off_before_long_work"] >= 5
