@@ -37,6 +37,7 @@ MOST_LINES = 200
 
 
 def printable_lines(text: str) -> str:
-    """Return a text of several lines, each as `printable` makes it."""
+    """Return a text of several lines, each as `printable` makes it, but for tabs between columns."""
     lines = text.split("\n", MOST_LINES)
-    return "\n".join([*(printable(line) for line in lines[:MOST_LINES]), *(["..."] if len(lines) > MOST_LINES else [])])
+    shown = ["\t".join(map(printable, line.split("\t", MOST_LINES))) for line in lines[:MOST_LINES]]
+    return "\n".join([*shown, *(["..."] if len(lines) > MOST_LINES else [])])

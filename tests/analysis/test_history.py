@@ -2,10 +2,10 @@
 
 import math
 import random
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
-from conftest import MakeRecord
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -44,7 +44,7 @@ def test_every_point_is_the_hypervolume_of_the_trials_up_to_it(
         assert point.seconds == pytest.approx(math.fsum(r.seconds or 0.0 for r in spent[: i + 1]))
 
 
-def test_a_second_training_may_bring_others_back_to_the_front(make_record: MakeRecord) -> None:
+def test_a_second_training_may_bring_others_back_to_the_front(make_record: Callable[..., TrialRecord]) -> None:
     draw = random.Random(0)
     records = []
     for number in range(60):

@@ -71,9 +71,8 @@ def test_what_was_typed_is_not_repeated_at_any_length(capsys: pytest.CaptureFixt
     assert main(["resume", "a" * 10_000]) == 2
     err = capsys.readouterr().err
     assert err.startswith("sasa-nas: aaa")
-    assert " ... aaa" in err
     assert len(err) < 1300
-    assert err.endswith("aaa can be no file or folder: File name too long\n")
+    assert err.endswith("... can be no file or folder: File name too long\n")
 
 
 @pytest.mark.parametrize(

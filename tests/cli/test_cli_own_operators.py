@@ -67,7 +67,7 @@ def test_reading_a_run_executes_nothing_of_it(run: Path, tmp_path: Path, capsys:
 
 
 def test_going_on_needs_the_same_code(run: Path, own: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    wanted = "was searched with operators of own_operator.py; add --operators own_operator.py"
+    wanted = "was searched with operators of own_operator.py; if you trust that file, add --operators own_operator.py"
     assert wanted in fails(capsys, "resume", run, "--trials", 26)
     forget()
     records = read_trials(RunFolder(run))

@@ -143,7 +143,7 @@ def test_a_stopped_training_goes_on_to_the_same_result(
         (("--dataset", "imagefolder:/nowhere/at/all"), ("/nowhere/at/all",)),
         (("--dataset", "digits", "--epochs", 0), ("--epochs",)),
         (("--dataset", "digits", "--seeds", 0), ("--seeds",)),
-        (("--dataset", "digits", "--seed", 2**63), ("seeds", "less than")),
+        (("--dataset", "digits", "--seed", 2**63), ("--seed", "less than")),
         (("--dataset", "digits", "--learning-rate", 0), ("learning_rate = 0.0", "greater than 0")),
         (("--dataset", "digits", "--label-smoothing", 1), ("label_smoothing", "less than 1")),
         (("--dataset", "digits", "--batch-size", 1), ("batch of one",)),
