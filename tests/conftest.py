@@ -1,5 +1,6 @@
 """Fixtures for the whole suite: a run's folder made from trial records, without a search."""
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,9 @@ from sasa_nas.stems.conv import ConvStem
 # the same cases on every machine and in every run; another profile looks for new ones: --hypothesis-profile=default
 hypothesis.settings.register_profile("seeded", derandomize=True, database=None)
 hypothesis.settings.load_profile("seeded")
+
+# one for all Rays of a process, which reads it once: the default one lies in the home folder, which tests exchange
+os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", "7e57" * 16
 
 MakeRun = Callable[..., Path]
 MakeRecord = Callable[..., TrialRecord]

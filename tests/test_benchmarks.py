@@ -100,20 +100,18 @@ def test_the_report_of_a_made_up_run_is_weighed_and_opened(tmp_path: Path) -> No
         assert f'<section id="{section}"' in page
 
 
-def test_a_small_load_is_measured_in_all_its_sections(tmp_path: Path) -> None:
+def test_a_small_load_is_measured(tmp_path: Path) -> None:
     out = tmp_path / "load.json"
-    for sections in (("search", "space"), ("folder", "written")):
-        answer = run("load.py", "--small", "--section", *sections, "--out", str(out))
-        assert answer.returncode == 0, answer.stderr
+    answer = run("load.py", "--small", "--section", "search", "space", "folder", "--out", str(out))
+    assert answer.returncode == 0, answer.stderr
     result = json.loads(out.read_text(encoding="utf-8"))
     assert [quarter["trials"] for quarter in result["search"]["quarters"]] == [9, 10, 10, 10]
     assert result["search"]["open_files"]["after_a_fifth"] == result["search"]["open_files"]["after_all"]
     assert float(result["large_space"]["designs"]) > 1e30
     assert (result["large_folder"]["files"], result["large_folder"]["classes"]) == (200, 20)
-    for run_read in (result["read_searched"], result["read_written"]):
-        assert set(run_read) == {"pareto", "where", "report"}
-        assert all(one["peak_bytes"] > 1e7 for one in run_read.values())
-    assert min(result["report_searched"]["bytes"], result["report_written"]["bytes"]) > 1e4
+    assert set(result["read_searched"]) == {"pareto", "where", "report"}
+    assert all(one["peak_bytes"] > 1e7 for one in result["read_searched"].values())
+    assert result["report_searched"]["bytes"] > 1e4
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels themselves are checked by make gpu-check")

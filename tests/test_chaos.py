@@ -16,9 +16,9 @@ CHAOS = Path(__file__).parent.parent / "benchmarks" / "chaos.py"
 
 ROUNDS = {
     380: ("search", Kind.KILL_WORKER),
-    190: ("search", Kind.KILL_RAYLET),
     177: ("retrain", Kind.HANG_UP),
-    178: ("retrain", Kind.TEAR),
+    25: ("formula", Kind.KILL_DRIVER),
+    53: ("formula", Kind.TEAR),
     77: ("formula", Kind.FILL),
 }
 """By seed, what happens."""

@@ -65,7 +65,9 @@ def quality(results: Results) -> str:
         ("sd between networks, points", lambda q: f"{100 * q['accuracy']['sd_between_networks']:.2f}"),
         ("sd between seeds, points", lambda q: f"{100 * q['accuracy']['sd_between_seeds']:.2f}"),
         ("reliability of one training", lambda q: _reliability(q["accuracy"])),
-        ("the same, of validation loss", lambda q: _reliability(q["validation_loss"])),
+        ("the same, among trainings of one seed", lambda q: _paired(q["accuracy"])),
+        ("reliability of one training's validation loss", lambda q: _reliability(q["validation_loss"])),
+        ("the same, among trainings of one seed", lambda q: _paired(q["validation_loss"])),
         ("reliability of the mean of all seeds", lambda q: f"{q['accuracy']['reliability_of_mean']:.2f}"),
         ("tau between two seeds", lambda q: f"{q['accuracy']['tau_between_seeds']:.2f}"),
     ]
@@ -78,6 +80,11 @@ def quality(results: Results) -> str:
 def _recipe(recipe: Mapping[str, Any]) -> str:
     augmented = "augmented" if recipe["augment"] else "not augmented"
     return f"{recipe['batch_size']}, {recipe['learning_rate']:g}, {augmented}"
+
+
+def _paired(found: Mapping[str, Any] | None) -> str:
+    paired = None if found is None else found["among_one_seed"]
+    return "-" if paired is None else f"{paired['single']:.2f} ({paired['low']:.2f} to {paired['high']:.2f})"
 
 
 def _reliability(found: Mapping[str, float] | None) -> str:

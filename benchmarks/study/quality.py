@@ -1,9 +1,17 @@
 """Quality of a table: reliability of its trainings, their time, and how far its networks lie apart."""
 
 import statistics
+from dataclasses import asdict
 from typing import Any
 
-from sasa_nas.table.reliability import Reliability, estimate_reliability, final_losses
+from sasa_nas.table.reliability import (
+    Consistency,
+    Reliability,
+    estimate_consistency,
+    estimate_reliability,
+    final_accuracies,
+    final_losses,
+)
 from study.tables import Studied
 
 
@@ -11,24 +19,25 @@ def table_quality(studied: Studied) -> dict[str, Any]:
     """Return what a reader of a table's figures should know of it."""
     table = studied.table
     losses = final_losses(table)
+    seeds = len(table.info.seeds)
     loss = None if losses is None else estimate_reliability(losses)
     return {
         "networks": len(table.rows),
         "trainings": studied.noise.trainings,
         "repeated_networks": int((studied.counts > 1).sum()),
-        "seeds": len(table.info.seeds),
+        "seeds": seeds,
         "epochs": table.info.epochs,
         "train_images": table.info.train_images,
         "validation_images": table.info.validation_images,
         "device": table.info.device,
         "median_seconds": statistics.median(seconds for row in table.rows for seconds in row.seconds),
         "mean_accuracy": {"least": float(studied.means.min()), "most": float(studied.means.max())},
-        "accuracy": _told(studied.noise, len(table.info.seeds)),
-        "validation_loss": None if loss is None else _told(loss, len(table.info.seeds)),
+        "accuracy": _told(studied.noise, estimate_consistency(final_accuracies(table)), seeds),
+        "validation_loss": None if losses is None or loss is None else _told(loss, estimate_consistency(losses), seeds),
     }
 
 
-def _told(found: Reliability, seeds: int) -> dict[str, Any]:
+def _told(found: Reliability, paired: Consistency | None, seeds: int) -> dict[str, Any]:
     return {
         "reliability": found.single,
         "low": found.low,
@@ -37,4 +46,5 @@ def _told(found: Reliability, seeds: int) -> dict[str, Any]:
         "sd_between_networks": found.between,
         "sd_between_seeds": found.within,
         "tau_between_seeds": found.tau,
+        "among_one_seed": None if paired is None else asdict(paired),
     }

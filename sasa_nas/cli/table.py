@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sasa_nas.table.journal import Curve
-    from sasa_nas.table.reliability import Reliability
+    from sasa_nas.table.reliability import Consistency, Reliability
 
 
 def table(
@@ -65,7 +65,7 @@ def table(
     from sasa_nas.cli.wishes import with_wishes
     from sasa_nas.space import load_space
     from sasa_nas.table import make_table
-    from sasa_nas.table.reliability import estimate_reliability, final_accuracies
+    from sasa_nas.table.reliability import estimate_consistency, estimate_reliability, final_accuracies
 
     try:
         made = make_table(
@@ -86,15 +86,19 @@ def table(
     console.print(
         f"{len(made.rows)} networks, {trainings} trainings of {made.info.epochs} epochs: {out}", soft_wrap=True
     )
-    quality = estimate_reliability(final_accuracies(made))
+    accuracies = final_accuracies(made)
+    quality = estimate_reliability(accuracies)
     if quality is not None:
-        console.print(_reliability_line(quality), soft_wrap=True)
+        console.print(_reliability_line(quality, estimate_consistency(accuracies)), soft_wrap=True)
     console.print(f"\nSearch in it:\n  {shell_line(program(), 'search', '--replay', out)}", soft_wrap=True)
 
 
-def _reliability_line(quality: Reliability) -> str:
+def _reliability_line(quality: Reliability, paired: Consistency | None) -> str:
     """Say what share of the variance of single trainings the networks have, and how sure that is."""
-    return f"reliability of one training {quality.single:.2f} ({quality.low:.2f} to {quality.high:.2f})"
+    line = f"reliability of one training {quality.single:.2f} ({quality.low:.2f} to {quality.high:.2f})"
+    if paired is None:
+        return line
+    return f"{line}; among trainings of one seed {paired.single:.2f} ({paired.low:.2f} to {paired.high:.2f})"
 
 
 class _Lines:

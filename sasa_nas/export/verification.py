@@ -40,7 +40,7 @@ def verify_here(folder: Path, *, seed: int = 0, trust: bool = False) -> Verifica
 
     That is built by this package from `architecture.json` and `weights.safetensors`. Each file runs in a process that
     finds neither this package nor what it needs, and what runs is a copy of what was read: whether it may run is
-    decided by its format's `inspect` alone. `verifying_process.verify_export` does all this under limits.
+    decided by its format's `inspect` alone. `verifying.verify_export` does all this under limits.
 
     Args:
         folder: The export.

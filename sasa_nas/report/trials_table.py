@@ -81,7 +81,9 @@ def trials_table(material: Material) -> Markup:
     label = tag("label", "Filter", for_="filter")
     count = tag("span", f"{len(rows)} trials", id="count", role="status", class_="note")
     box = tag("div", table, class_="scroll", role="region", tabindex=0, aria_label="Table of all trials")
-    return tag("div", tag("div", label, search, count, class_="filter"), box)
+    # of thousands the page's script shows the first; without it, all are there
+    more = tag("button", "show all", id="more", type="button", class_="copy", hidden=True)
+    return tag("div", tag("div", label, search, count, more, class_="filter"), box)
 
 
 def _row(

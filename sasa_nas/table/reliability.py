@@ -90,6 +90,74 @@ def estimate_reliability(values: Sequence[Sequence[float]]) -> Reliability | Non
     )
 
 
+@dataclass(frozen=True)
+class Consistency:
+    """Reliability of a single training among trainings of one seed, which shifts all networks alike.
+
+    Attributes:
+        single: Intraclass correlation ICC(3,1), 0 to 1.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        within: Standard deviation of what is neither the network's nor the seed's.
+        seeds: Standard deviation of the shifts between seeds.
+        networks: Number of networks.
+        trainings: Trainings of each, each with another seed.
+    """
+
+    single: float
+    low: float
+    high: float
+    within: float
+    seeds: float
+    networks: int
+    trainings: int
+
+
+def estimate_consistency(values: Sequence[Sequence[float]]) -> Consistency | None:
+    """Estimate the reliability of one training at equal seeds by a two-way analysis of variance.
+
+    A seed fixes the order of the data and what of the initial weights networks share, so that it moves all of them up
+    or down together. Networks that are compared at the same seed are compared without that shift (ICC(3,1) of Shrout
+    and Fleiss 1979, with the interval given there).
+
+    Args:
+        values: As `estimate_reliability` takes them. Those networks count that have as many trainings as any.
+
+    Returns:
+        None where fewer than two networks have two trainings or more, or all numbers are equal.
+    """
+    most = max(map(len, values), default=0)
+    table = np.array([group for group in values if len(group) == most], dtype=np.float64)
+    if most < 2 or len(table) < 2:
+        return None
+    networks, seeds = table.shape
+    rows, columns, whole = table.mean(1, keepdims=True), table.mean(0, keepdims=True), table.mean()
+    between = seeds * float(((rows - whole) ** 2).sum()) / (networks - 1)
+    shifts = networks * float(((columns - whole) ** 2).sum()) / (seeds - 1)
+    degrees = (networks - 1) * (seeds - 1)
+    residual = float(((table - rows - columns + whole) ** 2).sum()) / degrees
+    if between == residual == 0.0:
+        return None
+    if residual == 0.0:
+        single = low = high = 1.0
+    else:
+        ratio, tail = between / residual, (1.0 - CONFIDENCE) / 2
+        ends = (
+            ratio / float(stats.f.isf(tail, networks - 1, degrees)),
+            ratio * float(stats.f.isf(tail, degrees, networks - 1)),
+        )
+        single, low, high = (max(0.0, (one - 1.0) / (one + seeds - 1.0)) for one in (ratio, *ends))
+    return Consistency(
+        single=single,
+        low=low,
+        high=high,
+        within=math.sqrt(residual),
+        seeds=math.sqrt(max(0.0, (shifts - residual) / networks)),
+        networks=networks,
+        trainings=seeds,
+    )
+
+
 def _interval(means: Vector, sizes: Vector, within: float) -> tuple[float, float]:
     """Wald's interval of the intraclass correlation.
 

@@ -80,7 +80,8 @@ def start_search(space: Path, out: Path, *, trials: int, **environment: str) -> 
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env=os.environ | environment,
+        # a search as a person begins it has no token from elsewhere
+        env={name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | environment,
     )
 
 

@@ -111,5 +111,14 @@ def test_the_engine_names_nothing_that_could_load_a_test_part() -> None:
                 known |= {alias.name for alias in node.names}
     assert "load_for_search" in known
     assert not known & {"load", "Splits", *(name for name in dir(digits) if name.startswith("load"))}
-    assert known <= {"dataset_info", "load_for_search", "DatasetInfo", "SearchSplits", "ImageSet", "default_data_dir"}
+    names = {"absolute_name", "settled_name", "same_statistics"}
+    assert known <= {
+        *names,
+        "dataset_info",
+        "load_for_search",
+        "DatasetInfo",
+        "SearchSplits",
+        "ImageSet",
+        "default_data_dir",
+    }
     assert issubclass(Splits, SearchSplits)

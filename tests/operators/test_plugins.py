@@ -117,7 +117,7 @@ def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.py")
-    with pytest.raises(UserError, match=r"pipe\.py is no file of operators, but a folder, a pipe or a device"):
+    with pytest.raises(UserError, match=r"pipe\.py cannot be read as a file of operators: it is no regular file"):
         load_operators(tmp_path / "pipe.py")
 
 

@@ -5,7 +5,13 @@ import pytest
 from scipy import stats
 from small_table import table
 
-from sasa_nas.table.reliability import estimate_reliability, final_accuracies, final_losses, tau_between_seeds
+from sasa_nas.table.reliability import (
+    estimate_consistency,
+    estimate_reliability,
+    final_accuracies,
+    final_losses,
+    tau_between_seeds,
+)
 
 
 def planted(sizes: list[int], between: float, within: float, seed: int) -> list[list[float]]:
@@ -58,6 +64,49 @@ def test_seeds_without_noise_give_a_whole_one() -> None:
     found = estimate_reliability([[0.5, 0.5], [0.6, 0.6]])
     assert found is not None
     assert (found.single, found.low, found.high, found.tau) == (1.0, 1.0, 1.0, 1.0)
+
+
+# Shrout and Fleiss (1979), table 2: six targets rated by four judges
+RATINGS = [[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]]
+
+
+def test_published_ratings_give_the_published_correlations() -> None:
+    single, paired = estimate_reliability(RATINGS), estimate_consistency([*RATINGS, [3]])
+    assert single is not None
+    assert paired is not None
+    # table 4 of the paper
+    assert (round(single.single, 2), round(paired.single, 2)) == (0.17, 0.71)
+    # its interval by hand: F of 11.02 with 5 and 15 degrees of freedom
+    low, high = 11.0272 / stats.f.ppf(0.975, 5, 15), 11.0272 * stats.f.ppf(0.975, 15, 5)
+    assert paired.low == pytest.approx((low - 1) / (low + 3), abs=1e-4)
+    assert paired.high == pytest.approx((high - 1) / (high + 3), abs=1e-4)
+    assert (paired.networks, paired.trainings) == (6, 4)
+
+
+@pytest.mark.parametrize("reliability", [0.3, 0.8])
+def test_a_shift_of_each_seed_takes_nothing_from_the_reliability_among_one(reliability: float) -> None:
+    hits, shifts = [], []
+    for seed in range(250):
+        draw = np.random.default_rng(seed)
+        values = draw.normal(0, reliability**0.5, (16, 1)) + draw.normal(0, (1 - reliability) ** 0.5, (16, 5))
+        found = estimate_consistency((values + draw.normal(0, 2.0, (1, 5))).tolist())
+        assert found is not None
+        plain = estimate_consistency(values.tolist())
+        assert plain is not None
+        assert found.single == pytest.approx(plain.single)
+        hits.append(found.low <= reliability <= found.high)
+        shifts.append(found.seeds**2)
+    assert 0.91 <= np.mean(hits) <= 0.99
+    assert np.mean(shifts) == pytest.approx(4.0, rel=0.15)
+
+
+def test_equal_trainings_are_told_apart_wholly_or_not_at_all() -> None:
+    found = estimate_consistency([[0.5, 0.6], [0.6, 0.7]])
+    assert found is not None
+    assert (found.single, found.low, found.high, found.within) == (1.0, 1.0, 1.0, pytest.approx(0.0, abs=1e-9))
+    assert estimate_consistency([[0.5, 0.5], [0.5, 0.5]]) is None
+    assert estimate_consistency([[0.5], [0.6]]) is None
+    assert estimate_consistency([[0.5, 0.6], [0.6]]) is None
 
 
 @pytest.mark.parametrize("values", [[], [[0.5, 0.6]], [[0.5], [0.6], [0.7]], [[0.5, 0.5], [0.5]]])

@@ -99,22 +99,34 @@
   if (table) {
     const body = table.tBodies[0];
     const rows = [...body.rows];
-    const words = rows.map((row) => row.textContent.toLowerCase());
+    // thousands of rows would take seconds to lay out
+    let limit = 400;
+    let words;
     const count = document.getElementById("count");
     const filter = document.getElementById("filter");
+    const more = document.getElementById("more");
     const buttons = () => [...body.querySelectorAll("tr:not([hidden]) .copy")];
     // one stop of the tab key for the whole column; the arrow keys move inside it
     const settle = () => buttons().forEach((button, i) => { button.tabIndex = i === 0 ? 0 : -1; });
     const narrow = () => {
       const parts = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
-      let shown = 0;
-      rows.forEach((row, i) => {
-        row.hidden = !parts.every((part) => words[i].includes(part));
-        shown += !row.hidden;
-      });
-      count.textContent = `${shown} of ${rows.length} trials`;
+      if (parts.length) words ??= new Map(rows.map((row) => [row, row.textContent.toLowerCase()]));
+      let found = 0;
+      // in the order in which they stand
+      for (const row of body.rows) {
+        const matches = parts.every((part) => words.get(row).includes(part));
+        found += matches;
+        row.hidden = !matches || found > limit;
+      }
+      const shown = Math.min(found, limit);
+      count.textContent = shown < found ? `first ${shown} of ${found} trials` : `${found} of ${rows.length} trials`;
+      more.hidden = shown === found;
       settle();
     };
+    more.addEventListener("click", () => {
+      limit = Infinity;
+      narrow();
+    });
     filter.addEventListener("input", narrow);
     const value = (row, column) => {
       const cell = row.cells[column];
@@ -131,8 +143,11 @@
         if (a === null || b === null) return (a === null) - (b === null);
         return sign * (typeof a === "number" ? a - b : a.localeCompare(b));
       });
-      body.append(...keyed.map(([, row]) => row));
-      settle();
+      // a spread would be too many arguments
+      const sorted = document.createDocumentFragment();
+      keyed.forEach(([, row]) => sorted.append(row));
+      body.append(sorted);
+      narrow();
     }));
     body.addEventListener("keydown", (event) => {
       const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
