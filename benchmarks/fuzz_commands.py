@@ -29,7 +29,7 @@ from sasa_nas.errors import UserError
 ROOT = Path(__file__).parent.parent
 
 BORDERS = (
-    "sasa_nas.engine.session:ray_cluster",
+    "sasa_nas.engine.cluster:ray_cluster",
     "sasa_nas.engine.session:simulate",
     "sasa_nas.engine.replay:simulate",
     "sasa_nas.engine.plan:dry_run",
@@ -39,13 +39,13 @@ BORDERS = (
     "sasa_nas.experiment.evaluation:evaluate_attacked",
     "sasa_nas.experiment.exportable:export_network",
     "sasa_nas.experiment.subject:build",
-    "sasa_nas.export.verification:built",
+    "sasa_nas.export.verifying:verify_export",
     "sasa_nas.table.maker:ProcessPoolExecutor",
     "sasa_nas.testing:conformance_checks",
     "sasa_nas.data.download:_fetch_one",
 )
 """Where long work begins: Ray's start, a simulated search, the drawing of any number of designs, an epoch, a timed
-forward pass, an evaluation, the writing and the building of a network of any size, a pool of processes, the checks of
+forward pass, an evaluation, the writing and the verification of an export, a pool of processes, the checks of
 an operator, a download."""
 REACHED = "long work begins here"
 
