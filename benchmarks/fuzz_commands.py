@@ -93,7 +93,7 @@ PATHS = (
     *("missing", "", ".", "..", "./", "run/trials", "run/run.json", "run/study.db", "training/missing", "new/deep/er"),
     *("image.png/below", "a" * 300, "a/" * 2000, "Kätzchen 🐕", "two\nlines", "tab\t", "-dash", "~", "~nobody/x"),
     *("nul\0nul", "\udcff", "/proc/self/mem", "pipe", "/dev/null/x", "/proc/nope/x", "new.png", "new.svg"),
-    *("new.nope", "new.json.gz", "loop", "s3://bucket/x", "file:///etc", "http://localhost:1/x", "new.HTML"),
+    *("new.nope", "new.json.gz", "loop", "s3://bucket/x", "file:///proc/x", "http://localhost:1/x", "new.HTML"),
 )
 TEXTS = (
     *("", " ", "tiny", "resnet_hybrid", "nope", "TINY", "a" * 5000, "%s", "{x}", "[red]x[/red]", "\x1b[31m", "\u202e"),

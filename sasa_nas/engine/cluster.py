@@ -47,7 +47,8 @@ def ray_cluster(settings: SearchSettings, go_on: str) -> Iterator[int]:
         if settings.address is None:
             scratch = Scratch()
             watch = DaemonWatch(f"nothing finished is lost, go on with `{go_on}`")
-        ray_start.carry_out(scratch.path if scratch else None)
+        # inside: Ray opens its folder, with its sockets, to every user
+        ray_start.carry_out(scratch.path / "r" if scratch else None)
         yield trials_at_a_time(settings)
     finally:
         if watch is not None:

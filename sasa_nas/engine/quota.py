@@ -42,7 +42,11 @@ class Quota:
     @property
     def planned(self) -> int:
         """Trainings of the run, requested ones that have begun among them, once no arm is next."""
-        begun = balanced = self._started[Arm.BALANCED]
+        begun = self._started[Arm.BALANCED]
+        # those on top are all due, and in a search that is all in balance the others, too: there may be billions
+        balanced = max(begun, self._settings.more_balanced)
+        if self._settings.balanced == 1.0:
+            balanced = max(balanced, self._settings.more_balanced + self.share)
         while self._is_due(balanced):
             balanced += 1
         left = self._left if self._searching else balanced - begun

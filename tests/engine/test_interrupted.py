@@ -49,12 +49,16 @@ def test_ctrl_c_leaves_a_readable_run_that_a_resume_completes(make_space, tmp_pa
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_search_keeps_to_the_machine_and_ends_as_after_ctrl_c_if_terminated(make_space, tmp_path: Path) -> None:
+def test_a_search_keeps_to_itself_and_ends_as_after_ctrl_c_if_terminated(
+    make_space, tmp_path: Path, short_folder: Path
+) -> None:
     space = tmp_path / "space.json"
     space.write_text(json.dumps(make_space(lambda d: d["proxy"]["recipe"].update(epochs=30)).model_dump(mode="json")))
     out = tmp_path / "run"
-    process = start_search(space, out, trials=4)
+    process = start_search(space, out, trials=4, TMPDIR=str(short_folder))
     wait_for_epochs(process, out, 1)
+    (scratch,) = short_folder.glob("sasa-nas-*")
+    assert scratch.stat().st_mode & 0o077 == 0
     family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
     ports = {c.laddr for one in family for c in one.net_connections("tcp") if c.status == psutil.CONN_LISTEN}
     tokens = {token for one in family[1:] if (token := one.environ().get("RAY_AUTH_TOKEN"))}
