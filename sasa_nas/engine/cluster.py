@@ -49,6 +49,8 @@ def ray_cluster(settings: SearchSettings, go_on: str) -> Iterator[int]:
             watch = DaemonWatch(f"nothing finished is lost, go on with `{go_on}`")
         # inside: Ray opens its folder, with its sockets, to every user
         ray_start.carry_out(scratch.path / "r" if scratch else None)
+        if watch is not None:
+            watch.started()
         yield trials_at_a_time(settings)
     finally:
         if watch is not None:

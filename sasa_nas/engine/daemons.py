@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -18,6 +19,10 @@ PATIENCE = 20.0
 """Seconds that a search may take to end without them: some of Ray's calls wait a minute for what is gone, and then end
 the process. More than a command that was asked to end may take: a signal to all its processes ends Ray's, too."""
 
+STARTING = 180.0
+"""Seconds that Ray may take to start: without one of its helpers it would wait for ever. Ten are usual, and a minute on
+a machine that is overloaded."""
+
 STATUS = 2
 """Exit status of a search that does not end."""
 
@@ -25,12 +30,15 @@ STATUS = 2
 class DaemonWatch:
     """Interrupts the main thread once a process of Ray has died, and ends this process where that does not help.
 
+    The same if Ray does not start.
+
     Begin it before Ray starts. In another thread a search is not interrupted, only ended.
 
     Args:
-        words: What a person is told, after the name of what died; one line.
+        words: What a person is told, after what has happened; one line.
         interval: As `INTERVAL`.
         patience: As `PATIENCE`.
+        starting: As `STARTING`.
         end: Called with the whole line where the search does not end; by default it ends this process.
     """
 
@@ -40,6 +48,7 @@ class DaemonWatch:
         *,
         interval: float = INTERVAL,
         patience: float = PATIENCE,
+        starting: float = STARTING,
         end: Callable[[str], None] | None = None,
     ) -> None:
         self._words = words
@@ -51,10 +60,16 @@ class DaemonWatch:
         self._workers: set[psutil.Process] = set()
         self._ending = threading.Event()
         self._over = threading.Event()
+        self._started = threading.Event()
+        self._deadline = time.monotonic() + starting
         self.lost: str | None = None
         """The whole line, once one of them has died."""
         self._thread = threading.Thread(target=self._watch, name="ray-watch", daemon=True)
         self._thread.start()
+
+    def started(self) -> None:
+        """Note that Ray is up."""
+        self._started.set()
 
     def dismiss(self) -> None:
         """Stop watching: Ray's processes are about to be ended. Where one died before, that is to be over in time."""
@@ -69,8 +84,9 @@ class DaemonWatch:
         while not self._ending.wait(self._interval):
             self._find_daemons()
             dead = [daemon for daemon in self._daemons.values() if not _alive(daemon)]
-            if dead and not self._ending.is_set():
-                self._break_off(dead)
+            late = not self._started.is_set() and time.monotonic() > self._deadline
+            if (dead or late) and not self._ending.is_set():
+                self._break_off(f"a process of Ray died (number {dead[0].pid})" if dead else "Ray does not start")
                 return
             self._note_workers()
 
@@ -88,11 +104,11 @@ class DaemonWatch:
             with suppress(psutil.Error):
                 self._workers |= set(daemon.children(recursive=True))
 
-    def _break_off(self, dead: list[psutil.Process]) -> None:
+    def _break_off(self, what: str) -> None:
         for worker in self._workers:
             with suppress(psutil.Error):
                 worker.kill()
-        self.lost = f"a process of Ray died (number {dead[0].pid}); {self._words}"
+        self.lost = f"{what}; {self._words}"
         # whoever ended all of them, by a signal to the process group, has asked this process to end, too
         if self._in_main and any(map(_alive, self._daemons.values())):
             # a true signal: it wakes a call that waits

@@ -69,3 +69,21 @@ def test_the_end_of_ray_is_no_loss_once_it_is_dismissed(daemons: list[subprocess
         process.kill()
     time.sleep(0.1)
     assert watch.lost is None
+
+
+def test_a_ray_that_does_not_start_is_given_up(daemons: list[subprocess.Popen[bytes]]) -> None:
+    ends: list[str] = []
+    watch = DaemonWatch("try again", interval=0.02, patience=0.1, starting=0.1, end=ends.append)
+    with pytest.raises(KeyboardInterrupt):
+        time.sleep(10)
+    assert watch.lost == "Ray does not start; try again"
+    time.sleep(0.3)
+    assert ends == [watch.lost]
+
+
+def test_a_ray_that_is_up_has_started(daemons: list[subprocess.Popen[bytes]]) -> None:
+    watch = DaemonWatch("try again", interval=0.02, starting=0.1)
+    watch.started()
+    time.sleep(0.3)
+    assert watch.lost is None
+    watch.close()
