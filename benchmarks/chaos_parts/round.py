@@ -146,8 +146,10 @@ class Round:
             session.send(signal.SIGKILL)
             ends = {-signal.SIGKILL}
         elif kind in (Kind.KILL_WORKER, Kind.KILL_RAYLET, Kind.KILL_GCS):
-            self._kill(kind, place, session)
-            ends = None if kind is Kind.KILL_WORKER else {2, 0}
+            killed = self._kill(kind, place, session)
+            # Ray lets nobody in before its first workers are there: without one it is given up, in a line
+            starting = killed is not None and killed.command.startswith("ray::IDLE")
+            ends = None if kind is Kind.KILL_WORKER and not starting else {2, 0}
         elif kind is Kind.FILL and self._disk is not None:
             self._disk.fill()
             ends = {2, 0}
@@ -179,7 +181,7 @@ class Round:
         # a shell calls both 130; when all is written, the second one finds Python on its way out
         return {130, -number} if starting or strike.twice else {130}
 
-    def _kill(self, kind: Kind, place: float, session: Session) -> None:
+    def _kill(self, kind: Kind, place: float, session: Session) -> Process | None:
         role: Role = {Kind.KILL_WORKER: "worker", Kind.KILL_RAYLET: "raylet", Kind.KILL_GCS: "gcs"}[kind]  # type: ignore[assignment]
         found: list[Process] = []
         # an early strike comes as soon as there is one
@@ -188,8 +190,10 @@ class Round:
             self._log.look()
         if not found:
             self.outcome.struck[-1] += ": there is none"
-            return
-        found[int(place * len(found))].kill()
+            return None
+        process = found[int(place * len(found))]
+        process.kill()
+        return process
 
     def _trainings(self, *, finished: bool) -> list[Path]:
         """The folders of trainings that are, or are not, at their end."""
