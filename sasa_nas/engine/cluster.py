@@ -45,7 +45,7 @@ def ray_cluster(settings: SearchSettings, go_on: str) -> Iterator[int]:
     ray_start = _Start(settings.address)
     try:
         if settings.address is None:
-            scratch = Scratch()
+            scratch = Scratch(for_sockets=True)
             watch = DaemonWatch(f"nothing finished is lost, go on with `{go_on}`")
         # inside: Ray opens its folder, with its sockets, to every user
         ray_start.carry_out(scratch.path / "r" if scratch else None)

@@ -12,17 +12,28 @@ LOCK = ".in-use"
 """The file in such a folder that its process holds locked."""
 
 
+SHORT = Path("/tmp")
+"""Where sockets lie if the temporary folder's path is long."""
+_LONGEST = 24
+"""Bytes of a temporary folder's path for Ray's sockets to be within the 107 that the system allows."""
+
+
 class Scratch:
     """A folder in the machine's temporary folder that is there for as long as this object.
 
     What killed processes left of theirs is removed first. Theirs are told from those in use by a lock, which the
     system releases when a process ends, however it ends: the numbers of processes come again, and another container
     that shares the temporary folder has its own.
+
+    Args:
+        for_sockets: Whether its path must be short: a scheduler's `TMPDIR` may be as long as it likes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, for_sockets: bool = False) -> None:
         remove_leftovers()
-        self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
+        usual = Path(tempfile.gettempdir())
+        moved = for_sockets and len(os.fsencode(usual)) > _LONGEST and os.access(SHORT, os.W_OK | os.X_OK)
+        self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=SHORT if moved else usual))
         self._finalizer = weakref.finalize(self, _remove, self.path, _locked(self.path))
 
     def close(self) -> None:
@@ -32,7 +43,8 @@ class Scratch:
 
 def remove_leftovers() -> None:
     """Removes the folders of processes of this user that are no more."""
-    for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{LOCK}"):
+    places = {Path(tempfile.gettempdir()), SHORT}
+    for lock in (lock for place in places for lock in place.glob(f"{PREFIX}*/{LOCK}")):
         try:
             handle = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
         except OSError:  # somebody else's, or gone already

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sasa_nas.engine import scratch
 from sasa_nas.engine.scratch import Scratch, remove_leftovers
 
 
@@ -70,3 +71,18 @@ def test_folders_that_nobody_made_here_stay(temporary: Path) -> None:
     (temporary / "sasa-nas-link" / ".in-use").symlink_to(temporary / "target")
     remove_leftovers()
     assert len(list(temporary.iterdir())) == 4
+
+
+def test_sockets_get_a_short_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tmp_path / "job" / "12345678"
+    short = Path(tempfile.mkdtemp(prefix="s-"))
+    long.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    monkeypatch.setattr(scratch, "SHORT", short)
+    assert Scratch().path.parent == long
+    sockets = Scratch(for_sockets=True)
+    assert sockets.path.parent == short
+    sockets.close()
+    short.rmdir()
+    # where there is no such folder, it is the usual one
+    assert Scratch(for_sockets=True).path.parent == long
