@@ -7,12 +7,15 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TRIALS ?= 25
 DATASET ?= digits
 DATA_DIR ?=
+# files in the order that tests/conftest.py gives them: those of slow tests first
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: search test lint gpu-check table study clean help
+.PHONY: search test test-all lint gpu-check table study clean help
 
 help:
 	@echo "make search   set up and search the resnet_hybrid space on scikit-learn's digits"
-	@echo "make test     set up, check style and types, run all tests"
+	@echo "make test     set up, check style and types, run all tests but those that are worth a night"
+	@echo "make test-all   those, too"
 	@echo "make table    train all 256 networks of hybrid256 with three seeds (hours on two cores; goes on if stopped);"
 	@echo "              with a GPU also: make table DATASET=fashion_mnist"
 	@echo "make study    draw the study of natural images from the tables that are there; DATA_DIR=DIR is where their"
@@ -31,7 +34,10 @@ study: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/natural_images.py $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
 test: $(VENV)/.installed-dev lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # two processes, a thread each
+	$(PYTEST)  # two processes, a thread each
+
+test-all: $(VENV)/.installed-dev lint
+	$(PYTEST) -m ""
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -43,7 +43,7 @@ from sasa_nas.space.sampling import size
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "fuzz.json"
-SMALL = 150
+SMALL = 60
 SMALL_NETWORK = 1_000_000
 """Parameters up to which a design is built."""
 WARM_UP: tuple[tuple[str, ...], ...] = (

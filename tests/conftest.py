@@ -1,6 +1,7 @@
 """Fixtures for the whole suite: a run's folder made from trial records, without a search."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -49,6 +50,12 @@ def decoded_images(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     place = tmp_path_factory.getbasetemp() / "decoded"
     monkeypatch.setattr("sasa_nas.data.decoded.decoded_images_folder", lambda: place)
     return place
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that have most slow tests, so that processes side by side end together."""
+    slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -slow[item.path])
 
 
 @pytest.fixture

@@ -100,6 +100,7 @@ def test_the_report_of_a_made_up_run_is_weighed_and_opened(tmp_path: Path) -> No
         assert f'<section id="{section}"' in page
 
 
+@pytest.mark.night
 def test_a_small_load_is_measured(tmp_path: Path) -> None:
     out = tmp_path / "load.json"
     answer = run("load.py", "--small", "--section", "search", "space", "folder", "--out", str(out))

@@ -35,6 +35,6 @@ def test_nothing_odd_breaks(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "fuzz.json").read_text(encoding="utf-8"))
     for kind in ("spaces", "commands"):
         assert found[kind]["wrong"] == []
-        assert found[kind]["right"] + found[kind]["one_line"] == found[kind]["cases"] == 150
-        assert found[kind]["right"] >= 5
-    assert found["commands"]["of_these_cut_off_before_long_work"] >= 5
+        assert found[kind]["right"] + found[kind]["one_line"] == found[kind]["cases"] == 60
+        assert found[kind]["right"] >= 2
+    assert found["commands"]["of_these_cut_off_before_long_work"] >= 2

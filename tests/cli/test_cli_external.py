@@ -101,6 +101,7 @@ def test_a_data_set_of_another_kind_takes_no_place(
     assert "is trained on dataset 'digits'; leave out --dataset" in line
 
 
+@pytest.mark.night
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_run_on_a_folder_goes_on_where_the_folder_lies_now(
