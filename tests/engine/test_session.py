@@ -32,6 +32,7 @@ def test_the_same_seed_gives_the_same_run_twice(make_space, tmp_path: Path, note
     assert sorted(p.name for p in (tmp_path / "a").iterdir() if p.name != ".lock") == ["run.json", "study.db", "trials"]
 
 
+@pytest.mark.night
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_trial_s_share_is_measured_once_and_kept(make_space, tmp_path: Path, notes) -> None:

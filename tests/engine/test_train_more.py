@@ -134,6 +134,7 @@ def test_without_attention_or_convolution_nothing_can_be_swapped(make_space: Mak
     assert len(read_trials(run.folder)) == len(run.records)
 
 
+@pytest.mark.night
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_networks_are_really_trained(make_space: MakeSpace, tmp_path: Path) -> None:

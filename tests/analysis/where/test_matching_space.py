@@ -53,6 +53,7 @@ def test_units_see_both_sides_with_attention_in_the_second_stage_alone() -> None
     }
 
 
+@pytest.mark.night
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_where_names_the_stage_that_compares_and_no_other(tmp_path: Path) -> None:
