@@ -1,4 +1,4 @@
-"""What does the command line do with thousands of spaces and command lines that went wrong?
+"""Feed thousands of mutated spaces and command lines to the program.
 
     python benchmarks/fuzz.py [--spaces 2000] [--commands 2000] [--seed 0] [--small] [--out FILE]
 

@@ -81,7 +81,7 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("list", "datasets", "--json"),
     ("doctor", "--json"),
 )
-"""What would be right, or nearly: a space's data may be missing."""
+"""Values that are right, or nearly: a space's data may be missing."""
 
 NUMBERS = (
     *("0", "-1", "1", "2", "007", "1e3", "1e400", "-1e400", "nan", "inf", "-inf", "1_0", "0x10", "1.5", ".", "+5"),
@@ -136,7 +136,7 @@ PLAUSIBLE: dict[str, tuple[str, ...]] = {
     "--pgd-epsilon": ("8/255", "0.03"),
     "--pgd-step-size": ("2/255", "0.01"),
 }
-"""What could be meant by options whose type tells little."""
+"""Plausible values of options whose type tells little."""
 WORDS = ("--", "-", "--help", "--version", "--json", "--nope", "-x", "--operators", "--space=tiny", "--trials=", "@x")
 
 

@@ -46,7 +46,7 @@ class Overrun(BaseException):
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a case ended.
+    """End of a case.
 
     Attributes:
         status: The exit status; None where there was none.

@@ -220,7 +220,7 @@ def insert_line(text: str, draw: random.Random) -> str:
 
 
 def change_value(text: str, draw: random.Random) -> str:
-    """What stands behind a colon is something else."""
+    """Replace the value behind a colon."""
     places = [place for place, character in enumerate(text) if character == ":"]
     if not places:
         return text

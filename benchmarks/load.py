@@ -70,7 +70,7 @@ T = TypeVar("T")
 
 
 class Gauges(SilentObserver):
-    """What the driver holds and has spent after each training.
+    """Memory, open files and seconds of the driver after each training.
 
     Args:
         watch: Knows the sampler's part.
@@ -151,7 +151,7 @@ def search_long(path: Path, trials: int, seed: int) -> dict[str, Any]:
 
 
 def read(run: Path) -> dict[str, Any]:
-    """What commands that read a run take, each in a process of its own, start included."""
+    """Measure commands that read a run, each in a process of its own, start included."""
     found = {}
     for command in COMMANDS:
         arguments = [command, str(run)]
@@ -164,7 +164,7 @@ def read(run: Path) -> dict[str, Any]:
 
 
 def opened(run: Path, repeats: int) -> dict[str, Any]:
-    """What a browser takes to open a run's report; its size alone where there is no browser."""
+    """Measure a browser that opens a run's report; only the size where there is no browser."""
     page = run / "report.html"
     return measure_page(page, repeats) if CHROMIUM else {"bytes": page.stat().st_size}
 
@@ -186,7 +186,7 @@ def deep_space() -> SearchSpace:
 
 
 def large_space(folder: Path, trials: int, seed: int) -> dict[str, Any]:
-    """What a space costs whose designs nobody can list."""
+    """Measure a space of too many designs to be listed."""
     reading, space = timed(deep_space)
     counting, designs = timed(lambda: size(space))
     planning, plan = timed(lambda: plan_designs(space, SearchSettings(seed=seed)))
@@ -206,7 +206,7 @@ def large_space(folder: Path, trials: int, seed: int) -> dict[str, Any]:
 
 
 def large_folder(folder: Path, files: int) -> dict[str, Any]:
-    """What a folder of many images in many classes costs before a search: listing, splitting, decoding 8x8 pixels."""
+    """Measure a folder of many images and classes before a search: listing, splitting, decoding 8x8 pixels."""
     classes = min(CLASSES, files // 10)
     draw = random.Random(0)
     # links to a few files: what is listed and opened are names

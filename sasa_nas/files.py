@@ -130,7 +130,7 @@ def remove_temporaries(folder: Path) -> None:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a file is one of a run's that `write_atomically` fills, or was to fill, by its name."""
+    """Return whether a file is, by its name, one that `write_atomically` fills or was to fill."""
     return _TEMPORARY.fullmatch(path.name) is not None
 
 

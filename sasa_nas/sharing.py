@@ -1,4 +1,4 @@
-"""What may stand in files that are passed around: nothing of the person and the machine that made them.
+"""Keeps the person and the machine that made a file out of it.
 
 A run, a report and an export travel. The paths in them begin at `~` where they lie in the home folder, which a resume
 on the same machine undoes, and URLs are without user and password.

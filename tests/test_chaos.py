@@ -20,7 +20,7 @@ NIGHT = {
     177: ("retrain", Kind.HANG_UP),
     178: ("retrain", Kind.TEAR),
 }
-"""What takes longer than searches by formula; the deaths of Ray's processes are tests of the engine, too."""
+"""Rounds longer than searches by formula; the deaths of Ray's processes are tests of the engine, too."""
 ROUNDS = NIGHT | {
     25: ("formula", Kind.KILL_DRIVER),
     53: ("formula", Kind.TEAR),

@@ -1,4 +1,4 @@
-"""What a strike does to the files of a run."""
+"""Damage that a strike does to the files of a run."""
 
 import shutil
 from pathlib import Path

@@ -47,7 +47,7 @@ class SmallDisk:
 
 
 def allowed() -> bool:
-    """Whether small disks can be mounted here; what is mounted from now on goes when this process ends."""
+    """Return whether small disks can be mounted here; mounts made from now on end with this process."""
     if os.geteuid() != 0 or ctypes.CDLL(None).unshare(_NEW_NAMESPACE) != 0:
         return False
     try:

@@ -34,12 +34,12 @@ class Trial:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is to be done about it any more."""
+        """True once the trial has ended, in whatever way."""
         return self.state not in LEFT
 
     @property
     def spent(self) -> bool:
-        """Whether it counts against the trials asked for."""
+        """True if it counts against the trials asked for."""
         return self.finished and self.record.get("outcome") in SPENT
 
 

@@ -1,4 +1,4 @@
-"""What became of a round."""
+"""Outcome of a round."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -8,7 +8,7 @@ from chaos_parts.scenario import Scenario
 
 @dataclass
 class Outcome:
-    """What became of a round.
+    """Outcome of a round.
 
     Attributes:
         scenario: What was done.

@@ -34,7 +34,7 @@ class Process:
 
     @property
     def role(self) -> Role:
-        """What it does in a search."""
+        """Role in a search, told from the command line."""
         if self.command.startswith("ray::"):
             return "agent" if self.command.rstrip().endswith("Agent") else "worker"
         name = self.command.partition(" ")[0].rpartition("/")[2]
@@ -117,7 +117,7 @@ class Session:
 
     @property
     def stderr(self) -> str:
-        """What it has said so far."""
+        """Text written to stderr so far."""
         return self._err.read_text(encoding="utf-8", errors="replace")
 
     def send(self, number: signal.Signals, *, group: bool = False) -> None:
@@ -137,6 +137,6 @@ class Session:
 
 
 def _default_signals() -> None:
-    """Whoever runs this in the background may have them ignored."""
+    """Restore the default handlers of signals, which shells have background processes ignore."""
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)

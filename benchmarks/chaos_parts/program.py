@@ -28,7 +28,7 @@ def space(epochs: int) -> dict[str, Any]:
 
 
 class Command:
-    """What is run, and run again, in a round.
+    """Command of a round: the first run, and the one that goes on.
 
     Args:
         scenario: Of the round.

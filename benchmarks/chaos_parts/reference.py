@@ -1,4 +1,4 @@
-"""What an undisturbed run comes to, for the disturbed one to be compared with."""
+"""Results of undisturbed runs, which those of disturbed ones are compared with."""
 
 import json
 from functools import cache

@@ -236,7 +236,7 @@ class Round:
         self._excused.add(place.relative_to(self._run).as_posix())
 
     def _study(self) -> dict[int, oracle.Trial] | None:
-        """What the study holds; None if it cannot be read."""
+        """Return the trials of the study; None if it cannot be read."""
         try:
             return oracle.read_study(self._run)
         except (sqlite3.DatabaseError, ValueError, OSError):

@@ -12,11 +12,11 @@ WORKERS = 2
 RAY: tuple[Program, ...] = ("search", "packed")
 """Programs that start Ray."""
 WEIGHTS: dict[Program, int] = {"search": 8, "packed": 1, "formula": 5, "retrain": 6}
-"""How often each is drawn: those without Ray take a third of the time."""
+"""Relative frequency of each: those without Ray take a third of the time."""
 
 
 class Kind(StrEnum):
-    """What a strike does."""
+    """Kind of a strike."""
 
     KILL_DRIVER = "kill the driver"
     KILL_WORKER = "kill a worker"
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
     @property
     def signals(self) -> bool:
-        """Whether it asks the driver to end, as a terminal or a scheduler does."""
+        """True for a signal that asks the driver to end, as terminals and schedulers send it."""
         return self in (Kind.INTERRUPT, Kind.TERMINATE, Kind.HANG_UP)
 
 

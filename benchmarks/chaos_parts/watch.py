@@ -58,7 +58,7 @@ class EpochLog:
         return len(self._seen)
 
     def repeats(self) -> Mapping[Training, int]:
-        """How many epochs of each training were trained again."""
+        """Return the number of epochs that each training trained again."""
         again: dict[Training, int] = {}
         for (training, _), times in self._seen.items():
             again[training] = again.get(training, 0) + len(times) - 1

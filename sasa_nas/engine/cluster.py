@@ -24,7 +24,7 @@ ANSWER_SECONDS = 10.0
 """How long a cluster may take to accept a connection."""
 
 HANDLER_SECONDS = 0.05
-"""How often the handler of SIGTERM is put back while Ray starts."""
+"""Seconds between two times that the handler of SIGTERM is put back while Ray starts."""
 
 
 @contextmanager

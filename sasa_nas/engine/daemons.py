@@ -118,7 +118,7 @@ class DaemonWatch:
 
 
 def _alive(process: psutil.Process) -> bool:
-    """Whether a process does anything yet."""
+    """Return whether a process lives and is no zombie."""
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:

@@ -110,7 +110,7 @@ def ranks(losses: NDArray[np.float64], bound: float = math.inf) -> NDArray[np.in
 
 
 def _among(losses: NDArray[np.float64], row: int, best: int, bound: float) -> bool:
-    """Whether `ranks` puts a row among the `best` first; only the front that it lies on is put in order."""
+    """Return whether `ranks` puts a row among the `best` first; only its own front is put in order."""
     if losses[row, 0] > bound:
         return bool(ranks(losses, bound)[row] < best)
     before = 0

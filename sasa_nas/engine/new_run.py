@@ -24,7 +24,7 @@ def check_folder(folder: RunFolder) -> None:
 
 
 def _half_made(folder: RunFolder) -> bool:
-    """Whether a search was killed while it made the folder: no more is there than comes before a run's run.json."""
+    """Return whether a search was killed while it made the folder: it holds only what precedes run.json."""
     first = {folder.lock, folder.trials, folder.operators}
     try:
         there = {path for path in folder.path.iterdir() if not is_temporary(path)}

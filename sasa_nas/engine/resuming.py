@@ -1,4 +1,4 @@
-"""What a run that goes on is asked to do: its record, and what the command says of resources outside its folder."""
+"""The record of a run that goes on, with the resources outside its folder that the command names."""
 
 from pathlib import Path
 

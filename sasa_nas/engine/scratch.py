@@ -13,7 +13,7 @@ LOCK = ".in-use"
 
 
 SHORT = Path("/tmp")
-"""Where sockets lie if the temporary folder's path is long."""
+"""Folder of sockets if the temporary folder's path is long."""
 _LONGEST = 24
 """Bytes of a temporary folder's path for Ray's sockets to be within the 107 that the system allows."""
 

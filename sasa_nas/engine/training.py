@@ -60,7 +60,7 @@ class TrainingTask(BaseModel):
 
     @property
     def training(self) -> str:
-        """What is trained, whichever number the trial has: numbers come again where the end of a study is lost."""
+        """Identity of the training, without its number: numbers come again where the end of a study is lost."""
         return f"{self.architecture.id}, seed {self.seed}"
 
     @staticmethod

@@ -145,7 +145,7 @@ class _SeedProgress:
 
 
 def _readable(weights: Path) -> bool:
-    """Whether a file holds weights; one that a disk cut off, or garbled, does not."""
+    """Return whether a file holds whole weights."""
     if not weights.exists():
         return False
     try:

@@ -120,7 +120,7 @@ def _strange(entries: dict[str, bytes], trees: dict[str, Any]) -> Iterator[str]:
 
 
 def _strange_data(data: Any, key: str) -> Iterator[str]:
-    """What should not be in the JSON below a key; numbers, truths and nothing are harmless everywhere."""
+    """Yield what should not be in the JSON below a key; numbers, booleans and null are always harmless."""
     if key in _EMPTY and data:
         yield _EMPTY[key]
     elif isinstance(data, list):
@@ -138,7 +138,7 @@ def _strange_data(data: Any, key: str) -> Iterator[str]:
 
 
 def _is_plain(text: str, key: str) -> bool:
-    """Whether a text below a key is such as this package writes there."""
+    """Return whether a text below a key is such as this package writes there."""
     match key:
         case "expr_str":
             return _is_size(text)
@@ -161,7 +161,7 @@ def _is_plain(text: str, key: str) -> bool:
 
 
 def _is_structure(text: str) -> bool:
-    """Whether a text describes nested tuples, lists and dictionaries, and no other classes."""
+    """Return whether a text describes nested tuples, lists and dictionaries, and no other classes."""
     try:
         nodes = [json.loads(text)[1]]
         for node in nodes:
@@ -174,7 +174,7 @@ def _is_structure(text: str) -> bool:
 
 
 def _is_size(text: str) -> bool:
-    """Whether a text is an expression of whole numbers, symbols and products."""
+    """Return whether a text is an expression of whole numbers, symbols and products."""
     if len(text) > 10_000:
         return False
     try:

@@ -1,4 +1,4 @@
-"""What files of an export are refused for: they could do more than compute a network."""
+"""The error of files that could do more than compute a network."""
 
 from sasa_nas.errors import UserError
 

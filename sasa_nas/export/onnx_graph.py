@@ -57,7 +57,7 @@ def checked_model(name: str, content: bytes) -> bytes:
 
 
 def _strange(message: Any) -> Iterator[str]:
-    """What should not be in a message, in a few words each."""
+    """Yield what should not be in a message, in a few words each."""
     kind = type(message).__name__
     for field, value in message.ListFields():
         if field.name not in _FIELDS.get(kind, ()) or (field.name == "domain" and value):

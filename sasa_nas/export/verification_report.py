@@ -1,4 +1,4 @@
-"""What a verification of an export finds."""
+"""Report of the verification of an export."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,7 +24,7 @@ class FormatCheck(BaseModel):
 
 
 class VerificationReport(BaseModel):
-    """What `sasa-nas verify-export --json` prints.
+    """Result of a verification, as `sasa-nas verify-export --json` prints it.
 
     Attributes:
         folder: The export.

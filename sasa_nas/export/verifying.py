@@ -25,7 +25,7 @@ from sasa_nas.export.verification_report import VerificationReport
 from sasa_nas.operators.plugins import load_operators, loaded_operators
 
 SECONDS = 1800
-"""What a verification may take."""
+"""Limits of a verification."""
 _FILE_SIZE = 4 << 30
 """Bytes of a file that it writes, at most: twice what it reads."""
 _TASK, _RESULT, _OUTPUT = "task.json", "result.json", "output"

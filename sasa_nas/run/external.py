@@ -18,7 +18,7 @@ NO_STORAGE = "none"
 
 @dataclass(frozen=True)
 class ExternalResources:
-    """What lies outside a folder, but its record names it, or a command does; None for what is not named.
+    """Resources outside a folder that its record or a command names; None for those that are not named.
 
     A folder may come from a stranger: a cluster that it names could execute the stranger's code, a storage or a data
     folder could be any place that the user may write or read.

@@ -49,7 +49,7 @@ def check_lock(path: Path) -> None:
 
 
 def _children(folder: Path) -> Iterator[Path]:
-    """What lies in a folder; nothing where it is none, or itself a link."""
+    """Return the entries of a folder; none if it is no folder, or a link."""
     try:
         if stat.S_ISDIR(folder.lstat().st_mode):
             with os.scandir(folder) as entries:

@@ -76,7 +76,7 @@ def writing(folder: RunFolder, *, patience: float = PATIENCE) -> Iterator[RDBSto
 
 
 def is_held(error: BaseException) -> bool:
-    """Whether a database cannot be used as things are, and can when whatever is in the way is gone."""
+    """Return whether a database is only held or out of reach for now."""
     inner: BaseException | None = error
     while inner is not None:
         orig = inner.orig if isinstance(inner, DBAPIError) else inner
@@ -88,7 +88,7 @@ def is_held(error: BaseException) -> bool:
 
 
 def damaged(folder: RunFolder, error: BaseException) -> UserError:
-    """What to say of a study.db that cannot be read."""
+    """Return the error of a study.db that cannot be read."""
     return UserError(
         f"{folder.study} is damaged or foreign: {database_reason(error)}; put back a copy of it, or search anew with "
         f"another --out: what was trained to the end stays in {folder.trials}"

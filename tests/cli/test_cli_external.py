@@ -1,4 +1,4 @@
-"""What a stranger's folder names outside itself: nothing of it is used unless the command names it too."""
+"""Resources that a stranger's folder names are not used unless the command names them too."""
 
 import json
 import shutil

@@ -26,7 +26,7 @@ def run(make_run: Callable[..., Path], make_record: Callable[..., TrialRecord]) 
 
 
 def shell(line: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What a shell makes of a line in which `sasa-nas` is this program."""
+    """Run a line in a shell in which `sasa-nas` is this program."""
     command = f'sasa-nas() {{ {PROGRAM} "$@"; }}; {line}'
     return subprocess.run(
         ["bash", "-c", command], capture_output=True, text=True, timeout=60, check=False, env=os.environ | environment

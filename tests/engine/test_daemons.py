@@ -15,7 +15,7 @@ from sasa_nas.engine.daemons import DaemonWatch
 
 @pytest.fixture(autouse=True)
 def interrupts() -> Iterator[None]:
-    """Whoever runs the tests in the background has them ignored."""
+    """Handle SIGINT, which shells have background processes ignore."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

@@ -15,7 +15,7 @@ from sasa_nas.run.new_folder import sole_writer
 Ends = Callable[..., int]
 
 READ = ("run.json", "study.db", "trials", "trials/0000")
-"""What nothing can be read of a run without."""
+"""Files without which nothing can be read of a run."""
 WRITTEN = (".lock", ".tune", "study.db-journal", "study.db-wal", "study.db-shm", "retrain")
 
 

@@ -18,7 +18,7 @@ Change = Callable[[Path, str], None]
 
 @pytest.fixture(autouse=True)
 def registry() -> Iterator[None]:
-    """What a run's record registers is gone after the test."""
+    """Unregister after the test the kinds that a run's record registers."""
     yield
     for entry in list(OPERATORS):
         if entry.foreign:
@@ -70,7 +70,7 @@ TEXTS: dict[str, Change] = {
     "colour": lambda run, text: change_info(run, lambda data: data.update(operators=operators(colour=[text] * 2))),
     "option": lambda run, text: change_info(run, lambda data: data.update(operators=operators(defaults={text: 1}))),
 }
-"""Where a run holds text of anybody's."""
+"""Places in a run that hold text of anybody."""
 
 
 @pytest.mark.slow

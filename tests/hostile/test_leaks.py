@@ -1,4 +1,4 @@
-"""What is passed around tells nothing of the person, the machine and its passwords: every byte is looked through."""
+"""No byte of a run, a report or an export tells of the person, the machine or passwords."""
 
 import gzip
 import io
