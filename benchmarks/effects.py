@@ -25,13 +25,13 @@ from pathlib import Path
 import optuna
 
 from sasa_nas.analysis.where import where
-from sasa_nas.engine.replay import replay
 from sasa_nas.files import write_text
 from sasa_nas.run import Outcome, RunInfo, SearchSettings, TrialRecord, read_info
 from sasa_nas.run.provenance import git_state, versions
+from sasa_nas.searching.simulate.replay import replay
 from sasa_nas.space import Architecture
 from sasa_nas.table import Table, load_table
-from sasa_nas.train.device import describe_device, pick_device
+from sasa_nas.training.device import describe_device, pick_device
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"

@@ -33,10 +33,10 @@ from measure import machine
 from sasa_nas.analysis.description import describe
 from sasa_nas.cli.app import main as sasa_nas
 from sasa_nas.data.registry import dataset_info
-from sasa_nas.engine.plan import draw, plan_designs
 from sasa_nas.files import write_text
 from sasa_nas.models import build
 from sasa_nas.run import SearchSettings
+from sasa_nas.searching.plan import draw, plan_designs
 from sasa_nas.space import Infeasible, load_space
 from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.space.sampling import size

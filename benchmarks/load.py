@@ -37,12 +37,12 @@ from report import measure_page
 from report_run import make_run
 
 from sasa_nas.data.registry import load_for_search
-from sasa_nas.engine import search
-from sasa_nas.engine.observer import SilentObserver
-from sasa_nas.engine.plan import dry_run, plan_designs
-from sasa_nas.engine.tpe import RememberingTPE
 from sasa_nas.files import write_text
 from sasa_nas.run import SearchSettings, TrialRecord
+from sasa_nas.searching import search
+from sasa_nas.searching.observer import SilentObserver
+from sasa_nas.searching.plan import dry_run, plan_designs
+from sasa_nas.searching.propose.tpe import RememberingTPE
 from sasa_nas.space import SearchSpace, load_space
 from sasa_nas.space.files import validate_space
 from sasa_nas.space.sampling import size

@@ -10,7 +10,7 @@ from importlib import metadata
 import torch
 from resident import peak_growth
 
-from sasa_nas.train.device import describe_device
+from sasa_nas.training.device import describe_device
 
 FLUSHED_BYTES = 2**28
 """Written between two timed calls on a GPU, so that no input is in its cache."""

@@ -31,7 +31,7 @@ from torch import nn
 from sasa_nas.files import write_text
 from sasa_nas.models import build, model_architecture
 from sasa_nas.space.architecture import Architecture
-from sasa_nas.train.memory import keep_freed_memory
+from sasa_nas.training.memory import keep_freed_memory
 
 RESULTS = Path(__file__).parent / "results"
 FEWEST_ROUNDS = 5

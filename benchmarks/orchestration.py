@@ -25,12 +25,12 @@ from typing import Any
 import torch
 from measure import machine
 
-from sasa_nas.engine import observer, search, session
-from sasa_nas.engine.searcher import TASK
-from sasa_nas.engine.training import Training, TrainingReport, TrainingTask
-from sasa_nas.engine.tune import TrialTrainable
 from sasa_nas.files import write_text
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord
+from sasa_nas.searching import observer, search, session
+from sasa_nas.searching.driver.searcher import TASK
+from sasa_nas.searching.driver.tune_components import TrialTrainable
+from sasa_nas.searching.worker.training import Training, TrainingReport, TrainingTask
 from sasa_nas.space import load_space
 
 ROOT = Path(__file__).parent.parent

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from sasa_nas.engine import observer, search
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord, read_info
 from sasa_nas.run.packing import tell_packing
+from sasa_nas.searching import observer, search
 from sasa_nas.space import SearchSpace
 
 

@@ -28,9 +28,9 @@ from proxy_parts import PARTS, Contestants
 
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import ImageSet
-from sasa_nas.engine.plan import SearchPlan, draw, dry_run, plan_search
 from sasa_nas.files import write_text
 from sasa_nas.run import SearchSettings
+from sasa_nas.searching.plan import SearchPlan, draw, dry_run, plan_search
 from sasa_nas.space import Architecture, Infeasible, load_space
 from sasa_nas.space.choosers import Label, RandomChooser
 

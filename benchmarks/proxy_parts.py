@@ -14,11 +14,11 @@ from sasa_nas.models import build
 from sasa_nas.models.layout import channels_last, lay_out
 from sasa_nas.space import Architecture
 from sasa_nas.space.proxy import Recipe
-from sasa_nas.train.evaluate import autocast
-from sasa_nas.train.loop import CLIP_NORM
-from sasa_nas.train.optim import adamw
-from sasa_nas.train.proxy import Trainer
-from sasa_nas.train.seeding import seeded
+from sasa_nas.training.evaluate import autocast
+from sasa_nas.training.loop import CLIP_NORM
+from sasa_nas.training.optim import adamw
+from sasa_nas.training.proxy import Trainer
+from sasa_nas.training.seeding import seeded
 
 ENDLESS = 10**6
 """Epochs of the recipe: the learning rate never leaves the first part of its warm-up, and nothing diverges."""

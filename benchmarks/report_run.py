@@ -14,14 +14,6 @@ import optuna
 
 from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.pareto import pareto_front
-from sasa_nas.engine.measuring import Findings
-from sasa_nas.engine.new_run import make_folder
-from sasa_nas.engine.observer import EpochReport, SilentObserver
-from sasa_nas.engine.plan import SearchPlan, plan_search
-from sasa_nas.engine.proposal import Proposal
-from sasa_nas.engine.proposer import Proposer
-from sasa_nas.engine.simulation import WORKERS, simulate
-from sasa_nas.engine.study import SearchStudy, opened_study
 from sasa_nas.files import write_text
 from sasa_nas.run import (
     Outcome,
@@ -36,9 +28,17 @@ from sasa_nas.run import (
 )
 from sasa_nas.run.retraining_records import RetrainedDesign, RetrainingInfo
 from sasa_nas.run.training_records import Score, SeedResult, Spread
+from sasa_nas.searching.measurements import Measurements
+from sasa_nas.searching.new_run import make_folder
+from sasa_nas.searching.observer import EpochReport, SilentObserver
+from sasa_nas.searching.plan import SearchPlan, plan_search
+from sasa_nas.searching.propose.proposal import Proposal
+from sasa_nas.searching.propose.proposer import Proposer
+from sasa_nas.searching.propose.study import SearchStudy, opened_study
+from sasa_nas.searching.simulate.simulation import WORKERS, simulate
 from sasa_nas.space import load_space
 from sasa_nas.synthetic import Course, planted
-from sasa_nas.train.proxy import EpochMetrics
+from sasa_nas.training.proxy import EpochMetrics
 
 FAULTS = {
     Outcome.DIVERGED: "train loss is nan in epoch 2",
@@ -137,11 +137,11 @@ def make_run(path: Path, trials: int, *, seed: int = 0) -> RunFolder:
     return folder
 
 
-def _findings(proposal: Proposal, accuracy: float, draw: random.Random) -> Findings:
+def _findings(proposal: Proposal, accuracy: float, draw: random.Random) -> Measurements:
     """A latency that follows the FLOPs, one score that foretells, one that counts parameters, and one by chance."""
     counts = proposal.design.counts
     latency = 1e-9 * counts.flops() * draw.lognormvariate(0.0, 0.5)
-    return Findings(
+    return Measurements(
         latency=latency,
         latency_quartiles=(0.95 * latency, 1.1 * latency),
         scores={"synflow": draw.random(), "naswot": 3.0 * counts.params, "zico": accuracy + draw.gauss(0.0, 0.03)},

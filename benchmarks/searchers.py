@@ -26,16 +26,16 @@ import numpy as np
 import optuna
 
 from sasa_nas.analysis.pareto import Reference, hypervolume
-from sasa_nas.engine.observer import EpochReport, SilentObserver
-from sasa_nas.engine.proposer import Proposer
-from sasa_nas.engine.replay import recorded, replay_plan
-from sasa_nas.engine.simulation import WORKERS, simulate
-from sasa_nas.engine.study import SearchStudy
 from sasa_nas.files import write_text
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord
 from sasa_nas.run.provenance import git_state, versions
+from sasa_nas.searching.observer import EpochReport, SilentObserver
+from sasa_nas.searching.propose.proposer import Proposer
+from sasa_nas.searching.propose.study import SearchStudy
+from sasa_nas.searching.simulate.replay import recorded, replay_plan
+from sasa_nas.searching.simulate.simulation import WORKERS, simulate
 from sasa_nas.table import Table, load_table
-from sasa_nas.train.device import describe_device, pick_device
+from sasa_nas.training.device import describe_device, pick_device
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"

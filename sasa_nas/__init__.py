@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sasa_nas.api import Run
-    from sasa_nas.engine import resume, search
     from sasa_nas.models import build
     from sasa_nas.run import ExternalResources, SearchSettings
+    from sasa_nas.searching import resume, search
     from sasa_nas.space import Architecture, SearchSpace, load_architecture, load_space
 
 __version__ = "0.1.0"
@@ -42,8 +42,8 @@ _ROOMS = {
     "build": "models",
     "load_architecture": "space",
     "load_space": "space",
-    "resume": "engine",
-    "search": "engine",
+    "resume": "searching",
+    "search": "searching",
 }
 
 

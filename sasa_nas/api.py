@@ -11,7 +11,14 @@ from sasa_nas.analysis.retrained import Retrained, summarise_retraining
 from sasa_nas.analysis.targets import find_architecture
 from sasa_nas.analysis.where import RESOLUTION, Where, where
 from sasa_nas.errors import UserError
-from sasa_nas.experiment.exportable import (
+from sasa_nas.exporting.names import ARCHITECTURE_FILE
+from sasa_nas.models import list_models
+from sasa_nas.report import WrittenReport, write_report
+from sasa_nas.run import Arm, ExternalResources, RunFolder, RunInfo, TrainingFolder, TrialRecord, read_info, read_trials
+from sasa_nas.run.external import NOTHING
+from sasa_nas.run.retraining_records import Size
+from sasa_nas.workflows.attention import ImageSource, trained_subject, untrained_subject
+from sasa_nas.workflows.export import (
     Exportable,
     Exported,
     ExportRequest,
@@ -22,17 +29,10 @@ from sasa_nas.experiment.exportable import (
     of_trial,
     write_export,
 )
-from sasa_nas.experiment.retraining import RetrainingObserver, RetrainingRequest, RetrainingSummary, retrain_run
-from sasa_nas.experiment.subject import ImageSource, trained_subject, untrained_subject
-from sasa_nas.export.names import ARCHITECTURE_FILE
-from sasa_nas.models import list_models
-from sasa_nas.report import WrittenReport, write_report
-from sasa_nas.run import Arm, ExternalResources, RunFolder, RunInfo, TrainingFolder, TrialRecord, read_info, read_trials
-from sasa_nas.run.external import NOTHING
-from sasa_nas.run.retraining_records import Size
+from sasa_nas.workflows.retrain import RetrainingObserver, RetrainingRequest, RetrainingSummary, retrain_run
 
 if TYPE_CHECKING:
-    from sasa_nas.engine import SearchObserver, SearchSummary
+    from sasa_nas.searching import SearchObserver, SearchSummary
 
 
 class Run:
@@ -99,7 +99,7 @@ class Run:
             UserError: If the run was replayed, its record names something that `external` does not, nothing can be
                 swapped in it, or another process is searching in it.
         """
-        from sasa_nas.engine import Swaps, train_more  # Ray, which takes seconds to import, serves nothing else here
+        from sasa_nas.searching import Swaps, train_more  # Ray, which takes seconds to import, serves nothing else here
 
         wanted = None
         if swaps:
@@ -178,7 +178,7 @@ class Run:
 
         Args:
             trial: Its number.
-            formats: Of `sasa_nas.export.formats.FORMATS`, one at least.
+            formats: Of `sasa_nas.exporting.formats.FORMATS`, one at least.
             size: The network that was trained, or the full-size design that it stands in for: as `retrain` trained
                 it, else with random weights, unless `weights` are given.
             weights: A safetensors file of the full-size design, trained elsewhere.

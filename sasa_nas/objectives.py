@@ -22,7 +22,7 @@ class Objective:
         heading: Name over a column.
         known: When its value is there: with the design, without a network; or measured by the worker, before or
             after the training.
-        measured_by: Function of `engine.measuring.Subject` that returns fields of a trial's record, as
+        measured_by: Function of `search.worker.measuring.Subject` that returns fields of a trial's record, as
             `module:name`; None if drawing or training the network tells the value.
         asked: Whether tables have a column for it only if it is among the search's objectives.
         chance: Whether guessing among the classes gives more than zero.
@@ -44,8 +44,8 @@ class Objective:
         return self.direction == "maximize"
 
 
-_LATENCY = "sasa_nas.engine.measuring:measure_latency"
-_ATTACK = "sasa_nas.engine.measuring:measure_robustness"
+_LATENCY = "sasa_nas.searching.worker.measuring:measure_latency"
+_ATTACK = "sasa_nas.searching.worker.measuring:measure_robustness"
 _ROWS = (
     Objective("accuracy", "maximize", "share", "accuracy", "accuracy", "after_training", asked=False, chance=True),
     Objective("flops", "minimize", "count", "FLOPs", "FLOPs", "with_design", asked=False),

@@ -32,46 +32,55 @@ OWN_ROOMS = {
 """All rooms that the innermost rooms may know."""
 
 FORBIDDEN = {
-    "cost": {"engine", "scores", "experiment", "data", "train", "run", "analysis", "export", "cli", "api"},
-    "data": {"engine", "scores", "experiment", "train", "run", "analysis", "export", "cli", "api"},
-    "train": {"engine", "scores", "experiment", "run", "analysis", "export", "cli", "api"},
-    "scores": {"engine", "experiment", "run", "table", "analysis", "export", "cli", "api"},
-    "run": {"engine", "experiment", "train", "layers", "models", "analysis", "export", "cli", "api"},
-    "engine": {"experiment", "cli", "api", "analysis", "export"},
-    "table": {"engine", "experiment", "analysis", "export", "cli", "api"},
-    "experiment": {"engine", "analysis", "cli", "api"},
-    "analysis": {"engine", "experiment", "train", "export", "report", "cli", "api"},
-    "report": {"engine", "experiment", "train", "scores", "export", "layers", "models", "cli", "api"},
-    "export": {"engine", "experiment", "train", "scores", "run", "analysis", "report", "cli", "api"},
-    "testing": {"engine", "experiment", "train", "run", "table", "report", "cli", "api"},
+    "cost": {"searching", "scoring", "workflows", "data", "training", "run", "analysis", "exporting", "cli", "api"},
+    "data": {"searching", "scoring", "workflows", "training", "run", "analysis", "exporting", "cli", "api"},
+    "training": {"searching", "scoring", "workflows", "run", "analysis", "exporting", "cli", "api"},
+    "scoring": {"searching", "workflows", "run", "table", "analysis", "exporting", "cli", "api"},
+    "run": {"searching", "workflows", "training", "layers", "models", "analysis", "exporting", "cli", "api"},
+    "searching": {"workflows", "cli", "api", "analysis", "exporting"},
+    "table": {"searching", "workflows", "analysis", "exporting", "cli", "api"},
+    "workflows": {"searching", "analysis", "cli", "api"},
+    "analysis": {"searching", "workflows", "training", "exporting", "report", "cli", "api"},
+    "report": {"searching", "workflows", "training", "scoring", "exporting", "layers", "models", "cli", "api"},
+    "exporting": {"searching", "workflows", "training", "scoring", "run", "analysis", "report", "cli", "api"},
+    "testing": {"searching", "workflows", "training", "run", "table", "report", "cli", "api"},
     "api": {"cli"},
 }
 """Rooms that the others must not know."""
 
 OUTSIDE = {
-    "ray": {"engine"},
-    "fsspec": {"engine"},
-    "optuna": {"engine", "run"},
-    "psutil": {"cli", "engine"},
+    "ray": {"searching"},
+    "fsspec": {"searching"},
+    "optuna": {"searching", "run"},
+    "psutil": {"cli", "searching"},
     "rich": {"cli"},
     "typer": {"cli"},
     "yaml": {"space"},
     "sqlalchemy": {"run"},
     "matplotlib": {"analysis"},
     "jinja2": {"report"},
-    "moocore": {"analysis", "engine"},
+    "moocore": {"analysis", "searching"},
     "torchvision": {"data", "models"},
-    "pycocotools": {"train"},
+    "pycocotools": {"training"},
     "sklearn": {"data"},
     "scipy": {"analysis", "table"},
-    "onnxruntime": {"export"},
+    "onnxruntime": {"exporting"},
     "resvg_py": {"report"},
     "pydantic": {
         *("nodes", "operators", "stems", "channel_attention", "blocks", "space", "testing"),
-        *("run", "table", "analysis", "engine", "experiment", "export", "cli"),
+        *("run", "table", "analysis", "searching", "workflows", "exporting", "cli"),
     },
 }
 """Packages that only some rooms may import."""
+
+
+PARTS_OF_SEARCHING = {
+    "propose": {"measurements", "plan", "observer"},
+    "worker": {"measurements", "plan", "scratch", "storage"},
+    "driver": {"propose", "worker", "measurements", "new_run", "observer", "plan", "scratch", "storage"},
+    "simulate": {"propose", "new_run", "observer", "plan"},
+}
+"""All parts of `searching` that a part of it may know."""
 
 
 def sources(room: str) -> list[Path]:
@@ -123,6 +132,19 @@ def test_inner_rooms_know_few_others(room: str) -> None:
 @pytest.mark.parametrize("room", FORBIDDEN)
 def test_no_arrow_points_outward(room: str) -> None:
     assert not neighbours(room) & FORBIDDEN[room]
+
+
+@pytest.mark.parametrize("part", PARTS_OF_SEARCHING)
+def test_the_parts_of_searching_know_few_others(part: str) -> None:
+    names = (name.split(".") for file in (PACKAGE / "searching" / part).rglob("*.py") for name in imported(file))
+    parts = {name[2] for name in names if name[:2] == ["sasa_nas", "searching"] and len(name) > 2}
+    assert parts - {part} <= PARTS_OF_SEARCHING[part]
+
+
+def test_ray_stays_with_the_driver() -> None:
+    files = [file for file in sources("searching") if "ray" in {name.split(".")[0] for name in imported(file)}]
+    assert files
+    assert {file.relative_to(PACKAGE / "searching").parts[0] for file in files} <= {"driver", "session.py"}
 
 
 @pytest.mark.parametrize("package", OUTSIDE)
@@ -185,8 +207,8 @@ for name in sys.argv[1].split(","):
     ("rooms", "blocked"),
     [
         ("nodes,space", "torch,ray,optuna"),
-        ("cost,train,export", "ray,optuna"),
-        ("run,analysis,report,experiment", "ray"),
+        ("cost,training,exporting", "ray,optuna"),
+        ("run,analysis,report,workflows", "ray"),
     ],
 )
 def test_rooms_work_where_others_packages_are_not_installed(rooms: str, blocked: str) -> None:

@@ -9,19 +9,19 @@ import torch
 
 from sasa_nas.data.download import default_data_dir
 from sasa_nas.data.registry import load_for_search
-from sasa_nas.engine.observer import SilentObserver
-from sasa_nas.engine.plan import SearchPlan, plan_search
-from sasa_nas.engine.proposer import Proposer
-from sasa_nas.engine.quiet import hush
-from sasa_nas.engine.study import SearchStudy
 from sasa_nas.models import build
 from sasa_nas.run import Arm, Outcome, SearchSettings
+from sasa_nas.searching.driver.logging_setup import configure_logging
+from sasa_nas.searching.observer import SilentObserver
+from sasa_nas.searching.plan import SearchPlan, plan_search
+from sasa_nas.searching.propose.proposer import Proposer
+from sasa_nas.searching.propose.study import SearchStudy
 from sasa_nas.space import Architecture, load_space
-from sasa_nas.train.device import pick_device
-from sasa_nas.train.proxy import Trainer
-from sasa_nas.train.seeding import seeded
+from sasa_nas.training.device import pick_device
+from sasa_nas.training.proxy import Trainer
+from sasa_nas.training.seeding import seeded
 
-hush()
+configure_logging()
 
 Design = tuple[str, int, str]
 """The id of a network, the seed of its training, and why it was trained."""

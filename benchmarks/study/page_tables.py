@@ -19,7 +19,7 @@ SASA = {
     "LCCC": "does not gain",
     "LLCC": "does not gain",
 }
-"""Findings of Ramachandran et al. (2019, Table 3) on attention in late groups alone and in early ones alone, against
+"""Findings of Ramachandran et al. (2019, Table 3): attention in late groups alone and in early ones alone, against
 all convolution, on ImageNet."""
 COMPARED = ("CCCL", "CCLL", "CLLL", "LLLL", "LLLC", "LLCC", "LCCC")
 """Late groups alone, then all, then early ones alone."""

@@ -5,8 +5,8 @@ from pathlib import Path
 import torch
 
 from sasa_nas.data.registry import load
-from sasa_nas.scores import SCORES
-from sasa_nas.scores.compute import compute_scores
+from sasa_nas.scoring import SCORES
+from sasa_nas.scoring.compute import compute_scores
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
 from study.tables import Studied

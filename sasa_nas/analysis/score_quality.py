@@ -16,7 +16,7 @@ from sasa_nas.analysis.rank_correlation import (
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import RunInfo, TrialRecord
-from sasa_nas.scores import SCORES
+from sasa_nas.scoring import SCORES
 from sasa_nas.space.files import validate_space
 
 SIZES = ("params", "flops")

@@ -95,7 +95,7 @@ def attention_map(
     from sasa_nas.analysis.attention_maps import Selection
     from sasa_nas.analysis.attention_summary import summarise_attention
     from sasa_nas.cli.output import print_json, stdout_console
-    from sasa_nas.experiment.subject import ImageSource
+    from sasa_nas.workflows.attention import ImageSource
 
     source = ImageSource(file=image, dataset=dataset, index=index, data_dir=data_dir)
     selection = Selection(

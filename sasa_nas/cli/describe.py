@@ -73,7 +73,7 @@ def describe(
     network = overridden(find_network(target), changes or [])
     described = description.describe(network, name=target, image_size=image_size, convention=convention.value)
     if latency:
-        from sasa_nas.experiment.latency import measure_network, setting_of
+        from sasa_nas.workflows.latency import measure_network, setting_of
 
         setting = setting_of(device, threads=threads, dtype=dtype)
         measured = measure_network(network, batch or [1, 128], setting, image_size=image_size, fresh=fresh)

@@ -27,7 +27,7 @@ def detect(
 ) -> None:
     """Find objects in images."""
     from sasa_nas.cli.output import print_json, stdout_console
-    from sasa_nas.experiment.detecting import detect_objects
+    from sasa_nas.workflows.detect import detect_objects
 
     report, pictures = detect_objects(target, image, score_threshold=score_threshold, device=device)
     if plot is not None:

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sasa_nas.analysis.labels import stage_labels
 from sasa_nas.cli.echo import echo
 from sasa_nas.cli.output import stderr_console
-from sasa_nas.engine import plan
+from sasa_nas.searching import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from sasa_nas.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sasa_nas.experiment import EvaluationReport
-    from sasa_nas.experiment.evaluation import Measurement
+    from sasa_nas.workflows import EvaluationReport
+    from sasa_nas.workflows.evaluate import Measurement
 
 
 class SplitName(StrEnum):
@@ -79,8 +79,8 @@ def evaluate(
     if not pgd and (pgd_epsilon or pgd_steps or pgd_step_size is not None or pgd_targeted):
         raise UserError("the options --pgd-... belong to an attack; add --pgd")
     from sasa_nas.cli.output import print_json, stdout_console
-    from sasa_nas.experiment import EvaluationSettings, evaluate_network
-    from sasa_nas.experiment.evaluation import make_attacks
+    from sasa_nas.workflows import EvaluationSettings, evaluate_network
+    from sasa_nas.workflows.evaluate import make_attacks
 
     attacks = make_attacks(pgd_epsilon or [8 / 255], pgd_steps or [10], step_size=pgd_step_size, targeted=pgd_targeted)
     settings = EvaluationSettings(

@@ -11,11 +11,11 @@ import typer
 
 from sasa_nas.cli.sound_values import MOST_SEED
 from sasa_nas.errors import UserError
-from sasa_nas.export.formats import FORMATS
+from sasa_nas.exporting.formats import FORMATS
 
 if TYPE_CHECKING:
-    from sasa_nas.experiment.exportable import Exported
-    from sasa_nas.export.verification_report import VerificationReport
+    from sasa_nas.exporting.verification_report import VerificationReport
+    from sasa_nas.workflows.export import Exported
 
 
 class SizeName(StrEnum):
@@ -78,7 +78,7 @@ def export(
         raise UserError("--trial and --pick exclude each other; give one of them")
     from sasa_nas.api import export as export_target
     from sasa_nas.cli.output import shell_line, stderr_console
-    from sasa_nas.experiment.exportable import ExportRequest, WeightsChoice
+    from sasa_nas.workflows.export import ExportRequest, WeightsChoice
 
     request = ExportRequest(
         formats=formats.split(","),
@@ -113,7 +113,7 @@ def verify_export(
     write to. Exit status 2 if a logit differs by more than 1e-4.
     """
     from sasa_nas.cli.output import print_json, stderr_console
-    from sasa_nas.export.verifying import verify_export as verify
+    from sasa_nas.exporting.verifying import verify_export as verify
 
     with stderr_console().status("running the files ..."):
         report = verify(folder, seed=seed, trust=trust)
@@ -132,8 +132,8 @@ def verify_export(
 def _print_export(exported: Exported) -> None:
     """Prints what was written, what its weights are, and what to do next."""
     from sasa_nas.cli.output import program, shell_line, stdout_console
-    from sasa_nas.export.card import weights_line
-    from sasa_nas.export.format import format_of
+    from sasa_nas.exporting.card import weights_line
+    from sasa_nas.exporting.format import format_of
 
     console, card = stdout_console(), exported.card
     formats = [format_of(name) for name in exported.formats]

@@ -24,9 +24,9 @@ from sasa_nas.run import Outcome
 from sasa_nas.run.packing import tell_packing
 
 if TYPE_CHECKING:
-    from sasa_nas.engine.observer import EpochReport, SearchObserver
     from sasa_nas.run import RunFolder, TrialRecord
     from sasa_nas.run.packing import Packing
+    from sasa_nas.searching.observer import EpochReport, SearchObserver
 
 MEASURING = "measuring how trials best share the machine ..."
 FRONT_ROWS = 8

@@ -67,8 +67,8 @@ def retrain(
     from sasa_nas.cli.external import words_for_training
     from sasa_nas.cli.output import print_json, program, shell_line, stdout_console
     from sasa_nas.cli.retraining_progress import observing_retraining
-    from sasa_nas.experiment.retraining import RetrainingRequest
     from sasa_nas.run.retraining_records import read_retraining
+    from sasa_nas.workflows.retrain import RetrainingRequest
 
     source = Run(run)
     chosen = tuple(trial or ())

@@ -15,8 +15,8 @@ from sasa_nas.cli.output import stderr_console
 from sasa_nas.cli.training_progress import TrainingBar
 
 if TYPE_CHECKING:
-    from sasa_nas.experiment import TrainingObserver
-    from sasa_nas.experiment.retraining import RetrainingObserver
+    from sasa_nas.workflows import TrainingObserver
+    from sasa_nas.workflows.retrain import RetrainingObserver
 
 
 @contextmanager
@@ -60,7 +60,7 @@ class RetrainingProgress:
         return Group(Text(self._place), self._bar.render())
 
     def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
-        """Turns to the next network."""
+        """MachineLock to the next network."""
         self._place = f"network {index} of {total}, trial {trial}"
         self._console.print(self._place, soft_wrap=True)
         self._bar = TrainingBar(self._console)

@@ -15,11 +15,11 @@ from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.cli.sound_values import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
-from sasa_nas.scores import SCORES
+from sasa_nas.scoring import SCORES
 
 if TYPE_CHECKING:
-    from sasa_nas.engine import SearchSummary
     from sasa_nas.run import SearchSettings
+    from sasa_nas.searching import SearchSummary
 
 
 class SamplerName(StrEnum):
@@ -156,7 +156,7 @@ def search(
     """Search a space: train many of its networks and find the Pareto front of accuracy against FLOPs."""
     from sasa_nas.cli.lists import parse_objectives, parse_score, parse_scores
     from sasa_nas.cli.shares import parse_shares
-    from sasa_nas.cli.wishes import with_wishes
+    from sasa_nas.cli.space_overrides import with_overrides
     from sasa_nas.run import SearchSettings
     from sasa_nas.space import load_space
 
@@ -196,7 +196,7 @@ def search(
             raise UserError("a table's space is as it is: --replay goes without options that change it or draw from it")
         _replay(table, settings, out)
         return
-    wanted = with_wishes(
+    wanted = with_overrides(
         load_space(space or ""), epochs=epochs, dataset=dataset, train_images=train_images, limits=limits
     )
     if dry_run:
@@ -204,12 +204,12 @@ def search(
 
         print_designs(wanted, settings, dry_run)
         return
-    from sasa_nas import engine
+    from sasa_nas import searching
     from sasa_nas.cli.output import shell_line
     from sasa_nas.cli.progress import observing
 
     with observing() as observer:
-        summary = engine.search(
+        summary = searching.search(
             wanted, settings, out=out, observer=observer, command=shell_line("sasa-nas", *sys.argv[1:])
         )
     _conclude(summary)
@@ -229,13 +229,13 @@ def resume(
 
     What the run uses outside its folder is named again: a cluster, a storage, folders of data.
     """
-    from sasa_nas import engine
+    from sasa_nas import searching
     from sasa_nas.cli.external import resources
     from sasa_nas.cli.progress import observing
 
     with observing() as observer:
         external = resources(address, storage, data_dir, dataset)
-        summary = engine.resume(run, trials=trials, external=external, observer=observer)
+        summary = searching.resume(run, trials=trials, external=external, observer=observer)
     _conclude(summary)
 
 
@@ -243,7 +243,7 @@ def _replay(table: Path, settings: SearchSettings, out: Path | None) -> None:
     from sasa_nas.cli.output import shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front
     from sasa_nas.cli.progress import observing
-    from sasa_nas.engine.replay import replay
+    from sasa_nas.searching.simulate.replay import replay
 
     with observing() as observer:
         summary = replay(table, settings, out=out, observer=observer, command=shell_line("sasa-nas", *sys.argv[1:]))

@@ -62,14 +62,14 @@ def table(
     """
     from sasa_nas.cli.output import program, shell_line, stderr_console, stdout_console
     from sasa_nas.cli.signals import INTERRUPTED
-    from sasa_nas.cli.wishes import with_wishes
+    from sasa_nas.cli.space_overrides import with_overrides
     from sasa_nas.space import load_space
-    from sasa_nas.table import make_table
     from sasa_nas.table.reliability import estimate_consistency, estimate_reliability, final_accuracies
+    from sasa_nas.workflows.tabulate import make_table
 
     try:
         made = make_table(
-            with_wishes(load_space(space), epochs=epochs, dataset=dataset, train_images=train_images, limits={}),
+            with_overrides(load_space(space), epochs=epochs, dataset=dataset, train_images=train_images, limits={}),
             out,
             seeds=range(seeds),
             repeated=repeated,

@@ -16,9 +16,9 @@ from sasa_nas.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sasa_nas.experiment import TrainingSummary
     from sasa_nas.run import TrainingResult
     from sasa_nas.run.detection_records import DetectionResult
+    from sasa_nas.workflows import TrainingSummary
 
 
 RESUMING = ("resume", "data_dir", "dataset", "backbone_weights")
@@ -115,7 +115,7 @@ def train(
     part of COCO-format data.
     """
     from sasa_nas.cli.training_progress import observing_training
-    from sasa_nas.experiment import resume_training
+    from sasa_nas.workflows import resume_training
 
     if resume is not None:
         from sasa_nas.run import ExternalResources
@@ -158,18 +158,18 @@ def _train(target: str, settings: dict[str, Any], out: Path | None) -> TrainingS
     from sasa_nas.analysis.targets import find_network
     from sasa_nas.cli.output import shell_line
     from sasa_nas.cli.training_progress import observing_training
-    from sasa_nas.experiment import train_network
     from sasa_nas.run import TrainingSettings
     from sasa_nas.run.detection_records import DetectionSettings
     from sasa_nas.run.training_records import validate_settings
     from sasa_nas.space import Detector
+    from sasa_nas.workflows import train_network
 
     network = find_network(target)
     command, source = shell_line("sasa-nas", *sys.argv[1:]), "the command line"
     with observing_training() as observer:
         if isinstance(network, Detector):
             # imports torchvision's detectors, which no classifier needs
-            from sasa_nas.experiment.detection import train_detector
+            from sasa_nas.workflows.train_detector import train_detector
 
             chosen = validate_settings(DetectionSettings, settings, source)
             return train_detector(network, chosen, name=target, out=out, observer=observer, command=command)

@@ -17,10 +17,10 @@ from sasa_nas.cli.output import stderr_console
 from sasa_nas.cli.progress import clock
 
 if TYPE_CHECKING:
-    from sasa_nas.experiment import TrainingObserver
     from sasa_nas.run import TrainingFolder
     from sasa_nas.run.detection_records import AnyInfo
-    from sasa_nas.train.loop import EpochReport
+    from sasa_nas.training.loop import EpochReport
+    from sasa_nas.workflows import TrainingObserver
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from sasa_nas.run.operators import RecordedFile
 from sasa_nas.run.packing import Packing
 from sasa_nas.run.phases import LONGEST, Phases, Seconds
 from sasa_nas.run.provenance import Command, Place, StorageUrl, Told
-from sasa_nas.scores import SCORES
+from sasa_nas.scoring import SCORES
 from sasa_nas.space import Architecture, SpaceError
 
 STUDY_NAME = "sasa-nas"

@@ -12,7 +12,7 @@ from sasa_nas.run.reader import read_info
 from sasa_nas.run.training_folder import TrainingFolder
 from sasa_nas.run.training_records import TrainingInfo, read_training
 from sasa_nas.space import Architecture, Proxy, load_architecture
-from sasa_nas.space.complaints import complain
+from sasa_nas.space.validation_errors import space_error
 
 
 @dataclass(frozen=True)
@@ -113,5 +113,5 @@ def _data_of_run(trial: Path) -> TrainingData | None:
     try:
         proxy = Proxy.model_validate(info.space.get("proxy"))
     except ValidationError as error:
-        raise complain(f"{run.info}: space.proxy", error) from error
+        raise space_error(f"{run.info}: space.proxy", error) from error
     return TrainingData(proxy.dataset, info.settings.data_dir, info.mean, info.std)

@@ -13,8 +13,8 @@ from sasa_nas.run.reader import RunError, read_record
 from sasa_nas.run.records import Natural
 from sasa_nas.run.training_folder import TrainingFolder
 from sasa_nas.space import Recipe
-from sasa_nas.space.complaints import complain
 from sasa_nas.space.proxy import Multiplier
+from sasa_nas.space.validation_errors import space_error
 
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 """As torch takes it."""
@@ -37,7 +37,7 @@ class OutrightSettings(BaseModel):
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     """Each trains the network anew: its initial weights, the order of the data, the augmentation."""
     device: str = "auto"
-    """As `sasa_nas.train.device.pick_device` takes it."""
+    """As `sasa_nas.training.device.pick_device` takes it."""
     data_dir: Place | None = None
     """Where data sets lie or are downloaded to."""
 
@@ -156,7 +156,7 @@ def validate_settings(kind: type[Settings], data: dict[str, Any], source: str) -
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        raise complain(source, error) from error
+        raise space_error(source, error) from error
 
 
 def task_of(folder: TrainingFolder) -> Task:

@@ -5,7 +5,6 @@ Pure data: nothing here imports torch, Ray or Optuna.
 
 from sasa_nas.blocks import Stage
 from sasa_nas.space.architecture import Architecture, Image
-from sasa_nas.space.complaints import SpaceError
 from sasa_nas.space.detector import Detector
 from sasa_nas.space.files import load_architecture, load_network, load_space, shipped_spaces
 from sasa_nas.space.overrides import overridden
@@ -13,6 +12,7 @@ from sasa_nas.space.proxy import Limits, Proxy, Recipe, Target
 from sasa_nas.space.sampling import Infeasible, sample, size
 from sasa_nas.space.scaling import proxy_of
 from sasa_nas.space.search_space import SearchSpace
+from sasa_nas.space.validation_errors import SpaceError
 
 __all__ = [
     "Architecture",

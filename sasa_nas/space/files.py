@@ -16,9 +16,9 @@ from sasa_nas.errors import one_line
 from sasa_nas.files import read_bytes
 from sasa_nas.operators.plugins import load_operators
 from sasa_nas.space.architecture import Architecture
-from sasa_nas.space.complaints import SpaceError, complain, path_of
 from sasa_nas.space.detector import Detector
 from sasa_nas.space.search_space import SearchSpace
+from sasa_nas.space.validation_errors import SpaceError, path_of, space_error
 
 _MOST_BYTES = 2**18
 """Of a file; the largest space that ships has three thousand."""
@@ -136,7 +136,7 @@ def validate_space(data: dict[str, Any], source: str) -> SearchSpace:
     try:
         space: SearchSpace = SearchSpace.model_validate(data)
     except ValidationError as error:
-        raise complain(source, error) from error
+        raise space_error(source, error) from error
     return space
 
 
@@ -175,7 +175,7 @@ def load_network(path: str | Path) -> Architecture | Detector:
     try:
         return (Detector if "backbone" in tree else Architecture).model_validate(tree)
     except ValidationError as error:
-        raise complain(str(path), error) from error
+        raise space_error(str(path), error) from error
 
 
 def parse_value(text: str, source: str) -> Any:

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from sasa_nas.nodes import Node
-from sasa_nas.space.complaints import SpaceError, complain
 from sasa_nas.space.files import parse_value
+from sasa_nas.space.validation_errors import SpaceError, space_error
 
 Design = TypeVar("Design", bound=Node)
 
@@ -39,7 +39,7 @@ def overridden(design: Design, assignments: Sequence[str]) -> Design:
     try:
         return type(design).model_validate(data)
     except ValidationError as error:
-        raise complain("with these changes", error) from error
+        raise space_error("with these changes", error) from error
 
 
 def _steps(path: str) -> list[str | int]:

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ValidationError
 from sasa_nas.errors import one_line
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.choosers import Chooser, Label
-from sasa_nas.space.complaints import complain
 from sasa_nas.space.searchable import Choice, Number, Range
+from sasa_nas.space.validation_errors import space_error
 
 
 class Infeasible(Exception):
@@ -41,7 +41,7 @@ class Walker:
         try:
             return Architecture.model_validate(self.walk(chooser))
         except ValidationError as error:
-            raise Infeasible(one_line(complain("drawn design", error))) from error
+            raise Infeasible(one_line(space_error("drawn design", error))) from error
 
     def walk(self, chooser: Chooser) -> dict[str, Any]:
         """The plain data of one design, whether or not its parts fit together. It is not to be changed."""

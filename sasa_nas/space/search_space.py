@@ -13,12 +13,12 @@ from sasa_nas.blocks import Stage
 from sasa_nas.nodes import Node
 from sasa_nas.operators import Misfit
 from sasa_nas.space.architecture import Architecture
-from sasa_nas.space.complaints import path_of
 from sasa_nas.space.fitting import block_options, check_stage
 from sasa_nas.space.proxy import Limits, Proxy, Target
 from sasa_nas.space.sampling import size
 from sasa_nas.space.scaling import scaled_stage, scaled_stem
 from sasa_nas.space.searchable import Choice, Range, searchable
+from sasa_nas.space.validation_errors import path_of
 from sasa_nas.stems import AnyStem, Stem
 
 _MOST_COMBINATIONS = 20_000

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from sasa_nas.errors import UserError
-from sasa_nas.export.card import ModelCard
-from sasa_nas.export.folder import export_network
-from sasa_nas.export.format import Subject, format_of
-from sasa_nas.export.program import trace
+from sasa_nas.exporting.card import ModelCard
+from sasa_nas.exporting.folder import export_network
+from sasa_nas.exporting.format import Subject, format_of
+from sasa_nas.exporting.program import trace
 from sasa_nas.models import Network, build
 from sasa_nas.space import Architecture
 from sasa_nas.testing.case import Case, as_trained, cases_of, network_of, random_maps, seeded

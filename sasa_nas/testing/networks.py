@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from sasa_nas.blocks import BLOCKS
 from sasa_nas.data.splits import ImageSet
 from sasa_nas.models import build
-from sasa_nas.scores import SCORES
-from sasa_nas.scores.compute import compute_scores
+from sasa_nas.scoring import SCORES
+from sasa_nas.scoring.compute import compute_scores
 from sasa_nas.space import Architecture
 from sasa_nas.testing.case import Case, random_maps, seeded
 from sasa_nas.testing.check import Nonconformity

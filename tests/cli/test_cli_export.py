@@ -1,4 +1,4 @@
-"""`export`: what it takes, what it says of the weights, what it refuses. Real files are checked in tests/export."""
+"""`export`: what it takes, what it says of the weights, what it refuses. Real files are checked in tests/exporting."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,15 +9,15 @@ from failing import fails
 
 from sasa_nas import Run
 from sasa_nas.cli.app import main
-from sasa_nas.export.formats import FORMATS, parse_formats
-from sasa_nas.export.weights import load_weights, save_weights
+from sasa_nas.exporting.formats import FORMATS, parse_formats
+from sasa_nas.exporting.weights import load_weights, save_weights
 from sasa_nas.models import build
 from sasa_nas.run import RunFolder, TrainingFolder, TrainingInfo, TrainingResult, TrainingSettings
 from sasa_nas.run.folder import RetrainingFolder
 from sasa_nas.run.retraining_records import RetrainedDesign, RetrainingInfo, Size
 from sasa_nas.run.training_records import Score, SeedResult, Spread
 from sasa_nas.space import Architecture, Image, load_architecture
-from sasa_nas.train.seeding import seeded
+from sasa_nas.training.seeding import seeded
 
 WHEN = "2024-01-01T00:00:00Z"
 

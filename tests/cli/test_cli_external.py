@@ -85,7 +85,7 @@ def test_no_folder_is_read_that_only_the_record_names(
 def test_a_network_is_shown_no_images_that_only_the_record_names(
     command: str, hostile: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("sasa_nas.experiment.subject.load_network", lambda *_: None)
+    monkeypatch.setattr("sasa_nas.workflows.attention.load_network", lambda *_: None)
     photos = fill(tmp_path / "photos")
     run = hostile(dataset=f"imagefolder:{photos}", data_dir="/data")
     line = fails(capsys, command, run / "trials" / "0000")

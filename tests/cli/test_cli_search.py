@@ -15,8 +15,8 @@ from failing import fails
 
 from sasa_nas.cli.app import main
 from sasa_nas.cli.search import SamplerName
-from sasa_nas.engine import plan
 from sasa_nas.run.records import Sampler
+from sasa_nas.searching import plan
 from sasa_nas.space import load_architecture
 from sasa_nas.space.files import shipped_spaces
 

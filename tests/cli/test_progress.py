@@ -8,9 +8,9 @@ from rich.console import Console
 
 from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.cli.progress import FRONT_ROWS, LineObserver, LiveObserver, Tally, trial_line
-from sasa_nas.engine.observer import EpochReport, SearchObserver
 from sasa_nas.run import Outcome, RunFolder
 from sasa_nas.run.packing import MeasuredShare, Packing, Share, tell_packing
+from sasa_nas.searching.observer import EpochReport, SearchObserver
 
 
 def terminal() -> Console:

@@ -8,7 +8,7 @@ from rich.console import Console
 from sasa_nas.cli.training_progress import TrainingBar, TrainingLines
 from sasa_nas.run import TrainingFolder, TrainingInfo, TrainingSettings
 from sasa_nas.space import Recipe
-from sasa_nas.train.proxy import EpochMetrics
+from sasa_nas.training.proxy import EpochMetrics
 
 INFO = TrainingInfo(
     name="net",

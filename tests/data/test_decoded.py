@@ -14,7 +14,7 @@ from sasa_nas.data.decoded import Decoded, decode, decoded_file, open_decoded
 from sasa_nas.data.imagefolder import load_imagefolder
 from sasa_nas.errors import UserError
 from sasa_nas.space import Recipe
-from sasa_nas.train.proxy import Trainer
+from sasa_nas.training.proxy import Trainer
 
 
 @pytest.fixture

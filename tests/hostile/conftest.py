@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from sasa_nas.cli.app import main
-from sasa_nas.export.weights import save_weights
+from sasa_nas.exporting.weights import save_weights
 from sasa_nas.models import build
 from sasa_nas.run import Arm, RunFolder
-from sasa_nas.train.seeding import seeded
+from sasa_nas.training.seeding import seeded
 
 SECONDS = 5.0
 """Of processor time of a command, imports left out; far more than any takes for a small folder."""

@@ -23,15 +23,15 @@ from torch import nn
 from sasa_nas.data.coco import load_coco
 from sasa_nas.data.splits import DatasetInfo, ImageSet
 from sasa_nas.errors import UserError
-from sasa_nas.export.weights import built, load_weights, save_weights
+from sasa_nas.exporting.weights import built, load_weights, save_weights
 from sasa_nas.models import build
 from sasa_nas.space.proxy import Recipe
 from sasa_nas.table import load_table
 from sasa_nas.table import records as table_records
 from sasa_nas.table.journal import Journal, TableTask
-from sasa_nas.train.outright import BadCheckpoint, load_checkpoint, save_checkpoint
-from sasa_nas.train.proxy import EpochMetrics, Trainer
-from sasa_nas.train.seeding import seeded
+from sasa_nas.training.outright import BadCheckpoint, load_checkpoint, save_checkpoint
+from sasa_nas.training.proxy import EpochMetrics, Trainer
+from sasa_nas.training.seeding import seeded
 
 Ends = Callable[..., int]
 HUGE = "9" * 4200

@@ -14,7 +14,7 @@ from hostile_text import EVERYTHING, NASTY
 from markupsafe import Markup
 
 from sasa_nas.errors import printable, printable_lines
-from sasa_nas.export.card import ModelCard, render_card
+from sasa_nas.exporting.card import ModelCard, render_card
 from sasa_nas.report.markup import plain_text, tag
 from sasa_nas.run import RunFolder
 

@@ -177,8 +177,8 @@ def test_a_shell_still_reads_a_shortened_command(home: Path) -> None:
 
 def test_a_traceback_names_the_package_and_not_its_place() -> None:
     package = Path(sys.modules["sasa_nas"].__file__ or "").parent
-    text = f'File "{package}/train/loop.py", line 3\nFile "{sys.prefix}/lib/x.py", line 4'
-    assert shareable_traceback(text) == 'File "sasa_nas/train/loop.py", line 3\nFile "<python>/lib/x.py", line 4'
+    text = f'File "{package}/training/loop.py", line 3\nFile "{sys.prefix}/lib/x.py", line 4'
+    assert shareable_traceback(text) == 'File "sasa_nas/training/loop.py", line 3\nFile "<python>/lib/x.py", line 4'
 
 
 def test_the_root_is_nobodys_home(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,9 @@ from sasa_nas.blocks.building import first_operator
 from sasa_nas.blocks.plans import BlockPlan
 from sasa_nas.channel_attention import CHANNEL_ATTENTIONS, ChannelAttention, register_channel_attention
 from sasa_nas.cost import count_network
-from sasa_nas.export.card import ModelCard
-from sasa_nas.export.folder import export_network
-from sasa_nas.export.verification import verify_here
+from sasa_nas.exporting.card import ModelCard
+from sasa_nas.exporting.folder import export_network
+from sasa_nas.exporting.verification import verify_here
 from sasa_nas.models import build
 from sasa_nas.nodes import OddInt, Positive
 from sasa_nas.space import Architecture, SearchSpace, SpaceError, sample

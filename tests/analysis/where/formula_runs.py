@@ -6,9 +6,9 @@ from functools import cache
 
 from sasa_nas.analysis.where import RESOLUTION, Where, where
 from sasa_nas.analysis.where.factors import Level
-from sasa_nas.engine.balanced import BalancedDesigns
-from sasa_nas.engine.plan import Design, SearchPlan, draw, plan_search
 from sasa_nas.run import Arm, Outcome, RunInfo, SearchSettings, TrialRecord
+from sasa_nas.searching.plan import Design, SearchPlan, draw, plan_search
+from sasa_nas.searching.propose.balanced import BalancedDesigns
 from sasa_nas.space import SearchSpace, load_space
 from sasa_nas.space.choosers import RecallChooser
 from sasa_nas.space.files import validate_space

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from sasa_nas import Run, SearchSettings, load_space, search
 from sasa_nas.data.matching import draw_matching
-from sasa_nas.engine.plan import draw, plan_search
 from sasa_nas.models import build
+from sasa_nas.searching.plan import draw, plan_search
 from sasa_nas.space import Architecture
 from sasa_nas.space.choosers import RecallChooser
 from sasa_nas.space.enumeration import every_design

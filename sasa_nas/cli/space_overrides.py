@@ -1,0 +1,42 @@
+"""What a command line changes of a search space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sasa_nas.space import SearchSpace
+
+
+def with_overrides(
+    space: SearchSpace,
+    *,
+    epochs: int | None,
+    dataset: str | None,
+    train_images: int | None,
+    limits: Mapping[str, float | None],
+) -> SearchSpace:
+    """The space with the command line's wishes in it, checked like a file's.
+
+    Args:
+        space: As its file has it.
+        epochs: Of a training, instead of the recipe's.
+        dataset: Instead of the proxy's.
+        train_images: Size of the subset to train on, instead of the proxy's.
+        limits: By their names in the space.
+
+    Raises:
+        SpaceError: If a wish cannot be.
+    """
+    from sasa_nas.space.files import validate_space
+
+    data = space.model_dump()
+    if epochs is not None:
+        data["proxy"]["recipe"]["epochs"] = epochs
+    if dataset is not None:
+        data["proxy"]["dataset"] = dataset
+    if train_images is not None:
+        data["proxy"]["train_images"] = train_images
+    data["limits"].update({name: most for name, most in limits.items() if most is not None})
+    return validate_space(data, "the command line")

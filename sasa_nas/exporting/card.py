@@ -1,0 +1,222 @@
+"""The model card: what an exported network is, what it can do, and how to use it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+import sasa_nas
+from sasa_nas.cost.network import count_network
+from sasa_nas.exporting.format import format_of
+from sasa_nas.sharing import shareable, shareable_command
+from sasa_nas.space.architecture import Architecture
+
+Origin = Literal["trained", "untrained", "given"]
+"""Where weights come from: a training that is on record, a random generator, or a file that somebody named."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What is known of a network beyond its architecture; None where it is not known.
+
+    Attributes:
+        name: What the network is called.
+        origin: Where its weights come from.
+        seed: Of the training, or of the random weights.
+        note: One sentence on what the network is.
+        dataset: What it was trained on.
+        accuracy: Share of the validation images that it classifies rightly, in [0, 1].
+        test_accuracy: The same of the test images.
+        epochs: Epochs trained.
+        mean: Per channel, what was subtracted from the pixels, in the data set's own unit.
+        std: Per channel, what they were divided by afterwards.
+        class_names: Names of the classes, in the order of the logits.
+        training_command: The command line that trained it.
+        export_command: The command line that wrote the export.
+        versions: Package name to version, of what it was trained with.
+        weights_license: The license of the weights, where there is one.
+    """
+
+    name: str
+    origin: Origin = "trained"
+    seed: int | None = None
+    note: str | None = None
+    dataset: str | None = None
+    accuracy: float | None = None
+    test_accuracy: float | None = None
+    epochs: int | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    class_names: tuple[str, ...] | None = None
+    training_command: str | None = None
+    export_command: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    weights_license: str | None = None
+
+
+_CARD = """\
+# {name}
+
+A residual network for images of {channels} x {height} x {width} with {classes} classes, exported from sasa-nas \
+{version}. `weights.safetensors` holds its weights, `architecture.json` its description.
+
+{weights}
+{note}
+## Use
+
+{usage}
+## Preprocessing
+
+{preprocessing}
+
+## Facts
+
+| | |
+|---|---|
+{facts}
+
+## Cost of one image
+
+| | |
+|---|---|
+{costs}
+{commands}
+## License
+
+| | |
+|---|---|
+| Code | Apache-2.0; it comes from sasa-nas |
+| Weights | {weights_license} |
+"""
+
+_LONGEST = 20_000
+"""Characters of a text: the names of a thousand classes."""
+
+_MACS = {
+    "conv_linear": "convolutions, projections, classifier",
+    "qk": "queries times keys",
+    "qr": "queries times relative positions",
+    "av": "attention weights times values",
+    "aggregation": "learned weights times features",
+}
+"""What the categories of `sasa_nas.cost.Macs` are called."""
+
+
+def render_card(card: ModelCard, architecture: Architecture, formats: Sequence[str] = ("module",)) -> str:
+    """The card as Markdown; parameters and operations are counted from `architecture`.
+
+    Args:
+        card: What is known.
+        architecture: The network.
+        formats: What the folder holds it as; each gets a program that uses it.
+    """
+    image = architecture.image
+    return _CARD.format(
+        name=markdown(card.name),
+        version=sasa_nas.__version__,
+        channels=image.channels,
+        height=image.height,
+        width=image.width,
+        classes=architecture.num_classes,
+        weights=_weights(card),
+        note=f"\n{markdown(card.note)}\n" if card.note else "",
+        usage="\n".join(format_of(name).usage(image) for name in formats),
+        preprocessing=_preprocessing(card),
+        facts=_rows(_facts(card, architecture)),
+        costs=_rows(_costs(architecture)),
+        commands=_commands(card),
+        weights_license=markdown(card.weights_license or _NO_LICENSE),
+    )
+
+
+_NO_LICENSE = "not stated; mind the terms of the data that they were trained on"
+
+
+def weights_line(card: ModelCard) -> str:
+    """In a few words where the weights come from, as a person should know before using them."""
+    seed = "" if card.seed is None else f" (seed {card.seed})"
+    match card.origin:
+        case "trained":
+            return f"trained{seed}"
+        case "untrained":
+            return f"untrained: random{seed}, good for nothing but training and timing"
+        case "given":
+            return "given as a file; how they were trained is not on record here"
+
+
+def _weights(card: ModelCard) -> str:
+    text = f"Its weights are {weights_line(card)}."
+    return text if card.origin == "trained" else f"**{text}**"
+
+
+def _facts(card: ModelCard, architecture: Architecture) -> list[tuple[str, str | None]]:
+    image = architecture.image
+    return [
+        ("Architecture", architecture.id),
+        ("Weights", weights_line(card)),
+        ("Dataset", card.dataset),
+        ("Accuracy (validation)", _percent(card.accuracy)),
+        ("Accuracy (test)", _percent(card.test_accuracy)),
+        ("Epochs", None if card.epochs is None else str(card.epochs)),
+        ("Seed", None if card.seed is None else str(card.seed)),
+        ("Image", f"{image.channels} x {image.height} x {image.width}"),
+        ("Classes", str(architecture.num_classes)),
+        ("Class names", None if card.class_names is None else ", ".join(card.class_names)),
+        ("Trained with", ", ".join(f"{name} {version}" for name, version in card.versions.items()) or None),
+    ]
+
+
+def _costs(architecture: Architecture) -> list[tuple[str, str | None]]:
+    total = count_network(architecture).total
+    macs = asdict(total.macs)
+    return [
+        ("Parameters", f"{total.params:,}"),
+        ("FLOPs an image", f"{total.flops():,} (two a multiply-accumulate)"),
+        ("Multiply-accumulates (MACs)", f"{total.macs.total:,}"),
+        *((f"MACs: {_MACS[kind]}", f"{count:,}" if count else None) for kind, count in macs.items()),
+    ]
+
+
+def _percent(share: float | None) -> str | None:
+    return None if share is None else f"{share:.2%}"
+
+
+def _rows(facts: Sequence[tuple[str, str | None]]) -> str:
+    return "\n".join(f"| {name} | {markdown(value)} |" for name, value in facts if value is not None)
+
+
+def _preprocessing(card: ModelCard) -> str:
+    if card.mean is None or card.std is None:
+        if card.origin == "untrained":
+            return "An untrained network expects none in particular: standardise images as you will for training."
+        return "Images must be standardised as they were for training."
+    mean, std = (", ".join(f"{value:.6g}" for value in values) for values in (card.mean, card.std))
+    return (
+        "It was trained on `(pixels - mean) / std` with the data set's own pixel values, channel by channel: "
+        f"mean {mean}; std {std}."
+    )
+
+
+def _commands(card: ModelCard) -> str:
+    named = (("Trained by", card.training_command), ("Exported by", card.export_command))
+    text = "".join(
+        f"\n{title}:\n\n    {plain_line(shareable_command(command))}\n" for title, command in named if command
+    )
+    return f"\n## Commands\n{text}" if text else ""
+
+
+def plain_line(text: str) -> str:
+    """`text` on one line and without control characters, so that it cannot leave a comment or a table's cell."""
+    words = " ".join(text[:_LONGEST].split())
+    return "".join(letter for letter in words if letter.isprintable())
+
+
+def markdown(text: str) -> str:
+    """Return a text as a line of Markdown that shows it as it is: no markup, link, image or HTML, no end of a cell."""
+    return "".join(
+        _ENTITIES.get(letter) or (f"\\{letter}" if letter in _SIGNS else letter)
+        for letter in plain_line(shareable(text))
+    )
+
+
+_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+_SIGNS = frozenset("\\`*[]|~")

@@ -1,0 +1,122 @@
+"""The facts that describe a format of exports, and what it is written from."""
+
+import importlib.util
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from torch.export import ExportedProgram
+
+from sasa_nas.errors import UserError
+from sasa_nas.exporting.formats import FORMATS
+from sasa_nas.exporting.program import trace
+from sasa_nas.exporting.weights import built
+from sasa_nas.models.builder import Network
+from sasa_nas.nodes import resolve
+from sasa_nas.space.architecture import Architecture, Image
+
+Run = Callable[[Any], Any]
+"""Maps images, an array (B, C, H, W) of float32, to logits (B, classes)."""
+
+Contents = Mapping[str, bytes]
+"""Files by their names."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network that is exported.
+
+    Attributes:
+        architecture: The network's description.
+        weights: Its state dict.
+        title: One line that names it.
+    """
+
+    architecture: Architecture
+    weights: Mapping[str, Tensor]
+    title: str
+
+    @cached_property
+    def network(self) -> Network:
+        """The network in evaluation mode, on the CPU."""
+        return built(self.architecture, self.weights)
+
+    @cached_property
+    def program(self) -> ExportedProgram:
+        """The network as a graph of torch's own operators."""
+        return trace(self.network)
+
+
+@dataclass(frozen=True)
+class Format:
+    """Facts about one format.
+
+    Attributes:
+        name: Name of the format.
+        file: Name of the file that it is known by.
+        write: Writes the files of a subject into a folder; raises `OSError` if they cannot be written.
+        load: Loads the file, in a process that finds this package nowhere: the function's source is all that the
+            process gets, so its imports stand inside it.
+        title: What the file is and needs, for the model card.
+        program: A program that uses the file, run in the export's folder; `{shape}` stands for that of images.
+        inspect: Called with the contents of the format's files by their names, and the architecture, before anything
+            is loaded for verification. Returns the contents to run, as they were read; raises `ForeignFileError` if
+            running them could do more than compute the network, `UserError` if they are damaged. It executes nothing.
+        note: Paragraph below the program.
+        hint: Lines printed after an export; `{folder}` stands for the export's folder as Python text.
+        further_files: Names of files beside `file`.
+        write_packages: Optional packages that writing needs, from the package's extra of the format's name.
+        load_packages: Optional packages that loading needs.
+        needs_torch: Whether loading needs torch.
+    """
+
+    name: str
+    file: str
+    write: Callable[[Subject, Path], None]
+    load: Callable[[Path], Run]
+    title: str
+    program: str
+    inspect: Callable[[Contents, Architecture], Contents]
+    note: str = ""
+    hint: str = ""
+    further_files: Sequence[str] = ()
+    write_packages: Sequence[str] = ()
+    load_packages: Sequence[str] = ()
+    needs_torch: bool = True
+
+    def require_writer(self) -> None:
+        """Raise `UserError` unless the packages that writing needs are installed."""
+        self._require(self.write_packages, f"the format {self.name} needs the package {{}}")
+
+    def require_loader(self) -> None:
+        """Raise `UserError` unless the packages that loading needs are installed."""
+        self._require(self.load_packages, f"checking {self.file} needs {{}}")
+
+    def _require(self, packages: Sequence[str], words: str) -> None:
+        for package in packages:
+            if importlib.util.find_spec(package) is None:
+                raise UserError(f"{words.format(package)}: pip install 'sasa-nas[{self.name}]'")
+
+    def usage(self, image: Image) -> str:
+        """Return a section of Markdown that tells how the file is used.
+
+        Args:
+            image: Input of the network.
+        """
+        program = self.program.format(shape=f"1, {image.channels}, {image.height}, {image.width}")
+        note = f"\n{self.note}" if self.note else ""
+        return f"`{self.file}`: {self.title}.\n\n```python\n{program}```\n{note}"
+
+
+def format_of(name: str) -> Format:
+    """Return the registered format of this name."""
+    found: Format = resolve(FORMATS[name])
+    return found
+
+
+def all_formats() -> list[Format]:
+    """Return every registered format."""
+    return [format_of(name) for name in FORMATS]

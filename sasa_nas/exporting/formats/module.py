@@ -1,0 +1,99 @@
+"""A Python module that needs torch alone."""
+
+from pathlib import Path
+from typing import Any
+
+from sasa_nas.exporting.foreign import ForeignFileError
+from sasa_nas.exporting.format import Contents, Format, Run, Subject
+from sasa_nas.exporting.model_file import model_source
+from sasa_nas.exporting.names import CARD_FILE
+from sasa_nas.space.architecture import Architecture
+
+_FILE = "model.py"
+_PACKAGE_FILE = "__init__.py"
+
+_INIT = '''\
+"""{title}."""
+
+from .model import ResNet, build, load
+
+__all__ = ["ResNet", "build", "load"]
+'''
+
+_PROGRAM = """\
+import torch
+from model import load
+
+network = load()
+images = torch.rand({shape})  # standardised as below
+with torch.no_grad():
+    label = network(images).argmax(dim=1)
+print(label)
+"""
+
+_NOTE = """\
+Run it in this folder, or rename the folder to a Python identifier and `from that_name import load` beside it.
+"""
+
+_HINT = """\
+Use it, with torch alone:
+  import sys; sys.path.insert(0, {folder!r})
+  from model import load
+  network = load()"""
+
+
+def write(subject: Subject, folder: Path) -> None:
+    """Write `model.py`, and `__init__.py` by which the folder can be imported as a package."""
+    texts = _texts(subject.architecture, f"{subject.title}: a network exported from sasa-nas")
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+
+
+def _texts(architecture: Architecture, title: str) -> dict[str, str]:
+    """Return the files of an architecture by their names."""
+    return {
+        _FILE: model_source(architecture, title=title),
+        _PACKAGE_FILE: _INIT.format(title=f"The network of architecture {architecture.id}; see {CARD_FILE}"),
+    }
+
+
+def inspect(contents: Contents, architecture: Architecture) -> Contents:
+    """Return the module, which must be to the letter what this version writes for the architecture."""
+    title = contents[_FILE].partition(b"\n")[0].removeprefix(b"# ").decode(errors="replace")
+    written = _texts(architecture, title)
+    for name, content in contents.items():
+        if content != written[name].encode():
+            raise ForeignFileError(
+                f"{name} is not what this version of sasa-nas writes for architecture {architecture.id}, so it is not "
+                "run"
+            )
+    return contents
+
+
+def load(file: Path) -> Run:
+    """Return the network that the module loads, from and to arrays."""
+    import importlib.util
+
+    import torch
+
+    spec = importlib.util.spec_from_file_location("exported", file)
+    assert spec is not None
+    assert spec.loader is not None
+    module: Any = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    network = module.load()
+    return torch.no_grad()(lambda images: network(torch.from_numpy(images)).numpy())
+
+
+FORMAT = Format(
+    name="module",
+    file=_FILE,
+    write=write,
+    load=load,
+    title="a Python module; needs torch alone",
+    program=_PROGRAM,
+    inspect=inspect,
+    note=_NOTE,
+    hint=_HINT,
+    further_files=[_PACKAGE_FILE],
+)

@@ -1,0 +1,87 @@
+"""A model in ONNX, for any number of images."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from sasa_nas.exporting.format import Contents, Format, Run, Subject
+from sasa_nas.exporting.onnx_graph import checked_model
+from sasa_nas.space.architecture import Architecture
+
+if TYPE_CHECKING:
+    from torch.onnx import ONNXProgram
+
+_FILE = "model.onnx"
+_TRACES = "pkg.torch.onnx.stack_trace"
+
+_PROGRAM = """\
+import numpy
+import onnxruntime
+
+session = onnxruntime.InferenceSession("model.onnx", providers=["CPUExecutionProvider"])
+images = numpy.random.rand({shape}).astype(numpy.float32)  # standardised as below
+(logits,) = session.run(["logits"], {{"images": images}})
+print(logits.argmax(axis=1))
+"""
+
+
+def write(subject: Subject, folder: Path) -> None:
+    """Write a model from `images` `(batch, C, H, W)` to `logits` `(batch, classes)`."""
+    model = torch.onnx.export(
+        subject.program,
+        dynamo=True,
+        input_names=["images"],
+        output_names=["logits"],
+        external_data=False,
+        verbose=False,
+    )
+    assert model is not None
+    _tidy(model)
+    model.save(folder / _FILE, external_data=False)
+
+
+def _tidy(program: "ONNXProgram") -> None:
+    """Calls the symbol of the batch's size what it is, and drops lines of source with their paths."""
+    graph = program.model.graph
+    shape = graph.inputs[0].shape
+    assert shape is not None
+    symbol = re.compile(rf"\b{re.escape(str(shape[0]))}\b")
+    values = [*graph.inputs, *graph.outputs]
+    for node in graph:
+        node.metadata_props.pop(_TRACES, None)
+        values += node.outputs
+    for value in {id(value): value for value in values}.values():
+        if value.shape is not None and not all(isinstance(side, int) for side in value.shape):
+            # a side that is not known keeps no name: of two with one name, a runtime lets one take the other's memory
+            known = [side if isinstance(side, int) else side.value for side in value.shape]
+            sides = [symbol.sub("batch", side) if isinstance(side, str) else side for side in known]
+            value.shape = type(value.shape)(sides)
+
+
+def inspect(contents: Contents, architecture: Architecture) -> Contents:
+    """Return the model, which may name no other file and hold only the operators that networks consist of."""
+    return {_FILE: checked_model(_FILE, contents[_FILE])}
+
+
+def load(file: Path) -> Run:
+    """Return the ONNX model, from and to arrays."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    return lambda images: session.run(["logits"], {"images": images})[0]
+
+
+FORMAT = Format(
+    name="onnx",
+    file=_FILE,
+    write=write,
+    load=load,
+    title="for any number of images; needs onnxruntime, or another runtime of ONNX",
+    program=_PROGRAM,
+    inspect=inspect,
+    write_packages=["onnx", "onnxscript"],
+    load_packages=["onnxruntime", "onnx"],
+    needs_torch=False,
+)

@@ -1,0 +1,58 @@
+"""A program of `torch.export`, for any number of images."""
+
+import copy
+from pathlib import Path
+
+import torch
+
+from sasa_nas.exporting.archive import checked_archive
+from sasa_nas.exporting.format import Contents, Format, Run, Subject
+from sasa_nas.space.architecture import Architecture
+
+_FILE = "model.pt2"
+
+_PROGRAM = """\
+import torch
+
+network = torch.export.load("model.pt2").module()
+images = torch.rand({shape})  # standardised as below
+with torch.no_grad():
+    label = network(images).argmax(dim=1)
+print(label)
+"""
+
+
+def write(subject: Subject, folder: Path) -> None:
+    """Write the program as a file for `torch.export.load`."""
+    # the examples that it was traced with would be written as a pickle, which nothing needs
+    program = copy.copy(subject.program)
+    program.example_inputs = None
+    try:
+        torch.export.save(program, folder / _FILE)
+    except RuntimeError as error:
+        # torch's archives are written in C++, which knows no OSError
+        raise OSError(str(error)) from error
+
+
+def inspect(contents: Contents, architecture: Architecture) -> Contents:
+    """Return the program, which may hold nothing but plain tensors and the operators that networks consist of."""
+    return {_FILE: checked_archive(_FILE, contents[_FILE])}
+
+
+def load(file: Path) -> Run:
+    """Return the program that `torch.export.save` wrote, from and to arrays."""
+    import torch
+
+    network = torch.export.load(file).module()
+    return torch.no_grad()(lambda images: network(torch.from_numpy(images)).numpy())
+
+
+FORMAT = Format(
+    name="torch_export",
+    file=_FILE,
+    write=write,
+    load=load,
+    title="a program of torch.export for any number of images; needs torch alone",
+    program=_PROGRAM,
+    inspect=inspect,
+)

@@ -1,0 +1,172 @@
+"""The one file that an exported network consists of, beside its weights."""
+
+import re
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+
+import torch
+
+import sasa_nas
+from sasa_nas.exporting.bundle import Bundle, Section, bundle
+from sasa_nas.exporting.card import plain_line
+from sasa_nas.exporting.constructor import describe, layout
+from sasa_nas.exporting.names import WEIGHTS_FILE
+from sasa_nas.exporting.own_layers import own_layers
+from sasa_nas.exporting.sources import Import, Sources
+from sasa_nas.layers.resnet import ResNet
+from sasa_nas.models.builder import build
+from sasa_nas.space.architecture import Architecture
+
+_IMPORT_LENGTH = 88
+"""Columns of an import at most: the width that formatters and import sorters take for granted."""
+
+_HEADER = """\
+# {title}
+#
+# Made by sasa-nas {version} from the architecture {id}. SPDX-License-Identifier: Apache-2.0
+# This file needs torch alone. `load()` builds the network and reads {weights} beside this file.
+
+\"\"\"A residual network for images of {channels} x {height} x {width}, with {classes} classes.\"\"\"
+"""
+
+_OPERATORS = """\
+# What stands above is plain PyTorch and all that this network needs. Where sasa-nas is installed, its
+# kernels compute the same functions faster and take over.
+try:
+    {statement}
+except ImportError:
+    pass
+"""
+
+_BUILD = """\
+def build() -> ResNet:
+    \"\"\"The network of architecture {id}, freshly initialised from torch's random state.\"\"\"
+    return {call}
+
+
+def load(weights: str | Path | None = None) -> ResNet:
+    \"\"\"The trained network, in evaluation mode, on the CPU.
+
+    Args:
+        weights: A safetensors file; {weights} beside this file where it is left out.
+
+    Raises:
+        OSError: If the file cannot be read.
+        ValueError: If the file is damaged.
+        RuntimeError: If its weights are those of another network.
+    \"\"\"
+    path = Path(__file__).with_name("{weights}") if weights is None else Path(weights)
+    model = build()
+    model.load_state_dict(read_safetensors(path))
+    return model.eval()
+"""
+
+
+def model_source(architecture: Architecture, *, title: str) -> str:
+    """The source of a module that builds and loads one network with torch alone.
+
+    Its public names are `build`, `load` and `ResNet`.
+
+    Args:
+        architecture: The network.
+        title: One line for the top of the file; line breaks in it become spaces.
+
+    Raises:
+        ValueError: If a layer of the network cannot be carried over.
+    """
+    classes: set[type[torch.nn.Module]] = {ResNet}
+    with torch.device("meta"):
+        call = layout(describe(build(architecture), classes), indent=4, prefix=len("return "))
+    roots = [("sasa_nas.exporting.safetensors_reader", "read_safetensors")]
+    roots += sorted((owner.__module__, owner.__name__) for owner in classes)
+    files = {layer.__module__: file for layer, file in own_layers().items()}
+    found = bundle(roots, Sources("sasa_nas", Path(sasa_nas.__file__).parent, files))
+    clashing = found.names & {"build", "load"}
+    if clashing:
+        raise ValueError(f"the layers define {', '.join(sorted(clashing))}, names that the file keeps for itself")
+    imports = found.imports | {Import("pathlib", "Path", "Path")}
+    if "nn." in call:
+        imports |= {Import("torch", "nn", "nn")}
+    image = architecture.image
+    header = _HEADER.format(
+        title=_comment(title),
+        version=sasa_nas.__version__,
+        id=architecture.id,
+        weights=WEIGHTS_FILE,
+        channels=image.channels,
+        height=image.height,
+        width=image.width,
+        classes=architecture.num_classes,
+    )
+    tail = _BUILD.format(id=architecture.id, call=call, weights=WEIGHTS_FILE)
+    first, *others = _sections(found)
+    # One blank line before the comment that heads the first section, as import sorters want it.
+    return "\n\n".join([f"{header}\n{import_block(imports)}\n{first}", *others, tail])
+
+
+def _comment(text: str) -> str:
+    """Text for a file's first line, where Python would take `coding:` for the name of the file's encoding (PEP 263).
+
+    In the encoding `unicode_escape` a backslash and an n end a comment.
+    """
+    return re.sub("coding(?=[:=])", "coding ", plain_line(text))
+
+
+def import_block(imports: Iterable[Import]) -> str:
+    """Import statements in isort's order: the standard library, then torch.
+
+    Args:
+        imports: What to import; every bound name once.
+    """
+    groups = [
+        [i for i in imports if (i.module.partition(".")[0] == "torch") is torch_too] for torch_too in (False, True)
+    ]
+    return "\n".join(_import_group(group) for group in groups if group)
+
+
+def _import_group(imports: Iterable[Import]) -> str:
+    whole = sorted((i for i in imports if i.name is None), key=lambda i: i.module)
+    lines = [f"import {i.module}" + (f" as {i.bound}" if i.bound != i.module else "") for i in whole]
+    parts = sorted((i for i in imports if i.name is not None), key=lambda i: i.module)
+    for module, names in groupby(parts, key=lambda i: i.module):
+        plain: list[Import] = []
+        renamed: list[Import] = []
+        for item in names:
+            (plain if item.name == item.bound else renamed).append(item)
+        # isort gives every renamed import a statement of its own.
+        lines += [f"from {module} import {i.name} as {i.bound}" for i in sorted(renamed, key=lambda i: i.bound)]
+        if plain:
+            lines.append(_from_import(module, [i.bound for i in plain]))
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _from_import(module: str, names: Iterable[str], *, indent: int = 0) -> str:
+    ordered = sorted(names, key=_isort_key)
+    line = f"from {module} import {', '.join(ordered)}"
+    if indent + len(line) <= _IMPORT_LENGTH:
+        return line
+    inner = " " * (indent + 4)
+    return f"from {module} import (\n" + "".join(f"{inner}{name},\n" for name in ordered) + " " * indent + ")"
+
+
+def _isort_key(name: str) -> tuple[int, str]:
+    """Constants before classes before functions."""
+    if name.isupper() and len(name) > 1:
+        return 0, name
+    return (1 if name[0].isupper() else 2), name
+
+
+def _sections(found: Bundle) -> list[str]:
+    operators = [_section(section) for section in found.sections if section.is_operator]
+    layers = [_section(section) for section in found.sections if not section.is_operator]
+    if found.operators:
+        statement = _from_import("sasa_nas.ops", found.operators, indent=4)
+        operators.append(_OPERATORS.format(statement=statement))
+    return operators + layers
+
+
+def _section(section: Section) -> str:
+    path = section.module.replace(".", "/")
+    heading = f"# --- {path}.py\n# {section.title}"
+    return f"{heading}\n\n\n" + "\n\n\n".join(definition.text for definition in section.definitions) + "\n"

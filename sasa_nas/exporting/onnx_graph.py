@@ -1,0 +1,77 @@
+"""Reads an ONNX model before a runtime does: a model may name other files, and operators of other libraries."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from sasa_nas.errors import UserError, one_line
+from sasa_nas.exporting.foreign import ForeignFileError
+from sasa_nas.exporting.graph_operators import ONNX_OPERATORS
+
+_NOTE = {"metadata_props"}
+_FIELDS = {
+    "ModelProto": {"ir_version", "producer_name", "producer_version", "opset_import", "graph"},
+    "OperatorSetIdProto": {"domain", "version"},
+    "GraphProto": {"name", "node", "initializer", "input", "output", "value_info"} | _NOTE,
+    "NodeProto": {"name", "op_type", "input", "output", "attribute"} | _NOTE,
+    "AttributeProto": {"name", "type", "i", "f", "s", "ints"},
+    "TensorProto": {"name", "data_type", "dims", "raw_data"},
+    "ValueInfoProto": {"name", "type"} | _NOTE,
+    "TypeProto": {"tensor_type"},
+    "Tensor": {"elem_type", "shape"},
+    "TensorShapeProto": {"dim"},
+    "Dimension": {"dim_value", "dim_param"},
+    "StringStringEntryProto": {"key", "value"},
+}
+"""Fields that this package writes, by the kind of message. Not among them: functions, graphs within nodes, which
+control flow consists of, tensors in other files, and domains of operators."""
+_BYTES = {1: 4, 7: 8, 9: 1}
+"""Bytes of a number by the code of its type: float32, int64, bool."""
+
+
+def checked_model(name: str, content: bytes) -> bytes:
+    """Return the ONNX model that was read of a file, if it is such as `formats.onnx` writes.
+
+    Args:
+        name: Name of the file, for errors.
+        content: The file.
+
+    Raises:
+        UserError: If it is damaged.
+        ForeignFileError: If it holds something that could do more than compute.
+    """
+    import onnx
+
+    try:
+        model = onnx.load_from_string(content)
+    # a DecodeError of protobuf, a package that is ONNX's own affair
+    except Exception as error:
+        raise UserError(f"{name} is damaged or no ONNX model: {one_line(error)[:200]}; export again") from error
+    size = model.ByteSize()
+    model.DiscardUnknownFields()
+    strange = next(_strange(model), None) if model.ByteSize() == size else "fields of no known meaning"
+    if strange is not None:
+        raise ForeignFileError(f"{name} holds {strange}, which sasa-nas does not write, so it is not loaded")
+    known: bytes = model.SerializeToString()
+    return known
+
+
+def _strange(message: Any) -> Iterator[str]:
+    """Yield what should not be in a message, in a few words each."""
+    kind = type(message).__name__
+    for field, value in message.ListFields():
+        if field.name not in _FIELDS.get(kind, ()) or (field.name == "domain" and value):
+            yield f"a {kind} with {field.name}"
+        elif hasattr(value, "ListFields"):
+            yield from _strange(value)
+        elif not isinstance(value, str | bytes | int | float):
+            for item in value:
+                if hasattr(item, "ListFields"):
+                    yield from _strange(item)
+    if kind == "NodeProto" and message.op_type not in ONNX_OPERATORS:
+        yield f"the operator {message.op_type[:80]!r}"
+    if kind == "TensorProto":
+        dims = list(message.dims)
+        size = _BYTES.get(message.data_type, -1)
+        if any(side < 0 for side in dims) or math.prod(dims) * size != len(message.raw_data):
+            yield f"the tensor {message.name[:80]!r} whose shape is not that of its bytes"

@@ -1,0 +1,194 @@
+"""Whether the files of an export compute what the network in it does, each run without this package."""
+
+import io
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sasa_nas.errors import UserError, one_line, printable
+from sasa_nas.exporting import alone
+from sasa_nas.exporting.contents import hold_regular, last_line, read_contents
+from sasa_nas.exporting.foreign import ForeignFileError
+from sasa_nas.exporting.format import Contents, Format, all_formats
+from sasa_nas.exporting.names import ARCHITECTURE_FILE, WEIGHTS_FILE
+from sasa_nas.exporting.verification_report import FormatCheck, VerificationReport
+from sasa_nas.exporting.weights import built, check_weights, load_weights, save_weights
+from sasa_nas.models.builder import Network
+from sasa_nas.space.architecture import Architecture
+from sasa_nas.space.files import load_architecture
+
+TOLERANCE = 1e-4
+"""Largest difference of two logits that counts as equal, in float32."""
+BATCHES = (1, 5)
+SECONDS = 600
+"""What one file may take."""
+LARGEST_ARCHITECTURE = 1 << 20
+"""Bytes of a description."""
+LARGEST_ANSWER = 1 << 28
+"""Bytes of the logits of a batch."""
+
+
+def verify_here(folder: Path, *, seed: int = 0, trust: bool = False) -> VerificationReport:
+    """Run every format of an export on random images and compare it with the network that it was exported from.
+
+    That is built by this package from `architecture.json` and `weights.safetensors`. Each file runs in a process that
+    finds neither this package nor what it needs, and what runs is a copy of what was read: whether it may run is
+    decided by its format's `inspect` alone. `verifying.verify_export` does all this under limits.
+
+    Args:
+        folder: The export.
+        seed: Fixes the images.
+        trust: Whether files that hold something else than this version of sasa-nas writes are run too.
+
+    Raises:
+        UserError: If the folder is no export, a file is damaged or foreign, does not run, or needs a package that is
+            not installed.
+    """
+    formats = _found(folder)
+    architecture = load_architecture(folder / ARCHITECTURE_FILE)
+    weights = load_weights(folder / WEIGHTS_FILE)
+    _require_tensors(architecture, weights)
+    check_weights(architecture, weights)
+    runnable = [_runnable(kind, folder, architecture, trust) for kind in formats]
+    batches = [_images(architecture, batch, seed) for batch in BATCHES]
+    expected = _answers(built(architecture, weights), batches)
+    checks = []
+    with tempfile.TemporaryDirectory() as name:
+        copy = Path(name)
+        save_weights(copy / WEIGHTS_FILE, weights)
+        for kind, contents in zip(formats, runnable, strict=True):
+            for file, content in contents.items():
+                (copy / file).write_bytes(content)
+            answers = _run_alone(kind, copy / kind.file, batches)
+            checks += [_check(kind, *pair) for pair in zip(expected, answers, strict=True)]
+    return VerificationReport(
+        folder=printable(folder),
+        architecture_id=architecture.id,
+        seed=seed,
+        tolerance=TOLERANCE,
+        checks=checks,
+        ok=all(check.ok for check in checks),
+    )
+
+
+def _found(folder: Path) -> list[Format]:
+    """The formats that an export holds."""
+    if not folder.is_dir():
+        raise UserError(f"there is no folder '{printable(folder)}'; give one that `sasa-nas export` wrote")
+    hold_regular(folder, [ARCHITECTURE_FILE], largest=LARGEST_ARCHITECTURE)
+    held = hold_regular(folder, [ARCHITECTURE_FILE, WEIGHTS_FILE])
+    for name in (ARCHITECTURE_FILE, WEIGHTS_FILE):
+        if name not in held:
+            raise UserError(f"{printable(folder)} holds no {name}, so it is no whole export; export again")
+    known = all_formats()
+    found = [kind for kind in known if hold_regular(folder, [kind.file])]
+    if not found:
+        names = ", ".join(kind.file for kind in known)
+        raise UserError(f"{printable(folder)} holds none of {names}, so it is no export")
+    for kind in found:
+        kind.require_loader()
+    return found
+
+
+def _require_tensors(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
+    """Raise where the weights cannot be the network's, without building it: each block has a tensor at least."""
+    blocks = sum(stage.blocks for stage in architecture.stages)
+    if blocks > len(weights):
+        raise UserError(
+            f"the weights are not those of architecture {architecture.id}: {len(weights)} tensors for {blocks} blocks; "
+            "export again"
+        )
+
+
+def _runnable(kind: Format, folder: Path, architecture: Architecture, trust: bool) -> Contents:
+    """What may be run of a format's files: those that sasa-nas could have written, or any by a person's consent."""
+    contents = read_contents(folder, [kind.file, *kind.further_files])
+    try:
+        return kind.inspect(contents, architecture)
+    except ForeignFileError as error:
+        if trust:
+            return contents
+        raise UserError(
+            f"{printable(folder)}: {error}; export again, or add --trust to run what it holds with your own rights"
+        ) from error
+    except UserError as error:
+        raise UserError(f"{printable(folder)}: {error}") from error
+
+
+def _images(architecture: Architecture, batch: int, seed: int) -> Tensor:
+    image = architecture.image
+    generator = torch.Generator().manual_seed(seed)
+    try:
+        return torch.randn(batch, image.channels, image.height, image.width, generator=generator)
+    except RuntimeError as error:
+        raise UserError(f"no memory for {batch} images of {image.height}x{image.width} pixels") from error
+
+
+def _answers(network: Network, batches: Sequence[Tensor]) -> list[Tensor]:
+    try:
+        with torch.no_grad():
+            return [network(images) for images in batches]
+    except RuntimeError as error:
+        raise UserError(f"the network cannot be run: {one_line(error)[:200]}") from error
+
+
+def _run_alone(kind: Format, file: Path, batches: Sequence[Tensor]) -> list[Tensor]:
+    """The answers of a file to batches of images, computed in a process of its own."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        for i, images in enumerate(batches):
+            np.save(place / f"images_{i}.npy", images.numpy())
+        # -P: the folder of the script, whose files belong to the package, is not searched for modules
+        loader = place / "loader.py"
+        loader.write_text(alone.loader_source(kind.load), encoding="utf-8")
+        blocked = () if kind.needs_torch else ("torch",)
+        command = [sys.executable, "-P", alone.__file__, str(loader), str(file.resolve()), str(place), *blocked]
+        # a file, unlike a pipe, costs no memory however much is written to it
+        output = place / "output"
+        with output.open("wb") as stream:
+            try:
+                done = subprocess.run(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=stream,
+                    timeout=SECONDS,
+                    check=False,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise UserError(f"{file.name} has not answered after {SECONDS} seconds") from error
+        if done.returncode != 0:
+            reason = last_line(output) or f"exit status {done.returncode}"
+            raise UserError(f"{file.name} does not run: {reason}; export again")
+        try:
+            return [_read_answer(place, f"logits_{i}.npy") for i in range(len(batches))]
+        except (OSError, ValueError, TypeError, EOFError, MemoryError) as error:
+            raise UserError(f"{file.name} does not answer with numbers: {one_line(error)[:200]}") from error
+
+
+def _read_answer(place: Path, name: str) -> Tensor:
+    answer: Any = np.load(io.BytesIO(read_contents(place, [name], largest=LARGEST_ANSWER)[name]), allow_pickle=False)
+    if answer.dtype != np.float32:
+        raise TypeError(f"they are {answer.dtype}, not float32")
+    return torch.from_numpy(answer)
+
+
+def _check(kind: Format, expected: Tensor, answer: Tensor) -> FormatCheck:
+    difference = float("nan")
+    if answer.shape == expected.shape:
+        difference = float((answer - expected).abs().max())
+    finite = difference == difference and difference != float("inf")
+    return FormatCheck(
+        format=kind.name,
+        file=kind.file,
+        batch=len(expected),
+        largest_difference=difference if finite else None,
+        ok=finite and difference <= TOLERANCE,
+    )

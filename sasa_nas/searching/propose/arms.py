@@ -1,0 +1,67 @@
+"""How many trainings of each arm a run is to have, and of which the next one is."""
+
+from collections.abc import Mapping
+
+from sasa_nas.run import Arm, SearchSettings
+from sasa_nas.searching.propose.balanced import REPLICATES
+
+
+class ArmSchedule:
+    """Shares out trainings between the search's sampler and designs in balance. Those that are requested do not count.
+
+    Args:
+        settings: Of the search.
+        started: Trainings of each arm that have begun; looked up whenever something is asked.
+        searching: Whether the search itself goes on; if not, only balanced trainings that are due are left.
+    """
+
+    def __init__(self, settings: SearchSettings, started: Mapping[Arm, int], *, searching: bool) -> None:
+        self._settings = settings
+        self._started = started
+        self._searching = searching
+
+    @property
+    def share(self) -> int:
+        """The search's own trainings in balance; a design with half its seeds is of little use."""
+        share = int(self._settings.balanced * self._settings.trials)
+        return share - share % REPLICATES
+
+    def next_arm(self, *, exhausted: bool) -> Arm | None:
+        """Whose training is to be proposed next; None if there are enough.
+
+        Args:
+            exhausted: Whether the sampler has no new design.
+        """
+        balanced = self._started[Arm.BALANCED]
+        if self._left <= 0:
+            return None
+        if self._is_due(balanced) or (exhausted and balanced < self.share + self._settings.more_balanced):
+            return Arm.BALANCED
+        return Arm.SEARCH if self._searching and not exhausted else None
+
+    @property
+    def planned(self) -> int:
+        """Trainings of the run, requested ones that have begun among them, once no arm is next."""
+        begun = self._started[Arm.BALANCED]
+        # those on top are all due, and in a search that is all in balance the others, too: there may be billions
+        balanced = max(begun, self._settings.more_balanced)
+        if self._settings.balanced == 1.0:
+            balanced = max(balanced, self._settings.more_balanced + self.share)
+        while self._is_due(balanced):
+            balanced += 1
+        left = self._left if self._searching else balanced - begun
+        return sum(self._started[arm] for arm in Arm) + max(0, left)
+
+    @property
+    def _left(self) -> int:
+        wanted = self._settings.trials + self._settings.more_balanced
+        return wanted - self._started[Arm.SEARCH] - self._started[Arm.BALANCED]
+
+    def _is_due(self, balanced: int) -> bool:
+        """Whether, after so many trainings in balance, one more is needed to keep the share at every time.
+
+        Those on top of the share come first.
+        """
+        own = balanced - self._settings.more_balanced
+        due = own + 1 <= self._settings.balanced * (self._started[Arm.SEARCH] + own + 1)
+        return own < self.share and (own < 0 or due)

@@ -1,0 +1,104 @@
+"""Designs that go in line before the sampler's own: no training led to them.
+
+Those of a search's start, those of the random sampler that a filter lets through, and a random one where the sampler
+comes up with nothing new. Each is known by the choices that lead to it.
+"""
+
+import random
+from collections.abc import Container, Iterable, Iterator, Mapping
+
+from sasa_nas.models import list_models, model_architecture
+from sasa_nas.searching.plan import SearchPlan, draw, find_new
+from sasa_nas.searching.propose.baseline import baseline
+from sasa_nas.searching.propose.score_filter import Candidate, ScoreFilter
+from sasa_nas.space import Infeasible
+from sasa_nas.space.choosers import BalancedChooser, Chooser, Label, RandomChooser, RecallChooser, RecordingChooser
+from sasa_nas.space.matching import choices_of
+
+Choices = Mapping[str, Label]
+
+REFILL = 4
+"""Designs that the random sampler with a filter has in line."""
+DRAWS = 20
+"""Draws for each new design that is wanted, at most."""
+
+
+def startup(plan: SearchPlan, score_filter: ScoreFilter | None, seen: set[str], wanted: int) -> Iterator[Choices]:
+    """The space's all-convolution network, the named networks that it holds, then designs in balance over its options.
+
+    In balance means that every option of every fork comes up equally often. A later session comes to the same designs.
+
+    Args:
+        plan: What is searched.
+        score_filter: Keeps the best of those in balance, where there is one.
+        seen: Ids of the designs that earlier sessions had; the new ones are added.
+        wanted: How many there are to be with those in `seen`.
+    """
+    if len(seen) >= wanted:
+        return
+    balanced = BalancedChooser(random.Random(plan.settings.seed))
+    reference = baseline(plan)
+    named = (choices_of(plan.space, model_architecture(name)) for name in list_models())
+    for answers in (None if reference is None else reference.choices, *named):
+        if answers is not None and len(seen) < wanted:
+            candidate = _unseen(plan, RecallChooser(answers), seen)
+            if candidate is not None:
+                yield candidate.choices
+    left = wanted - len(seen)
+    if score_filter is None:
+        drawn = _draw_new(plan, balanced, left, seen)
+    else:
+        drawn = score_filter.best(_draw_new(plan, balanced, score_filter.drawn(left), seen), left)
+    for candidate in drawn:
+        yield candidate.choices
+
+
+def screened(plan: SearchPlan, score_filter: ScoreFilter, seen: Iterable[str], trials: int) -> Iterator[Choices]:
+    """The best of many random new designs.
+
+    Args:
+        plan: What is searched.
+        score_filter: Tells which are the best.
+        seen: Ids of the designs that are not new.
+        trials: So many are in the study; another number gives other designs.
+    """
+    chance = RandomChooser(random.Random(f"{plan.settings.seed}/screen/{trials}"))
+    drawn = _draw_new(plan, chance, score_filter.drawn(REFILL), set(seen))
+    for candidate in score_filter.best(drawn, REFILL):
+        yield candidate.choices
+
+
+def random_new(plan: SearchPlan, seen: Container[str], trials: int) -> Choices | None:
+    """A random design whose id is not in `seen`; None if there seems to be none.
+
+    Args:
+        plan: What is searched.
+        seen: Ids of the designs that are not new.
+        trials: So many are in the study; another number gives another design.
+    """
+    return find_new(plan, seen, random.Random(f"{plan.settings.seed}/{trials}"))
+
+
+def _draw_new(plan: SearchPlan, chooser: Chooser, count: int, seen: set[str]) -> list[Candidate]:
+    """Up to so many feasible designs whose ids are not in `seen`, to which they are added."""
+    found: list[Candidate] = []
+    for _ in range(DRAWS * count):
+        if len(found) == count:
+            break
+        candidate = _unseen(plan, chooser, seen)
+        if candidate is not None:
+            found.append(candidate)
+    return found
+
+
+def _unseen(plan: SearchPlan, chooser: Chooser, seen: set[str]) -> Candidate | None:
+    """The design that `chooser` draws; None if it cannot be or its id is in `seen`, to which it is added."""
+    recording = RecordingChooser(chooser)
+    try:
+        design = draw(plan, recording)
+    except Infeasible:
+        return None
+    if design.architecture.id in seen:
+        return None
+    seen.add(design.architecture.id)
+    return Candidate(design, recording.answers)

@@ -1,0 +1,47 @@
+"""Trainings that are asked for outright, not proposed by the sampler: why, with which seed, of which design."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sasa_nas.run import Arm, Outcome, SearchSettings, TrialRecord
+from sasa_nas.searching.propose.study import SearchStudy
+from sasa_nas.space.choosers import Label
+
+
+@dataclass(frozen=True)
+class Request:
+    """Why a design is trained, and with which seed; see the fields of `TrialRecord`."""
+
+    seed: int
+    arm: Arm = Arm.SEARCH
+    swap_of: int | None = None
+    swapped_stage: int | None = None
+
+    @staticmethod
+    def of(record: TrialRecord, settings: SearchSettings) -> "Request":
+        """The request that a trial was begun with."""
+        seed = settings.seed if record.seed is None else record.seed
+        return Request(seed, record.arm, record.swap_of, record.swapped_stage)
+
+
+def enqueue(study: SearchStudy, answers: Mapping[str, Label], request: Request) -> int:
+    """Puts a training in the study's line, where it outlives this process.
+
+    Args:
+        study: Of a run.
+        answers: The choices that lead to the design.
+        request: Why it is trained, and with which seed.
+
+    Returns:
+        The trial's number.
+    """
+    record = TrialRecord(
+        number=len(study.get_trials()),
+        outcome=Outcome.WAITING,
+        arm=request.arm,
+        seed=request.seed,
+        swap_of=request.swap_of,
+        swapped_stage=request.swapped_stage,
+    )
+    study.request(record, answers)
+    return record.number

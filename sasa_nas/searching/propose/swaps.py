@@ -1,0 +1,102 @@
+"""Swaps: networks beside twins that have convolution where they attend, in one stage, all else and the seed equal."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from sasa_nas.errors import UserError
+from sasa_nas.operators import BASELINE
+from sasa_nas.run import Arm
+from sasa_nas.searching.plan import SearchPlan, draw
+from sasa_nas.searching.propose.requests import Request, enqueue
+from sasa_nas.searching.propose.study import SearchStudy
+from sasa_nas.space import Infeasible
+from sasa_nas.space.choosers import Label, RecallChooser, RecordingChooser
+from sasa_nas.space.searchable import Number, Range
+
+FIRST_SEED = 100_000
+"""Added to a search's seed, the first seed of swaps: that of no training by whose accuracy a network was picked."""
+
+_Wish: TypeAlias = tuple[Mapping[str, Label], int, int | None]
+"""The choices that lead to a design, the trial that it repeats, and the stage swapped."""
+
+
+@dataclass(frozen=True)
+class Swaps:
+    """Which networks are compared with their twins.
+
+    Attributes:
+        trials: Their numbers.
+        seeds: With how many seeds each network and each twin is trained.
+    """
+
+    trials: Sequence[int]
+    seeds: int = 1
+
+
+class _SwapChooser:
+    """Answers as was written down, but for the operator of one stage, which becomes a convolution.
+
+    Args:
+        answers: By the fork's name.
+        stage: From 0.
+    """
+
+    def __init__(self, answers: Mapping[str, Label], stage: int) -> None:
+        self._answers = answers
+        self._recall = RecallChooser(answers)
+        self._fork = f"stages[{stage}].operator"
+
+    def option(self, name: str, labels: Sequence[Label]) -> int:
+        """The first convolution at the stage's fork; below it, the first option."""
+        if name == self._fork:
+            kinds = [str(label).partition("#")[0] for label in labels]
+            if BASELINE not in kinds:
+                raise Infeasible(f"{name} has no convolution among its options")
+            return kinds.index(BASELINE)
+        return self._recall.option(name, labels) if name in self._answers else 0
+
+    def number(self, name: str, values: Range) -> Number:
+        """The number that was written down; below the stage's convolution, the lowest."""
+        return self._recall.number(name, values) if name in self._answers else values.values()[0]
+
+
+def request_swaps(study: SearchStudy, plan: SearchPlan, swaps: Swaps) -> None:
+    """Puts the networks, and then their twins, in the study's line; those that are in the study already are not.
+
+    Raises:
+        UserError: If no network attends in a stage that may have convolution instead.
+    """
+    records = study.records()
+    known = {(r.swap_of, r.swapped_stage, r.seed) for r in records if r.arm is Arm.SWAP}
+    whole: list[_Wish] = []
+    swapped: list[_Wish] = []
+    for number in swaps.trials:
+        answers = records[number].choices
+        twins = list(_twins(plan, answers))
+        if twins:
+            whole.append((answers, number, None))
+        swapped.extend((twin, number, stage) for stage, twin in twins)
+    if not swapped:
+        raise UserError(
+            "no network of the front attends in a stage that may have convolution instead, within the limits"
+        )
+    for seed in range(plan.settings.seed + FIRST_SEED, plan.settings.seed + FIRST_SEED + swaps.seeds):
+        for choices, number, stage in [*whole, *swapped]:
+            if (number, stage, seed) not in known:
+                enqueue(study, choices, Request(seed, Arm.SWAP, swap_of=number, swapped_stage=stage))
+
+
+def _twins(plan: SearchPlan, answers: Mapping[str, Label]) -> Iterator[tuple[int, Mapping[str, Label]]]:
+    """The stages in which a network attends, and the choices that lead to its twin with convolution there."""
+    whole = draw(plan, RecallChooser(answers)).architecture
+    for stage, part in enumerate(whole.stages):
+        if part.operator.kind == BASELINE:
+            continue
+        chooser = RecordingChooser(_SwapChooser(answers, stage))
+        try:
+            twin = draw(plan, chooser).architecture
+        except Infeasible:
+            continue
+        if twin.stages[stage].operator.kind == BASELINE:
+            yield stage, chooser.answers

@@ -1,0 +1,207 @@
+"""A session of a search: makes or opens a run's folder, starts Ray where networks are trained, settles the files."""
+
+import math
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from pathlib import Path
+
+from sasa_nas.errors import UserError
+from sasa_nas.files import write_text
+from sasa_nas.run import ExternalResources, RunFolder, RunInfo, SearchSettings
+from sasa_nas.run.external import NOTHING
+from sasa_nas.run.new_folder import default_folder, sole_writer
+from sasa_nas.searching.driver.isolation import keep_private, require_shareable
+from sasa_nas.searching.driver.logging_setup import configure_logging
+from sasa_nas.searching.driver.trial_files import TrialFiles
+from sasa_nas.searching.new_run import check_folder, make_folder
+from sasa_nas.searching.observer import SearchObserver, SearchSummary, SilentObserver
+from sasa_nas.searching.plan import SearchPlan, plan_search
+from sasa_nas.searching.propose.balanced import REPLICATES
+from sasa_nas.searching.propose.proposer import Proposer
+from sasa_nas.searching.propose.study import opened_study
+from sasa_nas.searching.propose.swaps import Swaps, request_swaps
+from sasa_nas.searching.resuming import require_same_data, trainable
+from sasa_nas.searching.simulate.simulation import WORKERS, by_formula, simulate
+from sasa_nas.searching.storage import Storage
+from sasa_nas.space import SearchSpace
+from sasa_nas.space.files import validate_space
+from sasa_nas.synthetic import is_synthetic
+from sasa_nas.training.device import describe_device, pick_device
+
+configure_logging()
+
+
+def search(
+    space: SearchSpace,
+    settings: SearchSettings | None = None,
+    *,
+    out: Path | None = None,
+    observer: SearchObserver | None = None,
+    command: str = "",
+) -> SearchSummary:
+    """Searches `space` and keeps everything in a new run folder.
+
+    Args:
+        space: What is searched; its proxy says how designs are judged.
+        settings: How many trials, with which seed, on what.
+        out: The run's folder, which must not exist or be empty; `runs/<space>-<time>` where it is left out.
+        observer: Told of everything that happens.
+        command: The command line that asked for this, for the record.
+
+    Returns:
+        The run's folder and its trials.
+
+    Raises:
+        UserError: If the search cannot be carried out as asked; then nothing was written.
+    """
+    settings = settings or SearchSettings()
+    folder = RunFolder(out or default_folder(space.name))
+    check_folder(folder)
+    observer = observer or SilentObserver()
+    plan = plan_search(space, settings, observer)
+    if settings.storage is not None:
+        Storage(settings.storage).check(new=True)
+    if is_synthetic(plan.data.name):
+        with _sole_searcher(folder):
+            make_folder(folder, plan, command, device="none: answered by a formula")
+            return _carry_out(folder, plan, observer, nullcontext(0))
+    # Ray before the folder: a cluster that does not answer leaves nothing behind
+    with _workers(settings, folder):
+        from sasa_nas.searching.driver.cluster import trials_at_a_time
+        from sasa_nas.searching.driver.packing import pack
+
+        plan, packing = pack(plan, observer)
+        slots = trials_at_a_time(plan.settings)
+        with _sole_searcher(folder):
+            make_folder(folder, plan, command, device=describe_device(pick_device("auto")), packing=packing)
+            return _carry_out(folder, plan, observer, nullcontext(slots))
+
+
+def resume(
+    path: Path,
+    *,
+    trials: int | None = None,
+    external: ExternalResources = NOTHING,
+    observer: SearchObserver | None = None,
+) -> SearchSummary:
+    """Goes on with a run where it stopped.
+
+    Finished trials stay as they are; those that were under way begin again.
+
+    Args:
+        path: The run's folder.
+        trials: A new number of trials, where more are wanted than the run was begun with.
+        external: What the run's record names outside its folder, named again, or what takes its place: a moved data
+            set, another cluster, `local` for a private Ray, `none` for no storage.
+        observer: Told of everything that happens.
+
+    Raises:
+        UserError: If `path` is no run, its record names something that `external` does not, its storage cannot be
+            reached, its data set has changed, or another process is searching in it.
+    """
+    info = trainable(path, external)
+    return _go_on(path, info, {} if trials is None else {"trials": trials}, observer)
+
+
+def train_more(
+    path: Path,
+    *,
+    balanced: int = 0,
+    swaps: Swaps | None = None,
+    external: ExternalResources = NOTHING,
+    observer: SearchObserver | None = None,
+) -> SearchSummary:
+    """Trains in a run what tells better where attention helps; what else is left of its search stays so.
+
+    Args:
+        path: The run's folder.
+        balanced: Trainings in balance over the space's options, beyond those wanted so far; whole designs are trained,
+            with both their seeds.
+        swaps: Networks to be compared with twins that have convolution in one stage.
+        external: As for `resume`.
+        observer: Told of everything that happens.
+
+    Raises:
+        UserError: As `resume`; or if nothing can be trained or swapped in the run.
+    """
+    info = trainable(path, external)
+    more = info.settings.more_balanced + REPLICATES * math.ceil(balanced / REPLICATES)
+    return _go_on(path, info, {"more_balanced": more}, observer, searching=False, swaps=swaps)
+
+
+def _go_on(
+    path: Path,
+    info: RunInfo,
+    changes: dict[str, int],
+    observer: SearchObserver | None,
+    *,
+    searching: bool = True,
+    swaps: Swaps | None = None,
+) -> SearchSummary:
+    folder = RunFolder(path)
+    settings = info.settings.model_copy(update=changes)
+    if settings.storage is not None:
+        Storage(settings.storage).check(new=False)
+    observer = observer or SilentObserver()
+    plan = plan_search(validate_space(info.space, str(folder.info)), settings, observer)
+    require_same_data(plan, info, path)
+    with _sole_searcher(folder):
+        folder.trials.mkdir(exist_ok=True)
+        if swaps is not None:
+            with opened_study(folder, settings) as study:
+                request_swaps(study, plan, swaps)
+        write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
+        return _carry_out(folder, plan, observer, _workers(settings, folder), searching=searching)
+
+
+@contextmanager
+def _workers(settings: SearchSettings, folder: RunFolder) -> Iterator[int]:
+    """Ray, which is imported only now: it reads its environment then, and takes seconds."""
+    if settings.address is None:
+        keep_private()
+    else:
+        require_shareable()
+    from sasa_nas.searching.driver.cluster import ray_cluster
+
+    with ray_cluster(settings, _command(folder)) as slots:
+        yield slots
+
+
+def _sole_searcher(folder: RunFolder) -> AbstractContextManager[None]:
+    """Keeps a second search out of a run."""
+    return sole_writer(folder.path, folder.lock, _command(folder))
+
+
+def _command(folder: RunFolder) -> str:
+    """The command that goes on with a run."""
+    return f"sasa-nas resume {folder.path}"
+
+
+def _carry_out(
+    folder: RunFolder,
+    plan: SearchPlan,
+    observer: SearchObserver,
+    cluster: AbstractContextManager[int],
+    *,
+    searching: bool = True,
+) -> SearchSummary:
+    """One session: proposes and trains until enough is trained, with `cluster` entered only if anything is left."""
+    with opened_study(folder, plan.settings) as study:
+        proposer = Proposer(study, plan, observer, searching=searching)
+        observer.search_started(folder, proposer.planned, study.records())
+        # Ctrl-C in Tune's own loop makes `fit` return, anywhere else it arrives here
+        with suppress(KeyboardInterrupt):
+            if not proposer.done and is_synthetic(plan.data.name):
+                workers = plan.settings.workers or WORKERS
+                simulate(proposer, by_formula(plan), workers=workers, observer=observer)
+            elif not proposer.done:
+                with cluster as slots:
+                    from sasa_nas.searching.driver.tune_run import train_proposed
+
+                    observer.workers_ready(slots)
+                    train_proposed(proposer, plan, folder, observer, slots)
+        records = study.records()
+    TrialFiles(folder, plan.settings.storage).settle(records)
+    if proposer.hopeless is not None:
+        raise UserError(f"{proposer.hopeless}; what was trained is in {folder.path}")
+    return SearchSummary(folder, records, interrupted=not proposer.done, exhausted=proposer.exhausted)

@@ -1,0 +1,100 @@
+"""Searches in a table of recorded trainings: the same proposals and the same early stopping, without training.
+
+A run that was replayed is a run like any other, but for weights.
+"""
+
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from sasa_nas.data.splits import DatasetInfo
+from sasa_nas.errors import UserError
+from sasa_nas.run import RunFolder, SearchSettings
+from sasa_nas.run.new_folder import default_folder, sole_writer
+from sasa_nas.searching.new_run import check_folder, make_folder
+from sasa_nas.searching.observer import SearchObserver, SearchSummary, SilentObserver
+from sasa_nas.searching.plan import SearchPlan, refuse_measuring
+from sasa_nas.searching.propose.proposal import Proposal
+from sasa_nas.searching.propose.proposer import Proposer
+from sasa_nas.searching.propose.study import opened_study
+from sasa_nas.searching.simulate.simulation import WORKERS, Courses, simulate
+from sasa_nas.space.files import validate_space
+from sasa_nas.synthetic import Course
+from sasa_nas.table import Table, load_table
+
+
+def replay(
+    path: Path,
+    settings: SearchSettings,
+    *,
+    out: Path | None = None,
+    observer: SearchObserver | None = None,
+    command: str = "",
+) -> SearchSummary:
+    """Searches the space of a table, and keeps everything in a new run folder.
+
+    Args:
+        path: The table's file.
+        settings: How to search; of the table's seeds the one is taken that a training's seed counts off.
+        out: The run's folder; `runs/<space>-<time>` where it is left out.
+        observer: Told of everything that happens.
+        command: The command line that asked for this, for the record.
+
+    Raises:
+        UserError: If the table cannot be read, or the folder cannot be made.
+    """
+    table = load_table(path)
+    plan = replay_plan(table, settings)
+    folder = RunFolder(out or default_folder(f"{plan.space.name}-replay"))
+    check_folder(folder)
+    observer = observer or SilentObserver()
+    with ExitStack() as stack:
+        stack.enter_context(sole_writer(folder.path, folder.lock, "the same command"))
+        make_folder(folder, plan, command, device=f"none: replayed from {path.name}", table=path.name)
+        study = stack.enter_context(opened_study(folder, settings))
+        observer.search_started(folder, settings.trials, [])
+        proposer = Proposer(study, plan, observer)
+        with suppress(KeyboardInterrupt):
+            simulate(proposer, recorded(table), workers=settings.workers or WORKERS, observer=observer)
+        records = study.records()
+    return SearchSummary(folder, records, interrupted=not proposer.done, exhausted=proposer.exhausted)
+
+
+def replay_plan(table: Table, settings: SearchSettings) -> SearchPlan:
+    """The plan of a search in a table, whose data set need not be at hand.
+
+    Raises:
+        UserError: If the table's space is none that this version knows.
+    """
+    space = validate_space(table.info.space, "the table's space")
+    network = table.rows[0].architecture
+    image = network.image
+    data = DatasetInfo(
+        name=table.info.dataset,
+        channels=image.channels,
+        height=image.height,
+        width=image.width,
+        num_classes=network.num_classes,
+        flip=False,
+        shift=0,
+    )
+    plan = SearchPlan(space, settings, data, ((), ()))
+    refuse_measuring(plan, "a replay")
+    return plan
+
+
+def recorded(table: Table) -> Courses:
+    """The trainings that a table holds; of a network's, the one that the seed counts off.
+
+    Raises:
+        UserError: From the function returned, if a design is proposed that the table does not hold.
+    """
+    rows = {row.architecture.id: row for row in table.rows}
+
+    def course(proposal: Proposal) -> Course:
+        row = rows.get(proposal.design.architecture.id)
+        if row is None:
+            raise UserError(f"the table has no network {proposal.design.architecture.id}; make it anew")
+        place = proposal.request.seed % len(row.seconds)
+        return Course(row.accuracy[place], row.train_loss[place], row.seconds[place])
+
+    return course

@@ -1,0 +1,135 @@
+"""The proxy trainer: one small network, one data set, one recipe, one result an epoch."""
+
+import math
+import time
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from sasa_nas.data.batches import Batches
+from sasa_nas.data.splits import DatasetInfo, ImageSet
+from sasa_nas.errors import UserError
+from sasa_nas.models.layout import channels_last, lay_out
+from sasa_nas.space.proxy import Recipe
+from sasa_nas.training.evaluate import autocast, evaluate
+from sasa_nas.training.loop import EpochLoop, NonFiniteLoss
+
+
+@dataclass(frozen=True)
+class EpochMetrics:
+    """What one epoch of training gave.
+
+    Attributes:
+        epoch: Epochs done, from 1.
+        train_loss: Mean over the epoch's steps, with the recipe's label smoothing and augmentation.
+        accuracy: On the whole validation part, in [0, 1].
+        validation_loss: Mean cross-entropy in nats, without label smoothing.
+        seconds_train: Wall-clock time of the steps.
+        seconds_evaluate: Wall-clock time of the validation.
+    """
+
+    epoch: int
+    train_loss: float
+    accuracy: float
+    validation_loss: float
+    seconds_train: float
+    seconds_evaluate: float
+
+    @property
+    def headline(self) -> str:
+        """The accuracy, for a line that is read while a network trains."""
+        return f"validation {100 * self.accuracy:.2f}%"
+
+
+def require_batches(recipe: Recipe, train: ImageSet) -> None:
+    """Raises where batches would hold a single example.
+
+    Raises:
+        UserError: Batch normalisation cannot train on one.
+    """
+    if min(recipe.batch_size, len(train)) < 2:
+        raise UserError(
+            f"a batch of one image cannot train batch normalisation (batch_size {recipe.batch_size}, "
+            f"{len(train)} train images); use a batch_size and a train set of at least 2"
+        )
+
+
+class Trainer(EpochLoop[nn.Module, tuple[Tensor, Tensor], EpochMetrics]):
+    """Trains a built network by a recipe and validates it after every epoch.
+
+    `seed` rules batches, augmentation and whatever the model draws (dropout); the caller draws the initial
+    weights under a seed of its own choice. On the CPU the same seed and weights give bit-identical numbers.
+    The process's own random state is left alone.
+
+    Args:
+        model: Maps (B, C, H, W) to logits (B, info.num_classes). It is moved to `device` and trained in place.
+        train: At least two examples.
+        validation: At least one example.
+        info: Says how far images may shift and whether they may flip.
+        recipe: Epochs, batch size, rates.
+        seed: Non-negative.
+        device: Where everything lives and runs.
+
+    Raises:
+        UserError: If a batch would hold a single example, on which batch normalisation cannot train.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        train: ImageSet,
+        validation: ImageSet,
+        info: DatasetInfo,
+        recipe: Recipe,
+        *,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        require_batches(recipe, train)
+        model = lay_out(model.to(device))
+        batches = Batches(
+            train.to(device),
+            batch_size=recipe.batch_size,
+            seed=seed,
+            shift=info.shift if recipe.augment else 0,
+            flip=info.flip and recipe.augment,
+        )
+        super().__init__(
+            model,
+            batches,
+            epochs=recipe.epochs,
+            learning_rate=recipe.learning_rate,
+            weight_decay=recipe.weight_decay,
+            seed=seed,
+            device=device,
+        )
+        self.validation = validation.to(device)
+        self.recipe = recipe
+
+    def _loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """The cross-entropy, (1,)."""
+        images, labels = batch
+        with autocast(self.device):
+            logits = self.model(channels_last(images))
+        return F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing).view(1)
+
+    def _validate(self, terms: list[float], seconds: float) -> EpochMetrics:
+        """Measures the model on the whole validation part.
+
+        Raises:
+            NonFiniteLoss: If its loss is not finite: the last step can break weights that no train loss shows.
+        """
+        start = time.perf_counter()
+        result = evaluate(self.model, self.validation, batch_size=max(256, self.recipe.batch_size))
+        if not math.isfinite(result.loss):
+            raise NonFiniteLoss(f"validation loss is {result.loss} after epoch {self.epoch}")
+        return EpochMetrics(
+            epoch=self.epoch,
+            train_loss=terms[0],
+            accuracy=result.accuracy,
+            validation_loss=result.loss,
+            seconds_train=seconds,
+            seconds_evaluate=time.perf_counter() - start,
+        )

@@ -1,0 +1,182 @@
+"""Measures a trained network: on plain images, on turned and mirrored ones, and under attack."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from torch import nn
+
+from sasa_nas.data.splits import ImageSet, Splits
+from sasa_nas.errors import UserError
+from sasa_nas.run.trained import find_trained
+from sasa_nas.run.training_records import Share, Spread
+from sasa_nas.training.adversarial import Attack, evaluate_attacked
+from sasa_nas.training.device import pick_device
+from sasa_nas.training.evaluate import evaluate
+from sasa_nas.training.transforms import FLIPS, ROTATIONS, transformed
+from sasa_nas.workflows.material import load_data, load_network, within_memory
+
+Split = Literal["validation", "test"]
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What is measured, and on what.
+
+    Attributes:
+        dataset: None for the one that the network was trained on.
+        split: The part of it.
+        rotations: Whether images are also turned by 90, 180 and 270 degrees.
+        flips: Whether they are also mirrored, upside down and left to right.
+        attacks: What they are also attacked by.
+        seed: Of the attacks' random starts and targets.
+        batch_size: Images at a time.
+        data_dir: Where data sets lie or are downloaded to; None for the default place.
+        device: As `pick_device` takes it.
+    """
+
+    dataset: str | None = None
+    split: Split = "validation"
+    rotations: bool = False
+    flips: bool = False
+    attacks: tuple[Attack, ...] = ()
+    seed: int = 0
+    batch_size: int = 256
+    data_dir: Path | None = None
+    device: str = "auto"
+
+
+class AttackRecord(BaseModel):
+    """An `Attack` as it is printed."""
+
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    epsilon: float
+    steps: int
+    step_size: float
+    targeted: bool
+
+
+class Measurement(BaseModel):
+    """One number about a network, over its seeds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    """clean, one of the rotations and flips, or pgd."""
+    accuracy: Spread
+    accuracies: tuple[Share, ...]
+    """Of each seed, in the report's order."""
+    attack: AttackRecord | None = None
+    success: Spread | None = None
+    """Of a targeted attack: the share of images classified as its target."""
+
+
+class EvaluationReport(BaseModel):
+    """What `evaluate_network` found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    target: str
+    architecture_id: str
+    dataset: str
+    split: Split
+    images: int
+    seeds: tuple[int | None, ...]
+    """One for each file of weights; None for a network without a known seed."""
+    measurements: tuple[Measurement, ...]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What one network gave in one measurement."""
+
+    name: str
+    accuracy: float
+    attack: Attack | None = None
+    success: float | None = None
+
+
+def make_attacks(
+    epsilons: Sequence[float], steps: Sequence[int], *, step_size: float | None = None, targeted: bool = False
+) -> tuple[Attack, ...]:
+    """An attack for every pair of a limit and a number of steps.
+
+    Args:
+        epsilons: Largest changes of a pixel in [0, 1].
+        steps: Numbers of steps.
+        step_size: Of all attacks; 2.5 epsilon / steps where it is left out, which reaches every side of the ball
+            from every start (Madry et al. 2018, arXiv 1706.06083).
+        targeted: As `Attack` has it.
+
+    Raises:
+        UserError: If a number is not positive and finite.
+    """
+    try:
+        return tuple(
+            Attack(epsilon, count, 2.5 * epsilon / max(count, 1) if step_size is None else step_size, targeted)
+            for epsilon in epsilons
+            for count in steps
+        )
+    except ValueError as error:
+        raise UserError(f"no such attack: {error}") from error
+
+
+def evaluate_network(target: Path, settings: EvaluationSettings) -> EvaluationReport:
+    """Measures the trained network of a folder; nothing is written.
+
+    Args:
+        target: The folder of an outright training (all its finished seeds are measured), of a trial or an export.
+        settings: What is measured, and on what. Images are standardised by their own data set's train part.
+
+    Raises:
+        UserError: If there is no trained network or no data for it, or the weights are another network's.
+    """
+    device = pick_device(settings.device)
+    trained = find_trained(target)
+    splits = load_data(target, trained, settings.dataset, settings.data_dir)
+    part = (splits.validation if settings.split == "validation" else splits.load_test()).to(device)
+    answers: list[list[_Answer]] = []
+    with within_memory(settings.batch_size):
+        for weights in trained.weights:
+            network = load_network(trained.architecture, weights.path, device)
+            answers.append(list(_measure(network, part, splits, settings)))
+    return EvaluationReport(
+        target=str(target),
+        architecture_id=trained.architecture.id,
+        dataset=splits.info.name,
+        split=settings.split,
+        images=len(part),
+        seeds=tuple(weights.seed for weights in trained.weights),
+        measurements=tuple(map(_combined, zip(*answers, strict=True))),
+    )
+
+
+def _measure(network: nn.Module, part: ImageSet, splits: Splits, settings: EvaluationSettings) -> Iterator[_Answer]:
+    """All that is asked for of one network, always in the same order."""
+    size = settings.batch_size
+    yield _Answer("clean", evaluate(network, part, batch_size=size).accuracy)
+    views = (ROTATIONS if settings.rotations else {}) | (FLIPS if settings.flips else {})
+    for name, view in views.items():
+        yield _Answer(name, evaluate(network, transformed(part, view), batch_size=size).accuracy)
+    for attack in settings.attacks:
+        result = evaluate_attacked(
+            network, part, splits.info, splits.standardisation, attack, seed=settings.seed, batch_size=size
+        )
+        yield _Answer("pgd", result.accuracy, attack, result.success)
+
+
+def _combined(answers: Sequence[_Answer]) -> Measurement:
+    """The same measurement of all networks."""
+    accuracies = tuple(answer.accuracy for answer in answers)
+    successes = [answer.success for answer in answers if answer.success is not None]
+    first = answers[0]
+    return Measurement(
+        name=first.name,
+        accuracy=Spread.of(accuracies),
+        accuracies=accuracies,
+        attack=None if first.attack is None else AttackRecord.model_validate(first.attack),
+        success=Spread.of(successes) if successes else None,
+    )

@@ -1,0 +1,254 @@
+"""Networks to export, with their weights and what their records tell of them."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from torch import Tensor
+
+from sasa_nas.errors import UserError
+from sasa_nas.exporting.card import ModelCard
+from sasa_nas.exporting.folder import export_network
+from sasa_nas.exporting.formats import parse_formats
+from sasa_nas.exporting.weights import check_weights, load_weights
+from sasa_nas.models import build
+from sasa_nas.run import RunFolder, RunInfo, TrainingFolder, TrialRecord, read_result, read_training
+from sasa_nas.run.plain import check_trial
+from sasa_nas.run.retraining_records import Size, list_retrainings, read_retraining
+from sasa_nas.run.trained import Weights, find_trained
+from sasa_nas.space import Architecture
+from sasa_nas.training.seeding import seeded
+
+
+@dataclass(frozen=True, eq=False)
+class Exportable:
+    """All that an export is made from.
+
+    Attributes:
+        architecture: The network.
+        weights: Its state dict.
+        card: What is known of it; the command that exports it is not.
+    """
+
+    architecture: Architecture
+    weights: Mapping[str, Tensor]
+    card: ModelCard
+
+
+@dataclass(frozen=True)
+class WeightsChoice:
+    """Whose weights a network without trained ones gets, or which of several.
+
+    Attributes:
+        file: A safetensors file to take.
+        seed: Of the training, where several seeds were trained; or of random weights, 0 where it is left out.
+    """
+
+    file: Path | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """How something is exported.
+
+    Attributes:
+        formats: Of `sasa_nas.exporting.formats.FORMATS`, one at least.
+        size: Of a search's trial: the network that was trained, or its full-size design.
+        choice: The weights where there are none, or several.
+        out: The folder to write; `exports/<name>` where it is left out.
+        command: What wrote it, for the model card.
+        weights_license: The license of the weights, for the model card.
+
+    Raises:
+        UserError: If there is no format, or one of no such name.
+    """
+
+    formats: Sequence[str] = ("module",)
+    size: Size = "proxy"
+    choice: WeightsChoice = WeightsChoice()
+    out: Path | None = None
+    command: str = ""
+    weights_license: str | None = None
+
+    def __post_init__(self) -> None:
+        # a format that there is not is told before anything is read
+        parse_formats(self.formats)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An export's folder, its card, and its formats."""
+
+    folder: Path
+    card: ModelCard
+    formats: tuple[str, ...]
+
+
+def export_name(target: str) -> str:
+    """What a network's export is called: the last part of a name or path, as a Python identifier."""
+    path = Path(target)
+    last = path.stem if path.suffix.lower() in (".json", ".yaml", ".yml") else path.resolve().name
+    name = re.sub(r"\W+", "_", last)[:80] or "network"
+    return f"_{name}" if name[0].isdigit() else name
+
+
+def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Size, choice: WeightsChoice) -> Exportable:
+    """A trained trial of a search: the network that was trained, or its full-size design.
+
+    Args:
+        folder: The run.
+        info: What run.json says.
+        record: The trial, trained to the end.
+        size: Which of the two.
+        choice: The weights of a full-size design; where no file is given, those of its retraining, if there is one.
+
+    Raises:
+        UserError: If weights are missing or another network's, or `choice` does not apply.
+    """
+    name = f"{export_name(str(folder.path))}_{record.number:04d}"
+    if size == "target" and record.full_size is None:
+        raise UserError(f"trial {record.number} keeps no full-size design; leave out --size target")
+    if size == "target" and choice.file is None and (retrained := _retrained(folder, record, name, choice)) is not None:
+        return retrained
+    if size == "target" and record.full_size is not None and record.full_size != record.architecture:
+        note = (
+            f"It is the full-size design of trial {record.number} of the run {folder.path.resolve().name}, which "
+            f"trained not this network but its proxy (architecture {record.architecture_id}"
+            + (f", {record.accuracy:.2%} on the validation images of {info.dataset}" if record.accuracy else "")
+            + ")."
+        )
+        return of_architecture(record.full_size, f"{name}_full_size", choice, note=note)
+    if choice.file is not None or choice.seed is not None:
+        raise UserError("a trial's network has its own weights; --weights and --seed belong to others (--size target)")
+    assert record.architecture is not None
+    check_trial(folder.trial(record.number))
+    card = ModelCard(
+        name=name,
+        seed=info.settings.seed if record.seed is None else record.seed,
+        dataset=info.dataset,
+        accuracy=record.accuracy,
+        epochs=record.epochs,
+        mean=info.mean or None,
+        std=info.std or None,
+        training_command=info.command or None,
+        versions=info.versions,
+    )
+    return Exportable(record.architecture, load_weights(folder.trial(record.number).weights), card)
+
+
+def _retrained(folder: RunFolder, record: TrialRecord, name: str, choice: WeightsChoice) -> Exportable | None:
+    """The full-size design of a trial as `sasa-nas retrain` trained it, by the seed best on the validation part.
+
+    While seeds are still to be trained, nothing compares them, and the first counts. None without a trained seed.
+    """
+    where = _retraining(folder, record.number)
+    if where is None:
+        return None
+    training = folder.retraining(where).network(record.number)
+    scores = read_result(training).seeds if training.result.is_file() else ()
+    best = max(scores, key=lambda score: score.validation.accuracy, default=None)
+    seed = best.seed if best is not None and choice.seed is None else choice.seed
+    found = of_training(training, WeightsChoice(seed=seed))
+    note = (
+        f"It is the full-size design of trial {record.number} of the run {folder.path.resolve().name}, trained in its "
+        f"retraining '{where}' with seed {found.card.seed}"
+    )
+    if best is not None and len(scores) > 1:
+        told = ", ".join(f"{score.validation.accuracy:.2%} with seed {score.seed}" for score in scores)
+        note += (
+            f"{', the best' if found.card.seed == best.seed else ''} of {len(scores)} on the validation part ({told})"
+        )
+    return replace(found, card=replace(found.card, name=f"{name}_full_size", note=f"{note}."))
+
+
+def _retraining(folder: RunFolder, trial: int) -> str | None:
+    """The retraining at full size that has a trained seed of a trial: the one with the default name, or the first."""
+    for name in sorted(list_retrainings(folder), key=lambda name: (name != "target", name)):
+        place = folder.retraining(name)
+        training = place.network(trial)
+        if read_retraining(place).size == "target" and training.info.is_file():
+            seeds = read_training(training).settings.seeds
+            if any(training.seed(seed).weights.is_file() for seed in seeds):
+                return name
+    return None
+
+
+def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
+    """One seed of a classifier's outright training, the first that is trained to the end if none is named.
+
+    Args:
+        folder: The training.
+        choice: Which seed.
+
+    Raises:
+        UserError: If no such seed is trained to the end, it is a detector's training, or a file of weights is given.
+    """
+    if choice.file is not None:
+        raise UserError("a training has its own weights; leave out --weights")
+    info = read_training(folder)
+    trained = find_trained(folder.path)
+    weights = _of_seed(trained.weights, choice.seed, folder)
+    assert trained.data is not None
+    scores = read_result(folder).seeds if folder.result.is_file() else ()
+    score = next((score for score in scores if score.seed == weights.seed), None)
+    card = ModelCard(
+        name=export_name(str(folder.path)),
+        seed=weights.seed,
+        dataset=trained.data.dataset,
+        accuracy=score.validation.accuracy if score else None,
+        test_accuracy=score.test.accuracy if score else None,
+        epochs=info.settings.recipe.epochs,
+        mean=trained.data.mean or None,
+        std=trained.data.std or None,
+        training_command=info.command or None,
+        versions=info.versions,
+    )
+    return Exportable(trained.architecture, load_weights(weights.path), card)
+
+
+def of_architecture(
+    architecture: Architecture, name: str, choice: WeightsChoice, *, note: str | None = None
+) -> Exportable:
+    """A network that no training on record belongs to, with random weights or those of a file.
+
+    Args:
+        architecture: The network.
+        name: What to call it.
+        choice: The file, or the seed.
+        note: One sentence on what it is.
+
+    Raises:
+        UserError: If the file is damaged or holds another network's weights, or a seed is given beside it.
+    """
+    if choice.file is not None:
+        if choice.seed is not None:
+            raise UserError("--weights and --seed exclude each other; give one of them")
+        weights = load_weights(choice.file)
+        check_weights(architecture, weights)
+        return Exportable(architecture, weights, ModelCard(name, origin="given", note=note))
+    seed = choice.seed or 0
+    with seeded(seed):
+        fresh = build(architecture).state_dict()
+    return Exportable(architecture, fresh, ModelCard(name, origin="untrained", seed=seed, note=note))
+
+
+def write_export(found: Exportable, request: ExportRequest) -> Exported:
+    """Writes what was found, as it was asked for.
+
+    Raises:
+        UserError: If a format is unknown or its packages are missing, or the folder cannot be written.
+    """
+    formats = parse_formats(request.formats)
+    card = replace(found.card, export_command=request.command or None, weights_license=request.weights_license or None)
+    folder = request.out or Path("exports") / card.name
+    return Exported(export_network(found.architecture, found.weights, folder, card, formats), card, formats)
+
+
+def _of_seed(weights: tuple[Weights, ...], seed: int | None, folder: TrainingFolder) -> Weights:
+    for one in weights:
+        if seed in (None, one.seed):
+            return one
+    trained = ", ".join(str(one.seed) for one in weights)
+    raise UserError(f"{folder.path} has no seed {seed} that is trained to the end; it has {trained}")

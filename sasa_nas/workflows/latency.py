@@ -1,0 +1,65 @@
+"""The latency of one network, for somebody who asks."""
+
+from collections.abc import Sequence
+
+import torch
+
+from sasa_nas.cost.latency import Latency
+from sasa_nas.cost.latency_cache import Setting, latency_of
+from sasa_nas.errors import UserError
+from sasa_nas.space import Architecture, Image
+from sasa_nas.space.detector import Detector
+from sasa_nas.training.device import describe_device, pick_device
+from sasa_nas.workflows.material import within_memory
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+def setting_of(device: str, *, threads: int | None, dtype: str) -> Setting:
+    """What latencies are measured on.
+
+    Args:
+        device: As `pick_device` takes it.
+        threads: Of the CPU; torch's own number where it is left out.
+        dtype: One of `DTYPES`.
+
+    Raises:
+        UserError: If there is no such device or type.
+    """
+    if dtype not in DTYPES:
+        raise UserError(f"no latency of '{dtype}'; there is: {', '.join(DTYPES)}")
+    where = pick_device(device)
+    return Setting(where, describe_device(where), threads or torch.get_num_threads(), DTYPES[dtype])
+
+
+def measure_network(
+    network: Architecture | Detector,
+    batches: Sequence[int],
+    setting: Setting,
+    *,
+    image_size: int | None = None,
+    fresh: bool = False,
+) -> list[Latency]:
+    """The time of one forward pass for each number of images, from the cache where it was measured before.
+
+    Args:
+        network: A classifier.
+        batches: Images of one pass.
+        setting: Where and how.
+        image_size: Height and width in pixels; the network's own where it is left out.
+        fresh: Whether to measure in any case.
+
+    Raises:
+        UserError: If the network is a detector, or the GPU's memory does not suffice.
+    """
+    if isinstance(network, Detector):
+        raise UserError("latencies are of classifiers; describe the detector's backbone instead")
+    if image_size is not None:
+        fields = {name: getattr(network, name) for name in type(network).model_fields}
+        image = Image(channels=network.image.channels, height=image_size, width=image_size)
+        network = Architecture(**{**fields, "image": image})
+    found = []
+    for batch in batches:
+        with within_memory(batch):
+            found.append(latency_of(network, batch, setting, fresh=fresh))
+    return found

@@ -1,0 +1,113 @@
+"""What an experiment works on: a data set that is still the one trained on, and a network with its weights."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from sasa_nas.data.decoded import Progress
+from sasa_nas.data.registry import dataset_info, load
+from sasa_nas.data.splits import Splits, same_statistics
+from sasa_nas.errors import UserError
+from sasa_nas.exporting.weights import built, load_weights
+from sasa_nas.models import Network
+from sasa_nas.run.external import ExternalResources, confirmed, folder_or_none
+from sasa_nas.run.trained import Trained, TrainingData
+from sasa_nas.space import Architecture
+
+
+def load_for(
+    architecture: Architecture,
+    dataset: str,
+    data_dir: Path | None,
+    *,
+    train_images: int | None = None,
+    progress: Progress | None = None,
+) -> Splits:
+    """A data set at the size of a network's images.
+
+    Args:
+        architecture: The network.
+        dataset: As `sasa_nas.data.registry.load` takes it.
+        data_dir: Likewise.
+        train_images: Likewise.
+        progress: Likewise.
+
+    Raises:
+        UserError: If there is no such data set, or its channels or classes are not the network's.
+    """
+    image = architecture.image
+    if image.height != image.width:
+        raise UserError(
+            f"the network is made for images of {image.height}x{image.width} pixels, and those of data sets are "
+            "square; give a network for square images"
+        )
+    info = dataset_info(dataset, data_dir, image.height)
+    for what, given, wanted in (
+        ("channels", info.channels, image.channels),
+        ("classes", info.num_classes, architecture.num_classes),
+    ):
+        if given != wanted:
+            raise UserError(
+                f"dataset '{info.name}' has {given} {what} and the network {wanted}; "
+                "give the --dataset that it was trained on"
+            )
+    return load(dataset, data_dir=data_dir, image_size=image.height, train_images=train_images, progress=progress)
+
+
+def load_data(target: Path, trained: Trained, dataset: str | None, data_dir: Path | None) -> Splits:
+    """The data set for a trained network: the one that is asked for, the network's own where none is.
+
+    Args:
+        target: The network's folder, for the error.
+        trained: The network.
+        dataset: As `load_for` takes it; None for what the network was trained on, unless that is a folder.
+        data_dir: Where data sets lie; None for the default place.
+
+    Raises:
+        UserError: As `load_for` and `require_unchanged`; and if nothing tells what the network was trained on, or that
+            lies where the record says and the caller does not.
+    """
+    data = trained.data
+    name = dataset or (data.dataset if data else None)
+    if name is None:
+        raise UserError(f"nothing in {target} says what the network was trained on; give --dataset")
+    if data is not None and dataset is None:
+        named = ExternalResources(data_dir=data_dir)
+        confirmed(ExternalResources(data_dir=data.data_dir, dataset=folder_or_none(name)), named, target)
+    splits = load_for(trained.architecture, name, data_dir)
+    if data and splits.info.name == data.dataset:
+        require_unchanged(splits, data)
+    return splits
+
+
+def require_unchanged(splits: Splits, data: TrainingData) -> None:
+    """Raise if a data set's train part is not what a network was trained on.
+
+    Raises:
+        UserError: If the pixels have another mean or deviation than those that the network's record holds.
+    """
+    if not same_statistics(splits.standardisation.per_channel(), (data.mean, data.std)):
+        raise UserError(
+            f"dataset '{splits.info.name}' is no longer what the network was trained on (its pixels have another mean "
+            "or deviation); put its files back"
+        )
+
+
+def load_network(architecture: Architecture, weights: Path, device: torch.device) -> Network:
+    """The network with the weights of a safetensors file, in evaluation mode.
+
+    Raises:
+        UserError: If the file cannot be read, or its weights are another network's.
+    """
+    return built(architecture, load_weights(weights)).to(device)
+
+
+@contextmanager
+def within_memory(batch_size: int) -> Iterator[None]:
+    """MachineLock a GPU's running out of memory into a `UserError`."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise UserError(f"batches of {batch_size} exceed the GPU's memory; use a smaller --batch-size") from error

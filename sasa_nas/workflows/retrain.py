@@ -1,0 +1,335 @@
+"""Trains networks of a run in full, several seeds each, in the run's own folder."""
+
+import random
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+
+from sasa_nas.cost import count_network
+from sasa_nas.data.decoded import Progress
+from sasa_nas.data.folders import settled_name
+from sasa_nas.data.registry import load
+from sasa_nas.data.splits import DatasetInfo
+from sasa_nas.errors import UserError
+from sasa_nas.files import make_directory, write_text
+from sasa_nas.run import ExternalResources, Outcome, RunError, RunFolder, RunInfo, TrialRecord, read_info, read_trials
+from sasa_nas.run.external import confirmed, folder_or_none
+from sasa_nas.run.folder import RetrainingFolder
+from sasa_nas.run.new_folder import Unwritable, sole_writer, unwritable
+from sasa_nas.run.provenance import git_state, versions
+from sasa_nas.run.retraining_records import NAME, RetrainedDesign, RetrainingInfo, Size, read_retraining
+from sasa_nas.run.training_records import TrainingSettings, validate_settings
+from sasa_nas.space import Architecture, Image, Proxy, SearchSpace
+from sasa_nas.space.files import validate_space
+from sasa_nas.space.scaling import fitted_to, scaled
+from sasa_nas.space.validation_errors import space_error
+from sasa_nas.training.device import describe_device, pick_device
+from sasa_nas.workflows.observer import SilentObserver, TrainingObserver
+from sasa_nas.workflows.train import resume_network, train_network
+
+SEEDS = 3
+"""Trainings of each network, unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class RetrainingRequest:
+    """What is wanted; None is what was not said, and then up to the run or to a retraining that was begun before.
+
+    Attributes:
+        trials: Numbers of trials; empty for those the caller proposes, the front as a rule.
+        sample: So many more trained networks, drawn at random.
+        size: At what width and depth; `target` unless a retraining of this name has another.
+        name: The retraining's name; its size where it is left out.
+        seeds: Trainings of each network.
+        first_seed: The first of as many seeds in a row.
+        dataset: As `sasa_nas.data` takes it.
+        image_size: Side in pixels.
+        epochs: Passes over the train part.
+        batch_size: Images of a step.
+        learning_rate: AdamW's peak.
+        device: As `pick_device` takes it.
+        data_dir: Where data sets lie.
+
+    What the run, or the retraining that was begun before, names outside its folder is to be named again: `data_dir`,
+    and a `dataset` that is a folder.
+    """
+
+    trials: tuple[int, ...] = ()
+    sample: int = 0
+    size: Size | None = None
+    name: str | None = None
+    seeds: int | None = None
+    first_seed: int | None = None
+    dataset: str | None = None
+    image_size: int | None = None
+    epochs: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    device: str | None = None
+    data_dir: Path | None = None
+
+
+@dataclass(frozen=True)
+class RetrainingSummary:
+    """How a retraining, or one session of it, ended.
+
+    Attributes:
+        folder: Where it lies.
+        name: What it is called.
+        interrupted: Whether Ctrl-C ended it.
+        failures: What went wrong with a network, by its trial's number; the others were trained all the same.
+    """
+
+    folder: RetrainingFolder
+    name: str
+    interrupted: bool
+    failures: Mapping[int, str]
+
+
+class RetrainingObserver(Protocol):
+    """Whoever wants to know."""
+
+    def decoding(self, done: int, images: int) -> None:
+        """Report images of a folder decoded so far; not called if they are in the cache."""
+
+    def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
+        """The network of a trial is trained next, as number `index` of `total`; the answer follows its training."""
+
+
+class _Silent:
+    """Wants to know nothing."""
+
+    def decoding(self, done: int, images: int) -> None:
+        """Nothing."""
+
+    def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
+        """Nothing."""
+        return SilentObserver()
+
+
+def retrain_run(
+    path: Path,
+    proposed: Sequence[int],
+    request: RetrainingRequest,
+    *,
+    observer: RetrainingObserver | None = None,
+    command: str = "",
+) -> RetrainingSummary:
+    """Trains networks of a run outright, and keeps everything in `RUN/retrain/<name>`.
+
+    A retraining that was begun before goes on: trials asked for are added to it, what is trained stays. Each network's
+    test part is read once, when all its seeds are trained.
+
+    Args:
+        path: The run's folder.
+        proposed: Trials to train where the request names none.
+        request: What is wanted.
+        observer: Told of everything that happens.
+        command: The command line that asked for this, for the record.
+
+    Raises:
+        UserError: If there is nothing that can be trained as asked, and then nothing was written; or if another
+            process is training there, or the folder cannot be written.
+    """
+    folder = RunFolder(path)
+    info, records = read_info(folder), read_trials(folder)
+    name = request.name or request.size or "target"
+    if not re.fullmatch(NAME, name):
+        raise UserError(f"--name {name!r}: a retraining's name is of letters, digits, _, . and -")
+    place = folder.retraining(name)
+    known = {record.number: record for record in records if record.outcome is Outcome.TRAINED and record.full_size}
+    observer = observer or _Silent()
+    plan = _plan(folder, place, info, known, proposed, request, command, observer.decoding)
+    failures: dict[int, str] = {}
+    try:
+        make_directory(place.path)
+    except OSError as error:
+        raise UserError(unwritable(place.path, error)) from error
+    go_on = f"sasa-nas retrain {path} --name {name}"
+    with sole_writer(place.path, place.lock, go_on):
+        write_text(place.info, plan.model_dump_json(indent=2) + "\n")
+        for index, design in enumerate(plan.designs, 1):
+            try:
+                follower = observer.network_started(design.trial, index, len(plan.designs))
+                done = _train(place, plan, known[design.trial], follower)
+            except KeyboardInterrupt:
+                done = False
+            except Unwritable as error:  # no network's fault, and the next one's folder lies there, too
+                raise UserError(f"{error.reason}; once it can, go on with `{go_on}`") from error
+            except RunError as error:
+                failures[design.trial] = f"{error}; remove {place.network(design.trial).path} to train it anew"
+                continue
+            except UserError as error:
+                failures[design.trial] = str(error)
+                continue
+            if not done:
+                return RetrainingSummary(place, name, interrupted=True, failures=failures)
+    return RetrainingSummary(place, name, interrupted=False, failures=failures)
+
+
+def _plan(
+    folder: RunFolder,
+    place: RetrainingFolder,
+    info: RunInfo,
+    known: Mapping[int, TrialRecord],
+    proposed: Sequence[int],
+    request: RetrainingRequest,
+    command: str,
+    progress: Progress,
+) -> RetrainingInfo:
+    """What is to be done; nothing is written."""
+    space: SearchSpace = validate_space(info.space, f"{folder.info}: space")
+    earlier = read_retraining(place) if place.info.exists() else None
+    if earlier is None:
+        settings = _settings(space, info, request, folder.path)
+        wanted = list(request.trials or proposed)
+        if not wanted:
+            raise UserError(f"no network of {folder.path} is trained to the end yet; let its search go on")
+    else:
+        settings = _unchanged(earlier, request, place)
+        wanted = [*(design.trial for design in earlier.designs), *request.trials]
+    wanted = _sampled(wanted, known, request.sample, info.settings.seed)
+    lost = [number for number in wanted if number not in known]
+    if lost:
+        raise UserError(
+            f"trial {lost[0]} of {folder.path} is not trained to the end, or there is none; "
+            "`sasa-nas pareto` lists what there is"
+        )
+    device = pick_device(settings.device)
+    data = load(
+        settings.dataset,
+        data_dir=settings.data_dir,
+        image_size=settings.image_size,
+        train_images=settings.train_images,
+        progress=progress,
+    ).info
+    designs = [_design(known[number], settings, data) for number in dict.fromkeys(wanted)]
+    return RetrainingInfo(
+        size=(request.size or "target") if earlier is None else earlier.size,
+        # a folder's name is made absolute, so that a session begun elsewhere reads the same one
+        settings=settings.model_copy(update={"dataset": data.name}),
+        designs=tuple(sorted(designs, key=lambda design: (design.flops, design.trial))),
+        created=datetime.now(UTC) if earlier is None else earlier.created,
+        command=command if earlier is None else earlier.command,
+        versions=versions(),
+        git=git_state(),
+        device=describe_device(device),
+    )
+
+
+def _settings(space: SearchSpace, info: RunInfo, request: RetrainingRequest, run: Path) -> TrainingSettings:
+    """Return how every network is trained: by the space's target or proxy, with the request's changes in it."""
+    proxy: Proxy = space.proxy
+    dataset, image_size, recipe = space.target.training(proxy)
+    if request.size == "proxy":
+        dataset, image_size, recipe = proxy.dataset, proxy.image_size, proxy.recipe
+    _confirm(ExternalResources(data_dir=info.settings.data_dir, dataset=folder_or_none(dataset)), request, run)
+    wished = None if request.dataset is None else settled_name(request.dataset, request.data_dir)
+    if wished is not None and wished != dataset:
+        # a size was meant for the data set that it stands beside
+        dataset, image_size = wished, None
+    changes = {"epochs": request.epochs, "batch_size": request.batch_size, "learning_rate": request.learning_rate}
+    first = request.first_seed or 0
+    data: dict[str, Any] = {
+        "dataset": dataset,
+        "image_size": request.image_size or image_size,
+        "seeds": tuple(range(first, first + (request.seeds or SEEDS))),
+        "device": request.device or "auto",
+        "data_dir": _absolute(request.data_dir),
+        "recipe": recipe.model_dump() | {name: wish for name, wish in changes.items() if wish is not None},
+    }
+    if request.size == "proxy":
+        data |= {"width_multiplier": proxy.width_multiplier, "depth_multiplier": proxy.depth_multiplier}
+        # meant for the data set that it stands beside, too
+        data["train_images"] = proxy.train_images if dataset == proxy.dataset else None
+    return validate_settings(TrainingSettings, data, "the command line")
+
+
+def _confirm(recorded: ExternalResources, request: RetrainingRequest, folder: Path) -> None:
+    confirmed(recorded, ExternalResources(data_dir=request.data_dir, dataset=request.dataset), folder)
+
+
+def _absolute(path: Path | None) -> Path | None:
+    return None if path is None else path.expanduser().resolve()
+
+
+def _unchanged(earlier: RetrainingInfo, request: RetrainingRequest, place: RetrainingFolder) -> TrainingSettings:
+    """Return the settings of a retraining that goes on; changes contradict none of them but the device and places."""
+    settings, recipe = earlier.settings, earlier.settings.recipe
+    _confirm(ExternalResources.of_training(settings), request, place.path)
+    dataset = None if request.dataset is None else settled_name(request.dataset, request.data_dir)
+    pairs: list[tuple[str, object, object]] = [
+        ("size", request.size, earlier.size),
+        ("seeds", request.seeds, len(settings.seeds)),
+        ("first-seed", request.first_seed, settings.seeds[0]),
+        ("dataset", dataset, settings.dataset),
+        ("image-size", request.image_size, settings.image_size),
+        ("epochs", request.epochs, recipe.epochs),
+        ("batch-size", request.batch_size, recipe.batch_size),
+        ("learning-rate", request.learning_rate, recipe.learning_rate),
+    ]
+    for option, wish, was in pairs:
+        if wish is not None and wish != was:
+            raise UserError(
+                f"{place.path} was begun with {option} {was}; leave out --{option} to go on, or give another --name"
+            )
+    return settings.model_copy(
+        update={"device": request.device or settings.device, "data_dir": _absolute(request.data_dir)}
+    )
+
+
+def _sampled(wanted: list[int], known: Mapping[int, TrialRecord], count: int, seed: int) -> list[int]:
+    """`wanted` and, up to `count` of them, other networks: at random, each design once."""
+    if not count:
+        return wanted
+    taken = {known[number].architecture_id for number in wanted if number in known}
+    others: dict[str | None, int] = {}
+    for number, record in known.items():
+        if record.architecture_id not in taken:
+            others.setdefault(record.architecture_id, number)
+    numbers = list(others.values())
+    return wanted + random.Random(seed).sample(numbers, min(count, len(numbers)))
+
+
+def _design(record: TrialRecord, settings: TrainingSettings, data: DatasetInfo) -> RetrainedDesign:
+    """The costs of a network as it will be trained.
+
+    Raises:
+        UserError: If the design does not fit the data set or its size.
+    """
+    assert record.full_size is not None
+    image = Image(channels=data.channels, height=data.height, width=data.width)
+    try:
+        network: Architecture = fitted_to(
+            scaled(record.full_size, settings.width_multiplier, settings.depth_multiplier), image, data.num_classes
+        )
+    except ValidationError as error:
+        raise space_error(f"trial {record.number}, fitted to {data.name}", error) from error
+    counts = count_network(network).total
+    return RetrainedDesign(trial=record.number, flops=counts.flops(), params=counts.params)
+
+
+def _train(place: RetrainingFolder, plan: RetrainingInfo, record: TrialRecord, observer: TrainingObserver) -> bool:
+    """Trains one network to the end, from where it was left; whether it is done."""
+    folder = place.network(record.number)
+    if folder.info.exists():
+        external = ExternalResources.of_training(plan.settings)  # which this command has named
+        return resume_network(folder.path, external=external, observer=observer).result is not None
+    # what a session that was killed while it made the folder left
+    shutil.rmtree(folder.path, ignore_errors=True)
+    assert record.full_size is not None
+    summary = train_network(
+        record.full_size,
+        plan.settings,
+        name=f"trial {record.number}",
+        out=folder.path,
+        observer=observer,
+        command=plan.command,
+    )
+    return summary.result is not None

@@ -1,0 +1,281 @@
+"""Training of every network of a small space, on all cores, that goes on where it was stopped."""
+
+import multiprocessing
+import random
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import torch
+
+from sasa_nas.cost import Counts, count_network
+from sasa_nas.cost.latency_cache import Setting, latency_of
+from sasa_nas.data.decoded import Progress
+from sasa_nas.data.registry import load
+from sasa_nas.data.splits import Splits
+from sasa_nas.errors import UserError
+from sasa_nas.files import make_directory
+from sasa_nas.models import build
+from sasa_nas.operators.plugins import OperatorFile, loaded_operators, receive_operators
+from sasa_nas.run.new_folder import sole_writer, unwritable
+from sasa_nas.run.provenance import git_state, versions
+from sasa_nas.space import Architecture, Image, Proxy, SearchSpace, proxy_of, size
+from sasa_nas.space.choosers import Label
+from sasa_nas.space.enumeration import every_design
+from sasa_nas.table.journal import Curve, Journal, TableTask
+from sasa_nas.table.records import Row, Table, TableInfo, save_table
+from sasa_nas.training.device import describe_device, pick_device
+from sasa_nas.training.proxy import Trainer
+from sasa_nas.training.seeding import seeded
+
+LARGEST = 20_000
+"""Designs of a space that a table is made of, at most."""
+
+
+class TableProgress(Protocol):
+    """Observer of the making of a table."""
+
+    def decoding(self, done: int, images: int) -> None:
+        """Report images of a folder decoded so far; not called if they are in the cache."""
+
+    def started(self, trainings: int, done: int) -> None:
+        """Report the number of all trainings, and of those done in earlier sessions."""
+
+    def trained(self, curve: Curve) -> None:
+        """Report a finished training."""
+
+    def timed(self, done: int, networks: int) -> None:
+        """Report how many of the networks' latencies are measured."""
+
+
+@dataclass(frozen=True)
+class _Member:
+    """One network of the space."""
+
+    choices: dict[str, Label]
+    architecture: Architecture
+    counts: Counts
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One training, as a worker process gets it."""
+
+    architecture: Architecture
+    seed: int
+
+
+def make_table(
+    space: SearchSpace,
+    out: Path,
+    *,
+    seeds: Sequence[int],
+    repeated: int | None = None,
+    workers: int,
+    data_dir: Path | None,
+    device: str,
+    progress: TableProgress,
+) -> Table:
+    """Train every network of `space` by its proxy's recipe, time it, and write the table to `out`.
+
+    Finished trainings are kept in `<out>.partial.jsonl` until the table is whole; a later call goes on with them. They
+    come in an order drawn at random, so that an unfinished table is a fair sample of the whole. The networks' weights
+    are not kept. Only the train and the validation part are read.
+
+    Args:
+        space: At most `LARGEST` designs.
+        out: The file.
+        seeds: Each fixes initial weights, batches and augmentation.
+        repeated: Number of networks, drawn at random, that are trained with every seed; the others are trained with the
+            first alone. All if left out.
+        workers: Processes, of one thread each.
+        data_dir: Where data sets lie; None for the default place.
+        device: As `pick_device` takes it.
+        progress: Told of every training.
+
+    Raises:
+        UserError: If the space is too large, the data are missing, the file cannot be written, or a training fails.
+    """
+    if size(space) > LARGEST:
+        raise UserError(f"space '{space.name}' has {size(space):,} combinations; a table takes at most {LARGEST:,}")
+    if out.exists() and not out.is_file():
+        raise UserError(f"{out} is there and no regular file; choose another --out")
+    splits = _load(space.proxy, data_dir, progress.decoding)
+    where = pick_device(device)
+    members = list(_members(space, splits))
+    wanted = _wanted(members, seeds, repeated)
+    task = TableTask(space=space.model_dump(mode="json"), seeds=tuple(seeds), device=where.type)
+    partial, lock = out.with_name(f"{out.name}.partial.jsonl"), out.with_name(f".{out.name}.lock")
+    try:
+        make_directory(out.parent)
+        with sole_writer(out.parent, lock, "sasa-nas table"):
+            journal = Journal(partial, task)
+            jobs = [job for job in wanted if (job.architecture.id, job.seed) not in journal.curves]
+            progress.started(len(wanted), len(wanted) - len(jobs))
+            for curve in _train_all(jobs, space.proxy, data_dir, str(where), workers):
+                journal.add(curve)
+                progress.trained(curve)
+            latencies = _latencies(members, where, progress)
+            table = _table(space, splits, members, seeds, journal, latencies, where)
+            save_table(table, out)
+            partial.unlink()
+        lock.unlink(missing_ok=True)
+    except OSError as error:
+        raise UserError(f"{unwritable(out, error)}; what is trained is in {partial}") from error
+    return table
+
+
+def _load(proxy: Proxy, data_dir: Path | None, progress: Progress | None = None) -> Splits:
+    return load(
+        proxy.dataset,
+        data_dir=data_dir,
+        image_size=proxy.image_size,
+        train_images=proxy.train_images,
+        progress=progress,
+    )
+
+
+def _members(space: SearchSpace, splits: Splits) -> Iterator[_Member]:
+    info = splits.info
+    image = Image(channels=info.channels, height=info.height, width=info.width)
+    seen: set[str] = set()
+    for choices, design in every_design(space):
+        architecture = proxy_of(design, space.proxy, image, info.num_classes)
+        if architecture.id not in seen:
+            seen.add(architecture.id)
+            yield _Member(choices, architecture, count_network(architecture).total)
+
+
+def _wanted(members: Sequence[_Member], seeds: Sequence[int], repeated: int | None) -> list[_Job]:
+    """All trainings of the table: the first seed of all networks, then the other seeds of those to be repeated.
+
+    Networks come in an order that is drawn at random and the same in every call.
+    """
+    drawn = random.Random(0).sample(members, len(members))
+    first = [_Job(member.architecture, seeds[0]) for member in drawn]
+    return first + [_Job(member.architecture, seed) for seed in seeds[1:] for member in drawn[:repeated]]
+
+
+def _latencies(members: Sequence[_Member], device: torch.device, progress: TableProgress) -> dict[str, float]:
+    """Median seconds of one image on one thread, by architecture, measured now that no training runs."""
+    setting = Setting(device, describe_device(device))
+    latencies: dict[str, float] = {}
+    for member in members:
+        latencies[member.architecture.id] = latency_of(member.architecture, 1, setting).seconds
+        progress.timed(len(latencies), len(members))
+    return latencies
+
+
+def _train_all(jobs: Sequence[_Job], proxy: Proxy, data_dir: Path | None, device: str, workers: int) -> Iterator[Curve]:
+    """Trains `jobs` in several processes; curves come as they are done."""
+    context = multiprocessing.get_context("spawn")
+    waiting = iter(jobs)
+    running: set[Future[Curve]] = set()
+    pool = ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_start, initargs=(loaded_operators(), proxy, data_dir, device)
+    )
+    try:
+        while True:
+            # no more in hand than keeps everyone busy: what a Ctrl-C throws away is little
+            while len(running) < 2 * workers and (job := next(waiting, None)) is not None:
+                running.add(pool.submit(_train, job))
+            if not running:
+                return
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                yield future.result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Worker:
+    """What a worker process keeps between trainings."""
+
+    splits: Splits
+    proxy: Proxy
+    device: torch.device
+
+
+def _start(operators: tuple[OperatorFile, ...], proxy: Proxy, data_dir: Path | None, device: str) -> None:
+    torch.set_num_threads(1)
+    # before any description of theirs is unpickled
+    receive_operators(operators)
+    _Worker.splits = _load(proxy, data_dir)
+    _Worker.proxy = proxy
+    _Worker.device = torch.device(device)
+
+
+def _train(job: _Job) -> Curve:
+    start = time.perf_counter()
+    splits = _Worker.splits
+    with seeded(job.seed):
+        network = build(job.architecture)
+    trainer = Trainer(
+        network,
+        splits.train,
+        splits.validation,
+        splits.info,
+        _Worker.proxy.recipe,
+        seed=job.seed,
+        device=_Worker.device,
+    )
+    epochs = list(trainer.epochs())
+    return Curve(
+        architecture_id=job.architecture.id,
+        seed=job.seed,
+        accuracy=tuple(epoch.accuracy for epoch in epochs),
+        train_loss=tuple(epoch.train_loss for epoch in epochs),
+        validation_loss=tuple(epoch.validation_loss for epoch in epochs),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _table(
+    space: SearchSpace,
+    splits: Splits,
+    members: Sequence[_Member],
+    seeds: Sequence[int],
+    journal: Journal,
+    latencies: Mapping[str, float],
+    device: torch.device,
+) -> Table:
+    info = TableInfo(
+        space=space.model_dump(mode="json"),
+        dataset=space.proxy.dataset,  # the path as it was given, which says nothing of this machine
+        epochs=space.proxy.recipe.epochs,
+        seeds=tuple(seeds),
+        train_images=len(splits.train),
+        validation_images=len(splits.validation),
+        created=datetime.now(UTC),
+        versions=versions(),
+        git=git_state(),
+        device=describe_device(device),
+    )
+    rows = []
+    for member in members:
+        name = member.architecture.id
+        curves = [journal.curves[name, seed] for seed in seeds if (name, seed) in journal.curves]
+        kept = all(curve.validation_loss for curve in curves)
+        rows.append(
+            Row(
+                choices=member.choices,
+                architecture=member.architecture,
+                flops=member.counts.flops(),
+                params=member.counts.params,
+                macs=asdict(member.counts.macs),
+                accuracy=tuple(curve.accuracy for curve in curves),
+                train_loss=tuple(_rounded(curve.train_loss) for curve in curves),
+                validation_loss=tuple(_rounded(curve.validation_loss) for curve in curves) if kept else None,
+                seconds=tuple(round(curve.seconds, 2) for curve in curves),
+                latency=latencies[name],
+            )
+        )
+    return Table(info=info, rows=tuple(rows))
+
+
+def _rounded(losses: Sequence[float]) -> tuple[float, ...]:
+    return tuple(round(loss, 5) for loss in losses)

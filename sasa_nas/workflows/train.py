@@ -1,0 +1,184 @@
+"""Trains one classifier outright, and reads the test part at the very end."""
+
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+
+from sasa_nas.data.registry import load
+from sasa_nas.data.splits import Splits
+from sasa_nas.models import build
+from sasa_nas.run import (
+    ExternalResources,
+    TrainingFolder,
+    TrainingInfo,
+    TrainingResult,
+    TrainingSettings,
+    read_result,
+    read_training,
+)
+from sasa_nas.run.external import NOTHING, confirmed
+from sasa_nas.run.provenance import git_state, versions
+from sasa_nas.run.trained import training_data
+from sasa_nas.run.training_records import Score, SeedResult, Spread
+from sasa_nas.space import Architecture, Image, load_architecture
+from sasa_nas.space.scaling import fitted_to, scaled
+from sasa_nas.space.validation_errors import space_error
+from sasa_nas.training.device import describe_device, pick_device
+from sasa_nas.training.evaluate import evaluate
+from sasa_nas.training.proxy import EpochMetrics, Trainer, require_batches
+from sasa_nas.training.seeding import seeded
+from sasa_nas.workflows.material import load_for, load_network, require_unchanged
+from sasa_nas.workflows.observer import SilentObserver, TrainingObserver, TrainingSummary
+from sasa_nas.workflows.training_session import carry_out, new_folder, require_same_network, write_folder
+
+
+@dataclass(frozen=True)
+class _Classification:
+    """A network, data that are at hand, and how to train: the `Task` of a session."""
+
+    name: str
+    architecture: Architecture
+    settings: TrainingSettings
+    splits: Splits
+    device: torch.device
+    metrics = EpochMetrics
+
+    def trainer(self, seed: int) -> Trainer:
+        """A trainer before its first epoch."""
+        with seeded(seed):
+            network = build(self.architecture)
+        splits, recipe = self.splits, self.settings.recipe
+        return Trainer(network, splits.train, splits.validation, splits.info, recipe, seed=seed, device=self.device)
+
+    def result(self, folder: TrainingFolder, observer: TrainingObserver) -> TrainingResult:
+        """Measures the weights on disk, those that a reader will load, on the validation and the test part."""
+        observer.testing_started()
+        validation = self.splits.validation.to(self.device)
+        test = self.splits.load_test().to(self.device)
+        batch_size = max(256, self.settings.recipe.batch_size)
+        seeds: list[SeedResult] = []
+        for seed in self.settings.seeds:
+            network = load_network(self.architecture, folder.seed(seed).weights, self.device)
+            on_validation, on_test = (
+                Score.model_validate(asdict(evaluate(network, part, batch_size=batch_size)))
+                for part in (validation, test)
+            )
+            seeds.append(SeedResult(seed=seed, validation=on_validation, test=on_test))
+        return TrainingResult(
+            name=self.name,
+            architecture_id=self.architecture.id,
+            dataset=self.settings.dataset,
+            epochs=self.settings.recipe.epochs,
+            seeds=tuple(seeds),
+            validation=Spread.of([seed.validation.accuracy for seed in seeds]),
+            test=Spread.of([seed.test.accuracy for seed in seeds]),
+        )
+
+
+def train_network(
+    architecture: Architecture,
+    settings: TrainingSettings,
+    *,
+    name: str,
+    out: Path | None = None,
+    observer: TrainingObserver | None = None,
+    command: str = "",
+) -> TrainingSummary:
+    """Trains a network on a data set, to whose images and classes it is fitted, and keeps everything in a new folder.
+
+    The test part is read once, when all seeds are trained. Ctrl-C ends the training early.
+
+    Args:
+        architecture: The network, for images and classes of any number.
+        settings: On what and how it is trained, with which seeds.
+        name: What the network is called.
+        out: The folder, which must not exist or be empty; `runs/train-<name>-<time>` where it is left out.
+        observer: Told of everything that happens.
+        command: The command line that asked for this, for the record.
+
+    Raises:
+        UserError: If it cannot be trained as asked, and then nothing was written; or if the disk is full, the
+            GPU's memory is too small or the training diverges, and then `resume_network` can go on.
+    """
+    folder = new_folder(name, out)
+    observer = observer or SilentObserver()
+    task = _plan(architecture, settings, name, observer)
+    mean, std = task.splits.standardisation.per_channel()
+    info = TrainingInfo(
+        name=name,
+        architecture_id=task.architecture.id,
+        settings=task.settings,
+        created=datetime.now(UTC),
+        command=command,
+        versions=versions(),
+        git=git_state(),
+        device=describe_device(task.device),
+        mean=mean,
+        std=std,
+    )
+    write_folder(folder, task.architecture, info)
+    return TrainingSummary(folder, info, carry_out(folder, info, task, observer))
+
+
+def resume_network(
+    path: Path, *, external: ExternalResources = NOTHING, observer: TrainingObserver | None = None
+) -> TrainingSummary:
+    """Goes on with a training where it stopped, to the same result on a CPU as without the stop.
+
+    Args:
+        path: The training's folder. A finished training is left as it is.
+        external: What the training's record names outside its folder, named again, or what takes its place.
+        observer: Told of everything that happens.
+
+    Raises:
+        UserError: If `path` is no training, its record names something that `external` does not, its data set has
+            changed, or another process is training in it; and as `train_network`.
+    """
+    folder = TrainingFolder(path)
+    info = read_training(folder)
+    if folder.result.exists():
+        return TrainingSummary(folder, info, read_result(folder))
+    architecture = load_architecture(folder.architecture)
+    require_same_network(folder, architecture, info)
+    named = confirmed(ExternalResources.of_training(info.settings), external, path)
+    dataset = named.dataset or info.settings.dataset
+    settings = info.settings.model_copy(update={"data_dir": named.data_dir, "dataset": dataset})
+    device = pick_device(settings.device)
+    observer = observer or SilentObserver()
+    splits = load_for(
+        architecture,
+        settings.dataset,
+        settings.data_dir,
+        train_images=settings.train_images,
+        progress=observer.decoding,
+    )
+    require_unchanged(splits, training_data(info))
+    task = _Classification(info.name, architecture, settings, splits, device)
+    return TrainingSummary(folder, info, carry_out(folder, info, task, observer))
+
+
+def _plan(
+    architecture: Architecture, settings: TrainingSettings, name: str, observer: TrainingObserver
+) -> _Classification:
+    device = pick_device(settings.device)
+    splits = load(
+        settings.dataset,
+        data_dir=settings.data_dir,
+        image_size=settings.image_size,
+        train_images=settings.train_images,
+        progress=observer.decoding,
+    )
+    require_batches(settings.recipe, splits.train)
+    info = splits.info
+    image = Image(channels=info.channels, height=info.height, width=info.width)
+    try:
+        thinned = scaled(architecture, settings.width_multiplier, settings.depth_multiplier)
+        fitted = fitted_to(thinned, image, info.num_classes)
+    except ValidationError as error:
+        raise space_error(f"{name}, fitted to {info.name}", error) from error
+    # a folder's name is made absolute, so that a resume from elsewhere reads the same one
+    absolute = settings.model_copy(update={"dataset": info.name})
+    return _Classification(name, fitted, absolute, splits, device)

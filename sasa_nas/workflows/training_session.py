@@ -1,0 +1,172 @@
+"""What trainings of every kind have in common: a new folder, one seed after the other, and the result at the end."""
+
+import json
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from sasa_nas.errors import UserError
+from sasa_nas.exporting.weights import load_weights, save_weights
+from sasa_nas.files import make_directory, write_text
+from sasa_nas.run import SeedFolder, TrainingFolder
+from sasa_nas.run.detection_records import AnyInfo, AnyResult
+from sasa_nas.run.new_folder import Unwritable, default_folder, require_new, sole_writer
+from sasa_nas.space import Architecture, Detector
+from sasa_nas.training.loop import EpochLoop, EpochReport, NonFiniteLoss
+from sasa_nas.training.outright import train_outright
+from sasa_nas.workflows.material import within_memory
+from sasa_nas.workflows.observer import TrainingObserver
+
+
+class Task(Protocol):
+    """A network, data that are at hand, and how to train; nothing is left that a person could have got wrong."""
+
+    metrics: type[Any]
+    """The dataclass that an epoch gives, an `EpochReport`."""
+
+    def trainer(self, seed: int) -> EpochLoop[Any, Any, Any]:
+        """A trainer before its first epoch."""
+
+    def result(self, folder: TrainingFolder, observer: TrainingObserver) -> AnyResult:
+        """What came out, once all seeds are trained."""
+
+
+def new_folder(name: str, out: Path | None) -> TrainingFolder:
+    """Where a new training of a network of this name goes; nothing is written yet.
+
+    Args:
+        name: What the network is called.
+        out: The folder; `runs/train-<name>-<time>` where it is left out.
+
+    Raises:
+        UserError: If there is something in it already, or it cannot be made.
+    """
+    folder = TrainingFolder(out or default_folder(f"train-{_file_name(name)}"))
+    if folder.info.exists():
+        raise UserError(
+            f"{folder.path} already holds a training; go on with it (`sasa-nas train --resume {folder.path}`) "
+            "or choose another --out"
+        )
+    require_new(folder.path)
+    return folder
+
+
+def _file_name(name: str) -> str:
+    """The last part of a network's name, a file's or a folder's, without what a folder's name should not hold."""
+    path = Path(name).resolve()
+    last = path.stem if path.suffix.lower() in (".json", ".yaml", ".yml") else path.name
+    return re.sub(r"[^\w.-]+", "_", last)[:80]
+
+
+def write_folder(folder: TrainingFolder, network: Architecture | Detector, info: AnyInfo) -> None:
+    """Makes a new training's folder.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
+    try:
+        make_directory(folder.path)
+        write_text(folder.architecture, network.to_json())
+        write_text(folder.info, info.model_dump_json(indent=2) + "\n")
+    except OSError as error:
+        folder.architecture.unlink(missing_ok=True)
+        raise Unwritable(folder.path, error, "choose another --out") from error
+
+
+def require_same_network(folder: TrainingFolder, network: Architecture | Detector, info: AnyInfo) -> None:
+    """Raises where a folder's network is not the one that its record speaks of.
+
+    Raises:
+        UserError: If their ids differ.
+    """
+    if network.id != info.architecture_id:
+        raise UserError(f"{folder.architecture} is not the network that {folder.info} speaks of; put it back")
+
+
+def carry_out(folder: TrainingFolder, info: AnyInfo, task: Task, observer: TrainingObserver) -> AnyResult | None:
+    """One session of a training: trains the seeds that are left, then writes the result.
+
+    Args:
+        folder: The training's, as `write_folder` makes it.
+        info: What it holds.
+        task: What is trained.
+        observer: Told of everything that happens.
+
+    Returns:
+        None where Ctrl-C ended the session.
+
+    Raises:
+        UserError: If another process is training in the folder, the disk is full, the GPU's memory is too small or
+            the training diverges.
+    """
+    result = None
+    with (
+        sole_writer(folder.path, folder.lock, f"sasa-nas train --resume {folder.path}"),
+        within_memory(info.settings.recipe.batch_size),
+        suppress(KeyboardInterrupt),
+    ):
+        observer.training_started(folder, info)
+        for seed in info.settings.seeds:
+            _train_seed(folder.seed(seed), task, seed, observer)
+        result = task.result(folder, observer)
+        write_text(folder.result, result.model_dump_json(indent=2) + "\n")
+    return result
+
+
+class _SeedProgress:
+    """Keeps the metrics of one seed on disk, and passes on what happens."""
+
+    def __init__(self, folder: SeedFolder, seed: int, observer: TrainingObserver) -> None:
+        self._folder = folder
+        self._seed = seed
+        self._observer = observer
+
+    def started(self, history: Sequence[Any]) -> None:
+        """Writes the metrics again: a kill may have come between them and the checkpoint."""
+        self._write(history)
+        self._observer.seed_started(self._seed, len(history))
+
+    def restarted(self, reason: str) -> None:
+        """Passes it on."""
+        self._observer.seed_restarted(self._seed, reason)
+
+    def advanced(self, history: Sequence[Any]) -> None:
+        """Writes the metrics with those of the last epoch."""
+        self._write(history)
+        last: EpochReport = history[-1]
+        self._observer.epoch_ended(self._seed, last)
+
+    def _write(self, history: Sequence[Any]) -> None:
+        write_text(self._folder.metrics, "".join(json.dumps(asdict(metrics)) + "\n" for metrics in history))
+
+
+def _readable(weights: Path) -> bool:
+    """Return whether a file holds whole weights."""
+    if not weights.exists():
+        return False
+    try:
+        load_weights(weights)
+    except UserError:
+        return False
+    return True
+
+
+def _train_seed(place: SeedFolder, task: Task, seed: int, observer: TrainingObserver) -> None:
+    """Trains one seed to the end, unless it is; its weights are the last thing written."""
+    place.path.mkdir(parents=True, exist_ok=True)
+    if not _readable(place.weights):
+        try:
+            trainer = train_outright(
+                partial(task.trainer, seed),
+                task.metrics,
+                checkpoint=place.checkpoint,
+                progress=_SeedProgress(place, seed, observer),
+            )
+        except NonFiniteLoss as error:
+            raise UserError(f"seed {seed} diverged: {error}; train anew with a lower --learning-rate") from error
+        save_weights(place.weights, trainer.model.state_dict())
+    place.checkpoint.unlink(missing_ok=True)

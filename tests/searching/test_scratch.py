@@ -1,0 +1,88 @@
+import gc
+import os
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from sasa_nas.searching import scratch
+from sasa_nas.searching.scratch import Scratch, remove_leftovers
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The machine's temporary folder."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_it_is_there_until_it_is_closed_or_forgotten(temporary: Path) -> None:
+    closed, forgotten = Scratch(), Scratch()
+    (closed.path / "file").touch()
+    assert closed.path.parent == forgotten.path.parent == temporary
+    closed.close()
+    closed.close()
+    del forgotten
+    gc.collect()
+    assert list(temporary.iterdir()) == []
+
+
+def test_what_a_killed_process_left_goes_with_the_next_one(temporary: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        try:
+            theirs = Scratch()
+            (theirs.path / "file").touch()
+        finally:
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    (leftover,) = temporary.iterdir()
+    assert (leftover / "file").exists()
+    mine = Scratch()
+    assert list(temporary.iterdir()) == [mine.path]
+
+
+def test_what_is_in_use_stays_in_this_process_and_in_others(temporary: Path) -> None:
+    mine = Scratch()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            theirs = Scratch()
+            os.write(writer, theirs.path.name.encode())
+            signal.pause()
+        finally:
+            os._exit(1)
+    name = os.read(reader, 1000).decode()
+    remove_leftovers()
+    assert {path.name for path in temporary.iterdir()} == {mine.path.name, name}
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    remove_leftovers()
+    assert list(temporary.iterdir()) == [mine.path]
+
+
+def test_folders_that_nobody_made_here_stay(temporary: Path) -> None:
+    (temporary / "sasa-nas-thesis").mkdir()
+    (temporary / "sasa-nas-notes").touch()
+    (temporary / "sasa-nas-link").mkdir()
+    (temporary / "target").touch()
+    (temporary / "sasa-nas-link" / ".in-use").symlink_to(temporary / "target")
+    remove_leftovers()
+    assert len(list(temporary.iterdir())) == 4
+
+
+def test_sockets_get_a_short_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    long = tmp_path / "job" / "12345678"
+    short = Path(tempfile.mkdtemp(prefix="s-"))
+    long.mkdir(parents=True)
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    monkeypatch.setattr(scratch, "SHORT", short)
+    assert Scratch().path.parent == long
+    sockets = Scratch(for_sockets=True)
+    assert sockets.path.parent == short
+    sockets.close()
+    short.rmdir()
+    # where there is no such folder, it is the usual one
+    assert Scratch(for_sockets=True).path.parent == long

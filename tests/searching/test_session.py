@@ -1,0 +1,127 @@
+"""Real searches, few and small: each starts Ray."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sasa_nas.errors import UserError
+from sasa_nas.run import Outcome, RunFolder, SearchSettings, read_info, read_trials
+from sasa_nas.searching import resume, search
+
+SETTINGS = SearchSettings(trials=3, seed=1, workers=1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_same_seed_gives_the_same_run_twice(make_space, tmp_path: Path, notes) -> None:
+    first = search(make_space(), SETTINGS, out=tmp_path / "a", observer=notes)
+    again = search(make_space(), SETTINGS, out=tmp_path / "b")
+
+    def story(records: list) -> list[tuple]:
+        return [(r.number, r.outcome, r.architecture_id, r.accuracy, r.flops) for r in records]
+
+    assert story(first.records) == story(again.records)
+    assert Counter(record.outcome for record in first.records)[Outcome.TRAINED] == 3
+    assert not first.interrupted
+    assert read_trials(first.folder) == first.records
+    assert [report.epoch for report in notes.epochs] == [1, 1, 1]
+    assert notes.workers == [1]
+    # Tune's own files, among them pickles, are gone
+    assert sorted(p.name for p in (tmp_path / "a").iterdir() if p.name != ".lock") == ["run.json", "study.db", "trials"]
+
+
+@pytest.mark.night
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_trial_s_share_is_measured_once_and_kept(make_space, tmp_path: Path, notes) -> None:
+    def only_conv(data: dict) -> None:
+        data["stages"] = [stage | {"operator": {"kind": "conv"}} for stage in data["stages"]]
+
+    settings = SearchSettings(trials=1, workers=1, auto=("cpus",))
+    summary = search(make_space(only_conv), settings, out=tmp_path / "run", observer=notes)
+    info = read_info(summary.folder)
+    (packing,) = notes.packings
+    assert info.packing == packing
+    assert len(packing.architecture_ids) == 1
+    assert packing.device == "cpu"
+    # one trial at a time may have any number of threads
+    assert [one.share.trials for one in packing.measured] == [1] * len(packing.measured)
+    assert all(one.images_per_second > 0 for one in packing.measured)
+    assert info.settings.cpus_per_trial == packing.chosen.share.cpus
+    assert [record.outcome for record in summary.records if record.outcome.spent] == [Outcome.TRAINED]
+    resume(tmp_path / "run", trials=1, observer=notes)
+    assert read_info(summary.folder) == info
+    assert len(notes.packings) == 1
+
+
+def test_a_folder_that_holds_something_is_refused(make_space, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UserError, match="not empty; choose another --out"):
+        search(make_space(), SETTINGS, out=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_a_folder_that_holds_a_run_is_not_searched_again(make_space, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    with pytest.raises(UserError, match="already holds a run; go on with it"):
+        search(make_space(), SETTINGS, out=tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_named(make_space, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(UserError, match="cannot be written: Not a directory"):
+        search(make_space(), SETTINGS, out=tmp_path / "file" / "run")
+
+
+def test_nothing_is_written_for_a_search_that_cannot_be(make_space, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="max_params=10"):
+        search(make_space(lambda data: data.update(limits={"max_params": 10})), SETTINGS, out=tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_resuming_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is not a run"):
+        resume(tmp_path)
+
+
+def test_a_finished_run_is_resumed_without_a_worker(make_run, make_record, make_space, notes) -> None:
+    path = make_run([make_record(0, accuracy=0.5, flops=1000)])
+    info = read_info(RunFolder(path))
+    done = info.model_copy(update={"space": make_space().model_dump(mode="json"), "settings": SearchSettings(trials=1)})
+    RunFolder(path).info.write_text(done.model_dump_json())
+    summary = resume(path, observer=notes)
+    assert not summary.interrupted
+    assert notes.workers == []
+
+
+FORMULA = SearchSettings(trials=3, seed=1, workers=1)
+
+
+def by_formula(data: dict[str, Any]) -> None:
+    data["proxy"].update(dataset="synthetic:additive", image_size=None)
+
+
+def test_a_folder_that_a_killed_search_was_making_is_made_again(make_space, tmp_path: Path) -> None:
+    (tmp_path / "trials").mkdir()
+    for name in (".lock", ".run.json.abcd_123.json"):
+        (tmp_path / name).touch()
+    summary = search(make_space(by_formula), FORMULA, out=tmp_path)
+    assert sum(record.outcome.spent for record in summary.records) == 3
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "run.json", "study.db", "trials"]
+
+
+def test_a_folder_of_trials_without_a_record_is_refused(make_space, tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    (tmp_path / "trials" / "0000").mkdir(parents=True)
+    with pytest.raises(UserError, match="not empty; choose another --out"):
+        search(make_space(by_formula), FORMULA, out=tmp_path)
+
+
+def test_a_run_whose_trials_folder_was_removed_goes_on(make_space, tmp_path: Path) -> None:
+    search(make_space(by_formula), FORMULA, out=tmp_path / "run")
+    (tmp_path / "run" / "trials").rmdir()
+    summary = resume(tmp_path / "run", trials=5)
+    assert sum(record.outcome.spent for record in summary.records) == 5
+    assert (tmp_path / "run" / "trials").is_dir()
