@@ -15,7 +15,8 @@ some calls wait a minute for one that is gone."""
 INTERRUPTED = 130
 """Exit status after Ctrl-C and its like."""
 
-_ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that ask a process to end, beside Ctrl-C, as far as this system has them."""
 
 
 class _Ending:
@@ -52,7 +53,7 @@ def ending_like_interrupt() -> Iterator[None]:
     """
     ending = _Ending()
     try:
-        taken = [number for number in _ENDING if signal.getsignal(number) == signal.SIG_DFL]
+        taken = [number for number in ENDING if signal.getsignal(number) == signal.SIG_DFL]
         for number in taken:
             signal.signal(number, ending)
     except ValueError:  # in another thread, where nobody may
