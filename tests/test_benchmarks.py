@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from assertions import every
 from headless import CHROMIUM
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -27,7 +28,7 @@ def test_kernels_are_timed_beside_a_convolution(tmp_path: Path) -> None:
     assert answer.returncode == 0, answer.stderr
     (row,) = json.loads(out.read_text(encoding="utf-8"))["rows"]
     assert set(row["timings"]) == {"auto", "naive", "slices", "conv3x3"}
-    assert all(timing["both"]["milliseconds"] > 0 for timing in row["timings"].values())
+    assert every(timing["both"]["milliseconds"] > 0 for timing in row["timings"].values())
 
 
 def test_sans_operators_are_timed_in_all_forms(tmp_path: Path) -> None:
@@ -38,7 +39,7 @@ def test_sans_operators_are_timed_in_all_forms(tmp_path: Path) -> None:
     assert [row["operator"] for row in rows] == ["aggregate", "subtraction", "hadamard", "star", "concatenation"]
     for row in rows:
         assert set(row["timings"]) == {"auto", "slices", "naive"}
-        assert all(timing["both"]["milliseconds"] > 0 for timing in row["timings"].values())
+        assert every(timing["both"]["milliseconds"] > 0 for timing in row["timings"].values())
 
 
 def test_networks_are_timed_beside_resnet50(tmp_path: Path) -> None:
@@ -49,7 +50,7 @@ def test_networks_are_timed_beside_resnet50(tmp_path: Path) -> None:
     assert (row["network"], row["mode"], row["error"]) == ("resnet50", "eager", None)
     assert set(row["images_per_second"]) == {"training", "inference"}
     peaks = [timing["peak_bytes"] for timing in row["timings"].values()]
-    assert all((peak is None) != (sys.platform == "linux") for peak in peaks)
+    assert every((peak is None) != (sys.platform == "linux") for peak in peaks)
 
 
 def test_networks_that_differ_in_the_operator_are_timed_beside_the_convolutional_one(tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_proxies_are_timed_beside_their_parts_and_a_bare_loop(tmp_path: Path) ->
     for row in result["rows"]:
         assert row["step_over_parts"] == pytest.approx(row["trainer_ms"] / sum(row["parts_ms"].values()))
         assert row["trainer_over_bare"] == pytest.approx(row["bare_ms"] / row["trainer_ms"])
-        assert all(milliseconds > 0 for milliseconds in row["parts_ms"].values())
+        assert every(milliseconds > 0 for milliseconds in row["parts_ms"].values())
     assert result["machine"]["threads"] == 1
 
 
@@ -111,7 +112,7 @@ def test_a_small_load_is_measured(tmp_path: Path) -> None:
     assert float(result["large_space"]["designs"]) > 1e30
     assert (result["large_folder"]["files"], result["large_folder"]["classes"]) == (200, 20)
     assert set(result["read_searched"]) == {"pareto", "where", "report"}
-    assert all(one["peak_bytes"] > 1e7 for one in result["read_searched"].values())
+    assert every(one["peak_bytes"] > 1e7 for one in result["read_searched"].values())
     assert result["report_searched"]["bytes"] > 1e4
 
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from assertions import every
 from failing import fails
 
 from sasa_nas.cli.app import main
@@ -157,7 +158,7 @@ def test_wrong_options_are_named_and_nothing_is_written(
     capsys: pytest.CaptureFixture[str], network: Path, out: Path, options: tuple[object, ...], words: tuple[str, ...]
 ) -> None:
     line = fails(capsys, "train", network, *options, "--out", out)
-    assert all(word in line for word in words), line
+    assert every(word in line for word in words), line
     assert not out.exists()
 
 

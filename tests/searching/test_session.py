@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from assertions import every
 
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, RunFolder, SearchSettings, read_info, read_trials
@@ -48,7 +49,7 @@ def test_a_trial_s_share_is_measured_once_and_kept(make_space, tmp_path: Path, n
     assert packing.device == "cpu"
     # one trial at a time may have any number of threads
     assert [one.share.trials for one in packing.measured] == [1] * len(packing.measured)
-    assert all(one.images_per_second > 0 for one in packing.measured)
+    assert every(one.images_per_second > 0 for one in packing.measured)
     assert info.settings.cpus_per_trial == packing.chosen.share.cpus
     assert [record.outcome for record in summary.records if record.outcome.spent] == [Outcome.TRAINED]
     resume(tmp_path / "run", trials=1, observer=notes)
