@@ -1,8 +1,6 @@
 """Rounds of `benchmarks/chaos.py`: searches and retrainings that are struck, gone on with, and compared."""
 
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from chaos_parts import damage
 from chaos_parts.oracle import Trial, changed, kept_for_ever, leftovers, one_line, unfinished
 from chaos_parts.scenario import Kind, draw
 from chaos_parts.watch import EpochLog
+from forked import run_forked
 
 CHAOS = Path(__file__).parent.parent / "benchmarks" / "chaos.py"
 
@@ -39,9 +38,9 @@ def test_a_struck_run_comes_to_what_an_undisturbed_one_does(tmp_path: Path, seed
     scenario = draw(seed)
     assert (scenario.program, *(strike.kind for strike in scenario.strikes)) == ROUNDS[seed]
     out = tmp_path / "chaos.json"
-    command = [sys.executable, str(CHAOS), "--rounds", "1", "--seed", str(seed), "--out", str(out)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHAOS.parent.parent)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    environment = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(CHAOS.parent.parent)}
+    command = [CHAOS, "--rounds", 1, "--seed", seed, "--out", out]
+    done = run_forked(command, environment=environment, timeout=580)
     assert done.returncode == 0, done.stdout + done.stderr
     (round_,) = json.loads(out.read_text(encoding="utf-8"))["rounds"]
     assert round_["faults"] == []
