@@ -7,8 +7,9 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TRIALS ?= 25
 DATASET ?= digits
 DATA_DIR ?=
-# files in the order that tests/conftest.py gives them: those of slow tests first
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# files in the order that tests/conftest.py gives them: those of slow tests first; bytecode is kept, for the sake of the
+# processes that tests start
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: search test test-all lint gpu-check table study clean help
 

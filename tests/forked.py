@@ -13,7 +13,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 CONTEXT = multiprocessing.get_context("forkserver")
-PRELOADED = ("torch", "torchvision", "sasa_nas.cli.app", "sasa_nas.searching", "sasa_nas.training.loop")
+PRELOADED = (
+    *("torch", "torch._dynamo", "torchvision", "scipy.stats", "sklearn.datasets", "sklearn.model_selection"),
+    *("sasa_nas.cli.app", "sasa_nas.searching.session", "sasa_nas.workflows.train", "sasa_nas.exporting.folder"),
+)
 STREAMS = ("stdout", "stderr")
 CONTEXT.set_forkserver_preload(list(PRELOADED))
 
@@ -24,7 +27,7 @@ class ForkedProgram:
     For programs whose own start is not what is tested: modules that they import may be there already.
 
     Args:
-        words: The command line after `python`: a script's path or `-m` and a module, then its arguments.
+        words: The command line after `python`: a script's path, `-m` and a module or `-c` and a text, then arguments.
         environment: Variables to set beside those of this process.
         cwd: Its working directory; by default that of this process.
     """
@@ -67,10 +70,14 @@ class ForkedProgram:
 
 
 def run_forked(
-    words: Sequence[object], *, environment: Mapping[str, str] | None = None, timeout: float = 100
+    words: Sequence[object],
+    *,
+    environment: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    timeout: float = 100,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program to its end; arguments as those of `ForkedProgram`."""
-    return ForkedProgram(words, environment=environment).wait(timeout)
+    return ForkedProgram(words, environment=environment, cwd=cwd).wait(timeout)
 
 
 def _run(words: list[str], streams: Path, environment: dict[str, str], cwd: Path) -> None:
@@ -87,6 +94,10 @@ def _run(words: list[str], streams: Path, environment: dict[str, str], cwd: Path
         if words[0] == "-m":
             sys.argv = words[1:]
             runpy.run_module(words[1], run_name="__main__", alter_sys=True)
+        elif words[0] == "-c":
+            sys.argv = ["-c", *words[2:]]
+            sys.path.insert(0, "")
+            exec(compile(words[1], "<string>", "exec"), {"__name__": "__main__"})
         else:
             sys.argv = words
             sys.path.insert(0, str(Path(words[0]).parent))

@@ -22,6 +22,7 @@ from sasa_nas.run import Outcome, RunFolder, read_trials
 from sasa_nas.searching import resume
 
 WORKERS = 2
+"""Of the search that is killed; one is enough for those that are asked to end."""
 
 
 @pytest.mark.slow
@@ -30,7 +31,7 @@ def test_ctrl_c_leaves_a_readable_run_that_a_resume_completes(make_space, tmp_pa
     space = tmp_path / "space.json"
     space.write_text(json.dumps(make_space(lambda d: d["proxy"]["recipe"].update(epochs=30)).model_dump(mode="json")))
     out = tmp_path / "run"
-    process = start_search(space, out, trials=4)
+    process = start_search(space, out, trials=4, workers=1)
     wait_for_epochs(process, out, 1)
     # a terminal sends Ctrl-C to the whole group, Ray's processes included
     os.killpg(process.pid, signal.SIGINT)
@@ -56,7 +57,7 @@ def test_a_search_keeps_to_itself_and_ends_as_after_ctrl_c_if_terminated(
     space = tmp_path / "space.json"
     space.write_text(json.dumps(make_space(lambda d: d["proxy"]["recipe"].update(epochs=30)).model_dump(mode="json")))
     out = tmp_path / "run"
-    process = start_search(space, out, trials=4, TMPDIR=str(short_folder))
+    process = start_search(space, out, trials=4, workers=1, TMPDIR=str(short_folder))
     wait_for_epochs(process, out, 1)
     (scratch,) = short_folder.glob("sasa-nas-*")
     assert scratch.stat().st_mode & 0o077 == 0
@@ -76,11 +77,11 @@ def test_a_search_keeps_to_itself_and_ends_as_after_ctrl_c_if_terminated(
     assert [len(token) for token in tokens] == [64]
 
 
-def start_search(space: Path, out: Path, *, trials: int, **environment: str) -> subprocess.Popen[str]:
+def start_search(space: Path, out: Path, *, trials: int, workers: int, **environment: str) -> subprocess.Popen[str]:
     """Starts a search as a person does, in a process group of its own."""
     command = [sys.executable, "-c", "import sys; from sasa_nas.cli.app import main; sys.exit(main())", "search"]
     return subprocess.Popen(
-        [*command, "--space", str(space), "--trials", str(trials), "--workers", str(WORKERS), "--out", str(out)],
+        [*command, "--space", str(space), "--trials", str(trials), "--workers", str(workers), "--out", str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -122,7 +123,7 @@ def test_a_killed_search_keeps_a_second_one_out_before_and_is_resumed_after(
     space, out = tmp_path / "space.json", tmp_path / "run"
     data = make_space(lambda d: d["proxy"]["recipe"].update(epochs=epochs)).model_dump(mode="json")
     space.write_text(json.dumps(data))
-    process = start_search(space, out, trials=3, TMPDIR=str(short_folder))
+    process = start_search(space, out, trials=3, workers=WORKERS, TMPDIR=str(short_folder))
     wait_for_epochs(process, out, 2)
     with pytest.raises(UserError, match="another process is writing to"):
         resume(out)
