@@ -11,7 +11,7 @@ DATA_DIR ?=
 # processes that tests start
 PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: search test test-all lint gpu-check table study clean help
+.PHONY: search test test-all day night lint gpu-check table study clean help
 
 help:
 	@echo "make search   set up and search the resnet_hybrid space on scikit-learn's digits"
@@ -34,10 +34,15 @@ table: $(VENV)/.installed
 study: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/natural_images.py $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
-test: $(VENV)/.installed-dev lint
+# `make -j2 test` lints beside the tests
+test: lint day
+
+test-all: lint night
+
+day: $(VENV)/.installed-dev
 	$(PYTEST)  # two processes, a thread each
 
-test-all: $(VENV)/.installed-dev lint
+night: $(VENV)/.installed-dev
 	$(PYTEST) -m ""
 
 lint: $(VENV)/.installed-dev
