@@ -117,8 +117,13 @@ def test_a_small_load_is_measured(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels themselves are checked by make gpu-check")
 @pytest.mark.timeout(400)
-def test_what_a_gpu_is_checked_for_holds_in_the_interpreter(tmp_path: Path) -> None:
-    sections = {"cases": 8, "operators": 8, "san": 4, "edges": 8}
+@pytest.mark.parametrize(
+    "sections",
+    # by day the kernels themselves run in the interpreter in the tests of `ops`
+    [{"cases": 8}, pytest.param({"operators": 8, "san": 4, "edges": 8}, marks=pytest.mark.night)],
+    ids=" ".join,
+)
+def test_what_a_gpu_is_checked_for_holds_in_the_interpreter(tmp_path: Path, sections: dict[str, int]) -> None:
     command = [sys.executable, BENCHMARKS / "gpu_check.py", "--small", "--seconds", "320", "--out", tmp_path]
     # a process of its own: triton is its interpreter from when it is imported on
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TRITON_INTERPRET": "1"}

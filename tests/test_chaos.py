@@ -14,18 +14,19 @@ from forked import run_forked
 CHAOS = Path(__file__).parent.parent / "benchmarks" / "chaos.py"
 
 NIGHT = {
+    31: ("formula", Kind.FILL),
     380: ("search", Kind.KILL_WORKER),
     190: ("search", Kind.KILL_RAYLET),
     177: ("retrain", Kind.HANG_UP),
     178: ("retrain", Kind.TEAR),
 }
-"""Rounds longer than searches by formula; the deaths of Ray's processes are tests of the engine, too."""
+"""Rounds longer than searches by formula, and a disk that is full from the start; by day one fills up later, and the
+deaths of Ray's processes are tests of the search, too."""
 ROUNDS = NIGHT | {
     25: ("formula", Kind.KILL_DRIVER),
     53: ("formula", Kind.TEAR),
-    31: ("formula", Kind.FILL),
     77: ("formula", Kind.FILL),
-    37: ("formula", Kind.HANG_UP),
+    94: ("formula", Kind.HANG_UP),
 }
 """By seed, what happens."""
 
