@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sasa_nas.run import TrainingResult
     from sasa_nas.run.detection_records import DetectionResult
-    from sasa_nas.workflows import TrainingSummary
+    from sasa_nas.workflows.observer import TrainingSummary
 
 
 RESUMING = ("resume", "data_dir", "dataset", "backbone_weights")
@@ -115,7 +115,7 @@ def train(
     part of COCO-format data.
     """
     from sasa_nas.cli.training_progress import observing_training
-    from sasa_nas.workflows import resume_training
+    from sasa_nas.workflows.resume import resume_training
 
     if resume is not None:
         from sasa_nas.run import ExternalResources
@@ -162,7 +162,7 @@ def _train(target: str, settings: dict[str, Any], out: Path | None) -> TrainingS
     from sasa_nas.run.detection_records import DetectionSettings
     from sasa_nas.run.training_records import validate_settings
     from sasa_nas.space import Detector
-    from sasa_nas.workflows import train_network
+    from sasa_nas.workflows.train import train_network
 
     network = find_network(target)
     command, source = shell_line("sasa-nas", *sys.argv[1:]), "the command line"

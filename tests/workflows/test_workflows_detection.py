@@ -27,8 +27,9 @@ from sasa_nas.space import Architecture, Detector
 from sasa_nas.space.detection_recipe import DetectionRecipe
 from sasa_nas.space.files import load_detector
 from sasa_nas.training.average_precision import detect, evaluate_detector
-from sasa_nas.workflows import TrainingSummary, resume_training
 from sasa_nas.workflows.detect import detect_objects, load_detection_network
+from sasa_nas.workflows.observer import TrainingSummary
+from sasa_nas.workflows.resume import resume_training
 from sasa_nas.workflows.train_detector import resume_detector, train_detector
 
 CPU = torch.device("cpu")
