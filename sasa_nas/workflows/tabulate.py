@@ -18,7 +18,6 @@ from sasa_nas.data.registry import load
 from sasa_nas.data.splits import Splits
 from sasa_nas.errors import UserError
 from sasa_nas.files import make_directory
-from sasa_nas.models import build
 from sasa_nas.operators.plugins import OperatorFile, loaded_operators, receive_operators
 from sasa_nas.run.new_folder import sole_writer, unwritable
 from sasa_nas.run.provenance import git_state, versions
@@ -28,8 +27,7 @@ from sasa_nas.space.enumeration import every_design
 from sasa_nas.table.journal import Curve, Journal, TableTask
 from sasa_nas.table.records import Row, Table, TableInfo, save_table
 from sasa_nas.training.device import describe_device, pick_device
-from sasa_nas.training.proxy import Trainer
-from sasa_nas.training.seeding import seeded
+from sasa_nas.training.proxy import new_trainer
 from sasa_nas.workflows.observer import TableObserver
 
 LARGEST = 20_000
@@ -195,18 +193,8 @@ def _start(operators: tuple[OperatorFile, ...], proxy: Proxy, data_dir: Path | N
 
 def _train(job: _Job) -> Curve:
     start = time.perf_counter()
-    splits = _Worker.splits
-    with seeded(job.seed):
-        network = build(job.architecture)
-    trainer = Trainer(
-        network,
-        splits.train,
-        splits.validation,
-        splits.info,
-        _Worker.proxy.recipe,
-        seed=job.seed,
-        device=_Worker.device,
-    )
+    recipe = _Worker.proxy.recipe
+    trainer = new_trainer(job.architecture, _Worker.splits, recipe, seed=job.seed, device=_Worker.device)
     epochs = list(trainer.epochs())
     return Curve(
         architecture_id=job.architecture.id,

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import Splits
-from sasa_nas.models import build
 from sasa_nas.run import (
     ExternalResources,
     TrainingFolder,
@@ -28,8 +27,7 @@ from sasa_nas.space.scaling import fitted_to, scaled
 from sasa_nas.space.validation_errors import space_error
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.training.evaluate import evaluate
-from sasa_nas.training.proxy import EpochMetrics, Trainer, require_batches
-from sasa_nas.training.seeding import seeded
+from sasa_nas.training.proxy import EpochMetrics, Trainer, new_trainer, require_batches
 from sasa_nas.workflows.material import load_for, load_network, require_unchanged
 from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
 from sasa_nas.workflows.training_session import carry_out, new_folder, require_same_network, write_folder
@@ -48,10 +46,7 @@ class _Classification:
 
     def trainer(self, seed: int) -> Trainer:
         """A trainer before its first epoch."""
-        with seeded(seed):
-            network = build(self.architecture)
-        splits, recipe = self.splits, self.settings.recipe
-        return Trainer(network, splits.train, splits.validation, splits.info, recipe, seed=seed, device=self.device)
+        return new_trainer(self.architecture, self.splits, self.settings.recipe, seed=seed, device=self.device)
 
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> TrainingResult:
         """Measures the weights on disk, those that a reader will load, on the validation and the test part."""
