@@ -99,7 +99,7 @@ def load_for_search(
     train_images: int | None = None,
     progress: Progress | None = None,
 ) -> SearchSplits:
-    """As `load`, but what comes back cannot read the test part: all that a search may call."""
+    """Load a data set without its test split, as `load` does otherwise: all that a search may call."""
     return load(
         name, data_dir=data_dir, image_size=image_size, train_images=train_images, progress=progress
     ).without_test()

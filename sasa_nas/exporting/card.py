@@ -16,7 +16,7 @@ Origin = Literal["trained", "untrained", "given"]
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What is known of a network beyond its architecture; None where it is not known.
+    """Facts about a network beyond its architecture; None where they are not known.
 
     Attributes:
         name: What the network is called.

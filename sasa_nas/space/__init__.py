@@ -1,4 +1,4 @@
-"""What can be described: operators, stems, stages, one `Architecture`, a `SearchSpace` of many, a `Detector`.
+"""Descriptions: operators, stems, stages, one `Architecture`, a `SearchSpace` of many, a `Detector`.
 
 Pure data: nothing here imports torch, Ray or Optuna.
 """

@@ -65,7 +65,7 @@ class Architecture(Node):
 
     @property
     def all_convolution(self) -> bool:
-        """Whether its stem and all its stages are convolutions: nothing attends, but for attention over channels."""
+        """Return whether its stem and all its stages are convolutions; attention over channels does not count."""
         return not self.stem.attends and {stage.operator.kind for stage in self.stages} == {BASELINE}
 
     def to_json(self) -> str:

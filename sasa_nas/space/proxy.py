@@ -1,4 +1,4 @@
-"""How a search judges a design cheaply, and what it refuses to train."""
+"""Proxy by which a search judges a design, and limits on what it trains."""
 
 from typing import Annotated
 
@@ -14,7 +14,7 @@ Epochs = Annotated[Positive, Field(le=MOST_EPOCHS)]
 
 
 class Recipe(Node):
-    """How one network is trained: AdamW with linear warm-up and a cosine decay to zero."""
+    """Recipe of one training: AdamW with linear warm-up and a cosine decay to zero."""
 
     epochs: Epochs = 10
     batch_size: Positive = 64
@@ -45,7 +45,7 @@ TARGET_EPOCHS = 3
 
 
 class Target(Node):
-    """How designs that a search found are trained in full: at their own width and depth, for longer."""
+    """Full training of designs that a search found: at their own width and depth, for longer."""
 
     dataset: str | None = None
     """The proxy's where it is left out."""

@@ -1,4 +1,4 @@
-"""What a table holds, and its file: gzip'ed JSON, a few tens of kilobytes for a few hundred networks."""
+"""Content of a table, and its file: gzip'ed JSON, a few tens of kilobytes for a few hundred networks."""
 
 import errno
 import gzip

@@ -22,7 +22,7 @@ from sasa_nas.training.seeding import seeded
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """What one epoch of training gave.
+    """Metrics of one epoch of training.
 
     Attributes:
         epoch: Epochs done, from 1.
