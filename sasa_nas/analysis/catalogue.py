@@ -84,9 +84,9 @@ class OperatorEntry(BaseModel):
 def models() -> list[ModelEntry]:
     """Every named network, detectors last."""
     from sasa_nas.cost import count_network
-    from sasa_nas.cost.detector import count_detector
+    from sasa_nas.detection.cost import count_detector
     from sasa_nas.models import list_models, model_architecture
-    from sasa_nas.models.detectors import list_detectors, model_detector
+    from sasa_nas.detection.named import list_detectors, model_detector
 
     found = [(name, model_architecture(name), count_network(model_architecture(name))) for name in list_models()]
     for name in list_detectors():

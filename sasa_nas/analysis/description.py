@@ -14,7 +14,7 @@ from sasa_nas.cost.memory import training_memory
 from sasa_nas.models.plans import plan_network, stem_output_size
 from sasa_nas.nodes import Node
 from sasa_nas.space import Architecture, Image, Stage
-from sasa_nas.space.detector import Detector
+from sasa_nas.detection.description import Detector
 
 _TOLD = {"blocks", "width", "stride", "operator"}
 """Fields of a stage that have a place of their own in its description."""
@@ -221,8 +221,8 @@ def with_latency(description: Description, latencies: Sequence[Latency], setting
 
 def _describe_detector(detector: Detector, name: str, image_size: int | None, convention: Convention) -> Description:
     # torchvision takes half a second to import
-    from sasa_nas.cost.detector import count_detector
-    from sasa_nas.models.detection.plan import plan_pyramid
+    from sasa_nas.detection.cost import count_detector
+    from sasa_nas.detection.network.plan import plan_pyramid
 
     if image_size is not None:
         backbone = _with_image_size(detector.backbone, image_size)

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from sasa_nas.errors import UserError
 from sasa_nas.models import list_models, model_architecture
-from sasa_nas.models.detectors import list_detectors, model_detector
+from sasa_nas.detection.named import list_detectors, model_detector
 from sasa_nas.models.registry import unknown_name
 from sasa_nas.run.trained import architecture_file
 from sasa_nas.space import Architecture
-from sasa_nas.space.detector import Detector
+from sasa_nas.detection.description import Detector
 from sasa_nas.space.files import load_network
 
 _SUFFIXES = (".json", ".yaml", ".yml")

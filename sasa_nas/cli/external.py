@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from sasa_nas.run import ExternalResources, RunFolder
-    from sasa_nas.run.detection_records import AnyInfo
+    from sasa_nas.detection.records import AnyInfo
     from sasa_nas.run.retraining_records import RetrainingInfo
 
 Address = Annotated[

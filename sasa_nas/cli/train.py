@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sasa_nas.run import TrainingResult
-    from sasa_nas.run.detection_records import DetectionResult
+    from sasa_nas.detection.records import DetectionResult
     from sasa_nas.workflows import TrainingSummary
 
 
@@ -159,7 +159,7 @@ def _train(target: str, settings: dict[str, Any], out: Path | None) -> TrainingS
     from sasa_nas.cli.output import shell_line
     from sasa_nas.cli.training_progress import observing_training
     from sasa_nas.run import TrainingSettings
-    from sasa_nas.run.detection_records import DetectionSettings
+    from sasa_nas.detection.records import DetectionSettings
     from sasa_nas.run.training_records import validate_settings
     from sasa_nas.space import Detector
     from sasa_nas.workflows import train_network
@@ -169,7 +169,7 @@ def _train(target: str, settings: dict[str, Any], out: Path | None) -> TrainingS
     with observing_training() as observer:
         if isinstance(network, Detector):
             # imports torchvision's detectors, which no classifier needs
-            from sasa_nas.workflows.train_detector import train_detector
+            from sasa_nas.detection.workflows.train import train_detector
 
             chosen = validate_settings(DetectionSettings, settings, source)
             return train_detector(network, chosen, name=target, out=out, observer=observer, command=command)

@@ -18,7 +18,7 @@ from sasa_nas.cli.progress import clock
 
 if TYPE_CHECKING:
     from sasa_nas.run import TrainingFolder
-    from sasa_nas.run.detection_records import AnyInfo
+    from sasa_nas.detection.records import AnyInfo
     from sasa_nas.training.loop import EpochReport
     from sasa_nas.workflows import TrainingObserver
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sasa_nas.data.folders import names_folder
 from sasa_nas.errors import UserError, printable
-from sasa_nas.run.detection_records import DetectionSettings
+from sasa_nas.detection.records import DetectionSettings
 from sasa_nas.run.records import RunInfo
 from sasa_nas.run.training_records import OutrightSettings
 

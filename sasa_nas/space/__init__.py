@@ -5,7 +5,7 @@ Pure data: nothing here imports torch, Ray or Optuna.
 
 from sasa_nas.blocks import Stage
 from sasa_nas.space.architecture import Architecture, Image
-from sasa_nas.space.detector import Detector
+from sasa_nas.detection.description import Detector
 from sasa_nas.space.files import load_architecture, load_network, load_space, shipped_spaces
 from sasa_nas.space.overrides import overridden
 from sasa_nas.space.proxy import Limits, Proxy, Recipe, Target

@@ -16,7 +16,7 @@ from sasa_nas.errors import one_line
 from sasa_nas.files import read_bytes
 from sasa_nas.operators.plugins import load_operators
 from sasa_nas.space.architecture import Architecture
-from sasa_nas.space.detector import Detector
+from sasa_nas.detection.description import Detector
 from sasa_nas.space.search_space import SearchSpace
 from sasa_nas.space.validation_errors import SpaceError, path_of, space_error
 

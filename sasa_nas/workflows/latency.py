@@ -8,7 +8,7 @@ from sasa_nas.cost.latency import Latency
 from sasa_nas.cost.latency_cache import Setting, latency_of
 from sasa_nas.errors import UserError
 from sasa_nas.space import Architecture, Image
-from sasa_nas.space.detector import Detector
+from sasa_nas.detection.description import Detector
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.workflows.material import within_memory
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sasa_nas.run import TrainingFolder
-from sasa_nas.run.detection_records import AnyInfo, AnyResult
+from sasa_nas.detection.records import AnyInfo, AnyResult
 from sasa_nas.training.loop import EpochReport
 
 

@@ -25,6 +25,6 @@ def resume_training(
     if task_of(TrainingFolder(path)) == "classification":
         return resume_network(path, external=external, observer=observer)
     # imports torchvision's detectors, which no classifier needs
-    from sasa_nas.workflows.train_detector import resume_detector
+    from sasa_nas.detection.workflows.train import resume_detector
 
     return resume_detector(path, external=external, observer=observer)

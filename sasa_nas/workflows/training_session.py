@@ -13,7 +13,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.exporting.weights import load_weights, save_weights
 from sasa_nas.files import make_directory, write_text
 from sasa_nas.run import SeedFolder, TrainingFolder
-from sasa_nas.run.detection_records import AnyInfo, AnyResult
+from sasa_nas.detection.records import AnyInfo, AnyResult
 from sasa_nas.run.new_folder import Unwritable, default_folder, require_new, sole_writer
 from sasa_nas.space import Architecture, Detector
 from sasa_nas.training.loop import EpochLoop, EpochReport, NonFiniteLoss

@@ -16,7 +16,7 @@ from sasa_nas.cli.app import main
 from sasa_nas.cli.train import train
 from sasa_nas.run import TrainingFolder
 from sasa_nas.space import Recipe
-from sasa_nas.space.detection_recipe import DetectionRecipe
+from sasa_nas.detection.recipe import DetectionRecipe
 
 SMALL = """
 block: basic
