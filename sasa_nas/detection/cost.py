@@ -11,11 +11,11 @@ import torch
 
 from sasa_nas.cost.network import NetworkCounts, count_module, count_network
 from sasa_nas.cost.shapes import shapes_alone
+from sasa_nas.detection.description import Detector
 from sasa_nas.detection.network.heads import SharedHeads
 from sasa_nas.detection.network.plan import MapPlan, plan_pyramid
 from sasa_nas.detection.network.pyramid import build_pyramid
 from sasa_nas.operators.counts import Counts
-from sasa_nas.detection.description import Detector
 
 
 def count_detector(detector: Detector) -> NetworkCounts:

@@ -1,30 +1,33 @@
 """An object detector as plain, immutable data: RetinaNet around any residual network."""
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from sasa_nas.blocks import BLOCKS
-from sasa_nas.nodes import Node, Positive
+from sasa_nas.nodes import Positive
 from sasa_nas.operators import AnyOperator, Misfit, Operator
 from sasa_nas.operators.conv import Conv
-from sasa_nas.space.architecture import Architecture, node_id
+from sasa_nas.space import Architecture, SpaceError, load_network
+from sasa_nas.space.network import NetworkDescription
 from sasa_nas.space.proxy import PositiveFloat
+from sasa_nas.tasks import DETECTION, TASKS
 
 IMAGE_SIZE = 640
 """Side of a detector's input in pixels, unless its backbone says otherwise."""
 
 
-class Detector(Node):
+class Detector(NetworkDescription):
     """RetinaNet (Lin et al. 2017, arXiv 1708.02002).
 
     The maps of the backbone's last three stages become the levels P3 to P5 of a feature pyramid (Lin et al. 2017,
     arXiv 1612.03144); P6 and P7 are made from P5, each at half the resolution of the one before. Two heads, one for
     classes and one for boxes, are shared by the levels.
-
-    Two detectors are the same network exactly when they are equal, and then they share an `id`.
     """
+
+    task: ClassVar[str] = DETECTION.name
 
     backbone: Architecture
     """A network of bottleneck or basic blocks, without its classifier; its image is the detector's input, by default
@@ -66,20 +69,28 @@ class Detector(Node):
         return len(self.anchor_scales) * len(self.anchor_ratios)
 
     @property
-    def id(self) -> str:
-        """Twelve hexadecimal digits, the same for equal detectors on every machine and version."""
-        return node_id(self)
+    def trunk(self) -> Architecture:
+        """The backbone."""
+        return self.backbone
 
-    def to_json(self) -> str:
-        """Every field, defaults included, as indented JSON that `load_network` reads back."""
-        return self.model_dump_json(indent=2) + "\n"
+
+def load_detector(path: str | Path) -> Detector:
+    """Return the detector that a JSON or YAML file describes.
+
+    Raises:
+        SpaceError: If the file cannot be read or does not describe a detector.
+    """
+    network = load_network(path)
+    if not isinstance(network, Detector):
+        raise SpaceError(f"{path}: describes a {TASKS[network.task].network}, where a detector is needed")
+    return network
 
 
 def fitted_detector(detector: Detector, *, num_classes: int, image_size: int | None = None) -> Detector:
-    """`detector` for other classes and, where a size is given, for square images of it.
+    """Return `detector` for other classes and, where a size is given, for square images of it.
 
     Args:
-        detector: Any.
+        detector: The detector to fit.
         num_classes: Classes of objects.
         image_size: Height and width of the input in pixels.
     """

@@ -7,6 +7,7 @@ convolutions, for images of 640 x 640 pixels and the 90 numbers that COCO's cate
 from collections.abc import Callable
 from functools import partial
 
+from sasa_nas.detection.description import IMAGE_SIZE, Detector
 from sasa_nas.errors import UserError
 from sasa_nas.models.families import aa_resnet, resnet, sasa_resnet
 from sasa_nas.models.registry import unknown_name
@@ -14,7 +15,6 @@ from sasa_nas.operators import Operator
 from sasa_nas.operators.conv import Conv
 from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.space.architecture import Architecture, Image
-from sasa_nas.detection.description import IMAGE_SIZE, Detector
 
 _NECKS: dict[str, Operator] = {"retinanet": Conv(), "retinanet_attention": LocalAttention(kernel_size=7, num_heads=8)}
 """What stands for the 3x3 convolutions of pyramid and heads (Ramachandran et al. 2019, Table 2)."""
@@ -34,25 +34,26 @@ def _detector(family: str, depth: int, operator: Operator) -> Detector:
     return Detector(backbone=backbone, operator=operator)
 
 
-_DETECTORS: dict[str, Callable[[], Detector]] = {
+DETECTORS: dict[str, Callable[[], Detector]] = {
     f"{neck}_{family}{depth}": partial(_detector, family, depth, operator)
     for neck, operator in _NECKS.items()
     for family in _BACKBONES
     for depth in _DEPTHS
 }
+"""Every named detector: functions that return its description."""
 
 
 def model_detector(name: str) -> Detector:
-    """The detector called `name`.
+    """Return the detector called `name`.
 
     Raises:
         UserError: If there is none of that name.
     """
-    if name not in _DETECTORS:
-        raise UserError(unknown_name(name, _DETECTORS))
-    return _DETECTORS[name]()
+    if name not in DETECTORS:
+        raise UserError(unknown_name(name, DETECTORS))
+    return DETECTORS[name]()
 
 
 def list_detectors() -> list[str]:
-    """The names of all named detectors, in alphabetical order."""
-    return sorted(_DETECTORS)
+    """Return the names of all named detectors, in alphabetical order."""
+    return sorted(DETECTORS)

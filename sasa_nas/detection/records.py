@@ -1,26 +1,28 @@
-"""What a detector's outright training knows about itself, what came out, and what the detector found afterwards."""
+"""Records of a detector's training: its settings, its result, and what the detector found afterwards."""
 
-from typing import Annotated, Literal, TypeAlias
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from sasa_nas.detection.recipe import DetectionRecipe
+from sasa_nas.run.external import ExternalResources, folder_or_none
 from sasa_nas.run.plain import check_training
-from sasa_nas.run.provenance import Place, Told
-from sasa_nas.run.reader import RunError, read_record
-from sasa_nas.run.records import Natural
+from sasa_nas.run.provenance import Place
+from sasa_nas.run.reader import read_record
 from sasa_nas.run.training_folder import TrainingFolder
 from sasa_nas.run.training_records import (
     OutrightSettings,
+    ResultRecord,
     Seed,
     Share,
     Spread,
-    TrainingInfo,
     TrainingRecord,
-    TrainingResult,
-    task_of,
+    require_task,
     unfinished,
 )
-from sasa_nas.detection.recipe import DetectionRecipe
+from sasa_nas.tasks import DETECTION
 
 
 class DetectionSettings(OutrightSettings):
@@ -29,6 +31,26 @@ class DetectionSettings(OutrightSettings):
     recipe: DetectionRecipe = DetectionRecipe()
     backbone_weights: Place | None = None
     """A trained classifier's weights.safetensors, from which the backbone begins with its norms held."""
+
+
+@dataclass(frozen=True)
+class DetectorResources(ExternalResources):
+    """Resources outside a detector's training that its record or a command names.
+
+    Attributes:
+        backbone_weights: A file of weights that the backbone begins with.
+    """
+
+    backbone_weights: Path | None = None
+
+    @classmethod
+    def of_detector(cls, settings: DetectionSettings) -> "DetectorResources":
+        """Return what the record of a detector's training names."""
+        return cls(
+            data_dir=settings.data_dir,
+            dataset=folder_or_none(settings.dataset),
+            backbone_weights=settings.backbone_weights,
+        )
 
 
 class CategoryRecord(BaseModel):
@@ -63,47 +85,33 @@ class PrecisionRecord(BaseModel):
     """At the overlap 0.5 alone."""
 
 
-class DetectionResult(BaseModel):
+class DetectionResult(ResultRecord):
     """The content of a detector's result.json."""
 
-    model_config = ConfigDict(frozen=True)
-
-    format: Literal[1] = 1
     task: Literal["detection"] = "detection"
-    name: Told
-    architecture_id: str
-    dataset: str
-    epochs: Natural
     seeds: Annotated[tuple[PrecisionRecord, ...], Field(min_length=1)]
     ap: Spread
     ap50: Spread
 
 
-AnyInfo: TypeAlias = TrainingInfo | DetectionInfo
-"""The content of any training.json."""
-AnyResult: TypeAlias = TrainingResult | DetectionResult
-"""The content of any result.json."""
-
-
 def read_detection(folder: TrainingFolder) -> DetectionInfo:
-    """What a detector's training was asked to do.
+    """Return what a detector's training was asked to do.
 
     Raises:
         RunError: If `folder` is not a detector's training, or its training.json cannot be read.
     """
-    if task_of(folder) != "detection":
-        raise RunError(f"{folder.path} is the training of a classifier, and a detector's is needed")
+    require_task(folder, DETECTION)
     return read_record(folder.info, DetectionInfo, f"{folder.info} is gone")
 
 
 def read_detection_result(folder: TrainingFolder) -> DetectionResult:
-    """What came out of a detector's training.
+    """Return what came out of a detector's training.
 
     Raises:
         RunError: If it is not finished, or its result.json cannot be read.
     """
     check_training(folder)
-    return read_record(folder.result, DetectionResult, unfinished(folder))
+    return read_record(folder.result, DetectionResult, unfinished(folder, DETECTION))
 
 
 class DetectedObject(BaseModel):

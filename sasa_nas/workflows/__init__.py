@@ -2,8 +2,7 @@
 
 from sasa_nas.workflows.evaluate import EvaluationReport, EvaluationSettings, evaluate_network
 from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
-from sasa_nas.workflows.resume import resume_training
-from sasa_nas.workflows.train import train_network
+from sasa_nas.workflows.train import resume_network, train_network
 
 __all__ = [
     "EvaluationReport",
@@ -11,6 +10,6 @@ __all__ = [
     "TrainingObserver",
     "TrainingSummary",
     "evaluate_network",
-    "resume_training",
+    "resume_network",
     "train_network",
 ]

@@ -1,20 +1,23 @@
 """How a training tells the outside what happens in it."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from sasa_nas.run import TrainingFolder
-from sasa_nas.detection.records import AnyInfo, AnyResult
+from sasa_nas.run.training_records import ResultRecord, TrainingRecord
 from sasa_nas.training.loop import EpochReport
+
+Info = TypeVar("Info", bound=TrainingRecord)
+Result = TypeVar("Result", bound=ResultRecord)
 
 
 @dataclass(frozen=True)
-class TrainingSummary:
+class TrainingSummary(Generic[Info, Result]):
     """How a training, or one session of it, ended."""
 
     folder: TrainingFolder
-    info: AnyInfo
-    result: AnyResult | None
+    info: Info
+    result: Result | None
     """None where it was stopped before its end."""
 
 
@@ -24,7 +27,7 @@ class TrainingObserver(Protocol):
     def decoding(self, done: int, images: int) -> None:
         """Report images of a folder decoded so far; not called if they are in the cache."""
 
-    def training_started(self, folder: TrainingFolder, info: AnyInfo) -> None:
+    def training_started(self, folder: TrainingFolder, info: TrainingRecord) -> None:
         """The folder is there."""
 
     def seed_started(self, seed: int, epochs: int) -> None:
@@ -46,7 +49,7 @@ class SilentObserver:
     def decoding(self, done: int, images: int) -> None:
         """Nothing."""
 
-    def training_started(self, folder: TrainingFolder, info: AnyInfo) -> None:
+    def training_started(self, folder: TrainingFolder, info: TrainingRecord) -> None:
         """Nothing."""
 
     def seed_started(self, seed: int, epochs: int) -> None:

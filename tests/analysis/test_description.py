@@ -4,8 +4,8 @@ import pytest
 
 from sasa_nas.analysis.description import Description, describe
 from sasa_nas.cost import CONVENTIONS
-from sasa_nas.models import build, model_architecture
 from sasa_nas.detection.named import model_detector
+from sasa_nas.models import build, model_architecture
 from sasa_nas.operators.conv import Conv
 from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.space import Architecture, Image, Stage

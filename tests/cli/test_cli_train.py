@@ -14,9 +14,9 @@ from failing import fails
 
 from sasa_nas.cli.app import main
 from sasa_nas.cli.train import train
+from sasa_nas.detection.recipe import DetectionRecipe
 from sasa_nas.run import TrainingFolder
 from sasa_nas.space import Recipe
-from sasa_nas.detection.recipe import DetectionRecipe
 
 SMALL = """
 block: basic

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from sasa_nas.detection.figure import draw_detections, plot_detections
-from sasa_nas.errors import UserError
 from sasa_nas.detection.records import DetectedImage, DetectedObject
+from sasa_nas.errors import UserError
 
 CAT = DetectedObject(category="cat", category_id=4, score=0.75, box=(2.0, 3.0, 10.0, 8.0))
 DOG = DetectedObject(category="dog $5$", category_id=9, score=0.5, box=(0.0, 0.0, 20.0, 12.0))

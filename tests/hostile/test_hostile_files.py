@@ -20,8 +20,8 @@ from hostile_text import EVERYTHING, NASTY
 from planted_table import planted_table
 from torch import nn
 
-from sasa_nas.detection.data.coco import load_coco
 from sasa_nas.data.splits import DatasetInfo, ImageSet
+from sasa_nas.detection.data.coco import load_coco
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.weights import built, load_weights, save_weights
 from sasa_nas.models import build

@@ -18,10 +18,13 @@ from typing import Any
 import torch
 
 from sasa_nas.detection.data.boxes import BoxedImage, BoxedSet, BoxedSplits, Category
-from sasa_nas.data.folders import COCO_PREFIX, folder_of, name_of
+from sasa_nas.data.folders import folder_of, name_of
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import LARGEST_ANNOTATIONS, read_text
+from sasa_nas.tasks import DETECTION
 
+COCO_PREFIX = DETECTION.folder
+"""Begins the name of a folder in COCO's format."""
 _MOST = 10**15
 """Of a number of an image, a category or a pixel: exact as a float, too."""
 _LONGEST_SIDE = 100_000

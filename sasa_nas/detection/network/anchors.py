@@ -5,8 +5,8 @@ from torch import Tensor
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 
-from sasa_nas.detection.network.plan import plan_pyramid
 from sasa_nas.detection.description import Detector
+from sasa_nas.detection.network.plan import plan_pyramid
 
 ANCHOR_SIDE = 4
 """Side of an anchor of scale 1, over its level's stride: 32 pixels on P3 of a usual backbone (Lin et al. 2017)."""

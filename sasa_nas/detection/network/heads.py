@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torchvision.models.detection.retinanet import RetinaNetHead
 
 from sasa_nas.blocks.plans import Size
-from sasa_nas.detection.network.operators import build_last, build_spatial
 from sasa_nas.detection.description import Detector
+from sasa_nas.detection.network.operators import build_last, build_spatial
 
 CONV_STD = 0.01
 """Deviation of the initial weights of a head's convolutions (Lin et al. 2017, arXiv 1708.02002, section 4.1)."""

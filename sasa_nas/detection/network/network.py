@@ -7,14 +7,14 @@ from typing import Self
 from torch import Tensor, nn
 from torchvision.models.detection import RetinaNet
 
-from sasa_nas.errors import UserError
-from sasa_nas.models.builder import Network, build
+from sasa_nas.detection.description import Detector
 from sasa_nas.detection.network.anchors import LevelAnchors
 from sasa_nas.detection.network.heads import SharedHeads
 from sasa_nas.detection.network.letterbox import Letterbox
 from sasa_nas.detection.network.plan import plan_pyramid
 from sasa_nas.detection.network.pyramid import build_pyramid
-from sasa_nas.detection.description import Detector
+from sasa_nas.errors import UserError
+from sasa_nas.models.builder import Network, build
 
 DETECTIONS = 100
 """Boxes of an image, at most: as many as COCO's average precision looks at."""

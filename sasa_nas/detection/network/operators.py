@@ -3,11 +3,11 @@
 from torch import nn
 
 from sasa_nas.blocks.plans import Size
+from sasa_nas.detection.description import Detector
 from sasa_nas.nodes import resolve
 from sasa_nas.operators import OPERATORS
 from sasa_nas.operators.building import build_operator
 from sasa_nas.operators.conv import Conv
-from sasa_nas.detection.description import Detector
 
 
 def build_spatial(detector: Detector, size: Size, *, stride: int = 1) -> nn.Module:

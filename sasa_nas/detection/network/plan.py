@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from sasa_nas.blocks.plans import Size, strided
-from sasa_nas.models.plans import plan_network
 from sasa_nas.detection.description import Detector
+from sasa_nas.models.plans import plan_network
 
 
 @dataclass(frozen=True)

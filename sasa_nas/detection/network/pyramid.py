@@ -4,9 +4,9 @@ from torch import Tensor, nn
 from torchvision.ops.feature_pyramid_network import ExtraFPNBlock, FeaturePyramidNetwork
 
 from sasa_nas.blocks.plans import Size
+from sasa_nas.detection.description import Detector
 from sasa_nas.detection.network.operators import build_spatial
 from sasa_nas.detection.network.plan import plan_pyramid
-from sasa_nas.detection.description import Detector
 
 
 class CoarseLevels(ExtraFPNBlock):  # type: ignore[misc]

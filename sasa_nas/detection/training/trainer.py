@@ -8,12 +8,12 @@ from torch import Tensor
 
 from sasa_nas.detection.data.batches import BoxBatches, BoxedExample
 from sasa_nas.detection.data.boxes import BoxedSet, BoxedSplits
-from sasa_nas.errors import UserError
+from sasa_nas.detection.description import Detector
 from sasa_nas.detection.network import DetectionNetwork
 from sasa_nas.detection.network.plan import plan_pyramid
 from sasa_nas.detection.recipe import DetectionRecipe
-from sasa_nas.detection.description import Detector
 from sasa_nas.detection.training.average_precision import as_input, evaluate_detector
+from sasa_nas.errors import UserError
 from sasa_nas.training.evaluate import autocast
 from sasa_nas.training.loop import EpochLoop, NonFiniteLoss
 

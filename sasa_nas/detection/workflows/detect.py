@@ -7,10 +7,8 @@ import torch
 from torch import Tensor
 
 from sasa_nas.data.image_file import read_whole_image
-from sasa_nas.errors import UserError
-from sasa_nas.exporting.weights import check_state, load_weights
+from sasa_nas.detection.description import Detector, load_detector
 from sasa_nas.detection.network import DetectionNetwork, build_detector
-from sasa_nas.run import TrainingFolder
 from sasa_nas.detection.records import (
     CategoryRecord,
     DetectedImage,
@@ -18,9 +16,12 @@ from sasa_nas.detection.records import (
     DetectionReport,
     read_detection,
 )
-from sasa_nas.space import Detector
-from sasa_nas.space.files import load_detector
 from sasa_nas.detection.training.average_precision import Detections, detect
+from sasa_nas.errors import UserError
+from sasa_nas.exporting.weights import check_state, load_weights
+from sasa_nas.run import TrainingFolder
+from sasa_nas.run.training_records import untrained
+from sasa_nas.tasks import DETECTION
 from sasa_nas.training.device import pick_device
 
 
@@ -46,9 +47,7 @@ def detect_objects(
     info = read_detection(folder)
     seed = next((seed for seed in info.settings.seeds if folder.seed(seed).weights.is_file()), None)
     if seed is None:
-        raise UserError(
-            f"no seed of {folder.path} is trained to the end; go on with `sasa-nas train --resume {folder.path}`"
-        )
+        raise UserError(untrained(folder, DETECTION))
     pictures = [read_whole_image(file) for file in files]
     detector = load_detector(folder.architecture)
     network = load_detection_network(detector, folder.seed(seed).weights, chosen)

@@ -11,26 +11,26 @@ from torch import Tensor
 
 from sasa_nas.detection.data.boxes import BoxedSplits
 from sasa_nas.detection.data.coco import load_coco
-from sasa_nas.errors import UserError
-from sasa_nas.exporting.weights import load_weights
+from sasa_nas.detection.description import Detector, fitted_detector, load_detector
 from sasa_nas.detection.network import build_detector, check_backbone, load_backbone
-from sasa_nas.run import ExternalResources, SeedFolder, TrainingFolder
 from sasa_nas.detection.records import (
     CategoryRecord,
     DetectionInfo,
     DetectionResult,
     DetectionSettings,
+    DetectorResources,
     PrecisionRecord,
     read_detection,
     read_detection_result,
 )
-from sasa_nas.run.external import NOTHING, confirmed
+from sasa_nas.detection.training.trainer import DetectionMetrics, DetectionTrainer, require_norm_batches
+from sasa_nas.errors import UserError
+from sasa_nas.exporting.weights import load_weights
+from sasa_nas.run import SeedFolder, TrainingFolder
+from sasa_nas.run.external import confirmed
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.run.training_records import Spread
-from sasa_nas.space import Detector
-from sasa_nas.detection.description import fitted_detector
-from sasa_nas.space.files import load_detector
-from sasa_nas.detection.training.trainer import DetectionMetrics, DetectionTrainer, require_norm_batches
+from sasa_nas.tasks import DETECTION
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.training.seeding import seeded
 from sasa_nas.workflows.observer import SilentObserver, TrainingObserver, TrainingSummary
@@ -39,7 +39,7 @@ from sasa_nas.workflows.training_session import carry_out, new_folder, require_s
 
 @dataclass(frozen=True)
 class _Detection:
-    """A detector, data that are at hand, and how to train: the `Task` of a session."""
+    """A detector, data that are at hand, and how to train: the `TrainingJob` of a session."""
 
     name: str
     detector: Detector
@@ -91,7 +91,7 @@ def train_detector(
     out: Path | None = None,
     observer: TrainingObserver | None = None,
     command: str = "",
-) -> TrainingSummary:
+) -> TrainingSummary[DetectionInfo, DetectionResult]:
     """Trains a detector on a data set, to whose categories it is fitted, and keeps everything in a new folder.
 
     Args:
@@ -106,7 +106,7 @@ def train_detector(
         UserError: If it cannot be trained as asked, and then nothing was written; or if the disk is full, the
             GPU's memory is too small or the training diverges, and then `resume_detector` can go on.
     """
-    folder = new_folder(name, out)
+    folder = new_folder(name, out, DETECTION)
     device = pick_device(settings.device)
     splits = load_coco(settings.dataset, settings.data_dir)
     fitted = fitted_detector(detector, num_classes=len(splits.categories), image_size=settings.image_size)
@@ -114,7 +114,7 @@ def train_detector(
     settings = settings.model_copy(
         update={"dataset": splits.name, "backbone_weights": _absolute(settings.backbone_weights)}
     )
-    task = _task(name, fitted, settings, splits, device)
+    job = _job(name, fitted, settings, splits, device)
     info = DetectionInfo(
         name=name,
         architecture_id=fitted.id,
@@ -128,17 +128,17 @@ def train_detector(
         fingerprint=splits.fingerprint(),
     )
     write_folder(folder, fitted, info)
-    return TrainingSummary(folder, info, carry_out(folder, info, task, observer or SilentObserver()))
+    return TrainingSummary(folder, info, carry_out(folder, info, job, observer or SilentObserver()))
 
 
 def resume_detector(
-    path: Path, *, external: ExternalResources = NOTHING, observer: TrainingObserver | None = None
-) -> TrainingSummary:
+    path: Path, *, external: DetectorResources | None = None, observer: TrainingObserver | None = None
+) -> TrainingSummary[DetectionInfo, DetectionResult]:
     """Goes on with a training where it stopped, to the same result on a CPU as without the stop.
 
     Args:
         path: The training's folder. A finished training is left as it is.
-        external: As for `resume_network`.
+        external: What the training's record names outside its folder, named again, or what takes its place.
         observer: Told of everything that happens.
 
     Raises:
@@ -151,7 +151,7 @@ def resume_detector(
         return TrainingSummary(folder, info, read_detection_result(folder))
     detector = load_detector(folder.architecture)
     require_same_network(folder, detector, info)
-    named = confirmed(ExternalResources.of_training(info.settings), external, path)
+    named = confirmed(DetectorResources.of_detector(info.settings), external or DetectorResources(), path)
     settings = info.settings.model_copy(
         update={
             "data_dir": named.data_dir,
@@ -166,15 +166,15 @@ def resume_detector(
             f"dataset '{splits.name}' is no longer what the detector was trained on (its annotations have changed); "
             "put its files back"
         )
-    task = _task(info.name, detector, settings, splits, device)
-    return TrainingSummary(folder, info, carry_out(folder, info, task, observer or SilentObserver()))
+    job = _job(info.name, detector, settings, splits, device)
+    return TrainingSummary(folder, info, carry_out(folder, info, job, observer or SilentObserver()))
 
 
 def _absolute(path: Path | None) -> Path | None:
     return None if path is None else path.expanduser().resolve()
 
 
-def _task(
+def _job(
     name: str, detector: Detector, settings: DetectionSettings, splits: BoxedSplits, device: torch.device
 ) -> _Detection:
     """Raises what a person could have got wrong, before anything is written."""

@@ -11,25 +11,25 @@ from coco_shapes import CATEGORIES, write_shapes
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from sasa_nas.detection.data.coco import load_coco
 from sasa_nas.data.image_file import read_whole_image
-from sasa_nas.errors import UserError
-from sasa_nas.models import build
-from sasa_nas.run import ExternalResources, RunError, TrainingFolder, read_training
+from sasa_nas.detection.data.coco import load_coco
+from sasa_nas.detection.recipe import DetectionRecipe
 from sasa_nas.detection.records import (
     DetectionResult,
     DetectionSettings,
     read_detection,
     read_detection_result,
 )
-from sasa_nas.run.training_records import Spread
-from sasa_nas.space import Architecture, Detector
-from sasa_nas.detection.recipe import DetectionRecipe
-from sasa_nas.space.files import load_detector
 from sasa_nas.detection.training.average_precision import detect, evaluate_detector
-from sasa_nas.workflows import TrainingSummary, resume_training
 from sasa_nas.detection.workflows.detect import detect_objects, load_detection_network
 from sasa_nas.detection.workflows.train import resume_detector, train_detector
+from sasa_nas.errors import UserError
+from sasa_nas.models import build
+from sasa_nas.run import ExternalResources, RunError, TrainingFolder, read_training
+from sasa_nas.run.training_records import Spread
+from sasa_nas.space import Architecture, Detector
+from sasa_nas.space.files import load_detector
+from sasa_nas.workflows import TrainingSummary, resume_training
 
 CPU = torch.device("cpu")
 MakeDetection = Callable[..., DetectionSettings]
