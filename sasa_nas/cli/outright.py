@@ -61,7 +61,7 @@ def require_target(target: str | None, dataset: str | None, task: Task) -> tuple
         UserError: If one of them is not given.
     """
     if target is None or dataset is None:
-        missing = f"a {task.network} (NAME, FILE or FOLDER)" if target is None else "--dataset"
+        missing = "a network (NAME, FILE or FOLDER)" if target is None else "--dataset"
         raise UserError(f"{task.train} needs {missing}; or --resume FOLDER to go on with a training")
     return target, dataset
 

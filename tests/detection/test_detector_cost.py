@@ -8,9 +8,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from sasa_nas.cost import Counts, Macs, count_module, count_network
 from sasa_nas.detection.cost import count_detector
+from sasa_nas.detection.description import Detector
 from sasa_nas.detection.named import model_detector
 from sasa_nas.detection.network import build_detector
-from sasa_nas.space import Detector, Image, overridden
+from sasa_nas.space import Image, overridden
 
 # Ramachandran et al. 2019, Table 2: backbones of convolutions, of attention, and of attention alone.
 GFLOPS = {"retinanet_resnet50": 182, "retinanet_sasa_resnet50": 173, "retinanet_sasa_full_resnet50": 173}

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from sasa_nas.detection.description import fitted_detector
+from sasa_nas.detection.description import Detector, fitted_detector
 from sasa_nas.operators.local_attention import LocalAttention
-from sasa_nas.space import Architecture, Detector, SpaceError, Stage, load_architecture, load_network, overridden
+from sasa_nas.space import Architecture, SpaceError, Stage, load_architecture, load_network, overridden
 
 STAGES = [{"blocks": 1, "width": 8, "stride": stride} for stride in (1, 2, 2, 2)]
 BACKBONE: dict[str, Any] = {"block": "basic", "stem": {"kind": "conv", "width": 8}, "stages": STAGES}

@@ -12,12 +12,13 @@ from torch import Tensor, nn
 from torchvision.models.detection.retinanet import RetinaNetHead
 from torchvision.ops.feature_pyramid_network import FeaturePyramidNetwork, LastLevelP6P7
 
+from sasa_nas.detection.description import Detector
 from sasa_nas.detection.named import list_detectors, model_detector
 from sasa_nas.detection.network import DetectionNetwork, build_detector, load_backbone
 from sasa_nas.detection.network.letterbox import PIXEL_MEAN, PIXEL_STD, Letterbox
 from sasa_nas.errors import UserError
 from sasa_nas.models import build, model_architecture
-from sasa_nas.space import Architecture, Detector, Stage
+from sasa_nas.space import Architecture, Stage
 from sasa_nas.space.scaling import scaled
 
 STAGES = [{"blocks": 1, "width": 8, "stride": stride} for stride in (1, 2, 2, 2)]

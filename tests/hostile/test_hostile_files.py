@@ -152,7 +152,7 @@ COCO: dict[str, Callable[[dict[str, Any]], object]] = {
 @pytest.mark.parametrize("name", COCO)
 def test_strange_annotations_are_one_line(tmp_path: Path, outside: Path, ends: Ends, name: str) -> None:
     dataset = annotations(tmp_path / "coco", COCO[name])
-    assert ends("train", "retinanet_sasa_resnet50", "--dataset", dataset, "--out", tmp_path / "train") == 2
+    assert ends("train-detector", "retinanet_sasa_resnet50", "--dataset", dataset, "--out", tmp_path / "train") == 2
     assert not (tmp_path / "train").exists()
 
 

@@ -10,6 +10,7 @@ from coco_shapes import write_shapes
 
 from sasa_nas.detection.data.boxes import Category
 from sasa_nas.detection.data.coco import load_coco
+from sasa_nas.detection.description import Detector
 from sasa_nas.detection.network import build_detector
 from sasa_nas.detection.training.average_precision import (
     AveragePrecision,
@@ -18,7 +19,6 @@ from sasa_nas.detection.training.average_precision import (
     detect,
     evaluate_detector,
 )
-from sasa_nas.space import Detector
 
 CATEGORIES = (Category(4, "cat"), Category(9, "dog"))
 CPU = torch.device("cpu")

@@ -11,11 +11,11 @@ from torch import nn
 
 from sasa_nas.detection.data.boxes import BoxedSplits
 from sasa_nas.detection.data.coco import load_coco
+from sasa_nas.detection.description import Detector
 from sasa_nas.detection.network import build_detector
 from sasa_nas.detection.recipe import DetectionRecipe
 from sasa_nas.detection.training.trainer import DetectionMetrics, DetectionTrainer
 from sasa_nas.errors import UserError
-from sasa_nas.space import Detector
 from sasa_nas.training.loop import NonFiniteLoss
 from sasa_nas.training.outright import load_checkpoint, save_checkpoint
 from sasa_nas.training.seeding import seeded

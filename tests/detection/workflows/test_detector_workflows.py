@@ -13,10 +13,12 @@ from torch import nn
 
 from sasa_nas.data.image_file import read_whole_image
 from sasa_nas.detection.data.coco import load_coco
+from sasa_nas.detection.description import Detector, load_detector
 from sasa_nas.detection.recipe import DetectionRecipe
 from sasa_nas.detection.records import (
     DetectionResult,
     DetectionSettings,
+    DetectorResources,
     read_detection,
     read_detection_result,
 )
@@ -25,11 +27,10 @@ from sasa_nas.detection.workflows.detect import detect_objects, load_detection_n
 from sasa_nas.detection.workflows.train import resume_detector, train_detector
 from sasa_nas.errors import UserError
 from sasa_nas.models import build
-from sasa_nas.run import ExternalResources, RunError, TrainingFolder, read_training
+from sasa_nas.run import RunError, TrainingFolder, read_training
 from sasa_nas.run.training_records import Spread
-from sasa_nas.space import Architecture, Detector
-from sasa_nas.space.files import load_detector
-from sasa_nas.workflows import TrainingSummary, resume_training
+from sasa_nas.space import Architecture, Stage
+from sasa_nas.workflows import TrainingSummary, resume_network
 
 CPU = torch.device("cpu")
 MakeDetection = Callable[..., DetectionSettings]
@@ -105,9 +106,9 @@ def test_the_result_is_that_of_the_weights_on_disk(whole: TrainingSummary, shape
         assert lines(whole.folder, seed.seed)[-1]["ap"] == seed.ap
 
 
-def named(shapes: Path) -> ExternalResources:
+def named(shapes: Path) -> DetectorResources:
     """The data set's folder, which no record may name alone."""
-    return ExternalResources(dataset=f"coco:{shapes}")
+    return DetectorResources(dataset=f"coco:{shapes}")
 
 
 @pytest.mark.parametrize("after", [1, 3])
@@ -124,7 +125,7 @@ def test_a_killed_training_ends_where_an_undisturbed_one_does(
     with pytest.raises(Killed):
         train_detector(detector, make(seeds=(0, 3)), name="tiny", out=tmp_path / "t", observer=notes)
     notes = make_notes()
-    resumed = resume_training(tmp_path / "t", external=named(shapes), observer=notes)
+    resumed = resume_detector(tmp_path / "t", external=named(shapes), observer=notes)
     assert resumed.result == whole.result
     assert notes.events[1] == {1: "seed 0 after 1", 3: "seed 3 after 1"}[after]
     assert "testing" not in notes.events
@@ -216,37 +217,37 @@ def test_other_annotations_or_another_network_are_not_gone_on_with(
     content["annotations"].pop()
     file.write_text(json.dumps(content))
     with pytest.raises(UserError, match="no longer what the detector was trained on"):
-        resume_training(folder.path, external=named(shapes))
+        resume_detector(folder.path, external=named(shapes))
     file.write_text(before)
     described = folder.architecture.read_text()
     folder.architecture.write_text(detector.to_json())
     with pytest.raises(UserError, match="is not the network that"):
-        resume_training(folder.path, external=named(shapes))
+        resume_detector(folder.path, external=named(shapes))
     folder.architecture.write_text(described)
-    assert resume_training(folder.path, external=named(shapes)).result is not None
+    assert resume_detector(folder.path, external=named(shapes)).result is not None
 
 
 def test_metrics_that_are_gone_are_named(
     detector: Detector, make: MakeDetection, make_notes: Any, shapes: Path, tmp_path: Path
 ) -> None:
     folder = stopped(detector, make, make_notes, tmp_path / "t", seeds=(0, 1))
-    resume_training(folder.path, external=named(shapes))
+    resume_detector(folder.path, external=named(shapes))
     folder.result.unlink()
     folder.seed(1).metrics.write_text("")
     with pytest.raises(UserError, match=r"seeds/1/metrics\.jsonl is missing or damaged"):
-        resume_training(folder.path, external=named(shapes))
+        resume_detector(folder.path, external=named(shapes))
 
 
-def test_classifiers_and_detectors_are_told_apart(
-    architecture: Architecture, whole: TrainingSummary, tmp_path: Path
-) -> None:
+def test_classifiers_and_detectors_are_told_apart(whole: TrainingSummary, tmp_path: Path) -> None:
+    architecture = Architecture(stages=(Stage(),))
     folder = TrainingFolder(tmp_path)
     folder.info.write_text('{"task": "classification"}')
     folder.architecture.write_text(architecture.to_json())
-    with pytest.raises(RunError, match="is the training of a classifier"):
+    with pytest.raises(RunError, match="is the training of a classifier; use `sasa-nas train`"):
         read_detection(folder)
-    with pytest.raises(RunError, match="is the training of a detector"):
-        read_training(whole.folder)
+    for take in (lambda: read_training(whole.folder), lambda: resume_network(whole.folder.path)):
+        with pytest.raises(RunError, match="is the training of a detector; use `sasa-nas train-detector` or"):
+            take()
     with pytest.raises(UserError, match="describes a classifier"):
         load_detector(folder.architecture)
 
@@ -306,3 +307,34 @@ def test_what_cannot_detect_says_why(whole: TrainingSummary, sure: Path, shapes:
     folder.seed(0).weights.unlink()
     with pytest.raises(UserError, match=r"no seed of .* is trained to the end"):
         detect_objects(sure, [image], score_threshold=0.5)
+
+
+OLD_INFO = """{"format": 1, "name": "net.yaml", "architecture_id": "6ad9a69a25d8", "created": "2025-01-01T10:00:00Z",
+ "command": "sasa-nas train net.yaml --dataset coco:shapes", "versions": {"torch": "2.9"}, "git": null,
+ "device": "cpu", "task": "detection", "settings": {"dataset": "coco:/data/shapes", "image_size": 64, "seeds": [0],
+ "device": "cpu", "data_dir": null, "recipe": {"epochs": 2, "batch_size": 2, "learning_rate": 0.0001,
+ "weight_decay": 0.05, "augment": true}, "backbone_weights": "/data/w.safetensors"},
+ "categories": [{"id": 2, "name": "ellipse"}], "fingerprint": "0123456789ab"}"""
+OLD_RESULT = """{"format": 1, "task": "detection", "name": "net.yaml", "architecture_id": "6ad9a69a25d8",
+ "dataset": "coco:/data/shapes", "epochs": 2, "seeds": [{"seed": 0, "ap": 0.25, "ap50": 0.5}],
+ "ap": {"mean": 0.25, "std": null, "n": 1}, "ap50": {"mean": 0.5, "std": null, "n": 1}}"""
+
+
+def test_records_keep_their_form(tmp_path: Path) -> None:
+    folder = TrainingFolder(tmp_path)
+    folder.info.write_text(OLD_INFO)
+    folder.result.write_text(OLD_RESULT)
+    info, result = read_detection(folder), read_detection_result(folder)
+    assert json.loads(info.model_dump_json()) == json.loads(OLD_INFO)
+    assert json.loads(result.model_dump_json()) == json.loads(OLD_RESULT)
+    words = ("--dataset", "coco:/data/shapes", "--backbone-weights", "/data/w.safetensors")
+    assert DetectorResources.of_detector(info.settings).options == words
+
+
+def test_what_a_record_names_outside_its_folder_is_named_again(tmp_path: Path, detector: Detector) -> None:
+    folder = TrainingFolder(tmp_path)
+    info = json.loads(OLD_INFO) | {"architecture_id": detector.id}
+    folder.info.write_text(json.dumps(info))
+    folder.architecture.write_text(detector.to_json())
+    with pytest.raises(UserError, match=r"add --backbone-weights /data/w\.safetensors"):
+        resume_detector(folder.path, external=DetectorResources(dataset="coco:/data/shapes"))
