@@ -1,6 +1,7 @@
 """A network by whatever a person calls it: its name, a file, or a trained network's folder."""
 
 from pathlib import Path
+from typing import TypeVar
 
 from sasa_nas.errors import UserError
 from sasa_nas.models.registry import unknown_name
@@ -8,6 +9,8 @@ from sasa_nas.nodes import resolve
 from sasa_nas.run.trained import architecture_file
 from sasa_nas.space import Architecture, NetworkDescription, load_network
 from sasa_nas.tasks import TASKS
+
+Network = TypeVar("Network", bound=NetworkDescription)
 
 _SUFFIXES = (".json", ".yaml", ".yml")
 
@@ -21,10 +24,24 @@ def find_architecture(target: str) -> Architecture:
     network = find_network(target)
     if not isinstance(network, Architecture):
         task = TASKS[network.task]
-        raise UserError(
-            f"'{target}' is a {task.network}, and a classifier is needed; use `sasa-nas {task.train}`, or its "
-            f"{task.field} alone"
-        )
+        raise UserError(f"'{target}' is a {task.network}, and a classifier is needed; its `{task.field}` would do")
+    return network
+
+
+def find_to_train(target: str, description: type[Network]) -> Network:
+    """Return the network that `target` means, as `find_network`, for a command that trains networks of one task.
+
+    Args:
+        target: What it is called.
+        description: The type of the task's descriptions.
+
+    Raises:
+        UserError: If there is none, or it is for another task; the message names that task's command.
+    """
+    network = find_network(target)
+    if not isinstance(network, description):
+        task = TASKS[network.task]
+        raise UserError(f"'{target}' is a {task.network}; use `sasa-nas {task.train}`")
     return network
 
 

@@ -66,17 +66,6 @@ def require_target(target: str | None, dataset: str | None, task: Task) -> tuple
     return target, dataset
 
 
-def wrong_task(target: str, found: str) -> UserError:
-    """Return the error that a network is for another command.
-
-    Args:
-        target: What it was called.
-        found: Its task.
-    """
-    task = TASKS[found]
-    return UserError(f"'{target}' is a {task.network}; use `sasa-nas {task.train}`")
-
-
 def given(options: dict[str, Any]) -> dict[str, Any]:
     """Return those options that are not left out."""
     return {name: value for name, value in options.items() if value is not None}

@@ -20,7 +20,6 @@ from sasa_nas.cli.outright import (
     print_folder,
     require_alone,
     require_target,
-    wrong_task,
 )
 from sasa_nas.tasks import CLASSIFICATION
 
@@ -133,7 +132,7 @@ def train(
 
 def _train(target: str, options: dict[str, Any], out: Path | None) -> TrainingSummary[TrainingInfo, TrainingResult]:
     """Train what `target` means, by the settings that were given and the defaults of the rest."""
-    from sasa_nas.analysis.targets import find_network
+    from sasa_nas.analysis.targets import find_to_train
     from sasa_nas.cli.output import shell_line
     from sasa_nas.cli.training_progress import observing_training
     from sasa_nas.run import TrainingSettings
@@ -141,9 +140,7 @@ def _train(target: str, options: dict[str, Any], out: Path | None) -> TrainingSu
     from sasa_nas.space import Architecture
     from sasa_nas.workflows import train_network
 
-    network = find_network(target)
-    if not isinstance(network, Architecture):
-        raise wrong_task(target, network.task)
+    network = find_to_train(target, Architecture)
     command = shell_line("sasa-nas", *sys.argv[1:])
     with observing_training() as observer:
         settings = validate_settings(TrainingSettings, options, "the command line")

@@ -19,7 +19,6 @@ from sasa_nas.cli.outright import (
     print_folder,
     require_alone,
     require_target,
-    wrong_task,
 )
 from sasa_nas.tasks import DETECTION
 
@@ -116,21 +115,19 @@ def train_detector(
 
 def _train(target: str, options: dict[str, Any], out: Path | None) -> TrainingSummary[DetectionInfo, DetectionResult]:
     """Train what `target` means, by the settings that were given and the defaults of the rest."""
-    from sasa_nas.analysis.targets import find_network
+    from sasa_nas.analysis.targets import find_to_train
     from sasa_nas.cli.output import shell_line
     from sasa_nas.cli.training_progress import observing_training
     from sasa_nas.detection.description import Detector
     from sasa_nas.detection.records import DetectionSettings
-    from sasa_nas.detection.workflows import train
+    from sasa_nas.detection.workflows.train import train_detector
     from sasa_nas.run.training_records import validate_settings
 
-    detector = find_network(target)
-    if not isinstance(detector, Detector):
-        raise wrong_task(target, detector.task)
+    detector = find_to_train(target, Detector)
     command = shell_line("sasa-nas", *sys.argv[1:])
     with observing_training() as observer:
         settings = validate_settings(DetectionSettings, options, "the command line")
-        return train.train_detector(detector, settings, name=target, out=out, observer=observer, command=command)
+        return train_detector(detector, settings, name=target, out=out, observer=observer, command=command)
 
 
 def _conclude(summary: TrainingSummary[DetectionInfo, DetectionResult]) -> None:

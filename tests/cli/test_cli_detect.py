@@ -44,20 +44,8 @@ def options() -> list[str]:
 @pytest.fixture
 def trained(place: Path, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     out = tmp_path / "t"
-    assert (
-        main(
-            [
-                "train-detector",
-                str(place / "net.yaml"),
-                "--dataset",
-                f"coco:{place / 'shapes'}",
-                *options,
-                "--out",
-                str(out),
-            ]
-        )
-        == 0
-    )
+    data = ["--dataset", f"coco:{place / 'shapes'}"]
+    assert main(["train-detector", str(place / "net.yaml"), *data, *options, "--out", str(out)]) == 0
     capsys.readouterr()
     return out
 

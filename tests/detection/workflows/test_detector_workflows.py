@@ -28,6 +28,7 @@ from sasa_nas.detection.workflows.train import resume_detector, train_detector
 from sasa_nas.errors import UserError
 from sasa_nas.models import build
 from sasa_nas.run import RunError, TrainingFolder, read_training
+from sasa_nas.run.external import confirmed
 from sasa_nas.run.training_records import Spread
 from sasa_nas.space import Architecture, Stage
 from sasa_nas.workflows import TrainingSummary, resume_network
@@ -338,3 +339,6 @@ def test_what_a_record_names_outside_its_folder_is_named_again(tmp_path: Path, d
     folder.architecture.write_text(detector.to_json())
     with pytest.raises(UserError, match=r"add --backbone-weights /data/w\.safetensors"):
         resume_detector(folder.path, external=DetectorResources(dataset="coco:/data/shapes"))
+    recorded = DetectorResources.of_detector(read_detection(folder).settings)
+    moved = DetectorResources(dataset="coco:/data/shapes", backbone_weights=Path("/elsewhere/w.safetensors"))
+    assert confirmed(recorded, moved, folder.path) == moved
