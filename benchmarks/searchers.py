@@ -29,7 +29,7 @@ from sasa_nas.analysis.pareto import Reference, hypervolume
 from sasa_nas.files import write_text
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord
 from sasa_nas.run.provenance import git_state, versions
-from sasa_nas.searching.observer import EpochReport, SilentObserver
+from sasa_nas.searching.observer import EpochReport, SearchObserver
 from sasa_nas.searching.propose.proposer import Proposer
 from sasa_nas.searching.propose.study import SearchStudy
 from sasa_nas.searching.simulate.replay import recorded, replay_plan
@@ -67,7 +67,7 @@ class Course:
         return max((value for spent, value in zip(self.epochs, values, strict=True) if spent <= epochs), default=0.0)
 
 
-class Follower(SilentObserver):
+class Follower(SearchObserver):
     """Keeps the hypervolumes of what is trained so far."""
 
     def __init__(self, table: Table) -> None:

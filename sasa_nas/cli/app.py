@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from sasa_nas import __version__
+from sasa_nas._version import __version__
 from sasa_nas.cli.attention_map import attention_map
 from sasa_nas.cli.check_operator import check_operator
 from sasa_nas.cli.describe import describe

@@ -26,10 +26,10 @@ def detect(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Find objects in images."""
+    import sasa_nas
     from sasa_nas.cli.output import print_json, stdout_console
-    from sasa_nas.detection.workflows.detect import detect_objects
 
-    report, pictures = detect_objects(target, image, score_threshold=score_threshold, device=device)
+    report, pictures = sasa_nas.detect(target, image, score_threshold=score_threshold, device=device)
     if plot is not None:
         from sasa_nas.detection.figure import plot_detections
 

@@ -16,7 +16,7 @@ from sasa_nas.tasks import TASKS, Task
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sasa_nas.workflows import TrainingSummary
+    from sasa_nas.workflows.observer import TrainingSummary
 
 WeightDecay = Annotated[float | None, typer.Option(min=0, help="AdamW's.", show_default="0.05")]
 Seeds = Annotated[int, typer.Option(min=1, max=1000, help="How often to train, with a seed each.")]

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sasa_nas.run import TrainingInfo, TrainingResult
-    from sasa_nas.workflows import TrainingSummary
+    from sasa_nas.workflows.observer import TrainingSummary
 
 
 RESUMING = ("resume", "data_dir", "dataset")
@@ -95,16 +95,14 @@ def train(
 
     It is measured on the test split, which is read once, at the very end. `train-detector` trains object detectors.
     """
+    import sasa_nas
     from sasa_nas.cli.training_progress import observing_training
-    from sasa_nas.workflows import resume_network
 
     if resume is not None:
-        from sasa_nas.run import ExternalResources
-
         require_alone(context, RESUMING)
-        external = ExternalResources(data_dir=data_dir.resolve() if data_dir else None, dataset=dataset)
+        external = sasa_nas.ExternalResources(data_dir=data_dir.resolve() if data_dir else None, dataset=dataset)
         with observing_training() as observer:
-            summary = resume_network(resume, external=external, observer=observer)
+            summary = sasa_nas.resume_training(resume, external=external, observer=observer)
         _conclude(summary)
         return
     target, dataset = require_target(target, dataset, CLASSIFICATION)
@@ -132,19 +130,15 @@ def train(
 
 def _train(target: str, options: dict[str, Any], out: Path | None) -> TrainingSummary[TrainingInfo, TrainingResult]:
     """Train what `target` means, by the settings that were given and the defaults of the rest."""
-    from sasa_nas.analysis.targets import find_to_train
+    import sasa_nas
     from sasa_nas.cli.output import shell_line
     from sasa_nas.cli.training_progress import observing_training
-    from sasa_nas.run import TrainingSettings
     from sasa_nas.run.training_records import validate_settings
-    from sasa_nas.space import Architecture
-    from sasa_nas.workflows import train_network
 
-    network = find_to_train(target, Architecture)
     command = shell_line("sasa-nas", *sys.argv[1:])
     with observing_training() as observer:
-        settings = validate_settings(TrainingSettings, options, "the command line")
-        return train_network(network, settings, name=target, out=out, observer=observer, command=command)
+        settings = validate_settings(sasa_nas.TrainingSettings, options, "the command line")
+        return sasa_nas.train(target, settings, out=out, observer=observer, command=command)
 
 
 def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult]) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sasa_nas.detection.records import DetectionInfo, DetectionResult
-    from sasa_nas.workflows import TrainingSummary
+    from sasa_nas.workflows.observer import TrainingSummary
 
 
 RESUMING = ("resume", "data_dir", "dataset", "backbone_weights")
@@ -79,18 +79,16 @@ def train_detector(
 
     It is measured by COCO's average precision on the validation part; `detect` uses it.
     """
+    import sasa_nas
     from sasa_nas.cli.training_progress import observing_training
 
     if resume is not None:
-        from sasa_nas.detection.records import DetectorResources
-        from sasa_nas.detection.workflows.train import resume_detector
-
         require_alone(context, RESUMING)
-        external = DetectorResources(
+        external = sasa_nas.DetectorResources(
             data_dir=data_dir.resolve() if data_dir else None, dataset=dataset, backbone_weights=backbone_weights
         )
         with observing_training() as observer:
-            summary = resume_detector(resume, external=external, observer=observer)
+            summary = sasa_nas.resume_detector(resume, external=external, observer=observer)
         _conclude(summary)
         return
     target, dataset = require_target(target, dataset, DETECTION)
@@ -115,28 +113,24 @@ def train_detector(
 
 def _train(target: str, options: dict[str, Any], out: Path | None) -> TrainingSummary[DetectionInfo, DetectionResult]:
     """Train what `target` means, by the settings that were given and the defaults of the rest."""
-    from sasa_nas.analysis.targets import find_to_train
+    import sasa_nas
     from sasa_nas.cli.output import shell_line
     from sasa_nas.cli.training_progress import observing_training
-    from sasa_nas.detection.description import Detector
-    from sasa_nas.detection.records import DetectionSettings
-    from sasa_nas.detection.workflows.train import train_detector
     from sasa_nas.run.training_records import validate_settings
 
-    detector = find_to_train(target, Detector)
     command = shell_line("sasa-nas", *sys.argv[1:])
     with observing_training() as observer:
-        settings = validate_settings(DetectionSettings, options, "the command line")
-        return train_detector(detector, settings, name=target, out=out, observer=observer, command=command)
+        settings = validate_settings(sasa_nas.DetectionSettings, options, "the command line")
+        return sasa_nas.train_detector(target, settings, out=out, observer=observer, command=command)
 
 
 def _conclude(summary: TrainingSummary[DetectionInfo, DetectionResult]) -> None:
     """Print the training's folder, what came out, and what to do next."""
+    import sasa_nas
     from sasa_nas.cli.output import program, shell_line, stdout_console
-    from sasa_nas.detection.records import DetectorResources
 
     console = stdout_console()
-    print_folder(console, summary, DetectorResources.of_detector(summary.info.settings).options)
+    print_folder(console, summary, sasa_nas.DetectorResources.of_detector(summary.info.settings).options)
     if summary.result is not None:
         _print_precision(console, summary.result)
     words = ("detect", summary.folder.path, "--image", "FILE", "--plot", "objects.png")

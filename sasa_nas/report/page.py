@@ -9,7 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from sasa_nas import __version__
+from sasa_nas._version import __version__
 from sasa_nas.analysis.labels import compact_count
 from sasa_nas.analysis.pareto import pick, tell_outcomes
 from sasa_nas.files import write_text

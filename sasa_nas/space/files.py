@@ -100,6 +100,10 @@ def load_space(name: str | Path) -> SearchSpace:
     Raises:
         SpaceError: If there is no such space, or its file does not hold one; the message names the file, the
             path in the tree, the value and what is allowed.
+
+    Example:
+        >>> load_space("tiny").proxy.dataset
+        'digits'
     """
     shipped = shipped_spaces()
     path = shipped.get(str(name), Path(name))
@@ -147,6 +151,9 @@ def load_architecture(path: str | Path) -> Architecture:
 
     Raises:
         SpaceError: If the file cannot be read or does not describe an architecture.
+
+    Example:
+        >>> load_architecture("runs/first/trials/0003/architecture.json").id  # doctest: +SKIP
     """
     network = load_network(path)
     if not isinstance(network, Architecture):

@@ -1,6 +1,7 @@
-"""The latency of one network, for somebody who asks."""
+"""The measured latency of one network."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -13,6 +14,25 @@ from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.workflows.material import within_memory
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class LatencyRequest:
+    """Forward passes to measure, and the device that they run on.
+
+    Attributes:
+        batches: Numbers of images of a pass.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        threads: CPU threads; torch's own number if None.
+        dtype: One of `DTYPES`.
+        fresh: Whether to measure anew what the cache holds.
+    """
+
+    batches: Sequence[int] = (1, 128)
+    device: str = "auto"
+    threads: int | None = None
+    dtype: str = "float32"
+    fresh: bool = False
 
 
 def setting_of(device: str, *, threads: int | None, dtype: str) -> Setting:

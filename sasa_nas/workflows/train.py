@@ -32,7 +32,7 @@ from sasa_nas.training.evaluate import evaluate
 from sasa_nas.training.proxy import EpochMetrics, Trainer, require_batches
 from sasa_nas.training.seeding import seeded
 from sasa_nas.workflows.material import load_for, load_network, require_unchanged
-from sasa_nas.workflows.observer import SilentObserver, TrainingObserver, TrainingSummary
+from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
 from sasa_nas.workflows.training_session import carry_out, new_folder, require_same_network, write_folder
 
 
@@ -105,7 +105,7 @@ def train_network(
             GPU's memory is too small or the training diverges, and then `resume_network` can go on.
     """
     folder = new_folder(name, out, CLASSIFICATION)
-    observer = observer or SilentObserver()
+    observer = observer or TrainingObserver()
     job = _plan(architecture, settings, name, observer)
     mean, std = job.splits.standardisation.per_channel()
     info = TrainingInfo(
@@ -148,7 +148,7 @@ def resume_network(
     dataset = named.dataset or info.settings.dataset
     settings = info.settings.model_copy(update={"data_dir": named.data_dir, "dataset": dataset})
     device = pick_device(settings.device)
-    observer = observer or SilentObserver()
+    observer = observer or TrainingObserver()
     splits = load_for(
         architecture,
         settings.dataset,

@@ -16,7 +16,9 @@ from sasa_nas.run import TrainingFolder, TrainingSettings, read_result, read_tra
 from sasa_nas.run.training_records import Spread
 from sasa_nas.space import Architecture, load_architecture
 from sasa_nas.training.seeding import seeded
-from sasa_nas.workflows import TrainingSummary, resume_network, train, train_network
+from sasa_nas.workflows import train
+from sasa_nas.workflows.observer import TrainingSummary
+from sasa_nas.workflows.train import resume_network, train_network
 
 MakeSettings = Callable[..., TrainingSettings]
 

@@ -33,7 +33,7 @@ from sasa_nas.run.training_records import Spread
 from sasa_nas.tasks import DETECTION
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.training.seeding import seeded
-from sasa_nas.workflows.observer import SilentObserver, TrainingObserver, TrainingSummary
+from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
 from sasa_nas.workflows.training_session import carry_out, new_folder, require_same_network, write_folder
 
 
@@ -128,7 +128,7 @@ def train_detector(
         fingerprint=splits.fingerprint(),
     )
     write_folder(folder, fitted, info)
-    return TrainingSummary(folder, info, carry_out(folder, info, job, observer or SilentObserver()))
+    return TrainingSummary(folder, info, carry_out(folder, info, job, observer or TrainingObserver()))
 
 
 def resume_detector(
@@ -167,7 +167,7 @@ def resume_detector(
             "put its files back"
         )
     job = _job(info.name, detector, settings, splits, device)
-    return TrainingSummary(folder, info, carry_out(folder, info, job, observer or SilentObserver()))
+    return TrainingSummary(folder, info, carry_out(folder, info, job, observer or TrainingObserver()))
 
 
 def _absolute(path: Path | None) -> Path | None:

@@ -31,7 +31,8 @@ from sasa_nas.run import RunError, TrainingFolder, read_training
 from sasa_nas.run.external import confirmed
 from sasa_nas.run.training_records import Spread
 from sasa_nas.space import Architecture, Stage
-from sasa_nas.workflows import TrainingSummary, resume_network
+from sasa_nas.workflows.observer import TrainingSummary
+from sasa_nas.workflows.train import resume_network
 
 CPU = torch.device("cpu")
 MakeDetection = Callable[..., DetectionSettings]
