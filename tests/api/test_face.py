@@ -19,7 +19,7 @@ BELOW = {
     *("blocks", "channel_attention", "cost", "data", "detection", "exporting", "layers", "models", "ops", "report"),
     *("scoring", "searching", "stems", "synthetic", "table", "training", "workflows"),
 }
-"""Rooms whose functions the command line must not call, but for observers, its base classes, and figures of what it was told."""
+"""Rooms whose functions the command line must not call, but for observers, its base classes, and drawing of answers."""
 
 
 def called(file: Path) -> Iterator[str]:
