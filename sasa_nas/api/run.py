@@ -5,14 +5,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from sasa_nas.analysis.designs import trained
-from sasa_nas.analysis.pareto import Front, Pick, pareto_front, pick, summarise
+from sasa_nas.analysis.front_record import Front, summarise
+from sasa_nas.analysis.pareto import Pick, pareto_front, pick
 from sasa_nas.errors import UserError
+from sasa_nas.objectives import USUAL
 from sasa_nas.run import Arm, ExternalResources, RunFolder, RunInfo, TrialRecord, read_info, read_trials
 from sasa_nas.run.external import NOTHING
 
 # what a method needs beyond these is imported when it is called: torch and Ray take seconds
 if TYPE_CHECKING:
-    from sasa_nas.analysis.many_objectives import ObjectivesFront
     from sasa_nas.analysis.retrained import Retrained
     from sasa_nas.analysis.score_quality import ScoresReport
     from sasa_nas.analysis.where import Where
@@ -65,22 +66,16 @@ class Run:
                 return record
         raise UserError(f"{self.folder.path} has no trial {number}; `sasa-nas pareto` lists the best ones")
 
-    def pareto(self) -> Front:
-        """Return the networks that no other dominates in accuracy and FLOPs, and their hypervolume."""
-        return summarise(self.info, self.trials())
-
-    def objectives_front(self, objectives: Sequence[str]) -> "ObjectivesFront":
-        """Return the networks that no other dominates in any objectives.
+    def pareto(self, objectives: Sequence[str] = USUAL) -> Front:
+        """Return the networks that no other dominates, and their hypervolume.
 
         Args:
-            objectives: Names of objectives, such as `("accuracy", "latency")`.
+            objectives: Names of objectives, such as `("accuracy", "latency")`; accuracy and FLOPs by default.
 
         Raises:
-            UserError: If an objective was never measured.
+            UserError: If networks were trained but an objective was never measured.
         """
-        from sasa_nas.analysis.many_objectives import summarise_objectives
-
-        return summarise_objectives(self.info, self.trials(), objectives)
+        return summarise(self.info, self.trials(), objectives)
 
     def plot_front(self, file: Path | str) -> None:
         """Draw accuracy against FLOPs of all trials, and the front.

@@ -15,8 +15,9 @@ from rich.table import Table
 from rich.text import Text
 
 from sasa_nas.analysis.designs import Designs
+from sasa_nas.analysis.front_record import tell_outcomes
 from sasa_nas.analysis.labels import compact_count, stage_labels
-from sasa_nas.analysis.pareto import tell_outcomes, undominated
+from sasa_nas.analysis.pareto import undominated
 from sasa_nas.cli.decoding import DecodingLog, decoding_bar
 from sasa_nas.cli.machine_load import MachineLoad
 from sasa_nas.cli.output import stderr_console
