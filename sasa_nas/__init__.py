@@ -16,6 +16,7 @@ from sasa_nas._version import __version__
 if TYPE_CHECKING:
     from sasa_nas.analysis.attention_maps import Selection
     from sasa_nas.api.catalogue import list_datasets, list_models, list_operators, list_spaces
+    from sasa_nas.api.detectors import detect, resume_detector, train_detector
     from sasa_nas.api.networks import (
         attention_maps,
         describe,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from sasa_nas.api.searches import draw_designs, replay, resume, search
     from sasa_nas.api.tables import make_table, table_reliability
     from sasa_nas.data.known import register_dataset
+    from sasa_nas.detection.records import DetectionSettings, DetectorResources
     from sasa_nas.errors import UserError
     from sasa_nas.models import build
     from sasa_nas.operators import register_operator
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Architecture",
+    "DetectionSettings",
+    "DetectorResources",
     "EvaluationSettings",
     "ExportRequest",
     "ExternalResources",
@@ -68,6 +72,7 @@ __all__ = [
     "attention_maps",
     "build",
     "describe",
+    "detect",
     "draw_designs",
     "evaluate",
     "export",
@@ -84,16 +89,20 @@ __all__ = [
     "register_operator",
     "replay",
     "resume",
+    "resume_detector",
     "resume_training",
     "scores",
     "search",
     "table_reliability",
     "train",
+    "train_detector",
     "verify_export",
 ]
 
 _MODULES = {
     "Architecture": "space",
+    "DetectionSettings": "detection.records",
+    "DetectorResources": "detection.records",
     "EvaluationSettings": "workflows.evaluate",
     "ExportRequest": "workflows.export",
     "ExternalResources": "run",
@@ -115,6 +124,7 @@ _MODULES = {
     "attention_maps": "api.networks",
     "build": "models",
     "describe": "api.networks",
+    "detect": "api.detectors",
     "draw_designs": "api.searches",
     "evaluate": "api.networks",
     "export": "api.networks",
@@ -131,11 +141,13 @@ _MODULES = {
     "register_operator": "operators",
     "replay": "api.searches",
     "resume": "api.searches",
+    "resume_detector": "api.detectors",
     "resume_training": "api.networks",
     "scores": "api.networks",
     "search": "api.searches",
     "table_reliability": "api.tables",
     "train": "api.networks",
+    "train_detector": "api.detectors",
     "verify_export": "api.networks",
 }
 """Module of each name."""

@@ -8,7 +8,7 @@ from sasa_nas.api.run import Run
 from sasa_nas.errors import UserError
 from sasa_nas.run import ExternalResources, RunFolder, TrainingFolder
 from sasa_nas.run.external import NOTHING
-from sasa_nas.run.training_records import TrainingSettings
+from sasa_nas.run.training_records import TrainingInfo, TrainingResult, TrainingSettings
 
 # what a function needs beyond these is imported when it is called: torch takes seconds
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def train(
     out: Path | str | None = None,
     observer: "TrainingObserver | None" = None,
     command: str = "",
-) -> "TrainingSummary":
+) -> "TrainingSummary[TrainingInfo, TrainingResult]":
     """Train one classifier with one seed or several, and read the test split at the very end.
 
     Args:
@@ -91,18 +91,18 @@ def train(
         >>> settings = sasa_nas.TrainingSettings(dataset="digits")  # doctest: +SKIP
         >>> sasa_nas.train("sasa_resnet26", settings).result  # doctest: +SKIP
     """
-    from sasa_nas.analysis.targets import find_architecture
+    from sasa_nas.analysis.targets import find_to_train
+    from sasa_nas.space import Architecture
     from sasa_nas.workflows.train import train_network
 
-    place = None if out is None else Path(out)
-    name = Path(target).stem
-    return train_network(find_architecture(target), settings, name=name, out=place, observer=observer, command=command)
+    place, network = None if out is None else Path(out), find_to_train(target, Architecture)
+    return train_network(network, settings, name=target, out=place, observer=observer, command=command)
 
 
 def resume_training(
     folder: Path | str, *, external: ExternalResources = NOTHING, observer: "TrainingObserver | None" = None
-) -> "TrainingSummary":
-    """Go on with a training where it stopped, to the same result on a CPU as without the stop.
+) -> "TrainingSummary[TrainingInfo, TrainingResult]":
+    """Go on with a classifier's training where it stopped, to the same result on a CPU as without the stop.
 
     Args:
         folder: Folder of the training; a finished one is left as it is.
@@ -110,16 +110,16 @@ def resume_training(
         observer: Receives the progress.
 
     Raises:
-        UserError: If the folder is no training, its record names a resource that `external` does not, its data set has
-            changed, or another process is training in it.
+        UserError: If the folder is no classifier's training, its record names a resource that `external` does not, its
+            data set has changed, or another process is training in it.
 
     Example:
         >>> import sasa_nas
         >>> sasa_nas.resume_training("runs/train-resnet18").result  # doctest: +SKIP
     """
-    from sasa_nas.workflows.resume import resume_training
+    from sasa_nas.workflows.train import resume_network
 
-    return resume_training(Path(folder), external=external, observer=observer)
+    return resume_network(Path(folder), external=external, observer=observer)
 
 
 def evaluate(target: Path | str, settings: "EvaluationSettings | None" = None) -> "EvaluationReport":

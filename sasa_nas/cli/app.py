@@ -33,6 +33,7 @@ from sasa_nas.cli.signals import INTERRUPTED, ending_like_interrupt
 from sasa_nas.cli.sound_values import with_sound_values
 from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
+from sasa_nas.cli.train_detector import train_detector
 from sasa_nas.cli.where import where
 from sasa_nas.errors import UserError, one_line, printable
 from sasa_nas.sharing import without_credentials
@@ -56,6 +57,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "verify-export": verify_export,
     "train": train,
     "evaluate": evaluate,
+    "train-detector": train_detector,
     "detect": detect,
     "attention-map": attention_map,
     "describe": describe,

@@ -19,7 +19,7 @@ from sasa_nas.workflows.observer import TrainingObserver
 
 if TYPE_CHECKING:
     from sasa_nas.run import TrainingFolder
-    from sasa_nas.run.detection_records import AnyInfo
+    from sasa_nas.run.training_records import TrainingRecord
     from sasa_nas.training.loop import EpochReport
 
 
@@ -55,7 +55,7 @@ class TrainingLines(TrainingObserver):
         """Say that images are decoded, and when they are."""
         self._decoding.decoding(done, images)
 
-    def training_started(self, folder: TrainingFolder, info: AnyInfo) -> None:
+    def training_started(self, folder: TrainingFolder, info: TrainingRecord) -> None:
         """Says where the training lies and what it is."""
         self._begun = time.monotonic()
         settings = info.settings

@@ -192,7 +192,7 @@ def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
         choice: Which seed.
 
     Raises:
-        UserError: If no such seed is trained to the end, it is a detector's training, or a file of weights is given.
+        UserError: If no such seed is trained to the end, it is another task's training, or a file of weights is given.
     """
     if choice.file is not None:
         raise UserError("a training has its own weights; leave out --weights")

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sasa_nas.observer import Observer
+from sasa_nas.run.training_records import ResultRecord, TrainingRecord
 
 if TYPE_CHECKING:
     from sasa_nas.run import TrainingFolder
-    from sasa_nas.run.detection_records import AnyInfo, AnyResult
     from sasa_nas.table.journal import Curve
     from sasa_nas.training.loop import EpochReport
 
+Info = TypeVar("Info", bound=TrainingRecord)
+Result = TypeVar("Result", bound=ResultRecord)
+
 
 @dataclass(frozen=True)
-class TrainingSummary:
+class TrainingSummary(Generic[Info, Result]):
     """End of a training, or of one session of it."""
 
     folder: TrainingFolder
-    info: AnyInfo
-    result: AnyResult | None
+    info: Info
+    result: Result | None
     """None where it was stopped before its end."""
 
 
 class TrainingObserver(Observer):
     """Receives the progress of a training, between its epochs."""
 
-    def training_started(self, folder: TrainingFolder, info: AnyInfo) -> None:
+    def training_started(self, folder: TrainingFolder, info: TrainingRecord) -> None:
         """Report that the training's folder exists."""
 
     def seed_started(self, seed: int, epochs: int) -> None:
