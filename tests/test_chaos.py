@@ -14,19 +14,20 @@ from forked import run_forked
 CHAOS = Path(__file__).parent.parent / "benchmarks" / "chaos.py"
 
 NIGHT = {
+    25: ("formula", Kind.KILL_DRIVER),
     31: ("formula", Kind.FILL),
+    94: ("formula", Kind.HANG_UP),
     380: ("search", Kind.KILL_WORKER),
     190: ("search", Kind.KILL_RAYLET),
     177: ("retrain", Kind.HANG_UP),
     178: ("retrain", Kind.TEAR),
 }
-"""Rounds longer than searches by formula, and a disk that is full from the start; by day one fills up later, and the
-deaths of Ray's processes are tests of the search, too."""
+"""Rounds of what is a test of its own by day, too: deaths at every write of the study, a killed search, the deaths of
+workers, and signals to a search, a training and a process. By day a killed search's file is torn and a disk fills up.
+"""
 ROUNDS = NIGHT | {
-    25: ("formula", Kind.KILL_DRIVER),
     53: ("formula", Kind.TEAR),
     77: ("formula", Kind.FILL),
-    94: ("formula", Kind.HANG_UP),
 }
 """By seed, what happens."""
 
