@@ -1,33 +1,52 @@
 """A network by whatever a person calls it: its name, a file, or a trained network's folder."""
 
 from pathlib import Path
+from typing import TypeVar
 
 from sasa_nas.errors import UserError
-from sasa_nas.models import list_models, model_architecture
-from sasa_nas.models.detectors import list_detectors, model_detector
 from sasa_nas.models.registry import unknown_name
+from sasa_nas.nodes import resolve
 from sasa_nas.run.trained import architecture_file
-from sasa_nas.space import Architecture
-from sasa_nas.space.detector import Detector
-from sasa_nas.space.files import load_network
+from sasa_nas.space import Architecture, NetworkDescription, load_network
+from sasa_nas.tasks import TASKS
+
+Network = TypeVar("Network", bound=NetworkDescription)
 
 _SUFFIXES = (".json", ".yaml", ".yml")
 
 
 def find_architecture(target: str) -> Architecture:
-    """The classifier that `target` means, as `find_network`.
+    """Return the classifier that `target` means, as `find_network`.
 
     Raises:
         UserError: If it is none; the message names the network it may have meant.
     """
     network = find_network(target)
-    if isinstance(network, Detector):
-        raise UserError(f"'{target}' is a detector, and a classifier is needed; its `backbone` would do")
+    if not isinstance(network, Architecture):
+        task = TASKS[network.task]
+        raise UserError(f"'{target}' is a {task.network}, and a classifier is needed; its `{task.field}` would do")
     return network
 
 
-def find_network(target: str) -> Architecture | Detector:
-    """The classifier or the detector that `target` means.
+def find_to_train(target: str, description: type[Network]) -> Network:
+    """Return the network that `target` means, as `find_network`, for a command that trains networks of one task.
+
+    Args:
+        target: What it is called.
+        description: The type of the task's descriptions.
+
+    Raises:
+        UserError: If there is none, or it is for another task; the message names that task's command.
+    """
+    network = find_network(target)
+    if not isinstance(network, description):
+        task = TASKS[network.task]
+        raise UserError(f"'{target}' is a {task.network}; use `sasa-nas {task.train}`")
+    return network
+
+
+def find_network(target: str) -> NetworkDescription:
+    """Return the network of any task that `target` means.
 
     Args:
         target: A named network, which goes before a file of the same name; a JSON or YAML file; or the folder of a
@@ -36,10 +55,11 @@ def find_network(target: str) -> Architecture | Detector:
     Raises:
         UserError: If it is none of these; the message names the network it may have meant.
     """
-    if target in list_models():
-        return model_architecture(target)
-    if target in list_detectors():
-        return model_detector(target)
+    named = [resolve(task.named) for task in TASKS.values()]
+    for networks in named:
+        if target in networks:
+            network: NetworkDescription = networks[target]()
+            return network
     path = Path(target)
     try:
         if path.is_dir():
@@ -53,4 +73,4 @@ def find_network(target: str) -> Architecture | Detector:
         raise UserError(
             f"there is no file or folder '{target}'; give a network's name, an architecture's file, or a trial's folder"
         )
-    raise UserError(unknown_name(target, (*list_models(), *list_detectors())))
+    raise UserError(unknown_name(target, [name for networks in named for name in sorted(networks)]))

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from sasa_nas.analysis.targets import find_architecture, find_network
+from sasa_nas.detection.named import model_detector
 from sasa_nas.errors import UserError
 from sasa_nas.models import model_architecture
-from sasa_nas.models.detectors import model_detector
 
 
 def test_by_name() -> None:

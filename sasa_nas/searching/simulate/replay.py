@@ -11,7 +11,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.run import RunFolder, SearchSettings
 from sasa_nas.run.new_folder import default_folder, sole_writer
 from sasa_nas.searching.new_run import check_folder, make_folder
-from sasa_nas.searching.observer import SearchObserver, SearchSummary, SilentObserver
+from sasa_nas.searching.observer import SearchObserver, SearchSummary
 from sasa_nas.searching.plan import SearchPlan, refuse_measuring
 from sasa_nas.searching.propose.proposal import Proposal
 from sasa_nas.searching.propose.proposer import Proposer
@@ -46,7 +46,7 @@ def replay(
     plan = replay_plan(table, settings)
     folder = RunFolder(out or default_folder(f"{plan.space.name}-replay"))
     check_folder(folder)
-    observer = observer or SilentObserver()
+    observer = observer or SearchObserver()
     with ExitStack() as stack:
         stack.enter_context(sole_writer(folder.path, folder.lock, "the same command"))
         make_folder(folder, plan, command, device=f"none: replayed from {path.name}", table=path.name)
