@@ -87,7 +87,7 @@ def _options(distribution: BaseDistribution) -> tuple[Label, ...] | Numbers:
         case CategoricalDistribution():
             return tuple(distribution.choices)
         case IntDistribution() | FloatDistribution():
-            return Numbers(low=distribution.low, high=distribution.high, step=distribution.step or 0.0)
+            return Numbers(low=distribution.low, high=distribution.high, step=distribution.step or 0)
         case _:
             raise ValueError(f"{type(distribution).__name__} is no distribution of a search")
 

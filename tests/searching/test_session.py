@@ -29,7 +29,9 @@ def test_the_same_seed_gives_the_same_run_twice(make_space, tmp_path: Path, note
     assert [report.epoch for report in notes.epochs] == [1, 1, 1]
     assert notes.workers == [1]
     # Tune's own files, among them pickles, are gone
-    assert sorted(p.name for p in (tmp_path / "a").iterdir() if p.name != ".lock") == ["run.json", "study.db", "trials"]
+    assert sorted(p.name for p in (tmp_path / "a").iterdir() if p.name != ".lock") == [
+        *("run.json", "study.journal", "trials", "trials.jsonl")
+    ]
 
 
 @pytest.mark.night
@@ -109,7 +111,9 @@ def test_a_folder_that_a_killed_search_was_making_is_made_again(make_space, tmp_
         (tmp_path / name).touch()
     summary = search(make_space(by_formula), FORMULA, out=tmp_path)
     assert sum(record.outcome.spent for record in summary.records) == 3
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "run.json", "study.db", "trials"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *(".lock", "run.json", "study.journal", "trials", "trials.jsonl")
+    ]
 
 
 def test_a_folder_of_trials_without_a_record_is_refused(make_space, tmp_path: Path) -> None:

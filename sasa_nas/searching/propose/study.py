@@ -148,6 +148,8 @@ class SearchStudy:
 
     def _stored_of(self, record: TrialRecord, trial: FrozenTrial, constraints: Mapping[str, float]) -> StoredTrial:
         sampling = sampling_of(trial, constraints)
+        if not trial.state.is_finished():
+            sampling = sampling.model_copy(update={"attributes": {}})  # Optuna notes them anew in another session
         if record.number < len(self) and (begun := self._stored[record.number].sampling.begun):
             sampling = sampling.model_copy(update={"begun": begun})  # in an earlier session
         return StoredTrial(record.model_copy(update={"choices": trial.params}), sampling)

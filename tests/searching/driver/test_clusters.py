@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from ray import cloudpickle
 from ray.cluster_utils import Cluster
-from studies import kept
+from studies import shown
 
 from sasa_nas.operators.plugins import load_operators, unload_operators
 from sasa_nas.run import Outcome, SearchSettings
@@ -113,5 +113,5 @@ def test_trials_go_on_elsewhere_when_a_node_vanishes_and_their_files_come_home(
         assert {path.name for path in trial.path.iterdir()} == {
             file.name for file in (trial.architecture, trial.full_size, trial.metrics, trial.weights)
         }
-    assert all(trial.state.is_finished() for trial in kept(summary.folder))
+    assert all(trial.state.is_finished() for trial in shown(summary.folder))
     assert Storage(storage + "/trials").folders() == []
