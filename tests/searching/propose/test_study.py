@@ -162,7 +162,7 @@ def test_a_full_disk_under_the_file_is_named_and_nothing_is_lost(
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
-        (lambda lines: lines[:2] + [lines[2][:40]] + lines[3:], "line 3 is no JSON"),
+        (lambda lines: [*lines[:2], lines[2][:40], *lines[3:]], "line 3 is no JSON"),
         (
             lambda lines: [line for line in lines if not line.startswith(b'{"number":1,')],
             "trials before it are missing",
