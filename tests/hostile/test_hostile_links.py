@@ -55,7 +55,7 @@ def test_other_forms_of_the_trials_are_never_opened(
     assert ends("resume", run) == 0
 
 
-@pytest.mark.parametrize("name", [*VIEWS, ".lock", "run.json", "trials.jsonl"])
+@pytest.mark.parametrize("name", [".lock", "run.json", "trials.jsonl"])
 def test_a_pipe_keeps_nobody_waiting(run: Path, ends: Ends, name: str) -> None:
     put(run / name, os.mkfifo)
     for command in (*reading_commands(run), *writing_commands(run)):
