@@ -5,6 +5,7 @@ nothing else; `study_guard` bounds what it may do there.
 """
 
 import functools
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -16,6 +17,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
 from sasa_nas.errors import one_line
+from sasa_nas.files import LARGEST_STUDY, check_file
 from sasa_nas.run.optuna_trials import RECORD, sampling_of
 from sasa_nas.run.records import STUDY_NAME, Outcome
 from sasa_nas.run.stored_trial import StoredTrial, record_of_data
@@ -41,8 +43,9 @@ def read_old_study(path: Path) -> list[StoredTrial]:
         try:
             for suffix in ("", "-journal", "-wal"):
                 beside = path.with_name(path.name + suffix)
-                if beside.is_file():
-                    shutil.copyfile(beside, copy.with_name(copy.name + suffix))
+                if os.path.lexists(beside):
+                    check_file(beside, LARGEST_STUDY)
+                    shutil.copyfile(beside, copy.with_name(copy.name + suffix), follow_symlinks=False)
             trials = _load(copy)
             stored = [_stored(trial) for trial in trials]
         except Exception as error:

@@ -107,6 +107,14 @@ def test_reading_an_old_study_changes_nothing_and_a_resume_takes_it_over(old: Pa
     assert sum(record.outcome.spent for record in again) == 8
 
 
+@pytest.mark.parametrize("name", ["study.db", "study.db-journal", "study.db-wal"])
+def test_links_in_the_place_of_an_old_study_are_not_followed(old: Path, outside: Path, ends: Ends, name: str) -> None:
+    (old / name).unlink(missing_ok=True)
+    (old / name).symlink_to(outside)
+    for command in (["pareto", old], *writing_commands(old)):
+        assert ends(*command) == 2
+
+
 def test_a_journal_that_names_another_file_removes_none(old: Path, outside: Path, ends: Ends) -> None:
     """SQLite reads, and then removes, the file that a hot journal names as belonging to several databases."""
     database = old / "study.db"

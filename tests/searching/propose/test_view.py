@@ -70,8 +70,9 @@ def test_it_shows_finished_and_running_trials_during_a_search(make_plan: MakePla
         again = agree(folder)
     for one, other in zip(again, trials, strict=True):
         assert constraints(one) == constraints(other)
+        assert one.state is other.state
         if one.number != second.number:  # which begins again
-            assert (one.datetime_start, one.state) == (other.datetime_start, other.state)
+            assert abs((one.datetime_start - other.datetime_start).total_seconds()) < 10
 
 
 def test_it_shows_trials_that_wait(make_plan: MakePlan, folder: RunFolder, notes) -> None:
