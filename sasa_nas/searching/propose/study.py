@@ -68,6 +68,8 @@ class SearchStudy:
         self._open: dict[int, OpenTrial] = {}
         for stored in log.trials if log else ():
             self._load(stored)
+        if self._view is not None:
+            self._view.flush()
 
     def _load(self, stored: StoredTrial) -> None:
         record = stored.record
@@ -163,6 +165,8 @@ class SearchStudy:
         number = stored.record.number
         self._stored[number : number + 1] = [stored]
         self._show(stored)
+        if self._view is not None:
+            self._view.flush()
 
     def _show(self, stored: StoredTrial) -> None:
         if self._view is not None:
@@ -189,6 +193,8 @@ def opened_study(folder: RunFolder, settings: SearchSettings) -> Iterator[Search
             study = SearchStudy(settings, log, StudyView(folder, directions(settings.objectives)))
         # of trials that no search wrote, Optuna raises errors of every type
         except Exception as error:
+            if not log.trials:
+                raise
             raise _damaged(folder, error) from error
         yield study
 

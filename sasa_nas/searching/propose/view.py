@@ -19,6 +19,7 @@ from sasa_nas.run import Outcome, RunFolder
 from sasa_nas.run.optuna_trials import RECORD, STATES, attributes, distributions, frozen_of
 from sasa_nas.run.records import STUDY_NAME
 from sasa_nas.run.stored_trial import StoredTrial
+from sasa_nas.searching.propose.batch import BatchBackend
 from sasa_nas.searching.propose.samplers import NoSampler, constrain
 
 UNFINISHED = (Outcome.WAITING, Outcome.RUNNING)
@@ -38,31 +39,39 @@ class StudyView:
         self._study: optuna.Study | None = None
         self._shown = 0
         self._open: dict[int, Trial] = {}
-        # another program may hold, change or remove the file, in every way there is: so it is with `show`
+        # another program may hold, change or remove the file, in every way there is: so it is below
         with suppress(Exception):
             self._study = self._make()
 
     def show(self, stored: StoredTrial, values: Sequence[float] | None) -> None:
-        """Show what a trial is now; nothing more is shown in this session once that fails.
+        """Show what a trial is now, once `flush` is called.
 
         Args:
             stored: The trial; those before it were shown.
             values: Its objectives, if it was trained to the end.
         """
-        if self._study is None:
-            return
-        try:
-            self._show(self._study, stored, values)
-        except Exception:
-            self._study = None
+        if self._study is not None:
+            try:
+                self._show(self._study, stored, values)
+            except Exception:
+                self._study = None
+
+    def flush(self) -> None:
+        """Write what is to be shown; nothing more is shown in this session once that fails."""
+        if self._study is not None:
+            try:
+                self._backend.flush()
+            except Exception:
+                self._study = None
 
     def _make(self) -> optuna.Study:
         for path in (self._folder.study, self._folder.study_lock):
             path.unlink(missing_ok=True)  # a link itself, not what it leads to
         file = str(self._folder.study)
+        self._backend = BatchBackend(JournalFileBackend(file, lock_obj=JournalFileOpenLock(file)))
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            storage = JournalStorage(JournalFileBackend(file, lock_obj=JournalFileOpenLock(file)))
+            storage = JournalStorage(self._backend)
             return optuna.create_study(
                 study_name=STUDY_NAME, storage=storage, directions=self._directions, sampler=NoSampler()
             )
