@@ -69,6 +69,8 @@ LINES: tuple[tuple[str, ...], ...] = (
     ("verify-export", "export"),
     ("train", "design.json", "--dataset", "digits", "--epochs", "1", "--out", "new"),
     ("train", "--resume", "training"),
+    ("train-detector", "retinanet_resnet50", "--dataset", "coco:missing", "--epochs", "1", "--out", "new"),
+    ("train-detector", "--resume", "training"),
     ("evaluate", "training", "--rotations", "--pgd", "--pgd-epsilon", "8/255"),
     ("detect", "training", "--image", "image.png", "--score-threshold", "0.5"),
     ("attention-map", "training", "--image", "image.png", "--pixel", "3,3", "--heads", "0,1"),

@@ -41,7 +41,7 @@ from sasa_nas.data.registry import load_for_search
 from sasa_nas.files import write_text
 from sasa_nas.run import SearchSettings, TrialRecord
 from sasa_nas.searching import search
-from sasa_nas.searching.observer import SilentObserver
+from sasa_nas.searching.observer import SearchObserver
 from sasa_nas.searching.plan import dry_run, plan_designs
 from sasa_nas.space import SearchSpace, load_space
 from sasa_nas.space.files import validate_space
@@ -69,7 +69,7 @@ raise SystemExit(status)
 T = TypeVar("T")
 
 
-class Gauges(SilentObserver):
+class Gauges(SearchObserver):
     """Memory, open files and seconds of the driver after each training.
 
     Args:

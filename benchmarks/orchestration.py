@@ -60,7 +60,7 @@ class InstantTrainable(TrialTrainable):
         return True
 
 
-class Clock(observer.SilentObserver):
+class Clock(observer.SearchObserver):
     """Notes when trials end, and the driver's processor time then."""
 
     def __init__(self) -> None:

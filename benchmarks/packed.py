@@ -12,7 +12,7 @@ from sasa_nas.searching import observer, search
 from sasa_nas.space import SearchSpace
 
 
-class Clock(observer.SilentObserver):
+class Clock(observer.SearchObserver):
     """Notes how many trials run at a time, and when they end."""
 
     def __init__(self) -> None:

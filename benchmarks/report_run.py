@@ -30,7 +30,7 @@ from sasa_nas.run.retraining_records import RetrainedDesign, RetrainingInfo
 from sasa_nas.run.training_records import Score, SeedResult, Spread
 from sasa_nas.searching.measurements import Measurements
 from sasa_nas.searching.new_run import make_folder
-from sasa_nas.searching.observer import EpochReport, SilentObserver
+from sasa_nas.searching.observer import EpochReport, SearchObserver
 from sasa_nas.searching.plan import SearchPlan, plan_search
 from sasa_nas.searching.propose.proposal import Proposal
 from sasa_nas.searching.propose.proposer import Proposer
@@ -56,7 +56,7 @@ OTHERS = 10
 SEEDS = (0, 1, 2)
 
 
-class Recorder(SilentObserver):
+class Recorder(SearchObserver):
     """Keeps the epochs of each trial, and writes them as its training does when it is over."""
 
     def __init__(self, folder: RunFolder) -> None:

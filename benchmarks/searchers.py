@@ -25,11 +25,11 @@ from typing import Any
 import numpy as np
 import optuna
 
-from sasa_nas.analysis.pareto import Reference, hypervolume
+from sasa_nas.analysis.pareto import hypervolume
 from sasa_nas.files import write_text
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord
 from sasa_nas.run.provenance import git_state, versions
-from sasa_nas.searching.observer import EpochReport, SilentObserver
+from sasa_nas.searching.observer import EpochReport, SearchObserver
 from sasa_nas.searching.propose.proposer import Proposer
 from sasa_nas.searching.propose.study import SearchStudy
 from sasa_nas.searching.simulate.replay import recorded, replay_plan
@@ -67,7 +67,7 @@ class Course:
         return max((value for spent, value in zip(self.epochs, values, strict=True) if spent <= epochs), default=0.0)
 
 
-class Follower(SilentObserver):
+class Follower(SearchObserver):
     """Keeps the hypervolumes of what is trained so far."""
 
     def __init__(self, table: Table) -> None:
@@ -86,14 +86,14 @@ class Follower(SilentObserver):
         if record.outcome is Outcome.TRAINED:
             self._records.append(record)
             means = [r.model_copy(update={"accuracy": self._means[r.architecture_id or ""]}) for r in self._records]
-            seen, true = (hypervolume(records, self._reference).value for records in (self._records, means))
+            seen, true = (hypervolume(records, reference=self._reference) for records in (self._records, means))
             self.points.append((self._spent, seen, true))
 
 
-def reference(table: Table) -> Reference:
+def reference(table: Table) -> dict[str, float]:
     """The same for all searches: accuracy by chance, and the next power of ten above all FLOPs."""
     classes = table.rows[0].architecture.num_classes
-    return Reference(accuracy=1 / classes, flops=10.0 ** len(str(max(row.flops for row in table.rows))))
+    return {"accuracy": 1 / classes, "flops": 10.0 ** len(str(max(row.flops for row in table.rows)))}
 
 
 @cache
@@ -172,7 +172,7 @@ def main() -> None:
         "workers": WORKERS,
         "budget_epochs": budget,
         "random_at_budget": wanted,
-        "reference": reference(table).model_dump(),
+        "reference": reference(table),
         "searchers": told,
         "machine": describe_device(pick_device("cpu")),
         "versions": versions(),

@@ -59,3 +59,6 @@ _ROWS = (
 
 OBJECTIVES: dict[str, Objective] = {row.name: row for row in _ROWS}
 """Every objective by its name."""
+
+USUAL: tuple[str, ...] = ("accuracy", "flops")
+"""Objectives of a search and of a front unless others are asked for."""

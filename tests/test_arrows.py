@@ -21,11 +21,12 @@ OWN_ROOMS = {
     "ops": {"files"},
     "layers": {"ops"},
     "nodes": set(),
+    "tasks": set(),
     "operators": {"errors", "files", "layers", "nodes", "ops"},
     "stems": {"nodes", "operators"},
     "channel_attention": {"layers", "nodes"},
     "blocks": {"channel_attention", "layers", "nodes", "operators"},
-    "space": {"blocks", "channel_attention", "errors", "files", "nodes", "operators", "stems"},
+    "space": {"blocks", "channel_attention", "errors", "files", "nodes", "operators", "stems", "tasks"},
     "synthetic": {"errors", "operators", "space"},
     "models": {"blocks", "channel_attention", "errors", "layers", "nodes", "operators", "space", "stems"},
 }
@@ -40,6 +41,7 @@ FORBIDDEN = {
     "searching": {"workflows", "cli", "api", "analysis", "exporting"},
     "table": {"searching", "workflows", "analysis", "exporting", "cli", "api"},
     "workflows": {"searching", "analysis", "cli", "api"},
+    "detection": {"searching", "scoring", "table", "report", "cli", "api"},
     "analysis": {"searching", "workflows", "training", "exporting", "report", "cli", "api"},
     "report": {"searching", "workflows", "training", "scoring", "exporting", "layers", "models", "cli", "api"},
     "exporting": {"searching", "workflows", "training", "scoring", "run", "analysis", "report", "cli", "api"},
@@ -57,18 +59,18 @@ OUTSIDE = {
     "typer": {"cli"},
     "yaml": {"space"},
     "sqlalchemy": set(),
-    "matplotlib": {"analysis"},
+    "matplotlib": {"analysis", "detection"},
     "jinja2": {"report"},
     "moocore": {"analysis", "searching"},
-    "torchvision": {"data", "models"},
-    "pycocotools": {"training"},
+    "torchvision": {"data", "detection"},
+    "pycocotools": {"detection"},
     "sklearn": {"data"},
     "scipy": {"analysis", "table"},
     "onnxruntime": {"exporting"},
     "resvg_py": {"report"},
     "pydantic": {
         *("nodes", "operators", "stems", "channel_attention", "blocks", "space", "testing"),
-        *("run", "table", "analysis", "searching", "workflows", "exporting", "cli"),
+        *("run", "table", "analysis", "detection", "searching", "workflows", "exporting", "cli"),
     },
 }
 """Packages that only some rooms may import."""
@@ -163,6 +165,10 @@ def test_the_command_line_alone_knows_the_conformance_suites() -> None:
     assert {room for room in ROOMS if "testing" in neighbours(room)} == {"cli"}
 
 
+def test_the_command_line_and_the_api_alone_know_detection() -> None:
+    assert {room for room in ROOMS if "detection" in neighbours(room)} <= {"cli", "api"}
+
+
 def test_layers_need_torch_alone() -> None:
     assert strangers("layers") == {"torch"}
 
@@ -215,7 +221,7 @@ for name in sys.argv[1].split(","):
     [
         ("nodes,space", "torch,ray,optuna"),
         ("cost,training,exporting", "ray,optuna"),
-        ("run,analysis,report,workflows", "ray"),
+        ("run,analysis,report,workflows,detection", "ray"),
     ],
 )
 def test_rooms_work_where_others_packages_are_not_installed(rooms: str, blocked: str) -> None:

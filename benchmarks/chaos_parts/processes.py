@@ -13,7 +13,7 @@ from typing import Literal
 MARK = "SASA_NAS_CHAOS"
 PROC = Path("/proc")
 ROOT = Path(__file__).parent.parent.parent
-PROGRAM = (sys.executable, "-c", "import sys; from sasa_nas.cli.app import main; sys.exit(main())")
+PROGRAM = (sys.executable, "-m", "sasa_nas")
 
 Role = Literal["driver", "worker", "raylet", "gcs", "agent"]
 

@@ -12,7 +12,7 @@ from sasa_nas.data.registry import load_for_search
 from sasa_nas.models import build
 from sasa_nas.run import Arm, Outcome, SearchSettings
 from sasa_nas.searching.driver.logging_setup import configure_logging
-from sasa_nas.searching.observer import SilentObserver
+from sasa_nas.searching.observer import SearchObserver
 from sasa_nas.searching.plan import SearchPlan, plan_search
 from sasa_nas.searching.propose.proposer import Proposer
 from sasa_nas.searching.propose.study import SearchStudy
@@ -35,7 +35,7 @@ def search_plan(space: Path, settings: dict[str, Any]) -> SearchPlan:
 
 def designs(plan: SearchPlan) -> list[Design]:
     """Return the trainings of an undisturbed search that is over before its sampler learns, in their order."""
-    proposer = Proposer(SearchStudy(plan.settings), plan, SilentObserver())
+    proposer = Proposer(SearchStudy(plan.settings), plan, SearchObserver())
     found = []
     while (proposal := proposer.propose()) is not None:
         request = proposal.request

@@ -87,7 +87,7 @@ class Round:
             if session is None:
                 return
             if not self._until(strike, session):
-                self._judge(session, "before a strike", {0})
+                self._judge(session, "before a strike", {0, 2} if self._torn else {0})
                 return
             self._hit(strike, session)
             if self.outcome.faults or self.outcome.refused:

@@ -9,11 +9,12 @@ from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
 from sasa_nas.errors import UserError
-from sasa_nas.nodes import Node
+from sasa_nas.nodes import Node, resolve
 from sasa_nas.nodes.node import MOST
 from sasa_nas.operators import OPERATORS
-from sasa_nas.space import load_space, shipped_spaces, size
+from sasa_nas.space import NetworkDescription, load_space, shipped_spaces, size
 from sasa_nas.stems import STEMS
+from sasa_nas.tasks import TASKS
 
 Role = Literal["operator", "channel_attention", "stem"]
 
@@ -21,7 +22,7 @@ Role = Literal["operator", "channel_attention", "stem"]
 class ModelEntry(BaseModel):
     """A named network: its parameters, and its FLOPs by the canonical convention for an image of its own size.
 
-    `blocks`, `operators` and `channel_attention` have an item a stage, of a detector those of its backbone.
+    `blocks`, `operators` and `channel_attention` have an item a stage.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,31 +83,28 @@ class OperatorEntry(BaseModel):
 
 
 def models() -> list[ModelEntry]:
-    """Every named network, detectors last."""
-    from sasa_nas.cost import count_network
-    from sasa_nas.cost.detector import count_detector
-    from sasa_nas.models import list_models, model_architecture
-    from sasa_nas.models.detectors import list_detectors, model_detector
-
-    found = [(name, model_architecture(name), count_network(model_architecture(name))) for name in list_models()]
-    for name in list_detectors():
-        detector = model_detector(name)
-        found.append((name, detector.backbone, count_detector(detector)))
+    """Return every named network, those of each task in alphabetical order."""
     entries = []
-    for name, architecture, network in found:
-        stages, counts = architecture.stages, network.total
-        entries.append(
-            ModelEntry(
-                name=name,
-                params=counts.params,
-                flops=counts.flops(),
-                block=architecture.block,
-                stem=architecture.stem.kind,
-                blocks=[stage.blocks for stage in stages],
-                operators=[stage.operator.kind for stage in stages],
-                channel_attention=[stage.channel_attention and stage.channel_attention.kind for stage in stages],
+    for task in TASKS.values():
+        named, count = resolve(task.named), resolve(task.count)
+        for name in sorted(named):
+            network: NetworkDescription = named[name]()
+            trunk, counts = network.trunk, count(network).total
+            stages = trunk.stages
+            entries.append(
+                ModelEntry(
+                    name=name,
+                    params=counts.params,
+                    flops=counts.flops(),
+                    block=trunk.block,
+                    stem=trunk.stem.kind,
+                    blocks=[stage.blocks for stage in stages],
+                    operators=[stage.operator.kind for stage in stages],
+                    channel_attention=[
+                        stage.channel_attention and stage.channel_attention.kind for stage in trunk.stages
+                    ],
+                )
             )
-        )
     return entries
 
 

@@ -1,10 +1,10 @@
-"""How a run's hypervolume grew, training by training."""
+"""The growth of a run's hypervolume, training by training."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sasa_nas.analysis.designs import Designs, trained
-from sasa_nas.analysis.pareto import front_area, reference_point, undominated
+from sasa_nas.analysis.pareto import dominated_volume, reference_point, undominated
 from sasa_nas.run import TrialRecord
 
 
@@ -16,7 +16,7 @@ class HistoryPoint:
         trial: The trial's number.
         trainings: Trainings so far, this one among them, well ended or not.
         seconds: Wall-clock time of all of them together, whether they ran side by side or not.
-        hypervolume: As `analysis.pareto.Hypervolume.value`, measured from the reference of the whole run.
+        hypervolume: As `analysis.pareto.hypervolume`, measured from the reference of the whole run.
     """
 
     trial: int
@@ -27,7 +27,7 @@ class HistoryPoint:
 
 def hypervolume_history(records: Sequence[TrialRecord]) -> list[HistoryPoint]:
     """One point for each training of a run, in the order in which the trials were proposed."""
-    reference = reference_point(records)
+    reference = reference_point(records) or {}
     points: list[HistoryPoint] = []
     networks = Designs()
     front: list[TrialRecord] = []
@@ -42,5 +42,5 @@ def hypervolume_history(records: Sequence[TrialRecord]) -> list[HistoryPoint]:
         elif trained([record]):
             # a second training may lower a design's mean, and let others back on the front
             front = undominated(networks.means())
-        points.append(HistoryPoint(record.number, len(points) + 1, seconds, front_area(front, reference)))
+        points.append(HistoryPoint(record.number, len(points) + 1, seconds, dominated_volume(front, reference)))
     return points

@@ -1,189 +1,123 @@
-"""The Pareto set of a run, accuracy up and FLOPs down, how much it dominates, and which of it to take."""
+"""The Pareto front of a run in any objectives, and the hypervolume that it dominates.
+
+Accuracies enter as they are and costs by their logarithm, because networks of a space lie decades apart: halving a cost
+counts the same at any size.
+"""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from decimal import Decimal
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+import moocore
+import numpy as np
+from numpy.typing import NDArray
 
-from sasa_nas.analysis.baseline import baseline_of
-from sasa_nas.analysis.designs import Designs, designs, trained
+from sasa_nas.analysis.designs import designs
 from sasa_nas.errors import UserError
-from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
-from sasa_nas.run.phases import add_up
-from sasa_nas.space import Architecture
+from sasa_nas.objectives import OBJECTIVES, USUAL
+from sasa_nas.run import TrialRecord
 
 Pick = Literal["best", "knee"]
 
 
-class Reference(BaseModel):
-    """The point that a hypervolume is measured from, no better than any network that counts."""
+def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str] = USUAL) -> list[TrialRecord]:
+    """Return the trained designs that no other dominates, by the last objective, the best first.
 
-    model_config = ConfigDict(frozen=True)
+    Of a design that was trained several times, its first record stands for it, with mean accuracies. One network
+    dominates another if it is nowhere worse and somewhere better. Of networks equal in all objectives the first in
+    `records` is kept.
 
-    accuracy: float
-    flops: float
+    Args:
+        records: All trials of a run.
+        objectives: Names of objectives, one at least.
 
-
-class Hypervolume(BaseModel):
-    """The area that a front dominates.
-
-    Attributes:
-        value: In accuracy (0 to 1) times decades of FLOPs.
-        reference: What it is measured from; None where nothing is trained.
+    Raises:
+        UserError: If networks were trained but an objective was never measured.
     """
-
-    model_config = ConfigDict(frozen=True)
-
-    value: float
-    reference: Reference | None
+    return undominated(designs(records), objectives)
 
 
-class FrontPoint(BaseModel):
-    """One network of the front.
-
-    Attributes:
-        trial: Its number in the run; of the first training, where there are several.
-        architecture_id: The trained network's `Architecture.id`.
-        accuracy: On the validation split, 0 to 1; the mean of its trainings.
-        trainings: How many there are of it, which differ in their seeds.
-        flops: Of one image, two a multiply-accumulate.
-        params: Parameters.
-        memory: Bytes that a training step keeps.
-        latency: Seconds for one image on the worker's device.
-        latency_quartiles: Around the latency.
-        robust_accuracy: On the validation split under attack, 0 to 1.
-        scores: Of the untrained network.
-        epochs: Epochs trained.
-        seconds: Wall-clock time of the training.
-        stem: Kind of the stem.
-        operators: Kind of operator, stage by stage.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    trial: int
-    architecture_id: str | None
-    accuracy: float
-    trainings: int
-    flops: int
-    params: int | None
-    memory: int | None
-    latency: float | None
-    latency_quartiles: tuple[float, float] | None
-    robust_accuracy: float | None
-    scores: dict[str, float]
-    epochs: int
-    seconds: float | None
-    stem: str | None
-    operators: list[str]
+def undominated(networks: Iterable[TrialRecord], objectives: Sequence[str] = USUAL) -> list[TrialRecord]:
+    """Return `pareto_front` of networks that are all trained, no two of one design."""
+    known = _measured(list(networks), objectives)
+    if not known:
+        return []
+    losses = _losses(known, objectives)
+    kept = np.flatnonzero(moocore.is_nondominated(losses, keep_weakly=False))
+    # the last is the first key, then the others in their order
+    order = np.lexsort([*losses[kept].T[-2::-1], losses[kept, -1]])
+    return [known[i] for i in kept[order]]
 
 
-class Front(BaseModel):
-    """What `sasa-nas pareto --json` prints.
+def reference_point(records: Sequence[TrialRecord], objectives: Sequence[str] = USUAL) -> dict[str, float] | None:
+    """Return the point that a run's hypervolume is measured from, no better than any network.
 
-    Attributes:
-        front: The networks that no other dominates, cheapest first.
-        baseline: The first all-convolution network, on the front or not; None where none is trained.
-        hypervolume: As `Hypervolume.value`.
-        reference: As `Hypervolume.reference`.
-        space: Name of the search space.
-        dataset: Name of the data set that the networks were trained on.
-        outcomes: How many trials there are of each outcome.
-        phases: Where the time of all trials went, in seconds.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    front: list[FrontPoint]
-    baseline: FrontPoint | None
-    hypervolume: float
-    reference: Reference | None
-    space: str
-    dataset: str
-    outcomes: dict[Outcome, int]
-    phases: Phases
-
-
-def pareto_front(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The trained designs that no other dominates, by FLOPs ascending, and so by accuracy ascending.
-
-    Of a design that was trained several times, its first record stands for it, with the mean accuracy. One network
-    dominates another that is no more accurate and no cheaper, and differs in one of the two. Of networks equal in both
-    the first in `records` is kept.
-    """
-    return undominated(designs(records))
-
-
-def undominated(networks: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """`pareto_front` of networks that are all trained, no two of one design."""
-    front: list[TrialRecord] = []
-    # sorting is stable: among equals the first in `networks` comes first
-    for record in sorted(networks, key=lambda r: (_flops(r), -_accuracy(r))):
-        if not front or _accuracy(record) > _accuracy(front[-1]):
-            front.append(record)
-    return front
-
-
-def reference_point(records: Sequence[TrialRecord]) -> Reference | None:
-    """Where a run's hypervolume is measured from: accuracy by chance, and the next power of ten above all FLOPs.
-
-    A network no better than chance then counts nothing. The power of ten lies strictly above the most expensive
-    network, which would count nothing if its own FLOPs were the reference, and hardly moves while a run goes on, or
-    between runs of one space.
+    Accuracy by chance, so that a network no better counts nothing, but 0 under attack, where chance is no bound. Of
+    costs the next power of ten strictly above the highest: a network at the reference would count nothing, and the
+    power of ten hardly moves while a run goes on, or between runs of one space.
 
     Args:
         records: All trials of a run, not the front alone.
+        objectives: Names of objectives.
 
     Returns:
-        None if nothing is trained.
+        Values by objective; None if nothing is trained.
+
+    Raises:
+        UserError: If networks were trained but an objective was never measured.
     """
-    networks = trained(records)
+    networks = _measured(designs(records), objectives)
     if not networks:
         return None
-    classes = [r.architecture.num_classes for r in networks if r.architecture]
-    digits = len(str(max(_flops(r) for r in networks)))
-    return Reference(accuracy=1.0 / max(classes) if classes else 0.0, flops=float(10**digits))
+    classes = [record.architecture.num_classes for record in networks if record.architecture]
+    chance = 1.0 / max(classes) if classes else 0.0
+    rows = [OBJECTIVES[name] for name in objectives]
+    return {
+        row.name: (chance if row.chance else 0.0) if row.maximised else _power_above(_most(networks, row.name))
+        for row in rows
+    }
 
 
-def hypervolume(records: Sequence[TrialRecord], reference: Reference | None = None) -> Hypervolume:
-    """The area between the front of `records` and the reference, in accuracy times decades of FLOPs.
+def hypervolume(
+    records: Sequence[TrialRecord],
+    objectives: Sequence[str] = USUAL,
+    reference: Mapping[str, float] | None = None,
+) -> float:
+    """Return the volume between the front and a reference, in accuracies times decades of costs.
 
-    With the front by ascending FLOPs f_i and accuracies a_i, and the reference (a, f) as its last cost f_(n+1), it is
-    the sum over i of max(0, a_i - a) * log10(f_(i+1) / f_i) (Zitzler and Thiele 1999, for two objectives). FLOPs
-    enter by their logarithm because networks of a space lie decades apart: halving the cost counts the same at any
-    size.
+    Source: Zitzler and Thiele (1999), Multiobjective evolutionary algorithms, IEEE TEC 3 (4).
 
     Args:
         records: All trials of a run, or those up to some time.
-        reference: `reference_point(records)` where it is left out. Values compare only under one reference: to
-            follow a run over time, pass the reference of the whole run.
+        objectives: Names of objectives.
+        reference: `reference_point(records, objectives)` if None. Values compare only under one reference: to follow a
+            run over time, pass that of the whole run.
+
+    Raises:
+        UserError: If networks were trained but an objective was never measured.
     """
-    reference = reference or reference_point(records)
-    if reference is None:
-        return Hypervolume(value=0.0, reference=None)
-    return Hypervolume(value=front_area(pareto_front(records), reference), reference=reference)
+    reference = reference or reference_point(records, objectives)
+    return 0.0 if reference is None else dominated_volume(designs(records), reference)
 
 
-def front_area(front: Sequence[TrialRecord], reference: Reference | None) -> float:
-    """Return the hypervolume of a front, as `hypervolume` has it.
+def dominated_volume(networks: Iterable[TrialRecord], reference: Mapping[str, float]) -> float:
+    """Return the hypervolume of trained networks.
 
     Args:
-        front: As `pareto_front` returns it.
-        reference: `reference_point` of the run; without it, as where nothing is trained, the area is 0.
+        networks: No two of one design; those that another dominates add nothing.
+        reference: Values by objective.
     """
-    if reference is None:
+    objectives = tuple(reference)
+    known = _measured(list(networks), objectives)
+    if not known:
         return 0.0
-    costs = [min(float(_flops(r)), reference.flops) for r in front] + [reference.flops]
-    heights = [max(0.0, _accuracy(r) - reference.accuracy) for r in front]
-    widths = [math.log10(right / left) for left, right in pairwise(costs)]
-    return math.fsum(h * w for h, w in zip(heights, widths, strict=True))
+    corner = [_loss(objective, value) for objective, value in reference.items()]
+    return float(moocore.hypervolume(_losses(known, objectives), ref=corner))
 
 
 def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
-    """One network of a front.
+    """Return one network of a front of accuracy against FLOPs.
 
     Args:
         front: From `pareto_front`.
@@ -213,60 +147,33 @@ def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
     return max(front, key=height_above_chord)
 
 
-def summarise(info: RunInfo, records: Sequence[TrialRecord]) -> Front:
-    """The front of a run as the data that `sasa-nas pareto --json` prints."""
-    area = hypervolume(records)
-    found = Designs(records)
-    trainings = found.trainings()
-    baseline = baseline_of(records)
-    return Front(
-        front=[front_point(record, trainings[record.number]) for record in undominated(found.means())],
-        baseline=baseline and front_point(baseline, trainings[baseline.number]),
-        hypervolume=area.value,
-        reference=area.reference,
-        space=info.space_name,
-        dataset=info.dataset,
-        outcomes=count_outcomes(records),
-        phases=add_up(record.phases for record in records),
-    )
+def _measured(networks: list[TrialRecord], objectives: Sequence[str]) -> list[TrialRecord]:
+    """Return the networks of which all objectives are known."""
+    for objective in objectives:
+        if networks and all(getattr(record, objective) is None for record in networks):
+            raise UserError(
+                f"this run knows no {objective} of its networks; "
+                f"search with --objectives {','.join(objectives)} to have it measured"
+            )
+    return [r for r in networks if all(getattr(r, objective) is not None for objective in objectives)]
 
 
-def count_outcomes(records: Sequence[TrialRecord]) -> dict[Outcome, int]:
-    """How many trials there are of each outcome that occurs, in the order of `Outcome`."""
-    counts = Counter(record.outcome for record in records)
-    return {outcome: counts[outcome] for outcome in Outcome if counts[outcome]}
+def _losses(networks: Sequence[TrialRecord], objectives: Sequence[str]) -> NDArray[np.float64]:
+    """Return an array of shape `(networks, objectives)`, each the smaller the better."""
+    return np.array([[_loss(o, getattr(record, o)) for o in objectives] for record in networks], dtype=np.float64)
 
 
-def tell_outcomes(counts: Mapping[Outcome, int]) -> str:
-    """What became of trials, as in `12 trained, 3 out of memory`."""
-    return ", ".join(f"{count:,} {outcome.words}" for outcome, count in counts.items())
+def _loss(objective: str, value: float) -> float:
+    return -value if OBJECTIVES[objective].maximised else math.log10(value)
 
 
-def front_point(record: TrialRecord, trainings: int) -> FrontPoint:
-    """All that is told of a design that was trained so many times.
+def _most(networks: Sequence[TrialRecord], objective: str) -> float:
+    return max(float(getattr(record, objective)) for record in networks)
 
-    Args:
-        record: As `Designs.means` has it.
-        trainings: As `Designs.trainings` has it.
-    """
-    architecture: Architecture | None = record.architecture
-    return FrontPoint(
-        trial=record.number,
-        architecture_id=record.architecture_id,
-        accuracy=_accuracy(record),
-        trainings=trainings,
-        flops=_flops(record),
-        params=record.params,
-        memory=record.memory,
-        latency=record.latency,
-        latency_quartiles=record.latency_quartiles,
-        robust_accuracy=record.robust_accuracy,
-        scores=record.scores,
-        epochs=record.epochs,
-        seconds=record.seconds,
-        stem=architecture.stem.kind if architecture else None,
-        operators=[stage.operator.kind for stage in architecture.stages] if architecture else [],
-    )
+
+def _power_above(value: float) -> float:
+    """Return the least power of ten above `value`, which is positive."""
+    return 10.0 ** (Decimal(value).adjusted() + 1)
 
 
 def _accuracy(record: TrialRecord) -> float:

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from sasa_nas import __version__
+from sasa_nas._version import __version__
 from sasa_nas.cli.attention_map import attention_map
 from sasa_nas.cli.check_operator import check_operator
 from sasa_nas.cli.describe import describe
@@ -33,6 +33,7 @@ from sasa_nas.cli.signals import INTERRUPTED, ending_like_interrupt
 from sasa_nas.cli.sound_values import with_sound_values
 from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
+from sasa_nas.cli.train_detector import train_detector
 from sasa_nas.cli.where import where
 from sasa_nas.errors import UserError, one_line, printable
 from sasa_nas.sharing import without_credentials
@@ -56,6 +57,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "verify-export": verify_export,
     "train": train,
     "evaluate": evaluate,
+    "train-detector": train_detector,
     "detect": detect,
     "attention-map": attention_map,
     "describe": describe,

@@ -91,21 +91,19 @@ def attention_map(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Show where pixels of an image attend, head by head, in every stage with attention."""
-    from sasa_nas import api
-    from sasa_nas.analysis.attention_maps import Selection
+    import sasa_nas
     from sasa_nas.analysis.attention_summary import summarise_attention
     from sasa_nas.cli.output import print_json, stdout_console
-    from sasa_nas.workflows.attention import ImageSource
 
-    source = ImageSource(file=image, dataset=dataset, index=index, data_dir=data_dir)
-    selection = Selection(
+    source = sasa_nas.ImageSource(file=image, dataset=dataset, index=index, data_dir=data_dir)
+    selection = sasa_nas.Selection(
         pixels=tuple(map(_pixel, pixel or ())),
         stage=None if stage is None else _stage(stage),
         block=block,
         layer=layer,
         heads=None if heads is None else _heads(heads),
     )
-    view = api.attention_view(target, source, selection, seed=seed)
+    view = sasa_nas.attention_maps(target, source, selection, seed=seed)
     if plot is not None:
         from sasa_nas.analysis.attention_figure import plot_attention
 

@@ -65,19 +65,15 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Show a network's stages, parameters, multiply-accumulates and FLOPs."""
-    from sasa_nas.analysis import description
-    from sasa_nas.analysis.targets import find_network
+    import sasa_nas
     from sasa_nas.cli.output import print_json, stdout_console
-    from sasa_nas.space import overridden
 
-    network = overridden(find_network(target), changes or [])
-    described = description.describe(network, name=target, image_size=image_size, convention=convention.value)
+    request = None
     if latency:
-        from sasa_nas.workflows.latency import measure_network, setting_of
-
-        setting = setting_of(device, threads=threads, dtype=dtype)
-        measured = measure_network(network, batch or [1, 128], setting, image_size=image_size, fresh=fresh)
-        described = description.with_latency(described, measured, setting)
+        request = sasa_nas.LatencyRequest(batch or (1, 128), device, threads, dtype, fresh)
+    described = sasa_nas.describe(
+        target, changes or [], image_size=image_size, convention=convention.value, latency=request
+    )
     if as_json:
         print_json(described)
     else:

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sasa_nas.run.detection_records import DetectionReport
+    from sasa_nas.detection.records import DetectionReport
 
 
 def detect(
@@ -26,12 +26,12 @@ def detect(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Find objects in images."""
+    import sasa_nas
     from sasa_nas.cli.output import print_json, stdout_console
-    from sasa_nas.workflows.detect import detect_objects
 
-    report, pictures = detect_objects(target, image, score_threshold=score_threshold, device=device)
+    report, pictures = sasa_nas.detect(target, image, score_threshold=score_threshold, device=device)
     if plot is not None:
-        from sasa_nas.analysis.detection_figure import plot_detections
+        from sasa_nas.detection.figure import plot_detections
 
         plot_detections(pictures, report.images, plot)
     if as_json:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+import sasa_nas
 from sasa_nas.analysis.labels import stage_labels
 from sasa_nas.cli.echo import echo
 from sasa_nas.cli.output import stderr_console
-from sasa_nas.searching import plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +25,9 @@ def print_designs(space: SearchSpace, settings: SearchSettings, designs: int) ->
     """One line a design; nothing is kept in memory, so that ten thousand are no more work than ten.
 
     Raises:
-        UserError: As `plan_designs` and `dry_run`.
+        UserError: As `draw_designs`.
     """
-    drawn = plan.dry_run(plan.plan_designs(space, settings), designs)
+    drawn = sasa_nas.draw_designs(space, designs, settings)
     echo("architecture_id\tparams\tflops\tstem\toperators")
     with _bar(designs) as advance:
         for design in drawn:

@@ -15,8 +15,7 @@ from sasa_nas.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sasa_nas.workflows import EvaluationReport
-    from sasa_nas.workflows.evaluate import Measurement
+    from sasa_nas.workflows.evaluate import EvaluationReport, Measurement
 
 
 class SplitName(StrEnum):
@@ -78,12 +77,13 @@ def evaluate(
     """Measure a trained network: accuracy, zero-shot rotations and flips, adversarial accuracy."""
     if not pgd and (pgd_epsilon or pgd_steps or pgd_step_size is not None or pgd_targeted):
         raise UserError("the options --pgd-... belong to an attack; add --pgd")
+    import sasa_nas
     from sasa_nas.cli.output import print_json, stdout_console
-    from sasa_nas.workflows import EvaluationSettings, evaluate_network
-    from sasa_nas.workflows.evaluate import make_attacks
 
-    attacks = make_attacks(pgd_epsilon or [8 / 255], pgd_steps or [10], step_size=pgd_step_size, targeted=pgd_targeted)
-    settings = EvaluationSettings(
+    attacks = sasa_nas.make_attacks(
+        pgd_epsilon or [8 / 255], pgd_steps or [10], step_size=pgd_step_size, targeted=pgd_targeted
+    )
+    settings = sasa_nas.EvaluationSettings(
         dataset=dataset,
         split=split.value,
         rotations=rotations,
@@ -94,7 +94,7 @@ def evaluate(
         data_dir=data_dir.resolve() if data_dir else None,
         device=device,
     )
-    report = evaluate_network(target, settings)
+    report = sasa_nas.evaluate(target, settings)
     if as_json:
         print_json(report)
     else:

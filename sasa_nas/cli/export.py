@@ -76,20 +76,19 @@ def export(
     """Write a classifier as a Python module, a torch.export program, an ONNX model: files that need no sasa-nas."""
     if trial is not None and pick is not None:
         raise UserError("--trial and --pick exclude each other; give one of them")
-    from sasa_nas.api import export as export_target
+    import sasa_nas
     from sasa_nas.cli.output import shell_line, stderr_console
-    from sasa_nas.workflows.export import ExportRequest, WeightsChoice
 
-    request = ExportRequest(
+    request = sasa_nas.ExportRequest(
         formats=formats.split(","),
         size=size.value,
-        choice=WeightsChoice(weights, seed),
+        choice=sasa_nas.WeightsChoice(weights, seed),
         out=out,
         command=shell_line("sasa-nas", *sys.argv[1:]),
         weights_license=weights_license,
     )
     with stderr_console().status("writing ..."):
-        exported = export_target(target, request, trial=trial, how=pick)
+        exported = sasa_nas.export(target, request, trial=trial, pick=pick)
     _print_export(exported)
 
 
@@ -112,11 +111,11 @@ def verify_export(
     model.pt2 and model.onnx by their operators. It all has half an hour, half of the memory, and on Linux no place to
     write to. Exit status 2 if a logit differs by more than 1e-4.
     """
+    import sasa_nas
     from sasa_nas.cli.output import print_json, stderr_console
-    from sasa_nas.exporting.verifying import verify_export as verify
 
     with stderr_console().status("running the files ..."):
-        report = verify(folder, seed=seed, trust=trust)
+        report = sasa_nas.verify_export(folder, seed=seed, trust=trust)
     if as_json:
         print_json(report)
     else:
@@ -132,19 +131,15 @@ def verify_export(
 def _print_export(exported: Exported) -> None:
     """Prints what was written, what its weights are, and what to do next."""
     from sasa_nas.cli.output import program, shell_line, stdout_console
-    from sasa_nas.exporting.card import weights_line
-    from sasa_nas.exporting.format import format_of
 
     console, card = stdout_console(), exported.card
-    formats = [format_of(name) for name in exported.formats]
-    console.print(f"{card.name} is in {exported.folder}: {', '.join(one.file for one in formats)}", soft_wrap=True)
+    console.print(f"{card.name} is in {exported.folder}: {', '.join(exported.files)}", soft_wrap=True)
     accuracy = "" if card.accuracy is None else f", {100 * card.accuracy:.2f}% on validation"
-    console.print(f"Weights: {weights_line(card)}{accuracy}", soft_wrap=True)
+    console.print(f"Weights: {card.weights_line}{accuracy}", soft_wrap=True)
     if card.note:
         console.print(card.note, soft_wrap=True)
-    for one in formats:
-        if one.hint:
-            console.print(f"\n{one.hint.format(folder=str(exported.folder))}", soft_wrap=True)
+    for hint in exported.hints:
+        console.print(f"\n{hint}", soft_wrap=True)
     check = shell_line(program(), "verify-export", exported.folder)
     console.print(f"\nCheck it (README.md there shows its use):\n  {check}", soft_wrap=True)
 

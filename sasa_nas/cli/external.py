@@ -9,8 +9,8 @@ import typer
 
 if TYPE_CHECKING:
     from sasa_nas.run import ExternalResources, RunFolder
-    from sasa_nas.run.detection_records import AnyInfo
     from sasa_nas.run.retraining_records import RetrainingInfo
+    from sasa_nas.run.training_records import TrainingInfo
 
 Address = Annotated[
     str | None,
@@ -45,7 +45,7 @@ def words_for_run(folder: RunFolder) -> tuple[str, ...]:
     return ExternalResources.of_run(read_info(folder)).options
 
 
-def words_for_training(info: AnyInfo | RetrainingInfo) -> tuple[str, ...]:
+def words_for_training(info: TrainingInfo | RetrainingInfo) -> tuple[str, ...]:
     """Return the options that a command needs to go on with a training, or to read the same images."""
     from sasa_nas.run import ExternalResources
 

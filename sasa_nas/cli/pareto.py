@@ -9,17 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sasa_nas.errors import UserError
-from sasa_nas.objectives import OBJECTIVES
+from sasa_nas.objectives import OBJECTIVES, USUAL
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sasa_nas.analysis.many_objectives import ObjectivesFront
-    from sasa_nas.analysis.pareto import Front
-    from sasa_nas.run import RunInfo, TrialRecord
-
-USUAL: tuple[str, ...] = ("accuracy", "flops")
-"""What a front is of, unless somebody asks otherwise."""
+    from sasa_nas.run import TrialRecord
 
 
 def pareto(
@@ -34,64 +29,41 @@ def pareto(
     ] = ",".join(USUAL),
 ) -> None:
     """Show the networks of a run that no other beats in both accuracy and FLOPs, or in all of other objectives."""
+    import sasa_nas
     from sasa_nas.cli.lists import parse_objectives
     from sasa_nas.cli.output import print_json, stdout_console
-    from sasa_nas.run import RunFolder, read_info, read_trials
 
     wanted = parse_objectives(objectives)
     usual = set(wanted) == set(USUAL)
     if plot is not None and not usual:
         raise UserError("--plot draws accuracy against FLOPs: leave --objectives out")
-    folder = RunFolder(run)
-    info, records = read_info(folder), read_trials(folder)
-    front = _summarise(info, records, wanted)
+    source = sasa_nas.Run(run)
+    front = source.pareto(USUAL if usual else wanted)
     if plot is not None:
-        from sasa_nas.analysis.figures import plot_front
-
-        plot_front(records, plot, space=front.space, dataset=front.dataset)
+        source.plot_front(plot)
     if as_json:
         print_json(front)
         return
     console = stdout_console()
-    print_front(console, records, wanted)
-    if usual and set(info.settings.objectives) != set(USUAL):
-        own = ",".join(info.settings.objectives)
+    print_front(console, source.trials(), front.objectives)
+    if usual and set(source.info.settings.objectives) != set(USUAL):
+        own = ",".join(source.info.settings.objectives)
         console.print(f"This search had other objectives; `--objectives {own}` shows their front.", soft_wrap=True)
     if plot is not None:
         console.print(f"Figure: {plot}", soft_wrap=True)
-
-
-def _summarise(info: RunInfo, records: Sequence[TrialRecord], objectives: Sequence[str]) -> Front | ObjectivesFront:
-    """What `--json` prints. The usual front needs none of what the others import."""
-    if set(objectives) == set(USUAL):
-        from sasa_nas.analysis.pareto import summarise
-
-        return summarise(info, records)
-    from sasa_nas.analysis.many_objectives import summarise_objectives
-
-    return summarise_objectives(info, records, objectives)
-
-
-def _front(records: Sequence[TrialRecord], objectives: Sequence[str]) -> list[TrialRecord]:
-    if set(objectives) == set(USUAL):
-        from sasa_nas.analysis.pareto import pareto_front
-
-        return pareto_front(records)
-    from sasa_nas.analysis.many_objectives import objectives_front
-
-    return objectives_front(records, objectives)
 
 
 def print_front(console: Console, records: Sequence[TrialRecord], objectives: Sequence[str] = USUAL) -> None:
     """Print the front of a run's trials as a table, the baseline, the hypervolume, and what became of other trials."""
     from sasa_nas.analysis.baseline import baseline_of, tell_baseline
     from sasa_nas.analysis.designs import Designs
+    from sasa_nas.analysis.front_record import count_outcomes, tell_outcomes
     from sasa_nas.analysis.labels import compact_count, further_objectives, objective_label, stage_labels
-    from sasa_nas.analysis.pareto import count_outcomes, tell_outcomes
+    from sasa_nas.analysis.pareto import pareto_front
     from sasa_nas.cli.output import plain_table
 
     outcomes = tell_outcomes(count_outcomes(records))
-    front = _front(records, objectives)
+    front = pareto_front(records, objectives)
     trainings = Designs(records).trainings()
     if not front:
         console.print(f"No network of this run is trained to the end yet. Trials: {outcomes or 'none'}.")
@@ -124,23 +96,19 @@ def print_front(console: Console, records: Sequence[TrialRecord], objectives: Se
 
 
 def _volume(records: Sequence[TrialRecord], objectives: Sequence[str]) -> str:
-    """What the front dominates, in one line."""
-    from sasa_nas.analysis.labels import compact_count
-    from sasa_nas.analysis.pareto import hypervolume
+    """Return the volume that the front dominates, in one line."""
+    from sasa_nas.analysis.pareto import hypervolume, reference_point
 
+    reference = reference_point(records, objectives) or {}
+    value = hypervolume(records, objectives, reference)
     if set(objectives) == set(USUAL):
-        area = hypervolume(records)
-        assert area.reference is not None
-        return (
-            f"Hypervolume {area.value:.4f} (accuracy x decades of FLOPs, measured from accuracy "
-            f"{area.reference.accuracy:.3g} at {compact_count(area.reference.flops)} FLOPs)"
-        )
-    from sasa_nas.analysis.many_objectives import objectives_volume, reference_values
+        from sasa_nas.analysis.labels import compact_count
 
-    reference = reference_values(records, objectives) or {}
+        corner = f"accuracy {reference['accuracy']:.3g} at {compact_count(reference['flops'])} FLOPs"
+        return f"Hypervolume {value:.4f} (accuracy x decades of FLOPs, measured from {corner})"
     units = [name if OBJECTIVES[name].maximised else f"decades of {name}" for name in objectives]
     corner = ", ".join(f"{name} {_reference(name, value)}" for name, value in reference.items())
-    return f"Hypervolume {objectives_volume(records, objectives):.4f} ({' x '.join(units)}, measured from {corner})"
+    return f"Hypervolume {value:.4f} ({' x '.join(units)}, measured from {corner})"
 
 
 def _reference(name: str, value: float) -> str:

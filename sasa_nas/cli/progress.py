@@ -15,18 +15,20 @@ from rich.table import Table
 from rich.text import Text
 
 from sasa_nas.analysis.designs import Designs
+from sasa_nas.analysis.front_record import tell_outcomes
 from sasa_nas.analysis.labels import compact_count, stage_labels
-from sasa_nas.analysis.pareto import tell_outcomes, undominated
+from sasa_nas.analysis.pareto import undominated
 from sasa_nas.cli.decoding import DecodingLog, decoding_bar
 from sasa_nas.cli.machine_load import MachineLoad
 from sasa_nas.cli.output import stderr_console
 from sasa_nas.run import Outcome
 from sasa_nas.run.packing import tell_packing
+from sasa_nas.searching.observer import SearchObserver
 
 if TYPE_CHECKING:
     from sasa_nas.run import RunFolder, TrialRecord
     from sasa_nas.run.packing import Packing
-    from sasa_nas.searching.observer import EpochReport, SearchObserver
+    from sasa_nas.searching.observer import EpochReport
 
 MEASURING = "measuring how trials best share the machine ..."
 FRONT_ROWS = 8
@@ -113,7 +115,7 @@ class Tally:
         return ", ".join(parts)
 
 
-class LineObserver:
+class LineObserver(SearchObserver):
     """Prints one line for every trial that ends.
 
     Args:
@@ -165,7 +167,7 @@ class LineObserver:
         self._console.print(text, soft_wrap=True)
 
 
-class LiveObserver:
+class LiveObserver(SearchObserver):
     """Keeps a panel of the running trials up to date, and leaves a line for every trial that ends above it.
 
     Args:

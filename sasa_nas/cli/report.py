@@ -22,9 +22,9 @@ def report(
     png: Annotated[bool, typer.Option("--png", help="With --figures: each drawing as a PNG file too.")] = False,
 ) -> None:
     """Write what a run found as one HTML file, which needs no network and nothing beside it."""
-    from sasa_nas.report import write_report
+    import sasa_nas
 
-    written = write_report(run, out, figures=figures, png=png)
+    written = sasa_nas.Run(run).report(out, figures=figures, png=png)
     for note in written.notes:
         echo(f"sasa-nas: {note}", err=True)
     echo(f"Report: {written.page}")

@@ -63,18 +63,17 @@ def retrain(
 
     Stopped, it goes on when it is called again. Each network's test split is read once, when its seeds are trained.
     """
-    from sasa_nas.api import Run
+    import sasa_nas
     from sasa_nas.cli.external import words_for_training
     from sasa_nas.cli.output import print_json, program, shell_line, stdout_console
     from sasa_nas.cli.retraining_progress import observing_retraining
     from sasa_nas.run.retraining_records import read_retraining
-    from sasa_nas.workflows.retrain import RetrainingRequest
 
-    source = Run(run)
+    source = sasa_nas.Run(run)
     chosen = tuple(trial or ())
     if front and chosen:
         chosen = (*chosen, *(point.trial for point in source.pareto().front))
-    request = RetrainingRequest(
+    request = sasa_nas.RetrainingRequest(
         trials=chosen,
         sample=sample,
         size=size,

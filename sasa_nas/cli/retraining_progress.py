@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,10 +12,7 @@ from rich.text import Text
 from sasa_nas.cli.decoding import DecodingLog, decoding_bar
 from sasa_nas.cli.output import stderr_console
 from sasa_nas.cli.training_progress import TrainingBar
-
-if TYPE_CHECKING:
-    from sasa_nas.workflows import TrainingObserver
-    from sasa_nas.workflows.retrain import RetrainingObserver
+from sasa_nas.workflows.observer import RetrainingObserver, TrainingObserver
 
 
 @contextmanager
@@ -31,7 +27,7 @@ def observing_retraining() -> Iterator[RetrainingObserver]:
         yield observer
 
 
-class RetrainingProgress:
+class RetrainingProgress(RetrainingObserver):
     """Follows one network after the other.
 
     Args:
@@ -60,7 +56,7 @@ class RetrainingProgress:
         return Group(Text(self._place), self._bar.render())
 
     def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
-        """MachineLock to the next network."""
+        """Turn to the next network."""
         self._place = f"network {index} of {total}, trial {trial}"
         self._console.print(self._place, soft_wrap=True)
         self._bar = TrainingBar(self._console)

@@ -18,12 +18,10 @@ def scores(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Show how well training-free scores sort a run's networks by accuracy, beside parameters and FLOPs."""
-    from sasa_nas.analysis.score_quality import judge_scores
+    import sasa_nas
     from sasa_nas.cli.output import plain_table, print_json, stdout_console
-    from sasa_nas.run import RunFolder, read_info, read_trials
 
-    folder = RunFolder(run)
-    report = judge_scores(read_info(folder), read_trials(folder))
+    report = sasa_nas.Run(run).scores()
     if as_json:
         print_json(report)
         return

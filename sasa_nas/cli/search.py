@@ -18,8 +18,8 @@ from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.scoring import SCORES
 
 if TYPE_CHECKING:
+    from sasa_nas.api.run import Run
     from sasa_nas.run import SearchSettings
-    from sasa_nas.searching import SearchSummary
 
 
 class SamplerName(StrEnum):
@@ -204,15 +204,15 @@ def search(
 
         print_designs(wanted, settings, dry_run)
         return
-    from sasa_nas import searching
+    import sasa_nas
     from sasa_nas.cli.output import shell_line
     from sasa_nas.cli.progress import observing
 
     with observing() as observer:
-        summary = searching.search(
+        found = sasa_nas.search(
             wanted, settings, out=out, observer=observer, command=shell_line("sasa-nas", *sys.argv[1:])
         )
-    _conclude(summary)
+    _conclude(found)
 
 
 def resume(
@@ -229,50 +229,53 @@ def resume(
 
     What the run uses outside its folder is named again: a cluster, a storage, folders of data.
     """
-    from sasa_nas import searching
+    import sasa_nas
     from sasa_nas.cli.external import resources
     from sasa_nas.cli.progress import observing
 
     with observing() as observer:
         external = resources(address, storage, data_dir, dataset)
-        summary = searching.resume(run, trials=trials, external=external, observer=observer)
-    _conclude(summary)
+        found = sasa_nas.resume(run, trials=trials, external=external, observer=observer)
+    _conclude(found)
 
 
 def _replay(table: Path, settings: SearchSettings, out: Path | None) -> None:
+    import sasa_nas
     from sasa_nas.cli.output import shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front
     from sasa_nas.cli.progress import observing
-    from sasa_nas.searching.simulate.replay import replay
 
     with observing() as observer:
-        summary = replay(table, settings, out=out, observer=observer, command=shell_line("sasa-nas", *sys.argv[1:]))
+        run = sasa_nas.replay(
+            table, settings, out=out, observer=observer, command=shell_line("sasa-nas", *sys.argv[1:])
+        )
     console = stdout_console()
-    console.print(f"\nRun: {summary.folder.path}, replayed: it holds no weights", soft_wrap=True)
-    print_front(console, summary.records)
+    console.print(f"\nRun: {run.folder.path}, replayed: it holds no weights", soft_wrap=True)
+    print_front(console, run.trials())
 
 
-def _conclude(summary: SearchSummary) -> None:
+def _conclude(run: Run) -> None:
     """Prints the run's path, its front, and what to do next."""
     from sasa_nas.cli.external import words_for_run
     from sasa_nas.cli.output import program, shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front
-    from sasa_nas.run import read_info
     from sasa_nas.run.phases import add_up, tell
 
-    path, external = summary.folder.path, words_for_run(summary.folder)
+    session = run.session
+    assert session is not None
+    path, external = run.folder.path, words_for_run(run.folder)
     console = stdout_console()
     console.print(f"\nRun: {path}", soft_wrap=True)
-    print_front(console, summary.records, read_info(summary.folder).settings.objectives)
-    console.print(f"Where the time went: {tell(add_up(record.phases for record in summary.records))}.")
-    if summary.exhausted:
+    print_front(console, session.records, run.info.settings.objectives)
+    console.print(f"Where the time went: {tell(add_up(record.phases for record in session.records))}.")
+    if session.exhausted:
         console.print("Every network of the space is trained: there was no new one left to try.")
-    if summary.interrupted:
+    if session.interrupted:
         console.print(
             f"\nStopped early. Go on with:\n  {shell_line(program(), 'resume', path, *external)}", soft_wrap=True
         )
         raise typer.Exit(INTERRUPTED)
-    trials = sum(record.outcome.spent for record in summary.records)
+    trials = sum(record.outcome.spent for record in session.records)
     target = Path("exports") / path.name.replace("-", "_")
     suggestions: list[tuple[str, tuple[object, ...]]] = [
         ("See where attention helps", ("where", path, "--plot", path / "where.png")),
@@ -280,7 +283,7 @@ def _conclude(summary: SearchSummary) -> None:
         ("Write it all as one HTML file", ("report", path)),
         ("Take the best network as a module", ("export", path, "--pick", "best", "--out", target)),
     ]
-    if not summary.exhausted:
+    if not session.exhausted:
         suggestions.append(("Train more networks in the same run", ("resume", path, "--trials", 2 * trials, *external)))
     for title, words in suggestions:
         console.print(f"\n{title}:\n  {shell_line(program(), *words)}", soft_wrap=True)

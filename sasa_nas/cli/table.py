@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from sasa_nas.cli.counts import parse_count
 from sasa_nas.cli.decoding import DecodingLog
 from sasa_nas.cli.echo import echo
+from sasa_nas.workflows.observer import TableObserver
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,23 +60,22 @@ def table(
 
     Stopped, it goes on where it was when it is called again.
     """
+    import sasa_nas
     from sasa_nas.cli.output import program, shell_line, stderr_console, stdout_console
     from sasa_nas.cli.signals import INTERRUPTED
     from sasa_nas.cli.space_overrides import with_overrides
     from sasa_nas.space import load_space
-    from sasa_nas.table.reliability import estimate_consistency, estimate_reliability, final_accuracies
-    from sasa_nas.workflows.tabulate import make_table
 
     try:
-        made = make_table(
+        made = sasa_nas.make_table(
             with_overrides(load_space(space), epochs=epochs, dataset=dataset, train_images=train_images, limits={}),
             out,
             seeds=range(seeds),
             repeated=repeated,
-            workers=workers or os.cpu_count() or 1,
+            workers=workers,
             data_dir=data_dir,
             device=device,
-            progress=_Lines(stderr_console()),
+            observer=_Lines(stderr_console()),
         )
     except KeyboardInterrupt:
         echo("Stopped; the same command goes on.", err=True)
@@ -86,10 +85,9 @@ def table(
     console.print(
         f"{len(made.rows)} networks, {trainings} trainings of {made.info.epochs} epochs: {out}", soft_wrap=True
     )
-    accuracies = final_accuracies(made)
-    quality = estimate_reliability(accuracies)
+    quality = sasa_nas.table_reliability(made)
     if quality is not None:
-        console.print(_reliability_line(quality, estimate_consistency(accuracies)), soft_wrap=True)
+        console.print(_reliability_line(*quality), soft_wrap=True)
     console.print(f"\nSearch in it:\n  {shell_line(program(), 'search', '--replay', out)}", soft_wrap=True)
 
 
@@ -101,7 +99,7 @@ def _reliability_line(quality: Reliability, paired: Consistency | None) -> str:
     return f"{line}; among trainings of one seed {paired.single:.2f} ({paired.low:.2f} to {paired.high:.2f})"
 
 
-class _Lines:
+class _Lines(TableObserver):
     """Prints one line for every training.
 
     Args:

@@ -1,4 +1,4 @@
-"""`sasa-nas train`: one network trained outright, with one seed or several."""
+"""`sasa-nas train`: one classifier trained outright, with one seed or several."""
 
 from __future__ import annotations
 
@@ -9,19 +9,28 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sasa_nas.cli.counts import parse_count
-from sasa_nas.cli.signals import INTERRUPTED
-from sasa_nas.cli.sound_values import MOST_SEED
-from sasa_nas.errors import UserError
+from sasa_nas.cli.outright import (
+    Device,
+    FirstSeed,
+    Out,
+    Resume,
+    Seeds,
+    WeightDecay,
+    given,
+    print_folder,
+    require_alone,
+    require_target,
+)
+from sasa_nas.tasks import CLASSIFICATION
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sasa_nas.run import TrainingResult
-    from sasa_nas.run.detection_records import DetectionResult
-    from sasa_nas.workflows import TrainingSummary
+    from sasa_nas.run import TrainingInfo, TrainingResult
+    from sasa_nas.workflows.observer import TrainingSummary
 
 
-RESUMING = ("resume", "data_dir", "dataset", "backbone_weights")
+RESUMING = ("resume", "data_dir", "dataset")
 """Options that a training may go on with."""
 
 
@@ -31,105 +40,72 @@ def train(
         str | None,
         typer.Argument(
             metavar="NAME|FILE|FOLDER",
-            help="A named network or detector, its JSON or YAML file, or a trial's folder.",
+            help="A named network, its JSON or YAML file, or a trial's folder.",
             show_default=False,
         ),
     ] = None,
     dataset: Annotated[
         str | None, typer.Option(help="What to train on; see `list datasets`.", show_default=False)
     ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over the train split.", show_default="10; a detector's 12")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Images of a step.", show_default="64; a detector's 16")
-    ] = None,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the train split.", show_default="10")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Images of a step.", show_default="64")] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="AdamW's peak, after the warm-up.", show_default="0.003; a detector's 0.0001")
+        float | None, typer.Option(help="AdamW's peak, after the warm-up.", show_default="0.003")
     ] = None,
-    weight_decay: Annotated[float | None, typer.Option(min=0, help="AdamW's.", show_default="0.05")] = None,
+    weight_decay: WeightDecay = None,
     label_smoothing: Annotated[
-        float | None,
-        typer.Option(min=0, help="Share of the label given to all classes; not a detector's.", show_default="0"),
+        float | None, typer.Option(min=0, help="Share of the label given to all classes.", show_default="0")
     ] = None,
     augment: Annotated[
         bool | None,
         typer.Option(
             "--augment/--no-augment",
-            help="Shift images (not a detector's), and mirror them where that keeps the label.",
+            help="Shift images, and mirror them where that keeps the label.",
             show_default="augment",
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, max=1000, help="How often to train, with a seed each.")] = 1,
-    seed: Annotated[
-        int, typer.Option(min=0, max=MOST_SEED, help="The first seed: initial weights, order of the data.")
-    ] = 0,
+    seeds: Seeds = 1,
+    seed: FirstSeed = 0,
     image_size: Annotated[
-        int | None,
-        typer.Option(min=1, help="Side of the images; the data set's or the detector's own if left out."),
+        int | None, typer.Option(min=1, help="Side of the images; the data set's own if left out.")
     ] = None,
     train_images: Annotated[
         int | None,
         typer.Option(
             parser=parse_count,
             metavar="N",
-            help="Train on a stratified subset of so many images; not a detector's.",
+            help="Train on a stratified subset of so many images.",
             show_default=False,
         ),
     ] = None,
     width_multiplier: Annotated[
-        float | None,
-        typer.Option(help="Multiplies every width of the network; not a detector's.", show_default="1"),
+        float | None, typer.Option(help="Multiplies every width of the network.", show_default="1")
     ] = None,
     depth_multiplier: Annotated[
-        float | None,
-        typer.Option(help="Multiplies every stage's number of blocks; not a detector's.", show_default="1"),
+        float | None, typer.Option(help="Multiplies every stage's number of blocks.", show_default="1")
     ] = None,
-    backbone_weights: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="A detector's alone: begin from this weights.safetensors of its backbone, trained before.",
-            show_default=False,
-        ),
-    ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    device: Device = "auto",
     data_dir: Annotated[
         Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="The folder to write; runs/train-<name>-<time> if left out.", show_default=False)
-    ] = None,
-    resume: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Go on with a training, as it was begun; files outside the folder are named again.",
-            show_default=False,
-        ),
-    ] = None,
+    out: Out = None,
+    resume: Resume = None,
 ) -> None:
     """Train a network outright.
 
-    A classifier is measured on the test split, which is read once, at the very end; a detector on the validation
-    part of COCO-format data.
+    It is measured on the test split, which is read once, at the very end. `train-detector` trains object detectors.
     """
+    import sasa_nas
     from sasa_nas.cli.training_progress import observing_training
-    from sasa_nas.workflows import resume_training
 
     if resume is not None:
-        from sasa_nas.run import ExternalResources
-
-        _require_alone(context)
-        external = ExternalResources(
-            data_dir=data_dir.resolve() if data_dir else None, dataset=dataset, backbone_weights=backbone_weights
-        )
+        require_alone(context, RESUMING)
+        external = sasa_nas.ExternalResources(data_dir=data_dir.resolve() if data_dir else None, dataset=dataset)
         with observing_training() as observer:
-            _conclude(resume_training(resume, external=external, observer=observer))
+            summary = sasa_nas.resume_training(resume, external=external, observer=observer)
+        _conclude(summary)
         return
-    if target is None or dataset is None:
-        missing = "a network (NAME, FILE or FOLDER)" if target is None else "--dataset"
-        raise UserError(f"train needs {missing}; or --resume FOLDER to go on with a training")
+    target, dataset = require_target(target, dataset, CLASSIFICATION)
     recipe = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -142,76 +118,41 @@ def train(
         "dataset": dataset,
         "image_size": image_size,
         "train_images": train_images,
-        "recipe": _given(recipe),
+        "recipe": given(recipe),
         "seeds": tuple(range(seed, seed + seeds)),
         "width_multiplier": width_multiplier,
         "depth_multiplier": depth_multiplier,
-        "backbone_weights": str(backbone_weights) if backbone_weights else None,
         "device": device,
         "data_dir": data_dir.resolve() if data_dir else None,
     }
-    _conclude(_train(target, _given(settings), out))
+    _conclude(_train(target, given(settings), out))
 
 
-def _train(target: str, settings: dict[str, Any], out: Path | None) -> TrainingSummary:
-    """Trains what `target` means, by the settings that were given; the rest is up to its kind's defaults."""
-    from sasa_nas.analysis.targets import find_network
+def _train(target: str, options: dict[str, Any], out: Path | None) -> TrainingSummary[TrainingInfo, TrainingResult]:
+    """Train what `target` means, by the settings that were given and the defaults of the rest."""
+    import sasa_nas
     from sasa_nas.cli.output import shell_line
     from sasa_nas.cli.training_progress import observing_training
-    from sasa_nas.run import TrainingSettings
-    from sasa_nas.run.detection_records import DetectionSettings
     from sasa_nas.run.training_records import validate_settings
-    from sasa_nas.space import Detector
-    from sasa_nas.workflows import train_network
 
-    network = find_network(target)
-    command, source = shell_line("sasa-nas", *sys.argv[1:]), "the command line"
+    command = shell_line("sasa-nas", *sys.argv[1:])
     with observing_training() as observer:
-        if isinstance(network, Detector):
-            # imports torchvision's detectors, which no classifier needs
-            from sasa_nas.workflows.train_detector import train_detector
-
-            chosen = validate_settings(DetectionSettings, settings, source)
-            return train_detector(network, chosen, name=target, out=out, observer=observer, command=command)
-        plain = validate_settings(TrainingSettings, settings, source)
-        return train_network(network, plain, name=target, out=out, observer=observer, command=command)
+        settings = validate_settings(sasa_nas.TrainingSettings, options, "the command line")
+        return sasa_nas.train(target, settings, out=out, observer=observer, command=command)
 
 
-def _given(options: dict[str, Any]) -> dict[str, Any]:
-    """Those that are not left out."""
-    return {name: value for name, value in options.items() if value is not None}
-
-
-def _require_alone(context: typer.Context) -> None:
-    """Raise if anything is given beside --resume that does not name a file or a folder again."""
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if source is not None and source.name == "COMMANDLINE" and parameter.name not in RESUMING:
-            given = parameter.opts[0] if parameter.param_type_name == "option" else "the network"
-            raise UserError(f"--resume goes on with a training as it was begun; leave out {given}, or begin a new one")
-
-
-def _conclude(summary: TrainingSummary) -> None:
-    """Prints the training's folder, what came out, and what to do next."""
+def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult]) -> None:
+    """Print the training's folder, what came out, and what to do next."""
     from sasa_nas.cli.external import words_for_training
     from sasa_nas.cli.output import program, shell_line, stdout_console
 
+    console, again = stdout_console(), words_for_training(summary.info)
+    print_folder(console, summary, again)
+    if summary.result is not None:
+        _print_accuracy(console, summary.result)
     path = summary.folder.path
-    console = stdout_console()
-    console.print(f"\nTraining: {path}", soft_wrap=True)
-    if summary.result is None:
-        line = shell_line(program(), "train", "--resume", path, *words_for_training(summary.info))
-        console.print(f"\nStopped early. Go on with:\n  {line}", soft_wrap=True)
-        raise typer.Exit(INTERRUPTED)
-    result = summary.result
-    if result.task == "detection":
-        _print_precision(console, result)
-        words: tuple[object, ...] = ("detect", path, "--image", "FILE", "--plot", "objects.png")
-        console.print(f"\nFind objects in images:\n  {shell_line(program(), *words)}", soft_wrap=True)
-        return
-    _print_accuracy(console, result)
-    words = ("evaluate", path, "--split", "test", "--rotations", "--flips", "--pgd", *words_for_training(summary.info))
-    console.print(f"\nMeasure how robust it is:\n  {shell_line(program(), *words)}", soft_wrap=True)
+    line = shell_line(program(), "evaluate", path, "--split", "test", "--rotations", "--flips", "--pgd", *again)
+    console.print(f"\nMeasure how robust it is:\n  {line}", soft_wrap=True)
 
 
 def _print_accuracy(console: Console, result: TrainingResult) -> None:
@@ -223,16 +164,4 @@ def _print_accuracy(console: Console, result: TrainingResult) -> None:
         table.add_row(str(seed.seed), f"{100 * seed.validation.accuracy:.2f}%", f"{100 * seed.test.accuracy:.2f}%")
     if len(result.seeds) > 1:
         table.add_row("mean", percent(result.validation), percent(result.test))
-    console.print(table)
-
-
-def _print_precision(console: Console, result: DetectionResult) -> None:
-    """Prints the average precisions of every seed and, of several, their mean and deviation."""
-    from sasa_nas.cli.output import percent, plain_table
-
-    table = plain_table("seed", "validation mAP", "AP50", right=("seed", "validation mAP", "AP50"))
-    for seed in result.seeds:
-        table.add_row(str(seed.seed), f"{100 * seed.ap:.2f}%", f"{100 * seed.ap50:.2f}%")
-    if len(result.seeds) > 1:
-        table.add_row("mean", percent(result.ap), percent(result.ap50))
     console.print(table)

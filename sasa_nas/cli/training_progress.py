@@ -15,12 +15,12 @@ from rich.table import Table
 from sasa_nas.cli.decoding import DecodingLog, decoding_bar
 from sasa_nas.cli.output import stderr_console
 from sasa_nas.cli.progress import clock
+from sasa_nas.workflows.observer import TrainingObserver
 
 if TYPE_CHECKING:
     from sasa_nas.run import TrainingFolder
-    from sasa_nas.run.detection_records import AnyInfo
+    from sasa_nas.run.training_records import TrainingRecord
     from sasa_nas.training.loop import EpochReport
-    from sasa_nas.workflows import TrainingObserver
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def observing_training() -> Iterator[TrainingObserver]:
         yield observer
 
 
-class TrainingLines:
+class TrainingLines(TrainingObserver):
     """Prints one line for every epoch.
 
     Args:
@@ -55,7 +55,7 @@ class TrainingLines:
         """Say that images are decoded, and when they are."""
         self._decoding.decoding(done, images)
 
-    def training_started(self, folder: TrainingFolder, info: AnyInfo) -> None:
+    def training_started(self, folder: TrainingFolder, info: TrainingRecord) -> None:
         """Says where the training lies and what it is."""
         self._begun = time.monotonic()
         settings = info.settings

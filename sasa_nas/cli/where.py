@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sasa_nas.analysis.where import Effect, Interval, Where
-    from sasa_nas.api import Run
+    from sasa_nas.api.run import Run
     from sasa_nas.run import ExternalResources
 
 
@@ -46,13 +46,13 @@ def where(
 
     With --more or --swaps, what the run uses outside its folder is named again, as for resume.
     """
-    from sasa_nas.api import Run
+    import sasa_nas
     from sasa_nas.cli.external import resources, words_for_run
     from sasa_nas.cli.output import print_json, program, shell_line, stdout_console
 
     if swap_seeds is not None and not swaps:
         raise UserError("--swap-seeds says how often --swaps trains; give both")
-    source = Run(run)
+    source = sasa_nas.Run(run)
     if more or swaps:
         _train(source, more, swaps, swap_seeds or 1, resources(address, storage, data_dir, dataset))
     answer = source.where(resolution=resolution)
@@ -79,10 +79,10 @@ def _train(source: Run, more: int, swaps: bool, swap_seeds: int, external: Exter
     from sasa_nas.cli.progress import observing
 
     with observing() as observer:
-        summary = source.train_more(
+        trained = source.train_more(
             balanced=more, swaps=swaps, swap_seeds=swap_seeds, external=external, observer=observer
         )
-    if summary.interrupted:
+    if trained.session is not None and trained.session.interrupted:
         words = shell_line(program(), "resume", source.folder.path, *words_for_run(source.folder))
         echo(f"\nStopped early. Go on with:\n  {words}", err=True)
         raise typer.Exit(INTERRUPTED)

@@ -1,4 +1,4 @@
-"""How long one forward pass of a network takes on a device, measured.
+"""Measurement of the latency of a network's forward pass on a device.
 
 A network is run in evaluation mode, without gradients, on one batch that lies on the device already: first until it is
 warm (kernels compiled, caches filled, clocks up), then over and over for a fixed time. The median is the latency,
@@ -77,7 +77,7 @@ def measure_latency(network: nn.Module, x: Tensor, *, threads: int = 1, seconds:
 
 
 def _repeat(call: Callable[[], float], *, seconds: float, fewest: int) -> list[float]:
-    """What `call` returns, over and over."""
+    """Yield what `call` returns, over and over."""
     times: list[float] = []
     end = time.perf_counter() + seconds
     while len(times) < fewest or (time.perf_counter() < end and len(times) < MOST_CALLS):

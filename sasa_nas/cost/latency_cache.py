@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-import sasa_nas
+from sasa_nas._version import __version__
 from sasa_nas.cost.latency import Latency, measure_latency
 from sasa_nas.files import private_cache, write_text
 from sasa_nas.models.builder import build
@@ -85,7 +85,7 @@ def _facts(architecture: Architecture, batch: int, setting: Setting) -> dict[str
         "batch": batch,
         "threads": setting.threads,
         "torch": str(torch.__version__),
-        "sasa_nas": sasa_nas.__version__,
+        "sasa_nas": __version__,
     }
 
 

@@ -1,4 +1,4 @@
-"""How much memory a training step needs, counted before anything is trained, on torch's meta device.
+"""Memory of a training step, counted before anything is trained, on torch's meta device.
 
 What is counted is what a step keeps, in float32, when its backward pass begins and as it goes:
 
@@ -55,7 +55,7 @@ class TrainingMemory:
 
 @dataclass(frozen=True)
 class _Part:
-    """What one part of a network adds; bytes of maps are those of one image, without its input and its output."""
+    """Memory that one part of a network adds; of maps for one image, without its input and its output."""
 
     state: int
     fixed: int
@@ -97,7 +97,7 @@ def _part(plan: Plan) -> _Part:
 
 
 def _measured(module: nn.Module, shape: Sequence[int], *, learns: bool) -> _Part:
-    """What `module` keeps, from two batches.
+    """Return the memory that `module` keeps, from two batches.
 
     Args:
         module: On the meta device.

@@ -20,7 +20,7 @@ class DownloadError(Exception):
 
 
 def default_data_dir() -> Path:
-    """Where downloads are put when nobody says where: `sasa-nas/data` in the user's cache folder."""
+    """Return the default folder of downloads: `sasa-nas/data` in the user's cache folder."""
     return cache_folder() / "data"
 
 

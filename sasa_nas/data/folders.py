@@ -1,19 +1,18 @@
-"""Data sets of one's own, named by their folder: `imagefolder:PATH`, `coco:PATH`."""
+"""Data sets of one's own, named by their folder, such as `imagefolder:PATH`."""
 
 from pathlib import Path
 
 from sasa_nas.errors import UserError, one_line, printable
 from sasa_nas.sharing import from_home, home_relative
+from sasa_nas.tasks import CLASSIFICATION, TASKS
 
-FOLDER_PREFIX = "imagefolder:"
+FOLDER_PREFIX = CLASSIFICATION.folder
 """Begins the name of a folder of images, one folder a class."""
-COCO_PREFIX = "coco:"
-"""Begins the name of a folder in COCO's format, for detectors."""
 
 
 def names_folder(name: str) -> bool:
     """Return whether a data set's name is that of a folder."""
-    return name.startswith((FOLDER_PREFIX, COCO_PREFIX))
+    return name.startswith(tuple(task.folder for task in TASKS.values()))
 
 
 def name_of(kind: str, folder: Path) -> str:
@@ -31,7 +30,7 @@ def settled_name(name: str, data_dir: Path | None) -> str:
     """Return a data set's name as records hold it: the path of a folder no longer depends on where one is.
 
     Args:
-        name: As `registry.load` or `coco.load_coco` takes it.
+        name: As `registry.load`, or what loads the data of another task, takes it.
         data_dir: As `folder_of` takes it.
 
     Raises:

@@ -38,6 +38,11 @@ def register_dataset(info: DatasetInfo, load: Load) -> None:
 
     Raises:
         ValueError: If the name is taken.
+
+    Example:
+        >>> import sasa_nas
+        >>> facts = DatasetInfo("mine", 3, 32, 32, num_classes=2, flip=True, shift=4)
+        >>> sasa_nas.register_dataset(facts, load_mine)  # doctest: +SKIP
     """
     if info.name in DATASETS:
         raise ValueError(f"the data set '{info.name}' is registered already; choose another name")

@@ -18,7 +18,7 @@ _PARTS = {True: "train", False: "t10k"}
 
 
 def mnist_folders(name: str, data_dir: Path) -> tuple[Path, ...]:
-    """Where the files of `name` are looked for, in this order.
+    """Return the folders in which files of `name` are looked for, in order.
 
     torchvision's place comes first and `data_dir` itself last, because the three sets' files share their names.
     """

@@ -1,4 +1,4 @@
-"""What is done to images once, when they are loaded: resizing, and the statistics that standardise them."""
+"""Preprocessing of images, done once when they are loaded: resizing, and the statistics that standardise them."""
 
 import math
 

@@ -7,17 +7,18 @@ from pathlib import Path
 # those imported for nothing but their names register data sets
 from sasa_nas.data import digits, formulas, matching, official  # noqa: F401
 from sasa_nas.data.decoded import Progress
-from sasa_nas.data.folders import COCO_PREFIX, FOLDER_PREFIX, folder_of
+from sasa_nas.data.folders import FOLDER_PREFIX, folder_of
 from sasa_nas.data.imagefolder import SMALLEST, imagefolder_info, load_imagefolder
 from sasa_nas.data.known import DATASETS
 from sasa_nas.data.splits import DatasetInfo, SearchSplits, Splits
 from sasa_nas.data.subset import subset
 from sasa_nas.errors import UserError
+from sasa_nas.tasks import TASKS
 
 
 def dataset_names() -> tuple[str, ...]:
-    """Return the names that `load` knows, a folder of one's own being `imagefolder:PATH`; for detectors `coco:PATH`."""
-    return (*DATASETS, f"{FOLDER_PREFIX}PATH", f"{COCO_PREFIX}PATH")
+    """Return the names that `load` knows, a folder of one's own being `imagefolder:PATH`; then those of other tasks."""
+    return (*DATASETS, *(f"{task.folder}PATH" for task in TASKS.values()))
 
 
 def dataset_info(name: str, data_dir: Path | None = None, image_size: int | None = None) -> DatasetInfo:
@@ -36,8 +37,11 @@ def dataset_info(name: str, data_dir: Path | None = None, image_size: int | None
     _require_size(image_size)
     if name.startswith(FOLDER_PREFIX):
         return imagefolder_info(folder_of(name, data_dir), image_size=image_size)
-    if name.startswith(COCO_PREFIX):
-        raise UserError(f"'{name}' holds boxes for detectors, not classes of images; name a data set of images")
+    for task in TASKS.values():
+        if name.startswith(task.folder):
+            raise UserError(
+                f"'{name}' holds {task.labels} for {task.network}s, not classes of images; name a data set of images"
+            )
     if name not in DATASETS:
         near = difflib.get_close_matches(name, DATASETS, n=1)
         hint = f"did you mean '{near[0]}'? " if near else ""
@@ -99,7 +103,7 @@ def load_for_search(
     train_images: int | None = None,
     progress: Progress | None = None,
 ) -> SearchSplits:
-    """As `load`, but what comes back cannot read the test part: all that a search may call."""
+    """Load a data set without its test split, as `load` does otherwise: all that a search may call."""
     return load(
         name, data_dir=data_dir, image_size=image_size, train_images=train_images, progress=progress
     ).without_test()

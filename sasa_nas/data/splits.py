@@ -1,4 +1,4 @@
-"""What a data set is here: facts about its images, and three parts that never share an example."""
+"""Data sets: facts about its images, and three parts that never share an example."""
 
 import math
 from collections.abc import Callable
@@ -17,7 +17,7 @@ Indices = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """What is known of a data set without reading it.
+    """Facts about a data set that are known without reading it.
 
     Attributes:
         name: As `registry.load` takes it; a folder's path in it is absolute.
@@ -126,7 +126,7 @@ class ImageSet:
 
     @property
     def device(self) -> torch.device:
-        """Where the images live."""
+        """Device of the images."""
         return self.images.device
 
     def inputs(self, index: Tensor | slice) -> Tensor:

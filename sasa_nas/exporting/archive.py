@@ -108,7 +108,7 @@ def _require_plain(content: bytes, archive: zipfile.ZipFile) -> None:
 
 
 def _strange(entries: dict[str, bytes], trees: dict[str, Any]) -> Iterator[str]:
-    """What should not be in the archive, in a few words each."""
+    """Yield the parts of the archive that should not be there, in a few words each."""
     for name, content in entries.items():
         entry = name.partition("/")[2]
         if not _ENTRIES.fullmatch(entry):

@@ -12,7 +12,7 @@ Place = tuple[str, str]
 
 @dataclass(frozen=True)
 class Section:
-    """What is taken from one module, in the module's own order.
+    """Statements taken from one module, in the module's own order.
 
     Attributes:
         module: The module's dotted name.
@@ -90,7 +90,7 @@ class _Collector:
                 self.take(found)
 
     def bundle(self) -> Bundle:
-        """What has been taken so far."""
+        """Statements taken so far."""
         owners: dict[str, str] = {}
         for module, names in self._taken.items():
             for name in sorted(names):
@@ -134,7 +134,7 @@ class _Collector:
         return source.definitions[name]
 
     def _look_up(self, source: SourceModule, name: str) -> Place | Import | None:
-        """Where a name used in a module comes from; None for local and built-in names."""
+        """Return the origin of a name used in a module; None for local and built-in names."""
         if name in source.definitions:
             return source.name, name
         if name in source.imports:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-import sasa_nas
+from sasa_nas._version import __version__
 from sasa_nas.cost.network import count_network
 from sasa_nas.exporting.format import format_of
 from sasa_nas.sharing import shareable, shareable_command
@@ -16,7 +16,7 @@ Origin = Literal["trained", "untrained", "given"]
 
 @dataclass(frozen=True)
 class ModelCard:
-    """What is known of a network beyond its architecture; None where it is not known.
+    """Facts about a network beyond its architecture; None where they are not known.
 
     Attributes:
         name: What the network is called.
@@ -51,6 +51,18 @@ class ModelCard:
     export_command: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
     weights_license: str | None = None
+
+    @property
+    def weights_line(self) -> str:
+        """A few words on where the weights come from, as a person should know before using them."""
+        seed = "" if self.seed is None else f" (seed {self.seed})"
+        match self.origin:
+            case "trained":
+                return f"trained{seed}"
+            case "untrained":
+                return f"untrained: random{seed}, good for nothing but training and timing"
+            case "given":
+                return "given as a file; how they were trained is not on record here"
 
 
 _CARD = """\
@@ -112,7 +124,7 @@ def render_card(card: ModelCard, architecture: Architecture, formats: Sequence[s
     image = architecture.image
     return _CARD.format(
         name=markdown(card.name),
-        version=sasa_nas.__version__,
+        version=__version__,
         channels=image.channels,
         height=image.height,
         width=image.width,
@@ -131,20 +143,8 @@ def render_card(card: ModelCard, architecture: Architecture, formats: Sequence[s
 _NO_LICENSE = "not stated; mind the terms of the data that they were trained on"
 
 
-def weights_line(card: ModelCard) -> str:
-    """In a few words where the weights come from, as a person should know before using them."""
-    seed = "" if card.seed is None else f" (seed {card.seed})"
-    match card.origin:
-        case "trained":
-            return f"trained{seed}"
-        case "untrained":
-            return f"untrained: random{seed}, good for nothing but training and timing"
-        case "given":
-            return "given as a file; how they were trained is not on record here"
-
-
 def _weights(card: ModelCard) -> str:
-    text = f"Its weights are {weights_line(card)}."
+    text = f"Its weights are {card.weights_line}."
     return text if card.origin == "trained" else f"**{text}**"
 
 
@@ -152,7 +152,7 @@ def _facts(card: ModelCard, architecture: Architecture) -> list[tuple[str, str |
     image = architecture.image
     return [
         ("Architecture", architecture.id),
-        ("Weights", weights_line(card)),
+        ("Weights", card.weights_line),
         ("Dataset", card.dataset),
         ("Accuracy (validation)", _percent(card.accuracy)),
         ("Accuracy (test)", _percent(card.test_accuracy)),

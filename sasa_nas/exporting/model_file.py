@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-import sasa_nas
+from sasa_nas._version import __version__
 from sasa_nas.exporting.bundle import Bundle, Section, bundle
 from sasa_nas.exporting.card import plain_line
 from sasa_nas.exporting.constructor import describe, layout
@@ -81,7 +81,7 @@ def model_source(architecture: Architecture, *, title: str) -> str:
     roots = [("sasa_nas.exporting.safetensors_reader", "read_safetensors")]
     roots += sorted((owner.__module__, owner.__name__) for owner in classes)
     files = {layer.__module__: file for layer, file in own_layers().items()}
-    found = bundle(roots, Sources("sasa_nas", Path(sasa_nas.__file__).parent, files))
+    found = bundle(roots, Sources("sasa_nas", Path(__file__).parents[1], files))
     clashing = found.names & {"build", "load"}
     if clashing:
         raise ValueError(f"the layers define {', '.join(sorted(clashing))}, names that the file keeps for itself")
@@ -91,7 +91,7 @@ def model_source(architecture: Architecture, *, title: str) -> str:
     image = architecture.image
     header = _HEADER.format(
         title=_comment(title),
-        version=sasa_nas.__version__,
+        version=__version__,
         id=architecture.id,
         weights=WEIGHTS_FILE,
         channels=image.channels,

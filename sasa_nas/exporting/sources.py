@@ -150,7 +150,7 @@ def _is_name(node: ast.expr) -> bool:
 
 
 def _is_text(statement: ast.stmt | None) -> bool:
-    """Whether a statement is a string alone, as docstrings are."""
+    """Return whether a statement is a string alone, as docstrings are."""
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)

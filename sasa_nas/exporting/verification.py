@@ -1,4 +1,4 @@
-"""Whether the files of an export compute what the network in it does, each run without this package."""
+"""Verification that the files of an export compute what the network in it does, each run without this package."""
 
 import io
 import subprocess
@@ -108,7 +108,7 @@ def _require_tensors(architecture: Architecture, weights: Mapping[str, Tensor]) 
 
 
 def _runnable(kind: Format, folder: Path, architecture: Architecture, trust: bool) -> Contents:
-    """What may be run of a format's files: those that sasa-nas could have written, or any by a person's consent."""
+    """Return the files of a format that may be run: those that sasa-nas could have written, or any by consent."""
     contents = read_contents(folder, [kind.file, *kind.further_files])
     try:
         return kind.inspect(contents, architecture)

@@ -1,4 +1,4 @@
-"""Where a pixel is: coordinates, sinusoidal encodings, and tables of relative embeddings."""
+"""Positions of pixels: coordinates, sinusoidal encodings, and tables of relative embeddings."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""What leads around a residual block."""
+"""Shortcut around a residual block."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F

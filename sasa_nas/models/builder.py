@@ -19,6 +19,12 @@ def build(architecture: Architecture) -> Network:
     """The network that `architecture` describes, freshly initialised from torch's random state.
 
     Build it under `torch.device("meta")` to have its shapes without its weights.
+
+    Example:
+        >>> from sasa_nas.models import model_architecture
+        >>> network = build(model_architecture("resnet18"))
+        >>> sum(parameter.numel() for parameter in network.parameters())
+        11689512
     """
     plan = plan_network(architecture)
     stem = build_stem(architecture.stem, architecture.image.channels)

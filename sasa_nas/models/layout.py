@@ -1,4 +1,4 @@
-"""How images and networks lie in memory wherever networks run: in training, in evaluation, when latency is measured."""
+"""Memory layout of images and networks wherever networks run: in training, in evaluation, when latency is measured."""
 
 from typing import TypeVar
 

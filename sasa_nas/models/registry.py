@@ -24,7 +24,7 @@ from sasa_nas.operators.pairwise import Pairwise
 from sasa_nas.operators.patchwise import Patchwise
 from sasa_nas.space.architecture import Architecture
 
-_MODELS: dict[str, Callable[[], Architecture]] = {
+NETWORKS: dict[str, Callable[[], Architecture]] = {
     **{f"resnet{depth}": partial(resnet, depth) for depth in (*BASIC_DEPTHS, *BOTTLENECK_DEPTHS)},
     **{f"sasa_resnet{depth}": partial(sasa_resnet, depth, attention_stem=False) for depth in (26, 38, 50)},
     **{f"sasa_full_resnet{depth}": partial(sasa_resnet, depth, attention_stem=True) for depth in (26, 38, 50)},
@@ -41,6 +41,7 @@ _MODELS: dict[str, Callable[[], Architecture]] = {
     },
     **{f"se_resnet{d}": partial(channel_attention_resnet, d, SqueezeExcitation()) for d in (34, 101, 152)},
 }
+"""Every named network: functions that return its architecture."""
 
 
 def model_architecture(name: str) -> Architecture:
@@ -49,9 +50,9 @@ def model_architecture(name: str) -> Architecture:
     Raises:
         UserError: If there is none of that name.
     """
-    if name not in _MODELS:
-        raise UserError(unknown_name(name, _MODELS))
-    return _MODELS[name]()
+    if name not in NETWORKS:
+        raise UserError(unknown_name(name, NETWORKS))
+    return NETWORKS[name]()
 
 
 def unknown_name(name: str, known: Collection[str]) -> str:
@@ -63,4 +64,4 @@ def unknown_name(name: str, known: Collection[str]) -> str:
 
 def list_models() -> list[str]:
     """The names of all named networks, in alphabetical order."""
-    return sorted(_MODELS)
+    return sorted(NETWORKS)

@@ -47,7 +47,7 @@ class Node(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _name_unknown_fields(cls, data: Any) -> Any:
-        """MachineLock pydantic's 'extra inputs are not permitted' into what to write instead."""
+        """Turn pydantic's 'extra inputs are not permitted' into what to write instead."""
         # nearly all are known: one comparison of sets tells it
         if isinstance(data, dict) and not data.keys() <= cls.model_fields.keys():
             for field in data:

@@ -1,4 +1,4 @@
-"""How much work one image is: multiply-accumulates by category, elementwise work apart, and what papers call FLOPs."""
+"""Work of one image: multiply-accumulates by category, elementwise work apart, and what papers call FLOPs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

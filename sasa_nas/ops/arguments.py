@@ -1,4 +1,4 @@
-"""What operators with several forms do with their arguments before a form gets them."""
+"""Preparation of the arguments of operators with several forms."""
 
 import torch
 from torch import Tensor
@@ -34,7 +34,7 @@ def refuse_forward_mode(operator: str, *tensors: Tensor | None) -> None:
 
 
 def no_other_derivative(operator: str) -> str:
-    """What to say where an operator is differentiated twice, or forward."""
+    """Return the error of an operator that is differentiated twice, or forward."""
     return (
         f"{operator} has no second derivatives and no forward-mode ones; use backend='naive' "
         "(or SASA_NAS_BACKEND=naive), which has them"

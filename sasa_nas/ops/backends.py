@@ -1,4 +1,4 @@
-"""What a person asks for when an operator has several forms: an argument, or a variable of the environment."""
+"""Request for one of an operator's several forms: an argument, or a variable of the environment."""
 
 import os
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Whether Triton's kernels can run on a device."""
+"""Check that Triton's kernels can run on a device."""
 
 import functools
 import os
@@ -13,7 +13,7 @@ DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 
 
 def triton_cannot(device: torch.device, dtype: torch.dtype) -> str | None:
-    """Why Triton's kernels cannot run, in a few words; None where they can.
+    """Return the reason why Triton's kernels cannot run, in a few words; None if they can.
 
     Triton's interpreter runs them on a CPU, slowly, for tests: with `TRITON_INTERPRET=1` in the environment before
     triton is first imported.

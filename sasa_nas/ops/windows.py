@@ -50,7 +50,7 @@ def zero_padded_windows(maps: Tensor, kernel_size: int) -> Tensor:
 
 
 def reflection_indices(size: int, radius: int, *, device: torch.device) -> Tensor:
-    """Which pixel stands at each place of an axis padded by reflection.
+    """Return the pixel at each place of an axis padded by reflection.
 
     Equals torch's reflection padding wherever that is defined (`radius < size`). On a shorter axis the
     reflection bounces between both ends, and the only pixel of an axis of size one is repeated, because
@@ -70,7 +70,7 @@ def reflection_indices(size: int, radius: int, *, device: torch.device) -> Tenso
 
 
 def window_selection(height: int, width: int, kernel_size: int, *, like: Tensor) -> Tensor:
-    """Which pixel of a small map each place of each pixel's window shows, the map being reflected at its edges.
+    """Return the pixel of a small map at each place of each pixel's window, the map being reflected at its edges.
 
     Args:
         height: Of the map, in pixels.
@@ -90,7 +90,7 @@ def window_selection(height: int, width: int, kernel_size: int, *, like: Tensor)
 
 
 def is_small_map(height: int, width: int) -> bool:
-    """Whether products with `window_selection` beat moving windows about, as measured on a CPU."""
+    """Return whether products with `window_selection` beat moving windows about, as measured on a CPU."""
     return height * width <= 64
 
 

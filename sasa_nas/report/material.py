@@ -4,8 +4,9 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sasa_nas.analysis.front_record import Front, summarise
 from sasa_nas.analysis.history import HistoryPoint, hypervolume_history
-from sasa_nas.analysis.pareto import Front, pareto_front, summarise
+from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.analysis.predictors import Predictor, correlate_predictors
 from sasa_nas.analysis.rank_correlation import RankCorrelation
 from sasa_nas.analysis.retrained import Retrained, summarise_retraining

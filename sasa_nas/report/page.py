@@ -9,9 +9,10 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from sasa_nas import __version__
+from sasa_nas._version import __version__
+from sasa_nas.analysis.front_record import tell_outcomes
 from sasa_nas.analysis.labels import compact_count
-from sasa_nas.analysis.pareto import pick, tell_outcomes
+from sasa_nas.analysis.pareto import pick
 from sasa_nas.files import write_text
 from sasa_nas.report.assets import asset
 from sasa_nas.report.drawings import drawings

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from sasa_nas.analysis.baseline import baseline_of, tell_baseline
+from sasa_nas.analysis.front_record import tell_outcomes
 from sasa_nas.analysis.labels import compact_count, operator_letter
-from sasa_nas.analysis.pareto import tell_outcomes
 from sasa_nas.analysis.retrained import Retrained, SeedMean
 from sasa_nas.report import predictors_section, where_section
 from sasa_nas.report.chart import both
@@ -188,9 +188,9 @@ def _course(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Sectio
             "progress",
             "Progress",
             "How the front grew",
-            "Hypervolume is the area between the front and a reference point "
-            f"(accuracy {reference.accuracy:.3g} at {compact_count(reference.flops)} FLOPs), in accuracy times decades "
-            "of FLOPs. Where the line is flat, the search found nothing that the front did not have.",
+            f"Hypervolume is the area between the front and a reference point (accuracy {reference['accuracy']:.3g} at "
+            f"{compact_count(reference['flops'])} FLOPs), in accuracy times decades of FLOPs. Where the line is flat, "
+            "the search found nothing that the front did not have.",
             join([_switch(overs), *(tag("div", _figure(drawn[name]), id=name) for name in overs)]),
         )
     if "curves" in drawn:

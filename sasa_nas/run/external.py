@@ -3,10 +3,10 @@
 import shlex
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from typing import TypeVar
 
 from sasa_nas.data.folders import names_folder
 from sasa_nas.errors import UserError, printable
-from sasa_nas.run.detection_records import DetectionSettings
 from sasa_nas.run.records import RunInfo
 from sasa_nas.run.training_records import OutrightSettings
 
@@ -28,14 +28,12 @@ class ExternalResources:
         storage: The URL of a folder where workers keep trials.
         data_dir: Where data sets lie or are downloaded to.
         dataset: A data set that is a folder, such as `imagefolder:/data/flowers`.
-        backbone_weights: A file of weights that a detector's backbone begins with.
     """
 
     address: str | None = None
     storage: str | None = None
     data_dir: Path | None = None
     dataset: str | None = None
-    backbone_weights: Path | None = None
 
     @classmethod
     def of_run(cls, info: RunInfo) -> "ExternalResources":
@@ -55,8 +53,7 @@ class ExternalResources:
     @classmethod
     def of_training(cls, settings: OutrightSettings) -> "ExternalResources":
         """Return what the record of an outright training names."""
-        weights = settings.backbone_weights if isinstance(settings, DetectionSettings) else None
-        return cls(data_dir=settings.data_dir, dataset=folder_or_none(settings.dataset), backbone_weights=weights)
+        return cls(data_dir=settings.data_dir, dataset=folder_or_none(settings.dataset))
 
     @property
     def options(self) -> tuple[str, ...]:
@@ -68,13 +65,15 @@ class ExternalResources:
 NOTHING = ExternalResources()
 """No command names anything."""
 
+Resources = TypeVar("Resources", bound=ExternalResources)
+
 
 def folder_or_none(dataset: str) -> str | None:
     """Return a data set's name if it is a folder's, else None."""
     return dataset if names_folder(dataset) else None
 
 
-def confirmed(recorded: ExternalResources, named: ExternalResources, folder: Path) -> ExternalResources:
+def confirmed(recorded: Resources, named: Resources, folder: Path) -> Resources:
     """Return what may be used of the resources that a folder's record names: what the command names, no more.
 
     Args:
@@ -86,13 +85,8 @@ def confirmed(recorded: ExternalResources, named: ExternalResources, folder: Pat
     Raises:
         UserError: If the record names something that the command does not.
     """
-    missing = ExternalResources(
-        **{
-            field.name: getattr(recorded, field.name)
-            for field in fields(ExternalResources)
-            if getattr(named, field.name) is None
-        }
-    ).options
+    given = {field.name: None for field in fields(recorded) if getattr(named, field.name) is not None}
+    missing = replace(recorded, **given).options
     if missing:
         raise UserError(
             f"{folder} uses what lies outside it, which a command has to name too: if you trust it, add "

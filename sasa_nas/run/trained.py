@@ -10,9 +10,10 @@ from sasa_nas.run.folder import RunFolder, TrialFolder
 from sasa_nas.run.plain import check_trial
 from sasa_nas.run.reader import read_info
 from sasa_nas.run.training_folder import TrainingFolder
-from sasa_nas.run.training_records import TrainingInfo, read_training
+from sasa_nas.run.training_records import TrainingInfo, read_training, untrained
 from sasa_nas.space import Architecture, Proxy, load_architecture
 from sasa_nas.space.validation_errors import space_error
+from sasa_nas.tasks import CLASSIFICATION
 
 
 @dataclass(frozen=True)
@@ -92,9 +93,7 @@ def _outright(folder: TrainingFolder) -> Trained:
         Weights(folder.seed(seed).weights, seed) for seed in info.settings.seeds if folder.seed(seed).weights.is_file()
     )
     if not weights:
-        raise UserError(
-            f"no seed of {folder.path} is trained to the end; go on with `sasa-nas train --resume {folder.path}`"
-        )
+        raise UserError(untrained(folder, CLASSIFICATION))
     return Trained(load_architecture(folder.architecture), weights, training_data(info))
 
 

@@ -7,22 +7,23 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sasa_nas.nodes import NameIn
 from sasa_nas.run.plain import check_training
 from sasa_nas.run.provenance import Command, Place, Told
 from sasa_nas.run.reader import RunError, read_record
 from sasa_nas.run.records import Natural
 from sasa_nas.run.training_folder import TrainingFolder
 from sasa_nas.space import Recipe
-from sasa_nas.space.proxy import Multiplier
+from sasa_nas.space.proxy import Multiplier, Schedule
 from sasa_nas.space.validation_errors import space_error
+from sasa_nas.tasks import CLASSIFICATION, TASKS, Task
+
+TaskName = Annotated[str, NameIn(TASKS)]
 
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 """As torch takes it."""
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-Task = Literal["classification", "detection"]
 
 
 class OutrightSettings(BaseModel):
@@ -33,13 +34,14 @@ class OutrightSettings(BaseModel):
     dataset: str
     """As `sasa_nas.data` takes it."""
     image_size: Annotated[int, Field(ge=1)] | None = None
-    """Side in pixels to which images are resized; the data set's or the detector's own where it is left out."""
+    """Side in pixels to which images are resized; the data set's or the network's own where it is left out."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     """Each trains the network anew: its initial weights, the order of the data, the augmentation."""
     device: str = "auto"
     """As `sasa_nas.training.device.pick_device` takes it."""
     data_dir: Place | None = None
     """Where data sets lie or are downloaded to."""
+    recipe: Schedule
 
 
 Settings = TypeVar("Settings", bound=OutrightSettings)
@@ -56,7 +58,7 @@ class TrainingSettings(OutrightSettings):
 
 
 class TrainingRecord(BaseModel):
-    """What training.json holds for any network."""
+    """The fields of training.json that trainings for all tasks have."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -72,12 +74,14 @@ class TrainingRecord(BaseModel):
     """The commit of the working folder at the start, `+` at its end for changes on top."""
     device: str
     """What it was begun on."""
+    task: TaskName
+    settings: OutrightSettings
 
 
 class _TaskRecord(BaseModel):
     """The one field of training.json that says what the others are."""
 
-    task: Task = "classification"
+    task: TaskName = CLASSIFICATION.name
 
 
 class TrainingInfo(TrainingRecord):
@@ -129,17 +133,23 @@ class SeedResult(BaseModel):
     test: Score
 
 
-class TrainingResult(BaseModel):
-    """The content of a classifier's result.json."""
+class ResultRecord(BaseModel):
+    """The fields of result.json that trainings for all tasks have."""
 
     model_config = ConfigDict(frozen=True)
 
     format: Literal[1] = 1
-    task: Literal["classification"] = "classification"
+    task: TaskName
     name: Told
     architecture_id: str
     dataset: str
     epochs: Natural
+
+
+class TrainingResult(ResultRecord):
+    """The content of a classifier's result.json."""
+
+    task: Literal["classification"] = "classification"
     seeds: Annotated[tuple[SeedResult, ...], Field(min_length=1)]
     validation: Spread
     """Of the accuracies."""
@@ -159,15 +169,21 @@ def validate_settings(kind: type[Settings], data: dict[str, Any], source: str) -
         raise space_error(source, error) from error
 
 
-def task_of(folder: TrainingFolder) -> Task:
-    """What is trained in a folder.
+def require_task(folder: TrainingFolder, task: Task) -> None:
+    """Check that a folder holds a training for a task.
 
     Raises:
-        RunError: If `folder` is not a training's, or its training.json cannot be read.
+        RunError: If `folder` is not a training's, its training.json cannot be read, or it is for another task; the
+            message names the commands that take it.
     """
     check_training(folder)
-    missing = f"{folder.path} is not a training: it has no training.json; `sasa-nas train` makes trainings"
-    return read_record(folder.info, _TaskRecord, missing).task
+    missing = f"{folder.path} is not a training: it has no training.json; `sasa-nas {task.train}` makes trainings"
+    found = TASKS[read_record(folder.info, _TaskRecord, missing).task]
+    if found != task:
+        raise RunError(
+            f"{folder.path} is the training of a {found.network}; use `sasa-nas {found.train}` or "
+            f"`sasa-nas {found.use}`"
+        )
 
 
 def read_training(folder: TrainingFolder) -> TrainingInfo:
@@ -176,8 +192,7 @@ def read_training(folder: TrainingFolder) -> TrainingInfo:
     Raises:
         RunError: If `folder` is not a classifier's training, or its training.json cannot be read.
     """
-    if task_of(folder) == "detection":
-        raise RunError(f"{folder.path} is the training of a detector; `sasa-nas detect` is what it is for")
+    require_task(folder, CLASSIFICATION)
     return read_record(folder.info, TrainingInfo, f"{folder.info} is gone")
 
 
@@ -188,9 +203,14 @@ def read_result(folder: TrainingFolder) -> TrainingResult:
         RunError: If it is not finished, or its result.json cannot be read.
     """
     check_training(folder)
-    return read_record(folder.result, TrainingResult, unfinished(folder))
+    return read_record(folder.result, TrainingResult, unfinished(folder, CLASSIFICATION))
 
 
-def unfinished(folder: TrainingFolder) -> str:
-    """That a training has no result yet, and what to do."""
-    return f"{folder.path} is not finished; go on with `sasa-nas train --resume {folder.path}`"
+def unfinished(folder: TrainingFolder, task: Task) -> str:
+    """Return in one line that a training has no result yet, and what to do."""
+    return f"{folder.path} is not finished; go on with `{task.resuming(folder.path)}`"
+
+
+def untrained(folder: TrainingFolder, task: Task) -> str:
+    """Return in one line that a training has no trained weights yet, and what to do."""
+    return f"no seed of {folder.path} is trained to the end; go on with `{task.resuming(folder.path)}`"

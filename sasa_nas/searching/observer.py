@@ -1,8 +1,8 @@
-"""How a search tells the outside what happens in it."""
+"""The progress of a search, for those who watch it."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
+from sasa_nas.observer import Observer
 from sasa_nas.run import RunFolder, TrialRecord
 from sasa_nas.run.packing import Packing
 
@@ -20,7 +20,7 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class SearchSummary:
-    """How a search, or one session of it, ended."""
+    """End of a search, or of one session of it."""
 
     folder: RunFolder
     records: list[TrialRecord]
@@ -30,57 +30,32 @@ class SearchSummary:
     """Whether the space had fewer distinct designs than trials were asked for."""
 
 
-class SearchObserver(Protocol):
-    """Whoever wants to know; called in the search's own thread, so that an observer must be quick."""
-
-    def decoding(self, done: int, images: int) -> None:
-        """Report images of a folder decoded so far, before the run exists; not called if they are in the cache."""
+class SearchObserver(Observer):
+    """Receives the progress of a search."""
 
     def measuring(self) -> None:
-        """How trials best share the machine is measured, before there is a run."""
+        """Report that the best way to share the machine is being measured; the run does not exist yet."""
 
     def packed(self, packing: Packing) -> None:
-        """This is how."""
+        """Report the measured shares of the machine and the one that is taken."""
 
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
-        """The run's folder is there; `earlier` are the trials of sessions before this one."""
+        """Report that the run's folder exists.
+
+        Args:
+            folder: Folder of the run.
+            trials: Number of trials that the run is to have.
+            earlier: Trials of sessions before this one.
+        """
 
     def workers_ready(self, workers: int) -> None:
-        """Up to this many trials run at a time from now on."""
+        """Report the largest number of trials that run at a time from now on."""
 
     def trial_started(self, record: TrialRecord) -> None:
-        """A design is handed to a worker."""
+        """Report that a design is handed to a worker."""
 
     def epoch_ended(self, report: EpochReport) -> None:
-        """A trial has trained one more epoch."""
+        """Report that a trial has trained one more epoch."""
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """A trial is over, or was never to be trained."""
-
-
-class SilentObserver:
-    """Wants to know nothing."""
-
-    def decoding(self, done: int, images: int) -> None:
-        """Nothing."""
-
-    def measuring(self) -> None:
-        """Nothing."""
-
-    def packed(self, packing: Packing) -> None:
-        """Nothing."""
-
-    def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
-        """Nothing."""
-
-    def workers_ready(self, workers: int) -> None:
-        """Nothing."""
-
-    def trial_started(self, record: TrialRecord) -> None:
-        """Nothing."""
-
-    def epoch_ended(self, report: EpochReport) -> None:
-        """Nothing."""
-
-    def trial_ended(self, record: TrialRecord) -> None:
-        """Nothing."""
+        """Report a trial that has ended, or that is not to be trained."""

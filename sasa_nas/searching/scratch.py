@@ -5,12 +5,12 @@ import os
 import shutil
 import tempfile
 import weakref
+from contextlib import suppress
 from pathlib import Path
 
 PREFIX = "sasa-nas-"
 LOCK = ".in-use"
 """The file in such a folder that its process holds locked."""
-
 
 SHORT = Path("/tmp")
 """Folder of sockets if the temporary folder's path is long."""
@@ -52,9 +52,7 @@ def remove_leftovers() -> None:
         try:
             if os.fstat(handle).st_uid == os.geteuid():
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(lock.parent, ignore_errors=True)
-                if lock.parent.is_dir():  # something in it resists: the next one tries again
-                    lock.touch()
+                _remove_folder(lock.parent)
         except OSError:  # in use
             continue
         finally:
@@ -71,5 +69,18 @@ def _locked(folder: Path) -> int:
 
 
 def _remove(folder: Path, lock: int) -> None:
-    shutil.rmtree(folder, ignore_errors=True)
+    _remove_folder(folder)
     os.close(lock)
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder, its lock last: by it the next process finds what an interrupt, or a busy file, has left."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if path.name != LOCK:
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
+        if [path.name for path in folder.iterdir()] == [LOCK]:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -14,7 +14,7 @@ from sasa_nas.searching.driver.isolation import keep_private, require_shareable
 from sasa_nas.searching.driver.logging_setup import configure_logging
 from sasa_nas.searching.driver.trial_files import TrialFiles
 from sasa_nas.searching.new_run import check_folder, make_folder
-from sasa_nas.searching.observer import SearchObserver, SearchSummary, SilentObserver
+from sasa_nas.searching.observer import SearchObserver, SearchSummary
 from sasa_nas.searching.plan import SearchPlan, plan_search
 from sasa_nas.searching.propose.balanced import REPLICATES
 from sasa_nas.searching.propose.proposer import Proposer
@@ -57,7 +57,7 @@ def search(
     settings = settings or SearchSettings()
     folder = RunFolder(out or default_folder(space.name))
     check_folder(folder)
-    observer = observer or SilentObserver()
+    observer = observer or SearchObserver()
     plan = plan_search(space, settings, observer)
     if settings.storage is not None:
         Storage(settings.storage).check(new=True)
@@ -142,7 +142,7 @@ def _go_on(
     settings = info.settings.model_copy(update=changes)
     if settings.storage is not None:
         Storage(settings.storage).check(new=False)
-    observer = observer or SilentObserver()
+    observer = observer or SearchObserver()
     plan = plan_search(validate_space(info.space, str(folder.info)), settings, observer)
     require_same_data(plan, info, path)
     with _sole_searcher(folder):

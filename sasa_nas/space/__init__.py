@@ -1,12 +1,12 @@
-"""What can be described: operators, stems, stages, one `Architecture`, a `SearchSpace` of many, a `Detector`.
+"""Descriptions as plain data: an `Architecture`, a `SearchSpace` of many, a `NetworkDescription` of any task.
 
 Pure data: nothing here imports torch, Ray or Optuna.
 """
 
 from sasa_nas.blocks import Stage
 from sasa_nas.space.architecture import Architecture, Image
-from sasa_nas.space.detector import Detector
 from sasa_nas.space.files import load_architecture, load_network, load_space, shipped_spaces
+from sasa_nas.space.network import NetworkDescription
 from sasa_nas.space.overrides import overridden
 from sasa_nas.space.proxy import Limits, Proxy, Recipe, Target
 from sasa_nas.space.sampling import Infeasible, sample, size
@@ -16,10 +16,10 @@ from sasa_nas.space.validation_errors import SpaceError
 
 __all__ = [
     "Architecture",
-    "Detector",
     "Image",
     "Infeasible",
     "Limits",
+    "NetworkDescription",
     "Proxy",
     "Recipe",
     "SearchSpace",

@@ -1,8 +1,6 @@
 """One concrete design as plain, immutable data: the type that everything else in the package turns on."""
 
-import hashlib
-import json
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -11,8 +9,10 @@ from sasa_nas.blocks import BlockName, Stage
 from sasa_nas.nodes import Node, Positive
 from sasa_nas.operators import BASELINE, Misfit
 from sasa_nas.space.fitting import check_stages
+from sasa_nas.space.network import NetworkDescription
 from sasa_nas.stems import AnyStem
 from sasa_nas.stems.conv import ConvStem
+from sasa_nas.tasks import CLASSIFICATION
 
 
 class Image(Node):
@@ -23,11 +23,10 @@ class Image(Node):
     width: Positive = 224
 
 
-class Architecture(Node):
-    """A complete network: input, stem, stages of residual blocks, classifier.
+class Architecture(NetworkDescription):
+    """A complete classifier: input, stem, stages of residual blocks, linear layer."""
 
-    Two architectures are the same network exactly when they are equal, and then they share an `id`.
-    """
+    task: ClassVar[str] = CLASSIFICATION.name
 
     block: BlockName = "bottleneck"
     """The kind of all residual blocks."""
@@ -59,42 +58,11 @@ class Architecture(Node):
         return self
 
     @property
-    def id(self) -> str:
-        """Twelve hexadecimal digits, the same for equal architectures on every machine and version."""
-        return node_id(self)
+    def trunk(self) -> "Architecture":
+        """The architecture itself."""
+        return self
 
     @property
     def all_convolution(self) -> bool:
-        """Whether its stem and all its stages are convolutions: nothing attends, but for attention over channels."""
+        """Return whether its stem and all its stages are convolutions; attention over channels does not count."""
         return not self.stem.attends and {stage.operator.kind for stage in self.stages} == {BASELINE}
-
-    def to_json(self) -> str:
-        """Every field, defaults included, as indented JSON that `load_architecture` reads back."""
-        return self.model_dump_json(indent=2) + "\n"
-
-
-def node_id(node: Node) -> str:
-    """Twelve hexadecimal digits of a hash of `node`, the same for equal nodes on every machine and version."""
-    text = json.dumps(canonical(node), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-def canonical(node: Node) -> dict[str, Any]:
-    """`node` as JSON data without its default values, so that a field added later changes no id.
-
-    `kind` is always kept: it tells one operator's defaults from another's.
-    """
-    data: dict[str, Any] = {}
-    for name, field in type(node).model_fields.items():
-        value = getattr(node, name)
-        if name == "kind" or value != field.default:
-            data[name] = _canonical_value(value)
-    return data
-
-
-def _canonical_value(value: Any) -> Any:
-    if isinstance(value, Node):
-        return canonical(value)
-    if isinstance(value, tuple):
-        return [_canonical_value(item) for item in value]
-    return value

@@ -1,4 +1,4 @@
-"""Who decides at the forks of a search space: at random, in balance, or somebody else while we take notes."""
+"""Choosers at the forks of a search space: at random, in balance, or somebody else while we take notes."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ Label = str | int | float | bool | None
 
 
 class Chooser(Protocol):
-    """Whoever decides at the forks of a walk."""
+    """Decision at the forks of a walk."""
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
         """The index of the option taken at the fork `name`."""

@@ -14,11 +14,13 @@ from pydantic import ValidationError
 
 from sasa_nas.errors import one_line
 from sasa_nas.files import read_bytes
+from sasa_nas.nodes import resolve
 from sasa_nas.operators.plugins import load_operators
 from sasa_nas.space.architecture import Architecture
-from sasa_nas.space.detector import Detector
+from sasa_nas.space.network import NetworkDescription
 from sasa_nas.space.search_space import SearchSpace
 from sasa_nas.space.validation_errors import SpaceError, path_of, space_error
+from sasa_nas.tasks import TASKS, described_task
 
 _MOST_BYTES = 2**18
 """Of a file; the largest space that ships has three thousand."""
@@ -98,6 +100,10 @@ def load_space(name: str | Path) -> SearchSpace:
     Raises:
         SpaceError: If there is no such space, or its file does not hold one; the message names the file, the
             path in the tree, the value and what is allowed.
+
+    Example:
+        >>> load_space("tiny").proxy.dataset
+        'digits'
     """
     shipped = shipped_spaces()
     path = shipped.get(str(name), Path(name))
@@ -141,39 +147,33 @@ def validate_space(data: dict[str, Any], source: str) -> SearchSpace:
 
 
 def load_architecture(path: str | Path) -> Architecture:
-    """An architecture from a JSON or YAML file.
+    """Return the architecture that a JSON or YAML file describes.
 
     Raises:
         SpaceError: If the file cannot be read or does not describe an architecture.
+
+    Example:
+        >>> load_architecture("runs/first/trials/0003/architecture.json").id  # doctest: +SKIP
     """
     network = load_network(path)
-    if isinstance(network, Detector):
-        raise SpaceError(f"{path}: describes a detector, where a classifier's architecture is needed")
+    if not isinstance(network, Architecture):
+        raise SpaceError(
+            f"{path}: describes a {TASKS[network.task].network}, where a classifier's architecture is needed"
+        )
     return network
 
 
-def load_detector(path: str | Path) -> Detector:
-    """A detector from a JSON or YAML file.
+def load_network(path: str | Path) -> NetworkDescription:
+    """Return the network that a JSON or YAML file describes: a classifier's architecture, or that of another task.
 
     Raises:
-        SpaceError: If the file cannot be read or does not describe a detector.
-    """
-    network = load_network(path)
-    if isinstance(network, Architecture):
-        raise SpaceError(f"{path}: describes a classifier, where a detector is needed")
-    return network
-
-
-def load_network(path: str | Path) -> Architecture | Detector:
-    """A classifier's architecture or, where it has a field `backbone`, a detector, from a JSON or YAML file.
-
-    Raises:
-        SpaceError: If the file cannot be read or describes neither.
+        SpaceError: If the file cannot be read or describes none.
     """
     path = Path(path)
     tree = _read_tree(path)
+    description: type[NetworkDescription] = resolve(described_task(tree).description)
     try:
-        return (Detector if "backbone" in tree else Architecture).model_validate(tree)
+        return description.model_validate(tree)
     except ValidationError as error:
         raise space_error(str(path), error) from error
 

@@ -1,4 +1,4 @@
-"""What cannot be built: operators that a width cannot hold, and options that a kind of block does not have."""
+"""Misfits, which cannot be built: operators too wide for a width, and options that a kind of block does not have."""
 
 import functools
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How a search judges a design cheaply, and what it refuses to train."""
+"""Proxy by which a search judges a design, and limits on what it trains."""
 
 from typing import Annotated
 
@@ -13,14 +13,19 @@ MOST_EPOCHS = 100_000
 Epochs = Annotated[Positive, Field(le=MOST_EPOCHS)]
 
 
-class Recipe(Node):
-    """How one network is trained: AdamW with linear warm-up and a cosine decay to zero."""
+class Schedule(Node):
+    """Fields that recipes of all tasks share: AdamW with linear warm-up and a cosine decay to zero."""
 
     epochs: Epochs = 10
     batch_size: Positive = 64
     learning_rate: PositiveFloat = 3e-3
     """The peak, reached after the warm-up."""
     weight_decay: Annotated[Float, Field(ge=0.0)] = 0.05
+
+
+class Recipe(Schedule):
+    """How one classifier is trained."""
+
     label_smoothing: Annotated[Float, Field(ge=0.0, lt=1.0)] = 0.0
     augment: Bool = True
     """Random shifts, and flips where the data set says that they keep the label."""
@@ -45,7 +50,7 @@ TARGET_EPOCHS = 3
 
 
 class Target(Node):
-    """How designs that a search found are trained in full: at their own width and depth, for longer."""
+    """Full training of designs that a search found: at their own width and depth, for longer."""
 
     dataset: str | None = None
     """The proxy's where it is left out."""

@@ -54,7 +54,7 @@ def sample(space: BaseModel, chooser: Chooser) -> Architecture:
 
 
 def _laid_out(node: Any, path: str) -> Callable[[Chooser], Any]:
-    """What draws the part of a design that `node` stands for."""
+    """Return the function that draws the part of a design that `node` stands for."""
     if isinstance(node, Choice):
         labels = option_labels(node)
         options = [
@@ -105,7 +105,7 @@ def option_labels(node: "Choice[Any]") -> tuple[Label, ...]:
 
 
 def has_forks(node: Any) -> bool:
-    """Whether anything below `node` is yet to be chosen."""
+    """Return whether anything below `node` is yet to be chosen."""
     return any(True for _ in _forks(node))
 
 
@@ -121,7 +121,7 @@ def _forks(node: Any) -> Iterator["Choice[Any] | Range"]:
 
 
 def size(node: Any) -> int:
-    """How many combinations a space, or a part of one, has, infeasible ones included."""
+    """Return the number of combinations of a space, or of a part of one, infeasible ones included."""
     if isinstance(node, Choice):
         return sum(size(option) for option in node.choice)
     if isinstance(node, Range):

@@ -96,7 +96,7 @@ def _blame(fork: str, node: str, field: str) -> str:
 
 
 def _stage_misfit(data: dict[str, Any], block: str, proxy: Proxy) -> Misfitting | None:
-    """Why a stage of such blocks cannot be at full size or at the proxy's; None if it can."""
+    """Return the reason why a stage of such blocks cannot be at full size or at the proxy's; None if it can."""
     where = ""
     try:
         stage = Stage.model_validate(data)
@@ -111,7 +111,7 @@ def _stage_misfit(data: dict[str, Any], block: str, proxy: Proxy) -> Misfitting 
 
 
 def _stem_misfit(data: dict[str, Any], proxy: Proxy) -> Misfitting | None:
-    """Why a stem cannot be at full size or at the proxy's; None if it can."""
+    """Return the reason why a stem cannot be at full size or at the proxy's; None if it can."""
     where = ""
     try:
         stem: Stem = TypeAdapter(AnyStem).validate_python(data)

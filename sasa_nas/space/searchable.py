@@ -112,7 +112,7 @@ def _check_values(node: Range, *, adapter: TypeAdapter[Any]) -> Range:
 
 
 def _form(value: Any) -> str:
-    """Which of the three forms a value, parsed or not, is written in."""
+    """Return the one of three forms that a value, parsed or not, is written in."""
     if isinstance(value, Choice) or (isinstance(value, dict) and "choice" in value):
         return CHOICE
     if isinstance(value, Range) or (isinstance(value, dict) and "range" in value):

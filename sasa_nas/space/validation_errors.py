@@ -1,4 +1,4 @@
-"""MachineLock pydantic's validation errors into one line a person can act on."""
+"""Turn pydantic's validation errors into one line a person can act on."""
 
 import difflib
 import re

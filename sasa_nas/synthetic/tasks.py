@@ -35,12 +35,12 @@ TASKS: dict[str, Planted] = {
 
 
 def is_synthetic(dataset: str) -> bool:
-    """Whether a data set's name is a synthetic task's, known or not."""
+    """Return whether a data set's name is a synthetic task's, known or not."""
     return dataset.startswith(PREFIX)
 
 
 def planted(dataset: str) -> Planted:
-    """What is planted in a task.
+    """Effects planted in a task.
 
     Raises:
         UserError: If there is no such task.

@@ -81,7 +81,7 @@ class Journal:
 
 
 def _same_table(line: str, task: TableTask) -> bool:
-    """Whether the first line of a journal, which an older version may have written, is of the same table."""
+    """Return whether the first line of a journal, which an older version may have written, is of the same table."""
     try:
         earlier = TableTask.model_validate_json(line)
         same_space = _trained_of(earlier.space) == _trained_of(task.space)
@@ -91,7 +91,7 @@ def _same_table(line: str, task: TableTask) -> bool:
 
 
 def _trained_of(space: dict[str, object]) -> SearchSpace:
-    """What of a space decides a table: every design is trained as a proxy, whatever limits and target say."""
+    """Return the part of a space that decides a table: limits and target do not, every design is trained as a proxy."""
     kept = {name: value for name, value in space.items() if name not in ("description", "limits", "target")}
     return validate_space(kept, "the journal's space")
 

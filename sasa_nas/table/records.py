@@ -1,4 +1,4 @@
-"""What a table holds, and its file: gzip'ed JSON, a few tens of kilobytes for a few hundred networks."""
+"""Content of a table, and its file: gzip'ed JSON, a few tens of kilobytes for a few hundred networks."""
 
 import errno
 import gzip
@@ -108,6 +108,10 @@ def load_table(path: Path) -> Table:
 
     Raises:
         UserError: If the file cannot be read or is no table.
+
+    Example:
+        >>> len(load_table(Path("tables/hybrid256_digits.json.gz")).rows)  # doctest: +SKIP
+        256
     """
     try:
         return Table.model_validate_json(_unpacked(read_bytes(path, LARGEST_TABLE, follow=True)))

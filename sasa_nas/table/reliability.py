@@ -1,4 +1,4 @@
-"""How well a table's trainings tell its networks apart: the reliability of a single training."""
+"""Reliability of a table, how well its trainings tell its networks apart: the reliability of a single training."""
 
 import math
 import statistics

@@ -1,4 +1,4 @@
-"""What is checked: an operator with options, at a width that it fits, as modules and networks."""
+"""Case of a check: an operator with options, at a width that it fits, as modules and networks."""
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence

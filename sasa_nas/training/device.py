@@ -1,4 +1,4 @@
-"""Which device to train on."""
+"""Choice of the device to train on."""
 
 import os
 import platform
@@ -34,7 +34,7 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def describe_device(device: torch.device) -> str:
-    """What a device is, for a record: the GPU's name, or the processor's and its number of cores."""
+    """Return the description of a device for a record: the GPU's name, or the processor's and its number of cores."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"{_processor_name()}, {os.cpu_count()} cores"

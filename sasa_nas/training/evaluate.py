@@ -1,4 +1,4 @@
-"""How good a network is on a part of the data."""
+"""Evaluation of a network on a split of the data."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager

@@ -41,7 +41,7 @@ class EpochBatches(Protocol[Batch_co]):
 
 
 class EpochReport(Protocol):
-    """What the metrics of any trainer's epoch tell to whoever watches."""
+    """Metrics of any trainer's epoch, as observers see them."""
 
     @property
     def epoch(self) -> int:
@@ -53,7 +53,7 @@ class EpochReport(Protocol):
 
     @property
     def headline(self) -> str:
-        """How good the network is on the validation part, in two words."""
+        """Accuracy on the validation split, in two words."""
 
     @property
     def seconds_train(self) -> float:

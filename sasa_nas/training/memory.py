@@ -19,7 +19,7 @@ _WORDS = (
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether `error` says that memory ran out, on the CPU or on a GPU."""
+    """Return whether `error` says that memory ran out, on the CPU or on a GPU."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError | OSError) and any(word in str(error).lower() for word in _WORDS)

@@ -10,7 +10,7 @@ WARMUP_SHARE = 0.1
 
 
 def decays(name: str, parameter: nn.Parameter) -> bool:
-    """Whether weight decay pulls on a parameter: matrices and kernels, not norms, biases or positions.
+    """Return whether weight decay pulls on a parameter: matrices and kernels, not norms, biases or positions.
 
     Args:
         name: As `named_parameters` gives it. Relative position embeddings are those called `rel_*`.

@@ -40,7 +40,7 @@ Trainer_ = TypeVar("Trainer_", bound=EpochTrainer[Any])
 
 
 class Progress(Protocol[Metrics_contra]):
-    """Whoever follows a training; called between epochs."""
+    """Observer of a training; called between epochs."""
 
     def started(self, history: Sequence[Metrics_contra]) -> None:
         """The first epoch of this session begins; `history` are the epochs of sessions before it."""

@@ -9,17 +9,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from sasa_nas.data.batches import Batches
-from sasa_nas.data.splits import DatasetInfo, ImageSet
+from sasa_nas.data.splits import DatasetInfo, ImageSet, SearchSplits
 from sasa_nas.errors import UserError
+from sasa_nas.models import build
 from sasa_nas.models.layout import channels_last, lay_out
+from sasa_nas.space import Architecture
 from sasa_nas.space.proxy import Recipe
 from sasa_nas.training.evaluate import autocast, evaluate
 from sasa_nas.training.loop import EpochLoop, NonFiniteLoss
+from sasa_nas.training.seeding import seeded
 
 
 @dataclass(frozen=True)
 class EpochMetrics:
-    """What one epoch of training gave.
+    """Metrics of one epoch of training.
 
     Attributes:
         epoch: Epochs done, from 1.
@@ -133,3 +136,23 @@ class Trainer(EpochLoop[nn.Module, tuple[Tensor, Tensor], EpochMetrics]):
             seconds_train=seconds,
             seconds_evaluate=time.perf_counter() - start,
         )
+
+
+def new_trainer(
+    architecture: Architecture, splits: SearchSplits, recipe: Recipe, *, seed: int, device: torch.device
+) -> Trainer:
+    """Return the trainer of a freshly initialised network.
+
+    Args:
+        architecture: The network.
+        splits: Data set, of which the train and the validation split are used.
+        recipe: Epochs, batch size, rates.
+        seed: Fixes initial weights, batches, augmentation and dropout.
+        device: Device of weights and data.
+
+    Raises:
+        UserError: If a batch would hold a single example.
+    """
+    with seeded(seed):
+        network = build(architecture)
+    return Trainer(network, splits.train, splits.validation, splits.info, recipe, seed=seed, device=device)

@@ -11,7 +11,7 @@ from sasa_nas.errors import UserError
 
 
 def rotate(images: Tensor, quarter_turns: int) -> Tensor:
-    """MachineLock images clockwise by right angles; no pixel changes its value.
+    """Turn images clockwise by right angles; no pixel changes its value.
 
     Args:
         images: (N, C, H, W).

@@ -1,16 +1,1 @@
-"""One network at a time, in a folder of its own: trained outright, and measured once it is trained."""
-
-from sasa_nas.workflows.evaluate import EvaluationReport, EvaluationSettings, evaluate_network
-from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
-from sasa_nas.workflows.resume import resume_training
-from sasa_nas.workflows.train import train_network
-
-__all__ = [
-    "EvaluationReport",
-    "EvaluationSettings",
-    "TrainingObserver",
-    "TrainingSummary",
-    "evaluate_network",
-    "resume_training",
-    "train_network",
-]
+"""Verbs on single networks and small spaces, a file each: train, retrain, evaluate, export, tabulate."""

@@ -113,6 +113,10 @@ def make_attacks(
 
     Raises:
         UserError: If a number is not positive and finite.
+
+    Example:
+        >>> [attack.steps for attack in make_attacks([8 / 255], [1, 10])]
+        [1, 10]
     """
     try:
         return tuple(

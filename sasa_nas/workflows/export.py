@@ -10,6 +10,7 @@ from torch import Tensor
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.card import ModelCard
 from sasa_nas.exporting.folder import export_network
+from sasa_nas.exporting.format import format_of
 from sasa_nas.exporting.formats import parse_formats
 from sasa_nas.exporting.weights import check_weights, load_weights
 from sasa_nas.models import build
@@ -79,11 +80,19 @@ class ExportRequest:
 
 @dataclass(frozen=True)
 class Exported:
-    """An export's folder, its card, and its formats."""
+    """An export that has been written.
+
+    Attributes:
+        folder: Folder of the export.
+        card: Facts about the network.
+        files: Names of the files that hold it, one a format.
+        hints: Lines that say how it is used, one for each format that has some.
+    """
 
     folder: Path
     card: ModelCard
-    formats: tuple[str, ...]
+    files: tuple[str, ...]
+    hints: tuple[str, ...]
 
 
 def export_name(target: str) -> str:
@@ -183,7 +192,7 @@ def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
         choice: Which seed.
 
     Raises:
-        UserError: If no such seed is trained to the end, it is a detector's training, or a file of weights is given.
+        UserError: If no such seed is trained to the end, it is another task's training, or a file of weights is given.
     """
     if choice.file is not None:
         raise UserError("a training has its own weights; leave out --weights")
@@ -243,7 +252,10 @@ def write_export(found: Exportable, request: ExportRequest) -> Exported:
     formats = parse_formats(request.formats)
     card = replace(found.card, export_command=request.command or None, weights_license=request.weights_license or None)
     folder = request.out or Path("exports") / card.name
-    return Exported(export_network(found.architecture, found.weights, folder, card, formats), card, formats)
+    written = export_network(found.architecture, found.weights, folder, card, formats)
+    kinds = [format_of(name) for name in formats]
+    hints = tuple(one.hint.format(folder=str(written)) for one in kinds if one.hint)
+    return Exported(written, card, tuple(one.file for one in kinds), hints)
 
 
 def _of_seed(weights: tuple[Weights, ...], seed: int | None, folder: TrainingFolder) -> Weights:

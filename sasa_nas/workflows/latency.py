@@ -1,18 +1,38 @@
-"""The latency of one network, for somebody who asks."""
+"""The measured latency of one network."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
 from sasa_nas.cost.latency import Latency
 from sasa_nas.cost.latency_cache import Setting, latency_of
 from sasa_nas.errors import UserError
-from sasa_nas.space import Architecture, Image
-from sasa_nas.space.detector import Detector
+from sasa_nas.space import Architecture, Image, NetworkDescription
+from sasa_nas.tasks import TASKS
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.workflows.material import within_memory
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class LatencyRequest:
+    """Forward passes to measure, and the device that they run on.
+
+    Attributes:
+        batches: Numbers of images of a pass.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        threads: CPU threads; torch's own number if None.
+        dtype: One of `DTYPES`.
+        fresh: Whether to measure anew what the cache holds.
+    """
+
+    batches: Sequence[int] = (1, 128)
+    device: str = "auto"
+    threads: int | None = None
+    dtype: str = "float32"
+    fresh: bool = False
 
 
 def setting_of(device: str, *, threads: int | None, dtype: str) -> Setting:
@@ -33,14 +53,14 @@ def setting_of(device: str, *, threads: int | None, dtype: str) -> Setting:
 
 
 def measure_network(
-    network: Architecture | Detector,
+    network: NetworkDescription,
     batches: Sequence[int],
     setting: Setting,
     *,
     image_size: int | None = None,
     fresh: bool = False,
 ) -> list[Latency]:
-    """The time of one forward pass for each number of images, from the cache where it was measured before.
+    """Measure the time of one forward pass for each number of images, from the cache where it was measured before.
 
     Args:
         network: A classifier.
@@ -50,10 +70,10 @@ def measure_network(
         fresh: Whether to measure in any case.
 
     Raises:
-        UserError: If the network is a detector, or the GPU's memory does not suffice.
+        UserError: If the network is no classifier, or the GPU's memory does not suffice.
     """
-    if isinstance(network, Detector):
-        raise UserError("latencies are of classifiers; describe the detector's backbone instead")
+    if not isinstance(network, Architecture):
+        raise UserError(f"latencies are of classifiers; describe the {TASKS[network.task].network}'s backbone instead")
     if image_size is not None:
         fields = {name: getattr(network, name) for name in type(network).model_fields}
         image = Image(channels=network.image.channels, height=image_size, width=image_size)

@@ -106,7 +106,7 @@ def load_network(architecture: Architecture, weights: Path, device: torch.device
 
 @contextmanager
 def within_memory(batch_size: int) -> Iterator[None]:
-    """MachineLock a GPU's running out of memory into a `UserError`."""
+    """Turn a GPU's running out of memory into a `UserError`."""
     try:
         yield
     except torch.OutOfMemoryError as error:

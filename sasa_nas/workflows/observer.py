@@ -1,62 +1,76 @@
-"""How a training tells the outside what happens in it."""
+"""The progress of trainings, for those who watch them."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from sasa_nas.run import TrainingFolder
-from sasa_nas.run.detection_records import AnyInfo, AnyResult
-from sasa_nas.training.loop import EpochReport
+from sasa_nas.observer import Observer
+from sasa_nas.run.training_records import ResultRecord, TrainingRecord
+
+if TYPE_CHECKING:
+    from sasa_nas.run import TrainingFolder
+    from sasa_nas.table.journal import Curve
+    from sasa_nas.training.loop import EpochReport
+
+Info = TypeVar("Info", bound=TrainingRecord)
+Result = TypeVar("Result", bound=ResultRecord)
 
 
 @dataclass(frozen=True)
-class TrainingSummary:
-    """How a training, or one session of it, ended."""
+class TrainingSummary(Generic[Info, Result]):
+    """End of a training, or of one session of it."""
 
     folder: TrainingFolder
-    info: AnyInfo
-    result: AnyResult | None
+    info: Info
+    result: Result | None
     """None where it was stopped before its end."""
 
 
-class TrainingObserver(Protocol):
-    """Whoever wants to know; called between epochs, so that an observer must be quick."""
+class TrainingObserver(Observer):
+    """Receives the progress of a training, between its epochs."""
 
-    def decoding(self, done: int, images: int) -> None:
-        """Report images of a folder decoded so far; not called if they are in the cache."""
-
-    def training_started(self, folder: TrainingFolder, info: AnyInfo) -> None:
-        """The folder is there."""
+    def training_started(self, folder: TrainingFolder, info: TrainingRecord) -> None:
+        """Report that the training's folder exists."""
 
     def seed_started(self, seed: int, epochs: int) -> None:
-        """A seed begins, or goes on after so many epochs."""
+        """Report that a seed begins, or goes on after `epochs` epochs."""
 
     def seed_restarted(self, seed: int, reason: str) -> None:
-        """A seed's checkpoint is of no use, so that it begins again."""
+        """Report that a seed begins again, because its checkpoint cannot be used."""
 
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
-        """A seed has trained one more epoch."""
+        """Report that a seed has trained one more epoch."""
 
     def testing_started(self) -> None:
-        """All seeds are trained; the test part, where there is one, is read."""
+        """Report that all seeds are trained, and that the test split, where there is one, is read."""
 
 
-class SilentObserver:
-    """Wants to know nothing."""
+class RetrainingObserver(Observer):
+    """Receives the progress of a retraining, network by network."""
 
-    def decoding(self, done: int, images: int) -> None:
-        """Nothing."""
+    def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
+        """Report that the network of a trial is trained next.
 
-    def training_started(self, folder: TrainingFolder, info: AnyInfo) -> None:
-        """Nothing."""
+        Args:
+            trial: Number of the trial.
+            index: Place of the network among those that are trained, from 1.
+            total: Number of networks that are trained.
 
-    def seed_started(self, seed: int, epochs: int) -> None:
-        """Nothing."""
+        Returns:
+            An observer of its training.
+        """
+        return TrainingObserver()
 
-    def seed_restarted(self, seed: int, reason: str) -> None:
-        """Nothing."""
 
-    def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
-        """Nothing."""
+class TableObserver(Observer):
+    """Receives the progress of making a table."""
 
-    def testing_started(self) -> None:
-        """Nothing."""
+    def started(self, trainings: int, done: int) -> None:
+        """Report the number of all trainings, and of those done in earlier sessions."""
+
+    def trained(self, curve: Curve) -> None:
+        """Report a finished training."""
+
+    def timed(self, done: int, networks: int) -> None:
+        """Report how many of the networks' latencies are measured."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -30,7 +30,7 @@ from sasa_nas.space.files import validate_space
 from sasa_nas.space.scaling import fitted_to, scaled
 from sasa_nas.space.validation_errors import space_error
 from sasa_nas.training.device import describe_device, pick_device
-from sasa_nas.workflows.observer import SilentObserver, TrainingObserver
+from sasa_nas.workflows.observer import RetrainingObserver, TrainingObserver
 from sasa_nas.workflows.train import resume_network, train_network
 
 SEEDS = 3
@@ -92,27 +92,6 @@ class RetrainingSummary:
     failures: Mapping[int, str]
 
 
-class RetrainingObserver(Protocol):
-    """Whoever wants to know."""
-
-    def decoding(self, done: int, images: int) -> None:
-        """Report images of a folder decoded so far; not called if they are in the cache."""
-
-    def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
-        """The network of a trial is trained next, as number `index` of `total`; the answer follows its training."""
-
-
-class _Silent:
-    """Wants to know nothing."""
-
-    def decoding(self, done: int, images: int) -> None:
-        """Nothing."""
-
-    def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
-        """Nothing."""
-        return SilentObserver()
-
-
 def retrain_run(
     path: Path,
     proposed: Sequence[int],
@@ -144,7 +123,7 @@ def retrain_run(
         raise UserError(f"--name {name!r}: a retraining's name is of letters, digits, _, . and -")
     place = folder.retraining(name)
     known = {record.number: record for record in records if record.outcome is Outcome.TRAINED and record.full_size}
-    observer = observer or _Silent()
+    observer = observer or RetrainingObserver()
     plan = _plan(folder, place, info, known, proposed, request, command, observer.decoding)
     failures: dict[int, str] = {}
     try:

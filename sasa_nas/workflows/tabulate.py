@@ -8,7 +8,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Protocol
 
 import torch
 
@@ -19,7 +18,6 @@ from sasa_nas.data.registry import load
 from sasa_nas.data.splits import Splits
 from sasa_nas.errors import UserError
 from sasa_nas.files import make_directory
-from sasa_nas.models import build
 from sasa_nas.operators.plugins import OperatorFile, loaded_operators, receive_operators
 from sasa_nas.run.new_folder import sole_writer, unwritable
 from sasa_nas.run.provenance import git_state, versions
@@ -29,27 +27,11 @@ from sasa_nas.space.enumeration import every_design
 from sasa_nas.table.journal import Curve, Journal, TableTask
 from sasa_nas.table.records import Row, Table, TableInfo, save_table
 from sasa_nas.training.device import describe_device, pick_device
-from sasa_nas.training.proxy import Trainer
-from sasa_nas.training.seeding import seeded
+from sasa_nas.training.proxy import new_trainer
+from sasa_nas.workflows.observer import TableObserver
 
 LARGEST = 20_000
 """Designs of a space that a table is made of, at most."""
-
-
-class TableProgress(Protocol):
-    """Observer of the making of a table."""
-
-    def decoding(self, done: int, images: int) -> None:
-        """Report images of a folder decoded so far; not called if they are in the cache."""
-
-    def started(self, trainings: int, done: int) -> None:
-        """Report the number of all trainings, and of those done in earlier sessions."""
-
-    def trained(self, curve: Curve) -> None:
-        """Report a finished training."""
-
-    def timed(self, done: int, networks: int) -> None:
-        """Report how many of the networks' latencies are measured."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +60,7 @@ def make_table(
     workers: int,
     data_dir: Path | None,
     device: str,
-    progress: TableProgress,
+    observer: TableObserver,
 ) -> Table:
     """Train every network of `space` by its proxy's recipe, time it, and write the table to `out`.
 
@@ -95,7 +77,7 @@ def make_table(
         workers: Processes, of one thread each.
         data_dir: Where data sets lie; None for the default place.
         device: As `pick_device` takes it.
-        progress: Told of every training.
+        observer: Told of every training.
 
     Raises:
         UserError: If the space is too large, the data are missing, the file cannot be written, or a training fails.
@@ -104,7 +86,7 @@ def make_table(
         raise UserError(f"space '{space.name}' has {size(space):,} combinations; a table takes at most {LARGEST:,}")
     if out.exists() and not out.is_file():
         raise UserError(f"{out} is there and no regular file; choose another --out")
-    splits = _load(space.proxy, data_dir, progress.decoding)
+    splits = _load(space.proxy, data_dir, observer.decoding)
     where = pick_device(device)
     members = list(_members(space, splits))
     wanted = _wanted(members, seeds, repeated)
@@ -115,11 +97,11 @@ def make_table(
         with sole_writer(out.parent, lock, "sasa-nas table"):
             journal = Journal(partial, task)
             jobs = [job for job in wanted if (job.architecture.id, job.seed) not in journal.curves]
-            progress.started(len(wanted), len(wanted) - len(jobs))
+            observer.started(len(wanted), len(wanted) - len(jobs))
             for curve in _train_all(jobs, space.proxy, data_dir, str(where), workers):
                 journal.add(curve)
-                progress.trained(curve)
-            latencies = _latencies(members, where, progress)
+                observer.trained(curve)
+            latencies = _latencies(members, where, observer)
             table = _table(space, splits, members, seeds, journal, latencies, where)
             save_table(table, out)
             partial.unlink()
@@ -160,13 +142,13 @@ def _wanted(members: Sequence[_Member], seeds: Sequence[int], repeated: int | No
     return first + [_Job(member.architecture, seed) for seed in seeds[1:] for member in drawn[:repeated]]
 
 
-def _latencies(members: Sequence[_Member], device: torch.device, progress: TableProgress) -> dict[str, float]:
+def _latencies(members: Sequence[_Member], device: torch.device, observer: TableObserver) -> dict[str, float]:
     """Median seconds of one image on one thread, by architecture, measured now that no training runs."""
     setting = Setting(device, describe_device(device))
     latencies: dict[str, float] = {}
     for member in members:
         latencies[member.architecture.id] = latency_of(member.architecture, 1, setting).seconds
-        progress.timed(len(latencies), len(members))
+        observer.timed(len(latencies), len(members))
     return latencies
 
 
@@ -211,18 +193,8 @@ def _start(operators: tuple[OperatorFile, ...], proxy: Proxy, data_dir: Path | N
 
 def _train(job: _Job) -> Curve:
     start = time.perf_counter()
-    splits = _Worker.splits
-    with seeded(job.seed):
-        network = build(job.architecture)
-    trainer = Trainer(
-        network,
-        splits.train,
-        splits.validation,
-        splits.info,
-        _Worker.proxy.recipe,
-        seed=job.seed,
-        device=_Worker.device,
-    )
+    recipe = _Worker.proxy.recipe
+    trainer = new_trainer(job.architecture, _Worker.splits, recipe, seed=job.seed, device=_Worker.device)
     epochs = list(trainer.epochs())
     return Curve(
         architecture_id=job.architecture.id,

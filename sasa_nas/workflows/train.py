@@ -9,7 +9,6 @@ from pydantic import ValidationError
 
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import Splits
-from sasa_nas.models import build
 from sasa_nas.run import (
     ExternalResources,
     TrainingFolder,
@@ -26,18 +25,18 @@ from sasa_nas.run.training_records import Score, SeedResult, Spread
 from sasa_nas.space import Architecture, Image, load_architecture
 from sasa_nas.space.scaling import fitted_to, scaled
 from sasa_nas.space.validation_errors import space_error
+from sasa_nas.tasks import CLASSIFICATION
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.training.evaluate import evaluate
-from sasa_nas.training.proxy import EpochMetrics, Trainer, require_batches
-from sasa_nas.training.seeding import seeded
+from sasa_nas.training.proxy import EpochMetrics, Trainer, new_trainer, require_batches
 from sasa_nas.workflows.material import load_for, load_network, require_unchanged
-from sasa_nas.workflows.observer import SilentObserver, TrainingObserver, TrainingSummary
+from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
 from sasa_nas.workflows.training_session import carry_out, new_folder, require_same_network, write_folder
 
 
 @dataclass(frozen=True)
 class _Classification:
-    """A network, data that are at hand, and how to train: the `Task` of a session."""
+    """A network, data that are at hand, and how to train: the `TrainingJob` of a session."""
 
     name: str
     architecture: Architecture
@@ -48,10 +47,7 @@ class _Classification:
 
     def trainer(self, seed: int) -> Trainer:
         """A trainer before its first epoch."""
-        with seeded(seed):
-            network = build(self.architecture)
-        splits, recipe = self.splits, self.settings.recipe
-        return Trainer(network, splits.train, splits.validation, splits.info, recipe, seed=seed, device=self.device)
+        return new_trainer(self.architecture, self.splits, self.settings.recipe, seed=seed, device=self.device)
 
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> TrainingResult:
         """Measures the weights on disk, those that a reader will load, on the validation and the test part."""
@@ -86,7 +82,7 @@ def train_network(
     out: Path | None = None,
     observer: TrainingObserver | None = None,
     command: str = "",
-) -> TrainingSummary:
+) -> TrainingSummary[TrainingInfo, TrainingResult]:
     """Trains a network on a data set, to whose images and classes it is fitted, and keeps everything in a new folder.
 
     The test part is read once, when all seeds are trained. Ctrl-C ends the training early.
@@ -103,29 +99,29 @@ def train_network(
         UserError: If it cannot be trained as asked, and then nothing was written; or if the disk is full, the
             GPU's memory is too small or the training diverges, and then `resume_network` can go on.
     """
-    folder = new_folder(name, out)
-    observer = observer or SilentObserver()
-    task = _plan(architecture, settings, name, observer)
-    mean, std = task.splits.standardisation.per_channel()
+    folder = new_folder(name, out, CLASSIFICATION)
+    observer = observer or TrainingObserver()
+    job = _plan(architecture, settings, name, observer)
+    mean, std = job.splits.standardisation.per_channel()
     info = TrainingInfo(
         name=name,
-        architecture_id=task.architecture.id,
-        settings=task.settings,
+        architecture_id=job.architecture.id,
+        settings=job.settings,
         created=datetime.now(UTC),
         command=command,
         versions=versions(),
         git=git_state(),
-        device=describe_device(task.device),
+        device=describe_device(job.device),
         mean=mean,
         std=std,
     )
-    write_folder(folder, task.architecture, info)
-    return TrainingSummary(folder, info, carry_out(folder, info, task, observer))
+    write_folder(folder, job.architecture, info)
+    return TrainingSummary(folder, info, carry_out(folder, info, job, observer))
 
 
 def resume_network(
     path: Path, *, external: ExternalResources = NOTHING, observer: TrainingObserver | None = None
-) -> TrainingSummary:
+) -> TrainingSummary[TrainingInfo, TrainingResult]:
     """Goes on with a training where it stopped, to the same result on a CPU as without the stop.
 
     Args:
@@ -147,7 +143,7 @@ def resume_network(
     dataset = named.dataset or info.settings.dataset
     settings = info.settings.model_copy(update={"data_dir": named.data_dir, "dataset": dataset})
     device = pick_device(settings.device)
-    observer = observer or SilentObserver()
+    observer = observer or TrainingObserver()
     splits = load_for(
         architecture,
         settings.dataset,
@@ -156,8 +152,8 @@ def resume_network(
         progress=observer.decoding,
     )
     require_unchanged(splits, training_data(info))
-    task = _Classification(info.name, architecture, settings, splits, device)
-    return TrainingSummary(folder, info, carry_out(folder, info, task, observer))
+    job = _Classification(info.name, architecture, settings, splits, device)
+    return TrainingSummary(folder, info, carry_out(folder, info, job, observer))
 
 
 def _plan(

@@ -7,22 +7,26 @@ from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.weights import load_weights, save_weights
 from sasa_nas.files import make_directory, write_text
 from sasa_nas.run import SeedFolder, TrainingFolder
-from sasa_nas.run.detection_records import AnyInfo, AnyResult
 from sasa_nas.run.new_folder import Unwritable, default_folder, require_new, sole_writer
-from sasa_nas.space import Architecture, Detector
+from sasa_nas.run.training_records import ResultRecord, TrainingRecord
+from sasa_nas.space import NetworkDescription
+from sasa_nas.tasks import TASKS, Task
 from sasa_nas.training.loop import EpochLoop, EpochReport, NonFiniteLoss
 from sasa_nas.training.outright import train_outright
 from sasa_nas.workflows.material import within_memory
 from sasa_nas.workflows.observer import TrainingObserver
 
+Result = TypeVar("Result", bound=ResultRecord)
+Result_co = TypeVar("Result_co", bound=ResultRecord, covariant=True)
 
-class Task(Protocol):
+
+class TrainingJob(Protocol[Result_co]):
     """A network, data that are at hand, and how to train; nothing is left that a person could have got wrong."""
 
     metrics: type[Any]
@@ -31,16 +35,17 @@ class Task(Protocol):
     def trainer(self, seed: int) -> EpochLoop[Any, Any, Any]:
         """A trainer before its first epoch."""
 
-    def result(self, folder: TrainingFolder, observer: TrainingObserver) -> AnyResult:
+    def result(self, folder: TrainingFolder, observer: TrainingObserver) -> Result_co:
         """What came out, once all seeds are trained."""
 
 
-def new_folder(name: str, out: Path | None) -> TrainingFolder:
-    """Where a new training of a network of this name goes; nothing is written yet.
+def new_folder(name: str, out: Path | None, task: Task) -> TrainingFolder:
+    """Return the folder of a new training of a network of this name; nothing is written yet.
 
     Args:
         name: What the network is called.
         out: The folder; `runs/train-<name>-<time>` where it is left out.
+        task: What it is trained for.
 
     Raises:
         UserError: If there is something in it already, or it cannot be made.
@@ -48,7 +53,7 @@ def new_folder(name: str, out: Path | None) -> TrainingFolder:
     folder = TrainingFolder(out or default_folder(f"train-{_file_name(name)}"))
     if folder.info.exists():
         raise UserError(
-            f"{folder.path} already holds a training; go on with it (`sasa-nas train --resume {folder.path}`) "
+            f"{folder.path} already holds a training; go on with it (`{task.resuming(folder.path)}`) "
             "or choose another --out"
         )
     require_new(folder.path)
@@ -62,7 +67,7 @@ def _file_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", last)[:80]
 
 
-def write_folder(folder: TrainingFolder, network: Architecture | Detector, info: AnyInfo) -> None:
+def write_folder(folder: TrainingFolder, network: NetworkDescription, info: TrainingRecord) -> None:
     """Makes a new training's folder.
 
     Raises:
@@ -77,7 +82,7 @@ def write_folder(folder: TrainingFolder, network: Architecture | Detector, info:
         raise Unwritable(folder.path, error, "choose another --out") from error
 
 
-def require_same_network(folder: TrainingFolder, network: Architecture | Detector, info: AnyInfo) -> None:
+def require_same_network(folder: TrainingFolder, network: NetworkDescription, info: TrainingRecord) -> None:
     """Raises where a folder's network is not the one that its record speaks of.
 
     Raises:
@@ -87,13 +92,15 @@ def require_same_network(folder: TrainingFolder, network: Architecture | Detecto
         raise UserError(f"{folder.architecture} is not the network that {folder.info} speaks of; put it back")
 
 
-def carry_out(folder: TrainingFolder, info: AnyInfo, task: Task, observer: TrainingObserver) -> AnyResult | None:
+def carry_out(
+    folder: TrainingFolder, info: TrainingRecord, job: TrainingJob[Result], observer: TrainingObserver
+) -> Result | None:
     """One session of a training: trains the seeds that are left, then writes the result.
 
     Args:
         folder: The training's, as `write_folder` makes it.
         info: What it holds.
-        task: What is trained.
+        job: What is trained.
         observer: Told of everything that happens.
 
     Returns:
@@ -103,16 +110,16 @@ def carry_out(folder: TrainingFolder, info: AnyInfo, task: Task, observer: Train
         UserError: If another process is training in the folder, the disk is full, the GPU's memory is too small or
             the training diverges.
     """
-    result = None
+    result: Result | None = None
     with (
-        sole_writer(folder.path, folder.lock, f"sasa-nas train --resume {folder.path}"),
+        sole_writer(folder.path, folder.lock, TASKS[info.task].resuming(folder.path)),
         within_memory(info.settings.recipe.batch_size),
         suppress(KeyboardInterrupt),
     ):
         observer.training_started(folder, info)
         for seed in info.settings.seeds:
-            _train_seed(folder.seed(seed), task, seed, observer)
-        result = task.result(folder, observer)
+            _train_seed(folder.seed(seed), job, seed, observer)
+        result = job.result(folder, observer)
         write_text(folder.result, result.model_dump_json(indent=2) + "\n")
     return result
 
@@ -155,14 +162,14 @@ def _readable(weights: Path) -> bool:
     return True
 
 
-def _train_seed(place: SeedFolder, task: Task, seed: int, observer: TrainingObserver) -> None:
+def _train_seed(place: SeedFolder, job: TrainingJob[Any], seed: int, observer: TrainingObserver) -> None:
     """Trains one seed to the end, unless it is; its weights are the last thing written."""
     place.path.mkdir(parents=True, exist_ok=True)
     if not _readable(place.weights):
         try:
             trainer = train_outright(
-                partial(task.trainer, seed),
-                task.metrics,
+                partial(job.trainer, seed),
+                job.metrics,
                 checkpoint=place.checkpoint,
                 progress=_SeedProgress(place, seed, observer),
             )

@@ -4,8 +4,8 @@ import pytest
 
 from sasa_nas.analysis import catalogue
 from sasa_nas.channel_attention import CHANNEL_ATTENTIONS
+from sasa_nas.detection.named import list_detectors
 from sasa_nas.models import list_models
-from sasa_nas.models.detectors import list_detectors
 from sasa_nas.operators import OPERATORS
 from sasa_nas.space import shipped_spaces
 from sasa_nas.stems import STEMS

@@ -5,7 +5,6 @@ import pytest
 from sasa_nas.analysis.description import Description, describe
 from sasa_nas.cost import CONVENTIONS
 from sasa_nas.models import build, model_architecture
-from sasa_nas.models.detectors import model_detector
 from sasa_nas.operators.conv import Conv
 from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.space import Architecture, Image, Stage
@@ -51,17 +50,3 @@ def test_image_size_replaces_height_and_width_and_changes_the_id() -> None:
     assert described.params == 11_689_512
     fresh = Architecture.model_validate({**architecture.model_dump(), "image": {"height": 64, "width": 64}})
     assert described.architecture_id == fresh.id != architecture.id
-
-
-def test_a_detector_has_pyramid_and_heads_in_the_classifiers_place() -> None:
-    described = describe(model_detector("retinanet_resnet50"), name="net")
-    assert (described.params, described.num_classes) == (33_397_364, 90)
-    assert described.flops / 1e9 == pytest.approx(182, rel=0.02)
-    assert list(described.after_stages) == ["pyramid", "heads"]
-    parts = [described.stem, *described.stages, *described.after_stages.values()]
-    assert sum(part.params for part in parts) == described.params
-    assert sum(part.flops for part in parts) == described.flops
-    small = describe(model_detector("retinanet_resnet50"), name="net", image_size=320)
-    assert (small.image.height, small.params) == (320, described.params)
-    assert small.architecture_id != described.architecture_id
-    assert described.after_stages["pyramid"].output.height == 2 * small.after_stages["pyramid"].output.height

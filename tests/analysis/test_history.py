@@ -39,7 +39,7 @@ def test_every_point_is_the_hypervolume_of_the_trials_up_to_it(
     assert [point.trainings for point in history] == list(range(1, len(spent) + 1))
     reference = reference_point(records)
     for i, point in enumerate(history):
-        expected = hypervolume(spent[: i + 1], reference).value if reference else 0.0
+        expected = hypervolume(spent[: i + 1], reference=reference) if reference else 0.0
         assert point.hypervolume == pytest.approx(expected, abs=1e-12)
         assert point.seconds == pytest.approx(math.fsum(r.seconds or 0.0 for r in spent[: i + 1]))
 
@@ -52,7 +52,7 @@ def test_a_second_training_may_bring_others_back_to_the_front(make_record: Calla
         accuracy = None if draw.random() < 0.2 else draw.uniform(0.2, 0.9)
         records.append(make_record(number, accuracy, 100 + 40 * design, design=design, outcome=_outcome(accuracy)))
     reference = reference_point(records)
-    expected = [hypervolume(records[: i + 1], reference).value for i in range(60)]
+    expected = [hypervolume(records[: i + 1], reference=reference) for i in range(60)]
     found = [point.hypervolume for point in hypervolume_history(records)]
     assert found == pytest.approx(expected, abs=1e-12)
     assert any(later < earlier for earlier, later in pairwise(found))

@@ -7,13 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sasa_nas.analysis.many_objectives import (
-    objectives_front,
-    objectives_volume,
-    reference_values,
-    summarise_objectives,
-)
-from sasa_nas.analysis.pareto import hypervolume, pareto_front
+from sasa_nas.analysis.front_record import summarise
+from sasa_nas.analysis.pareto import hypervolume, pareto_front, reference_point
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, RunFolder, TrialRecord, read_info, read_trials
 
@@ -46,7 +41,7 @@ def test_front_is_what_no_other_dominates(networks: list[tuple[float, int, float
         and one not in losses[:i]
     ]
     expected = sorted(kept, key=lambda i: (networks[i][2], -networks[i][0], networks[i][1]))
-    assert [record.number for record in objectives_front(records(networks), THREE)] == expected
+    assert [record.number for record in pareto_front(records(networks), THREE)] == expected
 
 
 @settings(deadline=None, max_examples=60)
@@ -60,49 +55,38 @@ def test_volume_is_that_of_the_union_of_boxes(networks: list[tuple[float, int, f
     for cell in itertools.product(*(itertools.pairwise(axis) for axis in edges)):
         if any(all(p[axis] <= low for axis, (low, _) in enumerate(cell)) for p in points):
             volume += math.prod(high - low for low, high in cell)
-    assert objectives_volume(records(networks), THREE, reference) == pytest.approx(volume, abs=1e-12)
-
-
-@settings(deadline=None, max_examples=60)
-@given(NETWORKS)
-def test_accuracy_and_flops_are_the_front_everybody_knows(networks: list[tuple[float, int, float]]) -> None:
-    found = records(networks)
-    pair = ("accuracy", "flops")
-    assert objectives_front(found, pair) == pareto_front(found)
-    area = hypervolume(found)
-    assert objectives_volume(found, pair) == pytest.approx(area.value, abs=1e-12)
-    assert reference_values(found, pair) == (None if area.reference is None else area.reference.model_dump())
+    assert hypervolume(records(networks), THREE, reference) == pytest.approx(volume, abs=1e-12)
 
 
 def test_references(make_record) -> None:
     record = make_record(0, 0.5, 1000).model_copy(update={"latency": 0.001, "memory": 999, "robust_accuracy": 0.0})
     objectives = ("accuracy", "robust_accuracy", "flops", "memory", "latency")
-    assert reference_values([record], objectives) == {
+    assert reference_point([record], objectives) == {
         "accuracy": pytest.approx(0.1),
         "robust_accuracy": 0.0,
         "flops": 1e4,
         "memory": 1e3,
         "latency": pytest.approx(1e-2),
     }
-    assert objectives_volume([record], objectives) == 0.0  # no better than nothing under attack
-    assert reference_values([], objectives) is None
-    assert objectives_front([], objectives) == []
+    assert hypervolume([record], objectives) == 0.0  # no better than nothing under attack
+    assert reference_point([], objectives) is None
+    assert pareto_front([], objectives) == []
 
 
 def test_what_was_never_measured_is_named(make_record) -> None:
     with pytest.raises(UserError, match="no latency of its networks; search with --objectives accuracy,latency"):
-        objectives_front([make_record(0, 0.5, 1000)], ("accuracy", "latency"))
+        pareto_front([make_record(0, 0.5, 1000)], ("accuracy", "latency"))
 
 
 def test_a_network_without_a_measurement_is_left_out(make_record) -> None:
     slow = make_record(0, 0.5, 1000).model_copy(update={"latency": 1.0})
-    assert objectives_front([slow, make_record(1, 0.9, 10)], ("accuracy", "latency")) == [slow]
+    assert pareto_front([slow, make_record(1, 0.9, 10)], ("accuracy", "latency")) == [slow]
 
 
 def test_summary(make_run, make_record) -> None:
     record = make_record(0, 0.5, 1000).model_copy(update={"latency": 0.002, "scores": {"zico": 3.0}})
     folder = RunFolder(make_run([record, make_record(1)]))
-    found = summarise_objectives(read_info(folder), read_trials(folder), ("accuracy", "latency"))
+    found = summarise(read_info(folder), read_trials(folder), ("accuracy", "latency"))
     (point,) = found.front
     assert (point.trial, point.latency, point.scores) == (0, 0.002, {"zico": 3.0})
     assert found.hypervolume == pytest.approx(0.4 * math.log10(5))

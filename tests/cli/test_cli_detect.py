@@ -1,5 +1,6 @@
-"""`train` and `detect` as a person calls them for a detector."""
+"""`train-detector` and `detect` as a person calls them."""
 
+import inspect
 import json
 from pathlib import Path
 
@@ -8,6 +9,8 @@ from coco_shapes import write_shapes
 from failing import fails
 
 from sasa_nas.cli.app import main
+from sasa_nas.cli.train_detector import train_detector
+from sasa_nas.detection.recipe import DetectionRecipe
 
 NETWORK = """
 backbone:
@@ -41,10 +44,8 @@ def options() -> list[str]:
 @pytest.fixture
 def trained(place: Path, options: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     out = tmp_path / "t"
-    assert (
-        main(["train", str(place / "net.yaml"), "--dataset", f"coco:{place / 'shapes'}", *options, "--out", str(out)])
-        == 0
-    )
+    data = ["--dataset", f"coco:{place / 'shapes'}"]
+    assert main(["train-detector", str(place / "net.yaml"), *data, *options, "--out", str(out)]) == 0
     capsys.readouterr()
     return out
 
@@ -54,7 +55,7 @@ def test_training_tells_precision_and_what_to_do_next(
 ) -> None:
     out = tmp_path / "t"
     words = [str(place / "net.yaml"), "--dataset", f"coco:{place / 'shapes'}", *options, "--seeds", "2"]
-    assert main(["train", *words, "--no-augment", "--out", str(out)]) == 0
+    assert main(["train-detector", *words, "--no-augment", "--out", str(out)]) == 0
     captured = capsys.readouterr()
     lines = captured.err.splitlines()
     assert "2 epochs, 2 seeds" in lines[0]
@@ -72,8 +73,16 @@ def test_training_tells_precision_and_what_to_do_next(
         "augment": False,
     }
     # finished: going on says the same again
-    assert main(["train", "--resume", str(out)]) == 0
+    assert main(["train-detector", "--resume", str(out)]) == 0
     assert capsys.readouterr().out == captured.out
+
+
+def test_help_tells_the_detection_recipes_defaults() -> None:
+    annotations = inspect.get_annotations(train_detector, eval_str=True)
+    told = {name: annotations[name].__metadata__[0].show_default for name in DetectionRecipe.model_fields}
+    assert told.pop("augment") == "augment"
+    defaults = {name: float(text) for name, text in told.items()} | {"augment": True}
+    assert defaults == DetectionRecipe().model_dump()
 
 
 def test_detecting_prints_json_or_a_table_and_draws(
@@ -104,12 +113,19 @@ def test_wrong_input_is_one_line(
         (("detect", trained, "--image", image, "--score-threshold", 0.01), "greater than or equal to 0.05"),
         (("detect", trained, "--image", image, "--plot", "o.txt"), "must end in .png"),
         (("evaluate", trained), "is the training of a detector"),
-        (("train", net, "--dataset", "digits"), "'digits' has no boxes for a detector"),
+        (("train", "--resume", trained), "is the training of a detector; use `sasa-nas train-detector`"),
+        (("train", net, "--dataset", data), "is a detector; use `sasa-nas train-detector`"),
+        (("train", "retinanet_resnet50", "--dataset", data), "is a detector; use `sasa-nas train-detector`"),
+        (("train-detector", "resnet18", "--dataset", data), "'resnet18' is a classifier; use `sasa-nas train`"),
+        (("train-detector", net), "train-detector needs --dataset"),
+        (("train-detector", "--dataset", data), "train-detector needs a network"),
+        (("train-detector", "--resume", trained, "--epochs", 2), "leave out --epochs"),
+        (("train-detector", net, "--dataset", "digits"), "'digits' has no boxes for a detector"),
         (("train", "resnet18", "--dataset", data), "holds boxes for detectors"),
-        (("train", net, "--dataset", data, "--width-multiplier", 0.5), "width_multiplier = 0.5: has no meaning here"),
-        (("train", net, "--dataset", data, "--label-smoothing", 0.1), "recipe.label_smoothing: unknown field"),
-        (("train", "resnet18", "--dataset", "digits", "--backbone-weights", "w"), "backbone_weights = 'w': has no"),
-        (("train", "retinanet_resent50", "--dataset", data), "did you mean 'retinanet_resnet50'"),
-        (("train", net, "--dataset", data, "--out", trained), "already holds a training"),
+        (("train-detector", net, "--dataset", data, "--label-smoothing", 0.1), "--label-smoothing"),
+        (("train", "resnet18", "--dataset", "digits", "--backbone-weights", "w"), "--backbone-weights"),
+        (("train-detector", "retinanet_resent50", "--dataset", data), "did you mean 'retinanet_resnet50'"),
+        (("train-detector", net, "--dataset", data, "--learning-rate", 0), "learning_rate = 0.0"),
+        (("train-detector", net, "--dataset", data, "--out", trained), f"`sasa-nas train-detector --resume {trained}`"),
     ):
         assert told in fails(capsys, *words), words

@@ -7,7 +7,7 @@ import pytest
 import torch
 from failing import fails
 
-from sasa_nas import Run
+from sasa_nas import ExportRequest, Run
 from sasa_nas.cli.app import main
 from sasa_nas.exporting.formats import FORMATS, parse_formats
 from sasa_nas.exporting.weights import load_weights, save_weights
@@ -235,7 +235,8 @@ def test_a_name_goes_before_a_folder_and_has_a_default_place(capsys, tmp_path: P
 
 
 def test_python_has_the_same_verb(run: Path, out: Path) -> None:
-    assert Run(run).export(1, out=out, size="target" if Run(run).trial(1).full_size else "proxy") == out
+    request = ExportRequest(out=out, size="target" if Run(run).trial(1).full_size else "proxy")
+    assert Run(run).export(1, request).folder == out
     assert sorted(path.name for path in out.iterdir()) == [
         "README.md",
         "__init__.py",

@@ -20,8 +20,8 @@ from hostile_text import EVERYTHING, NASTY
 from planted_table import planted_table
 from torch import nn
 
-from sasa_nas.data.coco import load_coco
 from sasa_nas.data.splits import DatasetInfo, ImageSet
+from sasa_nas.detection.data.coco import load_coco
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.weights import built, load_weights, save_weights
 from sasa_nas.models import build
@@ -152,7 +152,7 @@ COCO: dict[str, Callable[[dict[str, Any]], object]] = {
 @pytest.mark.parametrize("name", COCO)
 def test_strange_annotations_are_one_line(tmp_path: Path, outside: Path, ends: Ends, name: str) -> None:
     dataset = annotations(tmp_path / "coco", COCO[name])
-    assert ends("train", "retinanet_sasa_resnet50", "--dataset", dataset, "--out", tmp_path / "train") == 2
+    assert ends("train-detector", "retinanet_sasa_resnet50", "--dataset", dataset, "--out", tmp_path / "train") == 2
     assert not (tmp_path / "train").exists()
 
 

@@ -14,7 +14,7 @@ KINDS = [entry.kind for entry in OPERATORS if entry.kind != BASELINE]
 DESCRIPTIONS = {
     "models/families.py": "the papers' networks",
     "models/registry.py": "the papers' networks",
-    "models/detectors.py": "the papers' detectors",
+    "detection/named.py": "the papers' detectors",
     "synthetic/tasks.py": "effects planted by hand",
 }
 """Files that describe particular networks or effects, which is to name operators."""

@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from sasa_nas.errors import UserError
 from sasa_nas.run.external import NOTHING, ExternalResources, confirmed
 
-ALL = ExternalResources(
-    "10.0.0.1:6379", "s3://bucket/a b", Path("/data"), "imagefolder:/photos", Path("/w.safetensors")
-)
+ALL = ExternalResources("10.0.0.1:6379", "s3://bucket/a b", Path("/data"), "imagefolder:/photos")
 NAMES = [field.name for field in fields(ExternalResources)]
 
 

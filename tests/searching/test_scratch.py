@@ -86,3 +86,33 @@ def test_sockets_get_a_short_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     short.rmdir()
     # where there is no such folder, it is the usual one
     assert Scratch(for_sockets=True).path.parent == long
+
+
+def test_what_an_interrupt_left_goes_with_the_next_one(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = Scratch()
+    (mine.path / "sockets").mkdir()
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scratch.shutil, "rmtree", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            mine.close()
+    assert list(temporary.iterdir()) == [mine.path]
+    os.close(_handle(mine.path))
+    remove_leftovers()
+    assert list(temporary.iterdir()) == []
+
+
+def _handle(folder: Path) -> int:
+    """The descriptor by which this process holds a folder's lock; the end of a process would close it."""
+    wanted = (folder / scratch.LOCK).stat()
+    for name in Path("/proc/self/fd").iterdir():
+        try:
+            found = os.fstat(int(name.name))
+        except OSError:
+            continue
+        if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
+            return int(name.name)
+    raise AssertionError("the lock is not held")

@@ -4,42 +4,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+from observers import Notes
 
 from sasa_nas.operators.local_attention import LocalAttention
-from sasa_nas.run import TrainingFolder, TrainingInfo, TrainingSettings
+from sasa_nas.run import TrainingSettings
 from sasa_nas.space import Architecture, Recipe, Stage
 from sasa_nas.stems.conv import ConvStem
-from sasa_nas.training.proxy import EpochMetrics
-
-
-class Notes:
-    """An observer that keeps everything it is told; raises `stop` once so many epochs have ended."""
-
-    def __init__(self, stop: BaseException | None = None, after: int = 1) -> None:
-        self.events: list[str] = []
-        self._stop = stop
-        self._after = after
-
-    def training_started(self, folder: TrainingFolder, info: TrainingInfo) -> None:
-        self.events.append(f"training {info.name}")
-
-    def decoding(self, done: int, images: int) -> None:
-        pass
-
-    def seed_started(self, seed: int, epochs: int) -> None:
-        self.events.append(f"seed {seed} after {epochs}")
-
-    def seed_restarted(self, seed: int, reason: str) -> None:
-        self.events.append(f"seed {seed} again: {reason}")
-
-    def epoch_ended(self, seed: int, metrics: EpochMetrics) -> None:
-        self.events.append(f"seed {seed} epoch {metrics.epoch}")
-        self._after -= 1
-        if self._stop is not None and self._after == 0:
-            raise self._stop
-
-    def testing_started(self) -> None:
-        self.events.append("testing")
 
 
 @pytest.fixture

@@ -18,18 +18,16 @@ from sasa_nas.table import Table, load_table
 from sasa_nas.table.journal import Curve, Journal, TableTask
 from sasa_nas.training.proxy import Trainer
 from sasa_nas.training.seeding import seeded
+from sasa_nas.workflows.observer import TableObserver
 from sasa_nas.workflows.tabulate import make_table
 
 
-class Follower:
+class Follower(TableObserver):
     def __init__(self, stop_after: int = 10**6) -> None:
         self.begun: tuple[int, int] = (0, 0)
         self.curves: list[Curve] = []
         self.latencies = (0, 0)
         self._stop_after = stop_after
-
-    def decoding(self, done: int, images: int) -> None:
-        pass
 
     def started(self, trainings: int, done: int) -> None:
         self.begun = (trainings, done)
@@ -66,7 +64,7 @@ def make(
         workers=1,
         data_dir=None,
         device="cpu",
-        progress=follower,
+        observer=follower,
     )
 
 

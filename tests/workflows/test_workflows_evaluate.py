@@ -20,9 +20,11 @@ from sasa_nas.run.trained import TrainingData
 from sasa_nas.run.training_records import Spread
 from sasa_nas.space import Architecture, load_architecture
 from sasa_nas.training.adversarial import Attack
-from sasa_nas.workflows import EvaluationSettings, TrainingSummary, evaluate_network, material, train_network
-from sasa_nas.workflows.evaluate import make_attacks
+from sasa_nas.workflows import material
+from sasa_nas.workflows.evaluate import EvaluationSettings, evaluate_network, make_attacks
 from sasa_nas.workflows.material import load_for, require_unchanged
+from sasa_nas.workflows.observer import TrainingSummary
+from sasa_nas.workflows.train import train_network
 
 CPU = EvaluationSettings(device="cpu")
 

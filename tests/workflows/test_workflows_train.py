@@ -16,7 +16,9 @@ from sasa_nas.run import TrainingFolder, TrainingSettings, read_result, read_tra
 from sasa_nas.run.training_records import Spread
 from sasa_nas.space import Architecture, load_architecture
 from sasa_nas.training.seeding import seeded
-from sasa_nas.workflows import TrainingSummary, resume_training, train, train_network
+from sasa_nas.workflows import train
+from sasa_nas.workflows.observer import TrainingSummary
+from sasa_nas.workflows.train import resume_network, train_network
 
 MakeSettings = Callable[..., TrainingSettings]
 
@@ -97,7 +99,7 @@ def test_a_killed_training_ends_where_an_undisturbed_one_does(
     with pytest.raises(Killed):
         train_network(architecture, whole.info.settings, name="tiny", out=tmp_path / "killed", observer=notes)
     notes = make_notes()
-    resumed = resume_training(tmp_path / "killed", observer=notes)
+    resumed = resume_network(tmp_path / "killed", observer=notes)
     assert resumed.result == whole.result
     assert notes.events[1] == {1: "seed 0 after 1", 2: "seed 0 after 2", 3: "seed 1 after 1"}[after]
     for seed in (0, 1):
@@ -128,7 +130,7 @@ def test_metrics_that_a_kill_kept_from_the_disk_are_written_on_resuming(
     # as if the kill had come between the last checkpoint and its line
     file = TrainingFolder(tmp_path / "t").seed(0).metrics
     file.write_text(file.read_text().splitlines(keepends=True)[0])
-    folder = resume_training(tmp_path / "t").folder
+    folder = resume_network(tmp_path / "t").folder
     assert metrics_of(folder, 0) == metrics_of(whole.folder, 0)
 
 
@@ -139,7 +141,7 @@ def test_ctrl_c_ends_a_training_that_can_be_resumed(
         architecture, make_settings(), name="tiny", out=tmp_path / "t", observer=make_notes(KeyboardInterrupt())
     )
     assert summary.result is None
-    resumed = resume_training(tmp_path / "t")
+    resumed = resume_network(tmp_path / "t")
     assert resumed.result is not None
 
 
@@ -154,7 +156,7 @@ def test_a_damaged_checkpoint_begins_its_seed_again(
     # what a process killed in the middle of writing leaves
     (folder.seed(1).path / ".checkpoint.pt.abcd_123.pt").write_bytes(b"half")
     notes = make_notes()
-    assert resume_training(folder.path, observer=notes).result is not None
+    assert resume_network(folder.path, observer=notes).result is not None
     assert notes.events[1].startswith("seed 1 again: ")
     assert notes.events[2:] == ["seed 1 after 0", "seed 1 epoch 1", "seed 1 epoch 2", "testing"]
     assert sorted(file.name for file in folder.seed(1).path.iterdir()) == ["metrics.jsonl", "weights.safetensors"]
@@ -168,7 +170,7 @@ def test_weights_that_are_cut_off_are_trained_again(
     weights = whole.folder.seed(0).weights
     whole.folder.result.unlink()
     weights.write_bytes(weights.read_bytes()[:kept])
-    assert resume_training(whole.folder.path).result == whole.result
+    assert resume_network(whole.folder.path).result == whole.result
 
 
 def test_the_test_part_is_read_once_when_all_seeds_are_trained(
@@ -203,7 +205,7 @@ def test_a_finished_training_is_left_as_it_is(
     first = train_network(architecture, make_settings(epochs=1), name="tiny", out=tmp_path / "t")
     times = {file: file.stat().st_mtime_ns for file in first.folder.path.rglob("*")}
     monkeypatch.setattr(train, "load_for", None)  # nor are any data read
-    assert resume_training(tmp_path / "t").result == first.result
+    assert resume_network(tmp_path / "t").result == first.result
     assert {file: file.stat().st_mtime_ns for file in first.folder.path.rglob("*")} == times
 
 
@@ -305,7 +307,7 @@ def test_a_folder_that_was_tampered_with_is_not_resumed(
     assert old in text
     (tmp_path / file).write_text(text.replace(old, new, 1))
     with pytest.raises(UserError, match=words):
-        resume_training(tmp_path)
+        resume_network(tmp_path)
 
 
 def test_a_full_disk_says_how_to_go_on(
@@ -314,7 +316,7 @@ def test_a_full_disk_says_how_to_go_on(
     notes = make_notes(OSError(28, "No space left on device"))
     with pytest.raises(UserError, match=r"No space left on device; .*`sasa-nas train --resume .*t`"):
         train_network(architecture, make_settings(), name="tiny", out=tmp_path / "t", observer=notes)
-    assert resume_training(tmp_path / "t").result is not None
+    assert resume_network(tmp_path / "t").result is not None
 
 
 def test_a_gpu_that_is_too_small_says_what_to_do(
@@ -334,7 +336,7 @@ def test_a_training_on_a_subset_goes_on_with_the_same_one(
     cut = train_network(architecture, settings, name="net", out=tmp_path / "cut", observer=stop)
     assert cut.result is None
     assert read_training(cut.folder).settings.train_images == 64
-    resumed = resume_training(tmp_path / "cut")
+    resumed = resume_network(tmp_path / "cut")
     assert metrics_of(resumed.folder, 0) == metrics_of(whole.folder, 0)
     every = train_network(architecture, make_settings(), name="net", out=tmp_path / "every")
     assert metrics_of(every.folder, 0) != metrics_of(whole.folder, 0)

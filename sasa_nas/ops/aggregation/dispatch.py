@@ -1,4 +1,4 @@
-"""Which form of the weighted sum runs."""
+"""Choice of the form of the weighted sum."""
 
 from torch import Tensor
 

@@ -35,7 +35,7 @@ class _Planes:
     scale: float
 
     def blocks(self) -> Iterator[tuple[slice, slice]]:
-        """Which heads and which rows of queries belong together."""
+        """Blocks of heads and of rows of queries that belong together."""
         count, height, width, _ = self.query.shape
         most = BLOCK_PAIRS.get(self.query.device.type, OTHER_BLOCK_PAIRS)
         heads = max(most // (height * width) ** 2, 1)

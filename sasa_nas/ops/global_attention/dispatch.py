@@ -1,4 +1,4 @@
-"""Which form of whole-map attention runs."""
+"""Choice of the form of whole-map attention."""
 
 from typing import Literal, cast, get_args
 
@@ -66,7 +66,7 @@ def global_attention(
 
 
 def can_run(backend: GlobalBackend, problem: GlobalProblem) -> str | None:
-    """Why a backend cannot compute a problem, in a few words; None where it can.
+    """Return the reason why a backend cannot compute a problem, in a few words; None if it can.
 
     Args:
         backend: Which one.
@@ -84,7 +84,7 @@ def choose_backend(problem: GlobalProblem) -> GlobalBackend:
 
 
 def explain_choice(device: torch.device, side: int = 14) -> tuple[GlobalBackend, str]:
-    """What runs float32 attention over square maps on a device, with 8 heads of 20 channels, and why.
+    """Return the form that runs float32 attention over square maps on a device, with 8 heads of 20 channels, and why.
 
     Args:
         device: One that tensors can be made on.

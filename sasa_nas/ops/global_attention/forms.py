@@ -32,7 +32,7 @@ LOOPS_CHANNELS = 24
 
 
 def form_cannot(form: GlobalForm, problem: GlobalProblem) -> str | None:
-    """Why a form cannot compute a problem, in a few words; None where it can.
+    """Return the reason why a form cannot compute a problem, in a few words; None if it can.
 
     Args:
         form: Which one.
@@ -52,7 +52,7 @@ def form_cannot(form: GlobalForm, problem: GlobalProblem) -> str | None:
 
 
 def _fills_registers(problem: GlobalProblem) -> bool:
-    """Whether a kernel that holds the tables would spill."""
+    """Return whether a kernel that holds the tables would spill."""
     side, channels = max(problem.query.shape[1:3]), max(problem.query.shape[4], 16)
     numbers = (1 << (2 * side - 2).bit_length()) * (1 << (channels - 1).bit_length())
     return side > MAX_TRITON_SIDE or numbers > MAX_TRITON_TABLE
@@ -64,7 +64,7 @@ def best_form(problem: GlobalProblem) -> GlobalForm:
 
 
 def form_refused(form: GlobalForm, problem: GlobalProblem) -> str | None:
-    """Why a form is not the best for a problem unless those after it cannot; None where it is."""
+    """Return the reason why a form is not the best for a problem unless those after it cannot; None if it is."""
     why = form_cannot(form, problem)
     if why is not None:
         return f"{form} cannot run: {why}"

@@ -17,7 +17,7 @@ _BACKWARD = "_scaled_dot_product_flash_attention_for_cpu_backward"
 
 
 def fused_cannot(problem: GlobalProblem) -> str | None:
-    """Why torch's fused attention cannot compute a problem, in a few words; None where it can."""
+    """Return the reason why torch's fused attention cannot compute a problem, in a few words; None if it can."""
     if problem.query.device.type != "cpu":
         return f"tensors are on {problem.query.device.type}, not on a CPU"
     if not all(hasattr(torch.ops.aten, name) for name in (_FORWARD, _BACKWARD)):

@@ -56,7 +56,7 @@ def attend_to_map(logits: Tensor, value: Tensor) -> Tensor:
 
 
 def relative_to_absolute(by_offset: Tensor) -> Tensor:
-    """MachineLock offsets into keys along one axis: `(..., L, 2L - 1)` to `(..., L, L)`.
+    """Turn offsets into keys along one axis: `(..., L, 2L - 1)` to `(..., L, L)`.
 
     Key j of query i lies at offset `j - i + L - 1`, in the flattened matrix at `i * (2L - 2) + j + L - 1`: rows of
     `2L - 2` that begin `L - 1` late have the keys in order, so nothing is gathered.

@@ -8,7 +8,7 @@ from sasa_nas.ops.global_attention.naive import relative_to_absolute
 
 
 def offset_logits(queries: Tensor, rel_rows: Tensor, rel_cols: Tensor) -> tuple[Tensor, Tensor]:
-    """What a key's row and what its column add to the logits.
+    """Terms that a key's row and its column add to the logits.
 
     Args:
         queries: `(B, heads, H, W, head_dim)`.

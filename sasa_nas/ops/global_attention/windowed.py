@@ -35,7 +35,7 @@ def as_window_attention(problem: GlobalProblem) -> Problem:
 
 
 def windowed_cannot(form: Form, problem: GlobalProblem) -> str | None:
-    """Why a form of window attention cannot compute a problem, in a few words; None where it can."""
+    """Return the reason why a form of window attention cannot compute a problem; None if it can."""
     return form_cannot(form, as_window_attention(problem))
 
 

@@ -34,7 +34,7 @@ class _Attention(ctypes.Structure):
 
 
 def cpu_cannot(problem: Problem) -> str | None:
-    """Why the loops cannot compute a problem, in a few words; None where they can.
+    """Return the reason why the loops cannot compute a problem, in a few words; None if they can.
 
     The first call of a machine compiles them, which takes a second or two.
 

@@ -1,4 +1,4 @@
-"""Which form of window attention runs."""
+"""Choice of the form of window attention."""
 
 from typing import Literal, cast, get_args
 
@@ -80,7 +80,7 @@ def local_attention(
 
 
 def can_run(backend: Backend, problem: Problem) -> str | None:
-    """Why a backend cannot compute a problem, in a few words; None where it can.
+    """Return the reason why a backend cannot compute a problem, in a few words; None if it can.
 
     Args:
         backend: Which one.
@@ -101,7 +101,7 @@ def choose_backend(problem: Problem) -> Backend:
 
 
 def explain_choice(device: torch.device) -> tuple[Backend, str]:
-    """What runs float32 attention with windows of 7 x 7 on maps of 28 x 28 on a device, and why.
+    """Return the form that runs float32 attention with windows of 7 x 7 on maps of 28 x 28 on a device, and why.
 
     Args:
         device: One that tensors can be made on.

@@ -21,7 +21,7 @@ MAX_TRITON_DEPTH = 256
 
 
 def form_cannot(form: Form, problem: Problem) -> str | None:
-    """Why a form cannot compute a problem, in a few words; None where it can.
+    """Return the reason why a form cannot compute a problem, in a few words; None if it can.
 
     Args:
         form: Which one.

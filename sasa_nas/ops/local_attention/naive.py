@@ -98,7 +98,7 @@ def _offset_logits(query: Tensor, table: Tensor) -> Tensor:
 
 
 def _inside_map(size: int, kernel_size: int, device: torch.device) -> Tensor:
-    """Whether the key at each offset from each pixel of an axis lies on it: `(size, kernel_size)`."""
+    """Return whether the key at each offset from each pixel of an axis lies on it: `(size, kernel_size)`."""
     place = torch.arange(size, device=device)[:, None] + torch.arange(kernel_size, device=device)
     place = place - kernel_size // 2
     return (place >= 0) & (place < size)

@@ -161,7 +161,7 @@ def _planes(problem: Problem) -> _Planes:
 
 
 def _inside(size: int, seen: int, kernel_size: int, stride: int, device: torch.device) -> Tensor:
-    """Whether each offset from each query of an axis is in the map: `(kernel_size, seen)`."""
+    """Return whether each offset from each query of an axis is in the map: `(kernel_size, seen)`."""
     place = torch.arange(seen, device=device) * stride + torch.arange(kernel_size, device=device)[:, None]
     place = place - kernel_size // 2
     return (place >= 0) & (place < size)

@@ -1,4 +1,4 @@
-"""How the Triton kernels of window attention cut their work up: fixed rules, no tuning at run time.
+"""Division of the work of window attention's Triton kernels: fixed rules, no tuning at run time.
 
 A search meets many shapes once, so that a tuner would spend more than it saves. The rules are chosen for registers and
 for few pairs looked at in vain; the registers were read off kernels compiled for sm_90.
@@ -24,7 +24,7 @@ _TILES = ((2, 8), (4, 4), (1, 16))
 
 @dataclass(frozen=True)
 class WindowShape:
-    """What the plan of a kernel depends on.
+    """Facts that the plan of a kernel depends on.
 
     Attributes:
         height: Of the map of keys, in pixels.
@@ -51,7 +51,7 @@ class WindowShape:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a kernel is compiled for beyond its problem.
+    """Constants that a kernel is compiled for beyond its problem.
 
     Attributes:
         kind: Which kernel.
@@ -117,7 +117,7 @@ def _reach(tile: tuple[int, int], step: Pass, shape: WindowShape) -> tuple[int, 
 
 
 def _pairs(tile: tuple[int, int], step: Pass, shape: WindowShape) -> int:
-    """How many pairs the tiles of a map look at."""
+    """Return the number of pairs that the tiles of a map look at."""
     rows, cols = _reach(tile, step, shape)
     tiles = -(-shape.height // tile[0]) * -(-shape.width // tile[1])
     return tiles * TILE_PIXELS * rows * next_power_of_two(cols)

@@ -1,4 +1,4 @@
-"""What the Triton kernels of window attention share: how vectors of a map of heads are read and written.
+"""Parts shared by the Triton kernels of window attention: how vectors of a map of heads are read and written.
 
 A map of heads is `(batch, y, x, head, channel)` in any memory layout: kernels take its five strides and never copy it.
 The first four are in words of WORD elements, a constant, so that the compiler sees which addresses are aligned and
@@ -68,7 +68,7 @@ def store_vectors(ptr, index, vectors, mask, CHANNELS: tl.constexpr, PADDED: tl.
 
 @triton.jit
 def table_of_program(table_ptr, heads, PER_HEAD: tl.constexpr, SIZE: tl.constexpr):
-    """Where the program's table of SIZE elements begins; with tables for every head a program has one head."""
+    """Return the start of the program's table of SIZE elements; with tables for every head a program has one head."""
     if PER_HEAD:
         table_ptr += (tl.program_id(0) % heads) * SIZE
     return table_ptr

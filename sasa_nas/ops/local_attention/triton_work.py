@@ -12,7 +12,7 @@ WORD_BYTES = 16
 
 
 def window_shape(problem: Problem, maps: dict[str, Tensor]) -> WindowShape:
-    """What the plans for a problem depend on; `maps` are those that the kernel reads."""
+    """Return the facts that the plans for a problem depend on; `maps` are those that the kernel reads."""
     height, width = problem.value.shape[1:3]
     return WindowShape(
         height=height,
@@ -28,12 +28,12 @@ def window_shape(problem: Problem, maps: dict[str, Tensor]) -> WindowShape:
 
 
 def has_tables_per_head(problem: Problem) -> bool:
-    """Whether heads have relative tables of their own."""
+    """Return whether heads have relative tables of their own."""
     return any(table is not None and table.dim() == 3 for table in (problem.rel_rows, problem.rel_cols))
 
 
 def programs_of(step: Pass, problem: Problem, plan: Plan) -> int:
-    """How many programs share the work."""
+    """Return the number of programs that share the work."""
     batch, height, width = (problem.value if step == "backward_key" else problem.query).shape[:3]
     heads, per_head = problem.query.shape[3], has_tables_per_head(problem)
     if plan.kind == "direct":
@@ -123,7 +123,7 @@ def _tile_heads(plan: Plan, heads: int, per_head: bool) -> int:
 
 
 def _blocks(plan: Plan, height: int, width: int, tile_heads: int) -> tuple[int, int]:
-    """How often a program's tiles go into a map, down and across."""
+    """Return the number of times that a program's tiles go into a map, down and across."""
     rows = plan.tile[0] * (plan.rows // TILE_PIXELS // tile_heads)
     return -(-height // rows), -(-width // plan.tile[1])
 

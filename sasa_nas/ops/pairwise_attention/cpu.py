@@ -51,7 +51,7 @@ class _Pairwise(ctypes.Structure):
 
 
 def cpu_cannot() -> str | None:
-    """Why the loops cannot run on float32 maps on a CPU, in a few words; None where they can.
+    """Return the reason why the loops cannot run on float32 maps on a CPU, in a few words; None if they can.
 
     The first call of a machine compiles them, which takes some seconds.
     """

@@ -18,7 +18,7 @@ FORMS: tuple[Form, ...] = ("triton", "cpu", "composed")
 
 
 def form_cannot(form: Form, problem: Problem) -> str | None:
-    """Why a form cannot compute a problem, in a few words; None where it can.
+    """Return the reason why a form cannot compute a problem, in a few words; None if it can.
 
     Args:
         form: Which one.

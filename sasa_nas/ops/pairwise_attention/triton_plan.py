@@ -70,7 +70,7 @@ class Plan:
 
 
 def kernels_cannot(problem: Problem) -> str | None:
-    """Why the kernels cannot compute a problem, in a few words; None where they can.
+    """Return the reason why the kernels cannot compute a problem, in a few words; None if they can.
 
     Args:
         problem: Its tensors' types, devices and shapes are looked at, not their numbers.
@@ -134,5 +134,5 @@ def plan_of(widths: Widths, pixels: int, warps: int) -> Plan:
 
 
 def has_registers_for_all(widths: Widths) -> bool:
-    """Whether one kernel computes the gradients of a layer's matrix and inputs, and one those of keys and values."""
+    """Return whether one kernel computes gradients of a layer's matrix and inputs, and one those of keys and values."""
     return max(widths.near, widths.hidden) <= 16 and widths.shared * widths.groups <= 64

@@ -1,4 +1,4 @@
-"""Which form of the relations runs."""
+"""Choice of the form of the relations."""
 
 from typing import get_args
 

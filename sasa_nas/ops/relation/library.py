@@ -69,7 +69,7 @@ def window_relation_backward_operator(
 
 
 def _output(query: Tensor, kernel_size: int, kind: str) -> Tensor:
-    """What the relation is written to."""
+    """Return the tensor that the relation is written to."""
     batch, channels, height, width = query.shape
     if kind == "patch":
         shape = (batch, channels * (1 + kernel_size**2), height, width)

@@ -1,4 +1,4 @@
-"""How a pixel relates to its window: delta of SAN (Zhao, Jia, Koltun 2020), sections 3.1 and 3.2."""
+"""Relation of a pixel to its window: delta of SAN (Zhao, Jia, Koltun 2020), sections 3.1 and 3.2."""
 
 from typing import Literal, get_args
 

@@ -35,7 +35,7 @@ class _Windows(ctypes.Structure):
 
 
 def cpu_cannot(device: torch.device, dtype: torch.dtype) -> str | None:
-    """Why the loops cannot run, in a few words; None where they can.
+    """Return the reason why the loops cannot run, in a few words; None if they can.
 
     The first call of a machine compiles them, which takes a second or two.
 

@@ -22,7 +22,7 @@ FORMS: tuple[Form, ...] = ("triton", "cpu", "slices")
 
 
 def form_cannot(form: Form, device: torch.device, dtype: torch.dtype) -> str | None:
-    """Why a form cannot run, in a few words; None where it can.
+    """Return the reason why a form cannot run, in a few words; None if it can.
 
     Args:
         form: Which one.
@@ -66,7 +66,7 @@ def sums_by(form: str, maps: Tensor) -> WindowSums:
 
 
 def chosen_backend(backend: Backend, maps: Tensor) -> Backend:
-    """What a call means by its backend: `naive`, a form, or `auto` for the best form when the operator runs.
+    """Return the form that a call asks for: `naive`, a form, or `auto` for the best form when the operator runs.
 
     Args:
         backend: The argument; where it is `auto`, the variable SASA_NAS_BACKEND of the environment may name one.
@@ -85,7 +85,7 @@ def chosen_backend(backend: Backend, maps: Tensor) -> Backend:
 
 
 def explain_choice(device: torch.device) -> tuple[Backend, str]:
-    """What computes windows of float32 maps of 28 x 28 on a device, and why.
+    """Return the form that computes windows of float32 maps of 28 x 28 on a device, and why.
 
     Args:
         device: One that tensors can be made on.

@@ -70,5 +70,5 @@ def weights_like(maps: Tensor, channels: int, places: int) -> Tensor:
 
 
 def are_channels_last(tensor: Tensor) -> bool:
-    """Whether the channels, the second axis, are next to each other in memory and the last axis' pixels are not."""
+    """Return whether channels, the second axis, are neighbours in memory and the last axis' pixels are not."""
     return tensor.stride(1) == 1 and tensor.stride(-1) != 1

@@ -229,7 +229,7 @@ def fold_kernel(
 
 @triton.jit
 def image_place(pixel, size, image, images, KERNEL_SIZE: tl.constexpr):
-    """Where on the padded axis image number `image` of a pixel is, -1 where it has none of its own.
+    """Return the place on the padded axis of image number `image` of a pixel, -1 where it has none of its own.
 
     Even numbers are shifted by multiples of the period, odd ones reflected too; a pixel on the mirror is its own image.
     """

@@ -120,7 +120,7 @@ def _run(maps: Tensor, *launches: Launch) -> None:
 
 
 def _images(size: int, radius: int) -> int:
-    """How many images a pixel has at most on an axis padded by `radius`, counted as `image_place` does."""
+    """Return the largest number of images of a pixel on an axis padded by `radius`, counted as `image_place` does."""
     return 4 * ((2 * (size - 1) + radius) // max(2 * (size - 1), 1)) + 2
 
 

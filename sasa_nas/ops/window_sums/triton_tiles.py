@@ -1,4 +1,4 @@
-"""What the Triton kernels of window sums share: which numbers a program handles, and where they are in memory.
+"""Parts shared by the Triton kernels of window sums: which numbers a program handles, and where they are in memory.
 
 A program has a tile `(GROUPS, CHANNELS, PIXELS)` of one image: some groups of the channels of some weight channels, at
 some pixels. Group g of weight channel v is channel `g * weight_channels + v`. Tensors may have any strides; addresses
@@ -54,6 +54,6 @@ def reflected(place, size, BOUNCES: tl.constexpr):
 
 @triton.jit
 def offsets(channel, y, x, stride_c, stride_y, stride_x):
-    """Where numbers of an image are; all arguments broadcast."""
+    """Return the places of numbers of an image; all arguments broadcast."""
     at = channel.to(tl.int64) * stride_c + y.to(tl.int64) * stride_y
     return at + x.to(tl.int64) * stride_x

@@ -10,7 +10,6 @@ import torch
 
 from sasa_nas.data.splits import ImageSet
 from sasa_nas.errors import one_line
-from sasa_nas.models import build
 from sasa_nas.operators.plugins import OperatorFile, receive_operators
 from sasa_nas.searching.worker.training import DataCache
 from sasa_nas.space import Architecture, Proxy
@@ -18,8 +17,7 @@ from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.training.evaluate import evaluate
 from sasa_nas.training.memory import release_memory
 from sasa_nas.training.optim import set_learning_rate
-from sasa_nas.training.proxy import Trainer
-from sasa_nas.training.seeding import seeded
+from sasa_nas.training.proxy import Trainer, new_trainer
 
 WARM_UP = 2
 """Steps before the first that counts."""
@@ -109,17 +107,9 @@ class Probe:
         material = self._material
         receive_operators(material.operators)
         splits = self._data.get(material.proxy, material.data_dir)
-        with seeded(material.seed):
-            network = build(Architecture.model_validate_json(material.designs[design]))
-        trainer = Trainer(
-            network,
-            splits.train,
-            splits.validation,
-            splits.info,
-            material.proxy.recipe,
-            seed=material.seed,
-            device=pick_device(material.device),
-        )
+        architecture = Architecture.model_validate_json(material.designs[design])
+        device = pick_device(material.device)
+        trainer = new_trainer(architecture, splits, material.proxy.recipe, seed=material.seed, device=device)
         set_learning_rate(trainer.optimizer, 0.0)
         images = max(EVALUATED, material.proxy.recipe.batch_size)
         validation = trainer.validation

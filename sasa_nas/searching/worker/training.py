@@ -16,7 +16,6 @@ from sasa_nas.data.registry import load_for_search
 from sasa_nas.data.splits import SearchSplits
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_atomically, write_text
-from sasa_nas.models import build
 from sasa_nas.operators.plugins import OperatorFile, receive_operators
 from sasa_nas.run import Outcome, Phases, TrialFolder
 from sasa_nas.searching.measurements import MeasurementRequest, Measurements, too_slow
@@ -31,8 +30,7 @@ from sasa_nas.training.device import pick_device
 from sasa_nas.training.loop import NonFiniteLoss
 from sasa_nas.training.memory import is_out_of_memory, release_memory
 from sasa_nas.training.outright import BadCheckpoint, load_checkpoint, save_checkpoint
-from sasa_nas.training.proxy import EpochMetrics, Trainer
-from sasa_nas.training.seeding import seeded
+from sasa_nas.training.proxy import EpochMetrics, Trainer, new_trainer
 
 
 class TrainingTask(BaseModel):
@@ -287,17 +285,8 @@ class Training:
                 splits = self._data.get(task.proxy, task.data_dir)
         except (UserError, OSError) as error:
             raise Unready(one_line(error)) from error
-        with seeded(task.seed):
-            network = build(task.architecture)
-        trainer = Trainer(
-            network,
-            splits.train,
-            splits.validation,
-            splits.info,
-            task.proxy.recipe,
-            seed=task.seed,
-            device=pick_device(task.device),
-        )
+        device = pick_device(task.device)
+        trainer = new_trainer(task.architecture, splits, task.proxy.recipe, seed=task.seed, device=device)
         lock = self._lock
         if lock is not None:
             settle = torch.cuda.synchronize if trainer.device.type == "cuda" else _nothing

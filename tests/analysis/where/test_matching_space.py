@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from sasa_nas import Run, SearchSettings, load_space, search
+from sasa_nas import SearchSettings, load_space, search
 from sasa_nas.data.matching import draw_matching
 from sasa_nas.models import build
 from sasa_nas.searching.plan import draw, plan_search
@@ -58,8 +58,8 @@ def test_units_see_both_sides_with_attention_in_the_second_stage_alone() -> None
 @pytest.mark.timeout(900)
 def test_where_names_the_stage_that_compares_and_no_other(tmp_path: Path) -> None:
     # four networks with two seeds each: the whole space, so that only the noise of training is left
-    summary = search(load_space("matching"), SearchSettings(trials=8, balanced=1.0), out=tmp_path / "run")
-    answer = Run(summary.folder.path).where()
+    run = search(load_space("matching"), SearchSettings(trials=8, balanced=1.0), out=tmp_path / "run")
+    answer = run.where()
     assert answer.covered
     assert (answer.trainings, answer.designs) == (8, 4)
     first, other = answer.stages

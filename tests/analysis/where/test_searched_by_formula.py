@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from formula_runs import MADE
 
-from sasa_nas import Run, SearchSettings, load_space, search
+from sasa_nas import SearchSettings, load_space, search
 from sasa_nas.analysis.where import Where
 from sasa_nas.analysis.where.factors import Level
 from sasa_nas.synthetic import planted
@@ -19,8 +19,8 @@ def searched(task: str, space_name: str, out: Path) -> Where:
     """With the balanced share that a search has unless it is told otherwise."""
     space = MADE[space_name]() if space_name in MADE else load_space(space_name)
     proxy = space.proxy.model_copy(update={"dataset": f"synthetic:{task}"})
-    summary = search(space.model_copy(update={"proxy": proxy}), SearchSettings(trials=200), out=out)
-    answer = Run(summary.folder.path).where()
+    run = search(space.model_copy(update={"proxy": proxy}), SearchSettings(trials=200), out=out)
+    answer = run.where()
     assert answer.trainings == 50
     return answer
 

@@ -1,0 +1,147 @@
+"""The front of a run as plain data: what `sasa-nas pareto --json` prints."""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+from sasa_nas.analysis.baseline import baseline_of
+from sasa_nas.analysis.designs import Designs
+from sasa_nas.analysis.pareto import hypervolume, reference_point, undominated
+from sasa_nas.objectives import USUAL
+from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
+from sasa_nas.run.phases import add_up
+
+
+class FrontPoint(BaseModel):
+    """One network of the front.
+
+    Attributes:
+        trial: Its number in the run; of the first training, where there are several.
+        architecture_id: The trained network's `Architecture.id`.
+        accuracy: On the validation split, 0 to 1; the mean of its trainings.
+        trainings: How many there are of it, which differ in their seeds.
+        flops: Of one image, two a multiply-accumulate.
+        params: Parameters.
+        memory: Bytes that a training step keeps.
+        latency: Seconds for one image on the worker's device.
+        latency_quartiles: Around the latency.
+        robust_accuracy: On the validation split under attack, 0 to 1.
+        scores: Of the untrained network.
+        epochs: Epochs trained.
+        seconds: Wall-clock time of the training.
+        stem: Kind of the stem.
+        operators: Kind of operator, stage by stage.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    trial: int
+    architecture_id: str | None
+    accuracy: float
+    trainings: int
+    flops: int
+    params: int | None
+    memory: int | None
+    latency: float | None
+    latency_quartiles: tuple[float, float] | None
+    robust_accuracy: float | None
+    scores: dict[str, float]
+    epochs: int
+    seconds: float | None
+    stem: str | None
+    operators: list[str]
+
+
+class Front(BaseModel):
+    """The front of a run.
+
+    Attributes:
+        objectives: Names of the objectives that networks are compared by.
+        front: The networks that no other dominates, by the last objective, the best first.
+        baseline: The first all-convolution network, on the front or not; None if none is trained.
+        hypervolume: Volume that the front dominates, in accuracies (0 to 1) times decades of costs.
+        reference: Point that the hypervolume is measured from, by objective; None if nothing is trained.
+        space: Name of the search space.
+        dataset: Name of the data set that the networks were trained on.
+        outcomes: Number of trials of each outcome.
+        phases: Seconds of all trials by phase.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    objectives: tuple[str, ...]
+    front: list[FrontPoint]
+    baseline: FrontPoint | None
+    hypervolume: float
+    reference: dict[str, float] | None
+    space: str
+    dataset: str
+    outcomes: dict[Outcome, int]
+    phases: Phases
+
+
+def summarise(info: RunInfo, records: Sequence[TrialRecord], objectives: Sequence[str] = USUAL) -> Front:
+    """Return the front of a run in any objectives.
+
+    Args:
+        info: Record of the run.
+        records: All of its trials.
+        objectives: Names of objectives, one at least.
+
+    Raises:
+        UserError: If networks were trained but an objective was never measured.
+    """
+    found = Designs(records)
+    trainings = found.trainings()
+    baseline = baseline_of(records)
+    return Front(
+        objectives=tuple(objectives),
+        front=[front_point(record, trainings[record.number]) for record in undominated(found.means(), objectives)],
+        baseline=baseline and front_point(baseline, trainings[baseline.number]),
+        hypervolume=hypervolume(records, objectives),
+        reference=reference_point(records, objectives),
+        space=info.space_name,
+        dataset=info.dataset,
+        outcomes=count_outcomes(records),
+        phases=add_up(record.phases for record in records),
+    )
+
+
+def count_outcomes(records: Sequence[TrialRecord]) -> dict[Outcome, int]:
+    """Return the number of trials of each outcome that occurs, in the order of `Outcome`."""
+    counts = Counter(record.outcome for record in records)
+    return {outcome: counts[outcome] for outcome in Outcome if counts[outcome]}
+
+
+def tell_outcomes(counts: Mapping[Outcome, int]) -> str:
+    """Return the outcomes of trials in words, as `12 trained, 3 out of memory`."""
+    return ", ".join(f"{count:,} {outcome.words}" for outcome, count in counts.items())
+
+
+def front_point(record: TrialRecord, trainings: int) -> FrontPoint:
+    """Return the data of a design that was trained several times.
+
+    Args:
+        record: As `Designs.means` has it.
+        trainings: As `Designs.trainings` has it.
+    """
+    architecture = record.architecture
+    return FrontPoint(
+        trial=record.number,
+        architecture_id=record.architecture_id,
+        accuracy=math.nan if record.accuracy is None else record.accuracy,
+        trainings=trainings,
+        flops=record.flops or 0,
+        params=record.params,
+        memory=record.memory,
+        latency=record.latency,
+        latency_quartiles=record.latency_quartiles,
+        robust_accuracy=record.robust_accuracy,
+        scores=record.scores,
+        epochs=record.epochs,
+        seconds=record.seconds,
+        stem=architecture.stem.kind if architecture else None,
+        operators=[stage.operator.kind for stage in architecture.stages] if architecture else [],
+    )

@@ -1,0 +1,57 @@
+"""What there is to choose from: named networks, search spaces, data sets, operators."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sasa_nas.analysis.catalogue import DatasetEntry, ModelEntry, OperatorEntry, SpaceEntry
+
+
+def list_models() -> "list[ModelEntry]":
+    """Return all named networks, with parameters and FLOPs.
+
+    Example:
+        >>> import sasa_nas
+        >>> [entry.name for entry in sasa_nas.list_models()][:2]  # doctest: +SKIP
+    """
+    from sasa_nas.analysis.catalogue import models
+
+    return models()
+
+
+def list_spaces() -> "list[SpaceEntry]":
+    """Return the search spaces that ship with the package.
+
+    Example:
+        >>> import sasa_nas
+        >>> "tiny" in [entry.name for entry in sasa_nas.list_spaces()]
+        True
+    """
+    from sasa_nas.analysis.catalogue import spaces
+
+    return spaces()
+
+
+def list_datasets() -> "list[DatasetEntry]":
+    """Return all data sets.
+
+    Example:
+        >>> import sasa_nas
+        >>> "digits" in [entry.name for entry in sasa_nas.list_datasets()]
+        True
+    """
+    from sasa_nas.analysis.catalogue import datasets
+
+    return datasets()
+
+
+def list_operators() -> "list[OperatorEntry]":
+    """Return all operators, stems and kinds of channel attention, with their fields.
+
+    Example:
+        >>> import sasa_nas
+        >>> "local_attention" in [entry.kind for entry in sasa_nas.list_operators()]
+        True
+    """
+    from sasa_nas.analysis.catalogue import operators
+
+    return operators()

@@ -1,0 +1,290 @@
+"""Single networks: described, trained, measured, scored, looked into and exported."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sasa_nas.api.run import Run
+from sasa_nas.errors import UserError
+from sasa_nas.run import ExternalResources, RunFolder, TrainingFolder
+from sasa_nas.run.external import NOTHING
+from sasa_nas.run.training_records import TrainingInfo, TrainingResult, TrainingSettings
+
+# what a function needs beyond these is imported when it is called: torch takes seconds
+if TYPE_CHECKING:
+    from sasa_nas.analysis.attention_maps import AttentionView, Selection
+    from sasa_nas.analysis.description import Description
+    from sasa_nas.cost import Convention
+    from sasa_nas.exporting.verification_report import VerificationReport
+    from sasa_nas.workflows.attention import ImageSource
+    from sasa_nas.workflows.evaluate import EvaluationReport, EvaluationSettings
+    from sasa_nas.workflows.export import Exported, ExportRequest
+    from sasa_nas.workflows.latency import LatencyRequest
+    from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
+
+
+def describe(
+    target: str,
+    changes: Sequence[str] = (),
+    *,
+    image_size: int | None = None,
+    convention: "Convention" = "sasa",
+    latency: "LatencyRequest | None" = None,
+) -> "Description":
+    """Count a network part by part, for one image.
+
+    Args:
+        target: Name of a network, an architecture's file, or a trained network's folder.
+        changes: Fields to change first, such as `stages[0].operator.kernel_size=11`.
+        image_size: Height and width in pixels; the network's own if None.
+        convention: How FLOPs are counted; `sasa` counts two for each multiply-accumulate.
+        latency: Forward passes to measure too.
+
+    Raises:
+        UserError: If there is no such network, a change does not fit, or latencies of a detector are asked for.
+
+    Example:
+        >>> import sasa_nas
+        >>> sasa_nas.describe("resnet18").params
+        11689512
+    """
+    from sasa_nas.analysis import description
+    from sasa_nas.space import overridden
+    from sasa_nas.workflows.targets import find_network
+
+    network = overridden(find_network(target), changes)
+    described = description.describe(network, name=target, image_size=image_size, convention=convention)
+    if latency is None:
+        return described
+    from sasa_nas.workflows.latency import measure_network, setting_of
+
+    setting = setting_of(latency.device, threads=latency.threads, dtype=latency.dtype)
+    measured = measure_network(network, latency.batches, setting, image_size=image_size, fresh=latency.fresh)
+    return description.with_latency(described, measured, setting)
+
+
+def train(
+    target: str,
+    settings: TrainingSettings,
+    *,
+    out: Path | str | None = None,
+    observer: "TrainingObserver | None" = None,
+    command: str = "",
+) -> "TrainingSummary[TrainingInfo, TrainingResult]":
+    """Train one classifier with one seed or several, and read the test split at the very end.
+
+    Args:
+        target: Name of a network, an architecture's file, or a trained network's folder, whose design is taken.
+        settings: Data set, recipe, seeds, device.
+        out: Folder of the training, which must not exist or be empty; `runs/train-<name>-<time>` if None.
+        observer: Receives the progress.
+        command: Command line that asked for it, for the record.
+
+    Returns:
+        The folder and the result.
+
+    Raises:
+        UserError: If it cannot be trained as asked; then nothing was written.
+
+    Example:
+        >>> import sasa_nas
+        >>> settings = sasa_nas.TrainingSettings(dataset="digits")  # doctest: +SKIP
+        >>> sasa_nas.train("sasa_resnet26", settings).result  # doctest: +SKIP
+    """
+    from sasa_nas.space import Architecture
+    from sasa_nas.workflows.targets import find_to_train
+    from sasa_nas.workflows.train import train_network
+
+    place, network = None if out is None else Path(out), find_to_train(target, Architecture)
+    return train_network(network, settings, name=target, out=place, observer=observer, command=command)
+
+
+def resume_training(
+    folder: Path | str, *, external: ExternalResources = NOTHING, observer: "TrainingObserver | None" = None
+) -> "TrainingSummary[TrainingInfo, TrainingResult]":
+    """Go on with a classifier's training where it stopped, to the same result on a CPU as without the stop.
+
+    Args:
+        folder: Folder of the training; a finished one is left as it is.
+        external: Resources outside the folder that its record names, named again, or others in their place.
+        observer: Receives the progress.
+
+    Raises:
+        UserError: If the folder is no classifier's training, its record names a resource that `external` does not, its
+            data set has changed, or another process is training in it.
+
+    Example:
+        >>> import sasa_nas
+        >>> sasa_nas.resume_training("runs/train-resnet18").result  # doctest: +SKIP
+    """
+    from sasa_nas.workflows.train import resume_network
+
+    return resume_network(Path(folder), external=external, observer=observer)
+
+
+def evaluate(target: Path | str, settings: "EvaluationSettings | None" = None) -> "EvaluationReport":
+    """Measure a trained network on plain, turned, mirrored and attacked images.
+
+    Args:
+        target: Folder of a training, of a run's trial or of an export.
+        settings: Split, images and attacks; the plain validation split if None.
+
+    Raises:
+        UserError: If there is no trained network, or its data set is not at hand or has changed.
+
+    Example:
+        >>> import sasa_nas
+        >>> sasa_nas.evaluate("runs/first/trials/0003").measurements  # doctest: +SKIP
+    """
+    from sasa_nas.workflows.evaluate import EvaluationSettings, evaluate_network
+
+    return evaluate_network(Path(target), settings or EvaluationSettings())
+
+
+def scores(
+    target: str,
+    names: Sequence[str] = (),
+    *,
+    dataset: str = "digits",
+    data_dir: Path | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> dict[str, float]:
+    """Compute training-free scores of a network with random weights, from images of a train split.
+
+    Args:
+        target: As for `train`.
+        names: Names of scores; all that are registered if empty.
+        dataset: Name of the data set, to whose images and classes the network is fitted.
+        data_dir: Folder of the data sets; None for the default place.
+        seed: Fixes initial weights and images.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+
+    Returns:
+        The scores by name, without those that are no finite number.
+
+    Raises:
+        UserError: If there is no such network, data set or score.
+
+    Example:
+        >>> import sasa_nas
+        >>> sorted(sasa_nas.scores("resnet18", ["synflow"]))  # doctest: +SKIP
+        ['synflow']
+    """
+    from sasa_nas.data.registry import load_for_search
+    from sasa_nas.scoring import SCORES
+    from sasa_nas.scoring.compute import compute_scores
+    from sasa_nas.space import Image
+    from sasa_nas.space.scaling import fitted_to
+    from sasa_nas.training.device import pick_device
+    from sasa_nas.workflows.targets import find_architecture
+
+    for name in names:
+        if name not in SCORES:
+            raise UserError(f"unknown score '{name}'; there is: {', '.join(SCORES)}")
+    splits = load_for_search(dataset, data_dir=data_dir)
+    info = splits.info
+    image = Image(channels=info.channels, height=info.height, width=info.width)
+    network = fitted_to(find_architecture(target), image, info.num_classes)
+    return compute_scores(network, names or tuple(SCORES), splits.train, seed=seed, device=pick_device(device))
+
+
+def attention_maps(
+    target: str, source: "ImageSource | None" = None, selection: "Selection | None" = None, *, seed: int = 0
+) -> "AttentionView":
+    """Show where pixels of an image attend in a network, head by head.
+
+    Args:
+        target: As for `train`; a trained network's own weights are taken, others are random.
+        source: The image; the first of the validation split that the network was trained on if None.
+        selection: Pixels, layers and heads; the centre, each stage's last block and the first heads if None.
+        seed: Fixes random weights.
+
+    Raises:
+        UserError: If there is no such network, image, layer, head or pixel, or the network has no attention.
+
+    Example:
+        >>> import sasa_nas
+        >>> source = sasa_nas.ImageSource(dataset="digits", index=3)  # doctest: +SKIP
+        >>> sasa_nas.attention_maps("sasa_resnet26", source).maps  # doctest: +SKIP
+    """
+    from sasa_nas.analysis.attention_maps import AttentionView, Selection, attention_maps
+    from sasa_nas.space import NetworkDescription
+    from sasa_nas.workflows.attention import ImageSource, trained_subject, untrained_subject
+    from sasa_nas.workflows.targets import find_architecture, resolve
+
+    source = source or ImageSource()
+    architecture = find_architecture(target)
+    if isinstance(resolve(target), NetworkDescription):
+        subject = untrained_subject(architecture, target, source, seed=seed)
+    else:
+        subject = trained_subject(Path(target), source)
+    maps = attention_maps(subject.network, subject.inputs, selection or Selection())
+    return AttentionView(target, subject.weights, subject.image, subject.picture, maps)
+
+
+def export(
+    target: str, request: "ExportRequest | None" = None, *, trial: int | None = None, pick: str | None = None
+) -> "Exported":
+    """Write any classifier as files that need torch alone, or a runtime of ONNX.
+
+    Args:
+        target: Folder of a run, of a trial or of a training, an architecture's file, or the name of a network; the
+            last two have random weights unless `request` names a file.
+        request: Formats, weights, folder; a Python module if None.
+        trial: Number of the trial of a run.
+        pick: Trial of a run's front if none is named: `best` (also if None) or `knee`.
+
+    Raises:
+        UserError: If there is no such network, it is a detector, it is not trained, weights do not fit, or the
+            folder cannot be written.
+
+    Example:
+        >>> import sasa_nas
+        >>> sasa_nas.export("runs/first", pick="knee").folder  # doctest: +SKIP
+    """
+    from sasa_nas.exporting.names import ARCHITECTURE_FILE
+    from sasa_nas.workflows.export import ExportRequest, export_name, of_architecture, of_training, write_export
+    from sasa_nas.workflows.targets import NetworkFolder, Trial, find_architecture, resolve
+
+    request = request or ExportRequest()
+    found = resolve(target)
+    if isinstance(found, RunFolder):
+        run = Run(found.path)
+        return run.export(trial if trial is not None else run.pick(pick or "best").number, request)
+    if trial is not None or pick is not None:
+        raise UserError(f"--trial and --pick choose among the trials of a run, and '{target}' is no run's folder")
+    if isinstance(found, Trial):
+        return Run(found.run.path).export(found.number, request)
+    if request.size == "target":
+        raise UserError(f"--size target belongs to the trials of a run, and '{target}' is none")
+    if isinstance(found, TrainingFolder):
+        return write_export(of_training(found, request.choice), request)
+    architecture = find_architecture(target)
+    if isinstance(found, NetworkFolder):
+        raise UserError(
+            f"{target} does not tell how its weights were trained; export the run or the training that they come from, "
+            f"or its {ARCHITECTURE_FILE} with --weights"
+        )
+    return write_export(of_architecture(architecture, export_name(target), request.choice), request)
+
+
+def verify_export(folder: Path | str, *, seed: int = 0, trust: bool = False) -> "VerificationReport":
+    """Run every file of an export without sasa-nas, under limits, and compare it with the network it was made from.
+
+    Args:
+        folder: Folder that `export` wrote.
+        seed: Fixes the images.
+        trust: Whether files that hold something else than this version writes are run too.
+
+    Raises:
+        UserError: If a file does not fit or is refused, or the verification goes beyond its limits.
+
+    Example:
+        >>> import sasa_nas
+        >>> all(check.ok for check in sasa_nas.verify_export("exports/first").checks)  # doctest: +SKIP
+        True
+    """
+    from sasa_nas.exporting.verifying import verify_export
+
+    return verify_export(Path(folder), seed=seed, trust=trust)

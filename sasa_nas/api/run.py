@@ -1,0 +1,236 @@
+"""A search's run: what it found, and all that can be done with it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from sasa_nas.analysis.designs import trained
+from sasa_nas.analysis.front_record import Front, summarise
+from sasa_nas.analysis.pareto import Pick, pareto_front, pick
+from sasa_nas.errors import UserError
+from sasa_nas.objectives import USUAL
+from sasa_nas.run import Arm, ExternalResources, RunFolder, RunInfo, TrialRecord, read_info, read_trials
+from sasa_nas.run.external import NOTHING
+
+# what a method needs beyond these is imported when it is called: torch and Ray take seconds
+if TYPE_CHECKING:
+    from sasa_nas.analysis.retrained import Retrained
+    from sasa_nas.analysis.score_quality import ScoresReport
+    from sasa_nas.analysis.where import Where
+    from sasa_nas.report import WrittenReport
+    from sasa_nas.searching import SearchObserver, SearchSummary
+    from sasa_nas.workflows.export import Exported, ExportRequest
+    from sasa_nas.workflows.observer import RetrainingObserver
+    from sasa_nas.workflows.retrain import RetrainingRequest, RetrainingSummary
+
+
+class Run:
+    """A run's folder, read afresh by each method, also while its search is under way.
+
+    Args:
+        path: The folder.
+        session: End of the session of the search that has just ended, if one has.
+
+    Attributes:
+        folder: Paths of the run's files.
+        info: Space, settings and provenance of the run.
+        session: As given; its `interrupted` and `exhausted` say how the session ended.
+
+    Raises:
+        UserError: If the folder is no run's.
+
+    Example:
+        >>> import sasa_nas
+        >>> run = sasa_nas.Run("runs/first")  # doctest: +SKIP
+        >>> front = run.pareto()  # doctest: +SKIP
+        >>> print(front.hypervolume, [point.operators for point in front.front])  # doctest: +SKIP
+    """
+
+    def __init__(self, path: str | Path, *, session: "SearchSummary | None" = None) -> None:
+        self.folder = RunFolder(Path(path))
+        self.info: RunInfo = read_info(self.folder)
+        self.session = session
+
+    def trials(self) -> list[TrialRecord]:
+        """Return all trials, by number."""
+        return read_trials(self.folder)
+
+    def trial(self, number: int) -> TrialRecord:
+        """Return one trial.
+
+        Raises:
+            UserError: If the run has none of that number.
+        """
+        for record in self.trials():
+            if record.number == number:
+                return record
+        raise UserError(f"{self.folder.path} has no trial {number}; `sasa-nas pareto` lists the best ones")
+
+    def pareto(self, objectives: Sequence[str] = USUAL) -> Front:
+        """Return the networks that no other dominates, and their hypervolume.
+
+        Args:
+            objectives: Names of objectives, such as `("accuracy", "latency")`; accuracy and FLOPs by default.
+
+        Raises:
+            UserError: If networks were trained but an objective was never measured.
+        """
+        return summarise(self.info, self.trials(), objectives)
+
+    def plot_front(self, file: Path | str) -> None:
+        """Draw accuracy against FLOPs of all trials, and the front.
+
+        Args:
+            file: A .png, .svg or .pdf file.
+
+        Raises:
+            UserError: If the file cannot be written.
+        """
+        from sasa_nas.analysis.figures import plot_front
+
+        plot_front(self.trials(), Path(file), space=self.info.space_name, dataset=self.info.dataset)
+
+    def where(self, *, resolution: float | None = None) -> "Where":
+        """Estimate the signed effect of attention in each stage, and of each other choice, from the balanced trials.
+
+        Args:
+            resolution: Effect on accuracy that should be found, in (0, 1); 0.05 if None.
+        """
+        from sasa_nas.analysis.where import RESOLUTION, where
+
+        return where(self.info, self.trials(), resolution=RESOLUTION if resolution is None else resolution)
+
+    def scores(self) -> "ScoresReport":
+        """Judge how well training-free scores sort the run's networks by accuracy, beside parameters and FLOPs.
+
+        Raises:
+            UserError: If the run has no scores, or too few networks.
+        """
+        from sasa_nas.analysis.score_quality import judge_scores
+
+        return judge_scores(self.info, self.trials())
+
+    def train_more(
+        self,
+        *,
+        balanced: int = 0,
+        swaps: bool = False,
+        swap_seeds: int = 1,
+        external: ExternalResources = NOTHING,
+        observer: "SearchObserver | None" = None,
+    ) -> "Run":
+        """Train in the run what tells better where attention helps; the rest of its search stays as it is.
+
+        Args:
+            balanced: Trainings in balance over the space's options, on top of those so far.
+            swaps: Whether each network of the front is compared with twins that have convolution where it attends, in
+                one stage at a time.
+            swap_seeds: Number of seeds of each network and each twin.
+            external: Resources outside the run's folder that its record names, named again, or others in their place.
+            observer: Receives the progress.
+
+        Returns:
+            The run, whose `session` says how this session ended.
+
+        Raises:
+            UserError: If the run was replayed, its record names a resource that `external` does not, nothing can be
+                swapped in it, or another process is searching in it.
+        """
+        from sasa_nas.searching import Swaps, train_more
+
+        wanted = None
+        if swaps:
+            # without earlier swaps, by which networks would get onto the front for being compared
+            front = pareto_front([record for record in self.trials() if record.arm is not Arm.SWAP])
+            wanted = Swaps([record.number for record in front], swap_seeds)
+        path = self.folder.path
+        return Run(
+            path, session=train_more(path, balanced=balanced, swaps=wanted, external=external, observer=observer)
+        )
+
+    def pick(self, how: str) -> TrialRecord:
+        """Return one network of the front: the first of its trainings.
+
+        Args:
+            how: `best`, the most accurate, or `knee`.
+
+        Raises:
+            UserError: If `how` is neither, or no trial is trained to the end.
+        """
+        for known in get_args(Pick):
+            if known == how:
+                records = self.trials()
+                # the front's own records have the mean accuracy of their design's trainings
+                number = pick(pareto_front(records), known).number
+                return next(record for record in records if record.number == number)
+        raise UserError(f"cannot pick '{how}'; there is: {', '.join(get_args(Pick))}")
+
+    def retrain(
+        self,
+        request: "RetrainingRequest | None" = None,
+        *,
+        observer: "RetrainingObserver | None" = None,
+        command: str = "",
+    ) -> "tuple[RetrainingSummary, Retrained]":
+        """Train networks of the run in full, with several seeds; a retraining that was begun before goes on.
+
+        Args:
+            request: Networks and settings; the front, by the space's target, if None.
+            observer: Receives the progress.
+            command: Command line that asked for it, for the record.
+
+        Returns:
+            The end of the retraining, and what all of its networks together say.
+
+        Raises:
+            UserError: If nothing can be trained as asked.
+        """
+        from sasa_nas.analysis.retrained import summarise_retraining
+        from sasa_nas.workflows.retrain import RetrainingRequest, retrain_run
+
+        records = self.trials()
+        front = [record.number for record in pareto_front(records)]
+        path = self.folder.path
+        summary = retrain_run(path, front, request or RetrainingRequest(), observer=observer, command=command)
+        return summary, summarise_retraining(self.folder, summary.name, records)
+
+    def report(
+        self, out: Path | str | None = None, *, figures: Path | str | None = None, png: bool = False
+    ) -> "WrittenReport":
+        """Write what the run found as one HTML file, which needs no network and nothing beside it.
+
+        Args:
+            out: The file; `report.html` in the run's folder if None.
+            figures: A folder that also gets each drawing as an SVG file.
+            png: Whether it gets each as a PNG file too.
+
+        Raises:
+            UserError: If the run cannot be read, a file cannot be written, or the package that PNG files need is
+                missing.
+        """
+        from sasa_nas.report import write_report
+
+        place, folder = (None if path is None else Path(path) for path in (out, figures))
+        return write_report(self.folder.path, place, figures=folder, png=png)
+
+    def export(self, trial: int, request: "ExportRequest | None" = None) -> "Exported":
+        """Write a trained network as files that need torch alone, or a runtime of ONNX.
+
+        Args:
+            trial: Number of the trial.
+            request: Formats, size, weights and folder; the trained network as a Python module if None.
+
+        Returns:
+            The folder that was written.
+
+        Raises:
+            UserError: If the trial is not trained to the end, weights do not fit, or the folder cannot be written.
+        """
+        from sasa_nas.workflows.export import ExportRequest, of_trial, write_export
+
+        request = request or ExportRequest()
+        record = self.trial(trial)
+        if record.architecture is None or record not in trained([record]):
+            raise UserError(f"trial {record.number} is {record.outcome.words}, not trained; choose another --trial")
+        found = of_trial(self.folder, self.info, record, size=request.size, choice=request.choice)
+        return write_export(found, request)

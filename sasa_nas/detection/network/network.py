@@ -1,0 +1,151 @@
+"""The one way from a `Detector` to a module."""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Self
+
+from torch import Tensor, nn
+from torchvision.models.detection import RetinaNet
+
+from sasa_nas.detection.description import Detector
+from sasa_nas.detection.network.anchors import LevelAnchors
+from sasa_nas.detection.network.heads import SharedHeads
+from sasa_nas.detection.network.letterbox import Letterbox
+from sasa_nas.detection.network.plan import plan_pyramid
+from sasa_nas.detection.network.pyramid import build_pyramid
+from sasa_nas.errors import UserError
+from sasa_nas.models.builder import Network, build
+
+DETECTIONS = 100
+"""Boxes of an image, at most: as many as COCO's average precision looks at."""
+
+
+class Trunk(nn.Module):
+    """A network without its classifier, which gives the maps of its last three stages.
+
+    Args:
+        network: Its stem and stages are taken over, names included.
+    """
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.stem = network.stem
+        self.stages = network.stages
+
+    def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
+        """Images `(B, 3, H, W)` to C3 to C5, under the names of the levels that are made from them."""
+        x = self.stem(images)
+        maps: list[Tensor] = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return OrderedDict(zip(("p3", "p4", "p5"), maps[-3:], strict=True))
+
+
+class PyramidBackbone(nn.Module):
+    """Trunk and pyramid, in the form that torchvision's detectors take.
+
+    Args:
+        detector: What to build.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        super().__init__()
+        self.out_channels = detector.pyramid_width
+        self.body = Trunk(build(detector.backbone))
+        self.fpn = build_pyramid(detector)
+
+    def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
+        """Images `(B, 3, H, W)` to the levels P3 to P7."""
+        levels: OrderedDict[str, Tensor] = self.fpn(self.body(images))
+        return levels
+
+
+class DetectionNetwork(RetinaNet):  # type: ignore[misc]
+    """torchvision's RetinaNet that knows the `detector` it was built from.
+
+    It takes a list of images `(3, h, w)` of any size, float32 in [0, 1]. In training mode it also takes their
+    targets (`boxes`, `(N, 4)`, and `labels`, `(N,)`) and gives the losses `classification` and `bbox_regression`; in
+    evaluation mode it gives `boxes`, `scores` and `labels` for every image, in that image's own pixels. Boxes are
+    left, top, right and bottom; labels run from 0, and there is none for the background.
+
+    Batch norms train like all else, until `freeze_norms` is called.
+
+    Args:
+        detector: What to build.
+    """
+
+    _norms_frozen = False
+
+    def __init__(self, detector: Detector) -> None:
+        image = detector.backbone.image
+        super().__init__(
+            PyramidBackbone(detector),
+            detector.num_classes,
+            anchor_generator=LevelAnchors(detector),
+            head=SharedHeads(detector, plan_pyramid(detector).levels[0].size),
+            detections_per_img=DETECTIONS,
+        )
+        self.detector = detector
+        self.transform = Letterbox((image.height, image.width))
+
+    def freeze_norms(self) -> None:
+        """Holds the backbone's batch norms, statistics, scales and shifts, from now on.
+
+        For weights trained before, on larger batches than fit into a detector's training.
+        """
+        self._norms_frozen = True
+        self.train(self.training)
+        for norm in self._backbone_norms():
+            norm.requires_grad_(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Sets training mode for all but frozen norms."""
+        super().train(mode)
+        if self._norms_frozen:
+            for norm in self._backbone_norms():
+                norm.eval()
+        return self
+
+    def _backbone_norms(self) -> list[nn.Module]:
+        return [module for module in self.backbone.body.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def build_detector(detector: Detector) -> DetectionNetwork:
+    """The network that `detector` describes, freshly initialised from torch's random state.
+
+    Build it under `torch.device("meta")` to have its shapes without its weights.
+    """
+    return DetectionNetwork(detector)
+
+
+def load_backbone(network: DetectionNetwork, weights: Mapping[str, Tensor]) -> None:
+    """Begins from a trained classifier: its stem and stages by name, its classifier not at all; freezes the norms.
+
+    Args:
+        network: The detector.
+        weights: The classifier's state, as `sasa-nas train` writes it.
+
+    Raises:
+        UserError: As `check_backbone`; `network` is left as it was.
+    """
+    check_backbone(network, weights)
+    body = network.backbone.body
+    body.load_state_dict({name: weights[name] for name in body.state_dict()})
+    network.freeze_norms()
+
+
+def check_backbone(network: DetectionNetwork, weights: Mapping[str, Tensor]) -> None:
+    """Raises unless `load_backbone` can use `weights`; a network on the meta device will do.
+
+    Raises:
+        UserError: If the weights are not those of the detector's backbone.
+    """
+    for name, tensor in network.backbone.body.state_dict().items():
+        if name not in weights:
+            raise UserError(f"the backbone's weights lack {name}; give the weights of the same network")
+        if weights[name].shape != tensor.shape:
+            raise UserError(
+                f"the backbone's weights have {name} of {tuple(weights[name].shape)}, and it must be "
+                f"{tuple(tensor.shape)}; give the weights of the same network for the same size of image"
+            )

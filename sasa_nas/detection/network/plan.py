@@ -1,0 +1,39 @@
+"""The maps that a detector's pyramid reads and makes: shapes without modules."""
+
+from dataclasses import dataclass
+
+from sasa_nas.blocks.plans import Size, strided
+from sasa_nas.detection.description import Detector
+from sasa_nas.models.plans import plan_network
+
+
+@dataclass(frozen=True)
+class MapPlan:
+    """A map: its channels, its height and width, and how many of the image's pixels one of its places stands for."""
+
+    channels: int
+    size: Size
+    stride: int
+
+
+@dataclass(frozen=True)
+class PyramidPlan:
+    """What the pyramid reads, C3 to C5, and makes, P3 to P7; fine to coarse."""
+
+    inputs: tuple[MapPlan, ...]
+    levels: tuple[MapPlan, ...]
+
+
+def plan_pyramid(detector: Detector) -> PyramidPlan:
+    """The maps around the pyramid of `detector`."""
+    backbone, width = detector.backbone, detector.pyramid_width
+    stride = backbone.stem.reduction
+    maps: list[MapPlan] = []
+    for stage, parts in zip(backbone.stages, plan_network(backbone).stages, strict=True):
+        stride *= stage.stride
+        maps.append(MapPlan(parts[-1].out_channels, parts[-1].out_size, stride))
+    inputs = tuple(maps[-3:])
+    levels = [MapPlan(width, found.size, found.stride) for found in inputs]
+    for _ in range(2):
+        levels.append(MapPlan(width, strided(levels[-1].size, 2), 2 * levels[-1].stride))
+    return PyramidPlan(inputs, tuple(levels))

@@ -1,0 +1,1 @@
+"""Training of detectors on one data set, and their average precision."""

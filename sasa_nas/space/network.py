@@ -1,0 +1,59 @@
+"""The base of the descriptions of whole networks, and their identity."""
+
+import hashlib
+import json
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sasa_nas.nodes import Node
+
+if TYPE_CHECKING:
+    from sasa_nas.space.architecture import Architecture
+
+
+class NetworkDescription(Node):
+    """A network of any task as plain, immutable data.
+
+    Two descriptions are of the same network exactly when they are equal, and then they share an `id`.
+
+    Attributes:
+        task: Name of the task in `sasa_nas.tasks.TASKS`.
+    """
+
+    task: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def trunk(self) -> "Architecture":
+        """The stem and the stages, with whatever else an architecture has."""
+
+    @property
+    def id(self) -> str:
+        """Twelve hexadecimal digits, the same for equal networks on every machine and version."""
+        text = json.dumps(canonical(self), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def to_json(self) -> str:
+        """Return every field, defaults included, as indented JSON that `load_network` reads back."""
+        return self.model_dump_json(indent=2) + "\n"
+
+
+def canonical(node: Node) -> dict[str, Any]:
+    """Return `node` as JSON data without its default values, so that a field added later changes no id.
+
+    `kind` is always kept: it tells one operator's defaults from another's.
+    """
+    data: dict[str, Any] = {}
+    for name, field in type(node).model_fields.items():
+        value = getattr(node, name)
+        if name == "kind" or value != field.default:
+            data[name] = _canonical_value(value)
+    return data
+
+
+def _canonical_value(value: Any) -> Any:
+    if isinstance(value, Node):
+        return canonical(value)
+    if isinstance(value, tuple):
+        return [_canonical_value(item) for item in value]
+    return value

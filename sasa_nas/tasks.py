@@ -1,0 +1,84 @@
+"""The tasks that networks are trained for, a row of one table each.
+
+All that is asked of a task is asked of its row, so that no other room tells one task from another. Nothing is imported
+here: code is named as `module:name`, and imported when it is needed.
+"""
+
+from collections.abc import Container
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Task:
+    """Facts about one task.
+
+    Attributes:
+        name: The name in the records of trainings.
+        network: What its networks are called in a sentence.
+        labels: What its data sets hold beside images.
+        folder: Begins the name of a data set that is a folder of one's own.
+        train: The command that trains its networks.
+        use: The command that a trained network is used by.
+        field: A field that the descriptions of its networks alone have; None for the task of all others.
+        description: The type that describes a network, a `space.NetworkDescription`.
+        named: Dictionary of the networks with a name: functions without arguments that return a description.
+        count: Maps a description to the `cost.NetworkCounts` of one image.
+        describe: Maps a description, its name, the side of its images and a convention to an
+            `analysis.description.Description`.
+    """
+
+    name: str
+    network: str
+    labels: str
+    folder: str
+    train: str
+    use: str
+    field: str | None
+    description: str
+    named: str
+    count: str
+    describe: str
+
+    def resuming(self, folder: Path) -> str:
+        """Return the command that goes on with the training in a folder."""
+        return f"sasa-nas {self.train} --resume {folder}"
+
+
+CLASSIFICATION = Task(
+    name="classification",
+    network="classifier",
+    labels="classes",
+    folder="imagefolder:",
+    train="train",
+    use="evaluate",
+    field=None,
+    description="sasa_nas.space:Architecture",
+    named="sasa_nas.models.registry:NETWORKS",
+    count="sasa_nas.cost:count_network",
+    describe="sasa_nas.analysis.parts:describe_classifier",
+)
+DETECTION = Task(
+    name="detection",
+    network="detector",
+    labels="boxes",
+    folder="coco:",
+    train="train-detector",
+    use="detect",
+    field="backbone",
+    description="sasa_nas.detection.description:Detector",
+    named="sasa_nas.detection.named:DETECTORS",
+    count="sasa_nas.detection.cost:count_detector",
+    describe="sasa_nas.detection.parts:describe_detector",
+)
+TASKS: dict[str, Task] = {task.name: task for task in (CLASSIFICATION, DETECTION)}
+"""Every task by its name, that of a search first."""
+
+
+def described_task(fields: Container[str]) -> Task:
+    """Return the task whose networks have one of these fields in their descriptions.
+
+    Args:
+        fields: The names, or anything that holds them.
+    """
+    return next((task for task in TASKS.values() if task.field is not None and task.field in fields), CLASSIFICATION)

@@ -1,0 +1,21 @@
+"""One thread, and an observer that takes notes."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from observers import Notes
+
+
+@pytest.fixture
+def make_notes() -> type[Notes]:
+    return Notes
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Networks this small spend their time on waking threads."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
