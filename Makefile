@@ -7,8 +7,9 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TRIALS ?= 25
 DATASET ?= digits
 DATA_DIR ?=
-# files in the order that tests/conftest.py gives them: those of slow tests first
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# files in the order that tests/conftest.py gives them: those of slow tests first; bytecode is kept, for the sake of the
+# processes that tests start
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: search test unit test-all lint docs gpu-check table study clean help
 
@@ -34,6 +35,7 @@ table: $(VENV)/.installed
 study: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/natural_images.py $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
+# `make -j2 test` lints beside the tests
 test: lint unit
 
 unit: $(VENV)/.installed-dev

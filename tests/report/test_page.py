@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from assertions import every
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from matplotlib.image import imread
@@ -68,7 +69,7 @@ def test_every_member_of_the_front_can_be_reached_and_taken(
     # the chart and the rows, each at two sizes
     numbers = [int(a["data-trial"] or -1) for a in members]
     assert sorted(numbers) == sorted(4 * [r.number for r in material.front])
-    assert all((a["tabindex"], a["role"]) == ("0", "button") and a["aria-label"] for a in members)
+    assert every((a["tabindex"], a["role"]) == ("0", "button") and a["aria-label"] for a in members)
     trials = data_of(page)["trials"]
     assert isinstance(trials, dict)
     assert {int(n) for n, t in trials.items() if "command" in t} == {
@@ -139,9 +140,9 @@ def test_nothing_in_the_page_points_outside(make_material: MakeMaterial, records
     parsed = Parsed(page)
     assert not parsed.all("link")
     assert not any({"src", "style", "xlink:href"} & set(attributes) for _, attributes in parsed.elements)
-    assert all((a["href"] or "").startswith("#") for a in parsed.all("a"))
+    assert every((a["href"] or "").startswith("#") for a in parsed.all("a"))
     anchors = {attributes.get("id") for _, attributes in parsed.elements}
-    assert all((a["href"] or "")[1:] in anchors for a in parsed.all("a"))
+    assert every((a["href"] or "")[1:] in anchors for a in parsed.all("a"))
 
 
 def test_ids_are_unique(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
