@@ -46,8 +46,10 @@ LARGEST_RECORD = 2**20
 """Bytes of a description: run.json, an architecture, a space. Those of long searches have a few tens of kilobytes."""
 LARGEST_CURVE = 16 * 2**20
 """Bytes of a learning curve; an epoch's line has about 200."""
+LARGEST_LOG = 2**30
+"""Bytes of a search's trials; one takes about fifteen kilobytes."""
 LARGEST_STUDY = 2**30
-"""Bytes of a study.db; a trial takes about five kilobytes."""
+"""Bytes of a study.db, which earlier versions kept; a trial takes about five kilobytes."""
 LARGEST_STATE = 16 * 2**30
 """Bytes of weights or of a checkpoint: some billions of parameters."""
 LARGEST_TABLE = 2**28

@@ -69,7 +69,7 @@ def gather(folder: RunFolder) -> Material:
     """Reads a run, also while its search is under way.
 
     Raises:
-        UserError: If `folder` is no run's, or its run.json or study.db cannot be read. A trial's damaged file costs
+        UserError: If `folder` is no run's, or its run.json or trials cannot be read. A trial's damaged file costs
             no more than what it holds, and a note.
     """
     return assemble(folder, read_info(folder), read_trials(folder))
