@@ -3,7 +3,7 @@
 What is kept is the truth. A session builds the sampler's study from it, and the view of it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -17,6 +17,7 @@ from sasa_nas.run.old_study import read_old_study
 from sasa_nas.run.optuna_trials import STATES, distributions, frozen_of, sampling_of
 from sasa_nas.run.stored_trial import Sampling, StoredTrial
 from sasa_nas.run.trial_log import TrialLog, write_log
+from sasa_nas.searching.propose.memory import MODELLING, MOST, remembered
 from sasa_nas.searching.propose.objective_values import directions, values
 from sasa_nas.searching.propose.samplers import constrain, make_sampler
 from sasa_nas.searching.propose.view import StudyView
@@ -56,10 +57,8 @@ class SearchStudy:
 
     def __init__(self, settings: SearchSettings, log: TrialLog | None = None, view: StudyView | None = None) -> None:
         self.settings = settings
-        self._study = optuna.create_study(
-            directions=directions(settings.objectives),
-            sampler=make_sampler(settings.sampler, seed=settings.seed, startup=STARTUP),
-        )
+        self._study = self._new_study(settings.seed)
+        self._learned = 0
         self.line: list[Mapping[str, Label]] = []
         """The choices that `ask` comes out with next; they are not kept."""
         self._log = log
@@ -67,20 +66,40 @@ class SearchStudy:
         self._stored: list[StoredTrial] = []
         self._open: dict[int, OpenTrial] = {}
         for stored in log.trials if log else ():
-            self._load(stored)
+            self._stored.append(stored)
+            self._show(stored)
+        self._learn(self._finished())
+        self._forget()
         if self._view is not None:
             self._view.flush()
 
-    def _load(self, stored: StoredTrial) -> None:
-        record = stored.record
-        if record.outcome is Outcome.RUNNING:
-            self._study.enqueue_trial(record.choices)
-            trial = self._study.ask(distributions(stored.sampling))
-            self._open[record.number] = OpenTrial(record.number, trial)
-        elif record.outcome is not Outcome.WAITING:
-            self._study.add_trial(frozen_of(stored, self._values(record)))
-        self._stored.append(stored)
-        self._show(stored)
+    def _new_study(self, seed: int) -> optuna.Study:
+        settings = self.settings
+        sampler = make_sampler(settings.sampler, seed=seed, startup=STARTUP)
+        return optuna.create_study(directions=directions(settings.objectives), sampler=sampler)
+
+    def _finished(self) -> list[StoredTrial]:
+        return [stored for stored in self._stored if stored.record.outcome not in (Outcome.RUNNING, Outcome.WAITING)]
+
+    def _learn(self, finished: Sequence[StoredTrial]) -> None:
+        """Let the sampler know finished trials, and those under way."""
+        known = {stored.record.number for stored in finished}
+        for stored in self._stored:
+            record = stored.record
+            if record.number in known:
+                self._study.add_trial(frozen_of(stored, self._values(record)))
+            elif record.outcome is Outcome.RUNNING:
+                self._study.enqueue_trial(record.choices)
+                trial = self._study.ask(distributions(stored.sampling))
+                earlier = self._open.get(record.number)
+                self._open[record.number] = OpenTrial(record.number, trial, earlier.constraints if earlier else {})
+        self._learned = len(known)
+
+    def _forget(self) -> None:
+        """Let the sampler go on in a study of less, once it knows more than it can model in time."""
+        if self.settings.sampler in MODELLING and self._learned > MOST:
+            self._study = self._new_study(self.settings.seed + len(self))
+            self._learn(remembered(self._finished(), self.settings.objectives))
 
     def __len__(self) -> int:
         """Return how many trials there are."""
@@ -143,6 +162,8 @@ class SearchStudy:
             constrain(trial.optuna, trial.constraints)
         ended = self._study.tell(trial.optuna, self._values(record), state=STATES[record.outcome])
         self._keep(self._stored_of(record, ended, trial.constraints))
+        self._learned += 1
+        self._forget()
 
     def _begin(self, number: int) -> OpenTrial:
         self._open[number] = trial = OpenTrial(number, self._study.ask())
