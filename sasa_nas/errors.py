@@ -9,7 +9,7 @@ class UserError(Exception):
 
 
 def one_line(error: BaseException) -> str:
-    """The message of `error` without line breaks, its type's name where it has no message."""
+    """Return the message of `error` without line breaks, its type's name where it has no message."""
     return " ".join(str(error).split()) or type(error).__name__
 
 

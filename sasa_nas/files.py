@@ -17,7 +17,7 @@ _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.(json|jsonl|pt|safetensors|txt|py)
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Lets `write` fill a temporary file beside `path`, then renames it to `path`.
+    """Let `write` fill a temporary file beside `path`, then renames it to `path`.
 
     Whatever goes wrong, `path` holds either what it held before or all of the new content.
 
@@ -118,7 +118,7 @@ def _too_large(path: Path, largest: int) -> UnfitFile:
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Removes what killed processes left half-written of a run's or a training's files, anywhere in its folder.
+    """Remove what killed processes left half-written of a run's or a training's files, anywhere in its folder.
 
     Args:
         folder: Nobody writes to it now. Others may write pages and pictures beside a run's files: theirs stay.
@@ -212,12 +212,12 @@ def decoded_images_folder() -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes `text` to `path` as UTF-8, whole or not at all."""
+    """Write `text` to `path` as UTF-8, whole or not at all."""
     write_atomically(path, lambda temporary: _write(temporary, text.encode()))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes `content` to `path`, whole or not at all."""
+    """Write `content` to `path`, whole or not at all."""
     write_atomically(path, lambda temporary: _write(temporary, content))
 
 

@@ -58,7 +58,7 @@ def from_home(path: Path) -> Path:
 
 
 def _homes() -> list[str]:
-    """The home folder as it is called and as it is, the longer first."""
+    """Return the home folder as it is called and as it is, the longer first."""
     try:
         home = Path.home()
         places = {str(home), str(home.resolve())}

@@ -22,9 +22,9 @@ Pick = Literal["best", "knee"]
 
 
 def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str] = USUAL) -> list[TrialRecord]:
-    """Return the trained designs that no other dominates, by the last objective, the best first.
+    """Return the trained designs that no other dominates, sorted by the last objective, best first.
 
-    Of a design that was trained several times, its first record stands for it, with mean accuracies. One network
+    A design that was trained several times is represented by its first record, with mean accuracies. One network
     dominates another if it is nowhere worse and somewhere better. Of networks equal in all objectives the first in
     `records` is kept.
 
@@ -39,7 +39,7 @@ def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str] = USU
 
 
 def undominated(networks: Iterable[TrialRecord], objectives: Sequence[str] = USUAL) -> list[TrialRecord]:
-    """Return `pareto_front` of networks that are all trained, no two of one design."""
+    """Return the `pareto_front` of trained networks, no two of one design."""
     known = _measured(list(networks), objectives)
     if not known:
         return []
@@ -53,8 +53,8 @@ def undominated(networks: Iterable[TrialRecord], objectives: Sequence[str] = USU
 def reference_point(records: Sequence[TrialRecord], objectives: Sequence[str] = USUAL) -> dict[str, float] | None:
     """Return the point that a run's hypervolume is measured from, no better than any network.
 
-    Accuracy by chance, so that a network no better counts nothing, but 0 under attack, where chance is no bound. Of
-    costs the next power of ten strictly above the highest: a network at the reference would count nothing, and the
+    For accuracy, the accuracy of guessing; under attack 0, where guessing is no lower bound. For costs, the next power
+    of ten strictly above the highest: a network at the reference would count nothing, and the
     power of ten hardly moves while a run goes on, or between runs of one space.
 
     Args:

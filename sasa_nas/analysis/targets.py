@@ -1,4 +1,4 @@
-"""A network by whatever a person calls it: its name, a file, or a trained network's folder."""
+"""Lookup of a network by its name, its file, or a trained network's folder."""
 
 from pathlib import Path
 from typing import TypeVar
@@ -16,10 +16,10 @@ _SUFFIXES = (".json", ".yaml", ".yml")
 
 
 def find_architecture(target: str) -> Architecture:
-    """Return the classifier that `target` means, as `find_network`.
+    """Return the classifier that `target` names; see `find_network`.
 
     Raises:
-        UserError: If it is none; the message names the network it may have meant.
+        UserError: If it is no classifier; the message names the network it may have meant.
     """
     network = find_network(target)
     if not isinstance(network, Architecture):
@@ -29,10 +29,10 @@ def find_architecture(target: str) -> Architecture:
 
 
 def find_to_train(target: str, description: type[Network]) -> Network:
-    """Return the network that `target` means, as `find_network`, for a command that trains networks of one task.
+    """Return the network that `target` names, for a command that trains networks of one task.
 
     Args:
-        target: What it is called.
+        target: A name, a file or a folder, as for `find_network`.
         description: The type of the task's descriptions.
 
     Raises:
@@ -46,7 +46,7 @@ def find_to_train(target: str, description: type[Network]) -> Network:
 
 
 def find_network(target: str) -> NetworkDescription:
-    """Return the network of any task that `target` means.
+    """Return the network of any task that `target` names.
 
     Args:
         target: A named network, which goes before a file of the same name; a JSON or YAML file; or the folder of a

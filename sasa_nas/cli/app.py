@@ -93,7 +93,7 @@ def _program(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line and returns its exit status.
+    """Run the command line and returns its exit status.
 
     Args:
         arguments: What follows the program's name; `sys.argv[1:]` where it is left out.

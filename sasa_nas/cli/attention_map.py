@@ -119,7 +119,7 @@ def attention_map(
 
 
 def print_attention(console: Console, summary: AttentionSummary) -> None:
-    """Prints a line a head, with what the numbers mean below."""
+    """Print a line a head, with what the numbers mean below."""
     from sasa_nas.cli.output import plain_table
 
     console.print(f"{summary.network}, weights: {summary.weights}", soft_wrap=True)

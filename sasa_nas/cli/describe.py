@@ -81,7 +81,7 @@ def describe(
 
 
 def print_description(console: Console, described: Description) -> None:
-    """Prints a network's parts as a table, with a line of facts above and the kinds of work below."""
+    """Print a network's parts as a table, with a line of facts above and the kinds of work below."""
     from sasa_nas.analysis.labels import compact_bytes, compact_count
     from sasa_nas.cli.output import plain_table
 
@@ -118,7 +118,7 @@ def print_description(console: Console, described: Description) -> None:
 
 
 def _timing(timing: LatencyDescription) -> str:
-    """One latency in one line."""
+    """Return one latency in one line."""
     from sasa_nas.analysis.labels import compact_seconds
 
     images = "1 image" if timing.batch == 1 else f"{timing.batch} images"

@@ -83,7 +83,7 @@ class Diagnosis(BaseModel):
 
 
 def diagnose(runs: Path = Path("runs")) -> Diagnosis:
-    """Looks around without changing anything but the cache of compiled loops.
+    """Look around without changing anything but the cache of compiled loops.
 
     Args:
         runs: The folder that runs go to; it need not exist.

@@ -26,7 +26,7 @@ class SplitName(StrEnum):
 
 
 def _share(text: str) -> float:
-    """A number written as 0.03 or 8/255."""
+    """Return a number written as 0.03 or 8/255."""
     try:
         return float(Fraction(text))
     except (ValueError, ZeroDivisionError, OverflowError) as error:
@@ -102,7 +102,7 @@ def evaluate(
 
 
 def _print_report(console: Console, report: EvaluationReport) -> None:
-    """Prints the measurements as a table, with a line of facts above."""
+    """Print the measurements as a table, with a line of facts above."""
     from sasa_nas.cli.output import percent, plain_table
 
     seeds = f", {len(report.seeds)} seeds" if len(report.seeds) > 1 else ""

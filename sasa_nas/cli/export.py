@@ -129,7 +129,7 @@ def verify_export(
 
 
 def _print_export(exported: Exported) -> None:
-    """Prints what was written, what its weights are, and what to do next."""
+    """Print what was written, what its weights are, and what to do next."""
     from sasa_nas.cli.output import program, shell_line, stdout_console
 
     console, card = stdout_console(), exported.card
@@ -145,7 +145,7 @@ def _print_export(exported: Exported) -> None:
 
 
 def _print_report(report: VerificationReport) -> None:
-    """Prints every check as a row."""
+    """Print every check as a row."""
     from sasa_nas.cli.output import plain_table, stdout_console
 
     console = stdout_console()

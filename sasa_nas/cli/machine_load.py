@@ -25,7 +25,7 @@ class MachineLoad:
         psutil.cpu_percent()  # the first answer means nothing: it is of the time since the last
 
     def line(self) -> str:
-        """The last reading, or a new one where that is `PERIOD` old."""
+        """Return the last reading, or a new one where that is `PERIOD` old."""
         now = self._clock()
         if now - self._read >= PERIOD:
             self._read = now
@@ -36,7 +36,7 @@ class MachineLoad:
 
 
 def gpu_lines() -> list[str]:
-    """One text a GPU that this process may see: how busy it is, and its memory. None where the driver tells nothing."""
+    """Return one text a GPU that this process may see: how busy it is, and its memory. None where the driver tells nothing."""
     import torch
 
     if not torch.cuda.is_available():

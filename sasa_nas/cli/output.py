@@ -46,18 +46,18 @@ class PlainConsole(Console):
 
 
 def stdout_console() -> PlainConsole:
-    """A console for results; a pipe is taken as wide, unless the variable COLUMNS says otherwise."""
+    """Return a console for results; a pipe is taken as wide, unless the variable COLUMNS says otherwise."""
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
     return PlainConsole(sys.stdout, width=width)
 
 
 def stderr_console() -> PlainConsole:
-    """A console for what happens meanwhile."""
+    """Return a console for what happens meanwhile."""
     return PlainConsole(sys.stderr)
 
 
 def plain_table(*headings: str, right: tuple[str, ...] = ()) -> Table:
-    """A table with a line under its headings and no other; the columns named in `right` hold numbers."""
+    """Return a table with a line under its headings and no other; the columns named in `right` hold numbers."""
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:
         if heading in right:
@@ -68,13 +68,13 @@ def plain_table(*headings: str, right: tuple[str, ...] = ()) -> Table:
 
 
 def percent(spread: Spread) -> str:
-    """A share over several seeds in per cent, with its standard deviation where it has one."""
+    """Return a share over several seeds in per cent, with its standard deviation where it has one."""
     mean = f"{100 * spread.mean:.2f}%"
     return mean if spread.std is None else f"{mean} ± {100 * spread.std:.2f}"
 
 
 def print_json(data: BaseModel | Sequence[BaseModel]) -> None:
-    """Prints `data` as indented JSON on stdout: an object, or a list of them."""
+    """Print `data` as indented JSON on stdout: an object, or a list of them."""
     plain = data.model_dump(mode="json") if isinstance(data, BaseModel) else [d.model_dump(mode="json") for d in data]
     print_plain_json(plain)
 
@@ -94,5 +94,5 @@ def program() -> str:
 
 
 def shell_line(*words: object) -> str:
-    """Words as one line that a shell takes apart again as they were."""
+    """Return words as one line that a shell takes apart again as they were."""
     return shlex.join(map(str, words))

@@ -63,7 +63,7 @@ class Tally:
         self._begun = time.monotonic()
 
     def begin(self, trials: int, earlier: list[TrialRecord]) -> None:
-        """Counts in what sessions before this one did."""
+        """Count in what sessions before this one did."""
         self.trials = trials
         ended = [record for record in earlier if record.outcome.spent]
         self.done = self._earlier = len(ended)
@@ -74,11 +74,11 @@ class Tally:
         self._begun = time.monotonic()
 
     def start(self, record: TrialRecord) -> None:
-        """Counts in a trial that a worker took."""
+        """Count in a trial that a worker took."""
         self.running[record.number] = record
 
     def end(self, record: TrialRecord) -> None:
-        """Counts in a trial that is over."""
+        """Count in a trial that is over."""
         self.running.pop(record.number, None)
         self.epochs.pop(record.number, None)
         if record.outcome.spent:
@@ -98,7 +98,7 @@ class Tally:
         return time.monotonic() - self._begun
 
     def seconds_left(self) -> float | None:
-        """A guess: the pace of the epochs done in this session, kept up to the end; None before the first."""
+        """Return a guess: the pace of the epochs done in this session, kept up to the end; None before the first."""
         work = self.done - self._earlier + sum(e.epoch / e.epochs for e in self.epochs.values())
         if work <= 0:
             return None
@@ -132,20 +132,20 @@ class LineObserver(SearchObserver):
         self._decoding.decoding(done, images)
 
     def measuring(self) -> None:
-        """Says so."""
+        """Say so."""
         self._say(MEASURING)
 
     def packed(self, packing: Packing) -> None:
-        """Says what was decided, and why."""
+        """Say what was decided, and why."""
         self._say(tell_packing(packing))
 
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
-        """Says where the run lies."""
+        """Say where the run lies."""
         self._tally.begin(trials, earlier)
         self._say(f"run {folder.path}: {trials} trials, {self._tally.done} of them done before")
 
     def workers_ready(self, workers: int) -> None:
-        """Says how many trials run at a time."""
+        """Say how many trials run at a time."""
         self._tally.begin_training()
         self._say(f"{workers} trials at a time")
 
@@ -158,7 +158,7 @@ class LineObserver(SearchObserver):
         self._tally.epochs[report.number] = report
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """Says what came out, unless nothing was trained."""
+        """Say what came out, unless nothing was trained."""
         self._tally.end(record)
         if record.outcome.spent:
             self._say(f"{trial_line(record)} | {self._tally.headline()}")
@@ -182,7 +182,7 @@ class LiveObserver(SearchObserver):
         self._decoding: tuple[int, int] | None = None
 
     def render(self) -> Group:
-        """The panel as it is now."""
+        """Return the panel as it is now."""
         tally = self._tally
         if not tally.trials:
             return Group(decoding_bar(*self._decoding) if self._decoding else Text(self._state))
@@ -199,40 +199,40 @@ class LiveObserver(SearchObserver):
         self._decoding = (done, images) if done < images else None
 
     def measuring(self) -> None:
-        """Fills the state line."""
+        """Fill the state line."""
         self._state = MEASURING
 
     def packed(self, packing: Packing) -> None:
-        """Leaves a line that says what was decided, and why."""
+        """Leave a line that says what was decided, and why."""
         self._console.print(tell_packing(packing), soft_wrap=True)
 
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
-        """Fills the panel's head."""
+        """Fill the panel's head."""
         self._tally.begin(trials, earlier)
         self._state = f"run {folder.path}: starting Ray ..."
 
     def workers_ready(self, workers: int) -> None:
-        """Empties the state line: the running trials tell enough."""
+        """Emptie the state line: the running trials tell enough."""
         self._tally.begin_training()
         self._state = ""
 
     def trial_started(self, record: TrialRecord) -> None:
-        """Adds a row."""
+        """Add a row."""
         self._tally.start(record)
 
     def epoch_ended(self, report: EpochReport) -> None:
-        """Updates a row."""
+        """Update a row."""
         self._tally.epochs[report.number] = report
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """Takes a row out and leaves a line."""
+        """Take a row out and leaves a line."""
         self._tally.end(record)
         if record.outcome.spent:
             self._console.print(trial_line(record), soft_wrap=True)
 
 
 def _running(tally: Tally) -> Table:
-    """A row for each trial under way."""
+    """Return a row for each trial under way."""
     rows = Table.grid(padding=(0, 2))
     # a copy: the search's own thread starts and ends trials meanwhile
     for number, record in list(tally.running.items()):
@@ -247,7 +247,7 @@ def _running(tally: Tally) -> Table:
 
 
 def _front(front: list[TrialRecord]) -> Table:
-    """A row for each network of the front, the most accurate first."""
+    """Return a row for each network of the front, the most accurate first."""
     rows = Table.grid(padding=(0, 2))
     for record in front[: -FRONT_ROWS - 1 : -1]:
         rows.add_row("front", f"trial {record.number}", f"{100 * (record.accuracy or 0.0):.2f}%", _design(record))
@@ -257,7 +257,7 @@ def _front(front: list[TrialRecord]) -> Table:
 
 
 def trial_line(record: TrialRecord) -> str:
-    """One trial in one line."""
+    """Return one trial in one line."""
     seconds = "" if record.seconds is None else f", {record.seconds:.0f} s"
     if record.outcome is Outcome.TRAINED:
         result = f"{100 * (record.accuracy or 0.0):.2f}%"
@@ -274,7 +274,7 @@ def _design(record: TrialRecord) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A length of time as minutes and seconds, with hours where there are any."""
+    """Return a length of time as minutes and seconds, with hours where there are any."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

@@ -48,7 +48,7 @@ class RetrainingProgress(RetrainingObserver):
             self._log.decoding(done, images)
 
     def render(self) -> Group:
-        """The bar of the network under way."""
+        """Return the bar of the network under way."""
         if self._bar is None:
             if self._decoding:
                 return Group(decoding_bar(*self._decoding))

@@ -255,7 +255,7 @@ def _replay(table: Path, settings: SearchSettings, out: Path | None) -> None:
 
 
 def _conclude(run: Run) -> None:
-    """Prints the run's path, its front, and what to do next."""
+    """Print the run's path, its front, and what to do next."""
     from sasa_nas.cli.external import words_for_run
     from sasa_nas.cli.output import program, shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front

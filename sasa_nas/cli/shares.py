@@ -23,7 +23,7 @@ class Shares:
 
 
 def parse_shares(cpus: str, gpus: str | None) -> Shares:
-    """The shares that a person asks for.
+    """Return the shares that a person asks for.
 
     Args:
         cpus: A whole number, or `auto`.
@@ -51,7 +51,7 @@ def parse_shares(cpus: str, gpus: str | None) -> Shares:
 
 
 def _default_gpus() -> float:
-    """One GPU a trial where this machine has one."""
+    """Return one GPU a trial where this machine has one."""
     import torch
 
     return 1.0 if torch.cuda.is_available() else 0.0

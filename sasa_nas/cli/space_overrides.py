@@ -17,7 +17,7 @@ def with_overrides(
     train_images: int | None,
     limits: Mapping[str, float | None],
 ) -> SearchSpace:
-    """The space with the command line's wishes in it, checked like a file's.
+    """Return the space with the command line's wishes in it, checked like a file's.
 
     Args:
         space: As its file has it.

@@ -156,7 +156,7 @@ def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult]) -> None:
 
 
 def _print_accuracy(console: Console, result: TrainingResult) -> None:
-    """Prints the accuracies of every seed and, of several, their mean and deviation."""
+    """Print the accuracies of every seed and, of several, their mean and deviation."""
     from sasa_nas.cli.output import percent, plain_table
 
     table = plain_table("seed", "validation", "test", right=("seed", "validation", "test"))

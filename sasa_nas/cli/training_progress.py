@@ -56,7 +56,7 @@ class TrainingLines(TrainingObserver):
         self._decoding.decoding(done, images)
 
     def training_started(self, folder: TrainingFolder, info: TrainingRecord) -> None:
-        """Says where the training lies and what it is."""
+        """Say where the training lies and what it is."""
         self._begun = time.monotonic()
         settings = info.settings
         self._seeds, self._epochs = settings.seeds, settings.recipe.epochs
@@ -64,7 +64,7 @@ class TrainingLines(TrainingObserver):
         self.say(f"training {folder.path}: {info.name} on {settings.dataset}, {self._epochs} epochs, {seeds}")
 
     def seed_started(self, seed: int, epochs: int) -> None:
-        """Says where a seed goes on, if it was begun before."""
+        """Say where a seed goes on, if it was begun before."""
         earlier = self._seeds.index(seed) * self._epochs + epochs
         # what other sessions trained took none of this one's time
         self._earlier += earlier - self._done
@@ -73,31 +73,31 @@ class TrainingLines(TrainingObserver):
             self.say(f"seed {seed} goes on after epoch {epochs}/{self._epochs}")
 
     def seed_restarted(self, seed: int, reason: str) -> None:
-        """Says so."""
+        """Say so."""
         self.say(f"seed {seed} begins again: {reason}")
 
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
-        """Says what came out."""
+        """Say what came out."""
         self._done += 1
         self.say(f"{self.epoch_line(seed, metrics)}, {self.time_left()}")
 
     def testing_started(self) -> None:
-        """Says so."""
+        """Say so."""
         self.say("all seeds are trained; reading the test split")
 
     def say(self, text: str) -> None:
-        """Prints a line."""
+        """Print a line."""
         self._console.print(text, soft_wrap=True)
 
     def epoch_line(self, seed: int, metrics: EpochReport) -> str:
-        """One epoch in one line."""
+        """Return one epoch in one line."""
         return (
             f"seed {seed} epoch {metrics.epoch}/{self._epochs}: train loss {metrics.train_loss:.4f}, "
             f"{metrics.headline}, {metrics.seconds_train + metrics.seconds_evaluate:.1f} s"
         )
 
     def time_left(self) -> str:
-        """A guess: the pace of this session's epochs, kept up to the end."""
+        """Return a guess: the pace of this session's epochs, kept up to the end."""
         done, left = self._done - self._earlier, self.total - self._done
         return f"{clock((time.monotonic() - self._begun) / max(done, 1) * left)} left"
 
@@ -129,7 +129,7 @@ class TrainingBar(TrainingLines):
         self._decoded = (done, images) if done < images else None
 
     def render(self) -> Table:
-        """The bar as it is now."""
+        """Return the bar as it is now."""
         if self._decoded:
             return decoding_bar(*self._decoded)
         bar = Table.grid(padding=(0, 1))
@@ -137,12 +137,12 @@ class TrainingBar(TrainingLines):
         return bar
 
     def seed_started(self, seed: int, epochs: int) -> None:
-        """Names the seed until its first epoch ends."""
+        """Name the seed until its first epoch ends."""
         super().seed_started(seed, epochs)
         self._state = f"seed {seed}: first epoch ..."
 
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
-        """Moves the bar."""
+        """Move the bar."""
         self._done += 1
         place = f"seed {seed} epoch {metrics.epoch}/{self._epochs}"
         self._state = f"{place}, {metrics.headline}, {self.time_left()}"
@@ -150,5 +150,5 @@ class TrainingBar(TrainingLines):
             self.say(self.epoch_line(seed, metrics))
 
     def testing_started(self) -> None:
-        """Says so beside the bar."""
+        """Say so beside the bar."""
         self._state = "reading the test split ..."

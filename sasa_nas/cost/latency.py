@@ -55,7 +55,7 @@ class Latency:
 
 
 def measure_latency(network: nn.Module, x: Tensor, *, threads: int = 1, seconds: float = 0.3) -> Latency:
-    """Times forward passes of `network`, whose mode is put back.
+    """Time forward passes of `network`, whose mode is put back.
 
     Args:
         network: On the input's device.
@@ -112,7 +112,7 @@ def _on_gpu(network: nn.Module, x: Tensor) -> Callable[[], float]:
 
 
 def _captured(network: nn.Module, x: Tensor) -> Callable[[], object]:
-    """The pass as a graph of kernels, or itself where it cannot be captured."""
+    """Return the pass as a graph of kernels, or itself where it cannot be captured."""
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):

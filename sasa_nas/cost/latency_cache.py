@@ -40,7 +40,7 @@ class Setting:
 def latency_of(
     architecture: Architecture, batch: int, setting: Setting, *, fresh: bool = False, alone: Alone = nullcontext
 ) -> Latency:
-    """The latency of `architecture` with random weights, from the cache where it was measured before.
+    """Return the latency of `architecture` with random weights, from the cache where it was measured before.
 
     A cached value that is damaged, or of other versions of torch or this package, counts as none. The process's random
     state is left alone.
@@ -75,7 +75,7 @@ def latency_of(
 
 
 def _facts(architecture: Architecture, batch: int, setting: Setting) -> dict[str, str | int]:
-    """All that a latency depends on."""
+    """Return all that a latency depends on."""
     return {
         "architecture_id": architecture.id,
         "device": setting.device.type,

@@ -49,7 +49,7 @@ class TrainingMemory:
     per_image: int
 
     def of_batch(self, images: int) -> int:
-        """All bytes for a batch of so many images."""
+        """Return all bytes for a batch of so many images."""
         return self.state + self.fixed + images * self.per_image
 
 
@@ -66,7 +66,7 @@ class _Part:
 
 
 def training_memory(architecture: Architecture) -> TrainingMemory:
-    """Counts `architecture`; parts are counted one by one and remembered, as `count_network` does."""
+    """Count `architecture`; parts are counted one by one and remembered, as `count_network` does."""
     plan = plan_network(architecture)
     parts = [_stem_part(architecture.stem, architecture.image)]
     parts += [_part(piece) for stage in plan.stages for piece in stage] + [_part(piece) for piece in plan.head]
@@ -115,7 +115,7 @@ def _measured(module: nn.Module, shape: Sequence[int], *, learns: bool) -> _Part
 
 
 def _kept(module: nn.Module, x: Tensor) -> tuple[int, int, bool, bool]:
-    """Bytes that autograd keeps beside weights, input and output; bytes of the output; whether it keeps the two."""
+    """Return bytes that autograd keeps beside weights, input and output; bytes of the output; whether it keeps the two."""
     held: dict[StorageWeakRef, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -133,5 +133,5 @@ def _kept(module: nn.Module, x: Tensor) -> tuple[int, int, bool, bool]:
 
 
 def _place(tensor: Tensor) -> StorageWeakRef:
-    """The memory that a tensor lies in, which views share."""
+    """Return the memory that a tensor lies in, which views share."""
     return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]

@@ -32,7 +32,7 @@ class NetworkCounts:
 
 
 def count_network(architecture: Architecture) -> NetworkCounts:
-    """Counts `architecture` for one image of its size, without memory for weights or maps.
+    """Count `architecture` for one image of its size, without memory for weights or maps.
 
     Blocks are counted one by one and remembered, so that the thousands of designs of a search, which share
     most of their blocks, cost little.
@@ -81,7 +81,7 @@ def _count_part(plan: Plan) -> Counts:
 
 
 def _count_classifier(in_channels: int, size: tuple[int, int], num_classes: int) -> Counts:
-    """The mean over the map and the linear layer."""
+    """Return the mean over the map and the linear layer."""
     return Counts(
         params=(in_channels + 1) * num_classes,
         macs=Macs(conv_linear=in_channels * num_classes),
@@ -90,7 +90,7 @@ def _count_classifier(in_channels: int, size: tuple[int, int], num_classes: int)
 
 
 def count_module(module: nn.Module, x: Tensor | Sequence[Tensor] | Mapping[str, Tensor]) -> Counts:
-    """Counts the parameters of `module` and what its forward pass does with `x`, in evaluation mode.
+    """Count the parameters of `module` and what its forward pass does with `x`, in evaluation mode.
 
     Args:
         module: Any module whose work lies in convolutions, linear layers, norms and our attention layers.
@@ -121,7 +121,7 @@ def count_module(module: nn.Module, x: Tensor | Sequence[Tensor] | Mapping[str, 
 
 
 def _own_counts(module: nn.Module, x: Tensor, output: Tensor) -> Counts:
-    """The work of one module's own, sub-modules excluded, for a batch of one."""
+    """Return the work of one module's own, sub-modules excluded, for a batch of one."""
     if isinstance(module, nn.Conv2d):
         side = module.kernel_size[0] * module.kernel_size[1]
         macs = output.numel() * side * module.in_channels // module.groups

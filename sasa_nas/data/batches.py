@@ -16,7 +16,7 @@ from sasa_nas.data.splits import ImageSet
 
 
 def epoch_seed(seed: int, epoch: int, *, stream: int = 0) -> int:
-    """A 63-bit seed for one epoch of one training: near values of either give unrelated numbers.
+    """Return a 63-bit seed for one epoch of one training: near values of either give unrelated numbers.
 
     Args:
         seed: The training's.
@@ -32,7 +32,7 @@ def epoch_seed(seed: int, epoch: int, *, stream: int = 0) -> int:
 
 
 def shift_images(images: Tensor, rows: Tensor, columns: Tensor, *, limit: int) -> Tensor:
-    """Moves each image by its own offset; what moves in is zero, the mean of standardised pixels.
+    """Move each image by its own offset; what moves in is zero, the mean of standardised pixels.
 
     Args:
         images: (B, C, H, W), standardised.
@@ -51,7 +51,7 @@ def shift_images(images: Tensor, rows: Tensor, columns: Tensor, *, limit: int) -
 
 
 def flip_images(images: Tensor, flipped: Tensor) -> Tensor:
-    """Mirrors the images (B, C, H, W) left to right for which `flipped` (B,), bool, is true."""
+    """Mirror the images (B, C, H, W) left to right for which `flipped` (B,), bool, is true."""
     return torch.where(flipped.view(-1, 1, 1, 1), images.flip(-1), images)
 
 

@@ -15,7 +15,7 @@ DIGITS = DatasetInfo(name="digits", channels=1, height=8, width=8, num_classes=1
 
 
 def load_digits(info: DatasetInfo, data_dir: Path | None = None) -> Splits:
-    """The digits in three stratified parts: 60 % train, 20 % validation, 20 % test.
+    """Return the digits in three stratified parts: 60 % train, 20 % validation, 20 % test.
 
     The bundled file holds all images in one; the test part's rows are dropped here, and `load_test` reads
     the file again.

@@ -25,7 +25,7 @@ def default_data_dir() -> Path:
 
 
 def fetch(urls: Sequence[str], target: Path, *, md5: str, timeout: float = 10.0) -> None:
-    """Downloads `target` from the first address that has it.
+    """Download `target` from the first address that has it.
 
     The file appears under its name only when it is complete and its checksum is right, so processes that fetch
     it at once do not disturb each other.
@@ -67,7 +67,7 @@ def _fetch_one(url: str, target: Path, *, md5: str, timeout: float) -> None:
 
 
 def _open(url: str, timeout: float) -> http.client.HTTPResponse:
-    """Opens an address, waiting no longer than `timeout` for the name to be resolved either.
+    """Open an address, waiting no longer than `timeout` for the name to be resolved either.
 
     A socket's timeout does not bound name resolution, which can take half a minute where packets are dropped;
     so it happens in a thread that is left behind.

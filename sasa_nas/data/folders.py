@@ -40,7 +40,7 @@ def settled_name(name: str, data_dir: Path | None) -> str:
 
 
 def folder_of(name: str, data_dir: Path | None) -> Path:
-    """The absolute path in a data set's name.
+    """Return the absolute path in a data set's name.
 
     Args:
         name: What kind of folder, a colon, and the path; a relative one is looked for in the working directory and

@@ -13,7 +13,7 @@ _UNSIGNED_BYTE = 0x08
 
 
 def find_idx(name: str, folders: tuple[Path, ...]) -> Path | None:
-    """The first of `folders` / `name` and `folders` / `name`.gz that is a file."""
+    """Return the first of `folders` / `name` and `folders` / `name`.gz that is a file."""
     for folder in folders:
         for path in (folder / name, folder / f"{name}.gz"):
             if path.is_file():
@@ -22,7 +22,7 @@ def find_idx(name: str, folders: tuple[Path, ...]) -> Path | None:
 
 
 def read_idx(path: Path, *, ndim: int) -> npt.NDArray[np.uint8]:
-    """Reads an array of unsigned bytes.
+    """Read an array of unsigned bytes.
 
     Args:
         path: Its bytes: two zeros, the type's code, the number of axes, each axis's length as a big-endian

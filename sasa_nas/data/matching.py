@@ -41,7 +41,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def draw_matching(count: int, seed: int | list[int]) -> tuple[Pixels, Indices]:
-    """Draws images, the same for the same seed.
+    """Draw images, the same for the same seed.
 
     Args:
         count: How many.
@@ -73,7 +73,7 @@ def _painted(textures: Indices, colours: npt.NDArray[np.float64]) -> npt.NDArray
 
 
 def load_matching(info: DatasetInfo, data_dir: Path | None = None) -> Splits:
-    """The three parts; the test part is drawn where `load_test` is called.
+    """Return the three parts; the test part is drawn where `load_test` is called.
 
     Args:
         info: `MATCHING`, or the same with another height and width.

@@ -26,7 +26,7 @@ def mnist_folders(name: str, data_dir: Path) -> tuple[Path, ...]:
 
 
 def require_mnist(name: str, data_dir: Path) -> None:
-    """Makes sure that all four files are there, downloading what is not.
+    """Make sure that all four files are there, downloading what is not.
 
     Raises:
         UserError: If a file is missing and cannot be downloaded.
@@ -51,7 +51,7 @@ def require_mnist(name: str, data_dir: Path) -> None:
 
 
 def read_mnist(name: str, data_dir: Path, *, train: bool) -> RawImages:
-    """Reads one official part.
+    """Read one official part.
 
     Args:
         name: One of mnist, fashion_mnist, kmnist.

@@ -31,7 +31,7 @@ Read = Callable[..., RawImages]
 
 
 def load_official(info: DatasetInfo, data_dir: Path | None, *, require: Require, read: Read) -> Splits:
-    """Reads the official train part and divides it; the official test part is read by `load_test` alone.
+    """Read the official train part and divides it; the official test part is read by `load_test` alone.
 
     Its files are made sure of beforehand, though, so that a long training does not end at a missing file.
 

@@ -18,7 +18,7 @@ MAX_BYTES = 8 * 2**30
 
 
 def require_memory(count: int, info: DatasetInfo) -> None:
-    """Refuses images that would not fit into `MAX_BYTES` as uint8.
+    """Refuse images that would not fit into `MAX_BYTES` as uint8.
 
     Args:
         count: Images to hold at once.
@@ -37,7 +37,7 @@ def require_memory(count: int, info: DatasetInfo) -> None:
 
 
 def resize(images: Tensor, *, height: int, width: int) -> Tensor:
-    """Resizes by antialiased bilinear interpolation; the very same tensor where the size is right already.
+    """Resize by antialiased bilinear interpolation; the very same tensor where the size is right already.
 
     Args:
         images: (N, C, H, W), float32 or uint8.
@@ -58,7 +58,7 @@ def resize(images: Tensor, *, height: int, width: int) -> Tensor:
 
 
 def standardisation_of(images: Tensor) -> Standardisation:
-    """Mean and (population) standard deviation of each channel over a train part.
+    """Return mean and (population) standard deviation of each channel over a train part.
 
     Args:
         images: (N, C, H, W), N >= 1, of any real dtype.
@@ -83,7 +83,7 @@ def standardisation_of(images: Tensor) -> Standardisation:
 
 
 def standardisation_of_bytes(images: Tensor) -> Standardisation:
-    """Mean and (population) standard deviation of each channel, from counts of each of the 256 values.
+    """Return mean and (population) standard deviation of each channel, from counts of each of the 256 values.
 
     Sums of whole numbers are exact, and a pass over the images is all it takes.
 

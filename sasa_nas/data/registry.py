@@ -70,7 +70,7 @@ def load(
     train_images: int | None = None,
     progress: Progress | None = None,
 ) -> Splits:
-    """Reads a data set's train and validation parts; the test part is read by `Splits.load_test` alone.
+    """Read a data set's train and validation parts; the test part is read by `Splits.load_test` alone.
 
     Args:
         name: As `dataset_info` takes it.

@@ -53,15 +53,15 @@ class Standardisation:
     std: Tensor
 
     def apply(self, images: Tensor) -> Tensor:
-        """Standardises `images` (..., C, H, W) of any dtype to float32."""
+        """Standardise `images` (..., C, H, W) of any dtype to float32."""
         return (images.to(torch.float32) - self.mean) / self.std
 
     def per_channel(self) -> "Statistics":
-        """Mean and standard deviation of each channel, as plain numbers."""
+        """Return mean and standard deviation of each channel, as plain numbers."""
         return tuple(self.mean.flatten().tolist()), tuple(self.std.flatten().tolist())
 
     def to(self, device: torch.device) -> "Standardisation":
-        """The same statistics on `device`."""
+        """Return the same statistics on `device`."""
         return Standardisation(self.mean.to(device), self.std.to(device))
 
 
@@ -130,12 +130,12 @@ class ImageSet:
         return self.images.device
 
     def inputs(self, index: Tensor | slice) -> Tensor:
-        """The network's input for the examples at `index`: (B, C, H, W), float32, standardised."""
+        """Return the network's input for the examples at `index`: (B, C, H, W), float32, standardised."""
         chosen = self.images[index]
         return chosen if self.standardisation is None else self.standardisation.apply(chosen)
 
     def to(self, device: torch.device) -> "ImageSet":
-        """The same examples on `device`."""
+        """Return the same examples on `device`."""
         scale = None if self.standardisation is None else self.standardisation.to(device)
         return ImageSet(self.images.to(device), self.labels.to(device), scale)
 
@@ -171,12 +171,12 @@ class Splits(SearchSplits):
     load_test: Callable[[], ImageSet]
 
     def without_test(self) -> SearchSplits:
-        """The parts that a search sees."""
+        """Return the parts that a search sees."""
         return SearchSplits(self.info, self.train, self.validation, self.standardisation)
 
 
 def stratified_split(labels: Indices, *, held_out: float, seed: int = DATA_SEED) -> tuple[Indices, Indices]:
-    """Divides examples in two, each with the classes in the whole's proportions.
+    """Divide examples in two, each with the classes in the whole's proportions.
 
     Args:
         labels: (N,) class of each example.

@@ -45,7 +45,7 @@ class Bundle:
 
 
 def bundle(roots: Iterable[Place], sources: Sources) -> Bundle:
-    """Follows `roots` and whatever they use through the package's imports.
+    """Follow `roots` and whatever they use through the package's imports.
 
     What is imported from the package's `ops` is taken from the `naive.py` that defines it, whatever `ops`
     itself would choose: the plain form needs torch alone.
@@ -74,7 +74,7 @@ class _Collector:
         self._operators: set[str] = set()
 
     def take(self, place: Place) -> None:
-        """Takes a definition and all that it uses."""
+        """Take a definition and all that it uses."""
         module, name = place
         taken = self._taken.setdefault(module, set())
         if name in taken:
@@ -90,7 +90,7 @@ class _Collector:
                 self.take(found)
 
     def bundle(self) -> Bundle:
-        """Statements taken so far."""
+        """Return statements taken so far."""
         owners: dict[str, str] = {}
         for module, names in self._taken.items():
             for name in sorted(names):
@@ -113,7 +113,7 @@ class _Collector:
         return Section(module, source.title, in_order, self._is_operator(module))
 
     def _in_order(self) -> list[str]:
-        """The modules taken from, each after those that it needs."""
+        """Return the modules taken from, each after those that it needs."""
         ordered: list[str] = []
         seen: set[str] = set()
 

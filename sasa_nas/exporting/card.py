@@ -114,7 +114,7 @@ _MACS = {
 
 
 def render_card(card: ModelCard, architecture: Architecture, formats: Sequence[str] = ("module",)) -> str:
-    """The card as Markdown; parameters and operations are counted from `architecture`.
+    """Return the card as Markdown; parameters and operations are counted from `architecture`.
 
     Args:
         card: What is known.

@@ -47,7 +47,7 @@ Expression = str | Brackets
 
 
 def describe(module: nn.Module, classes: set[type[nn.Module]]) -> Brackets:
-    """The call that builds `module`, freshly initialised.
+    """Return the call that builds `module`, freshly initialised.
 
     Layers of the package keep the arguments of their constructors in attributes of the same names; those
     that equal the constructor's defaults are left out.
@@ -72,7 +72,7 @@ def describe(module: nn.Module, classes: set[type[nn.Module]]) -> Brackets:
 
 
 def layout(expression: Expression, *, indent: int, prefix: int = 0) -> str:
-    """The text of an expression, on one line where that fits.
+    """Return the text of an expression, on one line where that fits.
 
     Args:
         expression: What to write.
@@ -133,7 +133,7 @@ def _literal(value: object) -> str:
 
 
 def _convolution(conv: nn.Conv2d) -> Brackets:
-    """The call of torch's convolution, whose attributes are not its arguments one to one."""
+    """Return the call of torch's convolution, whose attributes are not its arguments one to one."""
     defaults = {"stride": "1", "padding": "0", "dilation": "1", "groups": "1", "padding_mode": '"zeros"'}
     given = {
         "stride": _square(conv.stride),
@@ -151,7 +151,7 @@ def _convolution(conv: nn.Conv2d) -> Brackets:
 
 
 def _square(value: object) -> str:
-    """A pair of equal numbers as the one number."""
+    """Return a pair of equal numbers as the one number."""
     if isinstance(value, tuple) and len(set(value)) == 1:
         return _literal(value[0])
     return _literal(value)

@@ -29,7 +29,7 @@ def export_network(
     card: ModelCard,
     formats: Sequence[str] = ("module",),
 ) -> Path:
-    """Writes a network in several formats, none of which needs this package.
+    """Write a network in several formats, none of which needs this package.
 
     The folder holds `architecture.json`, `weights.safetensors`, a model card, `README.md`, and the files of each
     format. It appears whole or not at all.
@@ -83,7 +83,7 @@ def _own_files() -> set[str]:
 
 
 def _require_replaceable(target: Path, given: Path) -> None:
-    """Raises where writing to `target` would cost somebody a file."""
+    """Raise where writing to `target` would cost somebody a file."""
     try:
         if not target.exists():
             return
@@ -105,7 +105,7 @@ def _require_replaceable(target: Path, given: Path) -> None:
 
 
 def _write_folder(target: Path, fill: Callable[[Path], None]) -> None:
-    """Lets `fill` fill a folder beside `target`, then puts it in the place of `target`."""
+    """Let `fill` fill a folder beside `target`, then puts it in the place of `target`."""
     make_directory(target.parent)
     # Both the new folder and the one it replaces stay on the target's file system, where renaming is atomic.
     workplace = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))

@@ -64,7 +64,7 @@ def load(weights: str | Path | None = None) -> ResNet:
 
 
 def model_source(architecture: Architecture, *, title: str) -> str:
-    """The source of a module that builds and loads one network with torch alone.
+    """Return the source of a module that builds and loads one network with torch alone.
 
     Its public names are `build`, `load` and `ResNet`.
 
@@ -106,7 +106,7 @@ def model_source(architecture: Architecture, *, title: str) -> str:
 
 
 def _comment(text: str) -> str:
-    """Text for a file's first line, where Python would take `coding:` for the name of the file's encoding (PEP 263).
+    """Return text for a file's first line, where Python would take `coding:` for the name of the file's encoding (PEP 263).
 
     In the encoding `unicode_escape` a backslash and an n end a comment.
     """
@@ -151,7 +151,7 @@ def _from_import(module: str, names: Iterable[str], *, indent: int = 0) -> str:
 
 
 def _isort_key(name: str) -> tuple[int, str]:
-    """Constants before classes before functions."""
+    """Return constants before classes before functions."""
     if name.isupper() and len(name) > 1:
         return 0, name
     return (1 if name[0].isupper() else 2), name

@@ -8,7 +8,7 @@ from sasa_nas.operators.decompositions import decompositions
 
 
 def trace(network: Network) -> ExportedProgram:
-    """The forward pass of a network in evaluation mode, for any number of images of its size.
+    """Return the forward pass of a network in evaluation mode, for any number of images of its size.
 
     Every operator of the package is replaced by torch's own, so that the program needs torch alone; and nothing in
     it tells of the machine that traced it.

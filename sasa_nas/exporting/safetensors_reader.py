@@ -28,7 +28,7 @@ LONGEST_HEADER = 100_000_000
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, on the CPU.
+    """Return the tensors of a safetensors file, on the CPU.
 
     The format is eight bytes with the header's length, the header in JSON, and the tensors' bytes, little
     endian, one after the other without gaps. Nothing in such a file is ever executed, and no more memory is taken
@@ -78,7 +78,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object that names nothing twice, so that every reader sees the same.
+    """Return a JSON object that names nothing twice, so that every reader sees the same.
 
     Raises:
         ValueError: If a key is repeated.
@@ -90,7 +90,7 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def tensor_at(entry: dict[str, Any], data: memoryview) -> tuple[Tensor, tuple[int, int]]:
-    """The tensor that a header's entry describes, as a view of `data`, and the bytes it lies at.
+    """Return the tensor that a header's entry describes, as a view of `data`, and the bytes it lies at.
 
     Raises:
         KeyError: If the entry lacks a field or its type is unknown.

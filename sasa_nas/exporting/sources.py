@@ -79,7 +79,7 @@ class Sources:
         return module in self._others or module == self.package or module.startswith(f"{self.package}.")
 
     def module(self, name: str) -> SourceModule:
-        """The module called `name`.
+        """Return the module called `name`.
 
         Raises:
             ValueError: If the package has no such module, or it cannot be taken apart.
@@ -93,13 +93,13 @@ class Sources:
         return self._modules[name]
 
     def siblings(self, package: str, file: str) -> list[SourceModule]:
-        """The modules called `file` in the folders of `package`, in alphabetical order."""
+        """Return the modules called `file` in the folders of `package`, in alphabetical order."""
         folder = self._folder.joinpath(*package.split(".")[1:])
         return [self.module(f"{package}.{path.parent.name}.{file}") for path in sorted(folder.glob(f"*/{file}.py"))]
 
 
 def parse_module(name: str, text: str) -> SourceModule:
-    """Takes a module's source apart.
+    """Take a module's source apart.
 
     Args:
         name: The module's dotted name.
@@ -129,7 +129,7 @@ def parse_module(name: str, text: str) -> SourceModule:
 
 
 def _defined_names(statement: ast.stmt) -> list[str]:
-    """The names that a statement defines; none where it does anything else as well."""
+    """Return the names that a statement defines; none where it does anything else as well."""
     match statement:
         case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
             return [name]
@@ -159,7 +159,7 @@ def _is_text(statement: ast.stmt | None) -> bool:
 
 
 def _names(node: ast.AST) -> set[str]:
-    """Every plain name below `node`, and the names that imports below it bind."""
+    """Return every plain name below `node`, and the names that imports below it bind."""
     names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
     for part in ast.walk(node):
         if isinstance(part, ast.Import | ast.ImportFrom):
@@ -201,7 +201,7 @@ def _definition(statement: ast.stmt, following: ast.stmt | None, lines: list[str
 
 
 def _merged(earlier: Definition | None, later: Definition) -> Definition:
-    """Keeps all of a name's definitions, as `typing.overload` needs it."""
+    """Keep all of a name's definitions, as `typing.overload` needs it."""
     if earlier is None:
         return later
     text = f"{earlier.text}\n\n\n{later.text}"

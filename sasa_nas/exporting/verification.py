@@ -79,7 +79,7 @@ def verify_here(folder: Path, *, seed: int = 0, trust: bool = False) -> Verifica
 
 
 def _found(folder: Path) -> list[Format]:
-    """The formats that an export holds."""
+    """Return the formats that an export holds."""
     if not folder.is_dir():
         raise UserError(f"there is no folder '{printable(folder)}'; give one that `sasa-nas export` wrote")
     hold_regular(folder, [ARCHITECTURE_FILE], largest=LARGEST_ARCHITECTURE)
@@ -140,7 +140,7 @@ def _answers(network: Network, batches: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _run_alone(kind: Format, file: Path, batches: Sequence[Tensor]) -> list[Tensor]:
-    """The answers of a file to batches of images, computed in a process of its own."""
+    """Return the answers of a file to batches of images, computed in a process of its own."""
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         for i, images in enumerate(batches):

@@ -80,7 +80,7 @@ def _copied(file: Path, text: str) -> str:
 
 
 def _memory() -> int:
-    """Bytes that each process may have: half of the machine's, 4 GiB at least."""
+    """Return bytes that each process may have: half of the machine's, 4 GiB at least."""
     try:
         whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
@@ -89,7 +89,7 @@ def _memory() -> int:
 
 
 def _run(workplace: Path) -> int:
-    """The exit status of the process that verifies; it and all that it started are gone afterwards."""
+    """Return the exit status of the process that verifies; it and all that it started are gone afterwards."""
     package = str(Path(sasa_nas.__file__).parents[1])
     environment = {
         **os.environ,
@@ -128,7 +128,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _read_result(workplace: Path) -> VerificationReport | str | None:
-    """The report, the line that says why there is none, or None where the process got to neither."""
+    """Return the report, the line that says why there is none, or None where the process got to neither."""
     try:
         content = read_contents(workplace, [_RESULT], largest=1 << 20).get(_RESULT, b"null")
         found = json.loads(content)

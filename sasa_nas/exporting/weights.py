@@ -16,7 +16,7 @@ from sasa_nas.space.architecture import Architecture
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, on the CPU.
+    """Return the tensors of a safetensors file, on the CPU.
 
     Raises:
         UserError: If the file is missing, cannot be read, or is damaged.
@@ -37,7 +37,7 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """Writes tensors as a safetensors file, wherever they live and however they share memory.
+    """Write tensors as a safetensors file, wherever they live and however they share memory.
 
     Args:
         path: The file.
@@ -54,7 +54,7 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 
 def built(architecture: Architecture, weights: Mapping[str, Tensor]) -> Network:
-    """The network with its weights, in evaluation mode, on the CPU.
+    """Return the network with its weights, in evaluation mode, on the CPU.
 
     Args:
         architecture: The network.
@@ -70,7 +70,7 @@ def built(architecture: Architecture, weights: Mapping[str, Tensor]) -> Network:
 
 
 def check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
-    """Raises unless `weights` are exactly those that the architecture's network has.
+    """Raise unless `weights` are exactly those that the architecture's network has.
 
     Args:
         architecture: The network.
@@ -90,7 +90,7 @@ def check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> 
 
 
 def check_state(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], network: str) -> None:
-    """Raises unless `weights` can become the state of a network.
+    """Raise unless `weights` can become the state of a network.
 
     Args:
         expected: The network's state; tensors on the meta device will do.

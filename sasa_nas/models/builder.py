@@ -16,7 +16,7 @@ class Network(ResNet):
 
 
 def build(architecture: Architecture) -> Network:
-    """The network that `architecture` describes, freshly initialised from torch's random state.
+    """Return the network that `architecture` describes, freshly initialised from torch's random state.
 
     Build it under `torch.device("meta")` to have its shapes without its weights.
 

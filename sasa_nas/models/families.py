@@ -59,7 +59,7 @@ def aa_resnet(depth: int) -> Architecture:
 
 
 def channel_attention_resnet(depth: int, attention: ChannelAttention) -> Architecture:
-    """A ResNet with attention over channels: in every block, or BAM after all stages but the last."""
+    """Return a ResNet with attention over channels: in every block, or BAM after all stages but the last."""
     last = None if attention.after_stage else attention
     return _resnet(depth, [Conv()] * 4, channel_attention=[attention, attention, attention, last])
 
@@ -154,7 +154,7 @@ def mnasnet(multiplier: float, *, augmented: bool) -> Architecture:
 
 
 def _mnasnet_width(width: int, multiplier: float) -> int:
-    """The multiple of 8 nearest to `width * multiplier`, the next one where that were a tenth too little."""
+    """Return the multiple of 8 nearest to `width * multiplier`, the next one where that were a tenth too little."""
     rounded = max(8, int(width * multiplier + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * width * multiplier else rounded
 

@@ -17,5 +17,5 @@ def channels_last(images: Tensor) -> Tensor:
 
 
 def lay_out(network: Network) -> Network:
-    """The same network, its kernels laid out for such images."""
+    """Return the same network, its kernels laid out for such images."""
     return network.to(memory_format=torch.channels_last)

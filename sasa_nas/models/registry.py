@@ -45,7 +45,7 @@ NETWORKS: dict[str, Callable[[], Architecture]] = {
 
 
 def model_architecture(name: str) -> Architecture:
-    """The architecture of the network called `name`, for its paper's images and classes.
+    """Return the architecture of the network called `name`, for its paper's images and classes.
 
     Raises:
         UserError: If there is none of that name.
@@ -63,5 +63,5 @@ def unknown_name(name: str, known: Collection[str]) -> str:
 
 
 def list_models() -> list[str]:
-    """The names of all named networks, in alphabetical order."""
+    """Return the names of all named networks, in alphabetical order."""
     return sorted(NETWORKS)

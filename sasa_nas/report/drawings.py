@@ -1,4 +1,4 @@
-"""Every drawing of a report by its name: the page and the files of `--figures` show the same ones."""
+"""All drawings of a report by name, for the page and for the files of `--figures`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,11 +27,11 @@ Draw = Callable[[Size], Markup]
 
 @dataclass(frozen=True)
 class Drawing:
-    """One drawing.
+    """A drawing and its keys.
 
     Attributes:
-        draw: Draws it for a page or a phone.
-        keys: What is in it.
+        draw: Function that draws it at a size.
+        keys: Keys of its colours and marks.
     """
 
     draw: Draw
@@ -39,7 +39,7 @@ class Drawing:
 
 
 def drawings(material: Material) -> dict[str, Drawing]:
-    """The drawings for which a run has something to show."""
+    """Return the drawings for which a run has data."""
     records = material.records
     keys: dict[str, tuple[Key, ...]] = {
         "front": (shades_key(records), operators_key(records)),
@@ -79,7 +79,7 @@ def _draws(material: Material) -> dict[str, Draw]:
 
 
 def _rivals(found: Retrained) -> list[Predictor]:
-    """What sorts retrained networks, the strongest first."""
+    """Return the predictors of a retraining's accuracy, the strongest first."""
     titles = {"proxy_accuracy": "the proxy's accuracy"} | {row.name: row.title for row in OBJECTIVES.values()}
     ranks = sorted(found.correlations.items(), key=lambda item: -item[1].tau)
     return [Predictor("", titles[name], rank) for name, rank in ranks]

@@ -1,4 +1,4 @@
-"""One HTML file that holds everything it shows: it works from a disk, without a network, and runs nothing foreign."""
+"""The report as one self-contained HTML file, which works offline and runs no foreign script."""
 
 import base64
 import hashlib
@@ -37,12 +37,12 @@ class Fact:
 
 @dataclass(frozen=True)
 class WrittenReport:
-    """What `write_report` wrote.
+    """Files written by `write_report`.
 
     Attributes:
         page: The HTML file.
-        figures: The files of drawings, if any were wanted.
-        notes: What of the run could not be read, a line each.
+        figures: The files of drawings, if requested.
+        notes: One line for each part of the run that could not be read.
     """
 
     page: Path
@@ -53,13 +53,13 @@ class WrittenReport:
 def write_report(
     run: Path, out: Path | None = None, *, figures: Path | None = None, png: bool = False
 ) -> WrittenReport:
-    """Writes what a run found as one self-contained HTML file.
+    """Write the results of a run as one self-contained HTML file.
 
     Args:
-        run: The run's folder, finished or under way.
-        out: The file; `report.html` in the run's folder where it is left out.
-        figures: A folder that also gets every drawing as an SVG file of its own; made where there is none.
-        png: Whether it gets each as a PNG file too.
+        run: Folder of the run, finished or under way.
+        out: The file; default: `report.html` in the run's folder.
+        figures: A folder for the drawings as SVG files, made if it does not exist; if None, none are written.
+        png: Whether to write the drawings as PNG files, too.
 
     Raises:
         UserError: If `run` is no run's folder or cannot be read, a file cannot be written, or the package that PNG
@@ -79,7 +79,7 @@ def write_report(
 
 
 def render(material: Material) -> str:
-    """The page."""
+    """Return the page."""
     style, script = asset("figure.css") + asset("report.css") + colour_style(), asset("report.js")
     environment = Environment(
         autoescape=True, finalize=plain_text, undefined=StrictUndefined, keep_trailing_newline=True
@@ -132,7 +132,7 @@ def _facts(material: Material) -> list[Fact]:
 
 
 def _policy(style: str, script: str) -> str:
-    """Lets the page's own style and script in, by their hashes, and nothing else: no request, no other script."""
+    """Return a content security policy that allows the page's own style and script, by their hashes, and nothing else."""
     return (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -144,7 +144,7 @@ def _hash(content: str) -> str:
 
 
 def _json(data: object) -> Markup:
-    """JSON that can stand inside a script element: no sign in it ends the element or begins a comment."""
+    """Return JSON that is safe in a script element: it cannot end the element or begin a comment."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")

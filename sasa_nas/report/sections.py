@@ -1,4 +1,4 @@
-"""The parts of a report, each a heading, a word of explanation and its body."""
+"""Sections of a report, each with a heading, an introduction and a body."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -20,14 +20,14 @@ from sasa_nas.report.trials_table import trials_table
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the page.
+    """A section of the page.
 
     Attributes:
-        id: Its anchor.
-        short: Its name in the list of sections.
-        title: Its heading.
-        intro: What it shows and how to read it.
-        body: Markup.
+        id: Anchor of the section.
+        short: Name in the list of sections.
+        title: Heading.
+        intro: Introduction.
+        body: Body of the section.
     """
 
     id: str
@@ -38,7 +38,7 @@ class Section:
 
 
 def sections(material: Material, drawn: Mapping[str, Drawing]) -> list[Section]:
-    """All parts for which the run has something to show, in their order."""
+    """Return all sections for which the run has data, in order."""
     return [
         _where(material, drawn),
         *_results(material, drawn),
@@ -155,7 +155,7 @@ def _networks_table(found: Retrained) -> Markup:
 
 
 def _bars(mean: SeedMean) -> Markup:
-    """A mean and its interval, which stands below it on a phone."""
+    """Return a mean and its interval, which is below it on a phone."""
     value = tag("span", f"{100 * mean.mean:.2f}%")
     if mean.low is None or mean.high is None:
         return value
@@ -262,7 +262,7 @@ def _figure(drawing: Drawing) -> Markup:
 
 
 def _switch(names: Mapping[str, str]) -> Markup:
-    """Chooses between drawings, by their id and what the choice is called; without a script all are shown."""
+    """Return a switch between drawings, by their id and label; without the script all are shown."""
     if len(names) < 2:
         return Markup("")
     group = next(iter(names)).partition("-")[0]

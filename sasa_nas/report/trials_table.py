@@ -1,4 +1,4 @@
-"""The table of all trials, and the data that the page's script knows of them."""
+"""The table of all trials, and their data for the page's script."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,13 +32,13 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
     ("stages", ""),
     ("why", "words wide-only"),
 )
-"""Headings and their classes; `down` sorts from the top first. `further` stands for the search's further objectives."""
+"""Headings and CSS classes; `down` sorts in descending order first, `further` stands for the other objectives."""
 _REASON = 300
-"""Characters of a reason that are shown."""
+"""Most characters of a failure's reason."""
 
 
 def trials_table(material: Material) -> Markup:
-    """A row a trial; the page's script sorts and filters it."""
+    """Return the table with one row per trial; the page's script sorts and filters it."""
     front = {record.number for record in material.front}
     further = further_objectives(material.info.settings.objectives)
     heads = [
@@ -129,7 +129,7 @@ def _objective(row: Objective, value: float | None) -> Markup:
 
 
 def _minis(record: TrialRecord) -> Markup | None:
-    """A letter a stage; the operators' names are there for the filter and for those who do not see colours."""
+    """Return one coloured letter per stage, with the operators' names for the filter and for screen readers."""
     if record.architecture is None:
         return None
     boxes = [
@@ -146,7 +146,7 @@ def _minis(record: TrialRecord) -> Markup | None:
 
 
 def trials_data(material: Material) -> dict[str, Any]:
-    """What the page's script shows of each trial that is pointed at, as JSON data."""
+    """Return the data of each trial that the page's script shows on hover, as JSON data."""
     return {"trials": {str(record.number): _data(record, material.command(record)) for record in material.records}}
 
 

@@ -14,10 +14,10 @@ class Chooser(Protocol):
     """Decision at the forks of a walk."""
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The index of the option taken at the fork `name`."""
+        """Return the index of the option taken at the fork `name`."""
 
     def number(self, name: str, values: Range) -> Number:
-        """A number of the range at the fork `name`."""
+        """Return a number of the range at the fork `name`."""
 
 
 class RandomChooser:
@@ -31,11 +31,11 @@ class RandomChooser:
         self.generator = generator
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """A uniformly drawn index."""
+        """Return a uniformly drawn index."""
         return self.generator.randrange(len(labels))
 
     def number(self, name: str, values: Range) -> Number:
-        """A uniformly drawn number of the range."""
+        """Return a uniformly drawn number of the range."""
         return self.generator.choice(values.values())
 
 
@@ -55,11 +55,11 @@ class BalancedChooser:
         self._decks: dict[str, list[int]] = {}
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The next index of this fork's deck."""
+        """Return the next index of this fork's deck."""
         return self._deal(name, len(labels))
 
     def number(self, name: str, values: Range) -> Number:
-        """The next number of this fork's deck."""
+        """Return the next number of this fork's deck."""
         numbers = values.values()
         return numbers[self._deal(name, len(numbers))]
 
@@ -83,13 +83,13 @@ class RecordingChooser:
         self.answers: dict[str, Label] = {}
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The other chooser's answer."""
+        """Return the other chooser's answer."""
         index = self.chooser.option(name, labels)
         self.answers[name] = labels[index]
         return index
 
     def number(self, name: str, values: Range) -> Number:
-        """The other chooser's answer."""
+        """Return the other chooser's answer."""
         self.answers[name] = number = self.chooser.number(name, values)
         return number
 
@@ -105,11 +105,11 @@ class RecallChooser:
         self._answers = answers
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The index of the label that was written down."""
+        """Return the index of the label that was written down."""
         return list(labels).index(self._answers[name])
 
     def number(self, name: str, values: Range) -> Number:
-        """The number that was written down."""
+        """Return the number that was written down."""
         number = self._answers[name]
         assert isinstance(number, int | float)
         return number

@@ -23,11 +23,11 @@ class _Odometer:
         self.trail: list[tuple[int, int]] = []
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The next answer."""
+        """Return the next answer."""
         return self._next(len(labels))
 
     def number(self, name: str, values: Range) -> Number:
-        """The next number."""
+        """Return the next number."""
         numbers = values.values()
         return numbers[self._next(len(numbers))]
 

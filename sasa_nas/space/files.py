@@ -64,7 +64,7 @@ class _Loader(yaml.SafeLoader):
         return float(self.construct_yaml_float(node))
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """The mapping, refused where a key comes twice."""
+        """Return the mapping, refused where a key comes twice."""
         seen: set[str] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -87,7 +87,7 @@ for _tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
 
 
 def shipped_spaces() -> dict[str, Path]:
-    """The search spaces that come with the package: name to file."""
+    """Return the search spaces that come with the package: name to file."""
     folder = Path(str(resources.files("sasa_nas") / "search_spaces"))
     return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
 
@@ -134,7 +134,7 @@ def _load_operators(names: Any, path: Path) -> None:
 
 
 def validate_space(data: dict[str, Any], source: str) -> SearchSpace:
-    """A search space from plain data; `source` names where it came from in an error.
+    """Return a search space from plain data; `source` names where it came from in an error.
 
     Raises:
         SpaceError: If the data do not describe a search space.
@@ -179,7 +179,7 @@ def load_network(path: str | Path) -> NetworkDescription:
 
 
 def parse_value(text: str, source: str) -> Any:
-    """A value as YAML writes it: a number, a word, `true`, `null`, `{kind: conv}`.
+    """Return a value as YAML writes it: a number, a word, `true`, `null`, `{kind: conv}`.
 
     Args:
         text: The value.

@@ -14,7 +14,7 @@ _PARTS = tuple(name for name in Architecture.model_fields if name not in ("image
 
 
 def choices_of(space: BaseModel, design: Architecture) -> dict[str, Label] | None:
-    """The choices by which a walk through `space` draws `design`, whatever images and classes either is for.
+    """Return the choices by which a walk through `space` draws `design`, whatever images and classes either is for.
 
     Returns:
         The answer at each fork, by its name; None if the design is not in the space.

@@ -17,7 +17,7 @@ _STEP = re.compile(r"\.?([A-Za-z_]\w*)|\[(\d+|\*)\]")
 
 
 def overridden(design: Design, assignments: Sequence[str]) -> Design:
-    """A copy of `design` with some fields changed, one assignment after the other.
+    """Return a copy of `design` with some fields changed, one assignment after the other.
 
     An index `*` means every stage. A value is written as in a YAML file. Assigning a `kind` begins anew: the
     other fields of that operator or stem get the defaults of the new kind. What the changes make is validated
@@ -77,7 +77,7 @@ def _nodes(node: Any, steps: Sequence[str | int], assignment: str) -> Iterator[A
 
 
 def _keys(node: Any, step: str | int, assignment: str) -> list[Any]:
-    """The keys of `node` that a step means: one, or all of a list."""
+    """Return the keys of `node` that a step means: one, or all of a list."""
     if isinstance(node, list) and not (isinstance(step, str) and step != "*"):
         if step == "*":
             return list(range(len(node)))

@@ -33,7 +33,7 @@ class Walker:
         self._parts = {name: _laid_out(getattr(space, name), name) for name in Architecture.model_fields}
 
     def sample(self, chooser: Chooser) -> Architecture:
-        """One design, at its full size.
+        """Return one design, at its full size.
 
         Raises:
             Infeasible: If the drawn values do not fit together, such as heads that do not divide a width.
@@ -44,12 +44,12 @@ class Walker:
             raise Infeasible(one_line(space_error("drawn design", error))) from error
 
     def walk(self, chooser: Chooser) -> dict[str, Any]:
-        """The plain data of one design, whether or not its parts fit together. It is not to be changed."""
+        """Return the plain data of one design, whether or not its parts fit together. It is not to be changed."""
         return {name: part(chooser) for name, part in self._parts.items()}
 
 
 def sample(space: BaseModel, chooser: Chooser) -> Architecture:
-    """One design out of `space`, as `Walker.sample` draws it."""
+    """Return one design out of `space`, as `Walker.sample` draws it."""
     return Walker(space).sample(chooser)
 
 
@@ -91,7 +91,7 @@ _NOBODY = _Nobody()
 
 
 def option_labels(node: "Choice[Any]") -> tuple[Label, ...]:
-    """A label for each option, no two alike: the value itself, its kind, or its position."""
+    """Return a label for each option, no two alike: the value itself, its kind, or its position."""
     labels: list[Label] = []
     for i, option in enumerate(node.choice):
         if isinstance(option, str | int | float | bool) or option is None:

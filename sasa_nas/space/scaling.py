@@ -21,7 +21,7 @@ WIDTH_MULTIPLE = 8
 
 
 def proxy_of(architecture: Architecture, proxy: Proxy, image: Image, num_classes: int) -> Architecture:
-    """The network that stands in for `architecture` in a search.
+    """Return the network that stands in for `architecture` in a search.
 
     Args:
         architecture: A full-size design.
@@ -59,7 +59,7 @@ def _scaled_fields(architecture: Architecture, width_multiplier: float, depth_mu
 
 @functools.lru_cache(maxsize=1024)
 def scaled_stem(stem: Stem, width_multiplier: float) -> Stem:
-    """A stem with its width multiplied and rounded.
+    """Return a stem with its width multiplied and rounded.
 
     Raises:
         pydantic.ValidationError: If its heads do not divide the scaled width.
@@ -69,7 +69,7 @@ def scaled_stem(stem: Stem, width_multiplier: float) -> Stem:
 
 @functools.lru_cache(maxsize=16384)
 def scaled_stage(stage: Stage, width_multiplier: float, depth_multiplier: float) -> Stage:
-    """One stage with its width and number of blocks multiplied and rounded; whether it fits, `check_stage` knows."""
+    """Return one stage with its width and number of blocks multiplied and rounded; whether it fits, `check_stage` knows."""
     return _changed(
         stage,
         {
@@ -109,13 +109,13 @@ def _fitted_fields(
 
 
 def _changed(node: Tree, update: dict[str, object]) -> Tree:
-    """A copy of `node` with some fields changed, validated as a whole."""
+    """Return a copy of `node` with some fields changed, validated as a whole."""
     fields = {name: getattr(node, name) for name in type(node).model_fields}
     return type(node).model_validate(fields | update)
 
 
 def _with_halvings(stages: tuple[Stage, ...], most: int) -> tuple[Stage, ...]:
-    """Keeps the stride of the last `most` strided stages and takes it from those before."""
+    """Keep the stride of the last `most` strided stages and takes it from those before."""
     strided = [i for i, stage in enumerate(stages) if stage.stride > 1]
     flattened = set(strided[: max(0, len(strided) - most)])
     return tuple(stage.model_copy(update={"stride": 1}) if i in flattened else stage for i, stage in enumerate(stages))

@@ -47,7 +47,7 @@ class SearchSpace(searchable(Architecture)):  # type: ignore[misc]
 
     @model_validator(mode="after")
     def _every_option_can_come_up(self) -> "SearchSpace":
-        """Refuses an option that fits in no combination, at full size or at the proxy's."""
+        """Refuse an option that fits in no combination, at full size or at the proxy's."""
         proxy = self.proxy
         _check_options({"stem": self.stem}, "", lambda data: _stem_misfit(data["stem"], proxy))
         if not isinstance(self.block, Choice):  # else a misfit shows as an infeasible draw
@@ -56,7 +56,7 @@ class SearchSpace(searchable(Architecture)):  # type: ignore[misc]
 
 
 def _check_stages(node: Any, path: str, misfit: Judge) -> None:
-    """Checks the options of every stage in `node`: a stage, a list of stages, or a choice of such lists."""
+    """Check the options of every stage in `node`: a stage, a list of stages, or a choice of such lists."""
     if isinstance(node, Choice):
         _check_stages(node.choice, f"{path}.choice", misfit)
     elif isinstance(node, tuple):
@@ -67,7 +67,7 @@ def _check_stages(node: Any, path: str, misfit: Judge) -> None:
 
 
 def _check_options(parts: dict[str, Any], path: str, misfit: Judge) -> None:
-    """Raises the reason of the first option inside `parts`, fields of the node at `path`, that never fits."""
+    """Raise the reason of the first option inside `parts`, fields of the node at `path`, that never fits."""
     if math.prod(map(size, parts.values())) > _MOST_COMBINATIONS:
         return  # a misfit then shows as an infeasible draw
     prefix = f"{path}." if path else ""
@@ -87,7 +87,7 @@ def _check_options(parts: dict[str, Any], path: str, misfit: Judge) -> None:
 
 
 def _blame(fork: str, node: str, field: str) -> str:
-    """The path of what does not fit: the fork's own, or the field inside what was chosen there."""
+    """Return the path of what does not fit: the fork's own, or the field inside what was chosen there."""
     if fork == node:
         return f"{fork}.{field}" if fork else field
     if re.search(r"(operator|stem)(\.choice\[\d+\])*$", fork):

@@ -81,14 +81,14 @@ class Range(Node):
     """Lowest value, highest value, and the step between neighbours."""
 
     def values(self) -> list[Number]:
-        """Every number the range can give, in ascending order."""
+        """Return every number the range can give, in ascending order."""
         # in decimals, as they are written: 0.1 + 2 * 0.1 is meant to be 0.3
         low, high, step = (Decimal(str(number)) for number in self.range)
         number = int if all(isinstance(part, int) for part in self.range) else float
         return [number(low + step * i) for i in range(int((high - low) / step) + 1)]
 
     def nearest(self, number: Number) -> Number:
-        """The range's own number that is nearest to `number`, which a sampler may have rounded otherwise."""
+        """Return the range's own number that is nearest to `number`, which a sampler may have rounded otherwise."""
         return min(self.values(), key=lambda value: abs(value - number))
 
 
@@ -105,7 +105,7 @@ def _check_bounds(node: Range) -> Range:
 
 
 def _check_values(node: Range, *, adapter: TypeAdapter[Any]) -> Range:
-    """Holds each value of the range against the field's own type."""
+    """Hold each value of the range against the field's own type."""
     for value in node.values():
         adapter.validate_python(value)
     return node
@@ -122,7 +122,7 @@ def _form(value: Any) -> str:
 
 @functools.cache
 def searchable(model: type[BaseModel]) -> type[Node]:
-    """The type of families of `model`.
+    """Return the type of families of `model`.
 
     Args:
         model: A type whose fields are scalars, literals, other models, unions of models discriminated by
@@ -143,7 +143,7 @@ def searchable(model: type[BaseModel]) -> type[Node]:
 
 
 def _searchable_default(default: Any) -> Any:
-    """A default value, as the derived types have it."""
+    """Return a default value, as the derived types have it."""
     if isinstance(default, BaseModel):
         # it is valid where it comes from, and checking it would build the type's checks
         fields = {name: _searchable_default(getattr(default, name)) for name in type(default).model_fields}
@@ -152,7 +152,7 @@ def _searchable_default(default: Any) -> Any:
 
 
 def _searchable_field(field: FieldInfo) -> Any:
-    """The annotation of a field that may hold a value, a choice or a range."""
+    """Return the annotation of a field that may hold a value, a choice or a range."""
     plain = _with_metadata(field)
     value = _searchable_annotation(plain)
     forms = [Annotated[value, Tag(VALUE)], Annotated[Choice[value], Tag(CHOICE)]]  # type: ignore[valid-type]
@@ -167,7 +167,7 @@ def _adapter(number: Any) -> TypeAdapter[Any]:
 
 
 def _with_metadata(field: FieldInfo) -> Any:
-    """The field's annotation with the constraints that pydantic keeps apart from it."""
+    """Return the field's annotation with the constraints that pydantic keeps apart from it."""
     constraints = tuple(field.metadata)
     if field.discriminator is not None:
         constraints += (Field(discriminator=field.discriminator),)

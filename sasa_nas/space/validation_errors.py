@@ -31,7 +31,7 @@ class SpaceError(UserError):
 
 
 def path_of(location: Sequence[int | str], field: str = "") -> str:
-    """A place in the tree as `stages[2].operator.choice[1].num_heads`."""
+    """Return a place in the tree as `stages[2].operator.choice[1].num_heads`."""
     path = ""
     for step in location:
         if isinstance(step, int):
@@ -87,7 +87,7 @@ def _line(detail: ErrorDetails) -> str:
 
 
 def _meant_form(detail: ErrorDetails) -> tuple[str, str] | None:
-    """The misspelt `choice` or `range` of an object that stands where it fits nothing else, and what was meant."""
+    """Return the misspelt `choice` or `range` of an object that stands where it fits nothing else, and what was meant."""
     if isinstance(detail["input"], dict) and detail["type"] in _FITS_NOTHING and len(detail["input"]) == 1:
         written = str(next(iter(detail["input"])))
         near = difflib.get_close_matches(written.lower(), ("choice", "range"), n=1)

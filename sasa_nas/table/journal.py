@@ -68,7 +68,7 @@ class Journal:
         write_text(path, "\n".join([head, *(curve.model_dump_json() for curve in self.curves.values())]) + "\n")
 
     def add(self, curve: Curve) -> None:
-        """Appends a training and sees it to the disk.
+        """Append a training and sees it to the disk.
 
         Raises:
             OSError: If it cannot be written.

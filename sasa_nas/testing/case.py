@@ -39,7 +39,7 @@ class Case:
     options: Mapping[str, Any]
 
     def __str__(self) -> str:
-        """The options, as a failure names them."""
+        """Return the options, as a failure names them."""
         return ", ".join(f"{name}={value}" for name, value in self.options.items()) or "defaults"
 
     @property

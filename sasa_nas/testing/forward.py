@@ -12,7 +12,7 @@ MAPS = ((5, 7), (8, 3), (6, 6), (2, 3), (1, 1))
 
 
 def output_shape(case: Case) -> None:
-    """Maps of any size keep it, but for the stride: `ceil(H / stride)` rows, `ceil(W / stride)` columns, all finite."""
+    """Map of any size keep it, but for the stride: `ceil(H / stride)` rows, `ceil(W / stride)` columns, all finite."""
     for stride in (1, 2):
         for height, width in MAPS:
             x = case.images(height, width, dtype=torch.float32)

@@ -89,7 +89,7 @@ def pgd(network: PixelNetwork, pixels: Tensor, labels: Tensor, attack: Attack, g
 
 
 def draw_targets(labels: Tensor, num_classes: int, generator: torch.Generator) -> Tensor:
-    """A wrong class for each label, all wrong ones equally likely.
+    """Return a wrong class for each label, all wrong ones equally likely.
 
     Args:
         labels: (B,), int64.
@@ -114,7 +114,7 @@ def pixel_network(network: nn.Module, scale: Standardisation, pixel_max: float) 
 
 
 def pixels_of(inputs: Tensor, scale: Standardisation, pixel_max: float) -> Tensor:
-    """The pixels in [0, 1] that standardised images (B, C, H, W) came from, to within rounding."""
+    """Return the pixels in [0, 1] that standardised images (B, C, H, W) came from, to within rounding."""
     return ((inputs * scale.std + scale.mean) / pixel_max).clamp(0.0, 1.0)
 
 
@@ -128,7 +128,7 @@ def evaluate_attacked(
     seed: int,
     batch_size: int = 256,
 ) -> AttackedEvaluation:
-    """Attacks every example of `data`, with the network in evaluation mode, and puts its mode back.
+    """Attack every example of `data`, with the network in evaluation mode, and puts its mode back.
 
     Computed in float32: in bfloat16 an attack would look weaker than it is.
 

@@ -10,7 +10,7 @@ from sasa_nas.errors import UserError
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device called `name`.
+    """Return the device called `name`.
 
     Args:
         name: `auto` (a CUDA GPU where there is one, else the CPU), `cpu`, `cuda` or `cuda:N`.

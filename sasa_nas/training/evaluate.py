@@ -44,7 +44,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def evaluate(model: nn.Module, data: ImageSet, *, batch_size: int = 256) -> Evaluation:
-    """Runs `model` in evaluation mode over every example of `data` and puts its mode back.
+    """Run `model` in evaluation mode over every example of `data` and puts its mode back.
 
     Args:
         model: Maps (B, C, H, W) to logits (B, classes); on the data's device.

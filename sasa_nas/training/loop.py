@@ -106,11 +106,11 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
 
     @abstractmethod
     def _loss(self, batch: Batch) -> Tensor:
-        """The terms of a batch's loss, (T,); gradients are taken of their sum."""
+        """Return the terms of a batch's loss, (T,); gradients are taken of their sum."""
 
     @abstractmethod
     def _validate(self, terms: list[float], seconds: float) -> Metrics:
-        """The metrics of the epoch that is done.
+        """Return the metrics of the epoch that is done.
 
         Args:
             terms: The loss's, each a mean over the steps.
@@ -118,7 +118,7 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         """
 
     def epochs(self) -> Iterator[Metrics]:
-        """Trains the epochs that are left.
+        """Train the epochs that are left.
 
         Yields:
             The metrics of each, as it ends.
@@ -130,7 +130,7 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
             yield self.run_epoch()
 
     def run_epoch(self) -> Metrics:
-        """Trains one epoch and validates.
+        """Train one epoch and validates.
 
         Raises:
             NonFiniteLoss: If a loss is infinite or not a number. The model is of no use afterwards.
@@ -147,7 +147,7 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         return self._validate(terms, seconds)
 
     def step(self, batch: Batch) -> Tensor:
-        """One update at the optimiser's learning rate; returns the terms of the loss without waiting for the device.
+        """Return one update at the optimiser's learning rate; returns the terms of the loss without waiting for the device.
 
         The model is in training mode.
         """
@@ -160,7 +160,7 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         return terms.detach()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a resumed training needs; tensors, numbers and plain containers only.
+        """Return all that a resumed training needs; tensors, numbers and plain containers only.
 
         `torch.load(..., weights_only=True)` reads what `torch.save` makes of it. Tensors are the live ones:
         save or copy them before training on.
@@ -172,7 +172,7 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from another trainer's state, exactly where seed, data and recipe are the same.
+        """Go on from another trainer's state, exactly where seed, data and recipe are the same.
 
         Args:
             state: From `state_dict`.
@@ -194,7 +194,7 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         self.epoch = operator.index(state["epoch"])
 
     def _train(self) -> list[float]:
-        """One pass over the train part; returns the mean of every term of the loss over its steps."""
+        """Return one pass over the train part; returns the mean of every term of the loss over its steps."""
         steps = len(self.batches)
         total_steps = self.total_epochs * steps
         losses: list[Tensor] = []
@@ -210,7 +210,7 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         return means
 
     def _check(self, losses: list[Tensor]) -> None:
-        """Raises NonFiniteLoss for the first of the epoch's losses that is not finite."""
+        """Raise NonFiniteLoss for the first of the epoch's losses that is not finite."""
         totals = torch.stack(losses).sum(1)
         finite = totals.isfinite()
         if not finite.all():

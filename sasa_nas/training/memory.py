@@ -60,7 +60,7 @@ def keep_freed_memory() -> bool:
 
 
 def release_memory() -> None:
-    """Gives back what nothing refers to any more: the heap's free pages, and the GPU's cache."""
+    """Give back what nothing refers to any more: the heap's free pages, and the GPU's cache."""
     gc.collect()
     library = _glibc()
     if library is not None:
@@ -70,7 +70,7 @@ def release_memory() -> None:
 
 
 def _glibc() -> ctypes.CDLL | None:
-    """The C library of the process; None where it is not glibc."""
+    """Return the C library of the process; None where it is not glibc."""
     if sys.platform != "linux":
         return None
     library = ctypes.CDLL(None)

@@ -59,6 +59,6 @@ def learning_rate_at(step: int, *, total_steps: int, peak: float) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Gives every parameter group the same learning rate."""
+    """Give every parameter group the same learning rate."""
     for group in optimizer.param_groups:
         group["lr"] = rate

@@ -27,13 +27,13 @@ class EpochTrainer(Protocol[Metrics_co]):
     """Epochs done."""
 
     def epochs(self) -> Iterator[Metrics_co]:
-        """Trains the epochs that are left; yields the metrics of each as it ends."""
+        """Train the epochs that are left; yields the metrics of each as it ends."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a resumed training needs: tensors, numbers and plain containers."""
+        """Return all that a resumed training needs: tensors, numbers and plain containers."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from another trainer's state."""
+        """Go on from another trainer's state."""
 
 
 Trainer_ = TypeVar("Trainer_", bound=EpochTrainer[Any])
@@ -63,7 +63,7 @@ def train_outright(
     checkpoint: Path,
     progress: Progress[Metrics],
 ) -> Trainer_:
-    """Trains to the last epoch, from `checkpoint` where there is one.
+    """Train to the last epoch, from `checkpoint` where there is one.
 
     The checkpoint is replaced after every epoch, whole or not at all; it is left to the caller to remove.
 
@@ -97,7 +97,7 @@ def train_outright(
 
 
 def save_checkpoint(path: Path, trainer: EpochTrainer[Metrics], history: Sequence[Metrics], *, of: str = "") -> None:
-    """Writes a trainer's state and the metrics of its epochs so far; never half of them.
+    """Write a trainer's state and the metrics of its epochs so far; never half of them.
 
     Args:
         path: The file.
@@ -122,7 +122,7 @@ def _write(path: Path, content: io.BytesIO) -> None:
 def load_checkpoint(
     path: Path, trainer: EpochTrainer[Metrics], metrics: type[Metrics], *, of: str = ""
 ) -> list[Metrics]:
-    """Gives `trainer` the state that `save_checkpoint` wrote. Nothing is unpickled but tensors and plain containers.
+    """Give `trainer` the state that `save_checkpoint` wrote. Nothing is unpickled but tensors and plain containers.
 
     Args:
         path: The file.
@@ -163,12 +163,12 @@ def load_checkpoint(
 
 
 def _largest(trainer: EpochTrainer[Any]) -> int:
-    """Bytes of a checkpoint of a trainer, at most: its tensors, the optimiser's two more of each, and the rest."""
+    """Return bytes of a checkpoint of a trainer, at most: its tensors, the optimiser's two more of each, and the rest."""
     return 2**26 + 4 * sum(tensor.numel() * tensor.element_size() for tensor in _tensors(trainer.state_dict()))
 
 
 def _require_stored(content: io.BytesIO) -> None:
-    """Raises ValueError unless the file is a zip archive without compression, as `torch.save` writes it.
+    """Raise ValueError unless the file is a zip archive without compression, as `torch.save` writes it.
 
     Its members then take no more memory than the file.
     """
@@ -182,7 +182,7 @@ def _require_stored(content: io.BytesIO) -> None:
 
 
 def _require_whole(state: Any) -> None:
-    """Raises ValueError if a tensor in nested containers is larger than its memory, as a view with steps of 0 is.
+    """Raise ValueError if a tensor in nested containers is larger than its memory, as a view with steps of 0 is.
 
     To copy such a one could take all memory there is.
     """

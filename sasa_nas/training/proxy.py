@@ -47,7 +47,7 @@ class EpochMetrics:
 
 
 def require_batches(recipe: Recipe, train: ImageSet) -> None:
-    """Raises where batches would hold a single example.
+    """Raise where batches would hold a single example.
 
     Raises:
         UserError: Batch normalisation cannot train on one.
@@ -112,14 +112,14 @@ class Trainer(EpochLoop[nn.Module, tuple[Tensor, Tensor], EpochMetrics]):
         self.recipe = recipe
 
     def _loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """The cross-entropy, (1,)."""
+        """Return the cross-entropy, (1,)."""
         images, labels = batch
         with autocast(self.device):
             logits = self.model(channels_last(images))
         return F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing).view(1)
 
     def _validate(self, terms: list[float], seconds: float) -> EpochMetrics:
-        """Measures the model on the whole validation part.
+        """Measure the model on the whole validation part.
 
         Raises:
             NonFiniteLoss: If its loss is not finite: the last step can break weights that no train loss shows.

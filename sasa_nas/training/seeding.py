@@ -8,7 +8,7 @@ import torch
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seeds PyTorch's generators inside the block and puts their states back after it.
+    """Seed PyTorch's generators inside the block and puts their states back after it.
 
     Weights that are drawn inside depend on `seed` alone:
 

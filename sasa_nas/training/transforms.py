@@ -24,12 +24,12 @@ def rotate(images: Tensor, quarter_turns: int) -> Tensor:
 
 
 def flip_upside_down(images: Tensor) -> Tensor:
-    """Mirrors images (N, C, H, W) about their horizontal axis."""
+    """Mirror images (N, C, H, W) about their horizontal axis."""
     return images.flip(-2)
 
 
 def flip_left_right(images: Tensor) -> Tensor:
-    """Mirrors images (N, C, H, W) about their vertical axis."""
+    """Mirror images (N, C, H, W) about their vertical axis."""
     return images.flip(-1)
 
 
@@ -46,7 +46,7 @@ FLIPS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def transformed(data: ImageSet, transform: Callable[[Tensor], Tensor]) -> ImageSet:
-    """The same examples with `transform` applied to their images.
+    """Return the same examples with `transform` applied to their images.
 
     Args:
         data: Images (N, C, H, W).

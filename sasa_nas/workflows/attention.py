@@ -65,7 +65,7 @@ class Subject:
 
 
 def trained_subject(target: Path, source: ImageSource) -> Subject:
-    """A trained network and an image, standardised as it was trained.
+    """Return a trained network and an image, standardised as it was trained.
 
     Where no record tells how (an export's folder), a file's image is standardised by its own pixels.
 
@@ -86,7 +86,7 @@ def trained_subject(target: Path, source: ImageSource) -> Subject:
 
 
 def untrained_subject(architecture: Architecture, name: str, source: ImageSource, *, seed: int) -> Subject:
-    """A network with random weights, fitted to a data set's images; a file's image is fitted to the network.
+    """Return a network with random weights, fitted to a data set's images; a file's image is fitted to the network.
 
     Args:
         architecture: The network.

@@ -102,7 +102,7 @@ class _Answer:
 def make_attacks(
     epsilons: Sequence[float], steps: Sequence[int], *, step_size: float | None = None, targeted: bool = False
 ) -> tuple[Attack, ...]:
-    """An attack for every pair of a limit and a number of steps.
+    """Return an attack for every pair of a limit and a number of steps.
 
     Args:
         epsilons: Largest changes of a pixel in [0, 1].
@@ -129,7 +129,7 @@ def make_attacks(
 
 
 def evaluate_network(target: Path, settings: EvaluationSettings) -> EvaluationReport:
-    """Measures the trained network of a folder; nothing is written.
+    """Measure the trained network of a folder; nothing is written.
 
     Args:
         target: The folder of an outright training (all its finished seeds are measured), of a trial or an export.
@@ -173,7 +173,7 @@ def _measure(network: nn.Module, part: ImageSet, splits: Splits, settings: Evalu
 
 
 def _combined(answers: Sequence[_Answer]) -> Measurement:
-    """The same measurement of all networks."""
+    """Return the same measurement of all networks."""
     accuracies = tuple(answer.accuracy for answer in answers)
     successes = [answer.success for answer in answers if answer.success is not None]
     first = answers[0]

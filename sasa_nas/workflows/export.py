@@ -104,7 +104,7 @@ def export_name(target: str) -> str:
 
 
 def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Size, choice: WeightsChoice) -> Exportable:
-    """A trained trial of a search: the network that was trained, or its full-size design.
+    """Return a trained trial of a search: the network that was trained, or its full-size design.
 
     Args:
         folder: The run.
@@ -148,7 +148,7 @@ def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Siz
 
 
 def _retrained(folder: RunFolder, record: TrialRecord, name: str, choice: WeightsChoice) -> Exportable | None:
-    """The full-size design of a trial as `sasa-nas retrain` trained it, by the seed best on the validation part.
+    """Return the full-size design of a trial as `sasa-nas retrain` trained it, by the seed best on the validation part.
 
     While seeds are still to be trained, nothing compares them, and the first counts. None without a trained seed.
     """
@@ -173,7 +173,7 @@ def _retrained(folder: RunFolder, record: TrialRecord, name: str, choice: Weight
 
 
 def _retraining(folder: RunFolder, trial: int) -> str | None:
-    """The retraining at full size that has a trained seed of a trial: the one with the default name, or the first."""
+    """Return the retraining at full size that has a trained seed of a trial: the one with the default name, or the first."""
     for name in sorted(list_retrainings(folder), key=lambda name: (name != "target", name)):
         place = folder.retraining(name)
         training = place.network(trial)
@@ -185,7 +185,7 @@ def _retraining(folder: RunFolder, trial: int) -> str | None:
 
 
 def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
-    """One seed of a classifier's outright training, the first that is trained to the end if none is named.
+    """Return one seed of a classifier's outright training, the first that is trained to the end if none is named.
 
     Args:
         folder: The training.
@@ -220,7 +220,7 @@ def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
 def of_architecture(
     architecture: Architecture, name: str, choice: WeightsChoice, *, note: str | None = None
 ) -> Exportable:
-    """A network that no training on record belongs to, with random weights or those of a file.
+    """Return a network that no training on record belongs to, with random weights or those of a file.
 
     Args:
         architecture: The network.
@@ -244,7 +244,7 @@ def of_architecture(
 
 
 def write_export(found: Exportable, request: ExportRequest) -> Exported:
-    """Writes what was found, as it was asked for.
+    """Write what was found, as it was asked for.
 
     Raises:
         UserError: If a format is unknown or its packages are missing, or the folder cannot be written.

@@ -25,7 +25,7 @@ def load_for(
     train_images: int | None = None,
     progress: Progress | None = None,
 ) -> Splits:
-    """A data set at the size of a network's images.
+    """Return a data set at the size of a network's images.
 
     Args:
         architecture: The network.
@@ -57,7 +57,7 @@ def load_for(
 
 
 def load_data(target: Path, trained: Trained, dataset: str | None, data_dir: Path | None) -> Splits:
-    """The data set for a trained network: the one that is asked for, the network's own where none is.
+    """Return the data set for a trained network: the one that is asked for, the network's own where none is.
 
     Args:
         target: The network's folder, for the error.
@@ -96,7 +96,7 @@ def require_unchanged(splits: Splits, data: TrainingData) -> None:
 
 
 def load_network(architecture: Architecture, weights: Path, device: torch.device) -> Network:
-    """The network with the weights of a safetensors file, in evaluation mode.
+    """Return the network with the weights of a safetensors file, in evaluation mode.
 
     Raises:
         UserError: If the file cannot be read, or its weights are another network's.

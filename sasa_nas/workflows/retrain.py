@@ -100,7 +100,7 @@ def retrain_run(
     observer: RetrainingObserver | None = None,
     command: str = "",
 ) -> RetrainingSummary:
-    """Trains networks of a run outright, and keeps everything in `RUN/retrain/<name>`.
+    """Train networks of a run outright, and keeps everything in `RUN/retrain/<name>`.
 
     A retraining that was begun before goes on: trials asked for are added to it, what is trained stays. Each network's
     test part is read once, when all its seeds are trained.
@@ -277,7 +277,7 @@ def _sampled(wanted: list[int], known: Mapping[int, TrialRecord], count: int, se
 
 
 def _design(record: TrialRecord, settings: TrainingSettings, data: DatasetInfo) -> RetrainedDesign:
-    """The costs of a network as it will be trained.
+    """Return the costs of a network as it will be trained.
 
     Raises:
         UserError: If the design does not fit the data set or its size.
@@ -295,7 +295,7 @@ def _design(record: TrialRecord, settings: TrainingSettings, data: DatasetInfo) 
 
 
 def _train(place: RetrainingFolder, plan: RetrainingInfo, record: TrialRecord, observer: TrainingObserver) -> bool:
-    """Trains one network to the end, from where it was left; whether it is done."""
+    """Train one network to the end, from where it was left; whether it is done."""
     folder = place.network(record.number)
     if folder.info.exists():
         external = ExternalResources.of_training(plan.settings)  # which this command has named

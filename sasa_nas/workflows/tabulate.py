@@ -133,7 +133,7 @@ def _members(space: SearchSpace, splits: Splits) -> Iterator[_Member]:
 
 
 def _wanted(members: Sequence[_Member], seeds: Sequence[int], repeated: int | None) -> list[_Job]:
-    """All trainings of the table: the first seed of all networks, then the other seeds of those to be repeated.
+    """Return all trainings of the table: the first seed of all networks, then the other seeds of those to be repeated.
 
     Networks come in an order that is drawn at random and the same in every call.
     """
@@ -143,7 +143,7 @@ def _wanted(members: Sequence[_Member], seeds: Sequence[int], repeated: int | No
 
 
 def _latencies(members: Sequence[_Member], device: torch.device, observer: TableObserver) -> dict[str, float]:
-    """Median seconds of one image on one thread, by architecture, measured now that no training runs."""
+    """Return median seconds of one image on one thread, by architecture, measured now that no training runs."""
     setting = Setting(device, describe_device(device))
     latencies: dict[str, float] = {}
     for member in members:
@@ -153,7 +153,7 @@ def _latencies(members: Sequence[_Member], device: torch.device, observer: Table
 
 
 def _train_all(jobs: Sequence[_Job], proxy: Proxy, data_dir: Path | None, device: str, workers: int) -> Iterator[Curve]:
-    """Trains `jobs` in several processes; curves come as they are done."""
+    """Train `jobs` in several processes; curves come as they are done."""
     context = multiprocessing.get_context("spawn")
     waiting = iter(jobs)
     running: set[Future[Curve]] = set()

@@ -46,11 +46,11 @@ class _Classification:
     metrics = EpochMetrics
 
     def trainer(self, seed: int) -> Trainer:
-        """A trainer before its first epoch."""
+        """Return a trainer before its first epoch."""
         return new_trainer(self.architecture, self.splits, self.settings.recipe, seed=seed, device=self.device)
 
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> TrainingResult:
-        """Measures the weights on disk, those that a reader will load, on the validation and the test part."""
+        """Measure the weights on disk, those that a reader will load, on the validation and the test part."""
         observer.testing_started()
         validation = self.splits.validation.to(self.device)
         test = self.splits.load_test().to(self.device)
@@ -83,7 +83,7 @@ def train_network(
     observer: TrainingObserver | None = None,
     command: str = "",
 ) -> TrainingSummary[TrainingInfo, TrainingResult]:
-    """Trains a network on a data set, to whose images and classes it is fitted, and keeps everything in a new folder.
+    """Train a network on a data set, to whose images and classes it is fitted, and keeps everything in a new folder.
 
     The test part is read once, when all seeds are trained. Ctrl-C ends the training early.
 
@@ -122,7 +122,7 @@ def train_network(
 def resume_network(
     path: Path, *, external: ExternalResources = NOTHING, observer: TrainingObserver | None = None
 ) -> TrainingSummary[TrainingInfo, TrainingResult]:
-    """Goes on with a training where it stopped, to the same result on a CPU as without the stop.
+    """Go on with a training where it stopped, to the same result on a CPU as without the stop.
 
     Args:
         path: The training's folder. A finished training is left as it is.

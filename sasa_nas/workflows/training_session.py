@@ -33,7 +33,7 @@ class TrainingJob(Protocol[Result_co]):
     """The dataclass that an epoch gives, an `EpochReport`."""
 
     def trainer(self, seed: int) -> EpochLoop[Any, Any, Any]:
-        """A trainer before its first epoch."""
+        """Return a trainer before its first epoch."""
 
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> Result_co:
         """What came out, once all seeds are trained."""
@@ -61,14 +61,14 @@ def new_folder(name: str, out: Path | None, task: Task) -> TrainingFolder:
 
 
 def _file_name(name: str) -> str:
-    """The last part of a network's name, a file's or a folder's, without what a folder's name should not hold."""
+    """Return the last part of a network's name, a file's or a folder's, without what a folder's name should not hold."""
     path = Path(name).resolve()
     last = path.stem if path.suffix.lower() in (".json", ".yaml", ".yml") else path.name
     return re.sub(r"[^\w.-]+", "_", last)[:80]
 
 
 def write_folder(folder: TrainingFolder, network: NetworkDescription, info: TrainingRecord) -> None:
-    """Makes a new training's folder.
+    """Make a new training's folder.
 
     Raises:
         UserError: If it cannot be written.
@@ -83,7 +83,7 @@ def write_folder(folder: TrainingFolder, network: NetworkDescription, info: Trai
 
 
 def require_same_network(folder: TrainingFolder, network: NetworkDescription, info: TrainingRecord) -> None:
-    """Raises where a folder's network is not the one that its record speaks of.
+    """Raise where a folder's network is not the one that its record speaks of.
 
     Raises:
         UserError: If their ids differ.
@@ -95,7 +95,7 @@ def require_same_network(folder: TrainingFolder, network: NetworkDescription, in
 def carry_out(
     folder: TrainingFolder, info: TrainingRecord, job: TrainingJob[Result], observer: TrainingObserver
 ) -> Result | None:
-    """One session of a training: trains the seeds that are left, then writes the result.
+    """Return one session of a training: trains the seeds that are left, then writes the result.
 
     Args:
         folder: The training's, as `write_folder` makes it.
@@ -133,16 +133,16 @@ class _SeedProgress:
         self._observer = observer
 
     def started(self, history: Sequence[Any]) -> None:
-        """Writes the metrics again: a kill may have come between them and the checkpoint."""
+        """Write the metrics again: a kill may have come between them and the checkpoint."""
         self._write(history)
         self._observer.seed_started(self._seed, len(history))
 
     def restarted(self, reason: str) -> None:
-        """Passes it on."""
+        """Pass it on."""
         self._observer.seed_restarted(self._seed, reason)
 
     def advanced(self, history: Sequence[Any]) -> None:
-        """Writes the metrics with those of the last epoch."""
+        """Write the metrics with those of the last epoch."""
         self._write(history)
         last: EpochReport = history[-1]
         self._observer.epoch_ended(self._seed, last)
@@ -163,7 +163,7 @@ def _readable(weights: Path) -> bool:
 
 
 def _train_seed(place: SeedFolder, job: TrainingJob[Any], seed: int, observer: TrainingObserver) -> None:
-    """Trains one seed to the end, unless it is; its weights are the last thing written."""
+    """Train one seed to the end, unless it is; its weights are the last thing written."""
     place.path.mkdir(parents=True, exist_ok=True)
     if not _readable(place.weights):
         try:

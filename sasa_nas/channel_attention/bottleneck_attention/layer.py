@@ -43,6 +43,6 @@ class BottleneckAttention(nn.Module):
         self.spatial = nn.Sequential(*spatial, nn.Conv2d(hidden, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, channels, H, W)` to the same shape."""
+        """Map `(B, channels, H, W)` to the same shape."""
         logits: Tensor = self.channel(self.pool(x)) + self.spatial(x)
         return x + x * logits.sigmoid()

@@ -36,7 +36,7 @@ class ConvBlockAttention(nn.Module):
         self.norm = nn.BatchNorm2d(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, channels, H, W)` to the same shape."""
+        """Map `(B, channels, H, W)` to the same shape."""
         by_channel: Tensor = self.mlp(self.mean_pool(x)) + self.mlp(self.max_pool(x))
         y = x * by_channel.sigmoid()
         by_pixel: Tensor = self.norm(self.conv(torch.cat([y.amax(1, keepdim=True), y.mean(1, keepdim=True)], dim=1)))

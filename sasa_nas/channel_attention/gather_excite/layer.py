@@ -15,6 +15,6 @@ class GatherExcite(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, C, H, W)` to the same shape."""
+        """Map `(B, C, H, W)` to the same shape."""
         gathered: Tensor = self.pool(x)
         return x * gathered.sigmoid()

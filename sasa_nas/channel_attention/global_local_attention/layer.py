@@ -33,7 +33,7 @@ class GlobalLocalAttention(nn.Module):
         self.beta = nn.Parameter(torch.ones(channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, channels, H, W)` to the same shape."""
+        """Map `(B, channels, H, W)` to the same shape."""
         by_channel: Tensor = self.global_mlp(self.pool(x))
         by_pixel: Tensor = self.local_mlp(x)
         # Autocast leaves parameters alone but not the convolutions, hence the casts.

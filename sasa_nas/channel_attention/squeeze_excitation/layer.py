@@ -24,6 +24,6 @@ class SqueezeExcitation(nn.Module):
         self.mlp = squeeze_mlp(channels, channels, reduction=reduction)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, channels, H, W)` to the same shape."""
+        """Map `(B, channels, H, W)` to the same shape."""
         logits: Tensor = self.mlp(self.pool(x))
         return x * logits.sigmoid()

@@ -43,7 +43,7 @@ def write(subject: Subject, folder: Path) -> None:
 
 
 def _tidy(program: "ONNXProgram") -> None:
-    """Calls the symbol of the batch's size what it is, and drops lines of source with their paths."""
+    """Call the symbol of the batch's size what it is, and drops lines of source with their paths."""
     graph = program.model.graph
     shape = graph.inputs[0].shape
     assert shape is not None

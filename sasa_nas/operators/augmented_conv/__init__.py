@@ -41,7 +41,7 @@ class AugmentedConv(Operator):
     """Compute attention at half the resolution, and upsample its output."""
 
     def check_width(self, width: int) -> None:
-        """Raises `Misfit` where there are more heads than channels."""
+        """Raise `Misfit` where there are more heads than channels."""
         if self.value_ratio > 0 and self.num_heads > width:
             raise Misfit("num_heads", f"num_heads={self.num_heads} exceeds width={width}")
 

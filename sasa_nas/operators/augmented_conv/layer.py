@@ -124,7 +124,7 @@ class AugmentedConv2d(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         if self.attention is not None and self.positions == "relative":
             check_map_size(x, self.feature_size)
         parts: list[Tensor] = []
@@ -151,7 +151,7 @@ class AugmentedConv2d(nn.Module):
 
 
 def _whole_heads(channels: float, num_heads: int) -> int:
-    """The largest multiple of `num_heads` not above `channels`."""
+    """Return the largest multiple of `num_heads` not above `channels`."""
     # 0.29 * 100 is 28.999999999999996 in floating point, and 29 is meant.
     return int(channels + 1e-6) // num_heads * num_heads
 

@@ -25,5 +25,5 @@ class GlobalAttention(Operator):
     positions: Literal["none", "relative"] = "relative"
 
     def check_width(self, width: int) -> None:
-        """Raises `Misfit` unless the heads divide `width`."""
+        """Raise `Misfit` unless the heads divide `width`."""
         require_divisor("num_heads", self.num_heads, width)

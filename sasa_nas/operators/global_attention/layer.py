@@ -65,5 +65,5 @@ class GlobalAttention2d(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         return stride_pool(self.attention(x), self.stride)

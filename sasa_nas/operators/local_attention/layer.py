@@ -93,7 +93,7 @@ class LocalAttention2d(nn.Module):
             self.rel_cols = relative_table(kernel_size, self.head_dim // 2, self.head_dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         if self.positions == "absolute":
             x = x + sine_encoding(x)
         query = split_heads(self.query(x), self.num_heads)

@@ -88,7 +88,7 @@ class PairwiseAttention2d(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         query, key, value = self.query(x), self.key(x), self.value(x)
         positions = 0
         if self.position is not None:

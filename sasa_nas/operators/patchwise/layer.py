@@ -80,7 +80,7 @@ class PatchwiseAttention2d(nn.Module):
         self.mapping = mapping_gamma(related, self.weight_channels, area * self.weight_channels, layers=mapping_layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         query, key, value, window = self.query(x), self.key(x), self.value(x), self.kernel_size
         layers = mapping_layers(self.mapping) if self.fused else None
         if layers is None:

@@ -91,7 +91,7 @@ class AttentionStem(nn.Module):
         self.norm = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps images `(B, in_channels, H, W)` to `(B, out_channels, h, w)`.
+        """Map images `(B, in_channels, H, W)` to `(B, out_channels, h, w)`.
 
         `h` is `ceil(H / kernel_size)` where the pool follows and H where not; `w` likewise.
         """
@@ -112,14 +112,14 @@ class AttentionStem(nn.Module):
         return out
 
     def _blocks(self, maps: Tensor, num_heads: int) -> Tensor:
-        """Cuts `(B, C, H, W)` into blocks: `(B, H/k, W/k, heads, k*k, C / heads)`."""
+        """Cut `(B, C, H, W)` into blocks: `(B, H/k, W/k, heads, k*k, C / heads)`."""
         side = self.kernel_size
         batch, channels, height, width = maps.shape
         blocks = maps.reshape(batch, num_heads, channels // num_heads, height // side, side, width // side, side)
         return blocks.permute(0, 3, 5, 1, 4, 6, 2).flatten(4, 5)
 
     def _unblocked(self, blocks: Tensor) -> Tensor:
-        """The inverse of `_blocks`: `(B, out_channels, H, W)`."""
+        """Return the inverse of `_blocks`: `(B, out_channels, H, W)`."""
         batch, rows, cols = blocks.shape[:3]
         side = self.kernel_size
         parts = blocks.reshape(batch, rows, cols, self.num_heads, side, side, self.head_dim)
@@ -127,7 +127,7 @@ class AttentionStem(nn.Module):
         return parts.reshape(batch, self.out_channels, rows * side, cols * side)
 
     def _values(self, padded: Tensor) -> Tensor:
-        """The values of every block: `(B, H/k, W/k, heads, k*k, head_dim)`."""
+        """Return the values of every block: `(B, H/k, W/k, heads, k*k, head_dim)`."""
         if self.value is not None:
             side = self.value.kernel_size[0]
             before, after = (side - 1) // 2, side // 2
