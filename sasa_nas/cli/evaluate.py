@@ -1,4 +1,4 @@
-"""`sasa-nas evaluate`: a trained network on plain, turned, mirrored and attacked images."""
+"""`sasa-nas evaluate`: a trained network on plain, rotated, flipped and attacked images."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class SplitName(StrEnum):
-    """The parts that can be evaluated on."""
+    """Splits that can be evaluated on."""
 
     VALIDATION = "validation"
     TEST = "test"
 
 
 def _share(text: str) -> float:
-    """Return a number written as 0.03 or 8/255."""
+    """Parse a number such as 0.03 or 8/255."""
     try:
         return float(Fraction(text))
     except (ValueError, ZeroDivisionError, OverflowError) as error:

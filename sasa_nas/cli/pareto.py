@@ -54,7 +54,7 @@ def pareto(
 
 
 def print_front(console: Console, records: Sequence[TrialRecord], objectives: Sequence[str] = USUAL) -> None:
-    """Print the front of a run's trials as a table, the baseline, the hypervolume, and what became of other trials."""
+    """Print the front of a run's trials as a table, the baseline, the hypervolume, and the trials by outcome."""
     from sasa_nas.analysis.baseline import baseline_of, tell_baseline
     from sasa_nas.analysis.designs import Designs
     from sasa_nas.analysis.front_record import count_outcomes, tell_outcomes
@@ -96,7 +96,7 @@ def print_front(console: Console, records: Sequence[TrialRecord], objectives: Se
 
 
 def _volume(records: Sequence[TrialRecord], objectives: Sequence[str]) -> str:
-    """Return the volume that the front dominates, in one line."""
+    """Return the text of the front's hypervolume."""
     from sasa_nas.analysis.pareto import hypervolume, reference_point
 
     reference = reference_point(records, objectives) or {}

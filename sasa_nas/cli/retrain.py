@@ -111,7 +111,7 @@ def retrain(
 
 
 def print_retrained(console: Console, found: Retrained) -> None:
-    """Print the networks with their error bars, and what the proxy was worth."""
+    """Print the networks with their error bars, and the rank correlation of the proxy."""
     from sasa_nas.analysis.labels import compact_count
     from sasa_nas.cli.output import plain_table
 

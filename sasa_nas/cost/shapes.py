@@ -1,8 +1,8 @@
-"""Networks of shapes without values, on torch's meta device, at a fraction of its price.
+"""Fast shape inference on torch's meta device.
 
-The meta device knows the shapes of most operations at once. For batch norm, ReLU and random weights, of which residual
-networks have the most, it runs decompositions in Python instead, up to four milliseconds each. Here they are what they
-come to: a map of the input's shape, what autograd keeps for their backward passes, and nothing at all.
+The meta device has fast kernels for most operations. For batch norm, ReLU and random weights, which are most of a
+residual network's, it runs decompositions in Python instead, up to four milliseconds each. Here they are replaced by
+their effect: a map of the input's shape and the tensors that autograd keeps; random weights are not drawn.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,11 +16,11 @@ from torch.autograd.function import FunctionCtx
 from torch.overrides import TorchFunctionMode
 
 _FILLS = frozenset({nn.init.kaiming_uniform_, nn.init.uniform_})
-"""What sets initial weights, of which there are none on the meta device."""
+"""Functions that set initial weights, which the meta device does not have."""
 
 
 class _BatchNorm(torch.autograd.Function):
-    """Keeps its input, its weight, and mean and inverse deviation of each channel."""
+    """Batch norm that keeps its input, its weight, and mean and inverse deviation of each channel."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor | None) -> Tensor:
@@ -31,7 +31,7 @@ class _BatchNorm(torch.autograd.Function):
 
 
 class _ReLU(torch.autograd.Function):
-    """Keeps its output."""
+    """ReLU that keeps its output."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
@@ -42,13 +42,13 @@ class _ReLU(torch.autograd.Function):
 
 @contextmanager
 def shapes_alone() -> Iterator[None]:
-    """Within it modules and tensors are made on the meta device, and pass quickly; nothing may be on another device."""
+    """Run a `with` block with modules and tensors on the meta device and fast operations; no other device is allowed."""
     with _Shortcuts(), torch.device("meta"):
         yield
 
 
 class _Shortcuts(TorchFunctionMode):
-    """Answers for the operations above and passes all others on."""
+    """Mode that replaces the operations above and forwards all others."""
 
     def __torch_function__(
         self,

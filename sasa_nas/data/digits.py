@@ -22,7 +22,7 @@ def load_digits(info: DatasetInfo, data_dir: Path | None = None) -> Splits:
 
     Args:
         info: `DIGITS`, or the same with another height and width.
-        data_dir: Of no account: they come with scikit-learn.
+        data_dir: Unused, as the digits come with scikit-learn.
 
     Returns:
         Float32 image sets.

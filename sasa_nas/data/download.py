@@ -1,4 +1,4 @@
-"""Fetching a file that may not be reachable: in bounded time, silently, and whole or not at all."""
+"""Download of a file, in bounded time and atomically."""
 
 import hashlib
 import http.client
@@ -16,7 +16,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 class DownloadError(Exception):
-    """No address gave the file; the message says why in one line."""
+    """Error that no address gave the file; the message has the reason in one line."""
 
 
 def default_data_dir() -> Path:

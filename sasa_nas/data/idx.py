@@ -26,11 +26,11 @@ def read_idx(path: Path, *, ndim: int) -> npt.NDArray[np.uint8]:
 
     Args:
         path: Its bytes: two zeros, the type's code, the number of axes, each axis's length as a big-endian
-            32-bit integer, then the elements in row-major order. Gzip'ed where it ends in `.gz`.
-        ndim: Number of axes that there have to be.
+            32-bit integer, then the elements in row-major order. Gzip'ed if its name ends in `.gz`.
+        ndim: Required number of axes.
 
     Returns:
-        A writable array with those axes.
+        A writable array with these axes.
 
     Raises:
         UserError: If the file cannot be read or is not such an array.

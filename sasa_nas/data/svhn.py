@@ -13,7 +13,7 @@ _PARTS = ("train", "test")
 
 
 def require_svhn(data_dir: Path) -> None:
-    """Make sure that both parts' files are there, downloading what is not.
+    """Download those of both parts' files that are missing.
 
     Raises:
         UserError: If a file is missing and cannot be downloaded.

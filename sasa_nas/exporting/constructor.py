@@ -1,4 +1,4 @@
-"""Writes a built network down as the nested constructor calls that build it."""
+"""Conversion of a network into source text: the nested constructor calls that build it."""
 
 import inspect
 import json
@@ -12,10 +12,10 @@ from sasa_nas.layers.resnet import ResNet
 from sasa_nas.models.builder import Network
 
 _ROOMS = tuple(f"sasa_nas.{room}." for room in ("layers", "operators", "stems", "channel_attention", "blocks"))
-"""Beginnings of the names of modules whose layers can be written down."""
+"""Prefixes of the modules whose layers can be written as calls."""
 
 LINE_LENGTH = 110
-"""Columns of a line of generated code, at most, wherever a single argument fits."""
+"""Most columns of a line of generated code, unless a single argument is longer."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Brackets:
     """A call or a list.
 
     Attributes:
-        opening: What stands before the items, bracket included.
+        opening: Text before the items, with the bracket.
         items: The arguments or items.
         closing: The closing bracket.
-        is_tall: Whether each item has a line of its own even where all would fit into one.
+        is_tall: Whether each item has its own line even if all would fit into one.
     """
 
     opening: str
@@ -72,12 +72,12 @@ def describe(module: nn.Module, classes: set[type[nn.Module]]) -> Brackets:
 
 
 def layout(expression: Expression, *, indent: int, prefix: int = 0) -> str:
-    """Return the text of an expression, on one line where that fits.
+    """Return the text of an expression, on one line if it fits.
 
     Args:
         expression: What to write.
-        indent: Spaces that the expression's first line is indented by.
-        prefix: Characters that stand before the expression on its first line.
+        indent: Indentation of the expression's first line, in spaces.
+        prefix: Number of characters before the expression on its first line.
     """
     if isinstance(expression, str):
         return expression
@@ -133,7 +133,7 @@ def _literal(value: object) -> str:
 
 
 def _convolution(conv: nn.Conv2d) -> Brackets:
-    """Return the call of torch's convolution, whose attributes are not its arguments one to one."""
+    """Return the call of a `Conv2d`, whose attributes differ from its arguments."""
     defaults = {"stride": "1", "padding": "0", "dilation": "1", "groups": "1", "padding_mode": '"zeros"'}
     given = {
         "stride": _square(conv.stride),
@@ -151,7 +151,7 @@ def _convolution(conv: nn.Conv2d) -> Brackets:
 
 
 def _square(value: object) -> str:
-    """Return a pair of equal numbers as the one number."""
+    """Return a pair of equal numbers as one number."""
     if isinstance(value, tuple) and len(set(value)) == 1:
         return _literal(value[0])
     return _literal(value)

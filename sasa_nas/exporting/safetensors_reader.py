@@ -1,4 +1,4 @@
-"""Reads safetensors files with torch alone. Exported networks carry this source with them."""
+"""Reader of safetensors files that needs torch alone. Its source is part of exported networks."""
 
 import json
 import math
@@ -20,11 +20,11 @@ DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-"""The format's names of torch's types."""
+"""Types of torch by the format's names."""
 
 
 LONGEST_HEADER = 100_000_000
-"""Bytes of a header, at most: the format's own limit."""
+"""Most bytes of a header, the format's own limit."""
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -39,7 +39,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
     Raises:
         OSError: If the file cannot be read.
-        ValueError: If it is no such file or is damaged; the message names it.
+        ValueError: If it is no safetensors file or is damaged; the message names it.
     """
     with path.open("rb") as file:
         size = file.seek(0, 2) - 8
@@ -78,7 +78,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return a JSON object that names nothing twice, so that every reader sees the same.
+    """Return a JSON object as a dictionary, which must have unique keys, so that every reader sees the same.
 
     Raises:
         ValueError: If a key is repeated.
@@ -95,7 +95,7 @@ def tensor_at(entry: dict[str, Any], data: memoryview) -> tuple[Tensor, tuple[in
     Raises:
         KeyError: If the entry lacks a field or its type is unknown.
         TypeError: If a field is of the wrong kind.
-        ValueError: If shape, type and place do not fit together or the file.
+        ValueError: If shape, type and offsets do not fit together or the file.
         RuntimeError: If torch knows no such shape.
     """
     dtype = DTYPES[entry["dtype"]]

@@ -1,4 +1,4 @@
-"""Verification that the files of an export compute what the network in it does, each run without this package."""
+"""Verification that the files of an export compute its network, each run without this package."""
 
 import io
 import subprocess
@@ -28,24 +28,24 @@ TOLERANCE = 1e-4
 """Largest difference of two logits that counts as equal, in float32."""
 BATCHES = (1, 5)
 SECONDS = 600
-"""What one file may take."""
+"""Most seconds of one file's run."""
 LARGEST_ARCHITECTURE = 1 << 20
-"""Bytes of a description."""
+"""Most bytes of an architecture's description."""
 LARGEST_ANSWER = 1 << 28
-"""Bytes of the logits of a batch."""
+"""Most bytes of the logits of a batch."""
 
 
 def verify_here(folder: Path, *, seed: int = 0, trust: bool = False) -> VerificationReport:
     """Run every format of an export on random images and compare it with the network that it was exported from.
 
-    That is built by this package from `architecture.json` and `weights.safetensors`. Each file runs in a process that
-    finds neither this package nor what it needs, and what runs is a copy of what was read: whether it may run is
-    decided by its format's `inspect` alone. `verifying.verify_export` does all this under limits.
+    The network is built by this package from `architecture.json` and `weights.safetensors`. Each file runs in a process
+    in which this package and its dependencies are blocked, as a copy of the contents that its format's `inspect` has
+    checked. `verifying.verify_export` does all this under limits.
 
     Args:
         folder: The export.
-        seed: Fixes the images.
-        trust: Whether files that hold something else than this version of sasa-nas writes are run too.
+        seed: Seed of the images.
+        trust: Whether to run files with content that this version of sasa-nas does not write, too.
 
     Raises:
         UserError: If the folder is no export, a file is damaged or foreign, does not run, or needs a package that is
@@ -79,7 +79,7 @@ def verify_here(folder: Path, *, seed: int = 0, trust: bool = False) -> Verifica
 
 
 def _found(folder: Path) -> list[Format]:
-    """Return the formats that an export holds."""
+    """Return the formats of an export's files."""
     if not folder.is_dir():
         raise UserError(f"there is no folder '{printable(folder)}'; give one that `sasa-nas export` wrote")
     hold_regular(folder, [ARCHITECTURE_FILE], largest=LARGEST_ARCHITECTURE)
@@ -98,7 +98,7 @@ def _found(folder: Path) -> list[Format]:
 
 
 def _require_tensors(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
-    """Raise where the weights cannot be the network's, without building it: each block has a tensor at least."""
+    """Check, without building the network, that there are enough tensors: each block has at least one."""
     blocks = sum(stage.blocks for stage in architecture.stages)
     if blocks > len(weights):
         raise UserError(
@@ -108,7 +108,7 @@ def _require_tensors(architecture: Architecture, weights: Mapping[str, Tensor]) 
 
 
 def _runnable(kind: Format, folder: Path, architecture: Architecture, trust: bool) -> Contents:
-    """Return the files of a format that may be run: those that sasa-nas could have written, or any by consent."""
+    """Return the files of a format that may be run: those that sasa-nas could have written, or any if trusted."""
     contents = read_contents(folder, [kind.file, *kind.further_files])
     try:
         return kind.inspect(contents, architecture)
@@ -140,7 +140,7 @@ def _answers(network: Network, batches: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _run_alone(kind: Format, file: Path, batches: Sequence[Tensor]) -> list[Tensor]:
-    """Return the answers of a file to batches of images, computed in a process of its own."""
+    """Return a file's logits of batches of images, computed in a separate process."""
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         for i, images in enumerate(batches):

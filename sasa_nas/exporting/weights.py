@@ -1,4 +1,4 @@
-"""Weights as files, and whether they are an architecture's."""
+"""Weights as files, and their comparison with an architecture."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,11 +37,11 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """Write tensors as a safetensors file, wherever they live and however they share memory.
+    """Write tensors as a safetensors file.
 
     Args:
         path: The file.
-        weights: Tensors by name, of any type and on any device.
+        weights: Tensors by name, of any type and on any device; they may share memory.
 
     Raises:
         OSError: If the file cannot be written.
@@ -70,15 +70,15 @@ def built(architecture: Architecture, weights: Mapping[str, Tensor]) -> Network:
 
 
 def check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
-    """Raise unless `weights` are exactly those that the architecture's network has.
+    """Check that `weights` are exactly those of the architecture's network.
 
     Args:
         architecture: The network.
         weights: Tensors by their name in its state dict.
 
     Raises:
-        UserError: Naming the first weight that is missing, left over, of another shape, not finite, or integers where
-            the network has floats or the other way round; or if there can be no such network.
+        UserError: If a weight is missing, unexpected, of another shape, not finite, or of integers instead of floats or
+            vice versa (the message names the first); or if the network cannot be built.
     """
     try:
         with torch.device("meta"):
@@ -90,15 +90,15 @@ def check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> 
 
 
 def check_state(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], network: str) -> None:
-    """Raise unless `weights` can become the state of a network.
+    """Check that `weights` can be loaded as the state of a network.
 
     Args:
-        expected: The network's state; tensors on the meta device will do.
+        expected: The network's state; tensors may be on the meta device.
         weights: Tensors by name.
-        network: What the network is, for the error.
+        network: Description of the network, for the error.
 
     Raises:
-        UserError: As `check_weights`.
+        UserError: See `check_weights`.
     """
     whose = f"the weights are not those of {network}"
     for name, tensor in expected.items():

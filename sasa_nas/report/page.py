@@ -132,7 +132,7 @@ def _facts(material: Material) -> list[Fact]:
 
 
 def _policy(style: str, script: str) -> str:
-    """Return a content security policy that allows the page's own style and script, by their hashes, and nothing else."""
+    """Return a content security policy that allows only the page's own style and script, by their hashes."""
     return (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"

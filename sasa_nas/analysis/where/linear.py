@@ -121,8 +121,7 @@ def coefficient_weights(columns: Matrix) -> Matrix:
 
 
 def holm(chances: Sequence[float]) -> list[float]:
-    """Return p-values adjusted by Holm's step-down procedure (1979), which controls the family-wise error rate.
-    """
+    """Return p-values adjusted by Holm's step-down procedure (1979), which controls the family-wise error rate."""
     adjusted = [1.0] * len(chances)
     highest = 0.0
     for rank, i in enumerate(sorted(range(len(chances)), key=lambda i: chances[i])):
