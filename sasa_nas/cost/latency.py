@@ -78,7 +78,7 @@ def measure_latency(network: nn.Module, x: Tensor, *, threads: int = 1, seconds:
 
 
 def _repeat(call: Callable[[], float], *, seconds: float, fewest: int) -> list[float]:
-    """Yield what `call` returns, over and over."""
+    """Call repeatedly for a number of seconds and return the results."""
     times: list[float] = []
     end = time.perf_counter() + seconds
     while len(times) < fewest or (time.perf_counter() < end and len(times) < MOST_CALLS):

@@ -28,7 +28,7 @@ class NetworkCounts:
 
     total: Counts
     parts: Mapping[str, Counts]
-    """Counts of `stem`, `stages[0]`, `stages[1]`, ..., `head` (if any) and `classifier`, in the forward pass's order."""
+    """Counts of `stem`, `stages[0]`, `stages[1]`, ..., `head` (if any) and `classifier`, as in the forward pass."""
 
 
 def count_network(architecture: Architecture) -> NetworkCounts:

@@ -42,7 +42,7 @@ class _ReLU(torch.autograd.Function):
 
 @contextmanager
 def shapes_alone() -> Iterator[None]:
-    """Run a `with` block with modules and tensors on the meta device and fast operations; no other device is allowed."""
+    """Run a `with` block on the meta device with fast operations; no other device is allowed."""
     with _Shortcuts(), torch.device("meta"):
         yield
 

@@ -35,8 +35,8 @@ _BROKEN = (
 def read_image(path: Path, *, channels: int, height: int, width: int) -> torch.Tensor:
     """Return the image in a file, resized to cover a given size and cropped at the centre.
 
-    It is rotated by its EXIF orientation. Transparent pixels are put on white; sixteen bits per channel become eight; of
-    an animation the first frame is taken.
+    It is rotated by its EXIF orientation. Transparent pixels are put on white; sixteen bits per channel become eight;
+    of an animation the first frame is taken.
 
     Args:
         path: A file of any format that Pillow reads.

@@ -17,7 +17,7 @@ from sasa_nas.tasks import TASKS
 
 
 def dataset_names() -> tuple[str, ...]:
-    """Return the names that `load` takes, with `imagefolder:PATH` for the user's own folders, and other tasks' names."""
+    """Return the names that `load` takes, `imagefolder:PATH` standing for folders, then those of other tasks."""
     return (*DATASETS, *(f"{task.folder}PATH" for task in TASKS.values()))
 
 
@@ -81,8 +81,8 @@ def load(
         progress: Callback for the decoding of a folder's images, if any.
 
     Raises:
-        UserError: See `dataset_info`; and if files are missing and cannot be downloaded, or are damaged; if the data set is
-            synthetic; or if it has no subset of `train_images`.
+        UserError: See `dataset_info`; and if files are missing and cannot be downloaded, or are damaged; if the data
+            set is synthetic; or if it has no subset of `train_images`.
     """
     if name.startswith(FOLDER_PREFIX):
         path = folder_of(name, data_dir)

@@ -40,7 +40,7 @@ def resnet(depth: int) -> Architecture:
 
 
 def sasa_resnet(depth: int, *, attention_stem: bool) -> Architecture:
-    """Return a ResNet of stand-alone self-attention (Ramachandran et al. 2019, arXiv 1906.05909): every 3x3 replaced."""
+    """Return a ResNet of stand-alone attention (Ramachandran et al. 2019, arXiv 1906.05909): every 3x3 replaced."""
     stem = AttentionStem() if attention_stem else ConvStem()
     return _resnet(depth, [LocalAttention(kernel_size=7, num_heads=8)] * 4, stem=stem)
 

@@ -1,8 +1,8 @@
-"""Draws architectures from a search space: one walk down the tree, asking a chooser at every fork.
+"""Sampling of architectures from a search space by a walk down the tree, with a chooser that decides at every fork.
 
-The walk is the same whoever chooses: a random number generator, an Optuna trial, or a balanced deck. A fork is
-named by its path. Where an option of a choice is itself a sub-tree, its own forks lie below the option's label,
-as in `stages[0].operator.local_attention.kernel_size`: a name always means the same conditional parameter.
+The walk is the same for all choosers: random, balanced, or an Optuna trial. A fork is named by its path. If an option
+of a choice is itself a sub-tree, its forks are below the option's label, as in
+`stages[0].operator.local_attention.kernel_size`: a name always means the same conditional parameter.
 """
 
 import math
@@ -19,14 +19,14 @@ from sasa_nas.space.validation_errors import space_error
 
 
 class Infeasible(Exception):
-    """A draw whose parts do not fit together, with the reason in one line."""
+    """Exception for a draw whose parts do not fit together, with the reason in one line."""
 
 
 class Walker:
-    """A space whose forks are laid out once, so that thousands of walks through it cost little.
+    """A sampler of a space that prepares the forks once, so that thousands of walks cost little.
 
     Args:
-        space: Of which designs are drawn.
+        space: The space to draw designs from.
     """
 
     def __init__(self, space: BaseModel) -> None:
@@ -44,17 +44,17 @@ class Walker:
             raise Infeasible(one_line(space_error("drawn design", error))) from error
 
     def walk(self, chooser: Chooser) -> dict[str, Any]:
-        """Return the plain data of one design, whether or not its parts fit together. It is not to be changed."""
+        """Return the plain data of one design, whether or not its parts fit together; it must not be changed."""
         return {name: part(chooser) for name, part in self._parts.items()}
 
 
 def sample(space: BaseModel, chooser: Chooser) -> Architecture:
-    """Return one design out of `space`, as `Walker.sample` draws it."""
+    """Return one design of `space`; see `Walker.sample`."""
     return Walker(space).sample(chooser)
 
 
 def _laid_out(node: Any, path: str) -> Callable[[Chooser], Any]:
-    """Return the function that draws the part of a design that `node` stands for."""
+    """Return the function that draws the part of a design described by `node`."""
     if isinstance(node, Choice):
         labels = option_labels(node)
         options = [
@@ -78,7 +78,7 @@ def _laid_out(node: Any, path: str) -> Callable[[Chooser], Any]:
 
 
 class _Nobody:
-    """Is never asked."""
+    """Chooser for a node without forks, which is never called."""
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
         raise AssertionError(name)
@@ -91,7 +91,7 @@ _NOBODY = _Nobody()
 
 
 def option_labels(node: "Choice[Any]") -> tuple[Label, ...]:
-    """Return a label for each option, no two alike: the value itself, its kind, or its position."""
+    """Return a unique label for each option: the value itself, its kind, or its position."""
     labels: list[Label] = []
     for i, option in enumerate(node.choice):
         if isinstance(option, str | int | float | bool) or option is None:
@@ -105,7 +105,7 @@ def option_labels(node: "Choice[Any]") -> tuple[Label, ...]:
 
 
 def has_forks(node: Any) -> bool:
-    """Return whether anything below `node` is yet to be chosen."""
+    """Return True if there is a choice or a range in `node`."""
     return any(True for _ in _forks(node))
 
 

@@ -7,7 +7,7 @@ from sasa_nas.layers.squeeze import squeeze_mlp
 
 
 class ConvBlockAttention(nn.Module):
-    """A weight a channel, then a weight a pixel (Woo et al. 2018, arXiv 1807.06521, equations 1 to 3).
+    """One weight per channel, then one per pixel (Woo et al. 2018, arXiv 1807.06521, equations 1 to 3).
 
     `y = x * sigmoid(mlp(mean(x)) + mlp(max(x)))` with mean and maximum over the map, then
     `y * sigmoid(norm(conv([max(y), mean(y)])))` with maximum and mean over the channels. As in the authors' code

@@ -26,7 +26,7 @@ class PatchwiseAttention2d(nn.Module):
         kernel_size: Side of the window in pixels, odd; it may exceed the map.
         key_ratio: Channels of phi and psi as a share of `out_channels` (at least one channel).
         relation: The description delta; `clique` has `kernel_size**4` channels.
-        share_channels: How many channels share a weight: channel `c` uses weight `c mod weight_channels`.
+        share_channels: Number of channels that share a weight: channel `c` uses weight `c mod weight_channels`.
         mapping_layers: Linear layers of gamma.
         stride: Side of the blocks that the following average pool averages; 1 for none.
 

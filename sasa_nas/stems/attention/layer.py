@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 StemValues = Literal["plain", "conv_values", "spatially_aware"]
-"""What makes the values: a 1x1 projection, a convolution, or a mixture of projections by position."""
+"""Source of the values: a 1x1 projection, a convolution, or a mixture of projections by position."""
 
 
 class AttentionStem(nn.Module):
@@ -34,8 +34,8 @@ class AttentionStem(nn.Module):
         in_channels: Channels of the image.
         out_channels: Channels of queries, keys, values and the result; `num_heads` divides it.
         kernel_size: Side of a block and of the max pool in pixels.
-        num_heads: Heads.
-        values: What makes the values.
+        num_heads: Number of heads.
+        values: Source of the values.
         mixtures: Projections that `spatially_aware` values mix.
         embedding_dim: Width of the position embeddings of `spatially_aware` values.
         pool: Whether the max pool of one block's size follows.
@@ -93,7 +93,7 @@ class AttentionStem(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map images `(B, in_channels, H, W)` to `(B, out_channels, h, w)`.
 
-        `h` is `ceil(H / kernel_size)` where the pool follows and H where not; `w` likewise.
+        `h` is `ceil(H / kernel_size)` with the pool and H without; `w` likewise.
         """
         height, width = x.shape[2:]
         gap = (0, -width % self.kernel_size, 0, -height % self.kernel_size)

@@ -14,7 +14,7 @@ class ConvStem(nn.Module):
         in_channels: Channels of the image.
         out_channels: Channels of the result.
         kernel_size: Side of the convolution's kernel, odd.
-        stride: Of the convolution.
+        stride: Stride of the convolution.
         pool: Whether the max pool follows.
         activation: Whether batch norm and ReLU follow the convolution.
 
