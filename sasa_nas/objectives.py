@@ -60,5 +60,5 @@ _ROWS = (
 OBJECTIVES: dict[str, Objective] = {row.name: row for row in _ROWS}
 """All objectives by name."""
 
-USUAL: tuple[str, ...] = ("accuracy", "flops")
+DEFAULT_OBJECTIVES: tuple[str, ...] = ("accuracy", "flops")
 """Default objectives of a search and of a front."""

@@ -31,7 +31,7 @@ def plot_attention(view: AttentionView, path: Path) -> None:
     """Draw one row per attention map, at 150 dpi in a PNG.
 
     Args:
-        view: What to draw.
+        view: The maps to draw.
         path: A file that ends in .png, .svg or .pdf; written whole or not at all.
 
     Raises:

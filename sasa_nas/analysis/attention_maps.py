@@ -138,7 +138,7 @@ def attention_maps(network: Network, inputs: Tensor, selection: Selection) -> li
     Args:
         network: The network; it is run in evaluation mode and left unchanged.
         inputs: One image as the network takes it, `(1, channels, H, W)`.
-        selection: What to look at.
+        selection: Queries, layers and heads.
 
     Raises:
         UserError: If the network does not attend, or has no such stage, block, layer, head or pixel.

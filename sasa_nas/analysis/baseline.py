@@ -22,7 +22,7 @@ def baseline_of(records: Sequence[TrialRecord]) -> TrialRecord | None:
     return min(found, key=lambda record: record.number, default=None)
 
 
-def tell_baseline(baseline: TrialRecord, front: Sequence[TrialRecord]) -> str:
+def describe_baseline(baseline: TrialRecord, front: Sequence[TrialRecord]) -> str:
     """Return a sentence that compares the baseline with the front.
 
     Args:

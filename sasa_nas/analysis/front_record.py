@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from sasa_nas.analysis.baseline import baseline_of
 from sasa_nas.analysis.designs import Designs
 from sasa_nas.analysis.pareto import hypervolume, reference_point, undominated
-from sasa_nas.objectives import USUAL
+from sasa_nas.objectives import DEFAULT_OBJECTIVES
 from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
 from sasa_nas.run.phases import add_up
 
@@ -82,7 +82,7 @@ class Front(BaseModel):
     phases: Phases
 
 
-def summarise(info: RunInfo, records: Sequence[TrialRecord], objectives: Sequence[str] = USUAL) -> Front:
+def summarise(info: RunInfo, records: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> Front:
     """Return the front of a run in any objectives.
 
     Args:
@@ -115,7 +115,7 @@ def count_outcomes(records: Sequence[TrialRecord]) -> dict[Outcome, int]:
     return {outcome: counts[outcome] for outcome in Outcome if counts[outcome]}
 
 
-def tell_outcomes(counts: Mapping[Outcome, int]) -> str:
+def describe_outcomes(counts: Mapping[Outcome, int]) -> str:
     """Return a text of the outcomes of trials, as `12 trained, 3 out of memory`."""
     return ", ".join(f"{count:,} {outcome.words}" for outcome, count in counts.items())
 

@@ -10,7 +10,7 @@ from sasa_nas.cost.memory import training_memory
 from sasa_nas.models.plans import plan_network, stem_output_size
 from sasa_nas.space import Architecture, Image, Stage
 
-_TOLD = {"blocks", "width", "stride", "operator"}
+_SEPARATE_FIELDS = {"blocks", "width", "stride", "operator"}
 """Fields of a stage that its description holds separately."""
 
 
@@ -94,7 +94,7 @@ def with_image_size(architecture: Architecture, side: int) -> Architecture:
 
 
 def _options(stage: Stage) -> dict[str, Any]:
-    fields = {name: field for name, field in Stage.model_fields.items() if name not in _TOLD}
+    fields = {name: field for name, field in Stage.model_fields.items() if name not in _SEPARATE_FIELDS}
     changed = {name for name, field in fields.items() if getattr(stage, name) != field.default}
     return stage.model_dump(mode="json", include=changed)
 

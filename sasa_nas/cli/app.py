@@ -30,10 +30,10 @@ from sasa_nas.cli.retrain import retrain
 from sasa_nas.cli.scores import scores
 from sasa_nas.cli.search import resume, search
 from sasa_nas.cli.signals import INTERRUPTED, ending_like_interrupt
-from sasa_nas.cli.sound_values import with_sound_values
 from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
 from sasa_nas.cli.train_detector import train_detector
+from sasa_nas.cli.value_checks import with_checked_values
 from sasa_nas.cli.where import where
 from sasa_nas.errors import UserError, one_line, printable
 from sasa_nas.sharing import without_credentials
@@ -67,7 +67,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "doctor": doctor,
 }
 for _name, _command in _COMMANDS.items():
-    _command = with_sound_values(_command)
+    _command = with_checked_values(_command)
     app.command(_name)(_command if _name == "check-operator" else with_operators(_command))
 
 # Typer raises Click's exceptions, which newer versions carry inside: BadParameter, UsageError, ClickException

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sasa_nas.cli.signals import INTERRUPTED
-from sasa_nas.cli.sound_values import MOST_SEED
+from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.tasks import TASKS, Task
 

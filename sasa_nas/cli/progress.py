@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sasa_nas.analysis.designs import Designs
-from sasa_nas.analysis.front_record import tell_outcomes
+from sasa_nas.analysis.front_record import describe_outcomes
 from sasa_nas.analysis.labels import compact_count, stage_labels
 from sasa_nas.analysis.pareto import undominated
 from sasa_nas.cli.decoding import DecodingLog, decoding_bar
@@ -109,7 +109,7 @@ class Tally:
         parts = [f"{self.done}/{self.trials} trained", f"{len(self.running)} running"]
         if self.front:
             parts += [f"best {100 * (self.front[-1].accuracy or 0.0):.2f}%", f"front {len(self.front)}"]
-        parts += [tell_outcomes(self.refused)] if self.refused else []
+        parts += [describe_outcomes(self.refused)] if self.refused else []
         left = self.seconds_left()
         parts.append(f"{clock(left)} left" if left is not None and self.done < self.trials else clock(self.elapsed))
         return ", ".join(parts)

@@ -10,7 +10,7 @@ import typer
 
 from sasa_nas.cli.echo import echo
 from sasa_nas.cli.signals import INTERRUPTED
-from sasa_nas.cli.sound_values import MOST_SEED
+from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
 

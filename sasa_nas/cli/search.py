@@ -12,7 +12,7 @@ import typer
 from sasa_nas.cli.counts import parse_amount, parse_count
 from sasa_nas.cli.external import Address, DataDir, Dataset, Storage
 from sasa_nas.cli.signals import INTERRUPTED
-from sasa_nas.cli.sound_values import MOST_SEED
+from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.scoring import SCORES

@@ -75,7 +75,7 @@ def table(
             workers=workers,
             data_dir=data_dir,
             device=device,
-            observer=_Lines(stderr_console()),
+            observer=_TableLines(stderr_console()),
         )
     except KeyboardInterrupt:
         echo("Stopped; the same command goes on.", err=True)
@@ -99,7 +99,7 @@ def _reliability_line(quality: Reliability, paired: Consistency | None) -> str:
     return f"{line}; among trainings of one seed {paired.single:.2f} ({paired.low:.2f} to {paired.high:.2f})"
 
 
-class _Lines(TableObserver):
+class _TableLines(TableObserver):
     """An observer that prints one line for every training.
 
     Args:

@@ -13,7 +13,7 @@ from sasa_nas._version import __version__
 from sasa_nas.cost.latency import Latency, measure_latency
 from sasa_nas.files import private_cache, write_text
 from sasa_nas.models.builder import build
-from sasa_nas.models.layout import channels_last, lay_out
+from sasa_nas.models.layout import channels_last, to_channels_last
 from sasa_nas.space.architecture import Architecture
 
 Alone = Callable[[], AbstractContextManager[None]]
@@ -62,7 +62,7 @@ def latency_of(
         network = build(architecture)
         image = architecture.image
         x = torch.randn(batch, image.channels, image.height, image.width)
-    network = lay_out(network.to(setting.device, setting.dtype))
+    network = to_channels_last(network.to(setting.device, setting.dtype))
     x = channels_last(x.to(setting.device, setting.dtype))
     with alone():
         latency = measure_latency(network, x, threads=setting.threads)

@@ -125,7 +125,7 @@ def decode(
     try:
         place.parent.parent.mkdir(parents=True, exist_ok=True)
         make_private(place.parent)
-        with _alone(place) as alone:
+        with _exclusive(place) as alone:
             if alone:
                 _remove_leftovers(place)
             found = open_decoded(place, side)
@@ -229,7 +229,7 @@ def _bytes(count: int, side: int) -> int:
 
 
 @contextmanager
-def _alone(place: Path) -> Iterator[bool]:
+def _exclusive(place: Path) -> Iterator[bool]:
     """Lock the decoding of the same images inside a `with` block; yield False if the disk has no locks."""
     lock = place.with_name(f".{place.name}.lock")
     with lock.open("w") as file:

@@ -76,7 +76,7 @@ def checked_archive(name: str, content: bytes) -> bytes:
             _require_plain(content, archive)
             entries = {entry: archive.read(entry) for entry in archive.namelist()}
         trees = {entry: json.loads(entries[entry]) for entry in entries if entry.endswith(".json")}
-        strange = next(_strange(entries, trees), None)
+        strange = next(_unexpected_parts(entries, trees), None)
     except (OSError, zipfile.BadZipFile, ValueError, RecursionError, NotImplementedError, EOFError) as error:
         raise UserError(
             f"{name} is damaged or no file of torch.export: {one_line(error)[:200]}; export again"
@@ -107,7 +107,7 @@ def _require_plain(content: bytes, archive: zipfile.ZipFile) -> None:
         raise zipfile.BadZipFile("its entries are compressed or overlap")
 
 
-def _strange(entries: dict[str, bytes], trees: dict[str, Any]) -> Iterator[str]:
+def _unexpected_parts(entries: dict[str, bytes], trees: dict[str, Any]) -> Iterator[str]:
     """Yield a short description of each unexpected part of the archive."""
     for name, content in entries.items():
         entry = name.partition("/")[2]
@@ -116,23 +116,23 @@ def _strange(entries: dict[str, bytes], trees: dict[str, Any]) -> Iterator[str]:
         elif entry == _SAMPLE and content:
             yield f"the pickle {name[:80]!r}"
     for tree in trees.values():
-        yield from _strange_data(tree, "")
+        yield from _unexpected_values(tree, "")
 
 
-def _strange_data(data: Any, key: str) -> Iterator[str]:
+def _unexpected_values(data: Any, key: str) -> Iterator[str]:
     """Yield a description of each unexpected value in the JSON below a key; only texts can be harmful."""
     if key in _EMPTY and data:
         yield _EMPTY[key]
     elif isinstance(data, list):
         for item in data:
-            yield from _strange_data(item, key)
+            yield from _unexpected_values(item, key)
     elif isinstance(data, dict):
         for inner, value in data.items():
             if not _NAME.fullmatch(inner):
                 yield f"the name {inner[:80]!r}"
             if inner.startswith("as_") and inner not in ATEN_ARGUMENTS:
                 yield f"the argument {inner[:80]!r}"
-            yield from _strange_data(value, inner)
+            yield from _unexpected_values(value, inner)
     elif isinstance(data, str) and not _is_plain(data, key):
         yield f"the {_TEXTS.get(key, 'name')} {data[:80]!r}"
 

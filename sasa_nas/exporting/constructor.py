@@ -11,7 +11,7 @@ from sasa_nas.exporting.own_layers import own_layers
 from sasa_nas.layers.resnet import ResNet
 from sasa_nas.models.builder import Network
 
-_ROOMS = tuple(f"sasa_nas.{room}." for room in ("layers", "operators", "stems", "channel_attention", "blocks"))
+_LAYER_MODULES = tuple(f"sasa_nas.{room}." for room in ("layers", "operators", "stems", "channel_attention", "blocks"))
 """Prefixes of the modules whose layers can be written as calls."""
 
 LINE_LENGTH = 110
@@ -65,7 +65,7 @@ def describe(module: nn.Module, classes: set[type[nn.Module]]) -> Brackets:
         blocks = tuple(Argument(None, describe(child, classes)) for child in module)
         return Brackets("nn.Sequential(", blocks, ")", is_tall=bool(blocks))
     own = ResNet if type(module) is Network else type(module)
-    if not own.__module__.startswith(_ROOMS) and own not in own_layers():
+    if not own.__module__.startswith(_LAYER_MODULES) and own not in own_layers():
         raise ValueError(f"no way to write down a module of class {own.__module__}.{own.__qualname__}")
     classes.add(own)
     return Brackets(f"{own.__name__}(", _arguments(own, module, classes), ")")
@@ -75,7 +75,7 @@ def layout(expression: Expression, *, indent: int, prefix: int = 0) -> str:
     """Return the text of an expression, on one line if it fits.
 
     Args:
-        expression: What to write.
+        expression: The expression.
         indent: Indentation of the expression's first line, in spaces.
         prefix: Number of characters before the expression on its first line.
     """

@@ -12,7 +12,7 @@ LARGEST_FILE = 2 << 30
 """Most bytes of a file, ONNX's own limit."""
 
 
-def hold_regular(folder: Path, names: Sequence[str], *, largest: int = LARGEST_FILE) -> list[str]:
+def require_regular(folder: Path, names: Sequence[str], *, largest: int = LARGEST_FILE) -> list[str]:
     """Return the names of those files that a folder has.
 
     Args:
@@ -49,10 +49,10 @@ def read_contents(folder: Path, names: Sequence[str], *, largest: int = LARGEST_
         largest: Bytes that each may have, at most.
 
     Raises:
-        UserError: See `hold_regular`, and if a file cannot be read.
+        UserError: See `require_regular`, and if a file cannot be read.
     """
     contents = {}
-    for name in hold_regular(folder, names, largest=largest):
+    for name in require_regular(folder, names, largest=largest):
         try:
             # a file that has become a pipe since is opened at once, and then read as nothing
             with open(folder / name, "rb", opener=_open_without_waiting) as file:

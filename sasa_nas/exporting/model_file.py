@@ -49,7 +49,7 @@ def load(weights: str | Path | None = None) -> ResNet:
     \"\"\"The trained network, in evaluation mode, on the CPU.
 
     Args:
-        weights: A safetensors file; {weights} beside this file where it is left out.
+        weights: A safetensors file; default: {weights} beside this file.
 
     Raises:
         OSError: If the file cannot be read.

@@ -49,25 +49,25 @@ def checked_model(name: str, content: bytes) -> bytes:
         raise UserError(f"{name} is damaged or no ONNX model: {one_line(error)[:200]}; export again") from error
     size = model.ByteSize()
     model.DiscardUnknownFields()
-    strange = next(_strange(model), None) if model.ByteSize() == size else "fields of no known meaning"
+    strange = next(_unexpected_parts(model), None) if model.ByteSize() == size else "fields of no known meaning"
     if strange is not None:
         raise ForeignFileError(f"{name} holds {strange}, which sasa-nas does not write, so it is not loaded")
     known: bytes = model.SerializeToString()
     return known
 
 
-def _strange(message: Any) -> Iterator[str]:
+def _unexpected_parts(message: Any) -> Iterator[str]:
     """Yield a short description of each unexpected part of a message."""
     kind = type(message).__name__
     for field, value in message.ListFields():
         if field.name not in _FIELDS.get(kind, ()) or (field.name == "domain" and value):
             yield f"a {kind} with {field.name}"
         elif hasattr(value, "ListFields"):
-            yield from _strange(value)
+            yield from _unexpected_parts(value)
         elif not isinstance(value, str | bytes | int | float):
             for item in value:
                 if hasattr(item, "ListFields"):
-                    yield from _strange(item)
+                    yield from _unexpected_parts(item)
     if kind == "NodeProto" and message.op_type not in ONNX_OPERATORS:
         yield f"the operator {message.op_type[:80]!r}"
     if kind == "TensorProto":

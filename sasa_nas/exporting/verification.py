@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sasa_nas.errors import UserError, one_line, printable
 from sasa_nas.exporting import alone
-from sasa_nas.exporting.contents import hold_regular, last_line, read_contents
+from sasa_nas.exporting.contents import last_line, read_contents, require_regular
 from sasa_nas.exporting.foreign import ForeignFileError
 from sasa_nas.exporting.format import Contents, Format, all_formats
 from sasa_nas.exporting.names import ARCHITECTURE_FILE, WEIGHTS_FILE
@@ -82,13 +82,13 @@ def _found(folder: Path) -> list[Format]:
     """Return the formats of an export's files."""
     if not folder.is_dir():
         raise UserError(f"there is no folder '{printable(folder)}'; give one that `sasa-nas export` wrote")
-    hold_regular(folder, [ARCHITECTURE_FILE], largest=LARGEST_ARCHITECTURE)
-    held = hold_regular(folder, [ARCHITECTURE_FILE, WEIGHTS_FILE])
+    require_regular(folder, [ARCHITECTURE_FILE], largest=LARGEST_ARCHITECTURE)
+    held = require_regular(folder, [ARCHITECTURE_FILE, WEIGHTS_FILE])
     for name in (ARCHITECTURE_FILE, WEIGHTS_FILE):
         if name not in held:
             raise UserError(f"{printable(folder)} holds no {name}, so it is no whole export; export again")
     known = all_formats()
-    found = [kind for kind in known if hold_regular(folder, [kind.file])]
+    found = [kind for kind in known if require_regular(folder, [kind.file])]
     if not found:
         names = ", ".join(kind.file for kind in known)
         raise UserError(f"{printable(folder)} holds none of {names}, so it is no export")

@@ -16,6 +16,6 @@ def channels_last(images: Tensor) -> Tensor:
     return images.to(memory_format=torch.channels_last)
 
 
-def lay_out(network: Network) -> Network:
+def to_channels_last(network: Network) -> Network:
     """Convert a network's kernels to the layout for such images, and return it."""
     return network.to(memory_format=torch.channels_last)

@@ -51,7 +51,7 @@ def write_figures(drawn: Mapping[str, Drawing], folder: Path, *, png: bool) -> l
     try:
         make_directory(folder)
         for name, drawing in drawn.items():
-            image = _alone(drawing)
+            image = _stand_alone(drawing)
             place = folder / f"{name}.svg"
             write_text(place, image)
             written.append(place)
@@ -70,7 +70,7 @@ def unwritable(place: Path, error: OSError) -> UserError:
     return UserError(f"{place} cannot be written: {reason}; choose another place, or make this one writable")
 
 
-def _alone(drawing: Drawing) -> str:
+def _stand_alone(drawing: Drawing) -> str:
     """Return a drawing as a stand-alone SVG: with its keys, a margin, and the colours of light pages."""
     chart = drawing.draw(SIZES[0])
     width, height = (float(side) for side in re.findall(r'viewBox="0 0 (\S+) (\S+)"', chart)[0])

@@ -40,7 +40,7 @@ def draw_front(records: Sequence[TrialRecord], size: Size) -> Markup:
     members = [_member(record, place, most) for record, place in zip(front, points, strict=True)]
     return figure(
         [
-            x_axis(frame, x, _few(cost_ticks(x.low, x.high), size), compact_count, "FLOPs of one image"),
+            x_axis(frame, x, _thinned(cost_ticks(x.low, x.high), size), compact_count, "FLOPs of one image"),
             y_axis(frame, y, linear_ticks(y.low, min(1.0, y.high)), percent, "validation accuracy"),
             tag("g", *dots, class_="dots", aria_hidden="true"),
             tag("path", d=steps, class_="front-line"),
@@ -88,7 +88,7 @@ def _scales(networks: Sequence[TrialRecord], frame: Frame, size: Size) -> tuple[
     return x, y
 
 
-def _few(ticks: list[float], size: Size) -> list[float]:
+def _thinned(ticks: list[float], size: Size) -> list[float]:
     """Return as many of the ticks as have room."""
     return ticks[:: math.ceil(len(ticks) / (5 if size.narrow else 12))]
 

@@ -11,7 +11,7 @@ from sasa_nas.space.sampling import Infeasible, Walker
 from sasa_nas.space.searchable import Number, Range
 
 
-class _Odometer:
+class _EnumeratingChooser:
     """Chooser of listed options, then of first ones, which records its decisions and the numbers of options.
 
     Args:
@@ -47,7 +47,7 @@ def every_design(space: BaseModel) -> Iterator[tuple[dict[str, Label], Architect
     walker = Walker(space)
     answers: list[int] = []
     while True:
-        odometer = _Odometer(answers)
+        odometer = _EnumeratingChooser(answers)
         recorder = RecordingChooser(odometer)
         with suppress(Infeasible):
             design = walker.sample(recorder)

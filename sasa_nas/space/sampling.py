@@ -77,7 +77,7 @@ def _laid_out(node: Any, path: str) -> Callable[[Chooser], Any]:
     return lambda chooser: node
 
 
-class _Nobody:
+class _NoChooser:
     """Chooser for a node without forks, which is never called."""
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
@@ -87,7 +87,7 @@ class _Nobody:
         raise AssertionError(name)
 
 
-_NOBODY = _Nobody()
+_NOBODY = _NoChooser()
 
 
 def option_labels(node: "Choice[Any]") -> tuple[Label, ...]:

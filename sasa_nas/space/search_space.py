@@ -83,10 +83,12 @@ def _check_options(parts: dict[str, Any], path: str, misfit: Judge) -> None:
     for fork, fitting in fits.items():
         if not fitting:
             field, message = reasons[fork]
-            raise PydanticCustomError("misfit", "{message}", {"field": _blame(fork, path, field), "message": message})
+            raise PydanticCustomError(
+                "misfit", "{message}", {"field": _misfit_path(fork, path, field), "message": message}
+            )
 
 
-def _blame(fork: str, node: str, field: str) -> str:
+def _misfit_path(fork: str, node: str, field: str) -> str:
     """Return the path of a misfit: the fork's own, or that of the field in the chosen option."""
     if fork == node:
         return f"{fork}.{field}" if fork else field

@@ -83,7 +83,7 @@ def _line(detail: ErrorDetails) -> str:
     message = _message(detail, context)
     if detail["type"] in ("missing", "misfit", "unknown_field"):
         return f"{path}: {message}" if path else message
-    return f"{path or 'the file'} = {_shown(detail['input'])}: {message}"
+    return f"{path or 'the file'} = {_excerpt(detail['input'])}: {message}"
 
 
 def _meant_form(detail: ErrorDetails) -> tuple[str, str] | None:
@@ -128,6 +128,6 @@ def _message(detail: ErrorDetails, context: dict[str, Any]) -> str:
     return message
 
 
-def _shown(value: Any, most: int = 60) -> str:
+def _excerpt(value: Any, most: int = 60) -> str:
     text = repr(value)
     return text if len(text) <= most else text[: most - 3] + "..."

@@ -12,7 +12,7 @@ from sasa_nas.data.batches import Batches
 from sasa_nas.data.splits import DatasetInfo, ImageSet, SearchSplits
 from sasa_nas.errors import UserError
 from sasa_nas.models import build
-from sasa_nas.models.layout import channels_last, lay_out
+from sasa_nas.models.layout import channels_last, to_channels_last
 from sasa_nas.space import Architecture
 from sasa_nas.space.proxy import Recipe
 from sasa_nas.training.evaluate import autocast, evaluate
@@ -92,7 +92,7 @@ class Trainer(EpochLoop[nn.Module, tuple[Tensor, Tensor], EpochMetrics]):
         device: torch.device,
     ) -> None:
         require_batches(recipe, train)
-        model = lay_out(model.to(device))
+        model = to_channels_last(model.to(device))
         batches = Batches(
             train.to(device),
             batch_size=recipe.batch_size,

@@ -18,7 +18,7 @@ from sasa_nas.space import Architecture, Image
 from sasa_nas.space.scaling import fitted_to
 from sasa_nas.space.validation_errors import space_error
 from sasa_nas.training.seeding import seeded
-from sasa_nas.workflows.material import load_data, load_network
+from sasa_nas.workflows.loading import load_data, load_network
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from sasa_nas.training.adversarial import Attack, evaluate_attacked
 from sasa_nas.training.device import pick_device
 from sasa_nas.training.evaluate import evaluate
 from sasa_nas.training.transforms import FLIPS, ROTATIONS, transformed
-from sasa_nas.workflows.material import load_data, load_network, within_memory
+from sasa_nas.workflows.loading import load_data, load_network, within_memory
 
 Split = Literal["validation", "test"]
 
@@ -90,7 +90,7 @@ class EvaluationReport(BaseModel):
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _SeedMeasurement:
     """Result of one measurement of one network."""
 
     name: str
@@ -142,7 +142,7 @@ def evaluate_network(target: Path, settings: EvaluationSettings) -> EvaluationRe
     trained = find_trained(target)
     splits = load_data(target, trained, settings.dataset, settings.data_dir)
     part = (splits.validation if settings.split == "validation" else splits.load_test()).to(device)
-    answers: list[list[_Answer]] = []
+    answers: list[list[_SeedMeasurement]] = []
     with within_memory(settings.batch_size):
         for weights in trained.weights:
             network = load_network(trained.architecture, weights.path, device)
@@ -158,21 +158,23 @@ def evaluate_network(target: Path, settings: EvaluationSettings) -> EvaluationRe
     )
 
 
-def _measure(network: nn.Module, part: ImageSet, splits: Splits, settings: EvaluationSettings) -> Iterator[_Answer]:
+def _measure(
+    network: nn.Module, part: ImageSet, splits: Splits, settings: EvaluationSettings
+) -> Iterator[_SeedMeasurement]:
     """Yield all requested measurements of one network, always in the same order."""
     size = settings.batch_size
-    yield _Answer("clean", evaluate(network, part, batch_size=size).accuracy)
+    yield _SeedMeasurement("clean", evaluate(network, part, batch_size=size).accuracy)
     views = (ROTATIONS if settings.rotations else {}) | (FLIPS if settings.flips else {})
     for name, view in views.items():
-        yield _Answer(name, evaluate(network, transformed(part, view), batch_size=size).accuracy)
+        yield _SeedMeasurement(name, evaluate(network, transformed(part, view), batch_size=size).accuracy)
     for attack in settings.attacks:
         result = evaluate_attacked(
             network, part, splits.info, splits.standardisation, attack, seed=settings.seed, batch_size=size
         )
-        yield _Answer("pgd", result.accuracy, attack, result.success)
+        yield _SeedMeasurement("pgd", result.accuracy, attack, result.success)
 
 
-def _combined(answers: Sequence[_Answer]) -> Measurement:
+def _combined(answers: Sequence[_SeedMeasurement]) -> Measurement:
     """Return one measurement of several networks, combined."""
     accuracies = tuple(answer.accuracy for answer in answers)
     successes = [answer.success for answer in answers if answer.success is not None]

@@ -11,7 +11,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.space import Architecture, Image, NetworkDescription
 from sasa_nas.tasks import TASKS
 from sasa_nas.training.device import describe_device, pick_device
-from sasa_nas.workflows.material import within_memory
+from sasa_nas.workflows.loading import within_memory
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 

@@ -29,7 +29,7 @@ from sasa_nas.tasks import CLASSIFICATION
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.training.evaluate import evaluate
 from sasa_nas.training.proxy import EpochMetrics, Trainer, new_trainer, require_batches
-from sasa_nas.workflows.material import load_for, load_network, require_unchanged
+from sasa_nas.workflows.loading import load_for, load_network, require_unchanged
 from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
 from sasa_nas.workflows.training_session import carry_out, new_folder, require_same_network, write_folder
 

@@ -19,7 +19,7 @@ from sasa_nas.space import NetworkDescription
 from sasa_nas.tasks import TASKS, Task
 from sasa_nas.training.loop import EpochLoop, EpochReport, NonFiniteLoss
 from sasa_nas.training.outright import train_outright
-from sasa_nas.workflows.material import within_memory
+from sasa_nas.workflows.loading import within_memory
 from sasa_nas.workflows.observer import TrainingObserver
 
 Result = TypeVar("Result", bound=ResultRecord)

@@ -22,7 +22,7 @@ from sasa_nas.space import Architecture, load_architecture
 from sasa_nas.training.adversarial import Attack
 from sasa_nas.workflows import material
 from sasa_nas.workflows.evaluate import EvaluationSettings, evaluate_network, make_attacks
-from sasa_nas.workflows.material import load_for, require_unchanged
+from sasa_nas.workflows.loading import load_for, require_unchanged
 from sasa_nas.workflows.observer import TrainingSummary
 from sasa_nas.workflows.train import train_network
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from scipy import stats
 
 from sasa_nas.analysis.where.factors import BASELINE
-from sasa_nas.analysis.where.interactions import Together, more_designs, operator_interactions, stage_interactions
+from sasa_nas.analysis.where.interactions import PairEstimate, more_designs, operator_interactions, stage_interactions
 from sasa_nas.analysis.where.linear import Estimate, holm
 from sasa_nas.analysis.where.model import LEAST_FREE, Contrast, Model
 from sasa_nas.analysis.where.records import Effect, Interaction, Interval, PerGflop, StageEffect, Where
@@ -64,7 +64,7 @@ def where(info: RunInfo, records: Sequence[TrialRecord], *, resolution: float = 
     operators = [c for c in model.contrasts if c.factor.is_operator]
     others = [c for c in model.contrasts if not c.factor.is_operator]
     detectable = max((_detectable(c.raw) for c in operators), default=None)
-    more = _more(detectable, resolution, trainings)
+    more = _missing_trainings(detectable, resolution, trainings)
     return Where(
         baseline=BASELINE,
         effects=[*_effects(operators, sample), *_effects(others, sample)],
@@ -91,7 +91,7 @@ def _detectable(estimate: Estimate) -> float:
     return quantile * estimate.error
 
 
-def _more(detectable: float | None, resolution: float, trainings: int) -> int:
+def _missing_trainings(detectable: float | None, resolution: float, trainings: int) -> int:
     """Return the number of balanced trainings still needed: standard errors shrink with the root of their number."""
     if detectable is None or detectable <= resolution:
         return 0
@@ -173,7 +173,7 @@ def _stages(model: Model, operators: Sequence[Contrast]) -> list[StageEffect]:
     for contrast in operators:
         if contrast.factor.levels[0] == BASELINE:
             by_stage.setdefault(contrast.factor.name, []).append(contrast)
-    pairs = [model.together(contrasts) for contrasts in by_stage.values()]
+    pairs = [model.mean_effect(contrasts) for contrasts in by_stage.values()]
     raw, matched = _intervals([pair[0] for pair in pairs]), _intervals([pair[1] for pair in pairs])
     found = [
         StageEffect(
@@ -188,7 +188,7 @@ def _stages(model: Model, operators: Sequence[Contrast]) -> list[StageEffect]:
     return sorted(found, key=lambda stage: -stage.effect)
 
 
-def _interactions(pairs: Sequence[Together]) -> list[Interaction]:
+def _interactions(pairs: Sequence[PairEstimate]) -> list[Interaction]:
     return [
         Interaction(
             **interval.model_dump(),

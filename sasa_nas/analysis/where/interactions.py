@@ -18,7 +18,7 @@ _ESTIMABLE = 1e-6
 
 
 @dataclass(frozen=True)
-class Together:
+class PairEstimate:
     """The interaction of attention in two stages.
 
     Attributes:
@@ -34,7 +34,7 @@ class Together:
     n: int
 
 
-def stage_interactions(model: Model) -> list[Together]:
+def stage_interactions(model: Model) -> list[PairEstimate]:
     """Estimate the interaction of attention, of any kind, for each pair of stages."""
     found = []
     for one, other in _pairs(model):
@@ -46,18 +46,20 @@ def stage_interactions(model: Model) -> list[Together]:
         estimate = model.noise(columns).estimate(coefficient_weights(columns[:, kept])[-1])
         if estimate is not None:
             levels = _attention_of(one), _attention_of(other)
-            found.append(Together((one, other), levels, estimate, _trainings(model, both)))
+            found.append(PairEstimate((one, other), levels, estimate, _trainings(model, both)))
     return found
 
 
-def operator_interactions(model: Model) -> list[Together]:
+def operator_interactions(model: Model) -> list[PairEstimate]:
     """Estimate the interaction of each pair of operators, for each pair of stages.
 
     All pairs of two stages' operators are estimated in one model; otherwise an interaction would be attributed to
     others. Stages of which the sample has too few designs for that are left out, and where each has one kind of
     attention only, of which `stage_interactions` tells.
     """
-    return [pair for one, other in _pairs(model) if _several(one, other) for pair in _told(model, one, other)]
+    return [
+        pair for one, other in _pairs(model) if _several(one, other) for pair in _pair_interactions(model, one, other)
+    ]
 
 
 def more_designs(model: Model, size: int) -> int:
@@ -77,12 +79,12 @@ def more_designs(model: Model, size: int) -> int:
             continue
         # a pair of operators is judged by two designs at least, and one more design adds to one pair of these stages
         trained = np.count_nonzero(_products(model, one, other).any(axis=0))
-        missing = int(trained) - len(_told(model, one, other))
+        missing = int(trained) - len(_pair_interactions(model, one, other))
         wanted = max(wanted, designs + missing if missing else 0)
     return max(1, min(wanted, size) - designs) if wanted else 0
 
 
-def _told(model: Model, one: Factor, other: Factor) -> list[Together]:
+def _pair_interactions(model: Model, one: Factor, other: Factor) -> list[PairEstimate]:
     """Return the interactions of two stages' pairs of operators, without those of too few designs."""
     columns = _columns_for(model, one, other)
     if columns is None:
@@ -94,7 +96,7 @@ def _told(model: Model, one: Factor, other: Factor) -> list[Together]:
     for place, levels in enumerate(pairs, start=columns.shape[1] - len(pairs)):
         estimate = noise.estimate(weights[place]) if determined[place] > 1 - _ESTIMABLE else None
         if estimate is not None:
-            found.append(Together((one, other), levels, estimate, _trainings(model, columns[:, place])))
+            found.append(PairEstimate((one, other), levels, estimate, _trainings(model, columns[:, place])))
     return found
 
 

@@ -158,7 +158,7 @@ class Model:
         weights = {level: rows[i] for i, level in enumerate(factor.contrasts, start=1) if i in rows}
         return _Matched(weights, self.noise(columns))
 
-    def together(self, contrasts: Sequence[Contrast]) -> tuple[Estimate | None, Estimate | None]:
+    def mean_effect(self, contrasts: Sequence[Contrast]) -> tuple[Estimate | None, Estimate | None]:
         """Return the mean of several effects of one factor, raw and at matched FLOPs."""
         raw = contrasts[0].noise.estimate(np.mean([c.weights for c in contrasts], axis=0))
         matched = self._matched(contrasts[0].factor)

@@ -197,7 +197,7 @@ def _box(entry: Mapping[str, Any], where: str) -> list[float]:
     """Return left, top, width and height of a box."""
     box = entry.get("bbox")
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
-        raise UserError(f"{where}.bbox = {_shown(box)}: must be four numbers, [left, top, width, height]")
+        raise UserError(f"{where}.bbox = {_excerpt(box)}: must be four numbers, [left, top, width, height]")
     return [float(number) for number in box]
 
 
@@ -208,7 +208,7 @@ def _is_number(value: Any) -> bool:
 def _whole(entry: Any, key: str, where: str) -> int:
     value = entry.get(key) if isinstance(entry, dict) else None
     if not isinstance(value, int) or isinstance(value, bool) or not -_MOST <= value <= _MOST:
-        raise UserError(f"{where}.{key} = {_shown(value)}: must be a whole number of at most 15 digits")
+        raise UserError(f"{where}.{key} = {_excerpt(value)}: must be a whole number of at most 15 digits")
     return value
 
 
@@ -222,7 +222,7 @@ def _side(entry: Any, key: str, where: str) -> int:
 def _text(entry: Mapping[str, Any], key: str, where: str) -> str:
     value = entry.get(key)
     if not isinstance(value, str) or not value:
-        raise UserError(f"{where}.{key} = {_shown(value)}: must be a text")
+        raise UserError(f"{where}.{key} = {_excerpt(value)}: must be a text")
     return value
 
 
@@ -231,9 +231,9 @@ def _name(entry: Mapping[str, Any], key: str, where: str) -> str:
     name = _text(entry, key, where)
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
-        raise UserError(f"{where}.{key} = {_shown(name)}: must be the name of a file below the data set's folder")
+        raise UserError(f"{where}.{key} = {_excerpt(name)}: must be the name of a file below the data set's folder")
     return name
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     return "nothing" if value is None else repr(value)[:60]

@@ -96,11 +96,11 @@ def train_detector(
 
     Args:
         detector: For categories of any number.
-        settings: On what and how it is trained, with which seeds.
-        name: What the detector is called.
-        out: The folder, which must not exist or be empty; `runs/train-<name>-<time>` where it is left out.
-        observer: Told of everything that happens.
-        command: The command line that asked for this, for the record.
+        settings: Data set, recipe and seeds of the training.
+        name: Name of the detector.
+        out: The folder, which must be empty or not exist; default: `runs/train-<name>-<time>`.
+        observer: Observer of the progress.
+        command: The command line, for the record.
 
     Raises:
         UserError: If it cannot be trained as asked, and then nothing was written; or if the disk is full, the

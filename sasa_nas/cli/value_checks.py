@@ -18,7 +18,7 @@ _MOST = 2**63 - 1
 """Largest 64-bit integer."""
 
 
-def with_sound_values(command: Callable[..., None]) -> Callable[..., None]:
+def with_checked_values(command: Callable[..., None]) -> Callable[..., None]:
     """Add the validation of all values to a command.
 
     No number is infinite, not a number, or beyond 64 bits; no path is too long for a system or a loop of links.

@@ -21,7 +21,7 @@ from sasa_nas.space.files import validate_space
 
 
 @dataclass(frozen=True)
-class Material:
+class ReportData:
     """The data of a run that its report shows.
 
     Attributes:
@@ -65,7 +65,7 @@ class Material:
         return shareable_command(shlex.join(["sasa-nas", verb, str(self.folder.path), "--trial", str(record.number)]))
 
 
-def gather(folder: RunFolder) -> Material:
+def gather(folder: RunFolder) -> ReportData:
     """Read the data of a run, which may still be under way.
 
     A damaged file of a trial is left out and noted.
@@ -76,7 +76,7 @@ def gather(folder: RunFolder) -> Material:
     return assemble(folder, read_info(folder), read_trials(folder))
 
 
-def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -> Material:
+def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -> ReportData:
     """Return the data of a run with these trials; their learning curves are read from its folder.
 
     Raises:
@@ -84,7 +84,7 @@ def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -
     """
     curves, notes = _curves(folder, records)
     retrained, more = _retrained(folder, records)
-    return Material(
+    return ReportData(
         folder=folder,
         info=info,
         space=validate_space(info.space, f"{folder.info}: space"),
