@@ -84,7 +84,7 @@ class Retrained(BaseModel):
         networks: Those of them that are trained with all seeds, cheapest first.
         correlations: Kendall's tau with the mean accuracy on the test part, by predictor: `proxy_accuracy`, `flops`,
             `params`; without those that have no correlation.
-        gain: By how much the proxy's tau exceeds that of the better of `flops` and `params`.
+        gain: Difference of the proxy's tau and that of the better of `flops` and `params`.
         rival: The better of the two.
         proxy_loses: Whether `rival` sorts the networks better than the proxy did; None if unknown.
         verdict: Summary in a sentence or two.

@@ -43,7 +43,7 @@ class ScoreQuality(BaseModel):
     Attributes:
         name: Name of the score.
         correlation: Correlation with the trained accuracy; None if there is none.
-        beyond: By how much its tau exceeds that of each size, on the networks that have the score.
+        beyond: Difference of its tau and that of each size, on the networks that have the score.
         useful: Whether it exceeds both significantly: the intervals lie above zero.
         verdict: The same in a few words.
     """

@@ -110,7 +110,7 @@ def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Siz
         folder: Folder of the run.
         info: Record of the run.
         record: The trial, trained to the end.
-        size: Which of the two.
+        size: Whether to take the trained network or the full-size design.
         choice: Weights of a full-size design; default: those of its retraining, if there is one.
 
     Raises:
