@@ -7,15 +7,17 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 TRIALS ?= 25
 DATASET ?= digits
 DATA_DIR ?=
-# files in the order that tests/conftest.py gives them: those of slow tests first
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# files in the order that tests/conftest.py gives them: those of slow tests first; bytecode is kept, for the sake of the
+# processes that tests start
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-.PHONY: search test test-all lint gpu-check table study clean help
+.PHONY: search test unit test-all lint docs gpu-check table study clean help
 
 help:
 	@echo "make search   set up and search the resnet_hybrid space on scikit-learn's digits"
 	@echo "make test     set up, check style and types, run all tests but those that are worth a night"
 	@echo "make test-all   those, too"
+	@echo "make docs     build the documentation as a site in build/site, with every link in it checked"
 	@echo "make table    train all 256 networks of hybrid256 with three seeds (hours on two cores; goes on if stopped);"
 	@echo "              with a GPU also: make table DATASET=fashion_mnist"
 	@echo "make study    draw the study of natural images from the tables that are there; DATA_DIR=DIR is where their"
@@ -33,7 +35,10 @@ table: $(VENV)/.installed
 study: $(VENV)/.installed
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/natural_images.py $(if $(DATA_DIR),--data-dir $(DATA_DIR))
 
-test: $(VENV)/.installed-dev lint
+# `make -j2 test` lints beside the tests
+test: lint unit
+
+unit: $(VENV)/.installed-dev
 	$(PYTEST)  # two processes, a thread each
 
 test-all: $(VENV)/.installed-dev lint
@@ -43,6 +48,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	$(BIN)/python .ci/check_reference.py build/site/reference/index.html
 
 gpu-check:
 	PYTHONPATH=$(CURDIR) $(PYTHON) benchmarks/gpu_check.py
@@ -62,5 +71,9 @@ $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-docs: pyproject.toml | $(VENV)/.installed
+	@$(PIP) --editable '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build .mypy_cache .pytest_cache .ruff_cache .hypothesis

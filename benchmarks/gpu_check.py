@@ -35,12 +35,12 @@ START_SECONDS = 15.0
 
 
 def main() -> int:
-    """Runs all sections, or the one that the command line names."""
+    """Runs all sections, or those that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=450, help="for everything")
     parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT") or HERE / "results"))
     parser.add_argument("--small", action="store_true", help="tiny inputs, to try the script")
-    parser.add_argument("--section", choices=SECTIONS, help="run one alone, in this process")
+    parser.add_argument("--section", choices=SECTIONS, nargs="+", help="run these alone, in this process")
     options = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if device.type == "cpu" and not (options.small and os.environ.get("TRITON_INTERPRET") == "1"):
@@ -50,8 +50,10 @@ def main() -> int:
     if options.section is not None:
         from gpu_sections import Section, run_section
 
-        file = options.out / f"gpu_check_{options.section}.json"
-        return 0 if run_section(options.section, Section(device, options.seconds, file, options.small)) else 1
+        files = {name: options.out / f"gpu_check_{name}.json" for name in options.section}
+        seconds = options.seconds / len(files)
+        right = [run_section(name, Section(device, seconds, file, options.small)) for name, file in files.items()]
+        return 0 if all(right) else 1
     return run_all(options.seconds, options.out, small=options.small)
 
 

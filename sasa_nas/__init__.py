@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from sasa_nas.operators import register_operator
     from sasa_nas.run import ExternalResources, SearchSettings, TrainingSettings
     from sasa_nas.searching.observer import SearchObserver
-    from sasa_nas.space import Architecture, SearchSpace, load_architecture, load_space
+    from sasa_nas.space import Architecture, Recipe, SearchSpace, load_architecture, load_space
     from sasa_nas.table import Table, load_table
     from sasa_nas.workflows.attention import ImageSource
     from sasa_nas.workflows.evaluate import EvaluationSettings, make_attacks
@@ -55,6 +55,7 @@ __all__ = [
     "ExternalResources",
     "ImageSource",
     "LatencyRequest",
+    "Recipe",
     "RetrainingObserver",
     "RetrainingRequest",
     "Run",
@@ -108,6 +109,7 @@ _MODULES = {
     "ExternalResources": "run",
     "ImageSource": "workflows.attention",
     "LatencyRequest": "workflows.latency",
+    "Recipe": "space",
     "RetrainingObserver": "workflows.observer",
     "RetrainingRequest": "workflows.retrain",
     "Run": "api.run",

@@ -53,9 +53,16 @@ def decoded_images(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that have most slow tests, so that processes side by side end together."""
+    """Begin with the files that take longest, so that processes side by side end together.
+
+    First those with tests that are given most time, then those with most slow ones.
+    """
     slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -slow[item.path])
+    allowed: Counter[Path] = Counter()
+    for item in items:
+        for mark in item.iter_markers("timeout"):
+            allowed[item.path] = max(allowed[item.path], mark.args[0])
+    items.sort(key=lambda item: (-allowed[item.path], -slow[item.path]))
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def test_search_pareto_describe_export(tmp_path: Path, capsys: pytest.CaptureFix
     space = tmp_path / "mine.yaml"
     space.write_text(re.sub(r"epochs: \d+", "epochs: 1", shipped_spaces()["tiny"].read_text()))
     run = tmp_path / "run"
-    assert main(["search", "--space", str(space), "--trials", "4", "--out", str(run)]) == 0
+    assert main(["search", "--space", str(space), "--trials", "4", "--workers", "1", "--out", str(run)]) == 0
     printed = capsys.readouterr()
     assert f"Run: {run}" in printed.out
     assert "4/4 trained" in printed.err

@@ -1,12 +1,10 @@
 """Of mutated spaces and command lines, each ends right or with one line; see `benchmarks/fuzz.py`."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked import run_forked
 from fuzz_commands import command_cases
 from fuzz_spaces import space_cases
 
@@ -27,10 +25,7 @@ def test_a_seed_fixes_the_cases_and_each_case_is_another() -> None:
 
 @pytest.mark.slow
 def test_nothing_odd_breaks(tmp_path: Path) -> None:
-    command = [sys.executable, str(BENCHMARKS / "fuzz.py"), "--small", "--out", str(tmp_path / "fuzz.json")]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"}
-    )
+    done = run_forked([BENCHMARKS / "fuzz.py", "--small", "--out", tmp_path / "fuzz.json"], timeout=110)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((tmp_path / "fuzz.json").read_text(encoding="utf-8"))
     for kind in ("spaces", "commands"):

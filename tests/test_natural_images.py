@@ -2,12 +2,11 @@
 
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from forked import run_forked
 from planted_table import EFFECTS, NOISE, TOGETHER, accuracy_of, planted_table
 from study.interactions import interactions
 from study.main_effects import main_effects
@@ -150,9 +149,8 @@ def test_the_study_is_written_from_the_tables_that_are_there(tmp_path: Path) -> 
     save_table(planted_table(), tmp_path / f"{NAME}.json.gz")
     page, out = tmp_path / "page.md", tmp_path / "results.json"
     shutil.copyfile(ROOT / "docs" / "studies" / "natural_images.md", page)
-    command = [sys.executable, str(ROOT / "benchmarks" / "natural_images.py"), "--no-scores"]
-    command += ["--tables", str(tmp_path), "--page", str(page), "--out", str(out)]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    script = ROOT / "benchmarks" / "natural_images.py"
+    answer = run_forked([script, "--no-scores", "--tables", tmp_path, "--page", page, "--out", out])
     assert answer.returncode == 0, answer.stderr
     assert "not there: hybrid256_32_cifar10, hybrid256_digits" in answer.stderr
     result = json.loads(out.read_text(encoding="utf-8"))

@@ -47,9 +47,9 @@ def train_detector(
         >>> settings = sasa_nas.DetectionSettings(dataset="coco:/data/coco")
         >>> sasa_nas.train_detector("retinanet_sasa_resnet50", settings).result  # doctest: +SKIP
     """
-    from sasa_nas.analysis.targets import find_to_train
     from sasa_nas.detection.description import Detector
     from sasa_nas.detection.workflows.train import train_detector
+    from sasa_nas.workflows.targets import find_to_train
 
     place, detector = None if out is None else Path(out), find_to_train(target, Detector)
     return train_detector(detector, settings, name=target, out=place, observer=observer, command=command)

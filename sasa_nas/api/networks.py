@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sasa_nas.exporting.verification_report import VerificationReport
     from sasa_nas.workflows.attention import ImageSource
     from sasa_nas.workflows.evaluate import EvaluationReport, EvaluationSettings
-    from sasa_nas.workflows.export import Exportable, Exported, ExportRequest
+    from sasa_nas.workflows.export import Exported, ExportRequest
     from sasa_nas.workflows.latency import LatencyRequest
     from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
 
@@ -49,8 +49,8 @@ def describe(
         11689512
     """
     from sasa_nas.analysis import description
-    from sasa_nas.analysis.targets import find_network
     from sasa_nas.space import overridden
+    from sasa_nas.workflows.targets import find_network
 
     network = overridden(find_network(target), changes)
     described = description.describe(network, name=target, image_size=image_size, convention=convention)
@@ -91,8 +91,8 @@ def train(
         >>> settings = sasa_nas.TrainingSettings(dataset="digits")  # doctest: +SKIP
         >>> sasa_nas.train("sasa_resnet26", settings).result  # doctest: +SKIP
     """
-    from sasa_nas.analysis.targets import find_to_train
     from sasa_nas.space import Architecture
+    from sasa_nas.workflows.targets import find_to_train
     from sasa_nas.workflows.train import train_network
 
     place, network = None if out is None else Path(out), find_to_train(target, Architecture)
@@ -171,13 +171,13 @@ def scores(
         >>> sorted(sasa_nas.scores("resnet18", ["synflow"]))  # doctest: +SKIP
         ['synflow']
     """
-    from sasa_nas.analysis.targets import find_architecture
     from sasa_nas.data.registry import load_for_search
     from sasa_nas.scoring import SCORES
     from sasa_nas.scoring.compute import compute_scores
     from sasa_nas.space import Image
     from sasa_nas.space.scaling import fitted_to
     from sasa_nas.training.device import pick_device
+    from sasa_nas.workflows.targets import find_architecture
 
     for name in names:
         if name not in SCORES:
@@ -209,16 +209,16 @@ def attention_maps(
         >>> sasa_nas.attention_maps("sasa_resnet26", source).maps  # doctest: +SKIP
     """
     from sasa_nas.analysis.attention_maps import AttentionView, Selection, attention_maps
-    from sasa_nas.analysis.targets import find_architecture
-    from sasa_nas.models import list_models
+    from sasa_nas.space import NetworkDescription
     from sasa_nas.workflows.attention import ImageSource, trained_subject, untrained_subject
+    from sasa_nas.workflows.targets import find_architecture, resolve
 
     source = source or ImageSource()
     architecture = find_architecture(target)
-    if target not in list_models() and Path(target).is_dir():
-        subject = trained_subject(Path(target), source)
-    else:
+    if isinstance(resolve(target), NetworkDescription):
         subject = untrained_subject(architecture, target, source, seed=seed)
+    else:
+        subject = trained_subject(Path(target), source)
     maps = attention_maps(subject.network, subject.inputs, selection or Selection())
     return AttentionView(target, subject.weights, subject.image, subject.picture, maps)
 
@@ -243,41 +243,30 @@ def export(
         >>> import sasa_nas
         >>> sasa_nas.export("runs/first", pick="knee").folder  # doctest: +SKIP
     """
-    from sasa_nas.models import list_models
-    from sasa_nas.workflows.export import ExportRequest, write_export
+    from sasa_nas.exporting.names import ARCHITECTURE_FILE
+    from sasa_nas.workflows.export import ExportRequest, export_name, of_architecture, of_training, write_export
+    from sasa_nas.workflows.targets import NetworkFolder, Trial, find_architecture, resolve
 
     request = request or ExportRequest()
-    path = Path(target)
-    is_folder = target not in list_models() and path.is_dir()
-    if is_folder and RunFolder(path).info.is_file():
-        run = Run(path)
+    found = resolve(target)
+    if isinstance(found, RunFolder):
+        run = Run(found.path)
         return run.export(trial if trial is not None else run.pick(pick or "best").number, request)
     if trial is not None or pick is not None:
         raise UserError(f"--trial and --pick choose among the trials of a run, and '{target}' is no run's folder")
-    # RUN/trials/0003
-    parent = path.resolve().parent.parent
-    if is_folder and RunFolder(parent).info.is_file() and path.resolve().name.isdecimal():
-        return Run(parent).export(int(path.resolve().name), request)
+    if isinstance(found, Trial):
+        return Run(found.run.path).export(found.number, request)
     if request.size == "target":
         raise UserError(f"--size target belongs to the trials of a run, and '{target}' is none")
-    return write_export(_exportable(target, request, is_folder=is_folder), request)
-
-
-def _exportable(target: str, request: "ExportRequest", *, is_folder: bool) -> "Exportable":
-    """Return a training, or a network that is not trained."""
-    from sasa_nas.analysis.targets import find_architecture
-    from sasa_nas.exporting.names import ARCHITECTURE_FILE
-    from sasa_nas.workflows.export import export_name, of_architecture, of_training
-
-    if is_folder and TrainingFolder(Path(target)).info.is_file():
-        return of_training(TrainingFolder(Path(target)), request.choice)
+    if isinstance(found, TrainingFolder):
+        return write_export(of_training(found, request.choice), request)
     architecture = find_architecture(target)
-    if is_folder:
+    if isinstance(found, NetworkFolder):
         raise UserError(
             f"{target} does not tell how its weights were trained; export the run or the training that they come from, "
             f"or its {ARCHITECTURE_FILE} with --weights"
         )
-    return of_architecture(architecture, export_name(target), request.choice)
+    return write_export(of_architecture(architecture, export_name(target), request.choice), request)
 
 
 def verify_export(folder: Path | str, *, seed: int = 0, trust: bool = False) -> "VerificationReport":

@@ -7,6 +7,7 @@ from typing import Literal
 
 import pytest
 import torch
+from assertions import every
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -57,7 +58,7 @@ def test_a_row_a_map_and_a_panel_a_head() -> None:
     for expected in ("net", "random (seed 0)", "cat.png", "stage 1, block 0", "stem", "6 x 8, cell 2,6", "pixel 5,13"):
         assert expected in words
     tops = [axes.get_position().y1 for axes in figure.axes if axes.get_title() == "image"]
-    assert all(upper > lower for upper, lower in pairwise(tops))
+    assert every(upper > lower for upper, lower in pairwise(tops))
 
 
 def test_a_map_shows_what_can_be_attended_to_and_marks_the_query() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 import torch
+from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -117,7 +118,7 @@ def test_a_layer_is_asked_about_what_it_is_given() -> None:
     buffers = {name: buffer.clone() for name, buffer in asked.named_buffers()}
     (found,) = look(asked, (2, 5), stage=1, block=0)
     assert asked.training
-    assert all(torch.equal(buffer, buffers[name]) for name, buffer in asked.named_buffers())
+    assert every(torch.equal(buffer, buffers[name]) for name, buffer in asked.named_buffers())
     asked.eval()
     before = asked.stages[0](asked.stem(image(8, 12)))
     block = asked.stages[1][0]

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import pytest
 import torch
+from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -189,8 +190,8 @@ def test_the_layer_is_left_as_it_is() -> None:
     assert torch.equal(torch.random.get_rng_state(), state)
     assert layer.training
     assert isinstance(layer.value, nn.Conv2d)
-    assert all(parameter.requires_grad and parameter.grad is None for parameter in layer.parameters())
-    assert all(torch.equal(tensor, before[name]) for name, tensor in layer.state_dict().items())
+    assert every(parameter.requires_grad and parameter.grad is None for parameter in layer.parameters())
+    assert every(torch.equal(tensor, before[name]) for name, tensor in layer.state_dict().items())
 
 
 @pytest.mark.parametrize("cell", [(3, 0), (0, 4), (-1, 0)])

@@ -4,6 +4,7 @@ import math
 from itertools import pairwise
 
 import pytest
+from assertions import every
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,11 +17,11 @@ def test_linear_ticks(low: float, span: float, most: int) -> None:
     ticks = linear_ticks(low, high, most)
     assert len(ticks) <= most
     slack = 1e-6 * span
-    assert all(low - slack <= tick <= high + slack for tick in ticks)
+    assert [tick for tick in ticks if not low - slack <= tick <= high + slack] == []
     if most >= 5:
         assert len(ticks) >= 2
     gaps = [right - left for left, right in pairwise(ticks)]
-    assert all(math.isclose(gap, gaps[0], rel_tol=1e-4) for gap in gaps)
+    assert [gap for gap in gaps if not math.isclose(gap, gaps[0], rel_tol=1e-4)] == []
 
 
 @pytest.mark.parametrize(
@@ -39,6 +40,6 @@ def test_linear_ticks_are_round(low: float, high: float, most: int, ticks: list[
 def test_cost_ticks_are_round_and_neither_few_nor_many(low: float, high: float) -> None:
     ticks = cost_ticks(low, high)
     assert 4 <= len(ticks) <= 10
-    assert all(low <= tick <= high for tick in ticks)
+    assert every(low <= tick <= high for tick in ticks)
     assert ticks == sorted(ticks)
-    assert all(len(f"{tick:.10e}".split("e")[0].rstrip("0")) <= 3 for tick in ticks)
+    assert every(len(f"{tick:.10e}".split("e")[0].rstrip("0")) <= 3 for tick in ticks)

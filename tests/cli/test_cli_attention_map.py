@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from assertions import every
 from safetensors.torch import save_file
 
 from sasa_nas.cli.app import main
@@ -55,7 +56,7 @@ def test_json_tells_every_stage_and_head(folder: Path, capsys) -> None:
         assert [head["head"] for head in found["heads"]] == [None, 0, 1]
         if found["operator"] != "patchwise":
             assert [head["total"] for head in found["heads"]] == pytest.approx([1.0] * 3)
-            assert all(head["entropy"] > 0 for head in found["heads"])
+            assert every(head["entropy"] > 0 for head in found["heads"])
 
 
 def test_table_and_figure(folder: Path, tmp_path: Path, capsys) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from assertions import every
 from failing import fails
 from safetensors.torch import save_file
 
@@ -75,7 +76,7 @@ def test_wrong_options_are_named(
     capsys: pytest.CaptureFixture[str], trial: Path, options: tuple[object, ...], words: tuple[str, ...]
 ) -> None:
     line = fails(capsys, "evaluate", trial, *options)
-    assert all(word in line for word in words), line
+    assert every(word in line for word in words), line
 
 
 def test_folders_without_a_trained_network_are_named(

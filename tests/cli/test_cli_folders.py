@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
+from assertions import every
 from failing import fails
 from odd_folders import BAD, fill
 
@@ -17,7 +18,7 @@ def test_an_odd_folder_is_named_in_one_line(name: str, capsys: pytest.CaptureFix
     build(tmp_path / "photos")
     out = tmp_path / "run"
     line = fails(capsys, "search", "--space", "tiny", "--dataset", f"imagefolder:{tmp_path / 'photos'}", "--out", out)
-    assert all(word in line for word in words), line
+    assert every(word in line for word in words), line
     assert not out.exists()
 
 

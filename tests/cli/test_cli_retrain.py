@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from assertions import every
 
 from sasa_nas.cli.app import main
 from sasa_nas.operators.local_attention import LocalAttention
@@ -36,7 +37,7 @@ def test_the_front_is_trained_shown_and_gone_on_with(capsys: pytest.CaptureFixtu
     out, _ = capsys.readouterr()
     data = json.loads(out)
     assert sorted(network["trial"] for network in data["networks"]) == [0, 1, 2]
-    assert all(len(network["test"]["values"]) == 2 for network in data["networks"])
+    assert every(len(network["test"]["values"]) == 2 for network in data["networks"])
     assert {"name", "size", "correlations", "verdict", "proxy_loses", "gain"} <= set(data)
 
 

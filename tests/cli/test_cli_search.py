@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import pytest
 import yaml
+from assertions import every
 from failing import fails
 
 from sasa_nas.cli.app import main
@@ -59,7 +60,7 @@ def test_wrong_options_are_named_and_nothing_is_written(
     capsys: pytest.CaptureFixture[str], out: Path, options: tuple[object, ...], words: tuple[str, ...]
 ) -> None:
     line = fails(capsys, "search", "--space", "tiny", "--out", out, *options)
-    assert all(word in line for word in words), line
+    assert every(word in line for word in words), line
     assert not out.exists()
 
 
@@ -90,7 +91,7 @@ def test_a_dry_run_prints_designs_and_writes_nothing(
     head, *lines = capsys.readouterr().out.splitlines()
     assert head.split("\t") == ["architecture_id", "params", "flops", "stem", "operators"]
     assert len(lines) == 20
-    assert all(int(line.split("\t")[1]) <= 60_000 for line in lines)
+    assert every(int(line.split("\t")[1]) <= 60_000 for line in lines)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -103,7 +104,7 @@ def test_a_dry_run_keeps_both_limits_at_once(capsys: pytest.CaptureFixture[str])
     assert main([*wanted, *limits]) == 0
     limited = costs(capsys.readouterr().out)
     assert len(limited) == len(free) == 300
-    assert all(params <= most_params and flops <= most_flops for params, flops in limited)
+    assert every(params <= most_params and flops <= most_flops for params, flops in limited)
     assert sum(params > most_params or flops > most_flops for params, flops in free) > 50
 
 
@@ -189,7 +190,7 @@ def test_what_cannot_be_exported_is_refused(
 
     run = make_run([make_record(0, accuracy=0.5, flops=1000), make_record(1, outcome=Outcome.BROKEN)])
     line = fails(capsys, "export", run, "--out", tmp_path / "exported", *options)
-    assert all(word in line for word in words), line
+    assert every(word in line for word in words), line
     assert not (tmp_path / "exported").exists()
 
 

@@ -2,15 +2,14 @@
 
 import inspect
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from assertions import every
 from failing import fails
+from forked import ForkedProgram
 
 from sasa_nas.cli.app import main
 from sasa_nas.cli.train import train
@@ -24,12 +23,6 @@ stages:
   - {blocks: 1, width: 8}
   - {blocks: 1, width: 8, stride: 2, operator: {kind: local_attention, kernel_size: 3, num_heads: 2}}
 """
-# SIGINT as a terminal has it, even if the tests run in the background, where shells have it ignored
-SCRIPT = (
-    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    "from sasa_nas.cli.app import main; sys.exit(main())"
-)
-COMMAND = [sys.executable, "-c", SCRIPT]
 
 
 @pytest.fixture
@@ -79,15 +72,9 @@ def test_help_tells_the_recipes_defaults() -> None:
     assert {name: float(text) for name, text in told.items()} | {"augment": True} == Recipe().model_dump()
 
 
-def train_apart(*arguments: object) -> subprocess.Popen[str]:
-    """`train` in a process of its own, on one thread."""
-    return subprocess.Popen(
-        [*COMMAND, "train", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
+def train_apart(*arguments: object) -> ForkedProgram:
+    """`train` in a process of its own."""
+    return ForkedProgram(["-m", "sasa_nas", "train", *arguments])
 
 
 @pytest.fixture(scope="module")
@@ -97,8 +84,8 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[object],
     (folder / "small.yaml").write_text(SMALL)
     arguments = [folder / "small.yaml", "--dataset", "digits", "--epochs", 12, "--device", "cpu"]
     process = train_apart(*arguments, "--out", folder / "training")
-    _, stderr = process.communicate(timeout=100)
-    assert process.returncode == 0, stderr
+    done = process.wait(100)
+    assert done.returncode == 0, done.stderr
     return arguments, folder / "training"
 
 
@@ -115,16 +102,15 @@ def test_a_stopped_training_goes_on_to_the_same_result(
         assert time.monotonic() < deadline
         time.sleep(0.01)
     process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=60)
+    stopped = process.wait(60)
     assert not (out / "result.json").exists()
     if number != signal.SIGKILL:
-        assert process.returncode == 130
-        assert f"train --resume {out}" in stdout
-        assert "Traceback" not in stderr
-    resumed = train_apart("--resume", out)
-    _, stderr = resumed.communicate(timeout=100)
-    assert resumed.returncode == 0, stderr
-    assert "seed 0 goes on after epoch" in stderr
+        assert stopped.returncode == 130
+        assert f"train --resume {out}" in stopped.stdout
+        assert "Traceback" not in stopped.stderr
+    resumed = train_apart("--resume", out).wait(100)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "seed 0 goes on after epoch" in resumed.stderr
     assert (out / "result.json").read_bytes() == (whole / "result.json").read_bytes()
 
 
@@ -150,7 +136,7 @@ def test_wrong_options_are_named_and_nothing_is_written(
     capsys: pytest.CaptureFixture[str], network: Path, out: Path, options: tuple[object, ...], words: tuple[str, ...]
 ) -> None:
     line = fails(capsys, "train", network, *options, "--out", out)
-    assert all(word in line for word in words), line
+    assert every(word in line for word in words), line
     assert not out.exists()
 
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from assertions import every
 from failing import fails
 
 from sasa_nas.cli.app import main
@@ -42,7 +43,7 @@ def test_json_keeps_its_contract(capsys, additive: Path) -> None:
         assert effect["low"] < effect["effect"] < effect["high"]
         assert effect["n"] == 16
         assert set(effect["at_matched_flops"]) >= {"effect", "low", "high"}
-    assert all(set(pair) >= {"factors", "effect", "low", "high"} for pair in data["interactions"])
+    assert every(set(pair) >= {"factors", "effect", "low", "high"} for pair in data["interactions"])
     assert len(data["interactions"]) == 3
     assert data["swaps"] == []
 

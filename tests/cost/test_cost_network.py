@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -224,7 +225,7 @@ def test_counting_leaves_the_module_as_it_was() -> None:
     assert module.training
     assert module[1].training
     assert not any(part._forward_hooks for part in module.modules())
-    assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
+    assert every(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
 
 
 def test_a_count_that_fails_leaves_no_hooks() -> None:

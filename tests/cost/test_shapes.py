@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from assertions import every
 from torch import Tensor, nn
 
 from sasa_nas.cost.shapes import shapes_alone
@@ -47,5 +48,5 @@ def test_nothing_has_values() -> None:
         module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.ReLU())
         output = module(torch.empty(2, 3, 8, 8))
     assert output.is_meta
-    assert all(tensor.is_meta for tensor in (*module.parameters(), *module.buffers()))
+    assert every(tensor.is_meta for tensor in (*module.parameters(), *module.buffers()))
     assert torch.zeros(1).device.type == "cpu", "outside all is as before"

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,7 +112,7 @@ def test_no_augmentation_leaves_images_as_they_are():
 def test_epoch_seeds_of_neighbours_differ_and_fit_a_generator():
     seeds = {epoch_seed(s, e, stream=k) for s in range(10) for e in range(10) for k in range(2)}
     assert len(seeds) == 200
-    assert all(0 <= seed < 2**63 for seed in seeds)
+    assert every(0 <= seed < 2**63 for seed in seeds)
     with pytest.raises(ValueError, match="negative"):
         epoch_seed(-1, 0)
 

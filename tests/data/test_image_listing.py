@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from assertions import every
 from odd_folders import GOOD, fill
 
 from sasa_nas.data.image_listing import list_images
@@ -20,7 +21,7 @@ def test_an_odd_folder_is_read_right(name: str, tmp_path: Path) -> None:
     images = {"nested": 10, "capitals": 15}.get(name, 5)
     assert [len(found[label]) for label in sorted(found)] == [images, images]
     if name not in ("nested", "suffixes"):  # lossy formats, and classes within classes
-        assert all(colour[1:] == [label, 7] for label, colours in found.items() for colour in colours)
+        assert every(colour[1:] == [label, 7] for label, colours in found.items() for colour in colours)
 
 
 def test_names_of_parts_and_classes_are_sorted_and_images_are_in_their_order(tmp_path: Path) -> None:

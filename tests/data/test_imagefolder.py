@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from assertions import every
 from odd_folders import fill as fill_with
 from PIL import Image
 
@@ -33,7 +34,7 @@ def test_plain_folder_is_divided_60_20_20(tmp_path):
     merged = {}
     for part in parts:
         found = colours(part)
-        assert all(colour[1] == label and colour[2] == 7 for colour, label in found.items())
+        assert every(colour[1] == label and colour[2] == 7 for colour, label in found.items())
         merged |= found
     assert len(merged) == 20
 

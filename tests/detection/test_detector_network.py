@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from learning import without_effect
@@ -146,7 +147,7 @@ def assert_learns(detector: Detector, *, still: tuple[str, ...] = ()) -> None:
             assert parameter.grad.abs().max() > 0, name
     with torch.no_grad():
         found = network.eval()(pictures(size, (40, 30)))
-    assert all(set(answer) == {"boxes", "labels", "scores"} for answer in found)
+    assert every(set(answer) == {"boxes", "labels", "scores"} for answer in found)
 
 
 @pytest.mark.parametrize("size", [(160, 160), (192, 136)])
@@ -186,7 +187,7 @@ def test_images_without_boxes_train_the_classes() -> None:
     network = seeded(tiny()).train()
     empty = {"boxes": torch.zeros(0, 4), "labels": torch.zeros(0, dtype=torch.int64)}
     losses = network(pictures((64, 96), (64, 96)), [empty, *targets(1)])
-    assert all(loss.isfinite() for loss in losses.values())
+    assert every(loss.isfinite() for loss in losses.values())
     alone = network(pictures((64, 96), (64, 96)), [empty, empty])
     assert alone["classification"] > 0
     assert alone["bbox_regression"] == 0
@@ -320,4 +321,4 @@ def test_weights_of_another_network_are_refused_and_nothing_changes() -> None:
     other = build(model_architecture("resnet18").model_copy(update={"num_classes": 2}))
     with pytest.raises(UserError, match=r"stem\.conv\.weight of \(64, 3, 7, 7\), and it must be \(8, 3, 7, 7\)"):
         load_backbone(network, other.state_dict())
-    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert every(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())

@@ -2,6 +2,7 @@ import inspect
 
 import pytest
 import torch
+from assertions import every
 from export_cases import CASES, architecture, mixed_architecture
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -78,7 +79,7 @@ def test_lines_are_short_and_blocks_have_lines_of_their_own(indent):
         text = layout(describe(build(mixed_architecture()), set()), indent=indent)
     first, *rest = text.splitlines()
     assert first == "ResNet("
-    assert all(len(line) <= LINE_LENGTH for line in rest)
+    assert every(len(line) <= LINE_LENGTH for line in rest)
     assert rest[-1] == " " * indent + ")"
     assert sum(line.strip().startswith("Bottleneck(") for line in rest) == 6
     assert [line.strip() for line in rest[-3:-1]] == ["num_features=32,", "num_classes=5,"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from assertions import every
 from export_cases import architecture, import_file, trained_like
 
 from sasa_nas import ops
@@ -41,7 +42,7 @@ def test_the_folder_holds_all_that_is_needed(tmp_path):
     assert load_architecture(folder / "architecture.json") == architecture("local")
     expected = trained_like(architecture("local")).state_dict()
     loaded = load_weights(folder / "weights.safetensors")
-    assert all(torch.equal(loaded[name], expected[name]) for name in expected)
+    assert every(torch.equal(loaded[name], expected[name]) for name in expected)
     mask = os.umask(0)
     os.umask(mask)
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o666 & ~mask}
@@ -64,7 +65,7 @@ def test_other_weights_can_be_loaded_and_foreign_ones_are_refused(tmp_path):
     module = import_file(one / "model.py", "exported")
     loaded = module.load(other / "weights.safetensors").state_dict()
     expected = trained_like(architecture(), seed=1).state_dict()
-    assert all(torch.equal(loaded[name], expected[name]) for name in expected)
+    assert every(torch.equal(loaded[name], expected[name]) for name in expected)
     with pytest.raises(RuntimeError, match="Missing key"):
         module.load(str(foreign / "weights.safetensors"))
 

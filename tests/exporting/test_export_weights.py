@@ -1,5 +1,6 @@
 import pytest
 import torch
+from assertions import every
 from export_cases import architecture, trained_like
 from safetensors.torch import save_file
 
@@ -14,7 +15,7 @@ def test_weights_come_back_as_they_were(tmp_path):
     save_weights(path, weights)
     loaded = load_weights(path)
     assert loaded.keys() == weights.keys()
-    assert all(torch.equal(loaded[name], weights[name]) for name in weights)
+    assert every(torch.equal(loaded[name], weights[name]) for name in weights)
 
 
 def test_shared_and_strided_tensors_can_be_saved(tmp_path):

@@ -14,7 +14,9 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from assertions import every
 from export_cases import images, trained_like, varied_architectures, written_architectures
+from forked import run_forked
 from safetensors.torch import load_file, save_file
 from torch.export import ExportedProgram
 
@@ -201,7 +203,7 @@ def test_a_whole_export_is_right(whole: Path, capsys: pytest.CaptureFixture[str]
     assert [(check["format"], check["batch"]) for check in report["checks"]] == [
         (kind, batch) for kind in FORMATS for batch in (1, 5)
     ]
-    assert all(0 <= check["largest_difference"] <= 1e-4 and check["ok"] for check in report["checks"])
+    assert every(0 <= check["largest_difference"] <= 1e-4 and check["ok"] for check in report["checks"])
 
 
 @pytest.mark.slow
@@ -234,7 +236,6 @@ def test_the_cards_programs_run(whole: Path) -> None:
     programs = [part.partition("```")[0] for part in (whole / "README.md").read_text().split("```python\n")[1:]]
     assert len(programs) == len(FORMATS)
     for program in programs:
-        command = [sys.executable, "-c", program]
-        done = subprocess.run(command, cwd=whole, capture_output=True, text=True, timeout=100, check=False)
+        done = run_forked(["-c", program], cwd=whole)
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip().strip("tensor()").strip("[]").isdecimal()

@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from assertions import every
 from hostile_text import EVERYTHING, NASTY
 from markupsafe import Markup
 
@@ -123,7 +124,7 @@ def test_a_card_of_hostile_names_has_no_markup(make_record) -> None:
         if line.startswith("|"):
             assert len(re.findall(r"(?<!\\)\|", line)) == 3, line
         assert line.isprintable()
-    assert all(line.isprintable() for line in lines)
+    assert every(line.isprintable() for line in lines)
 
 
 def test_one_place_makes_text_safe_for_a_terminal() -> None:

@@ -130,8 +130,12 @@ def test_a_search_a_training_and_an_export_tell_nothing(home: Path, monkeypatch:
         network = trial / "architecture.json"
         run_command("train", network, "--dataset", "digits", "--epochs", 1, "--out", runs / "train")
         assert leaks(runs, *secrets_of(home)) == []
-        run_command("resume", run, "--trials", 4, "--data-dir", home / "data")
-        assert leaks(run, *secrets_of(home)) == []
+        # what a resume writes is the same whoever answers, and a formula does at once
+        formula = ("--dataset", "synthetic:additive", "--data-dir", home / "data", "--out", runs / "two")
+        run_command("search", "--space", space, *limits, *formula)
+        run_command("resume", runs / "two", "--trials", 4, "--data-dir", home / "data")
+        assert json.loads((runs / "two" / "run.json").read_text())["settings"]["data_dir"] == "~/data"
+        assert leaks(runs, *secrets_of(home)) == []
     finally:
         unload_operators("own")
 

@@ -155,7 +155,8 @@ def test_arguments_are_attributes(kind: type[nn.Module], arguments: dict[str, An
 @pytest.mark.parametrize("entry", [*STEMS, *CHANNEL_ATTENTIONS], ids=lambda entry: entry.kind)
 def test_arguments_of_layers_are_plain_values(entry: Any) -> None:
     for arguments in KINDS[entry.kind]:
-        assert all(map(is_plain, kept(build(resolve(entry.layer), arguments)[0]).values()))
+        found = kept(build(resolve(entry.layer), arguments)[0])
+        assert {name: value for name, value in found.items() if not is_plain(value)} == {}
 
 
 @pytest.mark.parametrize(("kind", "arguments"), CASES)
@@ -173,7 +174,7 @@ def test_layers_run_on_the_meta_device_and_under_autocast(kind: type[nn.Module],
     with torch.autocast("cpu", torch.bfloat16):
         out = layer(torch.randn(2, 8, 4, 4, requires_grad=True))
     out.float().sum().backward()
-    assert all(parameter.grad is not None for parameter in layer.parameters())
+    assert [name for name, parameter in layer.named_parameters() if parameter.grad is None] == []
     with torch.device("meta"):
         copy, _ = build(kind, arguments)
     assert copy(torch.empty(2, 8, 4, 4, device="meta")).shape == out.shape

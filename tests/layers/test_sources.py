@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from assertions import every
 
 import sasa_nas
 
@@ -71,7 +72,7 @@ def test_imports_are_torch_the_standard_library_or_names_of_ops_and_layers(path:
                 continue
         else:
             continue
-        assert all(module.split(".")[0] in {"torch", *sys.stdlib_module_names} for module in modules)
+        assert every(module.split(".")[0] in {"torch", *sys.stdlib_module_names} for module in modules)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from learning import assert_learns
@@ -84,7 +85,7 @@ def test_weights_follow_torchs_random_state() -> None:
     for seed in (0, 0, 1):
         torch.manual_seed(seed)
         networks.append(build(architecture).state_dict())
-    assert all(torch.equal(networks[0][name], networks[1][name]) for name in networks[0])
+    assert every(torch.equal(networks[0][name], networks[1][name]) for name in networks[0])
     assert not torch.equal(networks[0]["classifier.weight"], networks[2]["classifier.weight"])
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from assertions import every
 
 import sasa_nas
 from sasa_nas.operators import BASELINE, OPERATORS
@@ -49,4 +50,4 @@ def test_no_style_or_script_names_it(kind: str) -> None:
 
 
 def test_the_exceptions_are_there() -> None:
-    assert all((PACKAGE / name).is_file() for name in DESCRIPTIONS)
+    assert every((PACKAGE / name).is_file() for name in DESCRIPTIONS)

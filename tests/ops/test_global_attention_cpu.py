@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from other_processors import VARIANTS, compiled_with
@@ -171,7 +172,7 @@ def test_what_free_memory_holds_does_not_matter(size: tuple[int, int]) -> None:
         out, lse = cpu_forward(problem)
         leave_nan_in_free_memory()
         again = [out, *cpu_backward(problem, out, lse, gradient_for(problem))]
-        assert all(torch.equal(*pair) for pair in zip(again, clean, strict=True))
+        assert every(torch.equal(*pair) for pair in zip(again, clean, strict=True))
 
 
 def test_an_empty_batch() -> None:
@@ -188,7 +189,7 @@ def test_the_number_of_threads_changes_no_bit() -> None:
     alone = by_loops(problem)
     for count in (2, 3, 8):
         torch.set_num_threads(count)
-        assert all(torch.equal(*pair) for pair in zip(by_loops(problem), alone, strict=True))
+        assert every(torch.equal(*pair) for pair in zip(by_loops(problem), alone, strict=True))
 
 
 @pytest.mark.usefixtures("one_thread")
@@ -213,7 +214,7 @@ def test_a_nan_reaches_what_depends_on_it_and_nothing_else(name: str) -> None:
     grad_out = given.pop("grad_out")
     ours, exact = (compute(replace(problem, **given), grad_out) for compute in (by_loops, plainly))
     assert any(tensor.isnan().any() for tensor in ours)
-    assert all(torch.equal(one.isnan(), other.isnan()) for one, other in zip(ours, exact, strict=True))
+    assert every(torch.equal(one.isnan(), other.isnan()) for one, other in zip(ours, exact, strict=True))
 
 
 def test_a_key_infinitely_far_from_all_queries_weighs_nothing() -> None:
@@ -231,7 +232,7 @@ def test_logits_may_be_huge_or_all_the_same(scale: float) -> None:
     problem = problem_of((4, 5), scale=scale)
     out = plainly(problem)[0]
     torch.testing.assert_close(cpu_forward(problem)[0].double(), out, rtol=0, atol=2e-3 * max(abs(scale) / 1e3, 1))
-    assert all(tensor.isfinite().all() for tensor in by_loops(problem))
+    assert every(tensor.isfinite().all() for tensor in by_loops(problem))
 
 
 def test_adds_up_many_small_weights_beside_a_large_one() -> None:

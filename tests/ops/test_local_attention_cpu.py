@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from other_processors import VARIANTS, compiled_with
 from torch import Tensor
 from window_problems import (
+    MANY,
     assert_same,
     by_loops,
     channels_first,
@@ -199,7 +201,7 @@ def test_logits_may_be_huge_or_all_the_same(scale: float) -> None:
     problem = problem_of((4, 5), 3, terms="content", scale=scale)
     exact = plainly(problem, gradient_for(problem))
     torch.testing.assert_close(cpu_forward(problem)[0].double(), exact[0], rtol=0, atol=2e-3)
-    assert all(tensor.isfinite().all() for tensor in by_loops(problem, gradient_for(problem)))
+    assert every(tensor.isfinite().all() for tensor in by_loops(problem, gradient_for(problem)))
 
 
 def test_adds_up_many_small_weights_beside_a_large_one() -> None:
@@ -264,6 +266,11 @@ def test_other_processors(options: str, tmp_path: Path) -> None:
         for size, kernel_size in (((5, 9), 3), ((14, 14), 7), ((3, 2), 11)):
             for padding in ("mask", "zeros"):
                 assert_same(problem_of(size, kernel_size, key_dim=9, padding=padding), tolerance=2e-5)
+        # the loops that put a head into every lane, too: they are in the same library
+        for size, (key_dim, value_dim) in (((5, 9), (4, 4)), ((9, 14), (9, 3))):
+            for padding in ("mask", "zeros"):
+                many = problem_of(size, 7, batch=MANY, key_dim=key_dim, value_dim=value_dim, padding=padding)
+                assert_same(many, tolerance=2e-5)
 
 
 def test_no_memory_is_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

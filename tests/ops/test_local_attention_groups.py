@@ -1,14 +1,14 @@
 """The loops that put a head into every lane, which run where there are many heads, against the plain form."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
+from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from other_processors import VARIANTS, compiled_with
 from window_problems import (
+    MANY,
     assert_same,
     by_loops,
     channels_first,
@@ -26,9 +26,6 @@ from sasa_nas.ops.local_attention.problem import Problem
 
 SMALL = Problem(*(torch.ones(1, 3, 3, 1, 2) for _ in range(3)), None, None, 3, 1, 1.0, "mask")
 pytestmark = pytest.mark.skipif(cpu_cannot(SMALL) is not None, reason=f"the loops cannot run: {cpu_cannot(SMALL)}")
-
-MANY = 33
-"""Images whose two heads are more than four groups of sixteen, the last of which is not full."""
 
 
 @settings(deadline=None, max_examples=12)
@@ -91,7 +88,7 @@ def test_the_number_of_threads_changes_no_bit() -> None:
         torch.set_num_threads(count)
         results.append(by_loops(problem, gradient_for(problem)))
     torch.set_num_threads(before)
-    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
+    assert every(torch.equal(one, other) for one, other in zip(*results, strict=True))
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 1e20, 1e30])
@@ -119,7 +116,7 @@ def test_logits_may_be_huge(dim: int) -> None:
         problem = problem_of((4, 5), 3, batch=MANY, key_dim=dim, value_dim=dim, scale=scale)
         exact = plainly(problem, gradient_for(problem))
         torch.testing.assert_close(cpu_forward(problem)[0].double(), exact[0], rtol=0, atol=4e-7 * max(scale, 8) * dim)
-        assert all(tensor.isfinite().all() for tensor in by_loops(problem, gradient_for(problem)))
+        assert every(tensor.isfinite().all() for tensor in by_loops(problem, gradient_for(problem)))
 
 
 def test_values_may_be_huge_where_logits_are_not_all_the_same() -> None:
@@ -137,16 +134,3 @@ def test_expanded_gradients_and_empty_maps() -> None:
     assert out.shape == empty.value.shape
     assert [grad.shape for grad in grads] == [tensor.shape for tensor in tensors_of(empty) if tensor is not None]
     assert not grads[3].any()
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS.keys())
-def test_other_processors(options: str, tmp_path: Path) -> None:
-    with compiled_with(options, tmp_path):
-        why = cpu_cannot(SMALL)
-        if why is not None:
-            pytest.skip(f"this compiler cannot: {why}")
-        for size, dims in (((5, 9), (4, 4)), ((9, 14), (9, 3))):
-            for padding in ("mask", "zeros"):
-                problem = problem_of(size, 7, batch=MANY, key_dim=dims[0], value_dim=dims[1], padding=padding)
-                assert_same(problem, tolerance=2e-5)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from assertions import every
 from torch import Tensor
 
 from sasa_nas.ops import WindowPadding
@@ -119,7 +120,7 @@ def test_logits_near_the_end_of_float16(padding: WindowPadding, backend: Backend
     # a query is one of the keys, and far from all others
     found = results([query, query, value], torch.ones_like(value), kernel_size=3, padding=padding, backend=backend)
     torch.testing.assert_close(found[0], value, rtol=1e-3, atol=1e-3)
-    assert all(tensor.isfinite().all() for tensor in found)
+    assert every(tensor.isfinite().all() for tensor in found)
 
 
 @pytest.mark.skipif(WHY is not None, reason=f"the loops cannot run: {WHY}")

@@ -7,6 +7,7 @@ from typing import get_args
 
 import pytest
 import torch
+from assertions import every
 from other_processors import VARIANTS, compiled_with
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
@@ -156,7 +157,7 @@ def test_the_number_of_threads_changes_no_bit() -> None:
         alone = results(given, "cpu", grad_out)
         for count in (2, 7):
             torch.set_num_threads(count)
-            assert all(map(torch.equal, results(given, "cpu", grad_out), alone))
+            assert every(map(torch.equal, results(given, "cpu", grad_out), alone))
     finally:
         torch.set_num_threads(before)
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from assertions import every
 from interpreted_san_attention import SanCase, errors_of_san_attention, reruns_of_san_attention_differ
 from interpreter_process import Interpreter
 
@@ -42,7 +43,7 @@ def interpreter() -> Iterator[Interpreter]:
 def test_agrees_with_the_plain_forms_in_float64(interpreter: Interpreter, case: SanCase) -> None:
     found = interpreter.call(errors_of_san_attention, case)
     # NaN is not below anything
-    assert all(error < TOLERANCE[case.dtype] for error in found.values()), found
+    assert every(error < TOLERANCE[case.dtype] for error in found.values()), found
 
 
 @pytest.mark.parametrize("patchwise", [False, True])

@@ -3,6 +3,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from interpreted_kernels import (
@@ -42,7 +43,7 @@ def assert_right(interpreter: Interpreter, case: Case) -> None:
     if case.dtype == "float16" and case.terms != "content":
         bounds[-2:] = [TABLES_FLOAT16] * 2
     # NaN is not below anything
-    assert all(error < bound for error, bound in zip(found, bounds, strict=True)), found
+    assert every(error < bound for error, bound in zip(found, bounds, strict=True)), found
 
 
 CASES = st.builds(
@@ -104,9 +105,9 @@ def test_any_layout_of_maps_and_gradients(interpreter: Interpreter, kind: Kind, 
 def test_logits_near_the_end_of_float16(interpreter: Interpreter, kind: Kind) -> None:
     case = Case(kind, depth=8, dtype="float16", magnitude=60.0, scale=1.0, terms="content")
     found = interpreter.call(errors, case)
-    assert all(error < TOLERANCE["float16"] for error in found[:2]), found
+    assert every(error < TOLERANCE["float16"] for error in found[:2]), found
     # weights near a tie are steep in the logits, and values are large: gradients are finite
-    assert all(error < 1.0 for error in found[2:]), found
+    assert every(error < 1.0 for error in found[2:]), found
 
 
 @pytest.mark.parametrize(("kind", "dtype"), [("direct", "float32"), ("direct", "float16"), ("tile", "float16")])
@@ -114,7 +115,7 @@ def test_errors_are_at_most_twice_those_of_the_plain_form(interpreter: Interpret
     # logits far from 0, where the rounding of a log-sum-exp weighs
     case = Case(kind, height=6, width=6, kernel_size=5, depth=16, value_depth=16, scale=1.0, dtype=dtype)
     found = interpreter.call(errors_beside_the_plain_form, case)
-    assert all(ours < 2 * plain for ours, plain in found), found
+    assert every(ours < 2 * plain for ours, plain in found), found
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -122,7 +123,8 @@ def test_a_second_run_gives_the_same_bits(interpreter: Interpreter, kind: Kind) 
     assert not interpreter.call(reruns_differ, Case(kind, width=9))
 
 
-@pytest.mark.parametrize(("height", "width"), [(5, 7), (1, 9), (6, 2)])
+# small maps: a window that sees the whole map from everywhere has four times its pixels
+@pytest.mark.parametrize(("height", "width"), [(3, 4), (1, 5), (4, 2)])
 @pytest.mark.parametrize("layout", ["channels_first", "inside_nan", "expanded"])
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
 def test_attention_over_the_whole_map(
@@ -131,7 +133,7 @@ def test_attention_over_the_whole_map(
     terms = "content" if layout == "expanded" else "both"
     case = Case("chosen", height=height, width=width, dtype=dtype, layout=layout, terms=terms, depth=5, value_depth=3)
     found = interpreter.call(errors_of_global_attention, case)
-    assert all(error < TOLERANCE[dtype] for error in found), found
+    assert every(error < TOLERANCE[dtype] for error in found), found
 
 
 @pytest.mark.parametrize("stride", [1, 2])

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from assertions import every
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
@@ -50,7 +51,7 @@ def test_tiles_see_all_that_their_windows_reach(step: Pass, shape: WindowShape) 
         rows, cols = min(rows, shape.height), min(cols, shape.width)
     assert plan.reach == (rows, cols)
     assert plan.span >= cols
-    assert all(map(is_power_of_two, (plan.rows, plan.warps, plan.span, plan.step_rows)))
+    assert every(map(is_power_of_two, (plan.rows, plan.warps, plan.span, plan.step_rows)))
     # the inner dimension of tensor cores
     assert plan.span * plan.step_rows >= 16
     assert step != "backward_key" or plan.step_rows == 1

@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 import torch
+from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loop_oracles import aggregate_loops, assert_agree, leaves
@@ -161,7 +162,7 @@ def test_the_number_of_threads_changes_no_bit(width: int) -> None:
     alone = results()
     for count in (2, 8):
         torch.set_num_threads(count)
-        assert all(torch.equal(one, other) for one, other in zip(results(), alone, strict=True))
+        assert every(torch.equal(one, other) for one, other in zip(results(), alone, strict=True))
 
 
 @needs_a_compiler

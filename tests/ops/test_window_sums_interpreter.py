@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from assertions import every
 from interpreted_window_sums import SumsCase, error_of_sums_far_apart, errors_of_sums, reruns_of_sums_differ
 from interpreter_process import Interpreter
 
@@ -40,7 +41,7 @@ def interpreter() -> Iterator[Interpreter]:
 def test_agrees_with_the_plain_forms_in_float64(interpreter: Interpreter, case: SumsCase) -> None:
     found = interpreter.call(errors_of_sums, case)
     # NaN is not below anything
-    assert all(error < TOLERANCE[case.dtype] for error in found.values()), found
+    assert every(error < TOLERANCE[case.dtype] for error in found.values()), found
 
 
 def test_a_second_run_gives_the_same_bits(interpreter: Interpreter) -> None:

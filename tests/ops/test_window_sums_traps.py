@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from assertions import every
 from other_processors import VARIANTS, compiled_with
 from torch import Tensor
 
@@ -61,7 +62,7 @@ def test_the_number_of_threads_changes_no_bit(width: int) -> None:
     alone = results("cpu", 5, *tensors)
     for count in (2, 7):
         torch.set_num_threads(count)
-        assert all(torch.equal(one, other) for one, other in zip(results("cpu", 5, *tensors), alone, strict=True))
+        assert every(torch.equal(one, other) for one, other in zip(results("cpu", 5, *tensors), alone, strict=True))
 
 
 @needs_a_compiler
@@ -167,7 +168,7 @@ def test_autocast_leaves_float64_alone() -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_an_empty_batch_has_gradients(backend: str) -> None:
     found = results(backend, 3, *inputs(batch=0))
-    assert all(tensor.numel() == 0 for tensor in found)
+    assert every(tensor.numel() == 0 for tensor in found)
     assert [tuple(tensor.shape) for tensor in found[:3]] == [(0, 6, 6, 7), (0, 2, 9, 6, 7), (0, 6, 6, 7)]
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from assertions import every
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from matplotlib.image import imread
@@ -26,7 +27,7 @@ from sasa_nas.report.page import render
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord
 from sasa_nas.run.phases import Phases
 
-MakeMaterial = Callable[..., ReportData]
+MakeReportData = Callable[..., ReportData]
 HOSTILE = "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=1>\"'&<!--{{7*7}}\u2028"
 
 
@@ -60,7 +61,7 @@ def data_of(page: str) -> dict[str, object]:
 
 
 def test_every_member_of_the_front_can_be_reached_and_taken(
-    make_report_data: MakeMaterial, records: Sequence[TrialRecord]
+    make_report_data: MakeReportData, records: Sequence[TrialRecord]
 ) -> None:
     data = make_report_data(records)
     page = render(data)
@@ -68,7 +69,7 @@ def test_every_member_of_the_front_can_be_reached_and_taken(
     # the chart and the rows, each at two sizes
     numbers = [int(a["data-trial"] or -1) for a in members]
     assert sorted(numbers) == sorted(4 * [r.number for r in data.front])
-    assert all((a["tabindex"], a["role"]) == ("0", "button") and a["aria-label"] for a in members)
+    assert every((a["tabindex"], a["role"]) == ("0", "button") and a["aria-label"] for a in members)
     trials = data_of(page)["trials"]
     assert isinstance(trials, dict)
     assert {int(n) for n, t in trials.items() if "command" in t} == {
@@ -78,21 +79,21 @@ def test_every_member_of_the_front_can_be_reached_and_taken(
     assert trials[str(best)]["command"] == f"sasa-nas export {data.folder.path} --trial {best}"
 
 
-def test_all_trials_are_in_the_table(make_report_data: MakeMaterial, records: Sequence[TrialRecord]) -> None:
+def test_all_trials_are_in_the_table(make_report_data: MakeReportData, records: Sequence[TrialRecord]) -> None:
     page = render(make_report_data(records))
     body = page[page.index("<tbody>") : page.index("</tbody>")]
     assert body.count("<tr") == len(records)
     assert body.count("others were better after") == sum(r.outcome is not Outcome.TRAINED for r in records)
 
 
-def test_a_replayed_run_offers_what_it_can(make_report_data: MakeMaterial, records: Sequence[TrialRecord]) -> None:
+def test_a_replayed_run_offers_what_it_can(make_report_data: MakeReportData, records: Sequence[TrialRecord]) -> None:
     data = make_report_data(records, table="t.json.gz")
     assert f"sasa-nas retrain {data.folder.path} --trial" in render(data)
     assert "sasa-nas export" not in render(data)
 
 
 def test_other_objectives_of_the_search_are_told(
-    make_report_data: MakeMaterial, records: Sequence[TrialRecord]
+    make_report_data: MakeReportData, records: Sequence[TrialRecord]
 ) -> None:
     assert "own objectives" not in render(make_report_data(records))
     slow = [r.model_copy(update={"latency": 0.00125}) for r in records]
@@ -102,7 +103,7 @@ def test_other_objectives_of_the_search_are_told(
     assert page.count('<td class="num wide-only" data-value="0.00125">1.25 ms</td>') == len(records)
 
 
-def test_hostile_text_stays_text(make_report_data: MakeMaterial, records: Sequence[TrialRecord]) -> None:
+def test_hostile_text_stays_text(make_report_data: MakeReportData, records: Sequence[TrialRecord]) -> None:
     poisoned = [r.model_copy(update={"reason": HOSTILE}) for r in records]
     data = make_report_data(poisoned, command=HOSTILE, git=HOSTILE, device=HOSTILE, versions={HOSTILE: HOSTILE})
     space = {**data.info.space, "name": HOSTILE, "description": HOSTILE}
@@ -123,7 +124,7 @@ def test_hostile_text_stays_text(make_report_data: MakeMaterial, records: Sequen
 
 
 def test_the_policy_lets_in_what_the_page_holds_and_nothing_else(
-    make_report_data: MakeMaterial, records: Sequence[TrialRecord]
+    make_report_data: MakeReportData, records: Sequence[TrialRecord]
 ) -> None:
     page = render(make_report_data(records))
     policy = next(a["content"] for a in Parsed(page).all("meta") if a.get("http-equiv") == "Content-Security-Policy")
@@ -136,26 +137,26 @@ def test_the_policy_lets_in_what_the_page_holds_and_nothing_else(
         assert f"{source} 'sha256-{digest}';" in policy
 
 
-def test_nothing_in_the_page_points_outside(make_report_data: MakeMaterial, records: Sequence[TrialRecord]) -> None:
+def test_nothing_in_the_page_points_outside(make_report_data: MakeReportData, records: Sequence[TrialRecord]) -> None:
     page = render(make_report_data(records))
     addresses = set(re.findall(r"\w+://[^\s\"'<]+", page))
     assert addresses == {"http://www.w3.org/2000/svg"}
     parsed = Parsed(page)
     assert not parsed.all("link")
     assert not any({"src", "style", "xlink:href"} & set(attributes) for _, attributes in parsed.elements)
-    assert all((a["href"] or "").startswith("#") for a in parsed.all("a"))
+    assert every((a["href"] or "").startswith("#") for a in parsed.all("a"))
     anchors = {attributes.get("id") for _, attributes in parsed.elements}
-    assert all((a["href"] or "")[1:] in anchors for a in parsed.all("a"))
+    assert every((a["href"] or "")[1:] in anchors for a in parsed.all("a"))
 
 
-def test_ids_are_unique(make_report_data: MakeMaterial, records: Sequence[TrialRecord]) -> None:
+def test_ids_are_unique(make_report_data: MakeReportData, records: Sequence[TrialRecord]) -> None:
     ids = [a["id"] for _, a in Parsed(render(make_report_data(records))).elements if "id" in a]
     assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2])
 def test_runs_with_hardly_anything_in_them(
-    make_report_data: MakeMaterial, records: Sequence[TrialRecord], kept: int
+    make_report_data: MakeReportData, records: Sequence[TrialRecord], kept: int
 ) -> None:
     trained = [r for r in records if r.outcome is Outcome.TRAINED][:kept]
     page = render(make_report_data(trained))
@@ -163,14 +164,14 @@ def test_runs_with_hardly_anything_in_them(
     Parsed(page)
 
 
-def test_records_without_anything_known(make_report_data: MakeMaterial) -> None:
+def test_records_without_anything_known(make_report_data: MakeReportData) -> None:
     bare = [TrialRecord(number=i, outcome=outcome) for i, outcome in enumerate(Outcome)]
     bare.append(TrialRecord(number=99, outcome=Outcome.TRAINED, accuracy=0.5, flops=1000))
     assert "trained, front" in render(make_report_data(bare))
 
 
 def test_what_became_of_trials_is_named_as_what_it_is(
-    make_report_data: MakeMaterial, records: Sequence[TrialRecord]
+    make_report_data: MakeReportData, records: Sequence[TrialRecord]
 ) -> None:
     early = [Outcome.RUNNING, Outcome.STOPPED, Outcome.OUT_OF_MEMORY, Outcome.TIMED_OUT, Outcome.LOST]
     changed = [r.model_copy(update={"outcome": o, "accuracy": None}) for r, o in zip(records, early, strict=False)]
@@ -285,7 +286,7 @@ def retrained() -> Retrained:
 
 
 def test_full_trainings_are_shown_with_their_bars_and_the_verdict(
-    make_report_data: MakeMaterial, records: Sequence[TrialRecord], retrained: Retrained
+    make_report_data: MakeReportData, records: Sequence[TrialRecord], retrained: Retrained
 ) -> None:
     page = render(replace(make_report_data(records), retrained=[retrained]))
     section = page[page.index('<section id="retrained-target"') :]
@@ -301,7 +302,7 @@ def test_full_trainings_are_shown_with_their_bars_and_the_verdict(
 
 
 def test_scores_that_beat_no_count_say_so_and_latency_is_held_against_flops(
-    make_report_data: MakeMaterial, records: Sequence[TrialRecord]
+    make_report_data: MakeReportData, records: Sequence[TrialRecord]
 ) -> None:
     page = render(make_report_data(records))
     assert "training-free" not in page
@@ -322,7 +323,7 @@ def test_scores_that_beat_no_count_say_so_and_latency_is_held_against_flops(
         assert section.count(f"<title>{row}:") == 2
 
 
-def test_the_time_of_all_trials_is_added_up(make_report_data: MakeMaterial, records: Sequence[TrialRecord]) -> None:
+def test_the_time_of_all_trials_is_added_up(make_report_data: MakeReportData, records: Sequence[TrialRecord]) -> None:
     assert '<section id="time"' not in render(make_report_data(records))
     timed = [record.model_copy(update={"phases": Phases(train=3.0, evaluate=1.0)}) for record in records[:2]]
     page = render(make_report_data([*timed, *records[2:]]))
@@ -387,7 +388,7 @@ def test_what_cannot_be_written_is_said(make_run, tmp_path: Path) -> None:
 
 
 def test_the_baseline_is_marked_and_told(
-    make_report_data: MakeMaterial, make_record: Callable[..., TrialRecord]
+    make_report_data: MakeReportData, make_record: Callable[..., TrialRecord]
 ) -> None:
     attends = [make_record(0, 0.9, 3_000_000, pattern="LC"), make_record(1, 0.8, 1_000_000, pattern="LL")]
     assert 'class="baseline"' not in render(make_report_data(attends))

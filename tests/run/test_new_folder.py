@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+from assertions import every
 from filelock import FileLock
 
 from sasa_nas.errors import UserError
@@ -76,4 +77,4 @@ def test_what_killed_processes_left_half_written_goes_before_and_after(tmp_path:
         assert not any(path.exists() for path in left)
         left[1].write_bytes(b"a worker that was killed")
     assert not any(path.exists() for path in left)
-    assert all(path.exists() for path in stays)
+    assert every(path.exists() for path in stays)

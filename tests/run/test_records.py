@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from assertions import every
 from pydantic import ValidationError
 
 from sasa_nas.run import Outcome, RunFolder, RunInfo, SearchSettings, TrialRecord, read_info
@@ -57,7 +58,7 @@ def test_everything_of_a_run_lies_in_its_folder() -> None:
     trial = folder.trial(7)
     parts = [folder.info, folder.study, folder.trials, folder.lock, folder.tune, trial.path]
     parts += [trial.architecture, trial.full_size, trial.metrics, trial.weights, trial.error]
-    assert all(folder.path in part.parents for part in parts)
+    assert every(folder.path in part.parents for part in parts)
     assert len(set(parts)) == len(parts)
     assert (folder.info.name, folder.study.name) == ("run.json", "study.db")
     assert trial.path == Path("runs/x/trials/0007")

@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from assertions import every
 from torch import Tensor, nn
 
 from sasa_nas.scoring.methods.naswot import naswot as naswot_of_batches
@@ -54,7 +55,7 @@ def test_the_network_is_left_as_it_was() -> None:
     naswot(network, torch.randn(4, 1, 3, 3))
     assert not network.training
     assert not network[2]._forward_hooks
-    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert every(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
 def test_a_network_without_relus_has_no_code() -> None:

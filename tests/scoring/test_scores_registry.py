@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from assertions import every
 from pydantic import ValidationError
 
 from sasa_nas.cost import count_network
@@ -40,7 +41,7 @@ def test_deep_san_does_not_overflow(operator: Operator, digits: Splits) -> None:
 def test_a_seed_fixes_them_and_another_changes_them(digits: Splits) -> None:
     scores = [compute_scores(network(Conv()), SCORES, digits.train, seed=seed, device=CPU) for seed in (3, 3, 4)]
     assert scores[0] == scores[1]
-    assert all(scores[0][name] != scores[2][name] for name in SCORES)
+    assert every(scores[0][name] != scores[2][name] for name in SCORES)
 
 
 def test_the_process_is_left_as_it_was(digits: Splits) -> None:
@@ -68,7 +69,7 @@ def test_more_channels_and_more_layers_let_more_flow(digits: Splits) -> None:
 def test_a_train_part_of_few_images_serves(digits: Splits) -> None:
     few = ImageSet(digits.train.images[:5], digits.train.labels[:5])
     found = compute_scores(network(Conv()), SCORES, few, seed=0, device=CPU)
-    assert all(map(math.isfinite, found.values()))
+    assert every(map(math.isfinite, found.values()))
 
 
 def test_a_score_of_ones_own_is_computed_and_allowed_in_settings(digits: Splits) -> None:

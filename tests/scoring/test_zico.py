@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from assertions import every
 from torch import nn
 
 from sasa_nas.scoring.methods.zico import zico
@@ -50,7 +51,7 @@ def test_layers_add_up_and_still_layers_count_nothing() -> None:
         expected += math.log(total)
     network.zero_grad()
     assert zico(network, batches) == pytest.approx(expected, rel=1e-5)
-    assert all(parameter.grad is None for parameter in network.parameters())
+    assert every(parameter.grad is None for parameter in network.parameters())
     assert zico(network, [batches[0], batches[0]]) == 0.0
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+from assertions import every
 from ray import cloudpickle
 from studies import kept
 
@@ -87,5 +88,5 @@ def test_every_fault_has_its_outcome_and_the_others_are_trained(
     assert [record.number for record in notes.started].count(2) == 2  # once more, when others were done
     trials = kept(summary.folder)
     assert [trial.number for trial in trials] == list(range(len(trials)))
-    assert all(trial.state.is_finished() for trial in trials)
+    assert every(trial.state.is_finished() for trial in trials)
     assert not list(summary.folder.trials.glob("*/checkpoint*"))

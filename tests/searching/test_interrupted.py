@@ -15,12 +15,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from assertions import every
 
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, RunFolder, read_trials
 from sasa_nas.searching import resume
 
 WORKERS = 2
+"""Of the search that is killed; one is enough for those that are asked to end."""
 
 
 @pytest.mark.slow
@@ -29,7 +31,7 @@ def test_ctrl_c_leaves_a_readable_run_that_a_resume_completes(make_space, tmp_pa
     space = tmp_path / "space.json"
     space.write_text(json.dumps(make_space(lambda d: d["proxy"]["recipe"].update(epochs=30)).model_dump(mode="json")))
     out = tmp_path / "run"
-    process = start_search(space, out, trials=4)
+    process = start_search(space, out, trials=4, workers=1)
     wait_for_epochs(process, out, 1)
     # a terminal sends Ctrl-C to the whole group, Ray's processes included
     os.killpg(process.pid, signal.SIGINT)
@@ -55,7 +57,7 @@ def test_a_search_keeps_to_itself_and_ends_as_after_ctrl_c_if_terminated(
     space = tmp_path / "space.json"
     space.write_text(json.dumps(make_space(lambda d: d["proxy"]["recipe"].update(epochs=30)).model_dump(mode="json")))
     out = tmp_path / "run"
-    process = start_search(space, out, trials=4, TMPDIR=str(short_folder))
+    process = start_search(space, out, trials=4, workers=1, TMPDIR=str(short_folder))
     wait_for_epochs(process, out, 1)
     (scratch,) = short_folder.glob("sasa-nas-*")
     assert scratch.stat().st_mode & 0o077 == 0
@@ -71,15 +73,15 @@ def test_a_search_keeps_to_itself_and_ends_as_after_ctrl_c_if_terminated(
     assert Outcome.RUNNING in {record.outcome for record in read_trials(RunFolder(out))}
     # other machines reach nothing of its Ray, other users of this one are asked for a token that lies in no file
     assert len(ports) >= 4
-    assert all(ipaddress.ip_address(ip.removeprefix("::ffff:")).is_loopback for ip, _ in ports), ports
+    assert every(ipaddress.ip_address(ip.removeprefix("::ffff:")).is_loopback for ip, _ in ports), ports
     assert [len(token) for token in tokens] == [64]
 
 
-def start_search(space: Path, out: Path, *, trials: int, **environment: str) -> subprocess.Popen[str]:
+def start_search(space: Path, out: Path, *, trials: int, workers: int, **environment: str) -> subprocess.Popen[str]:
     """Starts a search as a person does, in a process group of its own."""
     command = [sys.executable, "-c", "import sys; from sasa_nas.cli.app import main; sys.exit(main())", "search"]
     return subprocess.Popen(
-        [*command, "--space", str(space), "--trials", str(trials), "--workers", str(WORKERS), "--out", str(out)],
+        [*command, "--space", str(space), "--trials", str(trials), "--workers", str(workers), "--out", str(out)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -121,7 +123,7 @@ def test_a_killed_search_keeps_a_second_one_out_before_and_is_resumed_after(
     space, out = tmp_path / "space.json", tmp_path / "run"
     data = make_space(lambda d: d["proxy"]["recipe"].update(epochs=epochs)).model_dump(mode="json")
     space.write_text(json.dumps(data))
-    process = start_search(space, out, trials=3, TMPDIR=str(short_folder))
+    process = start_search(space, out, trials=3, workers=WORKERS, TMPDIR=str(short_folder))
     wait_for_epochs(process, out, 2)
     with pytest.raises(UserError, match="another process is writing to"):
         resume(out)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from assertions import every
 
 from sasa_nas.errors import UserError
 from sasa_nas.run import Arm, Outcome, SearchSettings, TrialRecord, read_info, read_trials
@@ -82,7 +83,7 @@ def test_each_attention_stage_is_swapped_at_the_seed_of_its_network(finished: Se
         assert record.architecture is not None
         for one, other in zip(record.architecture.stages, whole.architecture.stages, strict=True):
             assert one.model_copy(update={"operator": other.operator}) == other
-    assert all(r.architecture_id == whole.architecture_id for r in swaps if r.swapped_stage is None)
+    assert every(r.architecture_id == whole.architecture_id for r in swaps if r.swapped_stage is None)
     again = train_more(finished.folder.path, swaps=Swaps([whole.number], seeds=2))
     assert again.records == summary.records, "nothing is trained twice"
 
@@ -145,4 +146,4 @@ def test_networks_are_really_trained(make_space: MakeSpace, tmp_path: Path) -> N
     assert len(balanced) == 2
     assert len(swaps) == 1 + sum(kind != "conv" for kind in kinds(whole))
     assert balanced[0].accuracy != balanced[1].accuracy
-    assert all(run.folder.trial(record.number).weights.is_file() for record in [*balanced, *swaps])
+    assert every(run.folder.trial(record.number).weights.is_file() for record in [*balanced, *swaps])

@@ -3,6 +3,7 @@
 from collections import Counter
 from random import Random
 
+from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -66,7 +67,7 @@ def test_random_draws_are_uniform() -> None:
     for counts in (options, numbers):
         assert len(counts) == 4
         # four standard deviations of a binomial with p = 1/4
-        assert all(abs(count - 1000) < 4 * (4000 * 0.25 * 0.75) ** 0.5 for count in counts.values())
+        assert every(abs(count - 1000) < 4 * (4000 * 0.25 * 0.75) ** 0.5 for count in counts.values())
 
 
 def test_a_recorder_keeps_labels_and_numbers_by_name() -> None:

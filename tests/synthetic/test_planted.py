@@ -4,6 +4,7 @@ import math
 import statistics
 
 import pytest
+from assertions import every
 
 from sasa_nas.data.registry import dataset_info, dataset_names, load
 from sasa_nas.errors import UserError
@@ -51,9 +52,9 @@ def test_a_course_rises_to_the_final_accuracy() -> None:
     course = task.course(network(CONV, LOCAL), 10**7, 3, 9)
     assert len(course.accuracy) == len(course.train_loss) == 9
     assert course.accuracy[-1] == task.accuracy(network(CONV, LOCAL), 10**7, 3)
-    assert all(b > a for a, b in zip(course.accuracy, course.accuracy[1:], strict=False))
-    assert all(b < a for a, b in zip(course.train_loss, course.train_loss[1:], strict=False))
-    assert all(math.isfinite(loss) for loss in course.train_loss)
+    assert every(b > a for a, b in zip(course.accuracy, course.accuracy[1:], strict=False))
+    assert every(b < a for a, b in zip(course.train_loss, course.train_loss[1:], strict=False))
+    assert every(math.isfinite(loss) for loss in course.train_loss)
 
 
 def test_tasks_are_data_sets_that_hold_no_images() -> None:

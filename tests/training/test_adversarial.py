@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -129,7 +130,7 @@ def test_parameters_and_their_gradients_are_left_alone():
     network.train()
     evaluate_attacked(network, data, INFO, SCALE, Attack(0.1, 3, 0.05), seed=0, batch_size=4)
     assert network.training
-    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert every(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
     assert torch.equal(network.weight.grad, torch.full_like(network.weight, 7.0))
     assert network.bias.grad is None
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from assertions import every
 from torch import nn
 
 from sasa_nas.data.digits import DIGITS, load_digits
@@ -67,7 +68,7 @@ def test_learns_the_digits():
     assert [m.epoch for m in metrics] == [1, 2, 3, 4]
     assert metrics[-1].accuracy > 0.9
     assert metrics[-1].train_loss < metrics[0].train_loss
-    assert all(m.seconds_train > 0 and m.seconds_evaluate > 0 for m in metrics)
+    assert every(m.seconds_train > 0 and m.seconds_evaluate > 0 for m in metrics)
 
 
 def test_same_seed_gives_the_same_bits_and_leaves_the_global_state_alone():

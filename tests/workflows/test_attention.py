@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from assertions import every
 from PIL import Image as Pillow
 
 from sasa_nas.data.registry import load
@@ -77,7 +78,7 @@ def test_a_training_brings_its_data_and_its_first_finished_seed(training: Traini
     assert not subject.network.training
     torch.manual_seed(1)
     expected = build(subject.network.architecture).state_dict()
-    assert all(torch.equal(tensor, expected[name]) for name, tensor in subject.network.state_dict().items())
+    assert every(torch.equal(tensor, expected[name]) for name, tensor in subject.network.state_dict().items())
     torch.testing.assert_close(subject.inputs, digits.validation.images[7:8])
     assert subject.image == f"digits, validation image 7 (class {digits.validation.labels[7]})"
     assert subject.picture.shape == (1, 6, 6)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from assertions import every
 from safetensors.torch import load_file
 
 from sasa_nas.data.splits import ImageSet, Splits
@@ -105,7 +106,7 @@ def test_a_killed_training_ends_where_an_undisturbed_one_does(
     for seed in (0, 1):
         assert metrics_of(resumed.folder, seed) == metrics_of(whole.folder, seed)
         weights, expected = (load_file(folder.seed(seed).weights) for folder in (resumed.folder, whole.folder))
-        assert all(torch.equal(tensor, expected[name]) for name, tensor in weights.items())
+        assert every(torch.equal(tensor, expected[name]) for name, tensor in weights.items())
         assert not resumed.folder.seed(seed).checkpoint.exists()
 
 

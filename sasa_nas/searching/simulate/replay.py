@@ -34,7 +34,7 @@ def replay(
 
     Args:
         path: The table's file.
-        settings: How to search; of the table's seeds the one is taken that a training's seed counts off.
+        settings: How to search; of the table's seeds each is taken once before any is taken again.
         out: The run's folder; `runs/<space>-<time>` where it is left out.
         observer: Told of everything that happens.
         command: The command line that asked for this, for the record.
@@ -83,18 +83,23 @@ def replay_plan(table: Table, settings: SearchSettings) -> SearchPlan:
 
 
 def recorded(table: Table) -> Courses:
-    """The trainings that a table holds; of a network's, the one that the seed counts off.
+    """Return the trainings that a table holds.
+
+    A network's first training is the one that its seed counts off, the others follow in order: none comes twice before
+    all have come, so that several trainings of a design are as independent as they are in a search that trains.
 
     Raises:
         UserError: From the function returned, if a design is proposed that the table does not hold.
     """
     rows = {row.architecture.id: row for row in table.rows}
+    next_places: dict[str, int] = {}
 
     def course(proposal: Proposal) -> Course:
         row = rows.get(proposal.design.architecture.id)
         if row is None:
             raise UserError(f"the table has no network {proposal.design.architecture.id}; make it anew")
-        place = proposal.request.seed % len(row.seconds)
+        place = next_places.get(row.architecture.id, proposal.request.seed) % len(row.seconds)
+        next_places[row.architecture.id] = place + 1
         return Course(row.accuracy[place], row.train_loss[place], row.seconds[place])
 
     return course

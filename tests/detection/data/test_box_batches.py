@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from assertions import every
 from coco_shapes import write_shapes
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,7 +55,7 @@ def test_images_are_mirrored_together_with_their_boxes(shapes: BoxedSet) -> None
 
 def test_without_the_augmentation_nothing_is_mirrored(shapes: BoxedSet) -> None:
     batch = next(BoxBatches(shapes, batch_size=7, seed=0, flip=False).epoch(0))
-    assert all(torch.equal(example.pixels, example.source.read()) for example in batch)
+    assert every(torch.equal(example.pixels, example.source.read()) for example in batch)
 
 
 def test_an_epoch_depends_on_seed_and_number_alone(shapes: BoxedSet) -> None:

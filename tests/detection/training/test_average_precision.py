@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from assertions import every
 from coco_shapes import write_shapes
 
 from sasa_nas.detection.data.boxes import Category
@@ -142,7 +143,7 @@ def test_a_network_is_measured_and_left_as_it_was(tmp_path: Path) -> None:
     # fresh heads give every anchor the same 1 %, below the threshold of what is told
     assert results[2] == results[5] == AveragePrecision(0.0, 0.0)
     assert network.training
-    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert every(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
 
 
 def test_detections_come_in_order_and_in_the_images_pixels() -> None:

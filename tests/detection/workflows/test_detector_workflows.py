@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from assertions import every
 from coco_shapes import CATEGORIES, write_shapes
 from safetensors.torch import load_file, save_file
 from torch import nn
@@ -134,7 +135,7 @@ def test_a_killed_training_ends_where_an_undisturbed_one_does(
     for seed in (0, 3):
         assert lines(resumed.folder, seed) == lines(whole.folder, seed)
         weights, expected = (load_file(folder.seed(seed).weights) for folder in (resumed.folder, whole.folder))
-        assert all(torch.equal(tensor, expected[name]) for name, tensor in weights.items())
+        assert every(torch.equal(tensor, expected[name]) for name, tensor in weights.items())
 
 
 def test_a_finished_training_is_left_as_it_is(whole: TrainingSummary) -> None:

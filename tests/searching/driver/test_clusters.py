@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from assertions import every
 from ray import cloudpickle
 from ray.cluster_utils import Cluster
 from studies import kept
@@ -113,5 +114,5 @@ def test_trials_go_on_elsewhere_when_a_node_vanishes_and_their_files_come_home(
         assert {path.name for path in trial.path.iterdir()} == {
             file.name for file in (trial.architecture, trial.full_size, trial.metrics, trial.weights)
         }
-    assert all(trial.state.is_finished() for trial in kept(summary.folder))
+    assert every(trial.state.is_finished() for trial in kept(summary.folder))
     assert Storage(storage + "/trials").folders() == []

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from assertions import every
 from optuna.trial import FrozenTrial
 from studies import kept, outcomes, records
 
@@ -101,12 +102,13 @@ def test_a_search_killed_at_any_write_is_completed_by_a_resume(
             assert proposer.done
         trials = kept(folder)
         assert [trial.number for trial in trials] == list(range(len(trials)))
-        assert all(trial.state.is_finished() for trial in trials)
+        assert every(trial.state.is_finished() for trial in trials)
         after_all = outcomes(folder)
         assert sum(outcome.spent for outcome in after_all.values()) == 6
-        assert all(after_all[n] is outcome for n, outcome in before.items() if outcome is not Outcome.RUNNING)
+        finished = {n: outcome for n, outcome in before.items() if outcome is not Outcome.RUNNING}
+        assert {n: after_all[n] for n in finished} == finished
         rungs = [r.rungs for r in records(folder) if r.outcome is not Outcome.DUPLICATE and r.outcome.spent]
-        assert all(set(reached) == {1} for reached in rungs)
+        assert every(set(reached) == {1} for reached in rungs)
         writes += 3 if after else 2
     assert writes > 12
 

@@ -1,20 +1,26 @@
 """Searches in a table: what they find is what the table holds, and nothing is trained."""
 
+import random
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from assertions import every
 
 from sasa_nas.cost import count_network
 from sasa_nas.errors import UserError
 from sasa_nas.run import Arm, Outcome, SearchSettings
+from sasa_nas.searching.plan import draw
+from sasa_nas.searching.propose.proposal import Proposal
 from sasa_nas.searching.propose.proposer import Proposer
+from sasa_nas.searching.propose.requests import Request
 from sasa_nas.searching.propose.study import SearchStudy
 from sasa_nas.searching.session import resume
 from sasa_nas.searching.simulate.replay import recorded, replay, replay_plan
 from sasa_nas.searching.simulate.simulation import simulate
 from sasa_nas.space import Image, SearchSpace, proxy_of
+from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.space.enumeration import every_design
 from sasa_nas.table import Row, Table, TableInfo
 from sasa_nas.table.records import save_table
@@ -95,7 +101,7 @@ def test_halving_spends_less_and_keeps_the_ends_of_the_front(table: Table, notes
     assert len(stopped) >= 4
     assert spent == len(notes.epochs) == sum(record.epochs for record in notes.ended)
     assert spent < 0.6 * 8 * EPOCHS
-    assert all(record.rungs.keys() <= {1, 3} for record in notes.ended)
+    assert every(record.rungs.keys() <= {1, 3} for record in notes.ended)
 
 
 def test_the_baseline_is_trained_first_and_to_the_end(table: Table, notes) -> None:
@@ -139,3 +145,13 @@ def test_a_table_without_a_network_that_is_proposed_is_an_error(table: Table, no
     settings = SearchSettings(trials=8, balanced=0.0)
     with pytest.raises(UserError, match="the table has no network"):
         simulate(proposer_of(lame, settings, notes), recorded(lame), workers=1, observer=notes)
+
+
+def test_no_training_comes_twice_while_others_are_left(table: Table, notes) -> None:
+    course = recorded(table)
+    plan = replay_plan(table, SearchSettings())
+    design = draw(plan, RandomChooser(random.Random(0)))
+    (row,) = (row for row in table.rows if row.architecture.id == design.architecture.id)
+    # seeds that count off the same training of the table
+    found = [course(Proposal(number, design, Request(7, Arm.BALANCED))).accuracy for number in range(3)]
+    assert found == [row.accuracy[1], row.accuracy[0], row.accuracy[1]]

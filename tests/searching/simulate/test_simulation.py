@@ -1,11 +1,10 @@
 """Searches answered by a formula: without Ray, without training, resumed like any other."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from forked import run_forked
 
 from sasa_nas.errors import UserError
 from sasa_nas.run import Arm, Outcome, SearchSettings, read_info, read_trials
@@ -68,9 +67,8 @@ sys.exit(status)
 def test_the_command_line_takes_a_synthetic_task(make_space, tmp_path: Path) -> None:
     space = tmp_path / "space.json"
     space.write_text(json.dumps(make_space().model_dump(mode="json")))
-    words = ["search", "--space", str(space), "--dataset", "synthetic:additive", "--trials", "4"]
-    command = [sys.executable, "-c", CHILD, *words, "--out", str(tmp_path / "run")]
-    answer = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    words = ["search", "--space", space, "--dataset", "synthetic:additive", "--trials", 4, "--out", tmp_path / "run"]
+    answer = run_forked(["-c", CHILD, *words])
     assert answer.returncode == 0, answer.stderr
     assert "ray: False" in answer.stdout
     assert "4 trials at a time" in answer.stderr

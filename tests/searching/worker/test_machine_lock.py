@@ -10,6 +10,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
+from assertions import every
 
 from sasa_nas.searching.worker.machine_lock import MachineLock, YieldingBatches, machine_lock
 
@@ -44,7 +45,7 @@ def test_no_step_runs_while_something_is_measured(tmp_path: Path, processes) -> 
     for log, started in zip(logs, begun, strict=True):
         processes.append(context.Process(target=train, args=(tmp_path, log, started, stop)))
         processes[-1].start()
-    assert all(started.wait(20) for started in begun)
+    assert every(started.wait(20) for started in begun)
     measured = []
     for _ in range(5):
         with MachineLock(tmp_path).alone():
@@ -58,9 +59,9 @@ def test_no_step_runs_while_something_is_measured(tmp_path: Path, processes) -> 
     steps = [tuple(map(float, line.split())) for log in logs for line in log.read_text().splitlines()]
     assert len(steps) > 15
     for low, high in measured:
-        assert all(end <= low or begin >= high for begin, end in steps)
+        assert every(end <= low or begin >= high for begin, end in steps)
     # and between measurements they went on, side by side
-    assert all(any(low < begin < high for begin, _ in steps) for (_, low), (high, _) in pairwise(measured))
+    assert every(any(low < begin < high for begin, _ in steps) for (_, low), (high, _) in pairwise(measured))
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from assertions import every
 from safetensors.torch import load_file
 
 from sasa_nas.files import write_atomically
@@ -190,7 +191,7 @@ def test_a_training_that_was_cut_off_ends_as_if_it_had_not_been(
     assert [json.loads(line)["epoch"] for line in folder.metrics.read_text().splitlines()] == [1, 2, 3]
     expected = load_file(tmp_weights(task, "whole"))
     found = load_file(folder.weights)
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert every(torch.equal(found[name], expected[name]) for name in expected)
 
 
 def tmp_weights(task: TrainingTask, name: str) -> Path:
@@ -304,7 +305,7 @@ def test_with_a_storage_another_machine_goes_on_and_the_runs_folder_is_not_used(
     assert [report.train_loss for report in again] == [report.train_loss for report in whole[1:]]
     kept = TrialFolder(tmp_path / "bucket" / "0003")
     expected, found = load_file(TrialFolder(tmp_path / "whole").weights), load_file(kept.weights)
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert every(torch.equal(found[name], expected[name]) for name in expected)
     assert [json.loads(line)["epoch"] for line in kept.metrics.read_text().splitlines()] == [1, 2, 3]
     assert load_architecture(kept.full_size) == stored.full_size
     assert not stored.folder.parent.exists()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from assertions import every
 
 from sasa_nas.errors import UserError
 from sasa_nas.run import SearchSettings
@@ -170,5 +171,5 @@ def test_a_machine_is_measured_by_real_trainings(material: Material) -> None:
     machine = replace(MACHINE, cpus=2)
     packing = measure(InTurn(), material, machine, SETTINGS, seconds=0.0, repeats=1)
     assert [(one.share.trials, one.share.cpus) for one in packing.measured] == [(2, 1), (1, 2)]
-    assert all(one.images_per_second > 0 for one in packing.measured)
+    assert every(one.images_per_second > 0 for one in packing.measured)
     assert packing.architecture_ids == tuple(Architecture.model_validate_json(design).id for design in material.designs)

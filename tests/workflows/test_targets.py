@@ -1,13 +1,15 @@
 """A network is found by name, by file and by folder; everything else is a line that says what to do."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from sasa_nas.analysis.targets import find_architecture, find_network
 from sasa_nas.detection.named import model_detector
 from sasa_nas.errors import UserError
 from sasa_nas.models import model_architecture
+from sasa_nas.run import RunFolder, TrialFolder
+from sasa_nas.workflows.targets import NetworkFolder, Trial, find_architecture, find_network, resolve
 
 
 def test_by_name() -> None:
@@ -65,3 +67,18 @@ def test_folders_that_are_no_trials(make_run, tmp_path: Path) -> None:
         find_architecture(str(make_run([])))
     with pytest.raises(UserError, match=r"no architecture\.json"):
         find_architecture(str(tmp_path))
+
+
+def test_folders_are_told_by_their_kind(make_run, make_record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run([make_record(3, 0.5, 1000)])
+    assert resolve(str(run)) == RunFolder(run)
+    with pytest.raises(UserError, match="is a whole run; give the folder of one of its trials"):
+        find_network(str(run))
+    trial = run / "trials" / "0003"
+    assert resolve(str(trial)) == Trial(RunFolder(run.resolve()), 3, TrialFolder(trial))
+    monkeypatch.chdir(trial)
+    assert resolve(".") == Trial(RunFolder(run.resolve()), 3, TrialFolder(Path()))
+    copy = tmp_path / "copy"
+    shutil.copytree(trial, copy)
+    assert resolve(str(copy)) == NetworkFolder(TrialFolder(copy))
+    assert find_network(str(copy)) == find_network(str(trial))
