@@ -92,7 +92,18 @@ NUMBERS = (
 )
 PATHS = (
     *("run", "training", "export", "design.json", "space.yaml", "table.json.gz", "image.png", "own_operator.py", "new"),
-    *("missing", "", ".", "..", "./", "run/trials", "run/run.json", "run/study.db", "training/missing", "new/deep/er"),
+    *(
+        "missing",
+        "",
+        ".",
+        "..",
+        "./",
+        "run/trials",
+        "run/run.json",
+        "run/trials.jsonl",
+        "training/missing",
+        "new/deep/er",
+    ),
     *("image.png/below", "a" * 300, "a/" * 2000, "Kätzchen 🐕", "two\nlines", "tab\t", "-dash", "~", "~nobody/x"),
     *("nul\0nul", "\udcff", "/proc/self/mem", "pipe", "/dev/null/x", "/proc/nope/x", "new.png", "new.svg"),
     *("new.nope", "new.json.gz", "loop", "s3://bucket/x", "file:///proc/x", "http://localhost:1/x", "new.HTML"),

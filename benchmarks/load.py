@@ -30,6 +30,7 @@ import torch
 from headless import CHROMIUM
 from measure import machine
 from optuna.distributions import BaseDistribution
+from optuna.samplers import TPESampler
 from optuna.study import Study
 from optuna.trial import FrozenTrial
 from PIL import Image
@@ -42,7 +43,6 @@ from sasa_nas.run import SearchSettings, TrialRecord
 from sasa_nas.searching import search
 from sasa_nas.searching.observer import SearchObserver
 from sasa_nas.searching.plan import dry_run, plan_designs
-from sasa_nas.searching.propose.tpe import RememberingTPE
 from sasa_nas.space import SearchSpace, load_space
 from sasa_nas.space.files import validate_space
 from sasa_nas.space.sampling import size
@@ -99,12 +99,12 @@ class Stopwatch:
     def __init__(self) -> None:
         self.seconds = 0.0
 
-    def attach(self, kind: type[RememberingTPE]) -> None:
+    def attach(self, kind: type[TPESampler]) -> None:
         """Time every proposal of this type's samplers, for the rest of the process."""
         propose, watch = kind.sample_relative, self
 
         def timed(
-            self: RememberingTPE, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+            self: TPESampler, study: Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
         ) -> dict[str, Any]:
             begin = time.process_time()
             found = propose(self, study, trial, search_space)
@@ -124,7 +124,7 @@ def by_formula(name: str) -> SearchSpace:
 def search_long(path: Path, trials: int, seed: int) -> dict[str, Any]:
     """Search with a formula for data, and tell what the driver spent and held."""
     watch = Stopwatch()
-    watch.attach(RememberingTPE)
+    watch.attach(TPESampler)
     gauges = Gauges(watch)
     search(by_formula("resnet_hybrid"), SearchSettings(trials=trials, seed=seed), out=path, observer=gauges)
     bounds = [i * (trials - 1) // 4 for i in range(5)]

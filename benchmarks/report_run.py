@@ -1,6 +1,6 @@
 """Makes a run for the report to show, as large as one likes and with everything in it, without training.
 
-The search's own proposer draws the designs, stops trainings and writes study.db; the trials' curves and the full
+The search's own proposer draws the designs, stops trainings and writes trials.jsonl; the trials' curves and the full
 trainings are written as the trainers write them. Only what comes out of a training is a formula's.
 """
 

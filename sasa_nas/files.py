@@ -43,8 +43,10 @@ LARGEST_RECORD = 2**20
 """Most bytes of run.json, an architecture or a space. Those of long searches have a few tens of kilobytes."""
 LARGEST_CURVE = 16 * 2**20
 """Most bytes of a learning curve; an epoch's line has about 200."""
+LARGEST_LOG = 2**30
+"""Most bytes of a search's trials; one takes about fifteen kilobytes."""
 LARGEST_STUDY = 2**30
-"""Most bytes of a study.db; a trial takes about five kilobytes."""
+"""Most bytes of a study.db of earlier versions; a trial takes about five kilobytes."""
 LARGEST_STATE = 16 * 2**30
 """Most bytes of weights or of a checkpoint: some billions of parameters."""
 LARGEST_TABLE = 2**28

@@ -7,15 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import hypothesis
-import optuna
 import pytest
-from optuna.trial import TrialState
 
 from sasa_nas.operators.conv import Conv
 from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.run import Outcome, RunFolder, RunInfo, SearchSettings, TrialRecord
-from sasa_nas.run.attributes import attributes
-from sasa_nas.run.records import STUDY_NAME
+from sasa_nas.run.stored_trial import Sampling, StoredTrial
+from sasa_nas.run.trial_log import write_log
 from sasa_nas.space import Architecture, Image, Stage, load_space
 from sasa_nas.stems.conv import ConvStem
 
@@ -28,14 +26,6 @@ os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", "7e57" * 16
 
 MakeRun = Callable[..., Path]
 MakeRecord = Callable[..., TrialRecord]
-
-_STATES = {
-    Outcome.TRAINED: TrialState.COMPLETE,
-    Outcome.WAITING: TrialState.WAITING,
-    Outcome.RUNNING: TrialState.RUNNING,
-    Outcome.BROKEN: TrialState.FAIL,
-    Outcome.LOST: TrialState.FAIL,
-}
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +96,7 @@ def make_record() -> MakeRecord:
 
 
 @pytest.fixture
-def make_run(tmp_path: Path, empty_study: Path) -> MakeRun:
+def make_run(tmp_path: Path) -> MakeRun:
     """Writes a run of the space `tiny` with these trials, numbered in their order, and returns its folder."""
 
     def make(records: Sequence[TrialRecord], name: str = "run") -> Path:
@@ -122,33 +112,13 @@ def make_run(tmp_path: Path, empty_study: Path) -> MakeRun:
             device="cpu",
         )
         folder.info.write_text(info.model_dump_json(), encoding="utf-8")
-        folder.study.write_bytes(empty_study.read_bytes())
-        storage = optuna.storages.RDBStorage(f"sqlite:///{folder.study}")
-        study = optuna.load_study(study_name=STUDY_NAME, storage=storage)
-        for record in records:
-            study.add_trial(_frozen(record))
+        numbered = (record.model_copy(update={"number": number}) for number, record in enumerate(records))
+        write_log(folder.log, (StoredTrial(record, Sampling()) for record in numbered))
         for record in records:
             if record.architecture is not None:
                 file = folder.trial(record.number).architecture
                 file.parent.mkdir()
                 file.write_text(record.architecture.to_json(), encoding="utf-8")
-        storage.engine.dispose()
         return folder.path
 
     return make
-
-
-@pytest.fixture(scope="session")
-def empty_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A study.db without trials; copying it is much faster than making one."""
-    path = tmp_path_factory.mktemp("study") / "study.db"
-    storage = optuna.storages.RDBStorage(f"sqlite:///{path}")
-    optuna.create_study(study_name=STUDY_NAME, storage=storage, directions=["maximize", "minimize"])
-    storage.engine.dispose()
-    return path
-
-
-def _frozen(record: TrialRecord) -> optuna.trial.FrozenTrial:
-    state = _STATES.get(record.outcome, TrialState.PRUNED)
-    values = [record.accuracy, float(record.flops or 0)] if state == TrialState.COMPLETE else None
-    return optuna.trial.create_trial(state=state, values=values, user_attrs=attributes(record))

@@ -59,7 +59,7 @@ OUTSIDE = {
     "rich": {"cli"},
     "typer": {"cli"},
     "yaml": {"space"},
-    "sqlalchemy": {"run"},
+    "sqlalchemy": set(),
     "matplotlib": {"analysis", "detection"},
     "jinja2": {"report"},
     "moocore": {"analysis", "searching"},
@@ -153,6 +153,13 @@ def test_ray_stays_with_the_driver() -> None:
 @pytest.mark.parametrize("package", OUTSIDE)
 def test_packages_stay_in_their_rooms(package: str) -> None:
     assert {room for room in ROOMS if package in strangers(room)} <= OUTSIDE[package]
+
+
+def test_optuna_is_used_by_its_public_names() -> None:
+    names = {name for room in ROOMS for file in sources(room) for name in imported(file)}
+    of_optuna = {name for name in names if name.split(".")[0] == "optuna"}
+    assert of_optuna
+    assert not {name for name in of_optuna if any(part[0] == "_" for part in name.split("."))}
 
 
 def test_the_command_line_alone_knows_the_conformance_suites() -> None:

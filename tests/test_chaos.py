@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from chaos_parts import damage
-from chaos_parts.oracle import Trial, changed, kept_for_ever, leftovers, one_line, unfinished
+from chaos_parts.oracle import Trial, changed, kept_for_ever, leftovers, one_line, read_trials, unfinished
 from chaos_parts.scenario import Kind, draw
 from chaos_parts.watch import EpochLog
 from forked import run_forked
@@ -49,15 +49,30 @@ def test_a_struck_run_comes_to_what_an_undisturbed_one_does(tmp_path: Path, seed
 
 
 def test_a_lost_or_changed_trial_is_seen() -> None:
-    trained = Trial("COMPLETE", {"outcome": "trained", "accuracy": 0.5}, (0.5,))
-    running = Trial("RUNNING", {"outcome": "running"}, ())
+    trained = Trial({"outcome": "trained", "accuracy": 0.5})
+    running = Trial({"outcome": "running"})
     assert changed({0: trained, 1: running}, {0: trained}) == []
     assert changed({0: trained}, {}) == ["trial 0 was finished and is gone"]
-    assert changed({0: trained}, {0: Trial("COMPLETE", trained.record, (0.4,))}) == [
+    assert changed({0: trained}, {0: Trial(trained.record | {"accuracy": 0.4})}) == [
         "trial 0 was finished and is another now"
     ]
     assert unfinished({0: trained, 1: trained}, 2) == []
-    assert unfinished({0: trained, 1: running}, 2) == ["trial 1 is left RUNNING", "1 trials are finished, not 2"]
+    assert unfinished({0: trained, 1: running}, 2) == ["trial 1 is left running", "1 trials are finished, not 2"]
+
+
+def test_trials_are_read_by_their_lines(tmp_path: Path) -> None:
+    file = tmp_path / "trials.jsonl"
+    assert read_trials(tmp_path) == {}
+    lines = [{"number": 0, "outcome": "running"}, {"number": 1, "outcome": "running"}, {"number": 0, "outcome": "lost"}]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines) + '{"number": 1, "outc')
+    assert {number: trial.record["outcome"] for number, trial in read_trials(tmp_path).items()} == {
+        0: "lost",
+        1: "running",
+    }
+    for wrong in ([*lines, lines[0]], lines[1:], [*lines, {"number": 3, "outcome": "lost"}]):
+        file.write_text("".join(json.dumps(line) + "\n" for line in wrong))
+        with pytest.raises(ValueError, match="trial"):
+            read_trials(tmp_path)
 
 
 def test_an_epoch_trained_twice_is_seen(tmp_path: Path) -> None:

@@ -1,18 +1,14 @@
-"""Reads what a run holds by SQL and JSON alone, apart from the program's own readers."""
+"""Reads what a run holds by JSON alone, apart from the program's own readers."""
 
 import fcntl
 import json
 import os
 import re
-import shutil
-import sqlite3
-import tempfile
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-LEFT = ("RUNNING", "WAITING")
+LEFT = ("running", "waiting")
 _NOTICE = re.compile(r"sasa-nas: trial \d+ is not trained: ")
 """Of a network that a retraining could not train; the last line counts them."""
 SPENT = ("trained", "stopped", "diverged", "broken", "out_of_memory", "timed_out", "lost")
@@ -20,58 +16,43 @@ SPENT = ("trained", "stopped", "diverged", "broken", "out_of_memory", "timed_out
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial as the database has it.
+    """A trial as its last line has it.
 
     Attributes:
-        state: Optuna's.
-        record: What the search kept of it.
-        values: Its objectives.
+        record: What the search kept of it, and of its sampler's part in it.
     """
 
-    state: str
     record: dict[str, Any]
-    values: tuple[float, ...]
 
     @property
     def finished(self) -> bool:
         """True once the trial has ended, in whatever way."""
-        return self.state not in LEFT
+        return self.record["outcome"] not in LEFT
 
     @property
     def spent(self) -> bool:
         """True if it counts against the trials asked for."""
-        return self.finished and self.record.get("outcome") in SPENT
+        return self.record["outcome"] in SPENT
 
 
-def read_study(run: Path) -> dict[int, Trial]:
-    """Return the trials of a run by number, none where there is no study yet.
-
-    A copy is read, so that nothing is changed by looking.
+def read_trials(run: Path) -> dict[int, Trial]:
+    """Return the trials of a run by number, none where there are none yet.
 
     Raises:
-        sqlite3.DatabaseError: If the file is damaged.
-        ValueError: If something in it is.
+        ValueError: If a line that has an end is damaged, a trial is missing, or one goes on after its end.
     """
-    if not (run / "study.db").exists():
+    try:
+        content = (run / "trials.jsonl").read_bytes()
+    except FileNotFoundError:
         return {}
-    with tempfile.TemporaryDirectory() as scratch:
-        for name in ("study.db", "study.db-wal"):
-            if (run / name).exists():
-                shutil.copyfile(run / name, Path(scratch) / name)
-        with closing(sqlite3.connect(Path(scratch) / "study.db")) as connection:
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'trials'").fetchone():
-                return {}
-            rows = connection.execute("SELECT trial_id, number, state FROM trials").fetchall()
-            kept = dict(
-                connection.execute("SELECT trial_id, value_json FROM trial_user_attributes WHERE key = 'record'")
-            )
-            values: dict[int, list[float]] = {}
-            for trial, value in connection.execute("SELECT trial_id, value FROM trial_values ORDER BY objective"):
-                values.setdefault(trial, []).append(value)
-    return {
-        number: Trial(state, json.loads(kept.get(trial, "{}")), tuple(values.get(trial, ())))
-        for trial, number, state in rows
-    }
+    found: dict[int, Trial] = {}
+    for line in content.split(b"\n")[:-1]:
+        trial = Trial(json.loads(line))
+        number = trial.record["number"]
+        if number > len(found) or (number in found and found[number].finished):
+            raise ValueError(f"trial {number} comes before others, or goes on after its end")
+        found[number] = trial
+    return found
 
 
 def changed(before: dict[int, Trial], after: dict[int, Trial]) -> list[str]:
@@ -84,8 +65,10 @@ def changed(before: dict[int, Trial], after: dict[int, Trial]) -> list[str]:
 
 
 def unfinished(trials: dict[int, Trial], wanted: int) -> list[str]:
-    """Return what a finished search's study still has to do."""
-    found = [f"trial {number} is left {trial.state}" for number, trial in trials.items() if not trial.finished]
+    """Return what a finished search still has to do."""
+    found = [
+        f"trial {number} is left {trial.record['outcome']}" for number, trial in trials.items() if not trial.finished
+    ]
     spent = sum(trial.spent for trial in trials.values())
     if spent != wanted:
         found.append(f"{spent} trials are finished, not {wanted}")
@@ -96,7 +79,7 @@ def unfinished(trials: dict[int, Trial], wanted: int) -> list[str]:
 def leftovers(run: Path) -> list[str]:
     """Return the half-written and needless files in a finished run's folder."""
     hidden = [path for path in run.rglob(".*") if path.name != ".lock"]
-    needless = [*run.rglob("checkpoint*"), *run.glob("study.db-*")]
+    needless = [*run.rglob("checkpoint*"), *run.glob("study.journal.lock*")]
     return [f"{path.relative_to(run)} is left" for path in sorted({*hidden, *needless})]
 
 

@@ -2,7 +2,6 @@
 
 import shutil
 import signal
-import sqlite3
 import time
 import uuid
 from pathlib import Path
@@ -24,7 +23,9 @@ GRACE: dict[Role, float] = {"driver": 10.0, "worker": 10.0, "raylet": 10.0, "gcs
 _SIGNALS = {Kind.INTERRUPT: signal.SIGINT, Kind.TERMINATE: signal.SIGTERM, Kind.HANG_UP: signal.SIGHUP}
 _STARTING = 6.0
 """Seconds after a session's start in which Python may not have got as far as to handle signals."""
-_STUDY = ("study.db", "study.db-wal", "study.db-journal")
+_TRIALS = "trials.jsonl"
+_VIEW = "study.journal"
+"""What follows from the trials: damage to it is no excuse."""
 
 
 class Round:
@@ -200,7 +201,7 @@ class Round:
         if self._scenario.program == "retrain":
             folders = sorted((self._run / "retrain" / RETRAINING).glob("[0-9]*"))
             return [folder for folder in folders if (folder / "result.json").exists() == finished]
-        trials = self._study() or {}
+        trials = self._trials() or {}
         folders = [self._run / "trials" / f"{number:04d}" for number, t in trials.items() if t.finished == finished]
         return [folder for folder in folders if folder.is_dir()]
 
@@ -223,10 +224,12 @@ class Round:
         byte = damage.tear(file, strike.place, zeros=strike.zeros)
         how = "a block of zeros at" if strike.zeros else "cut off at"
         self.outcome.struck[-1] += f": {file.relative_to(self._run)}, {how} byte {byte}"
+        if file.name == _VIEW:
+            return
         self._torn = file
         self._excuse(file.parent)
-        if file.name in _STUDY:
-            before, after = self._finished, self._study() or {}
+        if file.name == _TRIALS:
+            before, after = self._finished, self._trials() or {}
             self._finished = {number: trial for number, trial in before.items() if after.get(number) == trial}
             self._excused |= {f"trials/{number:04d}" for number in before.keys() - self._finished.keys()}
 
@@ -235,11 +238,11 @@ class Round:
         self._log.look()
         self._excused.add(place.relative_to(self._run).as_posix())
 
-    def _study(self) -> dict[int, oracle.Trial] | None:
-        """Return the trials of the study; None if it cannot be read."""
+    def _trials(self) -> dict[int, oracle.Trial] | None:
+        """Return the trials; None if they cannot be read."""
         try:
-            return oracle.read_study(self._run)
-        except (sqlite3.DatabaseError, ValueError, OSError):
+            return oracle.read_trials(self._run)
+        except (ValueError, KeyError, TypeError, OSError):
             return None
 
     def _wait(self, session: Session) -> int | None:
@@ -270,10 +273,10 @@ class Round:
                 self.outcome.refused = stderr.splitlines()[-1].replace(str(self._folder), "")
         if self._scenario.program == "retrain":
             return
-        trials = self._study()
+        trials = self._trials()
         if trials is None:
-            if self._torn is None or self._torn.name not in _STUDY:
-                faults.append(f"{when} the study cannot be read")
+            if self._torn is None or self._torn.name != _TRIALS:
+                faults.append(f"{when} the trials cannot be read")
             return
         faults += [f"{when}: {fault}" for fault in oracle.changed(self._finished, trials)]
         lost = [number for number in told(stderr) if number not in trials or not trials[number].finished]
@@ -286,7 +289,7 @@ class Round:
         if self._scenario.program == "retrain":
             faults += compare_retraining(self._run, self._shared, settings["epochs"], self._mark)
         else:
-            trials = oracle.read_study(self._run)
+            trials = oracle.read_trials(self._run)
             faults += oracle.unfinished(trials, settings["trials"])
             faults += compare_designs(self._scenario, self._command.space, trials)
         faults += oracle.leftovers(self._run)

@@ -1,11 +1,12 @@
 """Fast shape inference on torch's meta device.
 
-The meta device has fast kernels for most operations. For batch norm, ReLU and random weights, which are most of a
-residual network's, it runs decompositions in Python instead, up to four milliseconds each. Here they are replaced by
-their effect: a map of the input's shape and the tensors that autograd keeps; random weights are not drawn.
+The meta device has fast kernels for most operations. For batch norm, ReLU, sums, concatenations and random weights,
+which are most of a residual network's, it runs decompositions in Python instead, up to four milliseconds each; the
+first of them imports torch's compiler, which takes more than a second. Here they are replaced by their effect: a map of
+the output's shape and the tensors that autograd keeps; random weights are not drawn.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +18,9 @@ from torch.overrides import TorchFunctionMode
 
 _FILLS = frozenset({nn.init.kaiming_uniform_, nn.init.uniform_})
 """Functions that set initial weights, which the meta device does not have."""
+
+_SUMS = frozenset({torch.add, Tensor.add, Tensor.__add__})
+_PRODUCTS = frozenset({torch.mul, Tensor.mul, Tensor.__mul__})
 
 
 class _BatchNorm(torch.autograd.Function):
@@ -38,6 +42,23 @@ class _ReLU(torch.autograd.Function):
         output = x.new_empty(x.shape)
         ctx.save_for_backward(output)
         return output
+
+
+class _Sum(torch.autograd.Function):
+    """Sum of two tensors, or product of a tensor and a number, that keeps nothing."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, y: Tensor | None) -> Tensor:
+        shape = x.shape if y is None else torch.broadcast_shapes(x.shape, y.shape)  # type: ignore[no-untyped-call]
+        return x.new_empty(shape)
+
+
+class _Joined(torch.autograd.Function):
+    """Concatenation that keeps nothing."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, shape: tuple[int, ...], *tensors: Tensor) -> Tensor:
+        return tensors[0].new_empty(shape)
 
 
 @contextmanager
@@ -64,4 +85,30 @@ class _Shortcuts(TorchFunctionMode):
             return _ReLU.apply(args[0])
         if func is F.batch_norm:
             return _BatchNorm.apply(args[0], named.get("weight"))
+        if func in _SUMS or func in _PRODUCTS:
+            terms = _same_type(args) if not named else None
+            if terms is not None and (func in _SUMS or terms[1] is None):
+                return _Sum.apply(*terms)
+        if func in (torch.cat, torch.stack) and len({tensor.dtype for tensor in args[0]}) == 1:
+            return _Joined.apply(_joined_shape(func is torch.stack, *args, **named), *args[0])
         return func(*args, **named)
+
+
+def _joined_shape(new: bool, tensors: Sequence[Tensor], dim: int = 0) -> tuple[int, ...]:
+    """Return the shape of tensors concatenated along an axis, or stacked along a new one."""
+    shape = list(tensors[0].shape)
+    if new:
+        shape.insert(dim % (len(shape) + 1), len(tensors))
+    else:
+        shape[dim] = sum(tensor.shape[dim] for tensor in tensors)
+    return tuple(shape)
+
+
+def _same_type(args: tuple[Any, ...]) -> tuple[Tensor, Tensor | None] | None:
+    """Return a tensor and its summand, None for a number; return None if their types differ."""
+    match args:
+        case (Tensor() as x, Tensor() as y) if x.dtype == y.dtype:
+            return x, y
+        case (Tensor() as x, int() | float()) if x.is_floating_point():
+            return x, None
+    return None

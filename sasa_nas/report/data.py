@@ -71,7 +71,7 @@ def gather(folder: RunFolder) -> ReportData:
     A damaged file of a trial is left out and noted.
 
     Raises:
-        UserError: If `folder` is no run's, or its run.json or study.db cannot be read.
+        UserError: If `folder` is no run's, or its run.json or trials cannot be read.
     """
     return assemble(folder, read_info(folder), read_trials(folder))
 

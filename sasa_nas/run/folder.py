@@ -86,8 +86,23 @@ class RunFolder:
         return self.path / "run.json"
 
     @property
+    def log(self) -> Path:
+        """Every trial, finished or not: a JSON object a line, a line for each change of a trial."""
+        return self.path / "trials.jsonl"
+
+    @property
     def study(self) -> Path:
-        """Every trial, finished or not: an Optuna study in SQLite."""
+        """The trials as an Optuna study, for other programs to show; made from `log`, and never read."""
+        return self.path / "study.journal"
+
+    @property
+    def study_lock(self) -> Path:
+        """Held by a program while it writes to `study`."""
+        return self.path / "study.journal.lock"
+
+    @property
+    def old_study(self) -> Path:
+        """Every trial of a run that an earlier version made: an Optuna study in SQLite; not read beside `log`."""
         return self.path / "study.db"
 
     @property

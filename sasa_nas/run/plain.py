@@ -16,10 +16,7 @@ def check_run(folder: RunFolder) -> None:
     Raises:
         UserError: If one of its files or folders is a link, a pipe or a device.
     """
-    study = folder.study
-    # SQLite opens these by itself
-    beside = [study.with_name(f"{study.name}{suffix}") for suffix in ("-journal", "-wal", "-shm")]
-    own = [folder.info, study, *beside, folder.lock, folder.tune, folder.operators, folder.trials, folder.retrainings]
+    own = [folder.info, folder.log, folder.lock, folder.tune, folder.operators, folder.trials, folder.retrainings]
     _require_plain([*own, *_children(folder.trials), *_children(folder.retrainings)])
 
 

@@ -7,12 +7,11 @@ from pydantic import BaseModel, ValidationError
 
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import LARGEST_RECORD, read_text
-from sasa_nas.run.attributes import make_record, record_of
 from sasa_nas.run.folder import RunFolder
 from sasa_nas.run.operators import recall_operators
 from sasa_nas.run.plain import check_run
-from sasa_nas.run.records import STUDY_NAME, RunInfo, TrialRecord
-from sasa_nas.run.study_tables import read_rows
+from sasa_nas.run.records import RunInfo, TrialRecord
+from sasa_nas.run.trial_log import read_log
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -68,33 +67,24 @@ def read_trials(folder: RunFolder) -> list[TrialRecord]:
     """Every trial of a run, by number, also while its search is under way.
 
     Raises:
-        RunError: If `folder` is not a run's, or its study.db cannot be read.
+        RunError: If `folder` is not a run's, or its trials cannot be read.
     """
     read_info(folder)
-    if not folder.study.is_file():
-        raise RunError(f"{folder.path} holds no study.db: its search did not get as far as a first trial")
+    if folder.log.exists():
+        file, read = folder.log, read_log
+    elif folder.old_study.is_file():
+        file, read = folder.old_study, _read_old
+    else:
+        raise RunError(f"{folder.path} holds no {folder.log.name}: its search did not get as far as a first trial")
     try:
-        rows = read_rows(folder.study)
-        return _read_by_optuna(folder.study) if rows is None else [make_record(*row) for row in rows]
-    # a file that Optuna did not write may hold anything anywhere: JSON too deep to read, a text for a number
-    except Exception as error:
-        raise RunError(f"{folder.study} is damaged or foreign: {one_line(error)[:200]}") from error
+        return read(file)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise RunError(f"{file} is damaged or foreign: {reason[:200]}") from error
 
 
-def _read_by_optuna(path: Path) -> list[TrialRecord]:
-    """The trials in a database of another schema than `read_rows` knows, if this version of Optuna does."""
+def _read_old(path: Path) -> list[TrialRecord]:
     # takes half a second to import
-    import optuna
+    from sasa_nas.run.old_study import read_old_study
 
-    from sasa_nas.run.study_file import database_reason, read_only_storage
-
-    try:
-        storage = read_only_storage(path)
-        try:
-            study = optuna.load_study(study_name=STUDY_NAME, storage=storage)
-            return [record_of(trial) for trial in study.get_trials(deepcopy=False)]
-        finally:
-            storage.engine.dispose()
-    # Optuna checks nothing that it reads: of a file that it did not write, it raises errors of every type
-    except Exception as error:
-        raise ValueError(database_reason(error)) from error
+    return [trial.record for trial in read_old_study(path)]

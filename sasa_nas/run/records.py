@@ -16,7 +16,7 @@ from sasa_nas.scoring import SCORES
 from sasa_nas.space import Architecture, SpaceError
 
 STUDY_NAME = "sasa-nas"
-"""The name of the study inside study.db."""
+"""The name of a run's Optuna study."""
 
 PositiveFloat = Annotated[float, Field(gt=0.0, le=LONGEST)]
 Natural = Annotated[int, Field(ge=0, lt=2**63, strict=True)]

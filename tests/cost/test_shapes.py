@@ -1,5 +1,8 @@
 """The meta device's shortcuts, held against the same modules on a CPU."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from assertions import every
@@ -7,7 +10,24 @@ from torch import Tensor, nn
 
 from sasa_nas.cost.shapes import shapes_alone
 
+
+class Weighed(nn.Module):
+    """Sums, and a product with a number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x + 0.5 * x.mean((2, 3), keepdim=True) + 1) * 0.25
+
+
+class Joined(nn.Module):
+    """Maps laid side by side, and on a new axis."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([torch.cat([x, 2.0 * x[:, :2]], dim=1), torch.cat((x[:, :2], x), 1)], dim=-1)
+
+
 MODULES = {
+    "joined": Joined,
+    "sums": Weighed,
     "norm": lambda: nn.BatchNorm2d(6),
     "norm without weights": lambda: nn.BatchNorm2d(6, affine=False),
     "relu": nn.ReLU,
@@ -50,3 +70,16 @@ def test_nothing_has_values() -> None:
     assert output.is_meta
     assert every(tensor.is_meta for tensor in (*module.parameters(), *module.buffers()))
     assert torch.zeros(1).device.type == "cpu", "outside all is as before"
+
+
+def test_sums_of_other_types_are_torchs_own() -> None:
+    with shapes_alone():
+        assert (torch.empty(3, dtype=torch.int64) + 0.5).dtype == torch.float32
+        assert (torch.empty(3, dtype=torch.float16) + torch.empty(2, 1)).shape == (2, 3)
+
+
+def test_networks_are_counted_without_torchs_compiler() -> None:
+    code = "import sys, sasa_nas; sasa_nas.describe('sasa_resnet26'); sasa_nas.describe('san10_pairwise'); "
+    code += "print('torch._dynamo' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"

@@ -1,5 +1,6 @@
 """Folders as somebody sends them, and what must hold of every command that is pointed at one."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,6 +31,15 @@ def run(make_run, make_record) -> Path:
     with seeded(0):
         save_weights(RunFolder(path).trial(0).weights, build(records[0].architecture).state_dict())
     return path
+
+
+@pytest.fixture
+def formula(run: Path) -> None:
+    """The run goes on by a formula, in no time."""
+    info = json.loads((run / "run.json").read_text())
+    info["space"]["proxy"] |= {"dataset": "synthetic:additive"}
+    info["settings"] |= {"trials": 8}
+    (run / "run.json").write_text(json.dumps(info))
 
 
 @pytest.fixture

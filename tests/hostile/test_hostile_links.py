@@ -14,9 +14,11 @@ from sasa_nas.run.new_folder import sole_writer
 
 Ends = Callable[..., int]
 
-READ = ("run.json", "study.db", "trials", "trials/0000")
+READ = ("run.json", "trials.jsonl", "trials", "trials/0000")
 """Files without which nothing can be read of a run."""
-WRITTEN = (".lock", ".tune", "study.db-journal", "study.db-wal", "study.db-shm", "retrain")
+WRITTEN = (".lock", ".tune", "retrain")
+VIEWS = ("study.journal", "study.journal.lock", "study.db", "study.db-journal", "study.db-wal", "study.db-shm")
+"""Files that nothing is read from."""
 
 
 def put(place: Path, make: Callable[[Path], object]) -> None:
@@ -38,7 +40,22 @@ def test_a_link_in_a_run_is_refused_by_all_commands(run: Path, outside: Path, en
         assert status == 2 or command[0] in ("describe", "attention-map", "evaluate"), command
 
 
-@pytest.mark.parametrize("name", ["study.db-journal", ".lock", "run.json", "study.db"])
+@pytest.mark.parametrize("name", VIEWS)
+@pytest.mark.parametrize("make", ["link", "pipe", "folder"])
+def test_other_forms_of_the_trials_are_never_opened(
+    run: Path, outside: Path, ends: Ends, formula: None, name: str, make: str
+) -> None:
+    makers: dict[str, Callable[[Path], object]] = {
+        "link": lambda place: place.symlink_to(outside),
+        "pipe": os.mkfifo,
+        "folder": Path.mkdir,
+    }
+    put(run / name, makers[make])
+    assert ends("pareto", run) == 0
+    assert ends("resume", run) == 0
+
+
+@pytest.mark.parametrize("name", [".lock", "run.json", "trials.jsonl"])
 def test_a_pipe_keeps_nobody_waiting(run: Path, ends: Ends, name: str) -> None:
     put(run / name, os.mkfifo)
     for command in (*reading_commands(run), *writing_commands(run)):

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sqlite3
 import xml.etree.ElementTree as ET
 from collections import Counter
 from collections.abc import Callable
@@ -53,13 +52,10 @@ def rename(run: Path, text: str) -> None:
     info["space"]["proxy"]["dataset"] = text
     info |= {"command": text, "device": text, "git": text, "versions": {text: text}}
     folder.info.write_text(json.dumps(info))
-    with sqlite3.connect(folder.study) as connection:
-        rows = connection.execute("SELECT trial_id, value_json FROM trial_user_attributes").fetchall()
-        for trial, value in rows:
-            record = json.loads(value) | {"reason": text, "choices": {text: text}, "scores": {text: trial / 10}}
-            connection.execute(
-                "UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = ?", (json.dumps(record), trial)
-            )
+    trials = [json.loads(line) for line in folder.log.read_text().splitlines()]
+    for trial, data in enumerate(trials, start=1):
+        data |= {"reason": text, "choices": {text: text}, "scores": {text: trial / 10}}
+    folder.log.write_text("".join(json.dumps(data) + "\n" for data in trials))
 
 
 def test_a_report_of_hostile_names_has_the_elements_of_a_plain_one(run: Path, ends: Ends) -> None:

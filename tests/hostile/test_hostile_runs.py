@@ -1,7 +1,6 @@
 """A run whose run.json and trials say what no search says: markup, commands to a terminal, impossible numbers."""
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,14 +25,11 @@ def registry() -> Iterator[None]:
 
 
 def change_record(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Changes the record of trial 0 in study.db."""
-    connection = sqlite3.connect(run / "study.db")
-    (text,) = connection.execute("SELECT value_json FROM trial_user_attributes WHERE trial_id = 1").fetchone()
-    data = json.loads(text)
+    """Changes the record of trial 0 in trials.jsonl."""
+    first, *rest = (run / "trials.jsonl").read_text().splitlines()
+    data = json.loads(first)
     change(data)
-    connection.execute("UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = 1", (json.dumps(data),))
-    connection.commit()
-    connection.close()
+    (run / "trials.jsonl").write_text("\n".join([json.dumps(data), *rest]) + "\n")
 
 
 def change_info(run: Path, change: Callable[[dict[str, Any]], object]) -> None:
@@ -76,7 +72,7 @@ TEXTS: dict[str, Change] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("place", TEXTS)
 def test_text_of_every_kind_is_shown_and_obeyed_nowhere(run: Path, ends: Ends, place: str) -> None:
-    whole = {file: file.read_bytes() for file in (run / "run.json", run / "study.db")}
+    whole = {file: file.read_bytes() for file in (run / "run.json", run / "trials.jsonl")}
     for text in (EVERYTHING, NASTY["long"], NASTY["half a character"]):
         for file, content in whole.items():
             file.write_bytes(content)

@@ -375,7 +375,7 @@ def run_files(make_run, make_record) -> tuple[Path, dict[str, bytes]]:
     """A run and the content of its files that a report reads, by their names in the run."""
     run = make_run([make_record(0, 0.5, 1000), make_record(1, 0.75, 3000)])
     (run / "trials" / "0000" / "metrics.jsonl").write_text('{"epoch": 1, "accuracy": 0.5}\n')
-    names = ("run.json", "study.db", "trials/0000/metrics.jsonl", "trials/0000/architecture.json")
+    names = ("run.json", "trials.jsonl", "trials/0000/metrics.jsonl", "trials/0000/architecture.json")
     return run, {name: (run / name).read_bytes() for name in names}
 
 

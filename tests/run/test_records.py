@@ -56,11 +56,11 @@ def test_an_infeasible_trial_has_no_id() -> None:
 def test_everything_of_a_run_lies_in_its_folder() -> None:
     folder = RunFolder(Path("runs/x"))
     trial = folder.trial(7)
-    parts = [folder.info, folder.study, folder.trials, folder.lock, folder.tune, trial.path]
+    parts = [folder.info, folder.log, folder.study, folder.trials, folder.lock, folder.tune, trial.path]
     parts += [trial.architecture, trial.full_size, trial.metrics, trial.weights, trial.error]
     assert every(folder.path in part.parents for part in parts)
     assert len(set(parts)) == len(parts)
-    assert (folder.info.name, folder.study.name) == ("run.json", "study.db")
+    assert (folder.info.name, folder.log.name, folder.study.name) == ("run.json", "trials.jsonl", "study.journal")
     assert trial.path == Path("runs/x/trials/0007")
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from assertions import every
 from ray import cloudpickle
-from studies import kept
+from studies import shown
 
 from sasa_nas.run import Outcome, SearchSettings
 from sasa_nas.searching import search
@@ -86,7 +86,7 @@ def test_every_fault_has_its_outcome_and_the_others_are_trained(
     epochs = Counter((report.number, report.epoch) for report in notes.epochs)
     assert [epochs[0, epoch] for epoch in (1, 2, 3)] == [1, 2, 1]  # what the worker had trained is not trained again
     assert [record.number for record in notes.started].count(2) == 2  # once more, when others were done
-    trials = kept(summary.folder)
+    trials = shown(summary.folder)
     assert [trial.number for trial in trials] == list(range(len(trials)))
     assert every(trial.state.is_finished() for trial in trials)
     assert not list(summary.folder.trials.glob("*/checkpoint*"))

@@ -48,7 +48,9 @@ def test_a_search_is_what_its_seeds_say(one_thread: None, make_space, tmp_path: 
     assert [report.epoch for report in notes.epochs] == [1, 1, 1]
     assert notes.workers == [1]
     # Tune's own files, among them pickles, are gone
-    assert sorted(p.name for p in (tmp_path / "a").iterdir() if p.name != ".lock") == ["run.json", "study.db", "trials"]
+    assert sorted(p.name for p in (tmp_path / "a").iterdir() if p.name != ".lock") == [
+        *("run.json", "study.journal", "trials", "trials.jsonl")
+    ]
 
 
 @pytest.mark.night
@@ -128,7 +130,9 @@ def test_a_folder_that_a_killed_search_was_making_is_made_again(make_space, tmp_
         (tmp_path / name).touch()
     summary = search(make_space(by_formula), FORMULA, out=tmp_path)
     assert sum(record.outcome.spent for record in summary.records) == 3
-    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "run.json", "study.db", "trials"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        *(".lock", "run.json", "study.journal", "trials", "trials.jsonl")
+    ]
 
 
 def test_a_folder_of_trials_without_a_record_is_refused(make_space, tmp_path: Path) -> None:

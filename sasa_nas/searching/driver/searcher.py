@@ -223,13 +223,13 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             self.failure = self.failure or error
 
     def save(self, checkpoint_path: str) -> None:
-        """Nothing: the study on disk is all there is to keep."""
+        """Nothing: what the run keeps is all there is to keep."""
 
     def restore(self, checkpoint_path: str) -> None:
         """Nothing, likewise."""
 
     def __getstate__(self) -> dict[str, Any]:
-        """Tune pickles its searcher; ours holds a database connection and is never restored."""
+        """Tune pickles its searcher; ours holds an open file and is never restored."""
         return {}
 
     def _task(self, proposal: Proposal) -> TrainingTask:

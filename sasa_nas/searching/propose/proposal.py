@@ -2,27 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from optuna.trial import TrialState
-
 from sasa_nas.run import Outcome, TrialRecord
 from sasa_nas.searching.measurements import Measurements
 from sasa_nas.searching.plan import DESIGNED, Design, SearchPlan
-from sasa_nas.searching.propose.objective_values import values
 from sasa_nas.searching.propose.requests import Request
 from sasa_nas.searching.propose.study import SearchStudy
-
-_STATES = {
-    Outcome.TRAINED: TrialState.COMPLETE,
-    # a cause that lies in the design is PRUNED, from which samplers learn; FAIL they ignore
-    Outcome.STOPPED: TrialState.PRUNED,
-    Outcome.DIVERGED: TrialState.PRUNED,
-    Outcome.OUT_OF_MEMORY: TrialState.PRUNED,
-    Outcome.TIMED_OUT: TrialState.PRUNED,
-    Outcome.INFEASIBLE: TrialState.PRUNED,
-    Outcome.DUPLICATE: TrialState.PRUNED,
-    Outcome.BROKEN: TrialState.FAIL,
-    Outcome.LOST: TrialState.FAIL,
-}
 
 
 @dataclass(frozen=True)
@@ -56,12 +40,12 @@ def stop_reason(epoch: int) -> str:
 
 
 def tell_end(study: SearchStudy, plan: SearchPlan, record: TrialRecord) -> None:
-    """Writes the end of a trial into the study, and by how much it misses what is demanded, for the sampler to see."""
+    """Keep the end of a trial, and by how much it misses what is demanded, for the sampler to see."""
+    constraints = study.trial(record.number).constraints
     most = plan.space.limits.max_latency
     if most is not None and record.latency is not None:  # by what share it is beyond the limit
-        study.trial(record.number).set_constraint("latency", record.latency / most - 1.0)
+        constraints["latency"] = record.latency / most - 1.0
     floor = plan.settings.accuracy_floor
     if floor is not None and record.accuracy is not None:
-        study.trial(record.number).set_constraint("accuracy_floor", floor - record.accuracy)
-    found = values(record, plan.settings.objectives) if record.outcome is Outcome.TRAINED else None
-    study.tell(record, _STATES[record.outcome], found)
+        constraints["accuracy_floor"] = floor - record.accuracy
+    study.tell(record)

@@ -1,14 +1,12 @@
 """Asks the study for designs and turns down what need not or must not be trained.
 
-The study on disk is the truth: what is in it is done, whoever did it, and what it shows as running is taken up
+What the run keeps is the truth: what is in it is done, whoever did it, and what it shows as running is taken up
 again. Ray Tune only carries out what comes out of here.
 """
 
 import math
 from collections import Counter
 from dataclasses import replace
-
-from optuna.trial import Trial, TrialState
 
 from sasa_nas.run import Arm, Outcome, TrialRecord
 from sasa_nas.searching.measurements import Measurements
@@ -23,7 +21,7 @@ from sasa_nas.searching.propose.objective_values import losses
 from sasa_nas.searching.propose.proposal import Proposal, stop_reason, tell_end
 from sasa_nas.searching.propose.requests import Request
 from sasa_nas.searching.propose.score_filter import ScoreFilter
-from sasa_nas.searching.propose.study import STARTUP, SearchStudy
+from sasa_nas.searching.propose.study import STARTUP, OpenTrial, SearchStudy
 from sasa_nas.searching.propose.trial_chooser import TrialChooser
 from sasa_nas.space import Infeasible
 
@@ -54,8 +52,7 @@ class Proposer:
         self._plan = plan
         self._observer = observer
         records = study.records()
-        # the search's own waiting trials, which older versions kept, are its sampler's to take
-        self._requested = [r.number for r in records if r.outcome is Outcome.WAITING and r.arm is not Arm.SEARCH]
+        self._requested = [r.number for r in records if r.outcome is Outcome.WAITING]
         self._interrupted: list[int] = []
         """Under way in an earlier session, or put back."""
         self._later: list[int] = []
@@ -74,14 +71,12 @@ class Proposer:
         self._live: dict[int, Proposal] = {}
         self._halving = halving_of(plan)
         self._rungs: dict[int, dict[int, float]] = {}
-        for trial, record in zip(study.get_trials(), records, strict=True):
+        for record in records:
             for epoch, accuracy in record.rungs.items():
                 self._halving.remember(record.number, epoch, self._losses(record, accuracy))
             if record.outcome is Outcome.RUNNING:
                 self._rungs[record.number] = dict(record.rungs)
                 self._interrupted.append(record.number)
-            elif trial.state == TrialState.RUNNING:
-                tell_end(study, plan, record)  # a kill came between its record and its end
         self._too_slow: list[float] = []
         self.hopeless: str | None = None
         """Why no further design can be within the limits, as far as it looks."""
@@ -123,14 +118,14 @@ class Proposer:
     def _search(self) -> Proposal | None:
         """The next design that the sampler wants and that is to be trained; None if there is no new one."""
         if self._score_filter is not None and self._plan.settings.sampler == "random" and not self._study.line:
-            trials = len(self._study.get_trials())
+            trials = len(self._study)
             self._study.line.extend(initial_designs.screened(self._plan, self._score_filter, self._numbers, trials))
         request = Request(seed=self._plan.settings.seed)
         for _ in range(PATIENCE):
             proposal = self._consider(self._study.ask(), request)
             if proposal is not None:
                 return proposal
-        choices = initial_designs.random_new(self._plan, self._numbers, len(self._study.get_trials()))
+        choices = initial_designs.random_new(self._plan, self._numbers, len(self._study))
         if choices is None:
             self.exhausted = True
         else:
@@ -245,17 +240,17 @@ class Proposer:
         self._started[record.arm] -= record.outcome is Outcome.RUNNING
         return self._consider(trial, Request.of(record, self._plan.settings))
 
-    def _consider(self, trial: Trial, request: Request) -> Proposal | None:
+    def _consider(self, trial: OpenTrial, request: Request) -> Proposal | None:
         """The design that a trial chooses, under way from now on; None, and told so, if it is not to be trained."""
         try:
-            design = draw(self._plan, TrialChooser(trial))
+            design = draw(self._plan, TrialChooser(trial.optuna))
         except OverLimit as error:
-            trial.set_constraint("limits", error.excess)
+            trial.constraints["limits"] = error.excess
             over = Proposal(trial.number, error.design, request).record(Outcome.INFEASIBLE)
             self.finish(over.model_copy(update={"reason": str(error)}))
             return None
         except Infeasible as error:
-            trial.set_constraint("fit", 1.0)
+            trial.constraints["fit"] = 1.0
             self.finish(TrialRecord(number=trial.number, outcome=Outcome.INFEASIBLE, reason=str(error)))
             return None
         proposal = Proposal(trial.number, design, request)

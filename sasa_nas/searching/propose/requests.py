@@ -36,7 +36,7 @@ def enqueue(study: SearchStudy, answers: Mapping[str, Label], request: Request) 
         The trial's number.
     """
     record = TrialRecord(
-        number=len(study.get_trials()),
+        number=len(study),
         outcome=Outcome.WAITING,
         arm=request.arm,
         seed=request.seed,

@@ -1,28 +1,45 @@
-"""A run's study: Optuna's sampler works on a copy in memory, and study.db gets every trial as a whole.
+"""The trials of a search: kept in the run's folder, learned from by Optuna's sampler in memory, shown to others.
 
-Optuna by itself writes a trial's parameters one transaction at a time. A process killed between two of them leaves
-half a trial, and a trial of twenty parameters waits for the disk twenty times. Here only `TrialWriter` writes.
+What is kept is the truth. A session builds the sampler's study from it, and the view of it.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 import optuna
-from optuna.storages import RDBStorage
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import FrozenTrial, Trial
 
-from sasa_nas.run import RunFolder, SearchSettings, TrialRecord
-from sasa_nas.run.attributes import attributes, record_of
-from sasa_nas.run.records import STUDY_NAME
-from sasa_nas.run.study_file import damaged, is_held, writing
-from sasa_nas.run.study_tables import PATIENCE
-from sasa_nas.run.trial_writer import TrialWriter
-from sasa_nas.searching.propose.objective_values import directions
-from sasa_nas.searching.propose.samplers import make_sampler
+from sasa_nas.errors import UserError, one_line
+from sasa_nas.files import UnfitFile
+from sasa_nas.run import Outcome, RunFolder, SearchSettings, TrialRecord
+from sasa_nas.run.old_study import read_old_study
+from sasa_nas.run.optuna_trials import STATES, distributions, frozen_of, sampling_of
+from sasa_nas.run.stored_trial import Sampling, StoredTrial
+from sasa_nas.run.trial_log import TrialLog, write_log
+from sasa_nas.searching.propose.objective_values import directions, values
+from sasa_nas.searching.propose.samplers import constrain, make_sampler
+from sasa_nas.searching.propose.view import StudyView
 from sasa_nas.space.choosers import Label
 
 STARTUP = 10
 """Trials that are balanced over the space's options before Optuna's sampler takes over, at least."""
+
+
+@dataclass(frozen=True)
+class OpenTrial:
+    """A trial under way.
+
+    Attributes:
+        number: In the run; Optuna counts its own.
+        optuna: The sampler's, which makes the choices.
+        constraints: By how much its design misses each demand that it was measured by, once known; feasible at 0 and
+            below.
+    """
+
+    number: int
+    optuna: Trial
+    constraints: dict[str, float] = field(default_factory=dict)
 
 
 class SearchStudy:
@@ -30,123 +47,161 @@ class SearchStudy:
 
     Args:
         settings: Of the search.
-        file: The database; what is in it is loaded. Nothing is kept where it is left out.
+        log: Where trials are kept, and come from; nowhere by default.
+        view: Where they are shown; nowhere by default.
+
+    Raises:
+        ValueError: If a trial of the log is none of such a search.
     """
 
-    def __init__(self, settings: SearchSettings, file: RDBStorage | None = None) -> None:
+    def __init__(self, settings: SearchSettings, log: TrialLog | None = None, view: StudyView | None = None) -> None:
         self.settings = settings
-        self._memory = optuna.create_study(
-            study_name=STUDY_NAME,
+        self._study = optuna.create_study(
             directions=directions(settings.objectives),
             sampler=make_sampler(settings.sampler, seed=settings.seed, startup=STARTUP),
         )
         self.line: list[Mapping[str, Label]] = []
         """The choices that `ask` comes out with next; they are not kept."""
-        self._file: TrialWriter | None = None
-        if file is not None:
-            kept = optuna.create_study(
-                study_name=STUDY_NAME,
-                storage=file,
-                load_if_exists=True,
-                directions=directions(settings.objectives),
-            )
-            trials = kept.get_trials(deepcopy=False)
-            for trial in trials:
-                self._memory._storage.create_new_trial(self._memory._study_id, trial)
-            self._file = TrialWriter(file, kept._study_id, {trial.number: trial._trial_id for trial in trials})
+        self._log = log
+        self._view = view
+        self._stored: list[StoredTrial] = []
+        self._open: dict[int, OpenTrial] = {}
+        for stored in log.trials if log else ():
+            self._load(stored)
+        if self._view is not None:
+            self._view.flush()
 
-    def get_trials(self) -> list[FrozenTrial]:
-        """All trials, by number."""
-        return self._memory.get_trials(deepcopy=False)
+    def _load(self, stored: StoredTrial) -> None:
+        record = stored.record
+        if record.outcome is Outcome.RUNNING:
+            self._study.enqueue_trial(record.choices)
+            trial = self._study.ask(distributions(stored.sampling))
+            self._open[record.number] = OpenTrial(record.number, trial)
+        elif record.outcome is not Outcome.WAITING:
+            self._study.add_trial(frozen_of(stored, self._values(record)))
+        self._stored.append(stored)
+        self._show(stored)
+
+    def __len__(self) -> int:
+        """Return how many trials there are."""
+        return len(self._stored)
 
     def records(self) -> list[TrialRecord]:
-        """All trials, by number, as records."""
-        return [record_of(trial) for trial in self.get_trials()]
+        """Return all trials, by number."""
+        return [stored.record for stored in self._stored]
 
     def record(self, number: int) -> TrialRecord:
-        """One trial."""
-        return record_of(self._memory._storage.get_trial(self._memory_id(number)))
+        """Return one trial."""
+        return self._stored[number].record
 
-    def ask(self) -> Trial:
-        """A new trial, of the sampler's choice where nothing is in line.
+    def ask(self) -> OpenTrial:
+        """Return a new trial, of the sampler's choice where nothing is in line.
 
-        Nothing of it is in the file until `write` or `tell`, which must come before the next one is asked for.
+        Nothing of it is kept until `write` or `tell`, which must come before the next one is asked for.
         """
-        return self.ask_for(self.line.pop(0)) if self.line else self._memory.ask()
+        return self.ask_for(self.line.pop(0)) if self.line else self._begin(len(self))
 
-    def ask_for(self, choices: Mapping[str, Label]) -> Trial:
-        """A new trial with these choices, as `ask` makes it."""
-        self._memory.enqueue_trial(dict(choices))
-        return self._memory.ask()
+    def ask_for(self, choices: Mapping[str, Label]) -> OpenTrial:
+        """Return a new trial with these choices, as `ask` does."""
+        self._study.enqueue_trial(dict(choices))
+        return self._begin(len(self))
 
     def request(self, record: TrialRecord, choices: Mapping[str, Label]) -> None:
-        """Keeps a trial with these choices that waits to be taken up by its number.
+        """Keep a trial with these choices that waits to be taken up by its number.
 
         Args:
             record: Its number is the next one.
             choices: That it will make.
         """
-        self._memory.enqueue_trial(dict(choices), user_attrs=attributes(record))
-        self._sync(self._memory._storage.get_trial(self._memory_id(record.number)))
+        self._keep(StoredTrial(record.model_copy(update={"choices": dict(choices)}), Sampling()))
 
-    def trial(self, number: int) -> Trial:
-        """A trial that is under way, or is from now on; its parameters come back as they are."""
-        self._memory._storage.set_trial_state_values(self._memory_id(number), TrialState.RUNNING)
-        return Trial(self._memory, self._memory_id(number))
+    def trial(self, number: int) -> OpenTrial:
+        """Return a trial that is under way, or is from now on; its choices come back as they are."""
+        if number not in self._open:
+            self._study.enqueue_trial(self.record(number).choices)
+            self._begin(number)
+        return self._open[number]
 
     def write(self, record: TrialRecord) -> None:
-        """Keeps what is known of a trial under way.
+        """Keep what is known of a trial under way.
 
         Raises:
-            sqlalchemy.exc.DBAPIError: If the file is held by another program, or the disk is full.
+            UserError: If it cannot be written.
         """
-        self._sync(self._noted(record))
+        trial = self._open[record.number]
+        known = self._study.get_trials(deepcopy=False)[trial.optuna.number]
+        self._keep(self._stored_of(record, known, trial.constraints))
 
-    def tell(self, record: TrialRecord, state: TrialState, values: list[float] | None = None) -> None:
-        """Keeps the end of a trial.
-
-        Args:
-            record: What is known of it.
-            state: What Optuna is to take it for.
-            values: The objectives, of a trial that is `COMPLETE`.
+    def tell(self, record: TrialRecord) -> None:
+        """Keep the end of a trial under way.
 
         Raises:
-            sqlalchemy.exc.DBAPIError: As `write`.
+            UserError: If it cannot be written.
         """
-        self._noted(record)
-        self._memory.tell(record.number, values, state=state)
-        self._sync(self._memory._storage.get_trial(self._memory_id(record.number)))
+        trial = self._open.pop(record.number)
+        if trial.constraints:
+            constrain(trial.optuna, trial.constraints)
+        ended = self._study.tell(trial.optuna, self._values(record), state=STATES[record.outcome])
+        self._keep(self._stored_of(record, ended, trial.constraints))
 
-    def _noted(self, record: TrialRecord) -> FrozenTrial:
-        """The trial in memory, once it has its record."""
-        storage, trial = self._memory._storage, self._memory_id(record.number)
-        for name, value in attributes(record).items():
-            storage.set_trial_user_attr(trial, name, value)
-        return storage.get_trial(trial)
+    def _begin(self, number: int) -> OpenTrial:
+        self._open[number] = trial = OpenTrial(number, self._study.ask())
+        return trial
 
-    def _memory_id(self, number: int) -> int:
-        return self._memory._storage.get_trial_id_from_study_id_trial_number(self._memory._study_id, number)
+    def _stored_of(self, record: TrialRecord, trial: FrozenTrial, constraints: Mapping[str, float]) -> StoredTrial:
+        sampling = sampling_of(trial, constraints)
+        if not trial.state.is_finished():
+            sampling = sampling.model_copy(update={"attributes": {}})  # Optuna notes them anew in another session
+        if record.number < len(self) and (begun := self._stored[record.number].sampling.begun):
+            sampling = sampling.model_copy(update={"begun": begun})  # in an earlier session
+        return StoredTrial(record.model_copy(update={"choices": trial.params}), sampling)
 
-    def _sync(self, trial: FrozenTrial) -> None:
-        """Brings the file to what a trial is in memory. A kill on the way leaves it as it was."""
-        if self._file is not None:
-            self._file.write(trial)
+    def _values(self, record: TrialRecord) -> list[float] | None:
+        return values(record, self.settings.objectives) if record.outcome is Outcome.TRAINED else None
+
+    def _keep(self, stored: StoredTrial) -> None:
+        if self._log is not None:
+            self._log.append(stored)
+        number = stored.record.number
+        self._stored[number : number + 1] = [stored]
+        self._show(stored)
+        if self._view is not None:
+            self._view.flush()
+
+    def _show(self, stored: StoredTrial) -> None:
+        if self._view is not None:
+            self._view.show(stored, self._values(stored.record))
 
 
 @contextmanager
-def opened_study(folder: RunFolder, settings: SearchSettings, *, patience: float = PATIENCE) -> Iterator[SearchStudy]:
-    """The study of a run for the length of a `with` block, made where there is none.
+def opened_study(folder: RunFolder, settings: SearchSettings) -> Iterator[SearchStudy]:
+    """Open the study of a run for the length of a `with` block; it is made where there is none.
+
+    The study of an earlier version is taken over; its file stays as it is, and is not read again.
 
     Raises:
-        UserError: As `writing`.
+        UserError: If the run's trials cannot be read or written.
     """
-    with writing(folder, patience=patience) as storage:
+    try:
+        if folder.old_study.is_file() and not folder.log.exists():
+            write_log(folder.log, read_old_study(folder.old_study))
+        log = TrialLog(folder.log, f"sasa-nas resume {folder.path}")
+    except (ValueError, UnfitFile) as error:
+        raise _damaged(folder, error) from error
+    with log:
         try:
-            study = SearchStudy(settings, storage)
-            study.records()
-        # of what a disk garbled, SQLite, Optuna and JSON raise errors of every type
+            study = SearchStudy(settings, log, StudyView(folder, directions(settings.objectives)))
+        # of trials that no search wrote, Optuna raises errors of every type
         except Exception as error:
-            if is_held(error):
+            if not log.trials:
                 raise
-            raise damaged(folder, error) from error
+            raise _damaged(folder, error) from error
         yield study
+
+
+def _damaged(folder: RunFolder, error: Exception) -> UserError:
+    file = folder.log if folder.log.exists() else folder.old_study
+    return UserError(
+        f"{file} is damaged or foreign: {one_line(error)[:200]}; put back a copy of it, or search anew with another "
+        f"--out: what was trained to the end stays in {folder.trials}"
+    )

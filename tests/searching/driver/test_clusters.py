@@ -18,7 +18,7 @@ import pytest
 from assertions import every
 from ray import cloudpickle
 from ray.cluster_utils import Cluster
-from studies import kept
+from studies import shown
 
 from sasa_nas.operators.plugins import load_operators, unload_operators
 from sasa_nas.run import Outcome, SearchSettings
@@ -114,5 +114,5 @@ def test_trials_go_on_elsewhere_when_a_node_vanishes_and_their_files_come_home(
         assert {path.name for path in trial.path.iterdir()} == {
             file.name for file in (trial.architecture, trial.full_size, trial.metrics, trial.weights)
         }
-    assert every(trial.state.is_finished() for trial in kept(summary.folder))
+    assert every(trial.state.is_finished() for trial in shown(summary.folder))
     assert Storage(storage + "/trials").folders() == []

@@ -5,10 +5,9 @@ from contextlib import contextmanager
 import pytest
 from assertions import every
 from optuna.trial import TrialState
-from studies import kept, records
+from studies import records, shown
 
 from sasa_nas.run import Arm, Outcome, RunFolder, TrialRecord
-from sasa_nas.run.attributes import record_of
 from sasa_nas.searching.plan import SearchPlan, draw
 from sasa_nas.searching.propose.balanced import BalancedDesigns
 from sasa_nas.searching.propose.proposal import Proposal
@@ -99,7 +98,7 @@ def test_designs_over_a_limit_are_never_proposed(make_plan: MakePlan, folder: Ru
     assert max(p.design.counts.params for p in proposals) <= most
     refused = [record for record in records(other) if record.outcome is Outcome.INFEASIBLE]
     assert every("exceed max_params" in (record.reason or "") for record in refused)
-    states = {trial.state for trial in kept(other) if trial.number in {r.number for r in refused}}
+    states = {trial.state for trial in shown(other) if trial.number in {r.number for r in refused}}
     assert states <= {TrialState.PRUNED}
 
 
@@ -149,9 +148,10 @@ def test_failed_trainings_count_and_are_not_repeated(
         rest = run_to_end(proposer)
     assert len(rest) == 7
     assert first.design.architecture.id not in {p.design.architecture.id for p in rest}
-    trial = kept(folder)[first.number]
+    trial = shown(folder)[first.number]
     assert trial.state is state
-    assert record_of(trial).reason == "why"
+    assert trial.user_attrs["record"]["reason"] == "why"
+    assert records(folder)[first.number].reason == "why"
 
 
 def test_the_observer_hears_of_every_trial(make_plan: MakePlan, folder: RunFolder, notes) -> None:
@@ -181,7 +181,7 @@ def test_trainings_that_others_outdo_are_stopped(make_plan: MakePlan, folder: Ru
     assert found[1].outcome is Outcome.STOPPED
     assert found[1].rungs == {1: 0.4}
     assert found[2].rungs == {1: 0.6}
-    states = [t.state for t in kept(folder)[:3]]
+    states = [t.state for t in shown(folder)[:3]]
     assert states == [TrialState.RUNNING, TrialState.PRUNED, TrialState.COMPLETE]
 
 
@@ -220,7 +220,7 @@ def test_every_sampler_searches_with_three_objectives(
     plan = make_plan(trials=8, sampler=sampler, objectives=("accuracy", "flops", "params"))
     with session(folder, plan, notes) as proposer:
         assert len(run_to_end(proposer)) == 8
-    values = [trial.values for trial in kept(folder) if trial.values]
+    values = [trial.values for trial in shown(folder) if trial.values]
     assert len(values) == 8
     assert every(len(row) == 3 for row in values)
 

@@ -1,22 +1,20 @@
-"""The study of a run: killed at any write, read while it writes, held by others."""
+"""The study of a run: killed at any write, read while it writes, without room on its disk."""
 
+import os
 import random
-import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from assertions import every
-from optuna.trial import FrozenTrial
-from studies import kept, outcomes, records
+from studies import outcomes, records, shown
 
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, RunFolder
-from sasa_nas.run.study_file import file_system, writing
-from sasa_nas.run.trial_writer import TrialWriter
+from sasa_nas.run.stored_trial import StoredTrial
+from sasa_nas.run.trial_log import TrialLog
 from sasa_nas.searching.plan import SearchPlan
 from sasa_nas.searching.propose.proposal import Proposal
 from sasa_nas.searching.propose.proposer import Proposer
@@ -29,28 +27,28 @@ class Killed(BaseException):
     """In SIGKILL's place: nothing of the session goes on after it."""
 
 
-class MortalFile:
-    """Dies at one of its writes, before or after it.
+class MortalLog(TrialLog):
+    """Dies at one of its writes, before it, after it, or in its midst.
 
     Args:
-        file: Who writes.
+        path: The file.
         writes: So many go well.
-        after: Whether the last of them still reaches the file.
+        share: Of the last one's bytes that still reach the file.
     """
 
-    def __init__(self, file: TrialWriter, writes: int, after: bool) -> None:
-        self._file = file
+    def __init__(self, path: Path, writes: int, share: float) -> None:
+        super().__init__(path, "")
         self._left = writes
-        self._after = after
+        self._share = share
 
-    def write(self, trial: FrozenTrial) -> None:
+    def append(self, trial: StoredTrial) -> None:
         self._left -= 1
-        if self._left >= 0:
-            self._file.write(trial)
-            return
-        if self._after:
-            self._file.write(trial)
-        raise Killed
+        if self._left < 0:
+            line = trial.to_line()
+            with self._path.open("ab") as file:
+                file.write(line[: int(self._share * len(line))])
+            raise Killed
+        super().append(trial)
 
 
 def search(proposer: Proposer, chance: random.Random) -> None:
@@ -72,9 +70,9 @@ def search(proposer: Proposer, chance: random.Random) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("share", [0.0, 0.6, 1.0])
 def test_a_search_killed_at_any_write_is_completed_by_a_resume(
-    make_plan: MakePlan, tmp_path: Path, notes, after: bool
+    make_plan: MakePlan, tmp_path: Path, notes, share: float
 ) -> None:
     def edit(data: dict) -> None:
         data["proxy"]["recipe"]["epochs"] = 2
@@ -87,11 +85,9 @@ def test_a_search_killed_at_any_write_is_completed_by_a_resume(
     while not survived:
         folder = RunFolder(tmp_path / f"{writes}")
         folder.path.mkdir()
-        with writing(folder) as storage:
-            study = SearchStudy(plan.settings, storage)
-            study._file = MortalFile(study._file, writes, after)
+        with MortalLog(folder.log, writes, share) as log:
             try:
-                search(Proposer(study, plan, notes), random.Random(writes))
+                search(Proposer(SearchStudy(plan.settings, log), plan, notes), random.Random(writes))
                 survived = True
             except Killed:
                 pass
@@ -100,16 +96,16 @@ def test_a_search_killed_at_any_write_is_completed_by_a_resume(
             proposer = Proposer(study, plan, notes)
             search(proposer, random.Random(writes))
             assert proposer.done
-        trials = kept(folder)
-        assert [trial.number for trial in trials] == list(range(len(trials)))
-        assert every(trial.state.is_finished() for trial in trials)
+        trials = shown(folder)
         after_all = outcomes(folder)
+        assert [trial.number for trial in trials] == [*after_all] == list(range(len(trials)))
+        assert every(trial.state.is_finished() for trial in trials)
         assert sum(outcome.spent for outcome in after_all.values()) == 6
         finished = {n: outcome for n, outcome in before.items() if outcome is not Outcome.RUNNING}
         assert {n: after_all[n] for n in finished} == finished
         rungs = [r.rungs for r in records(folder) if r.outcome is not Outcome.DUPLICATE and r.outcome.spent]
         assert every(set(reached) == {1} for reached in rungs)
-        writes += 3 if after else 2
+        writes += 3
     assert writes > 12
 
 
@@ -130,105 +126,76 @@ def test_a_session_after_a_kill_plans_the_same_first_designs(make_plan: MakePlan
     assert ids("whole", [6]) == ids("cut", [2, 3, 1])
 
 
-@contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Another program that holds the file for itself."""
-    other = sqlite3.connect(path, isolation_level=None)
-    try:
-        other.execute("BEGIN EXCLUSIVE")
-        yield
-    finally:
-        other.close()
-
-
-def test_a_file_that_another_program_holds_is_named(make_plan: MakePlan, folder: RunFolder, notes) -> None:
-    plan = make_plan(trials=2)
-    with opened_study(folder, plan.settings) as study:
-        Proposer(study, plan, notes).propose()
-    with (
-        held(folder.study),
-        pytest.raises(UserError, match=r"study\.db cannot be written: database is locked; end what holds it.*resume"),
-        opened_study(folder, plan.settings, patience=0.1),
-    ):
-        pass
-
-
-def test_a_write_waits_for_another_program(make_plan: MakePlan, folder: RunFolder, notes) -> None:
-    plan = make_plan(trials=1)
+def search_by_hand(folder: RunFolder, plan: SearchPlan, notes, trials: int = 1_000_000) -> Proposer:
+    """Train so many networks, or all that are proposed, to the same accuracy."""
     with opened_study(folder, plan.settings) as study:
         proposer = Proposer(study, plan, notes)
-        script = (
-            "import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1], isolation_level=None); "
-            "c.execute('BEGIN EXCLUSIVE'); print('held', flush=True); time.sleep(1)"
-        )
-        command = [sys.executable, "-c", script, str(folder.study)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
-            assert other.stdout is not None
-            assert other.stdout.readline() == "held\n"
-            proposer.propose()
-    assert outcomes(folder) == {0: Outcome.RUNNING}
-
-
-def test_a_full_disk_under_the_file_is_named_and_nothing_is_lost(make_plan: MakePlan, folder: RunFolder, notes) -> None:
-    plan = make_plan(trials=8)
-
-    def search_until_full() -> None:
-        with opened_study(folder, plan.settings) as study:
-            proposer = Proposer(study, plan, notes)
-            connection = study._file._engine.raw_connection()
-            pages = connection.cursor().execute("PRAGMA page_count").fetchone()[0]
-            connection.cursor().execute(f"PRAGMA max_page_count={pages + 3}")
-            connection.close()
-            while (proposal := proposer.propose()) is not None:
-                proposer.finish(proposal.record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5}))
-
-    with pytest.raises(UserError, match=r"study\.db cannot be written: database or disk is full; .*make room"):
-        search_until_full()
-    done = sum(record.outcome is Outcome.TRAINED for record in notes.ended)
-    assert 0 < done < 8
-    assert sum(outcome is Outcome.TRAINED for outcome in outcomes(folder).values()) == done
-    with opened_study(folder, plan.settings) as study:
-        proposer = Proposer(study, plan, notes)
-        while (proposal := proposer.propose()) is not None:
+        while trials and (proposal := proposer.propose()) is not None:
             proposer.finish(proposal.record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5}))
-    assert [trial.number for trial in kept(folder)] == list(range(len(kept(folder))))
+            trials -= 1
+    return proposer
+
+
+def test_a_full_disk_under_the_file_is_named_and_nothing_is_lost(
+    make_plan: MakePlan, folder: RunFolder, notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk takes half of a line, and nothing more."""
+    plan, room, write = make_plan(trials=8), [20_000], os.write
+
+    def fill(file: int, data: bytes) -> int:
+        if not room[0]:
+            raise OSError(28, "No space left on device")
+        written = write(file, data[: room[0]])
+        room[0] -= written
+        return written
+
+    monkeypatch.setattr("sasa_nas.run.trial_log.os.write", fill)
+    with pytest.raises(UserError, match=r"trials\.jsonl cannot be written: No space left on device; make room.*resume"):
+        search_by_hand(folder, plan, notes)
+    monkeypatch.undo()
+    assert folder.log.read_bytes().endswith(b"\n")
+    done = [record.number for record in notes.ended if record.outcome is Outcome.TRAINED]
+    assert 0 < len(done) < 8
+    assert [number for number, outcome in outcomes(folder).items() if outcome is Outcome.TRAINED] == done
+    search_by_hand(folder, plan, notes)
     assert sum(outcome is Outcome.TRAINED for outcome in outcomes(folder).values()) == 8
 
 
-def test_a_file_that_is_no_database_is_named(make_plan: MakePlan, folder: RunFolder) -> None:
-    folder.study.write_bytes(b"years of work" * 1000)
-    with (
-        pytest.raises(UserError, match=r"study\.db is damaged or foreign: file is not a database"),
-        opened_study(folder, make_plan().settings),
-    ):
-        pass
-
-
-@pytest.mark.parametrize("damage", ["a page of zeros", "a record cut off", "a record of another shape"])
-def test_a_damaged_study_is_one_line_that_says_what_to_do(
-    make_plan: MakePlan, folder: RunFolder, notes, damage: str
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda lines: [*lines[:2], lines[2][:40], *lines[3:]], "line 3 is no JSON"),
+        (
+            lambda lines: [line for line in lines if not line.startswith(b'{"number":1,')],
+            "trials before it are missing",
+        ),
+        (lambda lines: [line.replace(b'"trained"', b'"eaten"') for line in lines], "trial 0: outcome: Input should"),
+        (lambda lines: [line.replace(b'"options":{', b'"options":7,"x":{') for line in lines], "sampling.options"),
+        (lambda lines: [line.replace(b'"stages[0].width"', b'"another"', 1) for line in lines], ""),
+    ],
+    ids=["a line cut off", "a line lost", "another outcome", "another sampling", "choices that do not fit"],
+)
+def test_a_damaged_log_is_one_line_that_says_what_to_do(
+    make_plan: MakePlan, folder: RunFolder, notes, damage: Callable[[list[bytes]], list[bytes]], words: str
 ) -> None:
-    plan = make_plan(trials=4)
-    with opened_study(folder, plan.settings) as study:
-        proposer = Proposer(study, plan, notes)
-        while (proposal := proposer.propose()) is not None:
-            proposer.finish(proposal.record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5}))
-    with closing(sqlite3.connect(folder.study)) as connection, connection:
-        (page,) = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'trial_values'").fetchone()
-        (size,) = connection.execute("PRAGMA page_size").fetchone()
-        if damage != "a page of zeros":
-            text = '{"outcome": "trai' if damage == "a record cut off" else '{"outcome": 3}'
-            connection.execute("UPDATE trial_user_attributes SET value_json = ? WHERE trial_id = 2", (text,))
-    if damage == "a page of zeros":
-        with folder.study.open("r+b") as file:
-            file.seek((page - 1) * size)
-            file.write(bytes(size))
+    plan = make_plan(wide, trials=4)
+    search_by_hand(folder, plan, notes)
+    lines = damage(folder.log.read_bytes().split(b"\n")[:-1])
+    folder.log.write_bytes(b"".join(line + b"\n" for line in lines))
+    whole = folder.log.read_bytes()
     with (
-        pytest.raises(UserError, match=r"study\.db is damaged or foreign: .*; put back a copy of it") as caught,
+        pytest.raises(
+            UserError, match=rf"trials\.jsonl is damaged or foreign: .*{words}.*; put back a copy of it"
+        ) as caught,
         opened_study(folder, plan.settings),
     ):
         pass
     assert "\n" not in str(caught.value)
+    assert folder.log.read_bytes() == whole
+
+
+def wide(data: dict) -> None:
+    data["stages"][0]["width"] = {"choice": [8, 12]}
 
 
 READ = """
@@ -236,36 +203,53 @@ import sys
 from pathlib import Path
 from sasa_nas.run import RunFolder
 sys.path.insert(0, sys.argv[2])
-from studies import outcomes
-print(len(outcomes(RunFolder(Path(sys.argv[1])))))
+from studies import outcomes, shown
+folder = RunFolder(Path(sys.argv[1]))
+print(len(outcomes(folder)), len(shown(folder)))
 """
 
 
 @pytest.mark.slow
 def test_another_process_reads_while_a_search_writes(make_plan: MakePlan, folder: RunFolder, notes) -> None:
-    """As `optuna-dashboard` does; and a reader in the middle of its reading stops no write."""
     plan = make_plan(trials=4)
     with opened_study(folder, plan.settings) as study:
         proposer = Proposer(study, plan, notes)
         first = proposer.propose()
-        reader = sqlite3.connect(f"file:{folder.study}?mode=ro", uri=True)
-        reading = reader.execute("SELECT trial_id FROM trials")
-        assert reading.fetchone()
         proposer.finish(first.record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5}))
         proposer.propose()
         command = [sys.executable, "-c", READ, str(folder.path), str(Path(__file__).parents[1])]
         seen = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-        assert int(seen) == len(study.get_trials())
-        reader.close()
-    # one file is left that can be copied
-    assert sorted(path.name for path in folder.path.iterdir()) == ["study.db"]
+        assert seen.split() == [str(len(study))] * 2
+    assert sorted(path.name for path in folder.path.iterdir()) == ["study.journal", "trials.jsonl"]
 
 
-def test_the_file_system_is_that_of_the_longest_mount(tmp_path: Path) -> None:
-    mounts = tmp_path / "mounts"
-    mounts.write_text(
-        f"overlay / overlay rw 0 0\nserver:/x {tmp_path}/my\\040runs nfs4 rw 0 0\ntmpfs /tm tmpfs rw 0 0\n"
+def test_a_later_session_learns_from_earlier_ones(make_plan: MakePlan, folder: RunFolder, notes) -> None:
+    """Trials as the sampler has them come back as they were, the notes of its own among them."""
+
+    def edit(data: dict) -> None:
+        wide(data)
+        data["stages"][1]["width"] = {"range": [8, 64, 8]}
+
+    plan = make_plan(edit, trials=24, sampler="nsga2", accuracy_floor=0.6)
+    search_by_hand(folder, plan, notes)
+    with opened_study(folder, plan.settings) as study:
+        again = study._study.get_trials()
+    with TrialLog(folder.log, "") as log:
+        kept = log.trials
+    assert [trial.params for trial in again] == [trial.record.choices for trial in kept]
+    assert [trial.system_attrs for trial in again] == [trial.sampling.attributes for trial in kept]
+    assert any("NSGAIISampler:generation" in trial.system_attrs for trial in again)
+    assert every(
+        trial.sampling.constraints == {"accuracy_floor": pytest.approx(0.1)}
+        for trial in kept
+        if trial.record.outcome is Outcome.TRAINED
     )
-    assert file_system(tmp_path / "my runs" / "new" / "study.db", mounts) == "nfs4"
-    assert file_system(tmp_path / "my", mounts) == "overlay"
-    assert file_system(tmp_path, tmp_path / "none") is None
+
+
+def test_a_study_without_a_run_keeps_nothing(make_plan: MakePlan, tmp_path: Path, notes) -> None:
+    plan = make_plan(trials=2)
+    proposer = Proposer(SearchStudy(plan.settings), plan, notes)
+    while (proposal := proposer.propose()) is not None:
+        proposer.finish(proposal.record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5}))
+    assert proposer.done
+    assert not [*tmp_path.iterdir()]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from studies import kept
+from studies import shown
 
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, RunFolder
@@ -97,7 +97,7 @@ def test_another_design_takes_the_place_of_a_slow_one(
     with opened_study(folder, plan.settings) as study:
         proposer = Proposer(study, plan, notes)
         slow_designs_are_replaced(proposer, notes)
-    assert kept(folder)[notes.ended[0].number].user_attrs["record"]["latency"] == 1.0
+    assert shown(folder)[notes.ended[0].number].user_attrs["record"]["latency"] == 1.0
 
 
 def slow_designs_are_replaced(proposer: Proposer, notes) -> None:
