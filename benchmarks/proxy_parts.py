@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from sasa_nas.data.splits import ImageSet, Splits
 from sasa_nas.models import build
-from sasa_nas.models.layout import channels_last, lay_out
+from sasa_nas.models.layout import channels_last, to_channels_last
 from sasa_nas.space import Architecture
 from sasa_nas.space.proxy import Recipe
 from sasa_nas.training.evaluate import autocast
@@ -55,9 +55,9 @@ class Contestants:
             device=device,
         )
         self.made = [(channels_last(images), labels) for images, labels in self.trainer.batches.epoch(0)]
-        self.bare = lay_out(copy.deepcopy(network).to(device)).train()
+        self.bare = to_channels_last(copy.deepcopy(network).to(device)).train()
         self.bare_optimizer = torch.optim.AdamW(self.bare.parameters(), lr=0.0, fused=True)
-        self.alone = lay_out(network.to(device)).train()
+        self.alone = to_channels_last(network.to(device)).train()
         self.alone_parameters = list(self.alone.parameters())
         self.alone_optimizer = adamw(self.alone, learning_rate=0.0, weight_decay=recipe.weight_decay)
 

@@ -1,4 +1,4 @@
-"""Where in an image network does self-attention help most, per FLOP?
+"""Search for the places in an image network where self-attention helps most, per FLOP.
 
 The verbs of the command line, for Python:
 

@@ -1,30 +1,30 @@
-"""The one family of errors that a person can cause and mend."""
+"""The error of users' mistakes, and safe printing of texts."""
 
 
 class UserError(Exception):
-    """A mistake in what was asked for: one line that says what is wrong and what to do.
+    """Error of a user's mistake, with a message of one line: the mistake and its remedy.
 
     The command line prints the message alone, without a traceback, and exits with status 2.
     """
 
 
 def one_line(error: BaseException) -> str:
-    """The message of `error` without line breaks, its type's name where it has no message."""
+    """Return the message of `error` without line breaks; if it has none, its type's name."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 LONGEST_TEXT = 2000
-"""Characters of one text that are shown; more is no help to anybody, and may be there to do harm."""
+"""Most characters of a printed text."""
 
 
 def printable(text: object, *, longest: int = LONGEST_TEXT) -> str:
-    """Return a text that stays one line: what a terminal would obey, or cannot show, is written as escapes.
+    """Return a text as one printable line, with unprintable characters escaped.
 
-    Such are control characters, line breaks, marks that turn the direction of writing, and halves of characters.
+    These are control characters, line breaks, marks of the direction of writing, and surrogates.
 
     Args:
         text: The text, or a path.
-        longest: Characters after which it is cut off.
+        longest: Most characters; the rest is cut off.
     """
     shown = str(text)
     more = len(shown) > longest
@@ -33,11 +33,11 @@ def printable(text: object, *, longest: int = LONGEST_TEXT) -> str:
 
 
 MOST_LINES = 200
-"""Lines of one text that are shown."""
+"""Most lines of a printed text."""
 
 
 def printable_lines(text: str) -> str:
-    """Return a text of several lines, each as `printable` makes it, but for tabs between columns."""
+    """Return a text of several printable lines, with tabs between columns kept."""
     lines = text.split("\n", MOST_LINES)
     shown = ["\t".join(map(printable, line.split("\t", MOST_LINES))) for line in lines[:MOST_LINES]]
     return "\n".join([*shown, *(["..."] if len(lines) > MOST_LINES else [])])

@@ -1,7 +1,4 @@
-"""Writes files so that a reader never sees half of one, and reads those that anybody may have written.
-
-Knows where what is kept between runs lies, too.
-"""
+"""Atomic writing of files, safe reading of untrusted ones, and the user's cache folder."""
 
 import errno
 import os
@@ -13,13 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 _TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}\.(json|jsonl|pt|safetensors|txt|py)")
-"""The names that `write_atomically` gives to a run's files while it fills them."""
+"""Pattern of the names of temporary files that `write_atomically` makes in a run."""
 
 
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Lets `write` fill a temporary file beside `path`, then renames it to `path`.
+    """Fill a temporary file beside `path` by `write`, then rename it to `path`.
 
-    Whatever goes wrong, `path` holds either what it held before or all of the new content.
+    If an error occurs, `path` keeps its old content.
 
     Raises:
         OSError: If the file cannot be written, or a device, a pipe or a folder has its place.
@@ -39,33 +36,33 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
 
 
 class UnfitFile(OSError):
-    """A file that is no plain one, or larger than any that belongs in its place; `strerror` says which."""
+    """Error that a file is not regular, or too large; `strerror` has the reason."""
 
 
 LARGEST_RECORD = 2**20
-"""Bytes of a description: run.json, an architecture, a space. Those of long searches have a few tens of kilobytes."""
+"""Most bytes of run.json, an architecture or a space. Those of long searches have a few tens of kilobytes."""
 LARGEST_CURVE = 16 * 2**20
-"""Bytes of a learning curve; an epoch's line has about 200."""
+"""Most bytes of a learning curve; an epoch's line has about 200."""
 LARGEST_LOG = 2**30
-"""Bytes of a search's trials; one takes about fifteen kilobytes."""
+"""Most bytes of a search's trials; one takes about fifteen kilobytes."""
 LARGEST_STUDY = 2**30
-"""Bytes of a study.db, which earlier versions kept; a trial takes about five kilobytes."""
+"""Most bytes of a study.db of earlier versions; a trial takes about five kilobytes."""
 LARGEST_STATE = 16 * 2**30
-"""Bytes of weights or of a checkpoint: some billions of parameters."""
+"""Most bytes of weights or of a checkpoint: some billions of parameters."""
 LARGEST_TABLE = 2**28
-"""Bytes of a table of trainings, unpacked; one of 20,000 networks has a hundred megabytes."""
+"""Most bytes of a table of trainings, unpacked; one of 20,000 networks has a hundred megabytes."""
 LARGEST_ANNOTATIONS = 2**31
-"""Bytes of a data set's annotations; those of COCO's train part have 450 megabytes."""
+"""Most bytes of a data set's annotations; those of COCO's train part have 450 megabytes."""
 
 
 def read_bytes(path: Path, largest: int, *, follow: bool = False) -> bytes:
-    """Return the content of a plain file. Nothing that lies at `path` makes this wait, or takes memory without bound.
+    """Return the content of a regular file, without blocking and with bounded memory, whatever is at `path`.
 
     Args:
         path: The file.
         largest: Most bytes that it may have.
-        follow: Whether it may be a symbolic link, as one that a person named may; one in a folder that came from
-            elsewhere could lead anywhere.
+        follow: Whether it may be a symbolic link, as for a path given by the user; a link in an untrusted folder could
+            lead anywhere.
 
     Raises:
         UnfitFile: If it is a link, a pipe, a device or too large.
@@ -87,20 +84,20 @@ def read_bytes(path: Path, largest: int, *, follow: bool = False) -> bytes:
 
 
 def read_text(path: Path, largest: int, *, follow: bool = False) -> str:
-    """Return the content of a plain file of UTF-8, as `read_bytes`.
+    """Return the content of a regular file of UTF-8; see `read_bytes`.
 
     Raises:
-        OSError: As `read_bytes`.
+        OSError: See `read_bytes`.
         UnicodeDecodeError: If it is no UTF-8.
     """
     return read_bytes(path, largest, follow=follow).decode("utf-8")
 
 
 def check_file(path: Path, largest: int, *, follow: bool = False) -> None:
-    """Check a file that another library is to open: that it is what `read_bytes` would read.
+    """Check that a file, which another library will open, is one that `read_bytes` would read.
 
     Raises:
-        OSError: As `read_bytes`.
+        OSError: See `read_bytes`.
     """
     _check(path, path.stat(follow_symlinks=follow), largest)
 
@@ -120,10 +117,10 @@ def _too_large(path: Path, largest: int) -> UnfitFile:
 
 
 def remove_temporaries(folder: Path) -> None:
-    """Removes what killed processes left half-written of a run's or a training's files, anywhere in its folder.
+    """Remove temporary files of killed processes anywhere in the folder of a run or a training.
 
     Args:
-        folder: Nobody writes to it now. Others may write pages and pictures beside a run's files: theirs stay.
+        folder: The folder, to which no process writes a run's files. Temporary pages and figures of others are kept.
     """
     for path in folder.rglob(".*"):
         if is_temporary(path) and path.is_file() and not path.is_symlink():
@@ -132,19 +129,19 @@ def remove_temporaries(folder: Path) -> None:
 
 
 def is_temporary(path: Path) -> bool:
-    """Return whether a file is, by its name, one that `write_atomically` fills or was to fill."""
+    """Return True if a file has the name of a temporary file of `write_atomically`."""
     return _TEMPORARY.fullmatch(path.name) is not None
 
 
 MOST_FOLDERS = 100
-"""Folders inside one another that `make_directory` makes, at most."""
+"""Most nested folders of a path that `make_directory` makes."""
 
 
 def make_directory(path: Path) -> None:
-    """Make a folder and those around it; one that is there is left as it is.
+    """Make a folder and its parents, unless it exists.
 
     Raises:
-        OSError: If it cannot be made, or lies in more than `MOST_FOLDERS` others.
+        OSError: If it cannot be made, or has more than `MOST_FOLDERS` parents.
     """
     if len(path.parts) > MOST_FOLDERS:
         raise OSError(errno.ENAMETOOLONG, f"it lies in more than {MOST_FOLDERS} folders", str(path))
@@ -152,22 +149,21 @@ def make_directory(path: Path) -> None:
 
 
 def cache_folder() -> Path:
-    """Return the folder of what is kept between runs, `sasa-nas` in the user's cache folder; it may not exist yet."""
+    """Return the folder `sasa-nas` in the user's cache folder, which may not exist yet."""
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "sasa-nas"
 
 
 def private_cache(*names: str) -> Path:
-    """Make a folder in `cache_folder()` that no other user can write to, unless it is there, and return it.
+    """Make a folder in `cache_folder()` that no other user can write to, unless it exists, and return it.
 
-    What lies there may be executed, or is believed without another look.
+    Its content is trusted and may be executed.
 
     Args:
-        names: Of the folder, and of those in between.
+        names: Names of the folders in between and of the folder.
 
     Raises:
-        PermissionError: If one of them, or the cache folder, is another user's, or any user could put something in its
-            place.
+        PermissionError: If one of them, or the cache folder, is another user's, or any user could replace it.
         OSError: If it cannot be made.
     """
     folder = cache_folder()
@@ -183,11 +179,11 @@ def private_cache(*names: str) -> Path:
 
 
 _HAS_OWNERS = hasattr(os, "geteuid")
-"""Windows has no such owners and modes; a user's own folders are closed to others there."""
+"""Whether files have POSIX owners and modes; on Windows, a user's own folders are closed to others."""
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder that only this user can write to, in one that exists; if it is there, see to it that it is such.
+    """Make a folder that only this user can write to, in an existing one; if it exists, close it to others.
 
     Raises:
         PermissionError: If it is another user's.
@@ -204,22 +200,22 @@ def make_private(folder: Path) -> None:
 
 
 def is_own_file(status: os.stat_result) -> bool:
-    """Return whether a file is one that only this user can have written."""
+    """Return True if only this user can have written a file."""
     return not _HAS_OWNERS or (status.st_uid == os.geteuid() and not status.st_mode & 0o022)
 
 
 def decoded_images_folder() -> Path:
-    """Return the folder of decoded images, which any process may map and anybody may delete; not made yet."""
+    """Return the folder of decoded images, which may be deleted at any time and may not exist yet."""
     return cache_folder() / "images"
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes `text` to `path` as UTF-8, whole or not at all."""
+    """Write `text` to `path` as UTF-8, atomically."""
     write_atomically(path, lambda temporary: _write(temporary, text.encode()))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Writes `content` to `path`, whole or not at all."""
+    """Write `content` to `path`, atomically."""
     write_atomically(path, lambda temporary: _write(temporary, content))
 
 

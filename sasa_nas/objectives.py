@@ -1,7 +1,7 @@
-"""The objectives of a search, one row of a table each.
+"""Table of a search's objectives.
 
-A row names a field of `run.TrialRecord`; all that is asked of an objective is asked of its row. Nothing is imported
-here that takes time, so that the command line can name objectives in its help.
+A row names a field of `run.TrialRecord` and has all facts about the objective. Imports are light, so that the command
+line can name objectives in its help.
 """
 
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ class Objective:
     """Facts about one objective.
 
     Attributes:
-        name: The name in settings, and of the field of a trial's record.
-        direction: Whether a search makes it large or small, in Optuna's words.
-        unit: Unit of its values, by which they are printed.
+        name: Name in settings, and of the field of a trial's record.
+        direction: Direction of optimisation, in Optuna's words.
+        unit: Unit of its values, for printing.
         title: Name in a sentence.
         heading: Name over a column.
-        known: When its value is there: with the design, without a network; or measured by the worker, before or
-            after the training.
+        known: Time at which its value is known: with the design, without a network; or measured by the worker, before
+            or after the training.
         measured_by: Function of `search.worker.measuring.Subject` that returns fields of a trial's record, as
-            `module:name`; None if drawing or training the network tells the value.
+            `module:name`; None if the value is known from the drawing or training of the network.
         asked: Whether tables have a column for it only if it is among the search's objectives.
-        chance: Whether guessing among the classes gives more than zero.
+        chance: Whether guessing the class gives more than zero.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Objective:
 
     @property
     def maximised(self) -> bool:
-        """True for accuracies, which are compared linearly; false for costs, which are compared by their logarithm."""
+        """True for accuracies, which are compared linearly; False for costs, which are compared by their logarithm."""
         return self.direction == "maximize"
 
 
@@ -58,7 +58,7 @@ _ROWS = (
 )
 
 OBJECTIVES: dict[str, Objective] = {row.name: row for row in _ROWS}
-"""Every objective by its name."""
+"""All objectives by name."""
 
-USUAL: tuple[str, ...] = ("accuracy", "flops")
-"""Objectives of a search and of a front unless others are asked for."""
+DEFAULT_OBJECTIVES: tuple[str, ...] = ("accuracy", "flops")
+"""Default objectives of a search and of a front."""

@@ -1,7 +1,7 @@
-"""Keeps the person and the machine that made a file out of it.
+"""Removal of personal data from files that are shared.
 
-A run, a report and an export travel. The paths in them begin at `~` where they lie in the home folder, which a resume
-on the same machine undoes, and URLs are without user and password.
+Runs, reports and exports are shared. Paths of the home folder in them begin at `~`, which is expanded when a run is
+resumed, and URLs are without user and password.
 """
 
 import re
@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"]*:[^\s/@'\"]*@")
-"""A user and a password, or a key and its secret, before the host of a URL."""
+"""Pattern of a user and a password, or a key and its secret, before the host of a URL."""
 _PACKAGE = Path(__file__).resolve().parent
 
 
 def without_credentials(text: str) -> str:
-    """Return a text in which no URL holds a user with a password."""
+    """Return a text without the users and passwords in URLs."""
     return _CREDENTIALS.sub("", text)
 
 
@@ -24,7 +24,7 @@ def shareable(text: str) -> str:
 
 
 def shareable_command(line: str) -> str:
-    """Return a command line in the same way; a shell still reads the paths in it."""
+    """Return a command line without the home folder's path and passwords, which a shell can still run."""
     for home in _homes():
         # in quotes the sign would stand for itself
         line = re.sub(rf"(?<![^\s=])'{re.escape(home)}/", "~/'", line)
@@ -32,7 +32,7 @@ def shareable_command(line: str) -> str:
 
 
 def shareable_traceback(text: str) -> str:
-    """Return a traceback in the same way, without the places of the package and of Python either."""
+    """Return a traceback without the paths of the home folder, the package and Python, and without passwords."""
     places = {
         str(_PACKAGE): _PACKAGE.name,
         sys.prefix: "<python>",
@@ -43,12 +43,12 @@ def shareable_traceback(text: str) -> str:
 
 
 def home_relative(path: Path) -> str:
-    """Return a path as it is recorded: from `~` on where it lies in the home folder."""
+    """Return a path for a record: from `~` on if it is in the home folder."""
     return shareable(str(path))
 
 
 def from_home(path: Path) -> Path:
-    """Return a recorded path as it is here: one that begins at `~` lies in the home folder."""
+    """Return the path of a recorded one, with `~` expanded to the home folder."""
     if path.parts[:1] != ("~",):
         return path
     try:
@@ -58,7 +58,7 @@ def from_home(path: Path) -> Path:
 
 
 def _homes() -> list[str]:
-    """The home folder as it is called and as it is, the longer first."""
+    """Return the home folder's path and its resolved path, the longer first."""
     try:
         home = Path.home()
         places = {str(home), str(home.resolve())}
@@ -68,7 +68,7 @@ def _homes() -> list[str]:
 
 
 def _replace(text: str, places: dict[str, str]) -> str:
-    """Replace whole paths, or their beginnings."""
+    """Replace whole paths or their prefixes in a text."""
     for place in sorted(places, key=len, reverse=True):
         text = re.sub(rf"{re.escape(place)}(?![\w.-])", places[place], text)
     return text

@@ -1,1 +1,1 @@
-"""What a run shows: the Pareto set of accuracy against FLOPs, its hypervolume, and figures."""
+"""Analyses of a run: the Pareto set of accuracy against FLOPs, its hypervolume, and figures."""

@@ -1,4 +1,4 @@
-"""Draws where pixels attend: the image with the query marked, and beside it a map a head, as Bello et al. 2019 do."""
+"""Figures of attention maps: the image with the query marked, and one map per head (as in Bello et al. 2019)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,23 +15,23 @@ from sasa_nas.analysis.labels import shortened
 _PANEL = 1.25
 """Side of an image or a map, in inches."""
 _GAP = 0.12
-"""Between two of them, side by side."""
+"""Horizontal gap between two panels, in inches."""
 _CAPTIONS = 0.5
-"""Height of what stands above and below one."""
+"""Height of the captions above and below a panel, in inches."""
 _LABEL = 1.75
-"""Width of a row's label."""
+"""Width of a row's label, in inches."""
 _HEADER = 1.0
-"""Height of what stands above all rows."""
+"""Height of the figure's header, in inches."""
 _MARGIN = 0.12
 _LEAST_WIDTH = 7.0
-"""For the header's lines."""
+"""Least width of a figure, in inches, so that the header's lines fit."""
 
 
 def plot_attention(view: AttentionView, path: Path) -> None:
-    """Draws a row for each map, 150 pixels an inch where the file has pixels.
+    """Draw one row per attention map, at 150 dpi in a PNG.
 
     Args:
-        view: What to draw.
+        view: The maps to draw.
         path: A file that ends in .png, .svg or .pdf; written whole or not at all.
 
     Raises:
@@ -41,7 +41,7 @@ def plot_attention(view: AttentionView, path: Path) -> None:
 
 
 def draw_attention(view: AttentionView) -> Figure:
-    """The figure that `plot_attention` writes."""
+    """Return the figure that `plot_attention` writes."""
     maps = view.maps
     panels = 2 + max(len(found.heads) for found in maps)
     width = max(_LEAST_WIDTH, 2 * _MARGIN + _LABEL + panels * (_PANEL + _GAP))
@@ -128,7 +128,7 @@ def _frame(axes: Axes, name: str, caption: str) -> None:
 
 
 def _mark(axes: Axes, corner: tuple[float, float], size: tuple[float, float], *, line: str = "-") -> None:
-    """A box that shows on any colour: white, or white dashes, on black."""
+    """Draw a box that is visible on any colour: white, or white dashes, on black."""
     for colour, thickness, style in (("black", 2.0, "-"), ("white", 1.0, line)):
         box = Rectangle(corner, *size, fill=False, edgecolor=colour, linewidth=thickness, linestyle=style)
         axes.add_patch(box).set_clip_on(False)

@@ -1,4 +1,4 @@
-"""Where pixels attend: the layers of a network that attend, and the weights of some of their queries."""
+"""Attention maps of a network: the weights of chosen queries in its attention layers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from sasa_nas.models import Network
 from sasa_nas.operators.probe import AttentionProbe
 
 DEFAULT_HEADS = 8
-"""Heads that are looked at where none are named, at most."""
+"""Most heads that are shown by default."""
 MOST_HEADS = 16
 MOST_ROWS = 32
-"""More than these no figure holds."""
+"""Most rows of a figure."""
 
 Pixel = tuple[int, int]
 """Row and column in the image that the network sees."""
@@ -24,15 +24,15 @@ Pixel = tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class Place:
-    """A layer that attends, and where it stands.
+    """An attention layer and its position in the network.
 
     Attributes:
         stage: The stage's number, or the stem.
         block: Number among the stage's blocks; 0 in the stem.
-        index: Number among the block's layers that attend: the second 3x3 of a basic block is 1.
+        index: Number among the block's attention layers: the second 3x3 of a basic block is 1.
         operator: The operator's kind.
         layer: The module.
-        probe: How its weights are read off.
+        probe: The adapter by which its attention weights are computed.
     """
 
     stage: int | Literal["stem"]
@@ -44,7 +44,7 @@ class Place:
 
     @property
     def label(self) -> str:
-        """As in `stage 2, block 0`; the layer is named where it is not the block's first."""
+        """Name of the place, as `stage 2, block 0`; with the layer's number unless it is the block's first."""
         if self.stage == "stem":
             return "stem"
         return f"stage {self.stage}, block {self.block}" + (f", layer {self.index}" if self.index else "")
@@ -52,14 +52,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Selection:
-    """What is to be looked at.
+    """Selected queries, layers and heads.
 
     Attributes:
-        pixels: The queries, in the image that the network sees; its centre where there are none.
-        stage: One stage, or the stem; all that attend where it is None.
-        block: One of the stage's blocks; None for the last.
-        layer: One of the block's layers that attend; None for the last.
-        heads: Numbers of heads; where it is None the first ones, `DEFAULT_HEADS` at most.
+        pixels: The queries, in the image that the network sees; if empty, its centre.
+        stage: One stage, or the stem; if None, all with attention.
+        block: One of the stage's blocks; if None, the last.
+        layer: One of the block's attention layers; if None, the last.
+        heads: Numbers of heads; if None, the first ones, `DEFAULT_HEADS` at most.
     """
 
     pixels: tuple[Pixel, ...] = ()
@@ -71,7 +71,7 @@ class Selection:
 
 @dataclass(frozen=True, eq=False)
 class AttentionMap:
-    """Where one pixel attends in one layer.
+    """Attention weights of one query in one layer.
 
     Attributes:
         place: The layer.
@@ -81,7 +81,7 @@ class AttentionMap:
         weights: `(len(heads), H, W)`, float32; see `attention_weights`.
         mean: `(H, W)`, the mean over all heads of the layer.
         rows: The rows of the map that the query can attend to.
-        columns: The columns.
+        columns: The columns that it can attend to.
     """
 
     place: Place
@@ -101,14 +101,14 @@ class AttentionMap:
 
 @dataclass(frozen=True, eq=False)
 class AttentionView:
-    """Where pixels of one image attend in one network.
+    """Attention maps of one image in one network.
 
     Attributes:
-        network: What it is called.
+        network: Its name.
         weights: The file of its weights, or that they are random.
-        image: Where the image comes from.
+        image: Source of the image.
         picture: The image, `(channels, H, W)` in [0, 1].
-        maps: At least one; a layer after the other, in a layer a pixel after the other.
+        maps: The maps, at least one, ordered by layer, then by pixel.
     """
 
     network: str
@@ -119,7 +119,7 @@ class AttentionView:
 
 
 def attending_places(network: Network) -> list[Place]:
-    """Every layer of a network that attends, in the order of the forward pass."""
+    """Return all attention layers of a network, in the order of the forward pass."""
     places: list[Place] = []
     if (probe := attention_probe(network.stem)) is not None:
         places.append(Place("stem", 0, 0, "attention stem", network.stem, probe))
@@ -133,12 +133,12 @@ def attending_places(network: Network) -> list[Place]:
 
 
 def attention_maps(network: Network, inputs: Tensor, selection: Selection) -> list[AttentionMap]:
-    """Where pixels of an image attend, layer by layer and within a layer pixel by pixel.
+    """Compute attention maps of an image, ordered by layer, then by pixel.
 
     Args:
-        network: Is left as it is; it is asked in evaluation mode.
+        network: The network; it is run in evaluation mode and left unchanged.
         inputs: One image as the network takes it, `(1, channels, H, W)`.
-        selection: What to look at.
+        selection: Queries, layers and heads.
 
     Raises:
         UserError: If the network does not attend, or has no such stage, block, layer, head or pixel.
@@ -175,7 +175,7 @@ def _attending(part: nn.Module) -> list[tuple[nn.Module, AttentionProbe]]:
 
 
 def _select_places(places: Sequence[Place], selection: Selection) -> list[Place]:
-    """One layer of every stage that is asked for."""
+    """Return one layer of each selected stage."""
     stages = list(dict.fromkeys(place.stage for place in places))
     if not stages:
         raise UserError("the network has no attention, only convolutions; choose another, such as sasa_resnet26")
@@ -192,7 +192,7 @@ def _select_places(places: Sequence[Place], selection: Selection) -> list[Place]
 
 
 def _number(option: str, wanted: int | None, last: int, stage: int | str) -> int:
-    """The number that is wanted, the last where it is None."""
+    """Check a selected number and return it; if None, the last."""
     if wanted is None:
         return last
     if not 0 <= wanted <= last:
@@ -214,7 +214,7 @@ def _select_heads(place: Place, wanted: Sequence[int] | None) -> tuple[int, ...]
 
 
 def _layer_inputs(network: Network, inputs: Tensor, places: Sequence[Place]) -> list[Tensor]:
-    """What each layer is given for this input of the network, which is run in evaluation mode."""
+    """Return the input of each layer in a forward pass of the network in evaluation mode."""
     seen: dict[nn.Module, Tensor] = {}
 
     def keep(layer: nn.Module, arguments: tuple[Tensor, ...]) -> None:

@@ -1,4 +1,4 @@
-"""Where pixels attend, in numbers: what `sasa-nas attention-map --json` prints."""
+"""Statistics of attention maps: the data printed by `sasa-nas attention-map --json`."""
 
 from typing import Literal
 
@@ -10,18 +10,18 @@ from sasa_nas.analysis.attention_maps import AttentionMap, AttentionView
 
 
 class HeadSummary(BaseModel):
-    """How one head spreads its weights.
+    """Statistics of one head's attention weights.
 
     The first three take the weights' sizes, without their signs, as shares of their sum; they are 0 where all
     weights are.
 
     Attributes:
-        head: Its number; None for the mean of all heads' weights.
-        entropy: In nats: 0 where one cell has it all, ln(n) where n cells share alike.
+        head: The head's number; None for the mean of all heads' weights.
+        entropy: Entropy in nats: 0 if one cell has all the weight, ln(n) if n cells have equal weights.
         mean_distance: Mean Euclidean distance from the query's cell, in cells of the layer's map.
         outside_3x3: Share of the weight beyond the 3x3 cells around the query, where no 3x3 convolution reaches.
-        total: Sum of the weights, signs included: 1 for a softmax, less where zeros beyond the edge took a part.
-        largest: The weight of the largest size, with its sign.
+        total: Signed sum of the weights: 1 for a softmax, less where zero padding took a part.
+        largest: The weight of largest magnitude, with its sign.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -35,19 +35,19 @@ class HeadSummary(BaseModel):
 
 
 class MapSummary(BaseModel):
-    """Where one pixel attends in one layer.
+    """Statistics of one query in one layer.
 
     Attributes:
-        name: The layer's, as in `stage 2, block 0`.
+        name: The layer's name, as `stage 2, block 0`.
         stage: The stage's number, or the stem.
         block: Number among the stage's blocks.
-        layer: Number among the block's layers that attend.
+        layer: Number among the block's attention layers.
         operator: The operator's kind.
-        height: Of the layer's map, in cells.
-        width: Of the layer's map, in cells.
+        height: Height of the layer's map, in cells.
+        width: Width of the layer's map, in cells.
         pixel: Row and column of the query in the image that the network sees.
         cell: Row and column of the map's cell that covers the pixel.
-        heads: The mean of all heads, then each head that was looked at.
+        heads: The mean of all heads, then each selected head.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -65,15 +65,15 @@ class MapSummary(BaseModel):
 
 
 class AttentionSummary(BaseModel):
-    """What `sasa-nas attention-map --json` prints.
+    """The data printed by `sasa-nas attention-map --json`.
 
     Attributes:
-        network: What it was called.
+        network: Name of the network.
         weights: The file of its weights, or that they are random.
-        image: Where the image came from.
-        height: Of the image that the network sees, in pixels.
-        width: Of the image that the network sees, in pixels.
-        maps: A layer after the other, in a layer a pixel after the other.
+        image: Source of the image.
+        height: Height of the network's input, in pixels.
+        width: Width of the network's input, in pixels.
+        maps: The maps, ordered by layer, then by pixel.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -87,7 +87,7 @@ class AttentionSummary(BaseModel):
 
 
 def summarise_attention(view: AttentionView) -> AttentionSummary:
-    """The numbers of every map."""
+    """Return the statistics of all maps."""
     return AttentionSummary(
         network=view.network,
         weights=view.weights,
@@ -115,12 +115,12 @@ def _summarise_map(found: AttentionMap) -> MapSummary:
 
 
 def summarise_head(weights: Tensor, cell: tuple[int, int], head: int | None) -> HeadSummary:
-    """The numbers of one head.
+    """Return the statistics of one head.
 
     Args:
-        weights: `(H, W)`, of any signs.
+        weights: Attention weights, `(H, W)`, of any sign.
         cell: Row and column of the query.
-        head: Its number; None for a mean over heads.
+        head: The head's number; None for a mean over heads.
     """
     exact = weights.double()
     sizes = exact.abs()

@@ -1,4 +1,4 @@
-"""How much each cell of a map counts in what attention yields at another: read off the layers' own forward pass."""
+"""Attention weights of any layer, computed by differentiating its own forward pass."""
 
 import functools
 from collections.abc import Callable, Mapping, Sequence
@@ -19,10 +19,10 @@ Cell = tuple[int, int]
 
 
 class _FreeValues(nn.Module):
-    """Stands where the value projection stood, and yields values by which the layer's output can be differentiated."""
+    """A replacement for the value projection whose output is a leaf tensor, to differentiate the layer's output by."""
 
     kernel_size = (1, 1)
-    """As the projection's: the attention stem asks for it."""
+    """Kernel size of the replaced projection, which the attention stem reads."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -36,9 +36,9 @@ class _FreeValues(nn.Module):
 
 
 def attention_probe(layer: nn.Module) -> AttentionProbe | None:
-    """Return how a layer's weights are read off; None if it does not attend by itself.
+    """Return the adapter that computes a layer's attention weights; None if it is no attention layer.
 
-    Augmented convolutions and global attention hold a layer that attends.
+    Augmented convolutions and global attention contain one as a submodule.
     """
     entries: list[OperatorEntry | StemEntry] = [*OPERATORS, *STEMS]
     probes = _probes(tuple((entry.layer, entry.probe) for entry in entries if entry.probe is not None))
@@ -48,7 +48,7 @@ def attention_probe(layer: nn.Module) -> AttentionProbe | None:
 
 @functools.lru_cache(maxsize=8)
 def _probes(kinds: tuple[tuple[Reference, Reference], ...]) -> Mapping[type, Callable[[Any], AttentionProbe]]:
-    """Return the probes of the layers of operators and stems, given with them, and of the layer that these share."""
+    """Return the probes by layer type: those registered with operators and stems, and that of their common layer."""
     found: dict[type, Callable[[Any], AttentionProbe]] = {MapAttention2d: _of_map}
     return found | {resolve(layer): resolve(probe) for layer, probe in kinds}
 
@@ -58,7 +58,7 @@ def _of_map(layer: MapAttention2d) -> AttentionProbe:
 
 
 def attention_weights(layer: nn.Module, x: Tensor, cells: Sequence[Cell]) -> Tensor:
-    """The weights with which attention in evaluation mode sums the values of a map, for some of its queries.
+    """Return the weights by which attention in evaluation mode sums the values of a map, for some of its queries.
 
     Every operator here yields sums of values, weighted by what the input alone decides, so the weights are the
     derivative of these sums by the values. The layer itself is run and differentiated: kernels, positions, padding
@@ -70,8 +70,8 @@ def attention_weights(layer: nn.Module, x: Tensor, cells: Sequence[Cell]) -> Ten
     weights have no softmax: any sign and sum.
 
     Args:
-        layer: One with an `attention_probe`; it is left as it is.
-        x: Its input, `(B, in_channels, H, W)`.
+        layer: A layer with an `attention_probe`; it is left unchanged.
+        x: The layer's input, `(B, in_channels, H, W)`.
         cells: The queries' rows and columns.
 
     Returns:

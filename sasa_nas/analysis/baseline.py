@@ -1,4 +1,4 @@
-"""The all-convolution network of a run, which the networks that attend are compared with."""
+"""The all-convolution baseline of a run."""
 
 from collections.abc import Sequence
 
@@ -16,17 +16,17 @@ def baseline_of(records: Sequence[TrialRecord]) -> TrialRecord | None:
         records: All trials.
 
     Returns:
-        None if no such network is trained to the end.
+        The network's record; None if no such network was trained to the end.
     """
     found = [record for record in designs(records) if record.architecture and record.architecture.all_convolution]
     return min(found, key=lambda record: record.number, default=None)
 
 
-def tell_baseline(baseline: TrialRecord, front: Sequence[TrialRecord]) -> str:
-    """Return where a baseline stands, as a sentence.
+def describe_baseline(baseline: TrialRecord, front: Sequence[TrialRecord]) -> str:
+    """Return a sentence that compares the baseline with the front.
 
     Args:
-        baseline: From `baseline_of`.
+        baseline: The result of `baseline_of`.
         front: The networks that no other dominates.
     """
     place = "" if baseline.number in {record.number for record in front} else ", not on the front"

@@ -1,4 +1,4 @@
-"""What there is to choose from: named networks, search spaces, data sets, operators.
+"""Catalogues of what is available: named networks, search spaces, data sets, operators.
 
 Each list is imported when it is asked for: the spaces and the operators come without torch.
 """
@@ -38,7 +38,7 @@ class ModelEntry(BaseModel):
 
 
 class SpaceEntry(BaseModel):
-    """A search space that ships: `combinations` counts those that do not fit together, too."""
+    """A built-in search space; `combinations` includes designs whose parts do not fit together."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,7 +49,7 @@ class SpaceEntry(BaseModel):
 
 
 class DatasetEntry(BaseModel):
-    """A data set; what depends on one's own folder is None."""
+    """A data set; fields that depend on the user's own folder are None."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -83,7 +83,7 @@ class OperatorEntry(BaseModel):
 
 
 def models() -> list[ModelEntry]:
-    """Return every named network, those of each task in alphabetical order."""
+    """Return all named networks, those of each task in alphabetical order."""
     entries = []
     for task in TASKS.values():
         named, count = resolve(task.named), resolve(task.count)
@@ -109,7 +109,7 @@ def models() -> list[ModelEntry]:
 
 
 def spaces() -> list[SpaceEntry]:
-    """Every search space that ships."""
+    """Return all built-in search spaces."""
     loaded = [(name, load_space(name)) for name in shipped_spaces()]
     return [
         SpaceEntry(name=name, description=space.description, combinations=size(space), dataset=space.proxy.dataset)
@@ -118,7 +118,7 @@ def spaces() -> list[SpaceEntry]:
 
 
 def datasets() -> list[DatasetEntry]:
-    """Every data set, whether its files are at hand or not."""
+    """Return all data sets, downloaded or not."""
     from sasa_nas.data.registry import dataset_info, dataset_names
 
     entries = []
@@ -142,7 +142,7 @@ def datasets() -> list[DatasetEntry]:
 
 
 def operators() -> list[OperatorEntry]:
-    """Every kind of operator, the baseline first; then of channel attention, then of stem."""
+    """Return every kind of operator, the baseline first; then of channel attention, then of stem."""
     roles: dict[Role, tuple[type[Node], ...]] = {
         "operator": tuple(entry.description for entry in OPERATORS),
         "channel_attention": tuple(entry.description for entry in CHANNEL_ATTENTIONS),
@@ -163,7 +163,7 @@ def _operator(model: type[Node], role: Role) -> OperatorEntry:
 
 
 def _allowed(schema: dict[str, Any]) -> str:
-    """What a field of this JSON Schema may hold, in words."""
+    """Return a description of the values that a field of this JSON Schema allows."""
     if "enum" in schema:
         return ", ".join(map(str, schema["enum"]))
     if schema["type"] == "boolean":

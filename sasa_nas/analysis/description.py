@@ -1,4 +1,4 @@
-"""What a network consists of and what it costs, part by part: the data that `sasa-nas describe` prints."""
+"""Structure and cost of a network, part by part: the data printed by `sasa-nas describe`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -32,10 +32,10 @@ class PartDescription(BaseModel):
 
     Attributes:
         kind: The stem's kind; `linear` for the classifier; what a head consists of.
-        output: Channels, height and width of what it puts out: 1 x 1 for the classifier.
+        output: Channels, height and width of its output: 1 x 1 for the classifier.
         params: Parameters.
         macs: Multiply-accumulates of one image.
-        flops: Of one image, by the description's convention.
+        flops: FLOPs of one image, by the description's convention.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -48,20 +48,20 @@ class PartDescription(BaseModel):
 
 
 class StageDescription(BaseModel):
-    """One stage.
+    """A stage of a network.
 
     Attributes:
         name: `stages[0]`, `stages[1]`, ..., as in a search space's paths.
-        operator: Its kind.
+        operator: Kind of the operator.
         settings: The operator's other fields.
-        options: What else of the stage differs from the default, channel attention for one.
-        blocks: Residual blocks.
+        options: Other settings of the stage that differ from their defaults, such as channel attention.
+        blocks: Number of residual blocks.
         width: Channels of the operator.
-        stride: Of the first block, or of the pool before it.
-        output: Channels, height and width of the map it puts out.
+        stride: Stride of the first block, or of the pool before it.
+        output: Channels, height and width of its output.
         params: Parameters.
         macs: Multiply-accumulates of one image.
-        flops: Of one image, by the description's convention.
+        flops: FLOPs of one image, by the description's convention.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -83,14 +83,14 @@ class LatencyDescription(BaseModel):
     """The measured time of one forward pass.
 
     Attributes:
-        batch: Images of the pass.
+        batch: Images per pass.
         seconds: Median over the calls.
         low: Lower quartile.
         high: Upper quartile.
-        calls: How many were measured.
-        device: What it ran on.
-        threads: Of the CPU.
-        dtype: Of weights and images.
+        calls: Number of measured calls.
+        device: Device of the measurement.
+        threads: Number of CPU threads.
+        dtype: Type of weights and images.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -106,11 +106,11 @@ class LatencyDescription(BaseModel):
 
 
 class MemoryDescription(BaseModel):
-    """What a training step keeps, in bytes; see `sasa_nas.cost.memory`.
+    """Memory of a training step, in bytes; see `sasa_nas.cost.memory`.
 
     Attributes:
-        fixed: Whatever the batch.
-        per_image: For each image of the batch.
+        fixed: Bytes at any batch size.
+        per_image: Bytes per image of the batch.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -120,25 +120,25 @@ class MemoryDescription(BaseModel):
 
 
 class Description(BaseModel):
-    """What `sasa-nas describe --json` prints; another task's networks may have more parts behind the stages.
+    """The data printed by `sasa-nas describe --json`; networks of other tasks may have more parts after the stages.
 
     Attributes:
-        name: What the network was called.
+        name: Name of the network.
         architecture_id: `NetworkDescription.id` at this image size.
         params: Parameters.
-        flops: Of one image, by `convention`.
-        convention: How FLOPs are counted; see `sasa_nas.cost.Counts.flops`.
-        macs: Multiply-accumulates of one image, by where they arise.
-        image: The input.
+        flops: FLOPs of one image, by `convention`.
+        convention: Convention of counting FLOPs; see `sasa_nas.cost.Counts.flops`.
+        macs: Multiply-accumulates of one image, by kind.
+        image: Size of the input.
         num_classes: Number of classes.
         block: Kind of the residual blocks.
-        shortcut: What their shortcuts are where shapes change.
+        shortcut: Kind of the shortcuts where shapes change.
         stem: The first layers.
         stages: In the order of the forward pass.
-        head: What stands between the last stage and the classifier, if anything.
+        head: The part between the last stage and the classifier, if any.
         classifier: The mean over the map and the linear layer, if the network has one.
-        training_memory: None where no estimate is known.
-        latency: One for each batch that was measured; None where none was.
+        training_memory: Memory of a training step; None if it cannot be estimated.
+        latency: Latency at each measured batch size; None if not measured.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -162,7 +162,7 @@ class Description(BaseModel):
 
     @property
     def after_stages(self) -> dict[str, PartDescription]:
-        """The parts behind the stages, by name, in the order of the forward pass."""
+        """The parts after the stages, by name, in the order of the forward pass."""
         parts = {"head": self.head, "classifier": self.classifier}
         return {name: part for name, part in parts.items() if part is not None}
 
@@ -174,9 +174,9 @@ def describe(
 
     Args:
         network: The network, of any task.
-        name: What to call it.
-        image_size: Height and width in pixels; the network's own where it is left out.
-        convention: How to count FLOPs.
+        name: Name of the network in the description.
+        image_size: Height and width in pixels; default: the network's own.
+        convention: Convention of counting FLOPs.
     """
     describe_network = resolve(TASKS[network.task].describe)
     description: Description = describe_network(network, name=name, image_size=image_size, convention=convention)
@@ -184,7 +184,7 @@ def describe(
 
 
 def with_latency(description: Description, latencies: Sequence[Latency], setting: Setting) -> Description:
-    """Adds what was measured, and on what."""
+    """Add what was measured, and on what."""
     dtype = str(setting.dtype).removeprefix("torch.")
     facts = {"device": setting.device_name, "threads": setting.threads, "dtype": dtype}
     told = [LatencyDescription(**asdict(latency), **facts) for latency in latencies]

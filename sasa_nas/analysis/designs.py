@@ -1,4 +1,4 @@
-"""The trainings of a run by design: which count, and what several of one design say together."""
+"""The trainings of a run grouped by design."""
 
 import statistics
 from collections.abc import Iterable, Sequence
@@ -7,19 +7,19 @@ from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import Outcome, TrialRecord
 
 _OF_TRAINING = [row.name for row in OBJECTIVES.values() if row.known == "after_training"]
-"""Fields in which trainings of one design differ."""
+"""Fields that differ between trainings of one design, and are averaged."""
 
 
 def trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:
-    """The records of networks trained to the end, which have an accuracy and a cost."""
+    """Return the records of the networks trained to the end, which have an accuracy and a cost."""
     return [r for r in records if r.outcome is Outcome.TRAINED and r.accuracy is not None and r.flops]
 
 
 class Designs:
-    """The trained networks of a run, those of one design together.
+    """The trained networks of a run, grouped by design.
 
     Args:
-        records: Of which those count that are trained.
+        records: Trials of a run; only trained ones are taken.
     """
 
     def __init__(self, records: Iterable[TrialRecord] = ()) -> None:
@@ -32,7 +32,7 @@ class Designs:
         return len(self._means)
 
     def add(self, record: TrialRecord) -> None:
-        """Counts in one more trial, if it is trained."""
+        """Add a trial, if it is trained."""
         for network in trained([record]):
             # a record without its network is a design of its own
             design = network.architecture_id or f"trial {network.number}"
@@ -42,23 +42,23 @@ class Designs:
             self._means[design] = trainings[0].model_copy(update=means)
 
     def means(self) -> list[TrialRecord]:
-        """One record for each design, in their order: its first training's, with the mean accuracies of all trainings.
+        """Return one record per design, in order: its first training's, with the mean accuracies of all its trainings.
 
-        The best of several trainings would put a design higher than it stands, the higher the more often it is trained.
+        The best of several trainings would overestimate a design, the more the more often it was trained.
         """
         return list(self._means.values())
 
     def trainings(self) -> dict[int, int]:
-        """How often each design is trained, by the number of its first trial."""
+        """Return the number of trainings of each design, by the number of its first trial."""
         return {trainings[0].number: len(trainings) for trainings in self._trainings.values()}
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
-    """Of those that are known."""
+    """Return the mean of the known values, or None."""
     known = [value for value in values if value is not None]
     return statistics.fmean(known) if known else None
 
 
 def designs(records: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """`Designs.means` of records."""
+    """Return `Designs.means` of records."""
     return Designs(records).means()

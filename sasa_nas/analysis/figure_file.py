@@ -1,4 +1,4 @@
-"""Writes figures: their format by the suffix of the file, whole or not at all."""
+"""Figure files, with the format given by the suffix and written atomically."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ INK = "#333333"
 
 
 def figure_format(path: Path) -> str:
-    """One of `FORMATS`.
+    """Return one of `FORMATS`.
 
     Raises:
         UserError: If the file's suffix is another.
@@ -31,7 +31,7 @@ def figure_format(path: Path) -> str:
 
 
 def write_figure(figure: Figure, path: Path) -> None:
-    """Writes a figure.
+    """Write a figure.
 
     Raises:
         UserError: If the file's suffix is none of `FORMATS`, or it cannot be written.

@@ -1,4 +1,4 @@
-"""Draws a run's trials and their Pareto front: accuracy against FLOPs."""
+"""Figure of a run's trials and their Pareto front: accuracy against FLOPs."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -26,12 +26,12 @@ from sasa_nas.run import TrialRecord
 _FAINT = "#e4e4e4"
 _LINE = "#c2410c"
 _OFFSETS = ((-3, 3), (-12, 3), (-12, 12))
-"""Where a label's lower right corner may lie from its point, in points; all but the first need a leader."""
+"""Offsets of a label's lower right corner from its point, in points; all but the first need a leader line."""
 _LEADER = {"arrowstyle": "-", "linewidth": 0.5, "color": INK, "shrinkA": 1, "shrinkB": 3}
 
 
 def plot_front(records: Sequence[TrialRecord], path: Path, *, space: str, dataset: str) -> None:
-    """Draws every trained trial as a dot and the front as a line of steps, in 1600 x 1000 pixels where it has pixels.
+    """Draw every trained trial as a dot and the front as a line of steps; a PNG has 1600 x 1000 pixels.
 
     A dot's colour says how many stages use attention, and a diamond marks the all-convolution baseline. Each network of
     the front bears its trial's number and its stages' operators, one letter a stage, wherever that fits without
@@ -50,7 +50,7 @@ def plot_front(records: Sequence[TrialRecord], path: Path, *, space: str, datase
 
 
 def draw_front(records: Sequence[TrialRecord], *, space: str, dataset: str) -> Figure:
-    """The figure that `plot_front` writes."""
+    """Return the figure that `plot_front` writes."""
     networks = designs(records)
     figure = Figure(figsize=(8.0, 5.0), dpi=200, layout="constrained")
     canvas = FigureCanvasAgg(figure)
@@ -116,7 +116,7 @@ def _style(axes: Axes) -> None:
 
 
 def _set_limits(axes: Axes, networks: Sequence[TrialRecord]) -> None:
-    """Fixes both axes, so that labels can be laid out on them, with room for labels above and left."""
+    """Fix the limits of both axes, with room for labels above and left."""
     costs, accuracies = zip(*map(_place, networks), strict=True)
     low, high = _widened(min(costs), max(costs))
     axes.set_xscale("log")
@@ -133,7 +133,7 @@ def _set_limits(axes: Axes, networks: Sequence[TrialRecord]) -> None:
 
 
 def _widened(low: float, high: float) -> tuple[float, float]:
-    """Limits of the cost axis around these costs, a factor of three apart at least."""
+    """Return limits of the cost axis around these costs, at least a factor of three apart."""
     ratio = high / low
     low, high = low / ratio**0.14, high * ratio**0.06
     missing = max(1.0, 3.0 * low / high)
@@ -170,7 +170,7 @@ def _draw_dots(figure: Figure, axes: Axes, networks: Sequence[TrialRecord]) -> N
 
 
 def _caption(front: Sequence[TrialRecord]) -> str:
-    """The axis's name, and what the letters on the front stand for."""
+    """Return the axis label with a legend of the operators' letters."""
     found = {stage.operator.kind for record in front if record.architecture for stage in record.architecture.stages}
     kinds = [*(kind for kind in OPERATORS.kinds if kind in found), *sorted(found - set(OPERATORS.kinds))]
     key = "  ".join(f"{operator_letter(kind)} {kind.replace('_', ' ')}" for kind in kinds)
@@ -178,7 +178,7 @@ def _caption(front: Sequence[TrialRecord]) -> str:
 
 
 def _annotate(axes: Axes, front: Sequence[TrialRecord], renderer: Any) -> None:
-    """Labels the front's points up and to the left, where no dot can be, and leaves out what finds no room.
+    """Label the front's points up and to the left, where no dot can be, and leave out those that find no room.
 
     The ends come first and the rest from the top down: what is left out is then in a crowd, seldom at an end.
     """

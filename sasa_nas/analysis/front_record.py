@@ -1,4 +1,4 @@
-"""The front of a run as plain data: what `sasa-nas pareto --json` prints."""
+"""The front of a run as plain data, printed by `sasa-nas pareto --json`."""
 
 import math
 from collections import Counter
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 from sasa_nas.analysis.baseline import baseline_of
 from sasa_nas.analysis.designs import Designs
 from sasa_nas.analysis.pareto import hypervolume, reference_point, undominated
-from sasa_nas.objectives import USUAL
+from sasa_nas.objectives import DEFAULT_OBJECTIVES
 from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
 from sasa_nas.run.phases import add_up
 
@@ -18,21 +18,21 @@ class FrontPoint(BaseModel):
     """One network of the front.
 
     Attributes:
-        trial: Its number in the run; of the first training, where there are several.
+        trial: Number of the trial; the first, if there are several trainings.
         architecture_id: The trained network's `Architecture.id`.
-        accuracy: On the validation split, 0 to 1; the mean of its trainings.
-        trainings: How many there are of it, which differ in their seeds.
-        flops: Of one image, two a multiply-accumulate.
+        accuracy: Accuracy on the validation split, 0 to 1; the mean over trainings.
+        trainings: Number of trainings, which differ in their seeds.
+        flops: FLOPs of one image, two per multiply-accumulate.
         params: Parameters.
-        memory: Bytes that a training step keeps.
+        memory: Memory of a training step, in bytes.
         latency: Seconds for one image on the worker's device.
-        latency_quartiles: Around the latency.
-        robust_accuracy: On the validation split under attack, 0 to 1.
-        scores: Of the untrained network.
+        latency_quartiles: Lower and upper quartile of the latency.
+        robust_accuracy: Accuracy on the validation split under attack, 0 to 1.
+        scores: Training-free scores of the untrained network.
         epochs: Epochs trained.
         seconds: Wall-clock time of the training.
         stem: Kind of the stem.
-        operators: Kind of operator, stage by stage.
+        operators: Kind of operator of each stage.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -82,7 +82,7 @@ class Front(BaseModel):
     phases: Phases
 
 
-def summarise(info: RunInfo, records: Sequence[TrialRecord], objectives: Sequence[str] = USUAL) -> Front:
+def summarise(info: RunInfo, records: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> Front:
     """Return the front of a run in any objectives.
 
     Args:
@@ -115,17 +115,17 @@ def count_outcomes(records: Sequence[TrialRecord]) -> dict[Outcome, int]:
     return {outcome: counts[outcome] for outcome in Outcome if counts[outcome]}
 
 
-def tell_outcomes(counts: Mapping[Outcome, int]) -> str:
-    """Return the outcomes of trials in words, as `12 trained, 3 out of memory`."""
+def describe_outcomes(counts: Mapping[Outcome, int]) -> str:
+    """Return a text of the outcomes of trials, as `12 trained, 3 out of memory`."""
     return ", ".join(f"{count:,} {outcome.words}" for outcome, count in counts.items())
 
 
 def front_point(record: TrialRecord, trainings: int) -> FrontPoint:
-    """Return the data of a design that was trained several times.
+    """Return the data of a design.
 
     Args:
-        record: As `Designs.means` has it.
-        trainings: As `Designs.trainings` has it.
+        record: Its record, from `Designs.means`.
+        trainings: Its number of trainings, from `Designs.trainings`.
     """
     architecture = record.architecture
     return FrontPoint(

@@ -10,13 +10,13 @@ from sasa_nas.run import TrialRecord
 
 @dataclass(frozen=True)
 class HistoryPoint:
-    """Where a run stood after one of its trainings.
+    """State of a run after one of its trainings.
 
     Attributes:
         trial: The trial's number.
-        trainings: Trainings so far, this one among them, well ended or not.
-        seconds: Wall-clock time of all of them together, whether they ran side by side or not.
-        hypervolume: As `analysis.pareto.hypervolume`, measured from the reference of the whole run.
+        trainings: Number of trainings so far, including this one and failed ones.
+        seconds: Sum of their wall-clock times, concurrent or not.
+        hypervolume: Hypervolume so far, measured from the reference of the whole run.
     """
 
     trial: int
@@ -26,7 +26,7 @@ class HistoryPoint:
 
 
 def hypervolume_history(records: Sequence[TrialRecord]) -> list[HistoryPoint]:
-    """One point for each training of a run, in the order in which the trials were proposed."""
+    """Return one point per training of a run, in the order in which the trials were proposed."""
     reference = reference_point(records) or {}
     points: list[HistoryPoint] = []
     networks = Designs()

@@ -28,7 +28,7 @@ def operator_letter(kind: str) -> str:
 
 
 def stage_labels(architecture: Architecture) -> list[str]:
-    """`operator_label` of every stage."""
+    """Return the `operator_label` of every stage."""
     return [operator_label(stage.operator) for stage in architecture.stages]
 
 
@@ -49,7 +49,7 @@ def shortened(name: str, most: int = 40) -> str:
 
 
 def compact_count(number: float) -> str:
-    """A count in three significant digits and a unit (K, M, G, T), as in `3.42M`; below a thousand, as it is."""
+    """Return a count in three significant digits and a unit (K, M, G, T), as in `3.42M`; below a thousand, as it is."""
     for unit, letter in _UNITS:
         # 999,600 rounds to 1000K, which is 1M
         if abs(number) >= unit * 0.9995:
@@ -58,14 +58,14 @@ def compact_count(number: float) -> str:
 
 
 def compact_bytes(number: float) -> str:
-    """A number of bytes in three significant digits and a decimal unit, as in `3.42 MB`."""
+    """Return a number of bytes in three significant digits and a decimal unit, as in `3.42 MB`."""
     text = compact_count(number)
     digits, unit = (text[:-1], text[-1].replace("K", "k")) if text[-1].isalpha() else (text, "")
     return f"{digits} {unit}B"
 
 
 def compact_seconds(seconds: float) -> str:
-    """A length of time in three significant digits, as in `1.25 ms`, `83 µs` or `2 s`."""
+    """Return a length of time in three significant digits, as in `1.25 ms`, `83 µs` or `2 s`."""
     for unit, name in ((1.0, "s"), (1e-3, "ms")):
         if seconds >= unit * 0.9995:
             return f"{_three_digits(seconds / unit)} {name}"
@@ -88,7 +88,7 @@ def objective_label(name: str, value: float | None) -> str:
 
 
 def further_objectives(objectives: Sequence[str]) -> list[Objective]:
-    """Return the rows of those objectives that have a column only if they are asked for."""
+    """Return those objectives that have a column only on request."""
     return [OBJECTIVES[name] for name in objectives if OBJECTIVES[name].asked]
 
 

@@ -15,16 +15,16 @@ from numpy.typing import NDArray
 
 from sasa_nas.analysis.designs import designs
 from sasa_nas.errors import UserError
-from sasa_nas.objectives import OBJECTIVES, USUAL
+from sasa_nas.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from sasa_nas.run import TrialRecord
 
 Pick = Literal["best", "knee"]
 
 
-def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str] = USUAL) -> list[TrialRecord]:
-    """Return the trained designs that no other dominates, by the last objective, the best first.
+def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> list[TrialRecord]:
+    """Return the trained designs that no other dominates, sorted by the last objective, best first.
 
-    Of a design that was trained several times, its first record stands for it, with mean accuracies. One network
+    A design that was trained several times is represented by its first record, with mean accuracies. One network
     dominates another if it is nowhere worse and somewhere better. Of networks equal in all objectives the first in
     `records` is kept.
 
@@ -38,8 +38,8 @@ def pareto_front(records: Sequence[TrialRecord], objectives: Sequence[str] = USU
     return undominated(designs(records), objectives)
 
 
-def undominated(networks: Iterable[TrialRecord], objectives: Sequence[str] = USUAL) -> list[TrialRecord]:
-    """Return `pareto_front` of networks that are all trained, no two of one design."""
+def undominated(networks: Iterable[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> list[TrialRecord]:
+    """Return the `pareto_front` of trained networks, no two of one design."""
     known = _measured(list(networks), objectives)
     if not known:
         return []
@@ -50,11 +50,13 @@ def undominated(networks: Iterable[TrialRecord], objectives: Sequence[str] = USU
     return [known[i] for i in kept[order]]
 
 
-def reference_point(records: Sequence[TrialRecord], objectives: Sequence[str] = USUAL) -> dict[str, float] | None:
+def reference_point(
+    records: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES
+) -> dict[str, float] | None:
     """Return the point that a run's hypervolume is measured from, no better than any network.
 
-    Accuracy by chance, so that a network no better counts nothing, but 0 under attack, where chance is no bound. Of
-    costs the next power of ten strictly above the highest: a network at the reference would count nothing, and the
+    For accuracy, the accuracy of guessing; under attack 0, where guessing is no lower bound. For costs, the next power
+    of ten strictly above the highest: a network at the reference would count nothing, and the
     power of ten hardly moves while a run goes on, or between runs of one space.
 
     Args:
@@ -81,7 +83,7 @@ def reference_point(records: Sequence[TrialRecord], objectives: Sequence[str] = 
 
 def hypervolume(
     records: Sequence[TrialRecord],
-    objectives: Sequence[str] = USUAL,
+    objectives: Sequence[str] = DEFAULT_OBJECTIVES,
     reference: Mapping[str, float] | None = None,
 ) -> float:
     """Return the volume between the front and a reference, in accuracies times decades of costs.

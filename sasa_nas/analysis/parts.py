@@ -1,4 +1,4 @@
-"""The parts of a network as they are described, and a classifier as a whole."""
+"""Descriptions of the parts of a network, and of a whole classifier."""
 
 from dataclasses import asdict
 from typing import Any
@@ -10,14 +10,14 @@ from sasa_nas.cost.memory import training_memory
 from sasa_nas.models.plans import plan_network, stem_output_size
 from sasa_nas.space import Architecture, Image, Stage
 
-_TOLD = {"blocks", "width", "stride", "operator"}
-"""Fields of a stage that have a place of their own in its description."""
+_SEPARATE_FIELDS = {"blocks", "width", "stride", "operator"}
+"""Fields of a stage that its description holds separately."""
 
 
 def describe_classifier(
     architecture: Architecture, *, name: str, image_size: int | None, convention: Convention
 ) -> Description:
-    """Count a classifier part by part, as `analysis.description.describe`."""
+    """Count a classifier part by part; see `analysis.description.describe`."""
     if image_size is not None:
         architecture = with_image_size(architecture, image_size)
     counts = count_network(architecture)
@@ -37,9 +37,9 @@ def describe_trunk(architecture: Architecture, counts: NetworkCounts, name: str,
 
     Args:
         architecture: Stem and stages.
-        counts: Those of the whole network.
-        name: What to call the network.
-        convention: How to count FLOPs.
+        counts: Counts of the whole network.
+        name: Name of the network.
+        convention: Convention of counting FLOPs.
     """
     plan = plan_network(architecture)
     image = architecture.image
@@ -94,7 +94,7 @@ def with_image_size(architecture: Architecture, side: int) -> Architecture:
 
 
 def _options(stage: Stage) -> dict[str, Any]:
-    fields = {name: field for name, field in Stage.model_fields.items() if name not in _TOLD}
+    fields = {name: field for name, field in Stage.model_fields.items() if name not in _SEPARATE_FIELDS}
     changed = {name for name, field in fields.items() if getattr(stage, name) != field.default}
     return stage.model_dump(mode="json", include=changed)
 
@@ -111,10 +111,10 @@ def describe_part(kind: str, output: Image, counts: Counts, convention: Conventi
     """Return the description of a part.
 
     Args:
-        kind: What it consists of.
-        output: Channels, height and width of what it puts out.
-        counts: Parameters and work.
-        convention: How to count FLOPs.
+        kind: Kind of the part.
+        output: Channels, height and width of its output.
+        counts: Its counts.
+        convention: Convention of counting FLOPs.
     """
     return PartDescription(
         kind=kind, output=output, params=counts.params, macs=_macs(counts.macs), flops=counts.flops(convention)

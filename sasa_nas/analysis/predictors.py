@@ -1,4 +1,4 @@
-"""How well what is known of networks sorts those of a run by their accuracy: costs, designs, training-free scores."""
+"""Rank correlation of predictors (costs, designs, training-free scores) with the accuracy of a run's networks."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -26,12 +26,12 @@ _PREDICTORS: dict[tuple[str, str], _Value] = {
 
 @dataclass(frozen=True)
 class Predictor:
-    """One number about networks, and how well it sorts them.
+    """A predictor of accuracy and its rank correlation.
 
     Attributes:
-        group: `cost`, `design`, or `training-free score`; empty where there are no others.
-        name: What it is.
-        correlation: With what it is to foretell.
+        group: `cost`, `design`, or `training-free score`; empty if there is a single group.
+        name: Name of the predictor.
+        correlation: Rank correlation with the predicted quantity.
     """
 
     group: str
@@ -40,10 +40,10 @@ class Predictor:
 
 
 def correlate_predictors(records: Sequence[TrialRecord]) -> list[Predictor]:
-    """Kendall's tau of each predictor with the accuracy, over the networks trained to the end.
+    """Compute Kendall's tau of each predictor with the accuracy, over the networks trained to the end.
 
     Returns:
-        Group by group, in each the strongest first; without those of which nothing can be said.
+        The predictors, grouped, in each group the strongest first; without those that have no correlation.
     """
     networks = designs(records)
     predictors = dict(_PREDICTORS)

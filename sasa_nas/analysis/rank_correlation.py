@@ -1,4 +1,4 @@
-"""How well one number about networks sorts them by another: Kendall's tau, with how sure that is."""
+"""Kendall's rank correlation with bootstrap intervals."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,19 +7,19 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 RESAMPLES = 2000
-"""Bootstrap samples behind an interval."""
+"""Bootstrap samples of an interval."""
 FEWEST = 5
-"""Networks below which no correlation is told: with four, one order in twelve is perfect by chance."""
+"""Fewest networks of a correlation: with four, one order in twelve is perfect by chance."""
 
 
 class RankCorrelation(BaseModel):
     """A rank correlation over networks.
 
     Attributes:
-        tau: Kendall's tau-b, -1 to 1: how much more often two networks are in the same order than in opposite ones.
+        tau: Kendall's tau-b, -1 to 1.
         low: Lower end of its 95 % bootstrap interval.
         high: Upper end.
-        n: Networks.
+        n: Number of networks.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -31,7 +31,7 @@ class RankCorrelation(BaseModel):
 
 
 class Difference(BaseModel):
-    """By how much one correlation exceeds another on the same networks.
+    """Difference of two rank correlations on the same networks.
 
     Attributes:
         value: Difference of the two taus.
@@ -47,18 +47,18 @@ class Difference(BaseModel):
 
 
 def rank_correlation(x: Sequence[float], y: Sequence[float], *, seed: int = 0) -> RankCorrelation | None:
-    """Kendall's tau-b (Kendall 1945) of two numbers about the same networks, with a percentile bootstrap interval.
+    """Compute Kendall's tau-b (Kendall 1945) of two quantities, with a percentile bootstrap interval.
 
     Networks are drawn with replacement, pairs of numbers together (Efron and Tibshirani 1993, chapters 6 and 13).
-    Infinities rank as such; a network of which either number is NaN is left out.
+    Infinities rank as such; a network for which either value is NaN is left out.
 
     Args:
-        x: One number a network.
-        y: The other, in the same order.
-        seed: Fixes the resampling.
+        x: One value per network.
+        y: The other quantity, in the same order.
+        seed: Seed of the resampling.
 
     Returns:
-        None where fewer than `FEWEST` networks are left, or all of them tie in `x` or in `y`.
+        The correlation; None if fewer than `FEWEST` networks are left, or all of them tie in `x` or in `y`.
 
     Raises:
         ValueError: If the lengths differ.
@@ -70,7 +70,7 @@ def rank_correlation(x: Sequence[float], y: Sequence[float], *, seed: int = 0) -
 def rank_correlations(
     predictors: Mapping[str, Sequence[float]], y: Sequence[float], *, seed: int = 0
 ) -> dict[str, RankCorrelation]:
-    """`rank_correlation` of each predictor with `y`; those that have none are left out."""
+    """Return the `rank_correlation` of each predictor with `y`, without those that have none."""
     found = {}
     for name, x in predictors.items():
         known = _known(x, y)
@@ -87,18 +87,18 @@ def rank_correlations(
 def rank_difference(
     x: Sequence[float], rival: Sequence[float], y: Sequence[float], *, seed: int = 0
 ) -> Difference | None:
-    """By how much `x` sorts the networks by `y` better than `rival` does.
+    """Compute by how much the rank correlation of `x` with `y` exceeds that of `rival`.
 
-    Both are judged on the same resampled networks, so that what all predictors share cancels.
+    Both are computed on the same resampled networks, so that common variation cancels.
 
     Args:
-        x: One number a network.
-        rival: Another, in the same order.
-        y: What they are to predict.
-        seed: Fixes the resampling.
+        x: One value per network.
+        rival: Another predictor, in the same order.
+        y: The predicted quantity.
+        seed: Seed of the resampling.
 
     Returns:
-        None where fewer than `FEWEST` networks have all three, or one of the three ties everywhere.
+        The difference; None if fewer than `FEWEST` networks have all three, or one of the three ties everywhere.
 
     Raises:
         ValueError: If the lengths differ.
@@ -125,7 +125,7 @@ def _known(x: Sequence[float], y: Sequence[float]) -> NDArray[np.bool_]:
 
 
 def _signs(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(n, n): 1 where the row's value is above the column's, -1 where it is below, 0 where they tie."""
+    """Return the signs of all pairwise differences, `(n, n)`: 1 where the row's value is above the column's."""
     # by ranks, because infinities cannot be subtracted
     places = np.unique(values, return_inverse=True)[1].reshape(-1)
     signs: NDArray[np.float64] = np.sign(places[:, None] - places[None]).astype(np.float64)
@@ -133,15 +133,15 @@ def _signs(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _taus(weights: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Tau-b of resampled networks: a network drawn twice is two that tie in both numbers.
+    """Compute tau-b of resampled networks, where a network drawn twice counts as two that tie in both quantities.
 
     Args:
-        weights: `(resamples, n)`, how often each network was drawn.
+        weights: `(resamples, n)`, number of times that each network was drawn.
         x: `(n, n)`, from `_signs`.
-        y: Likewise.
+        y: `(n, n)`, from `_signs`.
 
     Returns:
-        `(resamples,)`; NaN where all that were drawn tie in one number.
+        `(resamples,)`; NaN where all drawn networks tie in one quantity.
     """
 
     def total(pairs: NDArray[np.float64]) -> NDArray[np.float64]:

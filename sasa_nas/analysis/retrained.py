@@ -1,4 +1,4 @@
-"""What full trainings say: the front with error bars, and how well the proxy had sorted the networks."""
+"""Results of a retraining: the front with error bars, and the rank correlation of the proxy."""
 
 import math
 import statistics
@@ -24,13 +24,13 @@ CONFIDENCE = 0.95
 
 
 class SeedMean(BaseModel):
-    """A share over several seeds.
+    """Mean of a share over several seeds.
 
     Attributes:
         mean: Over the seeds.
         low: Lower end of the 95 % interval of the mean by Student's t, no lower than 0; None for one seed.
         high: Upper end, no higher than 1.
-        values: Of each seed.
+        values: The value of each seed.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,15 +45,15 @@ class RetrainedNetwork(BaseModel):
     """One network that was trained in full.
 
     Attributes:
-        trial: Its number in the run.
+        trial: Number of the trial in the run.
         architecture_id: The id of the network trained here.
         stem: Kind of the stem.
-        operators: Kind of operator, stage by stage.
-        flops: Of one image, two a multiply-accumulate, at the size trained here.
-        params: Parameters, likewise.
-        proxy_accuracy: What the search had measured, on the proxy's validation part.
+        operators: Kind of operator of each stage.
+        flops: FLOPs of one image, two per multiply-accumulate, at the size trained here.
+        params: Parameters at the size trained here.
+        proxy_accuracy: Accuracy in the search, on the proxy's validation part.
         validation: Accuracy on the validation part.
-        test: Accuracy on the test part, which no choice here was made by.
+        test: Accuracy on the test part, which no choice was based on.
         on_front: Whether no other network here is as cheap and, by its mean on the validation part, as accurate.
     """
 
@@ -72,22 +72,22 @@ class RetrainedNetwork(BaseModel):
 
 
 class Retrained(BaseModel):
-    """What `sasa-nas retrain --json` prints.
+    """The data printed by `sasa-nas retrain --json`.
 
     Attributes:
-        name: The retraining's name.
-        size: At what width and depth.
-        dataset: What was trained on.
-        epochs: Of each training.
-        seeds: Of each network.
-        wanted: Networks that are to be trained.
+        name: Name of the retraining.
+        size: Width and depth of the networks.
+        dataset: Name of the data set.
+        epochs: Epochs of each training.
+        seeds: Seeds of each network.
+        wanted: Number of networks to train.
         networks: Those of them that are trained with all seeds, cheapest first.
         correlations: Kendall's tau with the mean accuracy on the test part, by predictor: `proxy_accuracy`, `flops`,
-            `params`; without those of which nothing can be said.
-        gain: By how much the proxy's tau exceeds that of the better of `flops` and `params`.
-        rival: Which of the two that is.
-        proxy_loses: Whether counting sorts the networks better than the proxy did; None where nothing can be said.
-        verdict: All this in a sentence or two.
+            `params`; without those that have no correlation.
+        gain: Difference of the proxy's tau and that of the better of `flops` and `params`.
+        rival: The better of the two.
+        proxy_loses: Whether `rival` sorts the networks better than the proxy did; None if unknown.
+        verdict: Summary in a sentence or two.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -107,15 +107,15 @@ class Retrained(BaseModel):
 
 
 def summarise_retraining(folder: RunFolder, name: str, records: Sequence[TrialRecord]) -> Retrained:
-    """What a retraining found so far.
+    """Summarise the results of a retraining so far.
 
     Args:
-        folder: The run's.
-        name: The retraining's.
+        folder: Folder of the run.
+        name: Name of the retraining.
         records: The run's trials.
 
     Raises:
-        RunError: If there is no such retraining, or what it wrote is damaged.
+        RunError: If there is no such retraining, or its files are damaged.
     """
     place = folder.retraining(name)
     info = read_retraining(place)
@@ -131,7 +131,7 @@ def summarise_retraining(folder: RunFolder, name: str, records: Sequence[TrialRe
 
 
 def _front(done: Sequence[tuple[RetrainedDesign, TrialRecord, TrainingResult]]) -> set[int]:
-    """The trials on the front of the retrained networks, by the validation part."""
+    """Return the trials on the front of the retrained networks, by the validation part."""
     retrained = [
         record.model_copy(update={"accuracy": result.validation.mean, "flops": design.flops})
         for design, record, result in done
@@ -156,10 +156,10 @@ def _network(design: RetrainedDesign, record: TrialRecord, result: TrainingResul
 
 
 def seed_mean(values: Sequence[float]) -> SeedMean:
-    """The mean of a share over seeds, with its interval where there are two or more.
+    """Return the mean of a share over seeds, with its interval if there are two or more.
 
     Args:
-        values: One a seed, in [0, 1].
+        values: One value per seed, in [0, 1].
     """
     mean = statistics.fmean(values)
     if len(values) < 2:
@@ -173,7 +173,7 @@ def seed_mean(values: Sequence[float]) -> SeedMean:
 
 
 def _is_chain(networks: Sequence[RetrainedNetwork]) -> bool:
-    """Whether the proxy's accuracies rise with the FLOPs, as they do on a front: then the two cannot be told apart."""
+    """Return True if the proxy's accuracies rise with the FLOPs, as on a front, so that both sort alike."""
     accuracies = [network.proxy_accuracy for network in networks]
     return accuracies == sorted(accuracies)
 

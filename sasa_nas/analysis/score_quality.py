@@ -1,4 +1,4 @@
-"""How well training-free scores sort the networks of a run, beside what costs nothing to know: their size."""
+"""Rank correlation of training-free scores with accuracy, compared with that of parameters and FLOPs."""
 
 from collections.abc import Sequence
 
@@ -20,15 +20,15 @@ from sasa_nas.scoring import SCORES
 from sasa_nas.space.files import validate_space
 
 SIZES = ("params", "flops")
-"""What a score must beat to be of use."""
+"""Counts whose correlation a useful score must exceed."""
 
 
 class SizeQuality(BaseModel):
-    """How well a count sorts networks by accuracy.
+    """Rank correlation of a count with accuracy.
 
     Attributes:
         name: `params` or `flops`.
-        correlation: With the trained accuracy; None where all networks are equal in it.
+        correlation: Correlation with the trained accuracy; None if all networks have the same count.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,13 +38,13 @@ class SizeQuality(BaseModel):
 
 
 class ScoreQuality(BaseModel):
-    """How well a score does.
+    """Rank correlation of a score with accuracy.
 
     Attributes:
-        name: The score's.
-        correlation: With the trained accuracy; None where it has none.
-        beyond: By how much its tau exceeds that of each size, on the networks that have the score.
-        useful: Whether it exceeds both, and not by chance: the intervals lie above zero.
+        name: Name of the score.
+        correlation: Correlation with the trained accuracy; None if there is none.
+        beyond: Difference of its tau and that of each size, on the networks that have the score.
+        useful: Whether it exceeds both significantly: the intervals lie above zero.
         verdict: The same in a few words.
     """
 
@@ -58,13 +58,13 @@ class ScoreQuality(BaseModel):
 
 
 class ScoresReport(BaseModel):
-    """What `sasa-nas scores --json` prints.
+    """The data printed by `sasa-nas scores --json`.
 
     Attributes:
         space: Name of the search space.
         dataset: Name of the data set.
-        networks: Trained to the end, which are what is compared.
-        scores: One for each score that the run's networks have.
+        networks: Number of networks trained to the end, which are compared.
+        scores: One entry for each score of the run's networks.
         sizes: Parameters and FLOPs, for comparison.
     """
 
@@ -78,10 +78,10 @@ class ScoresReport(BaseModel):
 
 
 def latency_against_flops(records: Sequence[TrialRecord]) -> RankCorrelation | None:
-    """How well FLOPs sort the networks of a run by latency; every network with both counts, trained or not.
+    """Compute the rank correlation of FLOPs with latency over all networks that have both, trained or not.
 
     Returns:
-        None where too few networks have a latency.
+        The correlation; None if too few networks have a latency.
     """
     both = {r.architecture_id: r for r in records if r.latency is not None and r.flops}
     flops = [float(record.flops or 0) for record in both.values()]
@@ -89,7 +89,7 @@ def latency_against_flops(records: Sequence[TrialRecord]) -> RankCorrelation | N
 
 
 def judge_scores(info: RunInfo, records: Sequence[TrialRecord]) -> ScoresReport:
-    """Kendall's tau of each score, of parameters and of FLOPs, with the accuracy of the networks that were trained.
+    """Compute Kendall's tau of each score, of parameters and of FLOPs, with the accuracy of the trained networks.
 
     Raises:
         UserError: If no trained network has a score, or too few are trained for a correlation.
@@ -111,7 +111,7 @@ def judge_scores(info: RunInfo, records: Sequence[TrialRecord]) -> ScoresReport:
 
 
 def score_qualities(records: Sequence[TrialRecord]) -> list[ScoreQuality]:
-    """How well each score that a run's trained networks have sorts them by accuracy; none of too few networks."""
+    """Return the quality of each score of a run's trained networks; none if there are too few networks."""
     networks = designs(records)
     if len(networks) < FEWEST:
         return []
@@ -120,7 +120,7 @@ def score_qualities(records: Sequence[TrialRecord]) -> list[ScoreQuality]:
 
 
 def score_names(records: Sequence[TrialRecord]) -> list[str]:
-    """The scores that records have, the first seen first."""
+    """Return the names of the scores in records, in order of first appearance."""
     return list(dict.fromkeys(score for record in records for score in record.scores))
 
 

@@ -13,7 +13,7 @@ _TICKS: tuple[tuple[float, ...], ...] = (
 
 
 def cost_ticks(low: float, high: float) -> list[float]:
-    """Round numbers between `low` and `high`, both positive: the coarsest kind of which there are four or more."""
+    """Return round numbers between `low` and `high`, both positive: the coarsest series with four or more."""
     ticks: list[float] = []
     for multiples in _TICKS:
         powers = range(len(str(int(low))) - 2, len(str(int(high))) + 1)
@@ -24,12 +24,12 @@ def cost_ticks(low: float, high: float) -> list[float]:
 
 
 def linear_ticks(low: float, high: float, most: int = 7) -> list[float]:
-    """Round numbers between `low` and `high`: multiples of 1, 2 or 5 times a power of ten, `most` of them at most.
+    """Return at most `most` round numbers between `low` and `high`: multiples of 1, 2 or 5 times a power of ten.
 
     Args:
-        low: Below `high`, finite.
-        high: Finite.
-        most: Two or more.
+        low: Lower end; finite and below `high`.
+        high: Upper end; finite.
+        most: Most ticks; at least 2.
     """
     power = 10.0 ** math.floor(math.log10((high - low) / most))
     for multiple in (1, 2, 5, 10, 20):

@@ -1,4 +1,4 @@
-"""What there is to choose from: named networks, search spaces, data sets, operators."""
+"""Catalogues of what is available: named networks, search spaces, data sets, operators."""
 
 from typing import TYPE_CHECKING
 

@@ -8,7 +8,7 @@ from sasa_nas.analysis.designs import trained
 from sasa_nas.analysis.front_record import Front, summarise
 from sasa_nas.analysis.pareto import Pick, pareto_front, pick
 from sasa_nas.errors import UserError
-from sasa_nas.objectives import USUAL
+from sasa_nas.objectives import DEFAULT_OBJECTIVES
 from sasa_nas.run import Arm, ExternalResources, RunFolder, RunInfo, TrialRecord, read_info, read_trials
 from sasa_nas.run.external import NOTHING
 
@@ -66,7 +66,7 @@ class Run:
                 return record
         raise UserError(f"{self.folder.path} has no trial {number}; `sasa-nas pareto` lists the best ones")
 
-    def pareto(self, objectives: Sequence[str] = USUAL) -> Front:
+    def pareto(self, objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> Front:
         """Return the networks that no other dominates, and their hypervolume.
 
         Args:

@@ -1,4 +1,4 @@
-"""Residual blocks, a folder each: the description, the layer, and how the layer is built from a plan.
+"""Residual blocks, one folder each: the description, the layer, and its construction from a plan.
 
 A kind is added by `register_block`. Descriptions and plans import no torch; layers and builders do.
 """

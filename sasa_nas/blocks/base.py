@@ -9,16 +9,16 @@ from sasa_nas.nodes import Misfit, Reference
 
 
 class Block:
-    """A kind of residual block, of which all of a network's are.
+    """Base of the kinds of residual blocks; all blocks of a network are of one kind.
 
-    A kind is a class derived from this one and registered with `register_block`; it overrides what differs.
+    A kind is a class derived from this one and registered with `register_block`.
 
     Attributes:
         name: Name of the kind.
         builder: Function of a `BlockPlan` that returns the module, as `module:name`.
-        options: Fields of a stage that mean something in such blocks, of those that do not in all.
-        parameter_free_shortcut: Whether shortcuts can do without parameters.
-        in_detector: Whether a detector can stand on such blocks.
+        options: Fields of a stage that apply to such blocks, of those that do not apply to all.
+        parameter_free_shortcut: Whether shortcuts without parameters are possible.
+        in_detector: Whether such blocks can be in a detector's backbone.
     """
 
     name: ClassVar[str]
@@ -28,14 +28,14 @@ class Block:
     in_detector: ClassVar[bool] = False
 
     def out_channels(self, stage: Stage) -> int:
-        """Return the channels that a stage puts out; by default its width."""
+        """Return the output channels of a stage; by default its width."""
         return stage.width
 
     def check(self, stage: Stage) -> None:
-        """Check what can be known of a stage by itself; by default that its operator fits its width.
+        """Check a stage by itself; by default that its operator fits its width.
 
         Raises:
-            Misfit: If it cannot be built; it names the field, as `operator.num_heads`.
+            Misfit: If it cannot be built; the error names the field, as `operator.num_heads`.
         """
         check_operator(stage, stage.width)
 
@@ -46,7 +46,7 @@ class Block:
     def plan_stage(
         self, stage: Stage, in_channels: int, size: Size, *, parameter_free_shortcut: bool
     ) -> tuple[Plan, ...]:
-        """Return the parts of a stage: blocks, of which the first strides, and channel attention that comes after them.
+        """Return the parts of a stage: blocks, the first with the stride, and channel attention after them.
 
         Args:
             stage: The stage.
@@ -81,7 +81,7 @@ class Block:
         return tuple(parts)
 
     def plan_end(self, channels: int, size: Size) -> tuple[NormPlan, ...]:
-        """Return what follows the last stage of a network; by default nothing."""
+        """Return the parts after the last stage of a network; by default none."""
         return ()
 
 
@@ -89,7 +89,7 @@ def check_operator(stage: Stage, width: int) -> None:
     """Check that a stage's operator fits a width.
 
     Raises:
-        Misfit: If it does not; it names the field, as `operator.num_heads`.
+        Misfit: If it does not; the error names the field, as `operator.num_heads`.
     """
     try:
         stage.operator.check_width(width)

@@ -1,4 +1,4 @@
-"""Modules of the parts between stem and classifier, made from their plans."""
+"""Construction of the parts between stem and classifier from their plans."""
 
 from torch import nn
 
@@ -11,7 +11,7 @@ from sasa_nas.operators.conv import Conv
 
 
 def build_part(plan: Plan) -> nn.Module:
-    """Return what stands between stem and classifier, piece by piece."""
+    """Build a part between stem and classifier."""
     module: nn.Module = resolve(plan.builder)(plan)
     return module
 
@@ -32,7 +32,7 @@ def build_head(plan: HeadPlan) -> nn.Module:
 
 
 def first_operator(plan: BlockPlan, in_channels: int) -> nn.Module:
-    """Return a block's operator, or the first of two; it strides as the block does."""
+    """Return a block's operator, or the first of two, with the block's stride."""
     return build_operator(plan.operator, in_channels, plan.width, stride=plan.stride, feature_size=plan.size)
 
 
@@ -43,5 +43,5 @@ def second_operator(plan: BlockPlan) -> nn.Module:
 
 
 def block_attention(plan: BlockPlan, channels: int) -> nn.Module | None:
-    """Return a block's channel attention on so many channels, or None."""
+    """Return a block's channel attention on `channels` channels, or None."""
     return None if plan.channel_attention is None else build_channel_attention(plan.channel_attention, channels)

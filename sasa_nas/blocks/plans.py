@@ -1,7 +1,7 @@
-"""Plans of a network's parts, with the channels and the map that each one meets: shapes without modules.
+"""Plans of a network's parts, with their channels and sizes of maps: shapes without modules.
 
-Equal plans are equal parts, so that the thousands of designs of a search, which share most of theirs, need
-few of them built to be counted.
+Equal plans are equal parts, so that few parts have to be built to count the thousands of designs of a search, which
+share most of them.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Size = tuple[int, int]
 
 
 def strided(size: Size, stride: int) -> Size:
-    """Return what a stride leaves of a map: each side divided and rounded up."""
+    """Return the size of a map after a stride: each side divided and rounded up."""
     return ceil(size[0] / stride), ceil(size[1] / stride)
 
 
@@ -46,7 +46,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class BlockPlan(Plan):
-    """One residual block; the further fields are those of `Stage` and `Architecture`."""
+    """Plan of one residual block; the further fields are those of `Stage` and `Architecture`."""
 
     operator: Operator
     replaces: str
@@ -59,14 +59,14 @@ class BlockPlan(Plan):
 
 @dataclass(frozen=True)
 class NormPlan(Plan):
-    """Batch norm and ReLU, which end a stage of SAN and a network of pre-activation blocks."""
+    """Plan of batch norm and ReLU, at the end of a stage of SAN and of a network of pre-activation blocks."""
 
     builder: Reference = field(kw_only=True, default="sasa_nas.blocks.building:build_norm")
 
 
 @dataclass(frozen=True)
 class StageAttentionPlan(Plan):
-    """Channel attention after a stage's last block."""
+    """Plan of channel attention after a stage's last block."""
 
     attention: ChannelAttention
     builder: Reference = field(kw_only=True, default="sasa_nas.blocks.building:build_stage_attention")
@@ -74,6 +74,6 @@ class StageAttentionPlan(Plan):
 
 @dataclass(frozen=True)
 class HeadPlan(Plan):
-    """A last 1x1 convolution, batch norm and ReLU."""
+    """Plan of a last 1x1 convolution, batch norm and ReLU."""
 
     builder: Reference = field(kw_only=True, default="sasa_nas.blocks.building:build_head")

@@ -6,16 +6,16 @@ from sasa_nas.blocks.base import Block
 from sasa_nas.nodes import NameIn
 
 BLOCKS: dict[str, Block] = {}
-"""Every kind of block by its name."""
+"""All kinds of blocks by name."""
 
 BlockName: TypeAlias = Annotated[str, NameIn(BLOCKS)]
-"""The type of a field that holds the name of a registered kind of block."""
+"""Type of a field with the name of a registered kind of block."""
 
 B = TypeVar("B", bound=type[Block])
 
 
 def register_block(description: B) -> B:
-    """Register a kind of block; a decorator of its description.
+    """Register a kind of block, as a decorator of its description.
 
     Raises:
         ValueError: If the name is taken.

@@ -1,4 +1,4 @@
-"""A stage: residual blocks of one kind, width and operator. Whether it fits is up to the blocks."""
+"""A stage: residual blocks of one kind, width and operator."""
 
 from typing import Annotated, Literal
 
@@ -10,11 +10,11 @@ from sasa_nas.operators import AnyOperator
 from sasa_nas.operators.conv import Conv
 
 MOST_BLOCKS = 1000
-"""Blocks of one stage; the deepest residual networks have 333 (He et al. 2016, ResNet-1001)."""
+"""Most blocks of a stage; the deepest residual networks have 333 (He et al. 2016, ResNet-1001)."""
 
 
 class Stage(Node):
-    """A group of residual blocks of one width, the first of which may halve the map."""
+    """A sequence of residual blocks of one width, the first of which may halve the map."""
 
     blocks: Annotated[Positive, Field(le=MOST_BLOCKS)] = 2
     width: Positive = 64

@@ -1,4 +1,4 @@
-"""Attention over channels: the mechanisms that attention augmented convolution is compared with, a folder each.
+"""Attention over channels: the mechanisms that attention augmented convolution is compared with, one folder each.
 
 A kind is added by `register_channel_attention`. Descriptions import no torch; layers do.
 """

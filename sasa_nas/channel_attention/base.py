@@ -4,9 +4,9 @@ from sasa_nas.nodes import Node
 
 
 class ChannelAttention(Node):
-    """Attention over channels, in every block on its output before the shortcut is added.
+    """Base of the kinds of attention over channels, on every block's output before the shortcut is added.
 
-    In an inverted block it stands on the hidden channels. A kind is a frozen type derived from this one, with a field
+    In an inverted block it is on the hidden channels. A kind is a frozen type derived from this one, with a field
     `kind: Literal["name"] = "name"` and its options, registered with `register_channel_attention`.
 
     Attributes:
@@ -17,5 +17,5 @@ class ChannelAttention(Node):
 
     @property
     def after_stage(self) -> bool:
-        """True if it stands once after a stage's last block, false if it stands in every block."""
+        """True if it is applied once after a stage's last block, False if in every block."""
         return False

@@ -1,4 +1,4 @@
-"""Modules of channel attention, made from their descriptions."""
+"""Construction of channel attention from its description."""
 
 from torch import nn
 
@@ -8,7 +8,7 @@ from sasa_nas.nodes import accepts, resolve
 
 
 def build_channel_attention(attention: ChannelAttention, channels: int) -> nn.Module:
-    """Return a module from `(B, channels, H, W)` to the same shape."""
+    """Build a module from `(B, channels, H, W)` to the same shape."""
     layer = resolve(CHANNEL_ATTENTIONS[attention.kind].layer)
     options = attention.options
     if accepts(layer, "channels"):

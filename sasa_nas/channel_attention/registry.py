@@ -1,4 +1,4 @@
-"""The registry of channel attention: for each kind its description and its layer."""
+"""Registry of channel attention: for each kind its description and its layer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ class ChannelAttentionEntry:
 
     Attributes:
         description: The type that describes it.
-        layer: The module's class, of which sub-modules do all the work that is counted. It takes the options by the
-            names of the description's fields and, if it has an argument `channels`, the channels of its input, whose
-            shape it keeps; it keeps each argument in an attribute of the same name.
+        layer: The module's class, whose sub-modules do all the counted work. It takes the options by the names of the
+            description's fields and, if it has an argument `channels`, the channels of its input, whose shape it
+            keeps; it keeps each argument in an attribute of the same name.
     """
 
     description: type[ChannelAttention]
@@ -29,19 +29,19 @@ class ChannelAttentionEntry:
 
 
 CHANNEL_ATTENTIONS: Registry[ChannelAttentionEntry] = Registry("channel attention")
-"""Every kind of channel attention."""
+"""All kinds of channel attention."""
 
 AnyChannelAttention: TypeAlias = Annotated[ChannelAttention, OneOf(CHANNEL_ATTENTIONS)]
-"""The type of a field that holds channel attention of any registered kind."""
+"""Type of a field with channel attention of any registered kind."""
 
 D = TypeVar("D", bound=type[ChannelAttention])
 
 
 def register_channel_attention(*, layer: Reference) -> Callable[[D], D]:
-    """Register a kind of channel attention; a decorator of its description.
+    """Register a kind of channel attention, as a decorator of its description.
 
     Args:
-        layer: As in `ChannelAttentionEntry`: `module:name`, or the object itself.
+        layer: The layer (see `ChannelAttentionEntry`) as `module:name`, or the object itself.
 
     Raises:
         ValueError: If the kind is registered already.

@@ -1,4 +1,4 @@
-"""The `sasa-nas` command: its sub-commands, and how failures end.
+"""The `sasa-nas` command: its sub-commands, and the handling of errors.
 
 Commands import what they need when they run, so that `--help` answers at once.
 """
@@ -30,17 +30,17 @@ from sasa_nas.cli.retrain import retrain
 from sasa_nas.cli.scores import scores
 from sasa_nas.cli.search import resume, search
 from sasa_nas.cli.signals import INTERRUPTED, ending_like_interrupt
-from sasa_nas.cli.sound_values import with_sound_values
 from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
 from sasa_nas.cli.train_detector import train_detector
+from sasa_nas.cli.value_checks import with_checked_values
 from sasa_nas.cli.where import where
 from sasa_nas.errors import UserError, one_line, printable
 from sasa_nas.sharing import without_credentials
 
 PROGRAM = "sasa-nas"
 LONGEST, LAST = 1200, 400
-"""Characters of an error that are printed, and how many of them are its last: what was typed may be a whole file."""
+"""Most characters of an error that are printed, and how many of them are from its end."""
 
 # plain help and errors: a terminal's width must not decide what a line of a log says
 app = typer.Typer(name=PROGRAM, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=False)
@@ -67,7 +67,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "doctor": doctor,
 }
 for _name, _command in _COMMANDS.items():
-    _command = with_sound_values(_command)
+    _command = with_checked_values(_command)
     app.command(_name)(_command if _name == "check-operator" else with_operators(_command))
 
 # Typer raises Click's exceptions, which newer versions carry inside: BadParameter, UsageError, ClickException
@@ -87,20 +87,20 @@ def _program(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Where in an image network does self-attention help most, per FLOP?"""
+    """Search for the places in an image network where self-attention helps most, per FLOP."""
     if context.invoked_subcommand is None:
         echo(context.get_help())
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command line and returns its exit status.
+    """Run the command line and return its exit status.
 
     Args:
-        arguments: What follows the program's name; `sys.argv[1:]` where it is left out.
+        arguments: The arguments after the program's name; default: `sys.argv[1:]`.
 
     Returns:
-        0; 2 after one line on stderr for what a person can mend; 130 after Ctrl-C, SIGTERM or SIGHUP; 1 if the reader
-        of stdout left.
+        0; 2 after a user's error, printed as one line on stderr; 130 after Ctrl-C, SIGTERM or SIGHUP; 1 if the reader
+        of stdout has closed it.
     """
     command = typer.main.get_command(app)
     _require_streams()
@@ -129,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _require_streams() -> None:
-    """Give a process that was started without stdout or stderr some to write to, where nobody reads."""
+    """Open the null device as stdout and stderr, if the process was started without them."""
     if sys.stdout is None:
         sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  it stays open
     if sys.stderr is None:
@@ -137,12 +137,12 @@ def _require_streams() -> None:
 
 
 def _drop_output() -> None:
-    """Let stdout lead nowhere: Python flushes it once more when it ends, which would fail again."""
+    """Redirect stdout to the null device, as Python flushes it once more at exit, which would fail again."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _usage(error: BaseException) -> str:
-    """What is wrong with the command line, and where its help is."""
+    """Return a usage error in one line, with the command that shows the help."""
     context: typer.Context | None = getattr(error, "ctx", None)
     path = context.command_path if context else PROGRAM
     message = error.format_message() if hasattr(error, "format_message") else str(error)

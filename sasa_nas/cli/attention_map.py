@@ -1,4 +1,4 @@
-"""`sasa-nas attention-map`: where pixels of an image attend, head by head."""
+"""`sasa-nas attention-map`: attention weights of an image's pixels, head by head."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def attention_map(
 
 
 def print_attention(console: Console, summary: AttentionSummary) -> None:
-    """Prints a line a head, with what the numbers mean below."""
+    """Print one line per head, and below the meaning of the numbers."""
     from sasa_nas.cli.output import plain_table
 
     console.print(f"{summary.network}, weights: {summary.weights}", soft_wrap=True)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sasa_nas.testing import ConformanceCheck, Outcome
 
 _NAMED = 3
-"""Failures that the last line names."""
+"""Most failures that the last line names."""
 
 
 def check_operator(

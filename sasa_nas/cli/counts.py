@@ -1,13 +1,13 @@
-"""Options that take a count, as people write it: 1e6, 2M, 2.5G."""
+"""Parsers of options that are counts, such as 1e6, 2M or 2.5G."""
 
 import typer
 
 
 def parse_count(text: str) -> int:
-    """Return the whole number that a text stands for.
+    """Parse a whole number.
 
     Raises:
-        typer.BadParameter: If it is none, or below 1.
+        typer.BadParameter: If the text is no whole number, or below 1.
     """
     number = parse_amount(text)
     if number != int(number) or number < 1:
@@ -16,10 +16,10 @@ def parse_count(text: str) -> int:
 
 
 def parse_amount(text: str) -> float:
-    """Return the number that a text stands for.
+    """Parse a number.
 
     Raises:
-        typer.BadParameter: If it is none.
+        typer.BadParameter: If the text is no number.
     """
     from sasa_nas.nodes.quantity import parse_quantity
 

@@ -1,4 +1,4 @@
-"""The decoding of a folder's images as it shows itself: a bar on a terminal, two lines in a log."""
+"""Progress of the decoding of images: a bar on a terminal, two lines in a log."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 WIDTH = 30
-"""Of a bar, in characters."""
+"""Width of a bar, in characters."""
 SILENT = 1.0
-"""Seconds of decoding of which a log says nothing."""
+"""Seconds of decoding before a line is printed."""
 
 
 def decoding_bar(done: int, images: int) -> Table:
-    """Return a bar with the number of images that are decoded."""
+    """Return a bar with the number of decoded images."""
     bar = Table.grid(padding=(0, 1))
     bar.add_row(ProgressBar(total=images, completed=done, width=WIDTH), f"decoding images, {done:,} of {images:,}")
     return bar
 
 
 class DecodingLog:
-    """Prints a line when it is clear that decoding takes a while, and one when it is done.
+    """A log with a line when decoding takes longer than `SILENT`, and one when it is done.
 
     Args:
-        console: Where to.
+        console: Console of the lines.
     """
 
     def __init__(self, console: Console) -> None:
@@ -34,7 +34,7 @@ class DecodingLog:
         self._told = False
 
     def decoding(self, done: int, images: int) -> None:
-        """Note that so many images are decoded."""
+        """Update the number of decoded images."""
         if self._begun is None:
             self._begun = time.monotonic()
         seconds = time.monotonic() - self._begun

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class ConventionName(StrEnum):
-    """The names of `sasa_nas.cost.CONVENTIONS`, at hand without importing torch."""
+    """Names of `sasa_nas.cost.CONVENTIONS`, without an import of torch."""
 
     SASA = "sasa"
     AA = "aa"
@@ -81,7 +81,7 @@ def describe(
 
 
 def print_description(console: Console, described: Description) -> None:
-    """Prints a network's parts as a table, with a line of facts above and the kinds of work below."""
+    """Print a network's parts as a table, with a line of facts above and the multiply-accumulates by kind below."""
     from sasa_nas.analysis.labels import compact_bytes, compact_count
     from sasa_nas.cli.output import plain_table
 
@@ -118,7 +118,7 @@ def print_description(console: Console, described: Description) -> None:
 
 
 def _timing(timing: LatencyDescription) -> str:
-    """One latency in one line."""
+    """Return the text of one latency."""
     from sasa_nas.analysis.labels import compact_seconds
 
     images = "1 image" if timing.batch == 1 else f"{timing.batch} images"
@@ -131,7 +131,7 @@ def _timing(timing: LatencyDescription) -> str:
 
 
 def _options(options: dict[str, Any]) -> str:
-    """What a stage has beyond its operator, such as `, channel_attention se`."""
+    """Return the text of a stage's other options, such as `, channel_attention se`."""
     told = [f"{name} {value['kind'] if isinstance(value, dict) else value}" for name, value in options.items()]
     return "".join(f", {item}" for item in told)
 

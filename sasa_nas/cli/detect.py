@@ -44,7 +44,7 @@ def detect(
 
 
 def print_objects(console: Console, report: DetectionReport) -> None:
-    """Prints a line an object, with a line of facts above."""
+    """Print one line per object, with a line of facts above."""
     from sasa_nas.cli.output import plain_table
 
     count = sum(len(found.objects) for found in report.images)

@@ -1,4 +1,4 @@
-"""What `sasa-nas doctor` finds out: versions, devices, which form of each operator runs, where runs can go."""
+"""Diagnosis of an installation: versions, devices, the implementation of each operator, the folder of runs."""
 
 import os
 import platform
@@ -29,7 +29,7 @@ class Gpu(BaseModel):
 
 
 class Devices(BaseModel):
-    """What can compute. `problem` says why torch could not be asked, None where it could."""
+    """Compute devices; `problem` is the reason why torch could not be queried, else None."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -41,7 +41,7 @@ class Devices(BaseModel):
 
 
 class OperatorForm(BaseModel):
-    """Which form of an operator runs here, and why."""
+    """The implementation of an operator that runs here, and the reason."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -51,7 +51,7 @@ class OperatorForm(BaseModel):
 
 
 class RunsFolder(BaseModel):
-    """The folder that runs go to; free space in bytes."""
+    """The folder of runs, with its free space in bytes."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -61,7 +61,7 @@ class RunsFolder(BaseModel):
 
 
 class DecodedImages(BaseModel):
-    """Decoded images in the cache, which may be deleted at any time; bytes on disk."""
+    """Decoded images in the cache, which may be deleted at any time, with their bytes on disk."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -71,7 +71,7 @@ class DecodedImages(BaseModel):
 
 
 class Diagnosis(BaseModel):
-    """What `sasa-nas doctor --json` prints; a version is None where the package is not installed."""
+    """The data printed by `sasa-nas doctor --json`; a version is None if the package is not installed."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -83,10 +83,10 @@ class Diagnosis(BaseModel):
 
 
 def diagnose(runs: Path = Path("runs")) -> Diagnosis:
-    """Looks around without changing anything but the cache of compiled loops.
+    """Examine the installation; only the cache of compiled loops may change.
 
     Args:
-        runs: The folder that runs go to; it need not exist.
+        runs: The folder of runs; it need not exist.
     """
     versions = {"python": platform.python_version()} | {package: _version(package) for package in PACKAGES}
     return Diagnosis(
@@ -134,7 +134,7 @@ def _cpu_name() -> str:
 
 
 def _operator_forms() -> list[OperatorForm]:
-    """Return the form of each operator that runs here, and when it does."""
+    """Return the implementation of each operator that runs here, with its condition."""
     found = []
     for entry in OPERATORS:
         form, why = ("plain", "it has a single form") if entry.forms is None else _explained(entry.forms)

@@ -27,7 +27,7 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON alon
 
 
 def print_diagnosis(console: Console, diagnosis: Diagnosis) -> None:
-    """Prints a diagnosis as three tables and a line."""
+    """Print a diagnosis as three tables and a line."""
     from sasa_nas.cli.output import plain_table
 
     versions = plain_table("package", "version")

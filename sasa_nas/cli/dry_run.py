@@ -1,4 +1,4 @@
-"""`sasa-nas search --dry-run`: designs as lines on stdout, and on stderr how far it is where they go elsewhere."""
+"""`sasa-nas search --dry-run`: designs as lines on stdout, with a progress bar if those are redirected."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def print_designs(space: SearchSpace, settings: SearchSettings, designs: int) -> None:
-    """One line a design; nothing is kept in memory, so that ten thousand are no more work than ten.
+    """Print one line per design, without keeping designs in memory.
 
     Raises:
-        UserError: As `draw_designs`.
+        UserError: See `draw_designs`.
     """
     drawn = sasa_nas.draw_designs(space, designs, settings)
     echo("architecture_id\tparams\tflops\tstem\toperators")
@@ -41,7 +41,7 @@ def print_designs(space: SearchSpace, settings: SearchSettings, designs: int) ->
 
 @contextmanager
 def _bar(designs: int) -> Iterator[Callable[[], None]]:
-    """What a design more is told to: a bar on a terminal, unless the lines themselves show there."""
+    """Yield a function to call after each design, which moves a bar on a terminal unless the lines are shown there."""
     console = stderr_console()
     if not console.is_terminal or sys.stdout.isatty():
         yield lambda: None

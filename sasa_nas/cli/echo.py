@@ -1,4 +1,4 @@
-"""Prints plain lines, in which nothing commands the terminal. Rich, which takes a while to import, is not needed."""
+"""Printing of plain lines without control characters, and without Rich, which takes a while to import."""
 
 import typer
 
@@ -6,10 +6,10 @@ from sasa_nas.errors import printable_lines
 
 
 def echo(text: str, *, err: bool = False) -> None:
-    """Print lines; what would command the terminal is written as escapes.
+    """Print lines, with control characters escaped.
 
     Args:
-        text: The lines. What they tell may come from files that anybody may have written.
-        err: Whether to stderr.
+        text: The lines, which may come from untrusted files.
+        err: Whether to print to stderr instead of stdout.
     """
     typer.echo(printable_lines(text), err=err)

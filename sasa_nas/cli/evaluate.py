@@ -1,4 +1,4 @@
-"""`sasa-nas evaluate`: a trained network on plain, turned, mirrored and attacked images."""
+"""`sasa-nas evaluate`: a trained network on plain, rotated, flipped and attacked images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sasa_nas.cli.sound_values import MOST_SEED
+from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class SplitName(StrEnum):
-    """The parts that can be evaluated on."""
+    """Splits that can be evaluated on."""
 
     VALIDATION = "validation"
     TEST = "test"
 
 
 def _share(text: str) -> float:
-    """A number written as 0.03 or 8/255."""
+    """Parse a number such as 0.03 or 8/255."""
     try:
         return float(Fraction(text))
     except (ValueError, ZeroDivisionError, OverflowError) as error:
@@ -102,7 +102,7 @@ def evaluate(
 
 
 def _print_report(console: Console, report: EvaluationReport) -> None:
-    """Prints the measurements as a table, with a line of facts above."""
+    """Print the measurements as a table, with a line of facts above."""
     from sasa_nas.cli.output import percent, plain_table
 
     seeds = f", {len(report.seeds)} seeds" if len(report.seeds) > 1 else ""

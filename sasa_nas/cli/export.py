@@ -1,4 +1,4 @@
-"""`sasa-nas export`: a network as files that work without this package; `sasa-nas verify-export`: whether they do."""
+"""`sasa-nas export` writes files that work without this package; `sasa-nas verify-export` verifies them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sasa_nas.cli.sound_values import MOST_SEED
+from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.formats import FORMATS
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SizeName(StrEnum):
-    """Which network of a search's trial."""
+    """Size of a search trial's network to export."""
 
     PROXY = "proxy"
     TARGET = "target"
@@ -129,7 +129,7 @@ def verify_export(
 
 
 def _print_export(exported: Exported) -> None:
-    """Prints what was written, what its weights are, and what to do next."""
+    """Print the files, the source of the weights, and the next steps."""
     from sasa_nas.cli.output import program, shell_line, stdout_console
 
     console, card = stdout_console(), exported.card
@@ -145,7 +145,7 @@ def _print_export(exported: Exported) -> None:
 
 
 def _print_report(report: VerificationReport) -> None:
-    """Prints every check as a row."""
+    """Print one row per check."""
     from sasa_nas.cli.output import plain_table, stdout_console
 
     console = stdout_console()

@@ -1,4 +1,4 @@
-"""Options that name again what a run or a training uses outside its folder, and the words that name it."""
+"""Options for the external resources of a run or a training, and their words for a command to copy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Dataset = Annotated[
 def resources(
     address: str | None, storage: str | None, data_dir: Path | None, dataset: str | None
 ) -> ExternalResources:
-    """Return what a command names, a relative folder of data as of the working directory."""
+    """Return the resources that a command names, with paths relative to the working directory."""
     from sasa_nas.run import ExternalResources
 
     return ExternalResources(address, storage, data_dir.resolve() if data_dir else None, dataset)
@@ -46,7 +46,7 @@ def words_for_run(folder: RunFolder) -> tuple[str, ...]:
 
 
 def words_for_training(info: TrainingInfo | RetrainingInfo) -> tuple[str, ...]:
-    """Return the options that a command needs to go on with a training, or to read the same images."""
+    """Return the options that a command needs to resume a training, or to read the same images."""
     from sasa_nas.run import ExternalResources
 
     return ExternalResources.of_training(info.settings).options

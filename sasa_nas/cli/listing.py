@@ -1,4 +1,4 @@
-"""`sasa-nas list`: the networks, search spaces, data sets and operators that there are."""
+"""`sasa-nas list`: the available networks, search spaces, data sets and operators."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """What can be listed."""
+    """Catalogues that can be listed."""
 
     MODELS = "models"
     SPACES = "spaces"
@@ -85,7 +85,7 @@ def _print_models(console: Console, models: Sequence[ModelEntry]) -> None:
 
 
 def _runs(model: ModelEntry) -> Iterator[str]:
-    """What the stages have, equal neighbours together: `2 conv`, `5 augmented_conv`."""
+    """Yield the runs of stages with equal operators: `2 conv`, `5 augmented_conv`."""
     kinds = zip(model.operators, model.channel_attention, strict=True)
     for (operator, attention), stages in groupby(kinds):
         yield f"{len(list(stages))} {operator}{f' + {attention}' if attention else ''}"

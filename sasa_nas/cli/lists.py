@@ -8,7 +8,7 @@ from sasa_nas.errors import UserError
 
 
 def parse_objectives(text: str) -> tuple[str, ...]:
-    """The objectives that `--objectives` names.
+    """Parse the value of `--objectives`.
 
     Raises:
         UserError: If one is unknown or comes twice, or accuracy is missing.
@@ -20,7 +20,7 @@ def parse_objectives(text: str) -> tuple[str, ...]:
 
 
 def parse_scores(text: str | None) -> tuple[str, ...]:
-    """The scores that `--scores` names; none where it is left out.
+    """Parse the value of `--scores`; default: none.
 
     Raises:
         UserError: If one is unknown or comes twice.
@@ -32,7 +32,7 @@ def parse_scores(text: str | None) -> tuple[str, ...]:
 
 
 def parse_score(text: str | None) -> str | None:
-    """The score that `--score-filter` names, or None.
+    """Parse the value of `--score-filter`, which may be None.
 
     Raises:
         UserError: If it is unknown.

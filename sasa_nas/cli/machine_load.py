@@ -1,4 +1,4 @@
-"""How busy this machine is, in one line of the live view."""
+"""Load of this machine, as one line of the live view."""
 
 import time
 from collections.abc import Callable
@@ -12,10 +12,10 @@ PERIOD = 2.0
 
 
 class MachineLoad:
-    """Reads the load of this machine's processors, memory and GPUs now and then. On a cluster others have theirs.
+    """The load of this machine's CPUs, memory and GPUs, read at most once per `PERIOD`; other machines are not covered.
 
     Args:
-        clock: Seconds, from anywhere.
+        clock: Function that returns seconds from any origin.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -25,7 +25,7 @@ class MachineLoad:
         psutil.cpu_percent()  # the first answer means nothing: it is of the time since the last
 
     def line(self) -> str:
-        """The last reading, or a new one where that is `PERIOD` old."""
+        """Return the last reading, or a new one if that is older than `PERIOD`."""
         now = self._clock()
         if now - self._read >= PERIOD:
             self._read = now
@@ -36,7 +36,7 @@ class MachineLoad:
 
 
 def gpu_lines() -> list[str]:
-    """One text a GPU that this process may see: how busy it is, and its memory. None where the driver tells nothing."""
+    """Return one line per visible GPU, with its utilisation and memory; none if the driver reports nothing."""
     import torch
 
     if not torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""How commands print: JSON alone for programs, Rich for people."""
+"""Output of commands: JSON for programs, Rich for people."""
 
 from __future__ import annotations
 
@@ -23,41 +23,41 @@ if TYPE_CHECKING:
     from sasa_nas.run.training_records import Spread
 
 PIPE_WIDTH = 200
-"""Columns of a table that goes to a file or a pipe, where nothing need be broken to fit a window."""
+"""Columns of a table that is written to a file or a pipe."""
 
 
 class PlainConsole(Console):
-    """A console that shows text as it is, but for what would command the terminal, which it writes as escapes.
+    """A console that prints text literally, with control characters escaped.
 
-    Names, reasons and paths come from files that anybody may have written. All that commands print goes through here or
-    through `sasa_nas.cli.echo.echo`.
+    Names, reasons and paths may come from untrusted files. All output of commands goes through this class or
+    `sasa_nas.cli.echo.echo`.
 
     Args:
-        file: Where to.
-        width: Columns; the terminal's if left out.
+        file: The stream to print to.
+        width: Columns; default: the terminal's.
     """
 
     def __init__(self, file: IO[str], *, width: int | None = None) -> None:
         super().__init__(file=file, width=width, markup=False, highlight=False, emoji=False)
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Return a string as the text that is laid out; Rich calls this for every string, those in tables too."""
+        """Return a string as literal text; Rich calls this for every string, those in tables included."""
         return super().render_str(printable_lines(text), **options)
 
 
 def stdout_console() -> PlainConsole:
-    """A console for results; a pipe is taken as wide, unless the variable COLUMNS says otherwise."""
+    """Return a console for results; a pipe has `PIPE_WIDTH` columns unless the variable COLUMNS is set."""
     width = None if sys.stdout.isatty() or os.environ.get("COLUMNS") else PIPE_WIDTH
     return PlainConsole(sys.stdout, width=width)
 
 
 def stderr_console() -> PlainConsole:
-    """A console for what happens meanwhile."""
+    """Return a console for progress."""
     return PlainConsole(sys.stderr)
 
 
 def plain_table(*headings: str, right: tuple[str, ...] = ()) -> Table:
-    """A table with a line under its headings and no other; the columns named in `right` hold numbers."""
+    """Return a table with a line under its headings and no other; columns named in `right` are right-aligned."""
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for heading in headings:
         if heading in right:
@@ -68,24 +68,24 @@ def plain_table(*headings: str, right: tuple[str, ...] = ()) -> Table:
 
 
 def percent(spread: Spread) -> str:
-    """A share over several seeds in per cent, with its standard deviation where it has one."""
+    """Return a share over several seeds in per cent, with its standard deviation if there is one."""
     mean = f"{100 * spread.mean:.2f}%"
     return mean if spread.std is None else f"{mean} ± {100 * spread.std:.2f}"
 
 
 def print_json(data: BaseModel | Sequence[BaseModel]) -> None:
-    """Prints `data` as indented JSON on stdout: an object, or a list of them."""
+    """Print a dataclass instance, or a list of them, as indented JSON on stdout."""
     plain = data.model_dump(mode="json") if isinstance(data, BaseModel) else [d.model_dump(mode="json") for d in data]
     print_plain_json(plain)
 
 
 def print_plain_json(data: object) -> None:
-    """Print plain data as indented JSON on stdout, in ASCII, whole."""
+    """Print plain data as indented ASCII JSON on stdout."""
     typer.echo(json.dumps(data, indent=2))
 
 
 def program() -> str:
-    """How this program was called, for commands that a person is to copy: its name where the shell finds it."""
+    """Return the program's name for commands to copy: the name alone if the shell finds it, else the path."""
     found = shutil.which("sasa-nas")
     called = Path(sys.argv[0])
     if called.name != "sasa-nas" or (found and Path(found).resolve() == called.resolve()):
@@ -94,5 +94,5 @@ def program() -> str:
 
 
 def shell_line(*words: object) -> str:
-    """Words as one line that a shell takes apart again as they were."""
+    """Return words as one line, quoted for a shell."""
     return shlex.join(map(str, words))

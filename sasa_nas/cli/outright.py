@@ -1,4 +1,4 @@
-"""Options and steps that the commands have in common which train one network outright."""
+"""Common options and steps of the commands that train one network outright."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sasa_nas.cli.signals import INTERRUPTED
-from sasa_nas.cli.sound_values import MOST_SEED
+from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.tasks import TASKS, Task
 
@@ -38,11 +38,11 @@ Resume = Annotated[
 
 
 def require_alone(context: typer.Context, resuming: Collection[str]) -> None:
-    """Check that nothing is given beside --resume that does not name a file or a folder again.
+    """Check that nothing is given beside --resume but the options that it allows.
 
     Args:
-        context: Of the command.
-        resuming: Parameters that a training may go on with.
+        context: Context of the command.
+        resuming: Names of the parameters that --resume allows.
 
     Raises:
         UserError: If anything else is given.
@@ -67,17 +67,17 @@ def require_target(target: str | None, dataset: str | None, task: Task) -> tuple
 
 
 def given(options: dict[str, Any]) -> dict[str, Any]:
-    """Return those options that are not left out."""
+    """Return the options that are not None."""
     return {name: value for name, value in options.items() if value is not None}
 
 
 def print_folder(console: Console, summary: TrainingSummary[Any, Any], words: tuple[str, ...]) -> None:
-    """Print where a training lies; end the command, saying how to go on, if it was stopped early.
+    """Print a training's folder; if it was stopped early, print the command that resumes it and exit.
 
     Args:
-        console: Where to.
-        summary: How the training ended.
-        words: Options that name again what it uses outside its folder.
+        console: Console of the lines.
+        summary: Summary of the training.
+        words: Options for the external resources of the training.
     """
     from sasa_nas.cli.output import program, shell_line
 

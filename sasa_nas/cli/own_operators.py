@@ -1,4 +1,4 @@
-"""`--operators FILE`, an option of every command that meets designs: loads operators of one's own beforehand."""
+"""`--operators FILE`, the option of all commands with designs that loads the user's own operators."""
 
 import functools
 import inspect
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 VARIABLE = "SASA_NAS_OPERATORS"
-"""Environment variable with such files, separated as in PATH."""
+"""Environment variable with files of operators, separated as in PATH."""
 
 NAME = "operators"
 
@@ -39,7 +39,7 @@ Operators = Annotated[
 
 
 def with_operators(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that has the option `--operators` too; the files are loaded before the command begins.
+    """Add the option `--operators` to a command; the files are loaded before it begins.
 
     Args:
         command: A function with Typer's annotations.

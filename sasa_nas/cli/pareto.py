@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sasa_nas.errors import UserError
-from sasa_nas.objectives import OBJECTIVES, USUAL
+from sasa_nas.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +26,7 @@ def pareto(
     objectives: Annotated[
         str,
         typer.Option(help=f"Compare networks by these, accuracy among them: {', '.join(OBJECTIVES)}."),
-    ] = ",".join(USUAL),
+    ] = ",".join(DEFAULT_OBJECTIVES),
 ) -> None:
     """Show the networks of a run that no other beats in both accuracy and FLOPs, or in all of other objectives."""
     import sasa_nas
@@ -34,11 +34,11 @@ def pareto(
     from sasa_nas.cli.output import print_json, stdout_console
 
     wanted = parse_objectives(objectives)
-    usual = set(wanted) == set(USUAL)
+    usual = set(wanted) == set(DEFAULT_OBJECTIVES)
     if plot is not None and not usual:
         raise UserError("--plot draws accuracy against FLOPs: leave --objectives out")
     source = sasa_nas.Run(run)
-    front = source.pareto(USUAL if usual else wanted)
+    front = source.pareto(DEFAULT_OBJECTIVES if usual else wanted)
     if plot is not None:
         source.plot_front(plot)
     if as_json:
@@ -46,23 +46,25 @@ def pareto(
         return
     console = stdout_console()
     print_front(console, source.trials(), front.objectives)
-    if usual and set(source.info.settings.objectives) != set(USUAL):
+    if usual and set(source.info.settings.objectives) != set(DEFAULT_OBJECTIVES):
         own = ",".join(source.info.settings.objectives)
         console.print(f"This search had other objectives; `--objectives {own}` shows their front.", soft_wrap=True)
     if plot is not None:
         console.print(f"Figure: {plot}", soft_wrap=True)
 
 
-def print_front(console: Console, records: Sequence[TrialRecord], objectives: Sequence[str] = USUAL) -> None:
-    """Print the front of a run's trials as a table, the baseline, the hypervolume, and what became of other trials."""
-    from sasa_nas.analysis.baseline import baseline_of, tell_baseline
+def print_front(
+    console: Console, records: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES
+) -> None:
+    """Print the front of a run's trials as a table, the baseline, the hypervolume, and the trials by outcome."""
+    from sasa_nas.analysis.baseline import baseline_of, describe_baseline
     from sasa_nas.analysis.designs import Designs
-    from sasa_nas.analysis.front_record import count_outcomes, tell_outcomes
+    from sasa_nas.analysis.front_record import count_outcomes, describe_outcomes
     from sasa_nas.analysis.labels import compact_count, further_objectives, objective_label, stage_labels
     from sasa_nas.analysis.pareto import pareto_front
     from sasa_nas.cli.output import plain_table
 
-    outcomes = tell_outcomes(count_outcomes(records))
+    outcomes = describe_outcomes(count_outcomes(records))
     front = pareto_front(records, objectives)
     trainings = Designs(records).trainings()
     if not front:
@@ -90,18 +92,18 @@ def print_front(console: Console, records: Sequence[TrialRecord], objectives: Se
     console.print(table)
     if baseline is not None:
         mark = "* " if baseline.number in {record.number for record in front} else ""
-        console.print(f"{mark}{tell_baseline(baseline, front)}", soft_wrap=True)
+        console.print(f"{mark}{describe_baseline(baseline, front)}", soft_wrap=True)
     console.print(_volume(records, objectives), soft_wrap=True)
     console.print(f"{len(front)} of {len(records)} trials on the front. Trials: {outcomes}.", soft_wrap=True)
 
 
 def _volume(records: Sequence[TrialRecord], objectives: Sequence[str]) -> str:
-    """Return the volume that the front dominates, in one line."""
+    """Return the text of the front's hypervolume."""
     from sasa_nas.analysis.pareto import hypervolume, reference_point
 
     reference = reference_point(records, objectives) or {}
     value = hypervolume(records, objectives, reference)
-    if set(objectives) == set(USUAL):
+    if set(objectives) == set(DEFAULT_OBJECTIVES):
         from sasa_nas.analysis.labels import compact_count
 
         corner = f"accuracy {reference['accuracy']:.3g} at {compact_count(reference['flops'])} FLOPs"

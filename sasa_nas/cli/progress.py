@@ -1,4 +1,4 @@
-"""How a search shows itself while it runs: a live panel on a terminal, one line a trial in a log."""
+"""Progress of a search: a live panel on a terminal, one line per trial in a log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sasa_nas.analysis.designs import Designs
-from sasa_nas.analysis.front_record import tell_outcomes
+from sasa_nas.analysis.front_record import describe_outcomes
 from sasa_nas.analysis.labels import compact_count, stage_labels
 from sasa_nas.analysis.pareto import undominated
 from sasa_nas.cli.decoding import DecodingLog, decoding_bar
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
 
 MEASURING = "measuring how trials best share the machine ..."
 FRONT_ROWS = 8
-"""Networks of the front that the panel shows, at most: the most accurate."""
+"""Most networks of the front that the panel shows, the most accurate ones."""
 
 
 @contextmanager
 def observing() -> Iterator[SearchObserver]:
-    """An observer that suits stderr, for the length of a `with` block."""
+    """Yield a live panel if stderr is a terminal, else an observer that prints lines."""
     console = stderr_console()
     if not console.is_terminal:
         yield LineObserver(console)
@@ -48,12 +48,12 @@ def observing() -> Iterator[SearchObserver]:
 
 
 class Tally:
-    """What has happened so far, and how long the rest may take."""
+    """Counts of the trials so far, and an estimate of the remaining time."""
 
     def __init__(self) -> None:
         self.trials = 0
         self.done = 0
-        """Trainings that are over, well or not."""
+        """Number of trainings that have ended, failed ones included."""
         self.front: list[TrialRecord] = []
         self._designs = Designs()
         self.running: dict[int, TrialRecord] = {}
@@ -63,22 +63,22 @@ class Tally:
         self._begun = time.monotonic()
 
     def begin(self, trials: int, earlier: list[TrialRecord]) -> None:
-        """Counts in what sessions before this one did."""
+        """Add the trials of earlier sessions."""
         self.trials = trials
         ended = [record for record in earlier if record.outcome.spent]
         self.done = self._earlier = len(ended)
         self._count(ended)
 
     def begin_training(self) -> None:
-        """From now on time is spent on trials."""
+        """Start the clock of the trainings."""
         self._begun = time.monotonic()
 
     def start(self, record: TrialRecord) -> None:
-        """Counts in a trial that a worker took."""
+        """Add a trial that a worker has started."""
         self.running[record.number] = record
 
     def end(self, record: TrialRecord) -> None:
-        """Counts in a trial that is over."""
+        """Add a trial that has ended."""
         self.running.pop(record.number, None)
         self.epochs.pop(record.number, None)
         if record.outcome.spent:
@@ -98,28 +98,28 @@ class Tally:
         return time.monotonic() - self._begun
 
     def seconds_left(self) -> float | None:
-        """A guess: the pace of the epochs done in this session, kept up to the end; None before the first."""
+        """Return an estimate from this session's pace of epochs; None before the first."""
         work = self.done - self._earlier + sum(e.epoch / e.epochs for e in self.epochs.values())
         if work <= 0:
             return None
         return self.elapsed / work * max(0.0, self.trials - self._earlier - work)
 
     def headline(self) -> str:
-        """Done, running, best, front size, time left, in one line."""
+        """Return one line of the trials done and running, the best accuracy, the front's size and the time left."""
         parts = [f"{self.done}/{self.trials} trained", f"{len(self.running)} running"]
         if self.front:
             parts += [f"best {100 * (self.front[-1].accuracy or 0.0):.2f}%", f"front {len(self.front)}"]
-        parts += [tell_outcomes(self.refused)] if self.refused else []
+        parts += [describe_outcomes(self.refused)] if self.refused else []
         left = self.seconds_left()
         parts.append(f"{clock(left)} left" if left is not None and self.done < self.trials else clock(self.elapsed))
         return ", ".join(parts)
 
 
 class LineObserver(SearchObserver):
-    """Prints one line for every trial that ends.
+    """An observer that prints one line for every trial that ends.
 
     Args:
-        console: Where to.
+        console: Console of the lines.
     """
 
     def __init__(self, console: Console) -> None:
@@ -128,37 +128,37 @@ class LineObserver(SearchObserver):
         self._decoding = DecodingLog(console)
 
     def decoding(self, done: int, images: int) -> None:
-        """Say that images are decoded, and when they are."""
+        """Print the beginning and the end of the decoding of images."""
         self._decoding.decoding(done, images)
 
     def measuring(self) -> None:
-        """Says so."""
+        """Print that a trial is measured."""
         self._say(MEASURING)
 
     def packed(self, packing: Packing) -> None:
-        """Says what was decided, and why."""
+        """Print the decision and its reason."""
         self._say(tell_packing(packing))
 
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
-        """Says where the run lies."""
+        """Print the run's folder."""
         self._tally.begin(trials, earlier)
         self._say(f"run {folder.path}: {trials} trials, {self._tally.done} of them done before")
 
     def workers_ready(self, workers: int) -> None:
-        """Says how many trials run at a time."""
+        """Print the number of concurrent trials."""
         self._tally.begin_training()
         self._say(f"{workers} trials at a time")
 
     def trial_started(self, record: TrialRecord) -> None:
-        """Only counts."""
+        """Update the tally only."""
         self._tally.start(record)
 
     def epoch_ended(self, report: EpochReport) -> None:
-        """Only counts."""
+        """Update the tally only."""
         self._tally.epochs[report.number] = report
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """Says what came out, unless nothing was trained."""
+        """Print the result, unless nothing was trained."""
         self._tally.end(record)
         if record.outcome.spent:
             self._say(f"{trial_line(record)} | {self._tally.headline()}")
@@ -168,10 +168,10 @@ class LineObserver(SearchObserver):
 
 
 class LiveObserver(SearchObserver):
-    """Keeps a panel of the running trials up to date, and leaves a line for every trial that ends above it.
+    """An observer that shows a live panel of the running trials, and prints a line above it for every one that ends.
 
     Args:
-        console: A terminal.
+        console: Console of a terminal.
     """
 
     def __init__(self, console: Console) -> None:
@@ -182,7 +182,7 @@ class LiveObserver(SearchObserver):
         self._decoding: tuple[int, int] | None = None
 
     def render(self) -> Group:
-        """The panel as it is now."""
+        """Return the current panel."""
         tally = self._tally
         if not tally.trials:
             return Group(decoding_bar(*self._decoding) if self._decoding else Text(self._state))
@@ -195,44 +195,44 @@ class LiveObserver(SearchObserver):
         return Group(*parts, _running(tally), _front(tally.front))
 
     def decoding(self, done: int, images: int) -> None:
-        """Show a bar of their own for the images that are decoded."""
+        """Show a bar of decoded images."""
         self._decoding = (done, images) if done < images else None
 
     def measuring(self) -> None:
-        """Fills the state line."""
+        """Fill the state line."""
         self._state = MEASURING
 
     def packed(self, packing: Packing) -> None:
-        """Leaves a line that says what was decided, and why."""
+        """Print the decision and its reason above the panel."""
         self._console.print(tell_packing(packing), soft_wrap=True)
 
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
-        """Fills the panel's head."""
+        """Fill the panel's head."""
         self._tally.begin(trials, earlier)
         self._state = f"run {folder.path}: starting Ray ..."
 
     def workers_ready(self, workers: int) -> None:
-        """Empties the state line: the running trials tell enough."""
+        """Clear the state line."""
         self._tally.begin_training()
         self._state = ""
 
     def trial_started(self, record: TrialRecord) -> None:
-        """Adds a row."""
+        """Add a row."""
         self._tally.start(record)
 
     def epoch_ended(self, report: EpochReport) -> None:
-        """Updates a row."""
+        """Update a row."""
         self._tally.epochs[report.number] = report
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """Takes a row out and leaves a line."""
+        """Remove the trial's row and print its line."""
         self._tally.end(record)
         if record.outcome.spent:
             self._console.print(trial_line(record), soft_wrap=True)
 
 
 def _running(tally: Tally) -> Table:
-    """A row for each trial under way."""
+    """Return a table with one row per running trial."""
     rows = Table.grid(padding=(0, 2))
     # a copy: the search's own thread starts and ends trials meanwhile
     for number, record in list(tally.running.items()):
@@ -247,7 +247,7 @@ def _running(tally: Tally) -> Table:
 
 
 def _front(front: list[TrialRecord]) -> Table:
-    """A row for each network of the front, the most accurate first."""
+    """Return a table with one row per network of the front, the most accurate first."""
     rows = Table.grid(padding=(0, 2))
     for record in front[: -FRONT_ROWS - 1 : -1]:
         rows.add_row("front", f"trial {record.number}", f"{100 * (record.accuracy or 0.0):.2f}%", _design(record))
@@ -257,7 +257,7 @@ def _front(front: list[TrialRecord]) -> Table:
 
 
 def trial_line(record: TrialRecord) -> str:
-    """One trial in one line."""
+    """Return the text of one trial."""
     seconds = "" if record.seconds is None else f", {record.seconds:.0f} s"
     if record.outcome is Outcome.TRAINED:
         result = f"{100 * (record.accuracy or 0.0):.2f}%"
@@ -274,7 +274,7 @@ def _design(record: TrialRecord) -> str:
 
 
 def clock(seconds: float) -> str:
-    """A length of time as minutes and seconds, with hours where there are any."""
+    """Return a length of time as minutes and seconds, with hours if not zero."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

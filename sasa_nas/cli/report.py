@@ -1,4 +1,4 @@
-"""`sasa-nas report`: what a run found, as one HTML file."""
+"""`sasa-nas report`: the results of a run as one HTML file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def report(
     ] = None,
     png: Annotated[bool, typer.Option("--png", help="With --figures: each drawing as a PNG file too.")] = False,
 ) -> None:
-    """Write what a run found as one HTML file, which needs no network and nothing beside it."""
+    """Write the results of a run as one self-contained HTML file."""
     import sasa_nas
 
     written = sasa_nas.Run(run).report(out, figures=figures, png=png)

@@ -10,7 +10,7 @@ import typer
 
 from sasa_nas.cli.echo import echo
 from sasa_nas.cli.signals import INTERRUPTED
-from sasa_nas.cli.sound_values import MOST_SEED
+from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
 
@@ -111,7 +111,7 @@ def retrain(
 
 
 def print_retrained(console: Console, found: Retrained) -> None:
-    """Prints the networks with their error bars, and what the proxy was worth."""
+    """Print the networks with their error bars, and the rank correlation of the proxy."""
     from sasa_nas.analysis.labels import compact_count
     from sasa_nas.cli.output import plain_table
 

@@ -1,4 +1,4 @@
-"""How a retraining shows itself while it runs: the network's bar on a terminal, one line a seed in a log."""
+"""Progress of a retraining: the network's bar on a terminal, one line per seed in a log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sasa_nas.workflows.observer import RetrainingObserver, TrainingObserver
 
 @contextmanager
 def observing_retraining() -> Iterator[RetrainingObserver]:
-    """An observer that suits stderr, for the length of a `with` block."""
+    """Yield an observer with a live bar if stderr is a terminal, else one that prints lines."""
     console = stderr_console()
     observer = RetrainingProgress(console)
     if not console.is_terminal:
@@ -28,10 +28,10 @@ def observing_retraining() -> Iterator[RetrainingObserver]:
 
 
 class RetrainingProgress(RetrainingObserver):
-    """Follows one network after the other.
+    """An observer of a retraining, network by network.
 
     Args:
-        console: Where lines go.
+        console: Console of the lines.
     """
 
     def __init__(self, console: Console) -> None:
@@ -42,13 +42,13 @@ class RetrainingProgress(RetrainingObserver):
         self._decoding: tuple[int, int] | None = None
 
     def decoding(self, done: int, images: int) -> None:
-        """Show a bar on a terminal, and say in a log, that images are decoded."""
+        """Show a bar of decoded images on a terminal, or print lines."""
         self._decoding = (done, images) if done < images else None
         if not self._console.is_terminal:
             self._log.decoding(done, images)
 
     def render(self) -> Group:
-        """The bar of the network under way."""
+        """Return the bar of the network under way."""
         if self._bar is None:
             if self._decoding:
                 return Group(decoding_bar(*self._decoding))
@@ -56,7 +56,7 @@ class RetrainingProgress(RetrainingObserver):
         return Group(Text(self._place), self._bar.render())
 
     def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
-        """Turn to the next network."""
+        """Begin the progress of the next network."""
         self._place = f"network {index} of {total}, trial {trial}"
         self._console.print(self._place, soft_wrap=True)
         self._bar = TrainingBar(self._console)

@@ -1,4 +1,4 @@
-"""`sasa-nas scores`: whether training-free scores would have foretold a run's accuracies."""
+"""`sasa-nas scores`: rank correlation of training-free scores with a run's accuracies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`sasa-nas search` and `sasa-nas resume`: the main job, and going on with it."""
+"""`sasa-nas search` and `sasa-nas resume`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from sasa_nas.cli.counts import parse_amount, parse_count
 from sasa_nas.cli.external import Address, DataDir, Dataset, Storage
 from sasa_nas.cli.signals import INTERRUPTED
-from sasa_nas.cli.sound_values import MOST_SEED
+from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.scoring import SCORES
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class SamplerName(StrEnum):
-    """The names of `sasa_nas.run.records.Sampler`, at hand without importing torch."""
+    """Names of `sasa_nas.run.records.Sampler`, without an import of torch."""
 
     TPE = "tpe"
     NSGA2 = "nsga2"
@@ -255,7 +255,7 @@ def _replay(table: Path, settings: SearchSettings, out: Path | None) -> None:
 
 
 def _conclude(run: Run) -> None:
-    """Prints the run's path, its front, and what to do next."""
+    """Print the run's path, its front, and the next steps."""
     from sasa_nas.cli.external import words_for_run
     from sasa_nas.cli.output import program, shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front

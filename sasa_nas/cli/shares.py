@@ -1,4 +1,4 @@
-"""Reads what a trial takes of the machine: numbers, or `auto` where the search is to find out."""
+"""Parsers of a trial's share of CPUs and GPUs: a number, or `auto` if the search shall measure it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Shares:
-    """What a trial takes, and what of it is only a start: the fields of `SearchSettings`."""
+    """CPUs and GPUs of a trial, and whether they are initial values only; fields of `SearchSettings`."""
 
     cpus_per_trial: int
     gpus_per_trial: float
@@ -23,14 +23,14 @@ class Shares:
 
 
 def parse_shares(cpus: str, gpus: str | None) -> Shares:
-    """The shares that a person asks for.
+    """Parse the shares of a trial.
 
     Args:
         cpus: A whole number, or `auto`.
-        gpus: A number, or `auto`; one GPU where this machine has one, if left out.
+        gpus: A number, or `auto`; default: 1 if this machine has a GPU, else 0.
 
     Raises:
-        UserError: If one is neither, or too small.
+        UserError: If one is neither a number nor `auto`, or too small.
     """
     auto: tuple[Resource, ...] = ()
     if cpus == AUTO:
@@ -51,7 +51,7 @@ def parse_shares(cpus: str, gpus: str | None) -> Shares:
 
 
 def _default_gpus() -> float:
-    """One GPU a trial where this machine has one."""
+    """Return 1 if this machine has a GPU, else 0."""
     import torch
 
     return 1.0 if torch.cuda.is_available() else 0.0

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGHUP end a command as Ctrl-C does: schedulers, service managers and lost terminals send them."""
+"""Handlers of SIGTERM and SIGHUP, which end a command as Ctrl-C does."""
 
 import os
 import signal
@@ -9,24 +9,24 @@ from contextlib import contextmanager
 from types import FrameType
 
 PATIENCE = 15.0
-"""Seconds that a command may take to end. Whoever sent the signal to all its processes has ended its workers too, and
-some calls wait a minute for one that is gone."""
+"""Most seconds that a command may take to end. If its workers got the signal, too, some calls would wait a minute for
+them."""
 
 INTERRUPTED = 130
-"""Exit status after Ctrl-C and its like."""
+"""Exit status after Ctrl-C, SIGTERM or SIGHUP."""
 
 ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""Signals that ask a process to end, beside Ctrl-C, as far as this system has them."""
+"""Signals other than Ctrl-C's that end a process, as far as this system has them."""
 
 
 class _Ending:
-    """The handler of signals that ask a process to end."""
+    """Handler of the `ENDING` signals."""
 
     def __init__(self) -> None:
         self._timer: threading.Timer | None = None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
-        """Interrupt the command; end the process at once if it was asked to end before."""
+        """Interrupt the command; at the second signal, end the process at once."""
         if self._timer is not None:
             _end("was asked to end twice")
         self._timer = threading.Timer(PATIENCE, _end, [f"has not ended within {PATIENCE:.0f} seconds"])
@@ -40,16 +40,16 @@ class _Ending:
             raise KeyboardInterrupt
 
     def over(self) -> None:
-        """Forget a signal: the command has ended."""
+        """Cancel the timeout, as the command has ended."""
         if self._timer is not None:
             self._timer.cancel()
 
 
 @contextmanager
 def ending_like_interrupt() -> Iterator[None]:
-    """Treat signals that ask a process to end as an interrupt, for the length of a `with` block in the main thread.
+    """Handle the `ENDING` signals as an interrupt inside a `with` block in the main thread.
 
-    A signal that is ignored, as `nohup` has it of SIGHUP, stays so, and a handler that is there already is left alone.
+    A signal that is ignored (as SIGHUP by `nohup`) or has a handler already is left alone.
     """
     ending = _Ending()
     try:

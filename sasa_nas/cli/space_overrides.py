@@ -1,4 +1,4 @@
-"""What a command line changes of a search space."""
+"""Overrides of a search space's settings by command-line options."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ def with_overrides(
     train_images: int | None,
     limits: Mapping[str, float | None],
 ) -> SearchSpace:
-    """The space with the command line's wishes in it, checked like a file's.
+    """Return a space with settings replaced by the command line's, validated.
 
     Args:
-        space: As its file has it.
-        epochs: Of a training, instead of the recipe's.
-        dataset: Instead of the proxy's.
+        space: The space as in its file.
+        epochs: Epochs of a training, instead of the recipe's.
+        dataset: Data set, instead of the proxy's.
         train_images: Size of the subset to train on, instead of the proxy's.
-        limits: By their names in the space.
+        limits: Limits by their names in the space.
 
     Raises:
-        SpaceError: If a wish cannot be.
+        SpaceError: If a value is not allowed.
     """
     from sasa_nas.space.files import validate_space
 

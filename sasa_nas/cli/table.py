@@ -1,4 +1,4 @@
-"""`sasa-nas table`: trains every network of a small space, for searches that replay the trainings."""
+"""`sasa-nas table`: training of every network of a small space, for searches that replay the trainings."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def table(
             workers=workers,
             data_dir=data_dir,
             device=device,
-            observer=_Lines(stderr_console()),
+            observer=_TableLines(stderr_console()),
         )
     except KeyboardInterrupt:
         echo("Stopped; the same command goes on.", err=True)
@@ -92,18 +92,18 @@ def table(
 
 
 def _reliability_line(quality: Reliability, paired: Consistency | None) -> str:
-    """Say what share of the variance of single trainings the networks have, and how sure that is."""
+    """Return a sentence on the reliability of single trainings, with its interval."""
     line = f"reliability of one training {quality.single:.2f} ({quality.low:.2f} to {quality.high:.2f})"
     if paired is None:
         return line
     return f"{line}; among trainings of one seed {paired.single:.2f} ({paired.low:.2f} to {paired.high:.2f})"
 
 
-class _Lines(TableObserver):
-    """Prints one line for every training.
+class _TableLines(TableObserver):
+    """An observer that prints one line for every training.
 
     Args:
-        console: Where to.
+        console: Console of the lines.
     """
 
     def __init__(self, console: Console) -> None:
@@ -113,17 +113,17 @@ class _Lines(TableObserver):
         self._decoding = DecodingLog(console)
 
     def decoding(self, done: int, images: int) -> None:
-        """Say that images are decoded, and when they are."""
+        """Print the beginning and the end of the decoding of images."""
         self._decoding.decoding(done, images)
 
     def started(self, trainings: int, done: int) -> None:
-        """Say how many trainings there are."""
+        """Print the number of trainings."""
         self._all, self._done, self._earlier = trainings, done, done
         self._begun = time.monotonic()
         self._console.print(f"{trainings} trainings, {done} of them done before")
 
     def trained(self, curve: Curve) -> None:
-        """Say what came out, and how long the rest may take."""
+        """Print the result and an estimate of the remaining time."""
         from sasa_nas.cli.progress import clock
 
         self._done += 1
@@ -135,7 +135,7 @@ class _Lines(TableObserver):
         )
 
     def timed(self, done: int, networks: int) -> None:
-        """Say once that latencies are measured, which needs a quiet machine."""
+        """Print once that latencies are measured, which needs an otherwise idle machine."""
         if done == 1:
             self._console.print(
                 f"measuring the latency of {networks} networks; leave the machine to it", soft_wrap=True

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 RESUMING = ("resume", "data_dir", "dataset")
-"""Options that a training may go on with."""
+"""Options that may be given beside --resume."""
 
 
 def train(
@@ -129,7 +129,7 @@ def train(
 
 
 def _train(target: str, options: dict[str, Any], out: Path | None) -> TrainingSummary[TrainingInfo, TrainingResult]:
-    """Train what `target` means, by the settings that were given and the defaults of the rest."""
+    """Train the network that `target` names, with the given settings and defaults for the rest."""
     import sasa_nas
     from sasa_nas.cli.output import shell_line
     from sasa_nas.cli.training_progress import observing_training
@@ -142,7 +142,7 @@ def _train(target: str, options: dict[str, Any], out: Path | None) -> TrainingSu
 
 
 def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult]) -> None:
-    """Print the training's folder, what came out, and what to do next."""
+    """Print the training's folder, its results, and the next steps."""
     from sasa_nas.cli.external import words_for_training
     from sasa_nas.cli.output import program, shell_line, stdout_console
 
@@ -156,7 +156,7 @@ def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult]) -> None:
 
 
 def _print_accuracy(console: Console, result: TrainingResult) -> None:
-    """Prints the accuracies of every seed and, of several, their mean and deviation."""
+    """Print the accuracies of every seed and, if there are several, their mean and deviation."""
     from sasa_nas.cli.output import percent, plain_table
 
     table = plain_table("seed", "validation", "test", right=("seed", "validation", "test"))

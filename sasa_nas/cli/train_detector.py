@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 RESUMING = ("resume", "data_dir", "dataset", "backbone_weights")
-"""Options that a training may go on with."""
+"""Options that may be given beside --resume."""
 
 
 def train_detector(
@@ -112,7 +112,7 @@ def train_detector(
 
 
 def _train(target: str, options: dict[str, Any], out: Path | None) -> TrainingSummary[DetectionInfo, DetectionResult]:
-    """Train what `target` means, by the settings that were given and the defaults of the rest."""
+    """Train the network that `target` names, with the given settings and defaults for the rest."""
     import sasa_nas
     from sasa_nas.cli.output import shell_line
     from sasa_nas.cli.training_progress import observing_training
@@ -125,7 +125,7 @@ def _train(target: str, options: dict[str, Any], out: Path | None) -> TrainingSu
 
 
 def _conclude(summary: TrainingSummary[DetectionInfo, DetectionResult]) -> None:
-    """Print the training's folder, what came out, and what to do next."""
+    """Print the training's folder, its results, and the next steps."""
     import sasa_nas
     from sasa_nas.cli.output import program, shell_line, stdout_console
 
@@ -138,7 +138,7 @@ def _conclude(summary: TrainingSummary[DetectionInfo, DetectionResult]) -> None:
 
 
 def _print_precision(console: Console, result: DetectionResult) -> None:
-    """Print the average precisions of every seed and, of several, their mean and deviation."""
+    """Print the average precisions of every seed and, if there are several, their mean and deviation."""
     from sasa_nas.cli.output import percent, plain_table
 
     table = plain_table("seed", "validation mAP", "AP50", right=("seed", "validation mAP", "AP50"))

@@ -1,4 +1,4 @@
-"""How an outright training shows itself while it runs: a bar on a terminal, one line an epoch in a log."""
+"""Progress of an outright training: a bar on a terminal, one line per epoch in a log."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def observing_training() -> Iterator[TrainingObserver]:
-    """An observer that suits stderr, for the length of a `with` block."""
+    """Yield an observer with a live bar if stderr is a terminal, else one that prints lines."""
     console = stderr_console()
     if not console.is_terminal:
         yield TrainingLines(console)
@@ -36,10 +36,10 @@ def observing_training() -> Iterator[TrainingObserver]:
 
 
 class TrainingLines(TrainingObserver):
-    """Prints one line for every epoch.
+    """An observer that prints one line for every epoch.
 
     Args:
-        console: Where to.
+        console: Console of the lines.
     """
 
     def __init__(self, console: Console) -> None:
@@ -52,11 +52,11 @@ class TrainingLines(TrainingObserver):
         self._decoding = DecodingLog(console)
 
     def decoding(self, done: int, images: int) -> None:
-        """Say that images are decoded, and when they are."""
+        """Print the beginning and the end of the decoding of images."""
         self._decoding.decoding(done, images)
 
     def training_started(self, folder: TrainingFolder, info: TrainingRecord) -> None:
-        """Says where the training lies and what it is."""
+        """Print the training's folder and settings."""
         self._begun = time.monotonic()
         settings = info.settings
         self._seeds, self._epochs = settings.seeds, settings.recipe.epochs
@@ -64,7 +64,7 @@ class TrainingLines(TrainingObserver):
         self.say(f"training {folder.path}: {info.name} on {settings.dataset}, {self._epochs} epochs, {seeds}")
 
     def seed_started(self, seed: int, epochs: int) -> None:
-        """Says where a seed goes on, if it was begun before."""
+        """Print the epoch at which a seed is resumed, if it was begun before."""
         earlier = self._seeds.index(seed) * self._epochs + epochs
         # what other sessions trained took none of this one's time
         self._earlier += earlier - self._done
@@ -73,50 +73,50 @@ class TrainingLines(TrainingObserver):
             self.say(f"seed {seed} goes on after epoch {epochs}/{self._epochs}")
 
     def seed_restarted(self, seed: int, reason: str) -> None:
-        """Says so."""
+        """Print that the seed begins again, with the reason."""
         self.say(f"seed {seed} begins again: {reason}")
 
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
-        """Says what came out."""
+        """Print the epoch's metrics."""
         self._done += 1
         self.say(f"{self.epoch_line(seed, metrics)}, {self.time_left()}")
 
     def testing_started(self) -> None:
-        """Says so."""
+        """Print that the test split is read."""
         self.say("all seeds are trained; reading the test split")
 
     def say(self, text: str) -> None:
-        """Prints a line."""
+        """Print a line."""
         self._console.print(text, soft_wrap=True)
 
     def epoch_line(self, seed: int, metrics: EpochReport) -> str:
-        """One epoch in one line."""
+        """Return the text of one epoch."""
         return (
             f"seed {seed} epoch {metrics.epoch}/{self._epochs}: train loss {metrics.train_loss:.4f}, "
             f"{metrics.headline}, {metrics.seconds_train + metrics.seconds_evaluate:.1f} s"
         )
 
     def time_left(self) -> str:
-        """A guess: the pace of this session's epochs, kept up to the end."""
+        """Return the text of an estimate from this session's pace of epochs."""
         done, left = self._done - self._earlier, self.total - self._done
         return f"{clock((time.monotonic() - self._begun) / max(done, 1) * left)} left"
 
     @property
     def total(self) -> int:
-        """Epochs of all seeds."""
+        """Total number of epochs of all seeds."""
         return len(self._seeds) * self._epochs
 
     @property
     def done(self) -> int:
-        """Epochs trained so far, those of earlier sessions among them."""
+        """Number of epochs trained so far, in earlier sessions, too."""
         return self._done
 
 
 class TrainingBar(TrainingLines):
-    """Keeps a bar up to date, and leaves a line for the last epoch of every seed above it.
+    """An observer that shows a bar, and prints a line above it for the last epoch of every seed.
 
     Args:
-        console: A terminal.
+        console: Console of a terminal.
     """
 
     def __init__(self, console: Console) -> None:
@@ -125,11 +125,11 @@ class TrainingBar(TrainingLines):
         self._decoded: tuple[int, int] | None = None
 
     def decoding(self, done: int, images: int) -> None:
-        """Show a bar of their own for the images that are decoded."""
+        """Show a bar of decoded images."""
         self._decoded = (done, images) if done < images else None
 
     def render(self) -> Table:
-        """The bar as it is now."""
+        """Return the current bar."""
         if self._decoded:
             return decoding_bar(*self._decoded)
         bar = Table.grid(padding=(0, 1))
@@ -137,12 +137,12 @@ class TrainingBar(TrainingLines):
         return bar
 
     def seed_started(self, seed: int, epochs: int) -> None:
-        """Names the seed until its first epoch ends."""
+        """Show the seed until its first epoch ends."""
         super().seed_started(seed, epochs)
         self._state = f"seed {seed}: first epoch ..."
 
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
-        """Moves the bar."""
+        """Move the bar."""
         self._done += 1
         place = f"seed {seed} epoch {metrics.epoch}/{self._epochs}"
         self._state = f"{place}, {metrics.headline}, {self.time_left()}"
@@ -150,5 +150,5 @@ class TrainingBar(TrainingLines):
             self.say(self.epoch_line(seed, metrics))
 
     def testing_started(self) -> None:
-        """Says so beside the bar."""
+        """Show beside the bar that the test split is read."""
         self._state = "reading the test split ..."

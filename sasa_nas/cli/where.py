@@ -1,4 +1,4 @@
-"""`sasa-nas where`: the signed effect of attention in every stage, with intervals."""
+"""`sasa-nas where`: signed effects of attention in every stage, with intervals."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def where(
 
 
 def _train(source: Run, more: int, swaps: bool, swap_seeds: int, external: ExternalResources) -> None:
-    """Train, with progress on stderr; after Ctrl-C there is no answer, but the way to go on."""
+    """Train with progress on stderr; after Ctrl-C, print the command that resumes instead of an answer."""
     from sasa_nas.cli.external import words_for_run
     from sasa_nas.cli.output import program, shell_line
     from sasa_nas.cli.progress import observing

@@ -1,7 +1,7 @@
 """The work of attention layers beyond their projections, which count as convolutions.
 
-The counts follow the definitions, not a clever implementation: a window has `kernel_size ** 2` keys at the edge
-too, and `q . r` counts once a key although rows and columns could be computed apart (Ramachandran et al. 2019).
+The counts follow the definitions, not an implementation: a window has `kernel_size ** 2` keys at the edge, too, and
+`q . r` counts once per key although rows and columns could be computed separately (Ramachandran et al. 2019).
 """
 
 import functools
@@ -17,7 +17,7 @@ from sasa_nas.operators.counts import Counts, Elementwise, Macs
 from sasa_nas.stems import STEMS, StemEntry
 
 Count = Callable[[Any, int, int], Counts]
-"""Maps a layer, height and width of its input to its own work for one image."""
+"""A function from a layer and the height and width of its input to its own work for one image."""
 
 
 def attention_counts(layer: nn.Module, height: int, width: int) -> Counts:
@@ -29,7 +29,7 @@ def attention_counts(layer: nn.Module, height: int, width: int) -> Counts:
         width: Columns of its input.
 
     Returns:
-        What the operator or the stem registered with this layer counts; nothing for other layers.
+        The counts by the function registered with this layer; zero for other layers.
     """
     entries: list[OperatorEntry | StemEntry] = [*OPERATORS, *STEMS]
     counts = _counts_by_layer(tuple((entry.layer, entry.count) for entry in entries if entry.count is not None))
@@ -39,7 +39,7 @@ def attention_counts(layer: nn.Module, height: int, width: int) -> Counts:
 
 @functools.lru_cache(maxsize=8)
 def _counts_by_layer(kinds: tuple[tuple[Reference, Reference], ...]) -> Mapping[type, Count]:
-    """Return the counting functions of the layers of operators and stems, given with them, and of what these share."""
+    """Return the counting functions by layer type: those registered with operators and stems, and of common layers."""
     found: dict[type, Count] = {MapAttention2d: _map_attention}
     for reference, count in kinds:
         layer = resolve(reference)

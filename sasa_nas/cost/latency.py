@@ -1,8 +1,8 @@
 """Measurement of the latency of a network's forward pass on a device.
 
-A network is run in evaluation mode, without gradients, on one batch that lies on the device already: first until it is
-warm (kernels compiled, caches filled, clocks up), then over and over for a fixed time. The median is the latency,
-because whatever else the machine does only ever adds time; the quartiles say how much it did.
+A network is run in evaluation mode, without gradients, on one batch on the device: first to warm up (kernels compiled,
+caches filled, clocks up), then repeatedly for a fixed time. The latency is the median, because other load only ever
+adds time; the quartiles show its size.
 
 On a GPU the pass is captured once as a graph and replayed, so that short kernels do not wait for Python, and events on
 the device are read. Where it cannot be captured, events are read around the pass itself.
@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 WARM_UP = 3
-"""Calls before the first that counts, at least."""
+"""Least number of calls before the first measured one."""
 FEWEST_CALLS = 9
 MOST_CALLS = 1000
 
@@ -28,14 +28,14 @@ class Latency:
     """The time of one forward pass of a whole batch.
 
     Attributes:
-        batch: Images.
+        batch: Batch size.
         seconds: Median over the calls.
         low: Lower quartile.
         high: Upper quartile.
-        calls: How many were measured.
+        calls: Number of measured calls.
 
     Raises:
-        ValueError: If these cannot be, as in a damaged record.
+        ValueError: If a value is impossible, as in a damaged record.
     """
 
     batch: int
@@ -55,13 +55,14 @@ class Latency:
 
 
 def measure_latency(network: nn.Module, x: Tensor, *, threads: int = 1, seconds: float = 0.3) -> Latency:
-    """Times forward passes of `network`, whose mode is put back.
+    """Time forward passes of `network`, whose mode is restored.
 
     Args:
-        network: On the input's device.
-        x: `(B, C, H, W)`.
-        threads: Of the CPU, which also launch a GPU's kernels; the process's number is put back.
-        seconds: About how long to go on, after a warm-up of a third of it; `FEWEST_CALLS` are made in any case.
+        network: The network, on the input's device.
+        x: The input, `(B, C, H, W)`.
+        threads: CPU threads, which also launch a GPU's kernels; the process's number is restored.
+        seconds: Approximate time of the measurement, after a warm-up of a third of it; at least `FEWEST_CALLS` are
+            made.
     """
     training = network.training
     network.eval()
@@ -77,7 +78,7 @@ def measure_latency(network: nn.Module, x: Tensor, *, threads: int = 1, seconds:
 
 
 def _repeat(call: Callable[[], float], *, seconds: float, fewest: int) -> list[float]:
-    """Yield what `call` returns, over and over."""
+    """Call repeatedly for a number of seconds and return the results."""
     times: list[float] = []
     end = time.perf_counter() + seconds
     while len(times) < fewest or (time.perf_counter() < end and len(times) < MOST_CALLS):
@@ -112,7 +113,7 @@ def _on_gpu(network: nn.Module, x: Tensor) -> Callable[[], float]:
 
 
 def _captured(network: nn.Module, x: Tensor) -> Callable[[], object]:
-    """The pass as a graph of kernels, or itself where it cannot be captured."""
+    """Return the forward pass as a CUDA graph, or itself if it cannot be captured."""
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):

@@ -1,4 +1,4 @@
-"""Latencies of whole architectures, each measured once a machine and kept in the user's cache folder."""
+"""Latencies of whole architectures, measured once per machine and kept in the user's cache folder."""
 
 import hashlib
 import json
@@ -13,22 +13,22 @@ from sasa_nas._version import __version__
 from sasa_nas.cost.latency import Latency, measure_latency
 from sasa_nas.files import private_cache, write_text
 from sasa_nas.models.builder import build
-from sasa_nas.models.layout import channels_last, lay_out
+from sasa_nas.models.layout import channels_last, to_channels_last
 from sasa_nas.space.architecture import Architecture
 
 Alone = Callable[[], AbstractContextManager[None]]
-"""Makes a block in which nothing else is to use the device."""
+"""A function that returns a context in which nothing else uses the device."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """On what, and how, latencies are measured.
+    """Setting of a measurement of latency.
 
     Attributes:
-        device: Where.
-        device_name: What it is: what was measured on one GPU says nothing about another.
-        threads: Of the CPU.
-        dtype: Of weights and images.
+        device: The device.
+        device_name: Model of the device, as latencies of one GPU do not hold for another.
+        threads: Number of CPU threads.
+        dtype: Type of weights and images.
     """
 
     device: torch.device
@@ -40,17 +40,17 @@ class Setting:
 def latency_of(
     architecture: Architecture, batch: int, setting: Setting, *, fresh: bool = False, alone: Alone = nullcontext
 ) -> Latency:
-    """The latency of `architecture` with random weights, from the cache where it was measured before.
+    """Return the latency of `architecture` with random weights, from the cache if it was measured before.
 
-    A cached value that is damaged, or of other versions of torch or this package, counts as none. The process's random
-    state is left alone.
+    A cached value that is damaged, or of other versions of torch or this package, is ignored. The process's random
+    state is left unchanged.
 
     Args:
-        architecture: Any.
-        batch: Images of one pass.
-        setting: Where and how.
-        fresh: Whether to measure in any case.
-        alone: Entered while measuring, not for a cached value.
+        architecture: The network.
+        batch: Batch size.
+        setting: Setting of the measurement.
+        fresh: Whether to ignore the cache.
+        alone: Function that returns a context, entered while measuring but not for a cached value.
     """
     facts = _facts(architecture, batch, setting)
     file = _file(facts)
@@ -62,7 +62,7 @@ def latency_of(
         network = build(architecture)
         image = architecture.image
         x = torch.randn(batch, image.channels, image.height, image.width)
-    network = lay_out(network.to(setting.device, setting.dtype))
+    network = to_channels_last(network.to(setting.device, setting.dtype))
     x = channels_last(x.to(setting.device, setting.dtype))
     with alone():
         latency = measure_latency(network, x, threads=setting.threads)
@@ -75,7 +75,7 @@ def latency_of(
 
 
 def _facts(architecture: Architecture, batch: int, setting: Setting) -> dict[str, str | int]:
-    """All that a latency depends on."""
+    """Return the facts that a latency depends on."""
     return {
         "architecture_id": architecture.id,
         "device": setting.device.type,
@@ -90,7 +90,7 @@ def _facts(architecture: Architecture, batch: int, setting: Setting) -> dict[str
 
 
 def _file(facts: dict[str, str | int]) -> Path | None:
-    """Return where a latency is kept; None where no folder is this user's alone."""
+    """Return the file of a latency; None if there is no private cache folder."""
     name = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]
     try:
         return private_cache("latency") / f"{name}.json"

@@ -1,15 +1,15 @@
 """Memory of a training step, counted before anything is trained, on torch's meta device.
 
-What is counted is what a step keeps, in float32, when its backward pass begins and as it goes:
+Counted are, in float32, the tensors that a step keeps at the beginning of its backward pass and during it:
 
 - each parameter four times: its weight, its gradient, and AdamW's two moments;
 - the buffers of batch norm;
-- the batch itself, and every map that autograd keeps for the backward pass, each once however many operations keep
-  it. Attention to windows and to whole maps keeps queries, keys, values, its output and one number a pixel and
-  head or weight channel, as its kernels do; the other operators keep what their plain forms do.
+- the batch itself, and every map that autograd keeps for the backward pass, each once even if several operations keep
+  it. Local and global attention keep queries, keys, values, the output and one number per pixel and head or weight
+  channel, as their kernels do; the other operators keep what their plain forms do.
 
-Not counted: temporary buffers inside one operation, what an allocator rounds up, the device's own context, and the
-savings of bfloat16 where a GPU trains in it. So it compares designs; it does not predict what a tool shows.
+Not counted: temporary buffers inside one operation, an allocator's rounding, the device's own context, and the savings
+of bfloat16 on a GPU. So it compares designs; it does not predict the figure of a monitoring tool.
 """
 
 import functools
@@ -29,19 +29,19 @@ from sasa_nas.stems import Stem
 from sasa_nas.stems.building import build_stem
 
 _BYTES = 4
-"""Of a float32."""
+"""Bytes of a float32."""
 _COPIES = 4
-"""A weight, its gradient, and AdamW's two moments."""
+"""Copies of a parameter: weight, gradient, and AdamW's two moments."""
 
 
 @dataclass(frozen=True)
 class TrainingMemory:
-    """Bytes that a training step keeps.
+    """Memory of a training step, in bytes.
 
     Attributes:
         state: Parameters with gradients and moments, and buffers.
-        fixed: What autograd keeps whatever the batch: statistics of batch norm, maps of positions.
-        per_image: Maps that autograd keeps for each image of the batch, and the image.
+        fixed: Tensors of autograd that do not depend on the batch: statistics of batch norm, maps of positions.
+        per_image: Maps that autograd keeps per image of the batch, and the image.
     """
 
     state: int
@@ -49,13 +49,13 @@ class TrainingMemory:
     per_image: int
 
     def of_batch(self, images: int) -> int:
-        """All bytes for a batch of so many images."""
+        """Return the total bytes for a batch of this size."""
         return self.state + self.fixed + images * self.per_image
 
 
 @dataclass(frozen=True)
 class _Part:
-    """Memory that one part of a network adds; of maps for one image, without its input and its output."""
+    """Memory that one part of a network adds, with maps for one image, without its input and its output."""
 
     state: int
     fixed: int
@@ -66,7 +66,7 @@ class _Part:
 
 
 def training_memory(architecture: Architecture) -> TrainingMemory:
-    """Counts `architecture`; parts are counted one by one and remembered, as `count_network` does."""
+    """Count the memory of training `architecture`; parts are counted one by one and cached, as in `count_network`."""
     plan = plan_network(architecture)
     parts = [_stem_part(architecture.stem, architecture.image)]
     parts += [_part(piece) for stage in plan.stages for piece in stage] + [_part(piece) for piece in plan.head]
@@ -100,9 +100,9 @@ def _measured(module: nn.Module, shape: Sequence[int], *, learns: bool) -> _Part
     """Return the memory that `module` keeps, from two batches.
 
     Args:
-        module: On the meta device.
-        shape: Of one input, `(C, H, W)`.
-        learns: Whether a gradient of the input is wanted.
+        module: The part, on the meta device.
+        shape: Shape of one input, `(C, H, W)`.
+        learns: Whether the input needs a gradient.
     """
     # batch norm cannot train on one value a channel
     (two, output, keeps_input, keeps_output), (three, *_) = (
@@ -115,7 +115,10 @@ def _measured(module: nn.Module, shape: Sequence[int], *, learns: bool) -> _Part
 
 
 def _kept(module: nn.Module, x: Tensor) -> tuple[int, int, bool, bool]:
-    """Bytes that autograd keeps beside weights, input and output; bytes of the output; whether it keeps the two."""
+    """Return the bytes that autograd keeps beside weights, input and output, the bytes of the output, and two flags.
+
+    The flags are whether autograd keeps the input and the output.
+    """
     held: dict[StorageWeakRef, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -133,5 +136,5 @@ def _kept(module: nn.Module, x: Tensor) -> tuple[int, int, bool, bool]:
 
 
 def _place(tensor: Tensor) -> StorageWeakRef:
-    """The memory that a tensor lies in, which views share."""
+    """Return a reference to a tensor's storage, which views share."""
     return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]

@@ -1,4 +1,4 @@
-"""Counts a whole network's parameters and work before anything is trained, on torch's meta device."""
+"""Parameters and work of a network, counted before anything is trained, on torch's meta device."""
 
 import functools
 from collections.abc import Mapping, Sequence
@@ -28,17 +28,17 @@ class NetworkCounts:
 
     total: Counts
     parts: Mapping[str, Counts]
-    """`stem`, `stages[0]`, `stages[1]`, ..., `head` where there is one, `classifier`: as in the forward pass."""
+    """Counts of `stem`, `stages[0]`, `stages[1]`, ..., `head` (if any) and `classifier`, as in the forward pass."""
 
 
 def count_network(architecture: Architecture) -> NetworkCounts:
-    """Counts `architecture` for one image of its size, without memory for weights or maps.
+    """Count `architecture` for one image of its size, without memory for weights or maps.
 
-    Blocks are counted one by one and remembered, so that the thousands of designs of a search, which share
-    most of their blocks, cost little.
+    Blocks are counted one by one and cached, so that the thousands of designs of a search, which share most of
+    their blocks, cost little.
 
     Raises:
-        UserError: If it is too large to be counted.
+        UserError: If the network is too large to be counted.
     """
     try:
         return _count_network(architecture)
@@ -70,7 +70,7 @@ def _count_stem(stem: Stem, image: Image) -> Counts:
 
 @functools.lru_cache(maxsize=16384)
 def _count_parts(plans: tuple[Plan, ...]) -> Counts:
-    """Parts one after the other: a stage."""
+    """Count a sequence of parts, such as a stage."""
     return sum(map(_count_part, plans), Counts())
 
 
@@ -81,7 +81,7 @@ def _count_part(plan: Plan) -> Counts:
 
 
 def _count_classifier(in_channels: int, size: tuple[int, int], num_classes: int) -> Counts:
-    """The mean over the map and the linear layer."""
+    """Count the mean over the map and the linear layer."""
     return Counts(
         params=(in_channels + 1) * num_classes,
         macs=Macs(conv_linear=in_channels * num_classes),
@@ -90,11 +90,11 @@ def _count_classifier(in_channels: int, size: tuple[int, int], num_classes: int)
 
 
 def count_module(module: nn.Module, x: Tensor | Sequence[Tensor] | Mapping[str, Tensor]) -> Counts:
-    """Counts the parameters of `module` and what its forward pass does with `x`, in evaluation mode.
+    """Count the parameters of `module` and the work of its forward pass with `x`, in evaluation mode.
 
     Args:
         module: Any module whose work lies in convolutions, linear layers, norms and our attention layers.
-        x: `(1, C, H, W)`, or several of it, on the module's device; the meta device will do.
+        x: An input of shape `(1, C, H, W)`, or several, on the module's device, which may be the meta device.
     """
     counts = Counts(params=sum(parameter.numel() for parameter in module.parameters()))
 
@@ -121,7 +121,7 @@ def count_module(module: nn.Module, x: Tensor | Sequence[Tensor] | Mapping[str, 
 
 
 def _own_counts(module: nn.Module, x: Tensor, output: Tensor) -> Counts:
-    """The work of one module's own, sub-modules excluded, for a batch of one."""
+    """Return the work of one module without its sub-modules, for a batch of one."""
     if isinstance(module, nn.Conv2d):
         side = module.kernel_size[0] * module.kernel_size[1]
         macs = output.numel() * side * module.in_channels // module.groups

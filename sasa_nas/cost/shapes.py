@@ -1,9 +1,9 @@
-"""Networks of shapes without values, on torch's meta device, at a fraction of its price.
+"""Fast shape inference on torch's meta device.
 
-The meta device knows the shapes of most operations at once. For batch norm, ReLU, sums, concatenations and random
-weights, of which residual networks have the most, it runs decompositions in Python instead, up to four milliseconds
-each; the first of them imports torch's compiler, which takes more than a second. Here they are what they come to: a map
-of the input's shape, what autograd keeps for their backward passes, and nothing at all.
+The meta device has fast kernels for most operations. For batch norm, ReLU, sums, concatenations and random weights,
+which are most of a residual network's, it runs decompositions in Python instead, up to four milliseconds each; the
+first of them imports torch's compiler, which takes more than a second. Here they are replaced by their effect: a map of
+the output's shape and the tensors that autograd keeps; random weights are not drawn.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,14 +17,14 @@ from torch.autograd.function import FunctionCtx
 from torch.overrides import TorchFunctionMode
 
 _FILLS = frozenset({nn.init.kaiming_uniform_, nn.init.uniform_})
-"""What sets initial weights, of which there are none on the meta device."""
+"""Functions that set initial weights, which the meta device does not have."""
 
 _SUMS = frozenset({torch.add, Tensor.add, Tensor.__add__})
 _PRODUCTS = frozenset({torch.mul, Tensor.mul, Tensor.__mul__})
 
 
 class _BatchNorm(torch.autograd.Function):
-    """Keeps its input, its weight, and mean and inverse deviation of each channel."""
+    """Batch norm that keeps its input, its weight, and mean and inverse deviation of each channel."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, weight: Tensor | None) -> Tensor:
@@ -35,7 +35,7 @@ class _BatchNorm(torch.autograd.Function):
 
 
 class _ReLU(torch.autograd.Function):
-    """Keeps its output."""
+    """ReLU that keeps its output."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ class _ReLU(torch.autograd.Function):
 
 
 class _Sum(torch.autograd.Function):
-    """Keeps nothing, nor does the product of a tensor and a number."""
+    """Sum of two tensors, or product of a tensor and a number, that keeps nothing."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, y: Tensor | None) -> Tensor:
@@ -54,7 +54,7 @@ class _Sum(torch.autograd.Function):
 
 
 class _Joined(torch.autograd.Function):
-    """Keeps nothing."""
+    """Concatenation that keeps nothing."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, shape: tuple[int, ...], *tensors: Tensor) -> Tensor:
@@ -63,13 +63,13 @@ class _Joined(torch.autograd.Function):
 
 @contextmanager
 def shapes_alone() -> Iterator[None]:
-    """Within it modules and tensors are made on the meta device, and pass quickly; nothing may be on another device."""
+    """Run a `with` block on the meta device with fast operations; no other device is allowed."""
     with _Shortcuts(), torch.device("meta"):
         yield
 
 
 class _Shortcuts(TorchFunctionMode):
-    """Answers for the operations above and passes all others on."""
+    """Mode that replaces the operations above and forwards all others."""
 
     def __torch_function__(
         self,
@@ -95,7 +95,7 @@ class _Shortcuts(TorchFunctionMode):
 
 
 def _joined_shape(new: bool, tensors: Sequence[Tensor], dim: int = 0) -> tuple[int, ...]:
-    """Return the shape of tensors laid side by side along an axis, which is a new one if they are stacked."""
+    """Return the shape of tensors concatenated along an axis, or stacked along a new one."""
     shape = list(tensors[0].shape)
     if new:
         shape.insert(dim % (len(shape) + 1), len(tensors))
@@ -105,7 +105,7 @@ def _joined_shape(new: bool, tensors: Sequence[Tensor], dim: int = 0) -> tuple[i
 
 
 def _same_type(args: tuple[Any, ...]) -> tuple[Tensor, Tensor | None] | None:
-    """Return a tensor and the one that is added to it, or None for a number; None if their types make another."""
+    """Return a tensor and its summand, None for a number; return None if their types differ."""
     match args:
         case (Tensor() as x, Tensor() as y) if x.dtype == y.dtype:
             return x, y

@@ -1,1 +1,1 @@
-"""Data sets, leak-free splits, and batches that live on the device."""
+"""Data sets, leak-free splits, and batches on the device."""

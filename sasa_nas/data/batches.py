@@ -1,4 +1,4 @@
-"""Shuffled, augmented batches cut from tensors that already live on the device.
+"""Shuffled, augmented batches of tensors that are on the device already.
 
 No worker processes and no copies from the host inside an epoch: the permutation and the augmentation's random
 numbers are drawn for a whole epoch at once and moved over together (the idea of airbench's loader,
@@ -16,12 +16,12 @@ from sasa_nas.data.splits import ImageSet
 
 
 def epoch_seed(seed: int, epoch: int, *, stream: int = 0) -> int:
-    """A 63-bit seed for one epoch of one training: near values of either give unrelated numbers.
+    """Return a 63-bit seed for one epoch of one training; similar arguments give unrelated seeds.
 
     Args:
-        seed: The training's.
-        epoch: Its epoch.
-        stream: Tells uses apart that must not draw the same numbers: 0 is the batches'.
+        seed: Seed of the training.
+        epoch: Number of the epoch.
+        stream: Number of the use, for uses that must not draw the same numbers; 0 is for batches.
 
     Raises:
         ValueError: If one of them is negative.
@@ -32,13 +32,13 @@ def epoch_seed(seed: int, epoch: int, *, stream: int = 0) -> int:
 
 
 def shift_images(images: Tensor, rows: Tensor, columns: Tensor, *, limit: int) -> Tensor:
-    """Moves each image by its own offset; what moves in is zero, the mean of standardised pixels.
+    """Shift each image by its own offset and pad with zeros, the mean of standardised pixels.
 
     Args:
         images: (B, C, H, W), standardised.
         rows: (B,), int64, pixels downwards, in [-limit, limit].
         columns: (B,), int64, pixels to the right, in [-limit, limit].
-        limit: The padding, and so the largest shift.
+        limit: The padding, and the largest shift, in pixels.
 
     Returns:
         (B, C, H, W): pixel (y, x) of image i comes from (y - rows[i], x - columns[i]).
@@ -51,23 +51,23 @@ def shift_images(images: Tensor, rows: Tensor, columns: Tensor, *, limit: int) -
 
 
 def flip_images(images: Tensor, flipped: Tensor) -> Tensor:
-    """Mirrors the images (B, C, H, W) left to right for which `flipped` (B,), bool, is true."""
+    """Flip those images (B, C, H, W) horizontally for which `flipped` (B,), bool, is true."""
     return torch.where(flipped.view(-1, 1, 1, 1), images.flip(-1), images)
 
 
 class Batches:
-    """The train part, in a new order and with new augmentation every epoch.
+    """Batches of the train part, in a new order and with new augmentation every epoch.
 
     An epoch's batches depend on `seed` and the epoch's number alone, not on which epochs ran before or on the
     device, so a resumed training sees what an uninterrupted one sees.
 
     Args:
-        data: The examples; batches live where they do.
-        batch_size: Examples a batch. The remainder of an epoch is left out (batch normalisation cannot train
+        data: The examples; batches are on their device.
+        batch_size: Examples per batch. The remainder of an epoch is left out (batch normalisation cannot train
             on one example), unless the whole set is smaller than a batch: then it is one batch.
-        seed: Non-negative.
+        seed: Seed of the order and the augmentation; non-negative.
         shift: Largest random shift in pixels; 0 for none.
-        flip: Whether half the images are mirrored.
+        flip: Whether each image is flipped horizontally with probability 1/2.
 
     Raises:
         ValueError: If the set is empty, `batch_size` is below 1 or `shift` below 0.
@@ -87,11 +87,11 @@ class Batches:
         self.flip = flip
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Return the number of batches per epoch."""
         return len(self.data) // self.batch_size
 
     def epoch(self, epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """The batches of one epoch, numbered from 0.
+        """Yield the batches of one epoch; epochs are numbered from 0.
 
         Yields:
             Inputs (B, C, H, W), float32, standardised and augmented; labels (B,), int64.

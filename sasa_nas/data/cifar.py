@@ -14,7 +14,7 @@ from sasa_nas.errors import UserError, one_line
 
 
 def require_cifar(name: str, data_dir: Path) -> None:
-    """Makes sure that the unpacked folder is there, unpacking or downloading the archive if not.
+    """Unpack or download the archive unless the unpacked folder exists.
 
     Raises:
         UserError: If there is no folder or archive and none can be downloaded, or the archive is damaged.
@@ -36,7 +36,7 @@ def require_cifar(name: str, data_dir: Path) -> None:
 
 
 def read_cifar(name: str, data_dir: Path, *, train: bool) -> RawImages:
-    """Reads one official part; torchvision checks each file's checksum before it unpickles it.
+    """Read one official part; torchvision checks each file's checksum before it unpickles it.
 
     Args:
         name: cifar10 or cifar100.
@@ -59,7 +59,7 @@ def read_cifar(name: str, data_dir: Path, *, train: bool) -> RawImages:
 
 
 def _unpack(archive: Path, folder: str) -> None:
-    """Unpacks beside the archive; the folder appears under its name only when it is complete."""
+    """Unpack an archive beside it; the folder gets its name only when it is complete."""
     from torchvision.datasets.utils import extract_archive
 
     try:

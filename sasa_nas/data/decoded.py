@@ -1,8 +1,8 @@
-"""Decoded images in one file of the user's cache folder, which all processes of a machine map into their memory.
+"""Decoded images in a file of the user's cache folder, mapped into memory by all processes of a machine.
 
 The file holds the pixels, (N, 3, side, side) in bytes, then facts about them as JSON, then the length of the JSON in
-eight bytes. It appears under its name only when it is complete, and may be deleted at any time: who has mapped it keeps
-it. A mapping is read page by page as it is indexed and costs its process no memory of its own.
+eight bytes. It appears under its name only when it is complete, and may be deleted at any time: a process that
+has mapped it keeps it. A mapping is read page by page as it is indexed and costs its process no memory of its own.
 """
 
 import fcntl
@@ -31,27 +31,27 @@ from sasa_nas.errors import UserError, one_line, printable
 from sasa_nas.files import decoded_images_folder, make_private
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Told how many images are decoded, and of how many."""
+"""A callback with the number of decoded images and of all images."""
 
 CHANNELS = 3
 _FORMAT = "1"
-"""Part of every name: files of other versions are not taken for this one's."""
+"""Version of the format, part of every file's name."""
 _SUFFIX = ".decoded"
 _LENGTH = struct.Struct("<q")
 _CHUNK_BYTES = 1 << 22
 _CHUNK_IMAGES = 256
 _MOST_THREADS = 16
 _SPARE_BYTES = 1 << 26
-"""Of a disk, left to others."""
+"""Bytes of a disk to leave free."""
 
 
 @dataclass(frozen=True, eq=False)
 class Decoded:
-    """Images in memory that all processes share.
+    """Decoded images in shared memory.
 
     Attributes:
-        images: (N, 3, side, side), uint8. It cannot be written to.
-        facts: What was found out about them when they were decoded.
+        images: (N, 3, side, side), uint8, read-only.
+        facts: Facts about the images, computed when they were decoded.
     """
 
     images: Tensor
@@ -59,18 +59,18 @@ class Decoded:
 
 
 def decoded_file(folder: Path, files: Sequence[str], side: int, *division: object) -> Path:
-    """Return where the decoded images of a folder are kept.
+    """Return the file of the decoded images of a folder.
 
     Its name depends on the folder, on the names, sizes and times of the files, on the side and on the division.
 
     Args:
-        folder: The data set's.
-        files: All that are decoded.
-        side: Of the decoded images, in pixels.
-        division: What else decides which files are decoded in which order.
+        folder: Folder of the data set.
+        files: Files of all images to decode.
+        side: Side of the decoded images, in pixels.
+        division: Further values that determine which files are decoded, and their order.
 
     Raises:
-        UserError: If a file is gone.
+        UserError: If a file is missing.
     """
     digest = hashlib.sha256("\0".join(map(str, (_FORMAT, folder, side, *division))).encode())
     for file in files:
@@ -86,7 +86,7 @@ def decoded_file(folder: Path, files: Sequence[str], side: int, *division: objec
 
 
 def open_decoded(place: Path, side: int) -> Decoded | None:
-    """Map what is kept at `place`; None where there is nothing, or not a whole file."""
+    """Map the decoded images at `place`; return None if there is no complete file."""
     try:
         with place.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -113,11 +113,11 @@ def decode(
     """Decode images into `place`, unless another process does so meanwhile, and map them.
 
     Args:
-        place: From `decoded_file`.
-        files: Images, in the order in which they are kept.
-        side: Of the decoded images, in pixels.
-        describe: Finds the facts that are kept beside the images.
-        progress: Told how far it is.
+        place: The file, from `decoded_file`.
+        files: Files of the images, in the order in which they are kept.
+        side: Side of the decoded images, in pixels.
+        describe: Function that computes the facts to keep with the images.
+        progress: Callback for the progress.
 
     Raises:
         UserError: If an image cannot be read, or the cache folder cannot be written to or is too small.
@@ -125,7 +125,7 @@ def decode(
     try:
         place.parent.parent.mkdir(parents=True, exist_ok=True)
         make_private(place.parent)
-        with _alone(place) as alone:
+        with _exclusive(place) as alone:
             if alone:
                 _remove_leftovers(place)
             found = open_decoded(place, side)
@@ -166,10 +166,10 @@ def _decode(
 
 
 def _write_pixels(handle: int, files: Sequence[str], side: int, progress: Progress | None) -> None:
-    """Decode all files by threads: Pillow works without the interpreter's lock.
+    """Decode all files in threads, as Pillow releases the interpreter's lock.
 
     Raises:
-        UserError: If an image cannot be read; it names the first, and says how many more there are.
+        UserError: If an image cannot be read; the message names the first and counts the others.
     """
     step = max(1, min(_CHUNK_IMAGES, _CHUNK_BYTES // _bytes(1, side)))
 
@@ -206,7 +206,7 @@ def _write_pixels(handle: int, files: Sequence[str], side: int, progress: Progre
 
 
 def _write(handle: int, content: bytes | memoryview, offset: int) -> None:
-    """Write all of `content`; a full disk is an error here, and a signal that kills where a mapping is written to."""
+    """Write all of `content` with system calls, as a full disk kills a process that writes to a mapping."""
     left = memoryview(content)
     while len(left):
         written = os.pwrite(handle, left, offset)
@@ -229,8 +229,8 @@ def _bytes(count: int, side: int) -> int:
 
 
 @contextmanager
-def _alone(place: Path) -> Iterator[bool]:
-    """Keep others from decoding the same images, for the length of a `with` block; False where disks have no locks."""
+def _exclusive(place: Path) -> Iterator[bool]:
+    """Lock the decoding of the same images inside a `with` block; yield False if the disk has no locks."""
     lock = place.with_name(f".{place.name}.lock")
     with lock.open("w") as file:
         try:
@@ -246,7 +246,7 @@ def _alone(place: Path) -> Iterator[bool]:
 
 
 def _remove_leftovers(place: Path) -> None:
-    """Remove what a process that was killed left; the lock is held."""
+    """Remove the temporary files of killed processes; the lock is held."""
     for leftover in place.parent.glob(f".{place.name}.*"):
         if leftover.suffix != ".lock":
             leftover.unlink(missing_ok=True)

@@ -15,14 +15,14 @@ DIGITS = DatasetInfo(name="digits", channels=1, height=8, width=8, num_classes=1
 
 
 def load_digits(info: DatasetInfo, data_dir: Path | None = None) -> Splits:
-    """The digits in three stratified parts: 60 % train, 20 % validation, 20 % test.
+    """Return the digits in three stratified parts: 60 % train, 20 % validation, 20 % test.
 
     The bundled file holds all images in one; the test part's rows are dropped here, and `load_test` reads
     the file again.
 
     Args:
         info: `DIGITS`, or the same with another height and width.
-        data_dir: Of no account: they come with scikit-learn.
+        data_dir: Unused, as the digits come with scikit-learn.
 
     Returns:
         Float32 image sets.

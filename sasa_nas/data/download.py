@@ -1,4 +1,4 @@
-"""Fetching a file that may not be reachable: in bounded time, silently, and whole or not at all."""
+"""Download of a file, in bounded time and atomically."""
 
 import hashlib
 import http.client
@@ -16,7 +16,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 class DownloadError(Exception):
-    """No address gave the file; the message says why in one line."""
+    """Error that no address gave the file; the message has the reason in one line."""
 
 
 def default_data_dir() -> Path:
@@ -25,7 +25,7 @@ def default_data_dir() -> Path:
 
 
 def fetch(urls: Sequence[str], target: Path, *, md5: str, timeout: float = 10.0) -> None:
-    """Downloads `target` from the first address that has it.
+    """Download `target` from the first address that has it.
 
     The file appears under its name only when it is complete and its checksum is right, so processes that fetch
     it at once do not disturb each other.
@@ -67,7 +67,7 @@ def _fetch_one(url: str, target: Path, *, md5: str, timeout: float) -> None:
 
 
 def _open(url: str, timeout: float) -> http.client.HTTPResponse:
-    """Opens an address, waiting no longer than `timeout` for the name to be resolved either.
+    """Open an address, waiting no longer than `timeout` for the name to be resolved either.
 
     A socket's timeout does not bound name resolution, which can take half a minute where packets are dropped;
     so it happens in a thread that is left behind.

@@ -1,4 +1,4 @@
-"""Data sets of one's own, named by their folder, such as `imagefolder:PATH`."""
+"""Names of the user's own data sets by folder, such as `imagefolder:PATH`."""
 
 from pathlib import Path
 
@@ -7,48 +7,48 @@ from sasa_nas.sharing import from_home, home_relative
 from sasa_nas.tasks import CLASSIFICATION, TASKS
 
 FOLDER_PREFIX = CLASSIFICATION.folder
-"""Begins the name of a folder of images, one folder a class."""
+"""Prefix of the name of a folder of images, with one folder per class."""
 
 
 def names_folder(name: str) -> bool:
-    """Return whether a data set's name is that of a folder."""
+    """Return True if a data set's name is that of a folder."""
     return name.startswith(tuple(task.folder for task in TASKS.values()))
 
 
 def name_of(kind: str, folder: Path) -> str:
-    """Return the name of a data set by its folder's absolute path, as `folder_of` reads it: from `~` on if it can."""
+    """Return the name of a data set by its folder's absolute path, from `~` on if possible; see `folder_of`."""
     return f"{kind}{home_relative(folder)}"
 
 
 def absolute_name(name: str) -> str:
-    """Return a data set's name with the path in it from the root on, as a process of another user needs it."""
+    """Return a data set's name with the path in it from the root on, for processes of other users."""
     kind, colon, path = name.partition(":")
     return f"{kind}{colon}{from_home(Path(path))}" if path.startswith("~") else name
 
 
 def settled_name(name: str, data_dir: Path | None) -> str:
-    """Return a data set's name as records hold it: the path of a folder no longer depends on where one is.
+    """Return a data set's name for records, with the absolute path of a folder.
 
     Args:
-        name: As `registry.load`, or what loads the data of another task, takes it.
-        data_dir: As `folder_of` takes it.
+        name: Name of a data set of any task.
+        data_dir: Folder of data sets, for a relative path.
 
     Raises:
-        UserError: As `folder_of`.
+        UserError: See `folder_of`.
     """
     return name_of(f"{name.partition(':')[0]}:", folder_of(name, data_dir)) if names_folder(name) else name
 
 
 def folder_of(name: str, data_dir: Path | None) -> Path:
-    """The absolute path in a data set's name.
+    """Return the absolute path in a data set's name.
 
     Args:
-        name: What kind of folder, a colon, and the path; a relative one is looked for in the working directory and
-            then in `data_dir`.
-        data_dir: Where one's data sets lie.
+        name: Kind of folder, a colon, and the path; a relative one is looked for in the working directory and then
+            in `data_dir`.
+        data_dir: Folder of data sets.
 
     Raises:
-        UserError: If the path cannot be one, its links lead round in a circle, or its home folder is nobody's.
+        UserError: If the path is invalid, has a loop of links, or begins with an unknown user's home folder.
     """
     text = name.partition(":")[2]
     try:

@@ -1,4 +1,4 @@
-"""The formulas of `sasa_nas.synthetic` as data sets, whose images nobody sees: they say what networks cost."""
+"""Synthetic tasks of `sasa_nas.synthetic` as data sets without images, whose sizes determine networks' costs."""
 
 from pathlib import Path
 

@@ -13,7 +13,7 @@ _UNSIGNED_BYTE = 0x08
 
 
 def find_idx(name: str, folders: tuple[Path, ...]) -> Path | None:
-    """The first of `folders` / `name` and `folders` / `name`.gz that is a file."""
+    """Return the first of `folders` / `name` and `folders` / `name`.gz that is a file."""
     for folder in folders:
         for path in (folder / name, folder / f"{name}.gz"):
             if path.is_file():
@@ -22,15 +22,15 @@ def find_idx(name: str, folders: tuple[Path, ...]) -> Path | None:
 
 
 def read_idx(path: Path, *, ndim: int) -> npt.NDArray[np.uint8]:
-    """Reads an array of unsigned bytes.
+    """Read an array of unsigned bytes.
 
     Args:
         path: Its bytes: two zeros, the type's code, the number of axes, each axis's length as a big-endian
-            32-bit integer, then the elements in row-major order. Gzip'ed where it ends in `.gz`.
-        ndim: Number of axes that there have to be.
+            32-bit integer, then the elements in row-major order. Gzip'ed if its name ends in `.gz`.
+        ndim: Required number of axes.
 
     Returns:
-        A writable array with those axes.
+        A writable array with these axes.
 
     Raises:
         UserError: If the file cannot be read or is not such an array.

@@ -1,4 +1,4 @@
-"""One image from a file, upright, in eight bits a channel, at the size that is asked for."""
+"""Reading of an image file, upright, with eight bits per channel, at a given size."""
 
 import struct
 import zlib
@@ -15,7 +15,7 @@ from sasa_nas.errors import UserError, one_line, printable
 
 _MODES = {1: "L", 3: "RGB"}
 _LONGEST = 16
-"""Sides of an image beyond this ratio are cut at the centre before it is resized: a strip of 1 x 60,000 pixels would
+"""Largest ratio of an image's sides; a longer one is cropped before resizing, as a strip of 1 x 60,000 pixels would
 take gigabytes at 224 x 13,440,000."""
 _BROKEN = (
     OSError,
@@ -29,20 +29,20 @@ _BROKEN = (
     struct.error,
     zlib.error,
 )
-"""What Pillow raises on files that are damaged, beside its own `DecompressionBombError`."""
+"""Errors that Pillow raises on damaged files, other than its own `DecompressionBombError`."""
 
 
 def read_image(path: Path, *, channels: int, height: int, width: int) -> torch.Tensor:
-    """Return the image in a file, as small as it can be while it covers the size asked for, cropped at the centre.
+    """Return the image in a file, resized to cover a given size and cropped at the centre.
 
-    It is turned as its EXIF orientation says. Transparent pixels lie on white; sixteen bits a channel become eight; of
-    an animation the first frame is taken.
+    It is rotated by its EXIF orientation. Transparent pixels are put on white; sixteen bits per channel become eight;
+    of an animation the first frame is taken.
 
     Args:
-        path: Of any format that Pillow reads.
+        path: A file of any format that Pillow reads.
         channels: 3 for colours, 1 for brightness.
-        height: In pixels.
-        width: In pixels.
+        height: Height in pixels.
+        width: Width in pixels.
 
     Returns:
         (channels, height, width), uint8.
@@ -54,10 +54,10 @@ def read_image(path: Path, *, channels: int, height: int, width: int) -> torch.T
 
 
 def read_pixels(path: Path, *, channels: int, height: int, width: int) -> npt.NDArray[np.uint8]:
-    """Return what `read_image` does, as an array.
+    """Return the result of `read_image` as an array.
 
     Raises:
-        UserError: As `read_image`.
+        UserError: See `read_image`.
     """
     from PIL import ImageOps
 
@@ -73,10 +73,10 @@ def read_pixels(path: Path, *, channels: int, height: int, width: int) -> npt.ND
 
 
 def read_whole_image(path: Path) -> torch.Tensor:
-    """Return the image in a file, in colours and at its own size, as its pixels lie there.
+    """Return the image in a file, in colours and at its own size, without rotation.
 
     Args:
-        path: Of any format that Pillow reads.
+        path: A file of any format that Pillow reads.
 
     Returns:
         (3, height, width), uint8.
@@ -89,7 +89,7 @@ def read_whole_image(path: Path) -> torch.Tensor:
 
 
 def image_size(path: Path) -> tuple[int, int]:
-    """Return the width and height in pixels that a file's header gives.
+    """Return the width and height in pixels in a file's header.
 
     Raises:
         UserError: If it cannot be read.
@@ -103,12 +103,12 @@ def _eight_bits(image: Any, kind: str | None, mode: str) -> Any:
     """Return an image in `mode`, L or RGB, whatever its own mode.
 
     Args:
-        image: Pillow's.
-        kind: The file's format.
-        mode: The mode wanted.
+        image: An image of Pillow's.
+        kind: Format of the file.
+        mode: The requested mode.
 
     Raises:
-        ValueError: If nothing tells what its whitest value is.
+        ValueError: If its largest value is unknown.
     """
     from PIL import Image
 
@@ -127,7 +127,7 @@ def _eight_bits(image: Any, kind: str | None, mode: str) -> Any:
 
 
 def _covering(image: Any, height: int, width: int) -> Any:
-    """Return an image resized along its shorter side and cropped at the centre; itself where its size is right."""
+    """Return an image resized along its shorter side and cropped at the centre; itself if its size is right."""
     from PIL import Image
 
     shorter = min(image.size)
@@ -156,7 +156,7 @@ def _array(image: Any) -> npt.NDArray[np.uint8]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    """Open a file's image; what goes wrong with it in the `with` block becomes a `UserError`."""
+    """Open a file's image; errors in the `with` block become a `UserError`."""
     from PIL import Image, UnidentifiedImageError
 
     try:

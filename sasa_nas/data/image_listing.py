@@ -1,12 +1,12 @@
-"""The images of a folder by part and class, found without opening one.
+"""The images of a folder by part and class, listed without opening them.
 
     PATH/<class>/*.png                  no parts: the images are divided later
     PATH/train/<class>/*.png            with any of
     PATH/val/<class>/*.png              (or valid, validation)
     PATH/test/<class>/*.png             (or testing)
 
-Names of parts are the same in capitals. Images lie anywhere below their class's folder. Hidden files and what systems
-leave behind are passed over, and so are files that no suffix marks as images. Links are followed.
+Names of parts may be in capitals. Images are at any depth below their class's folder. Hidden files, files of operating
+systems, and files without an image's suffix are ignored. Links are followed.
 """
 
 import os
@@ -40,11 +40,11 @@ class Listing:
 
     Attributes:
         path: The folder.
-        train_root: Where the classes of the train images lie: `path` itself where there are no parts.
-        classes: Names of the classes; a label is a place among them.
+        train_root: Folder of the classes of train images: `path` itself if there are no parts.
+        classes: Names of the classes; a label is an index into them.
         train: Images of the train part, or all of them, class by class in the order of their names.
-        validation: Images of the validation part; None where there is no such folder.
-        test: Images of the test part; None where there is no such folder.
+        validation: Images of the validation part; None if there is no such folder.
+        test: Images of the test part; None if there is no such folder.
     """
 
     path: Path
@@ -59,11 +59,11 @@ def list_images(path: Path) -> Listing:
     """List the images of a folder.
 
     Args:
-        path: Absolute.
+        path: Absolute path of the folder.
 
     Raises:
-        UserError: If the folder is missing or cannot be read, has fewer than two classes, or its folders are not laid
-            out as this module's head says.
+        UserError: If the folder is missing or cannot be read, has fewer than two classes, or its layout is none of
+            those above.
     """
     if not path.is_dir():
         shown = printable(path)
@@ -81,7 +81,7 @@ def list_images(path: Path) -> Listing:
 
 
 def _parts(path: Path) -> dict[_Part, Path]:
-    """Return the folders of the parts, where one of them is a train part; a class may well be called train."""
+    """Return the folders of the parts, if there is a train part; a class may be called train, too."""
     names = _subfolders(path)
     named = {part: [n for n in names if n.casefold() in known] for part, known in _PART_NAMES.items()}
     filled = {part: [n for n in found if _subfolders(path / n)] for part, found in named.items()}
@@ -134,7 +134,7 @@ def _examples(root: Path, classes: Sequence[str], train_root: Path) -> list[Exam
 
 
 def _unsorted(root: Path) -> UserError:
-    """Return the complaint about a part that has no class folders."""
+    """Return the error for a part without folders of classes."""
     loose = sum(1 for _ in _images_below(root))
     return UserError(
         f"'{printable(root)}' holds {loose} images and no class folders; sort them into a folder for each class, or "
@@ -148,7 +148,7 @@ def _require_images(root: Path, examples: Sequence[Example]) -> None:
 
 
 def _require_text(path: Path) -> None:
-    """Raise for a name that no record of a run could hold."""
+    """Check that a name can be written into a record."""
     try:
         str(path).encode()
     except UnicodeEncodeError as error:
@@ -160,7 +160,7 @@ def _subfolders(path: Path) -> list[str]:
 
 
 def _images_below(folder: Path) -> Iterator[str]:
-    """Yield the images at any depth below a folder, in the order of their names, without what links lead back to."""
+    """Yield the images at any depth below a folder, in the order of their names, without loops of links."""
     yield from _walk(str(folder), frozenset(_inode(above.stat()) for above in (folder, *folder.parents)))
 
 
@@ -176,7 +176,7 @@ def _walk(folder: str, above: frozenset[_Inode]) -> Iterator[str]:
 
 
 def _entries(folder: Path | str) -> list["os.DirEntry[str]"]:
-    """Return what a folder holds in the order of names, without what is passed over."""
+    """Return the entries of a folder in the order of names, without ignored ones."""
     try:
         with os.scandir(folder) as entries:
             shown = [entry for entry in entries if entry.name[0] != "." and entry.name not in _LEFT_BEHIND]
@@ -193,7 +193,7 @@ def _is_folder(entry: "os.DirEntry[str]") -> bool:
 
 
 def _require_file(entry: "os.DirEntry[str]") -> None:
-    """Raise for what is called an image and cannot be opened: a pipe would be waited for."""
+    """Check that an image's entry is a file, as opening a pipe would block."""
     try:
         regular = entry.is_file()
     except OSError:

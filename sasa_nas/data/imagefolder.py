@@ -1,8 +1,8 @@
-"""Images of one's own, a folder a class, decoded once for all processes of a machine.
+"""The user's own images, one folder per class, decoded once for all processes of a machine.
 
-Folders are laid out as `image_listing` says. With a train folder, `test` is the test part and `val` the validation
-part. Where only one of the two is there, it is the test part (ImageNet's convention), and a stratified tenth of `train`
-validates; where neither is, `train` alone is divided like a plain folder: 60 % train, 20 % validation, 20 % test.
+For the layout of folders see `image_listing`. With a train folder, `test` is the test part and `val` the validation
+part. If only one of the two exists, it is the test part (ImageNet's convention), and a stratified tenth of `train` is
+the validation part; if neither does, `train` is divided like a plain folder: 60 % train, 20 % validation, 20 % test.
 """
 
 from collections.abc import Sequence
@@ -34,23 +34,23 @@ from sasa_nas.errors import UserError, one_line, printable
 
 DEFAULT_IMAGE_SIZE = 224
 SMALLEST = 4
-"""Side of images that networks can be trained on, at least."""
+"""Least side of images that networks can be trained on."""
 
 _LOOKED_AT = 16
-"""Images whose sizes say whether all share one."""
+"""Number of images examined for a common size."""
 _VALIDATION_SHARE = 0.1
 
 
 def imagefolder_info(path: Path, *, image_size: int | None = None) -> DatasetInfo:
-    """Return facts about a folder: its images are counted, and a few are opened to see their size.
+    """Return facts about a folder; its images are counted, and a few are opened for their size.
 
     Args:
-        path: Absolute.
-        image_size: Side in pixels. Where it is None, the side of the folder's own images if sixteen of them, taken at
-            equal distances, are squares of one size; else 224.
+        path: Absolute path of the folder.
+        image_size: Side in pixels. If None, the side of the folder's own images if sixteen of them, taken at equal
+            distances, are squares of one size; else 224.
 
     Raises:
-        UserError: As `list_images`; if an image that is opened cannot be read; or if the folder's own side is below 4.
+        UserError: See `list_images`; if an image that is opened cannot be read; or if the folder's own side is below 4.
     """
     return _info(list_images(path), image_size)
 
@@ -62,20 +62,20 @@ def load_imagefolder(
     train_images: int | None = None,
     progress: Progress | None = None,
 ) -> Splits:
-    """Decode the train and validation images, or map what was decoded before; `load_test` alone opens test images.
+    """Decode the train and validation images, or map decoded ones; `load_test` alone opens test images.
 
     Args:
-        path: Absolute.
-        image_size: As `imagefolder_info` takes it.
-        train_images: A stratified subset of so many images to train on; None for all.
-        progress: Told how many images are decoded, where any must be.
+        path: Absolute path of the folder.
+        image_size: Side in pixels, as for `imagefolder_info`.
+        train_images: Size of a stratified subset to train on; None for all images.
+        progress: Callback for the decoding of images, if any.
 
     Returns:
         uint8 image sets in RGB, resized along the shorter side and cropped at the centre, in memory that all processes
         of the machine share.
 
     Raises:
-        UserError: As `imagefolder_info`; if there are too few images, or fewer than `train_images`; or as `decode`.
+        UserError: See `imagefolder_info` and `decode`; and if there are too few images, or fewer than `train_images`.
     """
     listing = list_images(path)
     info = _info(listing, image_size)
@@ -124,7 +124,7 @@ def _info(listing: Listing, size: int | None) -> DatasetInfo:
 
 
 def _own_side(files: Sequence[str]) -> int | None:
-    """Return the side of a folder's images; None if those looked at differ, or are no squares."""
+    """Return the side of a folder's images; None if those examined differ, or are no squares."""
     places = np.linspace(0, len(files) - 1, num=min(len(files), _LOOKED_AT), dtype=np.int64)
     sizes = {image_size(Path(files[i])) for i in places}
     if len(sizes) != 1:
@@ -134,7 +134,7 @@ def _own_side(files: Sequence[str]) -> int | None:
 
 
 def _search_parts(listing: Listing, side: int, progress: Progress | None) -> Decoded:
-    """Return the images that a search sees, and which are which."""
+    """Return the decoded train and validation images, with facts on their parts."""
     search = [file for file, _ in chain(listing.train, _own_validation(listing))]
     names = "train", len(listing.train), listing.validation is None, listing.test is None
     place = decoded_file(listing.path, search, side, *names)
@@ -147,13 +147,13 @@ def _search_parts(listing: Listing, side: int, progress: Progress | None) -> Dec
 
 
 def _facts(images: Tensor, *, fitted: Indices, held: Indices, tested: Indices) -> dict[str, Any]:
-    """Return what need not be found out again: places in the listing, and the statistics of the fitted images."""
+    """Return the facts to keep: indices of the parts, and the statistics of the images to train on."""
     mean, std = standardisation_of_bytes(images[: len(fitted)]).per_channel()
     return {"fitted": fitted.tolist(), "held": held.tolist(), "tested": tested.tolist(), "mean": mean, "std": std}
 
 
 def _own_validation(listing: Listing) -> Sequence[Example]:
-    """Return the images that stand apart and validate: there are none unless there are other ones that test."""
+    """Return the images of a separate validation part; none if there is no test part beside it."""
     return (listing.validation or ()) if listing.test is not None else ()
 
 
@@ -163,10 +163,10 @@ def _test_examples(listing: Listing, tested: Sequence[int]) -> list[Example]:
 
 
 def _divided(listing: Listing) -> tuple[Indices, Indices, Indices]:
-    """Return the places of the images to fit to, in the order of `subset_order`, to validate and to test by.
+    """Return the indices of the train images, in the order of `subset_order`, the validation and the test images.
 
-    They are places among the train images followed by those that validate; those that test are among the train images,
-    and none where there is a part of its own for them.
+    They are indices into the listed train images followed by those of the validation part. There are none for test
+    images if these have a separate part.
     """
     labels = np.asarray([label for _, label in listing.train], dtype=np.int64)
     counts = np.bincount(labels, minlength=len(listing.classes))

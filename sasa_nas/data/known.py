@@ -1,4 +1,4 @@
-"""The data sets that are known by name."""
+"""Registry of data sets by name."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,16 +7,16 @@ from pathlib import Path
 from sasa_nas.data.splits import DatasetInfo, Splits
 
 Load = Callable[[DatasetInfo, Path | None], Splits]
-"""Reads a data set: of the registered facts, perhaps with another height and width, and the folder of data sets."""
+"""A function that reads a data set, given its facts, perhaps with another height and width, and the folder."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set that is known by its name.
+    """A registered data set.
 
     Attributes:
         info: Facts about it.
-        load: Reads its parts.
+        load: Function that reads its parts.
     """
 
     info: DatasetInfo
@@ -24,17 +24,17 @@ class Dataset:
 
 
 DATASETS: dict[str, Dataset] = {}
-"""Every registered data set by its name."""
+"""All registered data sets by name."""
 
 
 def register_dataset(info: DatasetInfo, load: Load) -> None:
     """Register a data set.
 
     Args:
-        info: Facts about it; its name is what `--dataset` takes.
-        load: Called with the facts, of which height and width may be others, and with the folder where data sets lie
-            or None for `default_data_dir()`; returns the parts at that height and width. The subset of
-            `--train-images` is taken of what it returns.
+        info: Facts about the data set; its name is the value of `--dataset`.
+        load: Function of the facts, whose height and width may differ, and of the folder of data sets, or None for
+            `default_data_dir()`; returns the parts at that height and width. The subset of `--train-images` is
+            taken from its result.
 
     Raises:
         ValueError: If the name is taken.

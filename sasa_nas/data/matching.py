@@ -1,12 +1,12 @@
-"""Generated images whose class is told by comparing distant patches alone: attention has one place to help.
+"""Generated images whose class depends on the comparison of distant patches alone, for which attention is needed.
 
-At the left of an image stands a grey patch, the cue; at the right stand three coloured ones. Each of the three has one
-of three textures and one of three colours, no two alike, and so one has the cue's texture. Its colour is the class.
+An image has a grey patch on the left, the cue, and three coloured ones on the right. Each of the three has one of three
+textures and one of three colours, no two alike, so that one has the cue's texture. Its colour is the class.
 
-Neither counts nor places tell the class: every image has each colour once and each texture once beside the cue, at
-random heights, and cues and pairs of texture and colour are as frequent in one class as in another. It depends on which
-texture the cue has and on which colour lies on that texture, together. Eight columns of pixels lie between the cue and
-the others: a network that sums over units which see nine at a time can do no better than to find all classes as likely.
+Neither counts nor positions determine the class: every image has each colour once and each texture once beside the cue,
+at random heights, and cues and pairs of texture and colour are equally frequent in all classes. It depends on the cue's
+texture and the colour of that texture together. Eight columns of pixels are between the cue and the others: a network
+that sums over units with a receptive field of nine columns can do no better than chance.
 """
 
 from functools import partial
@@ -24,31 +24,31 @@ MATCHING = DatasetInfo(
     name="synthetic-images:matching", channels=3, height=16, width=16, num_classes=3, flip=False, shift=0
 )
 SIZES = {"train": 2048, "validation": 1024, "test": 1024}
-"""Images in each part; each is drawn from a random stream of its own."""
+"""Number of images in each part; each is drawn from its own random stream."""
 PATCH = 4
 """Side of a patch, in pixels; the image is four patches high and wide."""
 
 _ROWS, _COLUMNS = np.mgrid[:PATCH, :PATCH]
 _TEXTURES = 0.2 + 0.8 * np.stack([_ROWS % 2, _COLUMNS % 2, (_ROWS + _COLUMNS) % 2])
-"""Stripes that lie, stripes that stand, and a chequer, all equally bright and equally contrasted."""
+"""Horizontal stripes, vertical stripes and a chequerboard, of equal brightness and contrast."""
 _COLOURS = np.array([[1.0, 0.15, 0.15], [0.15, 1.0, 0.15], [0.2, 0.2, 1.0]])
 _GREY = np.array([0.8, 0.8, 0.8])
 _GROUND = 0.3
 _NOISE = 0.1
-"""Standard deviation of a pixel's noise, of the range from black to white."""
+"""Standard deviation of a pixel's noise, as a share of the range from black to white."""
 
 Pixels = npt.NDArray[np.uint8]
 
 
 def draw_matching(count: int, seed: int | list[int]) -> tuple[Pixels, Indices]:
-    """Draws images, the same for the same seed.
+    """Draw images, the same for the same seed.
 
     Args:
-        count: How many.
-        seed: Of the random stream, as numpy's generators take it.
+        count: Number of images.
+        seed: Seed of a NumPy generator.
 
     Returns:
-        (count, 3, 16, 16) images and (count,) classes, each as often as the others.
+        (count, 3, 16, 16) images and (count,) classes, which are equally frequent.
     """
     generator = np.random.default_rng(seed)
     side, kinds, every = MATCHING.height // PATCH, len(_TEXTURES), np.arange(count)
@@ -68,16 +68,16 @@ def draw_matching(count: int, seed: int | list[int]) -> tuple[Pixels, Indices]:
 
 
 def _painted(textures: Indices, colours: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(N, PATCH, PATCH, 3): textures in colours, one colour each or one for all."""
+    """Return coloured textures, (N, PATCH, PATCH, 3), with one colour each or one for all."""
     return _TEXTURES[textures][..., None] * np.atleast_2d(colours)[:, None, None, :]
 
 
 def load_matching(info: DatasetInfo, data_dir: Path | None = None) -> Splits:
-    """The three parts; the test part is drawn where `load_test` is called.
+    """Return the three parts; the test part is drawn when `load_test` is called.
 
     Args:
         info: `MATCHING`, or the same with another height and width.
-        data_dir: Of no account: nothing is read.
+        data_dir: Unused, as nothing is read.
 
     Returns:
         uint8 image sets, standardised batch by batch.

@@ -12,21 +12,21 @@ from sasa_nas.errors import UserError
 _CLASSES = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST", "kmnist": "KMNIST"}
 
 _DEBIAN_FOLDERS = {"fashion_mnist": (Path("/usr/share/datasets/fashion-mnist"),)}
-"""Where Debian's package dataset-fashion-mnist puts the real files."""
+"""Folders of Debian's package dataset-fashion-mnist."""
 
 _PARTS = {True: "train", False: "t10k"}
 
 
 def mnist_folders(name: str, data_dir: Path) -> tuple[Path, ...]:
-    """Return the folders in which files of `name` are looked for, in order.
+    """Return the folders to look for files of `name` in, in order.
 
-    torchvision's place comes first and `data_dir` itself last, because the three sets' files share their names.
+    torchvision's folder comes first and `data_dir` itself last, because the three sets' files have the same names.
     """
     return (data_dir / _CLASSES[name] / "raw", data_dir / name, *_DEBIAN_FOLDERS.get(name, ()), data_dir)
 
 
 def require_mnist(name: str, data_dir: Path) -> None:
-    """Makes sure that all four files are there, downloading what is not.
+    """Download those of the four files that are missing.
 
     Raises:
         UserError: If a file is missing and cannot be downloaded.
@@ -51,11 +51,11 @@ def require_mnist(name: str, data_dir: Path) -> None:
 
 
 def read_mnist(name: str, data_dir: Path, *, train: bool) -> RawImages:
-    """Reads one official part.
+    """Read one official part.
 
     Args:
         name: One of mnist, fashion_mnist, kmnist.
-        data_dir: Where the files lie; see `mnist_folders`.
+        data_dir: Folder of data sets; see `mnist_folders`.
         train: Whether the train part (60,000 images) or the test part (10,000).
 
     Raises:

@@ -25,21 +25,21 @@ VALIDATION_SHARE = 0.1
 
 
 Require = Callable[[Path], None]
-"""Makes sure that the files are in a folder, downloading what is not."""
+"""A function that downloads missing files to a folder."""
 Read = Callable[..., RawImages]
-"""Reads one official part from a folder: the train part with `train=True`, else the test part."""
+"""A function that reads one official part from a folder: the train part with `train=True`, else the test part."""
 
 
 def load_official(info: DatasetInfo, data_dir: Path | None, *, require: Require, read: Read) -> Splits:
-    """Reads the official train part and divides it; the official test part is read by `load_test` alone.
+    """Read and divide the official train part; the official test part is read by `load_test` alone.
 
-    Its files are made sure of beforehand, though, so that a long training does not end at a missing file.
+    All files are downloaded beforehand, so that a long training does not end at a missing file.
 
     Args:
-        info: Facts, perhaps with another height and width.
-        data_dir: Where files are looked for and downloads are put; None for `default_data_dir()`.
-        require: Makes sure of the files.
-        read: Reads one part.
+        info: Facts about the data set, perhaps with another height and width.
+        data_dir: Folder of files and downloads; None for `default_data_dir()`.
+        require: Function that downloads missing files.
+        read: Function that reads one part.
 
     Returns:
         uint8 image sets, standardised batch by batch.

@@ -10,7 +10,7 @@ from sasa_nas.data.splits import DatasetInfo, Standardisation
 from sasa_nas.errors import UserError
 
 _CHUNK = 2048
-"""Images converted to floats at a time, which bounds the memory beside the set itself."""
+"""Number of images converted to floats at a time, which bounds the temporary memory."""
 _CHUNK_BYTES = 1 << 24
 
 MAX_BYTES = 8 * 2**30
@@ -18,14 +18,14 @@ MAX_BYTES = 8 * 2**30
 
 
 def require_memory(count: int, info: DatasetInfo) -> None:
-    """Refuses images that would not fit into `MAX_BYTES` as uint8.
+    """Check that images fit into `MAX_BYTES` as uint8.
 
     Args:
-        count: Images to hold at once.
-        info: Their size.
+        count: Number of images in memory.
+        info: Facts with their size.
 
     Raises:
-        UserError: Naming the largest size that would fit.
+        UserError: If they do not; the message names the largest size that would.
     """
     needed = count * info.channels * info.height * info.width
     if needed > MAX_BYTES:
@@ -37,12 +37,12 @@ def require_memory(count: int, info: DatasetInfo) -> None:
 
 
 def resize(images: Tensor, *, height: int, width: int) -> Tensor:
-    """Resizes by antialiased bilinear interpolation; the very same tensor where the size is right already.
+    """Resize images by antialiased bilinear interpolation; return the same tensor if the size is right already.
 
     Args:
         images: (N, C, H, W), float32 or uint8.
-        height: In pixels.
-        width: In pixels.
+        height: Height in pixels.
+        width: Width in pixels.
 
     Returns:
         (N, C, height, width) of the same dtype; uint8 is rounded to nearest.
@@ -58,7 +58,7 @@ def resize(images: Tensor, *, height: int, width: int) -> Tensor:
 
 
 def standardisation_of(images: Tensor) -> Standardisation:
-    """Mean and (population) standard deviation of each channel over a train part.
+    """Return mean and (population) standard deviation of each channel over a train part.
 
     Args:
         images: (N, C, H, W), N >= 1, of any real dtype.
@@ -83,9 +83,9 @@ def standardisation_of(images: Tensor) -> Standardisation:
 
 
 def standardisation_of_bytes(images: Tensor) -> Standardisation:
-    """Mean and (population) standard deviation of each channel, from counts of each of the 256 values.
+    """Return mean and (population) standard deviation of each channel, from counts of each of the 256 values.
 
-    Sums of whole numbers are exact, and a pass over the images is all it takes.
+    Sums of integers are exact, and one pass over the images is enough.
 
     Args:
         images: (N, C, H, W), uint8, N >= 1.

@@ -1,4 +1,4 @@
-"""Images as a file gives them, before splitting, resizing and standardising."""
+"""Raw images of a file, before splitting, resizing and standardising."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Facts and images of data sets by name: those registered, and folders of one's own."""
+"""Facts and images of data sets by name: registered ones, and the user's own folders."""
 
 import difflib
 from dataclasses import replace
@@ -17,18 +17,18 @@ from sasa_nas.tasks import TASKS
 
 
 def dataset_names() -> tuple[str, ...]:
-    """Return the names that `load` knows, a folder of one's own being `imagefolder:PATH`; then those of other tasks."""
+    """Return the names that `load` takes, `imagefolder:PATH` standing for folders, then those of other tasks."""
     return (*DATASETS, *(f"{task.folder}PATH" for task in TASKS.values()))
 
 
 def dataset_info(name: str, data_dir: Path | None = None, image_size: int | None = None) -> DatasetInfo:
-    """Facts about a data set, without reading it (of a folder, files are listed, and a few opened for their size).
+    """Return facts about a data set without reading it; a folder's files are listed, and a few opened for their size.
 
     Args:
         name: One of `dataset_names`. A relative path after `imagefolder:` is looked for in the working
-            directory and then in `data_dir`; in the answer it is absolute, so that the answer's name means the
-            same in another process.
-        data_dir: Where one's data sets lie.
+            directory and then in `data_dir`; in the result it is absolute, so that the name is valid in other
+            processes.
+        data_dir: Folder of data sets; None for `default_data_dir()`.
         image_size: Side in pixels that images are resized to; None for the data set's own.
 
     Raises:
@@ -54,10 +54,10 @@ def dataset_info(name: str, data_dir: Path | None = None, image_size: int | None
 
 
 def pixel_max(name: str) -> float:
-    """Return the largest value of a data set's raw pixels; no folder is looked into.
+    """Return the largest value of a data set's raw pixels, without reading a folder.
 
     Args:
-        name: As `dataset_info` takes it.
+        name: Name of the data set, as for `dataset_info`.
     """
     return DATASETS[name].info.pixel_max if name in DATASETS else DatasetInfo.pixel_max
 
@@ -70,19 +70,19 @@ def load(
     train_images: int | None = None,
     progress: Progress | None = None,
 ) -> Splits:
-    """Reads a data set's train and validation parts; the test part is read by `Splits.load_test` alone.
+    """Read a data set's train and validation parts; the test part is read by `Splits.load_test` alone.
 
     Args:
-        name: As `dataset_info` takes it.
-        data_dir: Where files are looked for and downloads are put; None for `default_data_dir()`.
-        image_size: As `dataset_info` takes it.
+        name: Name of the data set, as for `dataset_info`.
+        data_dir: Folder of files and downloads; None for `default_data_dir()`.
+        image_size: Side in pixels; None for the data set's own.
         train_images: Size of a stratified subset of the train part to train on, which is the same in every process;
             None for all of it. The statistics that standardise images stay those of the whole part.
-        progress: Told how many images of a folder are decoded, where any must be.
+        progress: Callback for the decoding of a folder's images, if any.
 
     Raises:
-        UserError: As `dataset_info`; if files are missing and cannot be downloaded, or are damaged; if the data set is
-            synthetic; or if it has no subset of `train_images`.
+        UserError: See `dataset_info`; and if files are missing and cannot be downloaded, or are damaged; if the data
+            set is synthetic; or if it has no subset of `train_images`.
     """
     if name.startswith(FOLDER_PREFIX):
         path = folder_of(name, data_dir)
@@ -103,7 +103,7 @@ def load_for_search(
     train_images: int | None = None,
     progress: Progress | None = None,
 ) -> SearchSplits:
-    """Load a data set without its test split, as `load` does otherwise: all that a search may call."""
+    """Load a data set like `load`, but without the test part, for searches."""
     return load(
         name, data_dir=data_dir, image_size=image_size, train_images=train_images, progress=progress
     ).without_test()

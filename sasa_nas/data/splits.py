@@ -1,4 +1,4 @@
-"""Data sets: facts about its images, and three parts that never share an example."""
+"""Data sets: facts about the images, and three disjoint parts."""
 
 import math
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 DATA_SEED = 20190613
-"""Seed of every split. It is the data's own, so that all trials and runs see the same validation part."""
+"""Seed of every split, the same for all trials and runs, so that they see the same validation part."""
 
 Indices = npt.NDArray[np.int64]
 
@@ -20,11 +20,11 @@ class DatasetInfo:
     """Facts about a data set that are known without reading it.
 
     Attributes:
-        name: As `registry.load` takes it; a folder's path in it is absolute.
+        name: Name of the data set; a folder's path in it is absolute.
         channels: Colour channels of an image.
-        height: In pixels, after any resizing.
-        width: In pixels, after any resizing.
-        num_classes: Labels run from 0 to `num_classes - 1`.
+        height: Height in pixels, after any resizing.
+        width: Width in pixels, after any resizing.
+        num_classes: Number of classes; labels run from 0 to `num_classes - 1`.
         flip: Whether a horizontal flip keeps the label.
         shift: The largest shift of the augmentation in pixels, in either direction of either axis.
         pixel_max: The largest value of a raw pixel; the smallest is 0.
@@ -53,34 +53,34 @@ class Standardisation:
     std: Tensor
 
     def apply(self, images: Tensor) -> Tensor:
-        """Standardises `images` (..., C, H, W) of any dtype to float32."""
+        """Standardise `images` (..., C, H, W) of any dtype to float32."""
         return (images.to(torch.float32) - self.mean) / self.std
 
     def per_channel(self) -> "Statistics":
-        """Mean and standard deviation of each channel, as plain numbers."""
+        """Return mean and standard deviation of each channel as tuples of floats."""
         return tuple(self.mean.flatten().tolist()), tuple(self.std.flatten().tolist())
 
     def to(self, device: torch.device) -> "Standardisation":
-        """The same statistics on `device`."""
+        """Return the same statistics on `device`."""
         return Standardisation(self.mean.to(device), self.std.to(device))
 
 
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
-"""Of a data set's pixels, per channel: mean and standard deviation."""
+"""Mean and standard deviation of a data set's pixels, per channel."""
 
 _TOLERANCE = 1e-4
-"""Relative; sums of the same pixels differ by less from one machine to another."""
+"""Relative tolerance of statistics; sums of the same pixels differ by less between machines."""
 
 
 def same_statistics(now: Statistics, before: Statistics) -> bool:
-    """Return whether a data set has the pixels that it had, as far as their mean and deviation tell.
+    """Return True if the statistics of a data set are those of a record.
 
-    The parts of a data set follow from its content: of other images, those that a network has learnt may now be in the
-    validation or the test part.
+    The parts of a data set depend on its content: if images have changed, those that a network was trained on may now
+    be in the validation or the test part.
 
     Args:
-        now: As `Standardisation.per_channel` gives them.
-        before: As a record holds them; empty where it does not know, and then every data set will do.
+        now: Statistics of the data set, from `Standardisation.per_channel`.
+        before: Statistics in the record; if empty (unknown), they match every data set.
     """
     numbers, wanted = (*now[0], *now[1]), (*before[0], *before[1])
     return not wanted or (
@@ -98,10 +98,10 @@ class ImageSet:
     Attributes:
         images: (N, C, H, W); float32 and already standardised, or uint8 together with `standardisation`.
         labels: (N,), int64.
-        standardisation: Applied to uint8 images batch by batch: a quarter of float32's memory.
+        standardisation: Statistics applied to uint8 images batch by batch, which takes a quarter of float32's memory.
 
     Raises:
-        ValueError: If shapes or dtypes are not these.
+        ValueError: If shapes or dtypes are others.
     """
 
     images: Tensor
@@ -130,25 +130,25 @@ class ImageSet:
         return self.images.device
 
     def inputs(self, index: Tensor | slice) -> Tensor:
-        """The network's input for the examples at `index`: (B, C, H, W), float32, standardised."""
+        """Return the network's input for the examples at `index`: (B, C, H, W), float32, standardised."""
         chosen = self.images[index]
         return chosen if self.standardisation is None else self.standardisation.apply(chosen)
 
     def to(self, device: torch.device) -> "ImageSet":
-        """The same examples on `device`."""
+        """Return the same examples on `device`."""
         scale = None if self.standardisation is None else self.standardisation.to(device)
         return ImageSet(self.images.to(device), self.labels.to(device), scale)
 
 
 @dataclass(frozen=True, eq=False)
 class SearchSplits:
-    """The two parts of a data set that a search sees. From here no way leads to the test part.
+    """The two parts of a data set that a search sees, without access to the test part.
 
     Attributes:
         info: Facts about all parts.
-        train: What weights are fitted to; its statistics standardise every part.
-        validation: What a search compares designs by.
-        standardisation: What raw pixels became network inputs by, in every part.
+        train: The part to train on; its statistics standardise every part.
+        validation: The part to compare designs by.
+        standardisation: Statistics by which raw pixels are standardised, in every part.
     """
 
     info: DatasetInfo
@@ -161,28 +161,28 @@ class SearchSplits:
 class Splits(SearchSplits):
     """The three parts of a data set.
 
-    The test part is a function, not a tensor: its pixels are read only where `load_test()` is called, which `train` and
+    The test part is a function, not a tensor: its pixels are read only when `load_test()` is called, which `train` and
     `retrain` do once.
 
     Attributes:
-        load_test: Reads the test part.
+        load_test: Function that reads the test part.
     """
 
     load_test: Callable[[], ImageSet]
 
     def without_test(self) -> SearchSplits:
-        """The parts that a search sees."""
+        """Return the parts that a search sees."""
         return SearchSplits(self.info, self.train, self.validation, self.standardisation)
 
 
 def stratified_split(labels: Indices, *, held_out: float, seed: int = DATA_SEED) -> tuple[Indices, Indices]:
-    """Divides examples in two, each with the classes in the whole's proportions.
+    """Divide examples into two stratified parts.
 
     Args:
         labels: (N,) class of each example.
-        held_out: Share of the second part, in (0, 1); raised where it would leave room for fewer examples
-            than there are classes.
-        seed: Fixes which example goes where.
+        held_out: Share of the second part, in (0, 1); raised if that part would have fewer examples than there are
+            classes.
+        seed: Seed of the division.
 
     Returns:
         Positions in `labels` of the kept and of the held-out examples, each in increasing order.
@@ -201,7 +201,7 @@ def stratified_split(labels: Indices, *, held_out: float, seed: int = DATA_SEED)
 
 
 def three_way_split(labels: Indices, *, validation: float = 0.2, test: float = 0.2) -> tuple[Indices, Indices, Indices]:
-    """Train, validation and test positions of a data set that has no official parts.
+    """Return train, validation and test positions of a data set without official parts.
 
     Args:
         labels: (N,) class of each example.
@@ -209,7 +209,7 @@ def three_way_split(labels: Indices, *, validation: float = 0.2, test: float = 0
         test: Share of all examples. It is taken first, so that it does not depend on `validation`.
 
     Raises:
-        ValueError: As `stratified_split`.
+        ValueError: See `stratified_split`.
     """
     rest, test_index = stratified_split(labels, held_out=test)
     train, held = stratified_split(labels[rest], held_out=validation / (1.0 - test))

@@ -1,4 +1,4 @@
-"""Parts of a train part: fewer images of every class, for a cheaper proxy."""
+"""Stratified subsets of a train part, for a cheaper proxy."""
 
 import numpy as np
 import torch
@@ -8,14 +8,14 @@ from sasa_nas.errors import UserError
 
 
 def subset_order(labels: Indices, *, seed: int = DATA_SEED) -> Indices:
-    """Return an order of examples of which every beginning is stratified.
+    """Return an order of examples in which every prefix is stratified.
 
-    The first examples are one of each class, and from then on classes come by in the proportions of the whole. A
-    smaller subset lies within each larger one.
+    The first examples are one of each class, and from then on classes follow in the proportions of the whole. A smaller
+    subset is part of each larger one.
 
     Args:
         labels: (N,) class of each example.
-        seed: Fixes which examples of a class come first, and ties between classes.
+        seed: Seed of the order within classes, and of ties between classes.
 
     Returns:
         (N,) positions in `labels`.
@@ -34,15 +34,15 @@ def subset_order(labels: Indices, *, seed: int = DATA_SEED) -> Indices:
 
 
 def require_subset(count: int, labels: Indices, name: str) -> None:
-    """Raise where a train part has no stratified subset of so many images.
+    """Check that a train part has a stratified subset of a given size.
 
     Args:
-        count: Images wanted.
+        count: Size of the subset.
         labels: (N,) class of each train image.
-        name: Of the data set, for the error.
+        name: Name of the data set, for the error.
 
     Raises:
-        UserError: If `count` is more than there are, or fewer than one a class.
+        UserError: If `count` exceeds the number of images, or is less than one per class.
     """
     classes = len(np.unique(labels))
     if count > len(labels):
@@ -55,7 +55,7 @@ def subset(train: ImageSet, count: int, name: str) -> ImageSet:
     """Return a stratified subset of a train part, standardised as the whole is.
 
     Raises:
-        UserError: As `require_subset`.
+        UserError: See `require_subset`.
     """
     labels = train.labels.numpy()
     require_subset(count, labels, name)

@@ -13,7 +13,7 @@ _PARTS = ("train", "test")
 
 
 def require_svhn(data_dir: Path) -> None:
-    """Makes sure that both parts' files are there, downloading what is not.
+    """Download those of both parts' files that are missing.
 
     Raises:
         UserError: If a file is missing and cannot be downloaded.
@@ -33,7 +33,7 @@ def require_svhn(data_dir: Path) -> None:
 
 
 def read_svhn(data_dir: Path, *, train: bool) -> RawImages:
-    """Reads one official part, after torchvision has checked the file's checksum.
+    """Read one official part, after torchvision has checked the file's checksum.
 
     Args:
         data_dir: The folder that holds the .mat files.

@@ -1,4 +1,4 @@
-"""Counts a whole detector's parameters and work, on torch's meta device.
+"""Parameters and work of a detector, counted on torch's meta device.
 
 Apart from the rest of `sasa_nas.cost`, which works without torchvision. What follows the heads, the choice among
 their boxes, is no work that a network's conventions count.
@@ -19,7 +19,7 @@ from sasa_nas.operators.counts import Counts
 
 
 def count_detector(detector: Detector) -> NetworkCounts:
-    """Counts `detector` for one image that fills its input.
+    """Count `detector` for one image that fills its input.
 
     The parts are those of its backbone without the classifier, then `pyramid`, and `heads` on all levels.
     """

@@ -1,4 +1,4 @@
-"""Draws images with the objects that a detector found in them."""
+"""Figure of images with detected objects."""
 
 from collections.abc import Sequence
 from math import ceil
@@ -15,13 +15,13 @@ from sasa_nas.analysis.labels import shortened
 from sasa_nas.detection.records import DetectedImage
 
 _COLUMNS = 3
-"""Images side by side, at most."""
+"""Most images side by side."""
 _PANEL = 4.0
-"""Width of an image, and the most of its height, in inches."""
+"""Width and largest height of an image, in inches."""
 
 
 def plot_detections(pictures: Sequence[Tensor], found: Sequence[DetectedImage], path: Path) -> None:
-    """Draws every image with its objects' boxes, 150 pixels an inch where the file has pixels.
+    """Draw every image with its objects' boxes, at 150 dpi in a PNG.
 
     Args:
         pictures: (3, height, width) each, uint8; at least one.
@@ -35,7 +35,7 @@ def plot_detections(pictures: Sequence[Tensor], found: Sequence[DetectedImage], 
 
 
 def draw_detections(pictures: Sequence[Tensor], found: Sequence[DetectedImage]) -> Figure:
-    """The figure that `plot_detections` writes."""
+    """Return the figure that `plot_detections` writes."""
     columns = min(_COLUMNS, len(pictures))
     rows = ceil(len(pictures) / columns)
     tallest = max(min(1.0, picture.shape[1] / picture.shape[2]) for picture in pictures)
@@ -56,7 +56,7 @@ def draw_detections(pictures: Sequence[Tensor], found: Sequence[DetectedImage]) 
 
 
 def _mark(panel: Axes, box: tuple[float, float, float, float], label: str, colour: tuple[float, float, float]) -> None:
-    """A box and its label at the upper left, inside the image where it would leave it."""
+    """Draw a box and its label at the upper left, which stays inside the image."""
     left, top, right, bottom = box
     panel.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False, edgecolor=colour, linewidth=1.5))
     plate = {"facecolor": colour, "edgecolor": "none", "pad": 1.0}

@@ -1,4 +1,4 @@
-"""What a detector consists of and what it costs, part by part."""
+"""Structure and cost of a detector, part by part."""
 
 from sasa_nas.analysis.description import Description, PartDescription
 from sasa_nas.analysis.parts import describe_part, describe_trunk, map_description, with_image_size
@@ -9,7 +9,7 @@ from sasa_nas.detection.network.plan import plan_pyramid
 
 
 class DetectorDescription(Description):
-    """What `sasa-nas describe --json` prints of a detector, whose stages are those of its backbone.
+    """The data printed by `sasa-nas describe --json` for a detector, with the stages of its backbone.
 
     Attributes:
         pyramid: The feature pyramid; its output is the finest level.
@@ -28,7 +28,7 @@ class DetectorDescription(Description):
 def describe_detector(
     detector: Detector, *, name: str, image_size: int | None, convention: Convention
 ) -> DetectorDescription:
-    """Count a detector part by part, as `analysis.description.describe`."""
+    """Count a detector part by part; see `analysis.description.describe`."""
     if image_size is not None:
         detector = Detector(**{**dict(detector), "backbone": with_image_size(detector.backbone, image_size)})
     counts = count_detector(detector)

@@ -1,4 +1,4 @@
-"""Records of a detector's training: its settings, its result, and what the detector found afterwards."""
+"""Records of a detector's training: its settings, its result, and detections."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +26,7 @@ from sasa_nas.tasks import DETECTION
 
 
 class DetectionSettings(OutrightSettings):
-    """How one detector is trained outright; architecture.json says which."""
+    """Settings of the outright training of a detector, which architecture.json describes."""
 
     recipe: DetectionRecipe = DetectionRecipe()
     backbone_weights: Place | None = None
@@ -45,7 +45,7 @@ class DetectorResources(ExternalResources):
 
     @classmethod
     def of_detector(cls, settings: DetectionSettings) -> "DetectorResources":
-        """Return what the record of a detector's training names."""
+        """Return the resources that the record of a detector's training names."""
         return cls(
             data_dir=settings.data_dir,
             dataset=folder_or_none(settings.dataset),
@@ -68,13 +68,13 @@ class DetectionInfo(TrainingRecord):
     task: Literal["detection"] = "detection"
     settings: DetectionSettings
     categories: Annotated[tuple[CategoryRecord, ...], Field(min_length=1)]
-    """By label."""
+    """Categories by label."""
     fingerprint: str
-    """Of the data set's annotations: whether a resumed training meets the same."""
+    """Fingerprint of the data set's annotations, which must be the same when a training is resumed."""
 
 
 class PrecisionRecord(BaseModel):
-    """What one seed gave on the validation part, with the weights after its last epoch."""
+    """Average precision of one seed on the validation part, with the weights after its last epoch."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -82,7 +82,7 @@ class PrecisionRecord(BaseModel):
     ap: Share
     """COCO's mAP: average precision over the overlaps 0.5 to 0.95."""
     ap50: Share
-    """At the overlap 0.5 alone."""
+    """Average precision at the overlap 0.5 alone."""
 
 
 class DetectionResult(ResultRecord):
@@ -95,7 +95,7 @@ class DetectionResult(ResultRecord):
 
 
 def read_detection(folder: TrainingFolder) -> DetectionInfo:
-    """Return what a detector's training was asked to do.
+    """Return the record of a detector's training.
 
     Raises:
         RunError: If `folder` is not a detector's training, or its training.json cannot be read.
@@ -105,7 +105,7 @@ def read_detection(folder: TrainingFolder) -> DetectionInfo:
 
 
 def read_detection_result(folder: TrainingFolder) -> DetectionResult:
-    """Return what came out of a detector's training.
+    """Return the result of a detector's training.
 
     Raises:
         RunError: If it is not finished, or its result.json cannot be read.
@@ -128,7 +128,7 @@ class DetectedObject(BaseModel):
 
 
 class DetectedImage(BaseModel):
-    """What a detector found in an image, the surest first."""
+    """The detected objects of an image, sorted by decreasing score."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -139,7 +139,7 @@ class DetectedImage(BaseModel):
 
 
 class DetectionReport(BaseModel):
-    """What `sasa-nas detect --json` prints."""
+    """The data printed by `sasa-nas detect --json`."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""Networks as files that work without this package, and whether such files are right.
+"""Export of networks as files that work without this package, and verification of such files.
 
-`formats` tells the names of formats without torch; `folder` writes an export, `verification` runs one.
+`formats` has the names of formats, without an import of torch; `folder` writes an export, `verification` runs one.
 """

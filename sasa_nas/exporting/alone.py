@@ -1,4 +1,4 @@
-"""Runs one file of an export as a program of its own, which finds neither this package nor what it needs.
+"""A program that runs one file of an export with this package and its dependencies blocked.
 
     python -P alone.py LOADER FILE FOLDER [PACKAGE ...]
 
@@ -20,16 +20,16 @@ BLOCKED = {"sasa_nas", "safetensors", "pydantic", "optuna", "ray"}
 
 
 class Blocker:
-    """A finder of modules before all others, which finds some packages missing."""
+    """A finder of modules, placed before all others, that reports some packages as missing."""
 
     def __init__(self, packages: set[str]) -> None:
         self.packages = packages
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
-        """None, which leaves a module to the other finders, unless its package is blocked.
+        """Return None, which leaves a module to the other finders, unless its package is blocked.
 
         Raises:
-            ModuleNotFoundError: If it is.
+            ModuleNotFoundError: If the package is blocked.
         """
         if name.partition(".")[0] in self.packages:
             raise ModuleNotFoundError(f"{name} is blocked", name=name)
@@ -42,7 +42,7 @@ def loader_source(load: Callable[[Path], Any]) -> str:
 
 
 def read_loader(file: Path) -> Callable[[Path], Callable[[Any], Any]]:
-    """Return the `load` of a module that `loader_source` made."""
+    """Return the `load` of a module written by `loader_source`."""
     spec = importlib.util.spec_from_file_location("loader", file)
     assert spec is not None
     assert spec.loader is not None

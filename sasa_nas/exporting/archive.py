@@ -1,4 +1,4 @@
-"""Reads a `.pt2` file before torch does: torch's loader executes what it finds in one.
+"""Validation of a `.pt2` file before torch loads it, as torch's loader executes code in it.
 
 `torch.export.load` unpickles, evaluates the expressions of sizes, calls whatever function of torch a node names, and
 makes Python code of the names of nodes. The files that this package writes hold tensors as plain bytes, names that are
@@ -27,7 +27,7 @@ _ENTRIES = re.compile(
 _END = struct.Struct("<4s4H2LH")
 """The last record of a ZIP file: its mark, its counts, sizes and places, and the length of a comment."""
 _NAME = re.compile(r"[\w.]*", re.ASCII)
-"""Names of nodes and parameters: torch writes those of nodes into Python code, which it executes."""
+"""Pattern of the names of nodes and parameters; torch writes those of nodes into Python code that it executes."""
 _TEXTS = {
     "expr_str": "size",
     "target": "operator",
@@ -39,9 +39,9 @@ _TEXTS = {
     "out_spec": "structure",
     "torch_version": "version",
 }
-"""What the texts are that are no names, by their keys."""
+"""Patterns of the texts that are no names, by key."""
 _NOTES = {"nn_module_stack", "torch_fn", "from_node"}
-"""Keys of a node's notes on where it comes from, which are printed at most."""
+"""Keys of a node's notes on its origin, which are at most printed."""
 _EMPTY = {
     "use_pickle": "pickled tensors",
     "guards_code": "code that checks inputs",
@@ -50,22 +50,22 @@ _EMPTY = {
     "token": "effects",
     "treespec_namedtuple_fields": "named tuples",
 }
-"""Keys that mean nothing good unless they are empty, and what they hold otherwise."""
+"""Keys that must be empty, and descriptions of what they would hold."""
 _STRUCTURES = {None, "builtins.tuple", "builtins.list", "builtins.dict"}
 _FUNCTIONS = {"Symbol", "Integer", "Mul"}
 _NODES = (ast.Expression, ast.Call, ast.Name, ast.Load, ast.Constant, ast.keyword)
-"""What the expression of a size may consist of: no attributes, no subscripts, no powers."""
+"""Nodes of a syntax tree that the expression of a size may have: no attributes, subscripts or powers."""
 
 
 def checked_archive(name: str, content: bytes) -> bytes:
-    """Return the archive that was read of a `.pt2` file, if it is such as `formats.torch_export` writes.
+    """Check that a `.pt2` file is one that `formats.torch_export` could have written, and return it rewritten.
 
-    Nothing in it is unpickled or evaluated. What is returned is written anew, so that another reader of archives finds
-    in it what was read here and no more.
+    Nothing in it is unpickled or evaluated. The returned archive is written anew, so that another reader finds in it
+    exactly what was checked here.
 
     Args:
         name: Name of the file, for errors.
-        content: The file.
+        content: The file's bytes.
 
     Raises:
         UserError: If it is damaged.
@@ -76,7 +76,7 @@ def checked_archive(name: str, content: bytes) -> bytes:
             _require_plain(content, archive)
             entries = {entry: archive.read(entry) for entry in archive.namelist()}
         trees = {entry: json.loads(entries[entry]) for entry in entries if entry.endswith(".json")}
-        strange = next(_strange(entries, trees), None)
+        strange = next(_unexpected_parts(entries, trees), None)
     except (OSError, zipfile.BadZipFile, ValueError, RecursionError, NotImplementedError, EOFError) as error:
         raise UserError(
             f"{name} is damaged or no file of torch.export: {one_line(error)[:200]}; export again"
@@ -91,7 +91,7 @@ def checked_archive(name: str, content: bytes) -> bytes:
 
 
 def _require_plain(content: bytes, archive: zipfile.ZipFile) -> None:
-    """Raise where another reader could find other entries in the same bytes, or more bytes than there are."""
+    """Refuse an archive in which another reader could find other entries, or more bytes than there are."""
     mark, *_, comment = _END.unpack(content[-_END.size :])
     entries = archive.infolist()
     if mark != b"PK\5\6" or comment or min(entry.header_offset for entry in entries) != 0:
@@ -107,8 +107,8 @@ def _require_plain(content: bytes, archive: zipfile.ZipFile) -> None:
         raise zipfile.BadZipFile("its entries are compressed or overlap")
 
 
-def _strange(entries: dict[str, bytes], trees: dict[str, Any]) -> Iterator[str]:
-    """Yield the parts of the archive that should not be there, in a few words each."""
+def _unexpected_parts(entries: dict[str, bytes], trees: dict[str, Any]) -> Iterator[str]:
+    """Yield a short description of each unexpected part of the archive."""
     for name, content in entries.items():
         entry = name.partition("/")[2]
         if not _ENTRIES.fullmatch(entry):
@@ -116,29 +116,29 @@ def _strange(entries: dict[str, bytes], trees: dict[str, Any]) -> Iterator[str]:
         elif entry == _SAMPLE and content:
             yield f"the pickle {name[:80]!r}"
     for tree in trees.values():
-        yield from _strange_data(tree, "")
+        yield from _unexpected_values(tree, "")
 
 
-def _strange_data(data: Any, key: str) -> Iterator[str]:
-    """Yield what should not be in the JSON below a key; numbers, booleans and null are always harmless."""
+def _unexpected_values(data: Any, key: str) -> Iterator[str]:
+    """Yield a description of each unexpected value in the JSON below a key; only texts can be harmful."""
     if key in _EMPTY and data:
         yield _EMPTY[key]
     elif isinstance(data, list):
         for item in data:
-            yield from _strange_data(item, key)
+            yield from _unexpected_values(item, key)
     elif isinstance(data, dict):
         for inner, value in data.items():
             if not _NAME.fullmatch(inner):
                 yield f"the name {inner[:80]!r}"
             if inner.startswith("as_") and inner not in ATEN_ARGUMENTS:
                 yield f"the argument {inner[:80]!r}"
-            yield from _strange_data(value, inner)
+            yield from _unexpected_values(value, inner)
     elif isinstance(data, str) and not _is_plain(data, key):
         yield f"the {_TEXTS.get(key, 'name')} {data[:80]!r}"
 
 
 def _is_plain(text: str, key: str) -> bool:
-    """Return whether a text below a key is such as this package writes there."""
+    """Return True if a text below a key is one that this package could write there."""
     match key:
         case "expr_str":
             return _is_size(text)
@@ -161,7 +161,7 @@ def _is_plain(text: str, key: str) -> bool:
 
 
 def _is_structure(text: str) -> bool:
-    """Return whether a text describes nested tuples, lists and dictionaries, and no other classes."""
+    """Return True if a text describes nested tuples, lists and dictionaries, and no other classes."""
     try:
         nodes = [json.loads(text)[1]]
         for node in nodes:
@@ -174,7 +174,7 @@ def _is_structure(text: str) -> bool:
 
 
 def _is_size(text: str) -> bool:
-    """Return whether a text is an expression of whole numbers, symbols and products."""
+    """Return True if a text is an expression of whole numbers, symbols and products."""
     if len(text) > 10_000:
         return False
     try:

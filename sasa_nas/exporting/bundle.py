@@ -1,4 +1,4 @@
-"""Gathers the definitions that some classes need into the parts of one file that stands alone."""
+"""Collection of the definitions that some classes need, as parts of one stand-alone file."""
 
 import sys
 from collections.abc import Iterable
@@ -29,10 +29,10 @@ class Section:
 
 @dataclass(frozen=True)
 class Bundle:
-    """Everything that a set of classes needs.
+    """The definitions that a set of classes needs.
 
     Attributes:
-        imports: What is used of the standard library and torch.
+        imports: Imports from the standard library and torch.
         sections: Modules, each after those that it needs; those of `ops` first.
         operators: The functions of the package's `ops` that are called, in alphabetical order.
         names: Every name that the sections define.
@@ -45,14 +45,13 @@ class Bundle:
 
 
 def bundle(roots: Iterable[Place], sources: Sources) -> Bundle:
-    """Follows `roots` and whatever they use through the package's imports.
+    """Collect the definitions of `roots` and of all that they use, through the package's imports.
 
-    What is imported from the package's `ops` is taken from the `naive.py` that defines it, whatever `ops`
-    itself would choose: the plain form needs torch alone.
+    Functions of the package's `ops` are taken from the `naive.py` that defines them, as that form needs torch alone.
 
     Args:
-        roots: Where to begin.
-        sources: The package.
+        roots: The definitions to begin with.
+        sources: Sources of the package.
 
     Raises:
         ValueError: If something used cannot be carried over: it comes from a third package, two modules
@@ -74,7 +73,7 @@ class _Collector:
         self._operators: set[str] = set()
 
     def take(self, place: Place) -> None:
-        """Takes a definition and all that it uses."""
+        """Take a definition and all that it uses."""
         module, name = place
         taken = self._taken.setdefault(module, set())
         if name in taken:
@@ -90,7 +89,7 @@ class _Collector:
                 self.take(found)
 
     def bundle(self) -> Bundle:
-        """Statements taken so far."""
+        """Return the bundle of the definitions taken so far."""
         owners: dict[str, str] = {}
         for module, names in self._taken.items():
             for name in sorted(names):
@@ -113,7 +112,7 @@ class _Collector:
         return Section(module, source.title, in_order, self._is_operator(module))
 
     def _in_order(self) -> list[str]:
-        """The modules taken from, each after those that it needs."""
+        """Return the modules with taken definitions, each after those that it needs."""
         ordered: list[str] = []
         seen: set[str] = set()
 

@@ -1,4 +1,4 @@
-"""The model card: what an exported network is, what it can do, and how to use it."""
+"""The model card of an exported network: its facts, its accuracy and its use."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -11,29 +11,29 @@ from sasa_nas.sharing import shareable, shareable_command
 from sasa_nas.space.architecture import Architecture
 
 Origin = Literal["trained", "untrained", "given"]
-"""Where weights come from: a training that is on record, a random generator, or a file that somebody named."""
+"""Origin of weights: a recorded training, a random generator, or a given file."""
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """Facts about a network beyond its architecture; None where they are not known.
+    """Facts about a network beyond its architecture; None if unknown.
 
     Attributes:
-        name: What the network is called.
-        origin: Where its weights come from.
-        seed: Of the training, or of the random weights.
+        name: Name of the network.
+        origin: Origin of its weights.
+        seed: Seed of the training, or of the random weights.
         note: One sentence on what the network is.
-        dataset: What it was trained on.
-        accuracy: Share of the validation images that it classifies rightly, in [0, 1].
-        test_accuracy: The same of the test images.
+        dataset: Name of the data set that it was trained on.
+        accuracy: Accuracy on the validation images, in [0, 1].
+        test_accuracy: Accuracy on the test images, in [0, 1].
         epochs: Epochs trained.
-        mean: Per channel, what was subtracted from the pixels, in the data set's own unit.
-        std: Per channel, what they were divided by afterwards.
+        mean: Mean of each channel, subtracted from the pixels, in the data set's own unit.
+        std: Standard deviation of each channel, which they were divided by.
         class_names: Names of the classes, in the order of the logits.
         training_command: The command line that trained it.
         export_command: The command line that wrote the export.
-        versions: Package name to version, of what it was trained with.
-        weights_license: The license of the weights, where there is one.
+        versions: Versions by the name of the package, as of the training.
+        weights_license: License of the weights, if any.
     """
 
     name: str
@@ -54,7 +54,7 @@ class ModelCard:
 
     @property
     def weights_line(self) -> str:
-        """A few words on where the weights come from, as a person should know before using them."""
+        """Description of the weights' origin."""
         seed = "" if self.seed is None else f" (seed {self.seed})"
         match self.origin:
             case "trained":
@@ -101,7 +101,7 @@ A residual network for images of {channels} x {height} x {width} with {classes} 
 """
 
 _LONGEST = 20_000
-"""Characters of a text: the names of a thousand classes."""
+"""Most characters of a text, enough for the names of a thousand classes."""
 
 _MACS = {
     "conv_linear": "convolutions, projections, classifier",
@@ -110,16 +110,16 @@ _MACS = {
     "av": "attention weights times values",
     "aggregation": "learned weights times features",
 }
-"""What the categories of `sasa_nas.cost.Macs` are called."""
+"""Titles of the categories of `sasa_nas.cost.Macs`."""
 
 
 def render_card(card: ModelCard, architecture: Architecture, formats: Sequence[str] = ("module",)) -> str:
-    """The card as Markdown; parameters and operations are counted from `architecture`.
+    """Return the card as Markdown; parameters and operations are counted from `architecture`.
 
     Args:
-        card: What is known.
+        card: Facts about the network.
         architecture: The network.
-        formats: What the folder holds it as; each gets a program that uses it.
+        formats: Formats in the folder; each gets an example program.
     """
     image = architecture.image
     return _CARD.format(
@@ -205,13 +205,13 @@ def _commands(card: ModelCard) -> str:
 
 
 def plain_line(text: str) -> str:
-    """`text` on one line and without control characters, so that it cannot leave a comment or a table's cell."""
+    """Return `text` as one line without control characters, so that it cannot leave a comment or a table's cell."""
     words = " ".join(text[:_LONGEST].split())
     return "".join(letter for letter in words if letter.isprintable())
 
 
 def markdown(text: str) -> str:
-    """Return a text as a line of Markdown that shows it as it is: no markup, link, image or HTML, no end of a cell."""
+    """Return a line of Markdown that shows a text literally, without markup, links, images, HTML or ends of cells."""
     return "".join(
         _ENTITIES.get(letter) or (f"\\{letter}" if letter in _SIGNS else letter)
         for letter in plain_line(shareable(text))

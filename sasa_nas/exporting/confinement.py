@@ -1,4 +1,4 @@
-"""Takes rights away from this process and those that it starts, for good: memory, time, places to write to.
+"""Confinement of this process and its children for good: limits of memory and time, folders to write to.
 
 It needs the standard library alone. What the system has no means for is left out: limits are POSIX's, and the rules on
 files and connections are those of Linux's Landlock (5.13 or later; TCP since 6.7, signals since 6.12), which a process
@@ -24,22 +24,22 @@ _NO_NEW_PRIVS = 38
 
 _WRITE_FILE = 1 << 1
 _WRITES = _WRITE_FILE | sum(1 << bit for bit in range(4, 13))
-"""Write to files, remove files and folders, and make each kind of them: bits of version 1."""
+"""Rights to write to, remove and make files and folders: bits of version 1."""
 _LATER_WRITES = ((2, 1 << 13), (3, 1 << 14), (5, 1 << 15))
-"""Versions, and what they add: moving between folders, truncating, commands to devices."""
+"""Versions and the rights that they add: moving between folders, truncating, commands to devices."""
 _CONNECTIONS = (4, 0b11)
-"""Of TCP: to listen and to connect."""
+"""Version and rights of TCP: to listen and to connect."""
 _SCOPES = (6, 0b11)
-"""To reach other processes by abstract sockets and signals."""
+"""Version and scopes: abstract sockets and signals of other processes."""
 
 
 def limit(*, memory: int, seconds: int, file_size: int) -> None:
-    """Limit what this process, and each that it starts, may use.
+    """Limit the resources of this process and of each of its children.
 
     Args:
-        memory: Bytes of its own data. On Linux that is all that it asks for; elsewhere less may count.
-        seconds: Of one processor.
-        file_size: Bytes of a file that it writes.
+        memory: Most bytes of its data segment and private mappings on Linux; elsewhere fewer kinds of memory may count.
+        seconds: Most seconds of CPU time.
+        file_size: Most bytes of a written file.
     """
     if resource is None:
         return
@@ -53,23 +53,23 @@ def limit(*, memory: int, seconds: int, file_size: int) -> None:
 
 
 def landlock_version() -> int:
-    """Return the version of Landlock that this system has, 0 where it has none."""
+    """Return the version of Landlock on this system, 0 if there is none."""
     if not sys.platform.startswith("linux"):
         return 0
     return max(0, int(_libc().syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), _VERSION_FLAG)))
 
 
 def confine(folder: Path) -> bool:
-    """Let this process, and those that it starts, write to nothing outside a folder and to no connection of TCP.
+    """Forbid this process and its children to write outside a folder and to use TCP.
 
     Args:
-        folder: The place that may be written to.
+        folder: The folder that may be written to.
 
     Returns:
-        Whether the system can do that, which only Linux can; nothing has changed where it is False.
+        True if confined; False, with nothing changed, if the system cannot (only Linux can).
 
     Raises:
-        OSError: If it should be able to and fails.
+        OSError: If the system supports it but the call fails.
     """
     version = landlock_version()
     if version == 0:

@@ -1,4 +1,4 @@
-"""Writes a built network down as the nested constructor calls that build it."""
+"""Conversion of a network into source text: the nested constructor calls that build it."""
 
 import inspect
 import json
@@ -11,11 +11,11 @@ from sasa_nas.exporting.own_layers import own_layers
 from sasa_nas.layers.resnet import ResNet
 from sasa_nas.models.builder import Network
 
-_ROOMS = tuple(f"sasa_nas.{room}." for room in ("layers", "operators", "stems", "channel_attention", "blocks"))
-"""Beginnings of the names of modules whose layers can be written down."""
+_LAYER_MODULES = tuple(f"sasa_nas.{room}." for room in ("layers", "operators", "stems", "channel_attention", "blocks"))
+"""Prefixes of the modules whose layers can be written as calls."""
 
 LINE_LENGTH = 110
-"""Columns of a line of generated code, at most, wherever a single argument fits."""
+"""Most columns of a line of generated code, unless a single argument is longer."""
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class Brackets:
     """A call or a list.
 
     Attributes:
-        opening: What stands before the items, bracket included.
+        opening: Text before the items, with the bracket.
         items: The arguments or items.
         closing: The closing bracket.
-        is_tall: Whether each item has a line of its own even where all would fit into one.
+        is_tall: Whether each item has its own line even if all would fit into one.
     """
 
     opening: str
@@ -47,7 +47,7 @@ Expression = str | Brackets
 
 
 def describe(module: nn.Module, classes: set[type[nn.Module]]) -> Brackets:
-    """The call that builds `module`, freshly initialised.
+    """Return the call that builds `module`, freshly initialised.
 
     Layers of the package keep the arguments of their constructors in attributes of the same names; those
     that equal the constructor's defaults are left out.
@@ -65,19 +65,19 @@ def describe(module: nn.Module, classes: set[type[nn.Module]]) -> Brackets:
         blocks = tuple(Argument(None, describe(child, classes)) for child in module)
         return Brackets("nn.Sequential(", blocks, ")", is_tall=bool(blocks))
     own = ResNet if type(module) is Network else type(module)
-    if not own.__module__.startswith(_ROOMS) and own not in own_layers():
+    if not own.__module__.startswith(_LAYER_MODULES) and own not in own_layers():
         raise ValueError(f"no way to write down a module of class {own.__module__}.{own.__qualname__}")
     classes.add(own)
     return Brackets(f"{own.__name__}(", _arguments(own, module, classes), ")")
 
 
 def layout(expression: Expression, *, indent: int, prefix: int = 0) -> str:
-    """The text of an expression, on one line where that fits.
+    """Return the text of an expression, on one line if it fits.
 
     Args:
-        expression: What to write.
-        indent: Spaces that the expression's first line is indented by.
-        prefix: Characters that stand before the expression on its first line.
+        expression: The expression.
+        indent: Indentation of the expression's first line, in spaces.
+        prefix: Number of characters before the expression on its first line.
     """
     if isinstance(expression, str):
         return expression
@@ -133,7 +133,7 @@ def _literal(value: object) -> str:
 
 
 def _convolution(conv: nn.Conv2d) -> Brackets:
-    """The call of torch's convolution, whose attributes are not its arguments one to one."""
+    """Return the call of a `Conv2d`, whose attributes differ from its arguments."""
     defaults = {"stride": "1", "padding": "0", "dilation": "1", "groups": "1", "padding_mode": '"zeros"'}
     given = {
         "stride": _square(conv.stride),
@@ -151,7 +151,7 @@ def _convolution(conv: nn.Conv2d) -> Brackets:
 
 
 def _square(value: object) -> str:
-    """A pair of equal numbers as the one number."""
+    """Return a pair of equal numbers as one number."""
     if isinstance(value, tuple) and len(set(value)) == 1:
         return _literal(value[0])
     return _literal(value)

@@ -1,4 +1,4 @@
-"""Reads the files of an export: regular files that lie in its folder, up to a size."""
+"""Reading of an export's files: regular files in its folder, up to a size."""
 
 import os
 import stat
@@ -9,11 +9,11 @@ from sasa_nas.errors import UserError, one_line, printable
 
 LARGEST_TEXT = 16 << 20
 LARGEST_FILE = 2 << 30
-"""Bytes of one file, at most: what a model in ONNX may have."""
+"""Most bytes of a file, ONNX's own limit."""
 
 
-def hold_regular(folder: Path, names: Sequence[str], *, largest: int = LARGEST_FILE) -> list[str]:
-    """Return those of `names` that a folder has.
+def require_regular(folder: Path, names: Sequence[str], *, largest: int = LARGEST_FILE) -> list[str]:
+    """Return the names of those files that a folder has.
 
     Args:
         folder: An export.
@@ -41,7 +41,7 @@ def hold_regular(folder: Path, names: Sequence[str], *, largest: int = LARGEST_F
 
 
 def read_contents(folder: Path, names: Sequence[str], *, largest: int = LARGEST_FILE) -> dict[str, bytes]:
-    """Return the contents of those of `names` that a folder has.
+    """Return the contents of those files that a folder has.
 
     Args:
         folder: An export.
@@ -49,10 +49,10 @@ def read_contents(folder: Path, names: Sequence[str], *, largest: int = LARGEST_
         largest: Bytes that each may have, at most.
 
     Raises:
-        UserError: As `hold_regular`, or if a file cannot be read.
+        UserError: See `require_regular`, and if a file cannot be read.
     """
     contents = {}
-    for name in hold_regular(folder, names, largest=largest):
+    for name in require_regular(folder, names, largest=largest):
         try:
             # a file that has become a pipe since is opened at once, and then read as nothing
             with open(folder / name, "rb", opener=_open_without_waiting) as file:
@@ -66,7 +66,7 @@ def read_contents(folder: Path, names: Sequence[str], *, largest: int = LARGEST_
 
 
 def last_line(output: Path) -> str:
-    """Return the last line of what a program has written to a file, shortened, as a terminal may show it."""
+    """Return the last line of a program's output in a file, shortened and printable."""
     with output.open("rb") as file:
         file.seek(max(0, output.stat().st_size - 4096))
         lines = file.read().decode(errors="replace").strip().splitlines()

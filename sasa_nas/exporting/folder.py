@@ -1,4 +1,4 @@
-"""Exports a network as a folder that works without this package."""
+"""Export of a network as a folder that works without this package."""
 
 import shutil
 import tempfile
@@ -16,10 +16,10 @@ from sasa_nas.files import make_directory
 from sasa_nas.space.architecture import Architecture
 
 _MARKS = {ARCHITECTURE_FILE, WEIGHTS_FILE}
-"""Files that, with a network's, an earlier export is known by."""
+"""Files by which an earlier export is recognised, together with a network's file."""
 
 _CACHES = {"__pycache__"}
-"""What Python leaves in a folder that it imports from."""
+"""Folders that Python makes in a folder that it imports from."""
 
 
 def export_network(
@@ -29,18 +29,18 @@ def export_network(
     card: ModelCard,
     formats: Sequence[str] = ("module",),
 ) -> Path:
-    """Writes a network in several formats, none of which needs this package.
+    """Write a network in several formats, none of which needs this package.
 
     The folder holds `architecture.json`, `weights.safetensors`, a model card, `README.md`, and the files of each
-    format. It appears whole or not at all.
+    format. It is written atomically.
 
     Args:
         architecture: The network.
         weights: Its state dict.
-        folder: Where to write. It must not exist, be empty, or hold an earlier export and nothing else; the
-            latter is replaced.
-        card: What the model card says beyond what the architecture tells.
-        formats: One at least.
+        folder: Folder to write. It must not exist, be empty, or hold an earlier export and nothing else, which is
+            replaced.
+        card: Facts for the model card beyond the architecture.
+        formats: Formats to write, at least one.
 
     Returns:
         `folder`.
@@ -83,7 +83,7 @@ def _own_files() -> set[str]:
 
 
 def _require_replaceable(target: Path, given: Path) -> None:
-    """Raises where writing to `target` would cost somebody a file."""
+    """Check that a folder at `target` can be replaced without the loss of a user's file."""
     try:
         if not target.exists():
             return
@@ -105,7 +105,7 @@ def _require_replaceable(target: Path, given: Path) -> None:
 
 
 def _write_folder(target: Path, fill: Callable[[Path], None]) -> None:
-    """Lets `fill` fill a folder beside `target`, then puts it in the place of `target`."""
+    """Fill a temporary folder beside `target` by `fill`, then move it to `target`."""
     make_directory(target.parent)
     # Both the new folder and the one it replaces stay on the target's file system, where renaming is atomic.
     workplace = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))

@@ -1,7 +1,7 @@
-"""The error of files that could do more than compute a network."""
+"""Error for files that could do more than compute a network."""
 
 from sasa_nas.errors import UserError
 
 
 class ForeignFileError(UserError):
-    """A file holds something that this version of sasa-nas does not write; it runs by a person's consent alone."""
+    """Error that a file has content that this version of sasa-nas does not write; it is run only if trusted."""

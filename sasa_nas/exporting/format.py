@@ -1,4 +1,4 @@
-"""The facts that describe a format of exports, and what it is written from."""
+"""Description of a format of exports, and the subject that it is written from."""
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
@@ -19,15 +19,15 @@ from sasa_nas.nodes import resolve
 from sasa_nas.space.architecture import Architecture, Image
 
 Run = Callable[[Any], Any]
-"""Maps images, an array (B, C, H, W) of float32, to logits (B, classes)."""
+"""A function from images, a float32 array (B, C, H, W), to logits (B, classes)."""
 
 Contents = Mapping[str, bytes]
-"""Files by their names."""
+"""Contents of files by name."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A network that is exported.
+    """A network to export.
 
     Attributes:
         architecture: The network's description.
@@ -56,15 +56,15 @@ class Format:
 
     Attributes:
         name: Name of the format.
-        file: Name of the file that it is known by.
-        write: Writes the files of a subject into a folder; raises `OSError` if they cannot be written.
-        load: Loads the file, in a process that finds this package nowhere: the function's source is all that the
-            process gets, so its imports stand inside it.
-        title: What the file is and needs, for the model card.
+        file: Name of its main file.
+        write: Function that writes a subject's files into a folder; raises `OSError` if they cannot be written.
+        load: Function that loads the file, in a process without this package: its source alone is passed to the
+            process, so its imports are inside it.
+        title: Description of the file and its requirements, for the model card.
         program: A program that uses the file, run in the export's folder; `{shape}` stands for that of images.
-        inspect: Called with the contents of the format's files by their names, and the architecture, before anything
-            is loaded for verification. Returns the contents to run, as they were read; raises `ForeignFileError` if
-            running them could do more than compute the network, `UserError` if they are damaged. It executes nothing.
+        inspect: Function that checks the contents of the format's files, given the architecture, before anything is
+            loaded for verification, and executes nothing. Returns the contents to run; raises `ForeignFileError`
+            if running them could do more than compute the network, `UserError` if they are damaged.
         note: Paragraph below the program.
         hint: Lines printed after an export; `{folder}` stands for the export's folder as Python text.
         further_files: Names of files beside `file`.
@@ -101,7 +101,7 @@ class Format:
                 raise UserError(f"{words.format(package)}: pip install 'sasa-nas[{self.name}]'")
 
     def usage(self, image: Image) -> str:
-        """Return a section of Markdown that tells how the file is used.
+        """Return a section of Markdown on the use of the file.
 
         Args:
             image: Input of the network.

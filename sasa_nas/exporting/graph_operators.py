@@ -1,7 +1,7 @@
-"""Operators that exported graphs consist of: those that this package writes for its own kinds of parts, and no others.
+"""Operators allowed in exported graphs: those that this package writes for its own kinds of parts.
 
-None reads or writes a file, calls other code or branches. Graphs of operators of one's own may hold more, and run by a
-person's consent alone (`sasa-nas verify-export --trust`).
+None reads or writes a file, calls other code or branches. Graphs of the user's own operators may have others, and run
+only if the user trusts them (`sasa-nas verify-export --trust`).
 """
 
 _ATEN = {
@@ -70,7 +70,7 @@ _ATEN = {
 """Operators of torch's library, with their overloads."""
 
 ATEN_OPERATORS = frozenset({"_operator.mul", *(f"torch.ops.aten.{name}" for name in _ATEN)})
-"""Functions that nodes of torch.export's graphs call, as its files name them."""
+"""Functions that nodes of torch.export's graphs may call, by their names in its files."""
 
 ATEN_ARGUMENTS = frozenset(
     {
@@ -92,7 +92,7 @@ ATEN_ARGUMENTS = frozenset(
         "as_tensors",
     }
 )
-"""Kinds of arguments there: no graphs, no objects, no operators."""
+"""Kinds of arguments allowed in torch.export's graphs: no graphs, objects or operators."""
 
 ONNX_OPERATORS = frozenset(
     {
@@ -142,4 +142,4 @@ ONNX_OPERATORS = frozenset(
         "Where",
     }
 )
-"""Operators of ONNX's own domain; some are left only where maps are too large for their constants to be folded."""
+"""Operators of ONNX's own domain; some occur only if maps are too large for their constants to be folded."""

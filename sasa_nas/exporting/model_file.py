@@ -1,4 +1,4 @@
-"""The one file that an exported network consists of, beside its weights."""
+"""Source of the single-file module of an exported network."""
 
 import re
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from sasa_nas.models.builder import build
 from sasa_nas.space.architecture import Architecture
 
 _IMPORT_LENGTH = 88
-"""Columns of an import at most: the width that formatters and import sorters take for granted."""
+"""Most columns of an import, the default of common formatters."""
 
 _HEADER = """\
 # {title}
@@ -49,7 +49,7 @@ def load(weights: str | Path | None = None) -> ResNet:
     \"\"\"The trained network, in evaluation mode, on the CPU.
 
     Args:
-        weights: A safetensors file; {weights} beside this file where it is left out.
+        weights: A safetensors file; default: {weights} beside this file.
 
     Raises:
         OSError: If the file cannot be read.
@@ -64,7 +64,7 @@ def load(weights: str | Path | None = None) -> ResNet:
 
 
 def model_source(architecture: Architecture, *, title: str) -> str:
-    """The source of a module that builds and loads one network with torch alone.
+    """Return the source of a module that builds and loads one network with torch alone.
 
     Its public names are `build`, `load` and `ResNet`.
 
@@ -106,18 +106,18 @@ def model_source(architecture: Architecture, *, title: str) -> str:
 
 
 def _comment(text: str) -> str:
-    """Text for a file's first line, where Python would take `coding:` for the name of the file's encoding (PEP 263).
+    """Return text that is safe in a file's first line, where `coding:` would set the file's encoding (PEP 263).
 
-    In the encoding `unicode_escape` a backslash and an n end a comment.
+    In the encoding `unicode_escape`, for instance, the characters of a line break's escape end a comment.
     """
     return re.sub("coding(?=[:=])", "coding ", plain_line(text))
 
 
 def import_block(imports: Iterable[Import]) -> str:
-    """Import statements in isort's order: the standard library, then torch.
+    """Return import statements in isort's order: the standard library, then torch.
 
     Args:
-        imports: What to import; every bound name once.
+        imports: The imports, each bound name once.
     """
     groups = [
         [i for i in imports if (i.module.partition(".")[0] == "torch") is torch_too] for torch_too in (False, True)
@@ -151,7 +151,7 @@ def _from_import(module: str, names: Iterable[str], *, indent: int = 0) -> str:
 
 
 def _isort_key(name: str) -> tuple[int, str]:
-    """Constants before classes before functions."""
+    """Return a sort key: constants, then classes, then functions."""
     if name.isupper() and len(name) > 1:
         return 0, name
     return (1 if name[0].isupper() else 2), name

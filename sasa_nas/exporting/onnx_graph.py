@@ -1,4 +1,4 @@
-"""Reads an ONNX model before a runtime does: a model may name other files, and operators of other libraries."""
+"""Validation of an ONNX model before a runtime loads it, as it may name other files and foreign operators."""
 
 import math
 from collections.abc import Iterator
@@ -23,18 +23,18 @@ _FIELDS = {
     "Dimension": {"dim_value", "dim_param"},
     "StringStringEntryProto": {"key", "value"},
 }
-"""Fields that this package writes, by the kind of message. Not among them: functions, graphs within nodes, which
-control flow consists of, tensors in other files, and domains of operators."""
+"""Allowed fields by kind of message. Not among them: functions, graphs within nodes (of control flow), tensors in
+other files, and domains of operators."""
 _BYTES = {1: 4, 7: 8, 9: 1}
-"""Bytes of a number by the code of its type: float32, int64, bool."""
+"""Bytes per number by code of the type: float32, int64, bool."""
 
 
 def checked_model(name: str, content: bytes) -> bytes:
-    """Return the ONNX model that was read of a file, if it is such as `formats.onnx` writes.
+    """Check that an ONNX model is one that `formats.onnx` could have written, and return it.
 
     Args:
         name: Name of the file, for errors.
-        content: The file.
+        content: The file's bytes.
 
     Raises:
         UserError: If it is damaged.
@@ -49,25 +49,25 @@ def checked_model(name: str, content: bytes) -> bytes:
         raise UserError(f"{name} is damaged or no ONNX model: {one_line(error)[:200]}; export again") from error
     size = model.ByteSize()
     model.DiscardUnknownFields()
-    strange = next(_strange(model), None) if model.ByteSize() == size else "fields of no known meaning"
+    strange = next(_unexpected_parts(model), None) if model.ByteSize() == size else "fields of no known meaning"
     if strange is not None:
         raise ForeignFileError(f"{name} holds {strange}, which sasa-nas does not write, so it is not loaded")
     known: bytes = model.SerializeToString()
     return known
 
 
-def _strange(message: Any) -> Iterator[str]:
-    """Yield what should not be in a message, in a few words each."""
+def _unexpected_parts(message: Any) -> Iterator[str]:
+    """Yield a short description of each unexpected part of a message."""
     kind = type(message).__name__
     for field, value in message.ListFields():
         if field.name not in _FIELDS.get(kind, ()) or (field.name == "domain" and value):
             yield f"a {kind} with {field.name}"
         elif hasattr(value, "ListFields"):
-            yield from _strange(value)
+            yield from _unexpected_parts(value)
         elif not isinstance(value, str | bytes | int | float):
             for item in value:
                 if hasattr(item, "ListFields"):
-                    yield from _strange(item)
+                    yield from _unexpected_parts(item)
     if kind == "NodeProto" and message.op_type not in ONNX_OPERATORS:
         yield f"the operator {message.op_type[:80]!r}"
     if kind == "TensorProto":

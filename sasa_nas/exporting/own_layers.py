@@ -1,4 +1,4 @@
-"""Layers that are not the package's own: they are written into exports as they stand in their files."""
+"""Layers from outside the package, whose source is copied into exports."""
 
 import inspect
 from pathlib import Path

@@ -8,16 +8,16 @@ from sasa_nas.operators.decompositions import decompositions
 
 
 def trace(network: Network) -> ExportedProgram:
-    """The forward pass of a network in evaluation mode, for any number of images of its size.
+    """Trace the forward pass of a network in evaluation mode, for any number of images of its size.
 
-    Every operator of the package is replaced by torch's own, so that the program needs torch alone; and nothing in
-    it tells of the machine that traced it.
+    Every operator of the package is replaced by torch's own, so that the program needs torch alone. Traces of the
+    machine, such as paths, are removed.
 
     Args:
-        network: In evaluation mode, on the CPU.
+        network: The network, in evaluation mode, on the CPU.
 
     Raises:
-        ValueError: If an operator of the package is left, whose decomposition is missing.
+        ValueError: If an operator of the package has no decomposition.
     """
     image = network.architecture.image
     # of a batch of one, torch would take the size for a constant

@@ -1,4 +1,4 @@
-"""Reads safetensors files with torch alone. Exported networks carry this source with them."""
+"""Reader of safetensors files that needs torch alone. Its source is part of exported networks."""
 
 import json
 import math
@@ -20,15 +20,15 @@ DTYPES = {
     "U8": torch.uint8,
     "BOOL": torch.bool,
 }
-"""The format's names of torch's types."""
+"""Types of torch by the format's names."""
 
 
 LONGEST_HEADER = 100_000_000
-"""Bytes of a header, at most: the format's own limit."""
+"""Most bytes of a header, the format's own limit."""
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, on the CPU.
+    """Return the tensors of a safetensors file, on the CPU.
 
     The format is eight bytes with the header's length, the header in JSON, and the tensors' bytes, little
     endian, one after the other without gaps. Nothing in such a file is ever executed, and no more memory is taken
@@ -39,7 +39,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
     Raises:
         OSError: If the file cannot be read.
-        ValueError: If it is no such file or is damaged; the message names it.
+        ValueError: If it is no safetensors file or is damaged; the message names it.
     """
     with path.open("rb") as file:
         size = file.seek(0, 2) - 8
@@ -78,7 +78,7 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object that names nothing twice, so that every reader sees the same.
+    """Return a JSON object as a dictionary, which must have unique keys, so that every reader sees the same.
 
     Raises:
         ValueError: If a key is repeated.
@@ -90,12 +90,12 @@ def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def tensor_at(entry: dict[str, Any], data: memoryview) -> tuple[Tensor, tuple[int, int]]:
-    """The tensor that a header's entry describes, as a view of `data`, and the bytes it lies at.
+    """Return the tensor that a header's entry describes, as a view of `data`, and the bytes it lies at.
 
     Raises:
         KeyError: If the entry lacks a field or its type is unknown.
         TypeError: If a field is of the wrong kind.
-        ValueError: If shape, type and place do not fit together or the file.
+        ValueError: If shape, type and offsets do not fit together or the file.
         RuntimeError: If torch knows no such shape.
     """
     dtype = DTYPES[entry["dtype"]]

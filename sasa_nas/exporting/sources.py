@@ -1,4 +1,4 @@
-"""A package's modules as source text: what each defines, imports, and does besides."""
+"""Parsed source of a package's modules: definitions, imports and other statements."""
 
 import ast
 import builtins
@@ -13,8 +13,8 @@ class Import:
 
     Attributes:
         module: The module imported, or imported from.
-        name: What is taken from it; None for the module itself.
-        bound: The name it has in the importing module.
+        name: The name imported from it; None for the module itself.
+        bound: The bound name in the importing module.
     """
 
     module: str
@@ -28,7 +28,7 @@ class Definition:
 
     Attributes:
         text: Its source with decorators, the comment above it and the docstring below an assignment.
-        line: Where it starts.
+        line: Number of its first line.
         uses: Every name that it reads, local ones included.
         is_function: Whether it is a function.
     """
@@ -41,15 +41,15 @@ class Definition:
 
 @dataclass(frozen=True)
 class SourceModule:
-    """One module.
+    """A parsed module.
 
     Attributes:
-        name: Its dotted name.
+        name: Dotted name of the module.
         title: The first line of its docstring.
-        definitions: What it defines, by name.
-        imports: What it imports, by the name it is bound to.
+        definitions: Its definitions by name.
+        imports: Its imports by bound name.
         opaque: Names that other statements at the top level bind or read (`if`, `try`, a bare call), so that
-            their definitions alone are not the whole truth.
+            their definitions alone are not sufficient.
     """
 
     name: str
@@ -60,12 +60,12 @@ class SourceModule:
 
 
 class Sources:
-    """The modules of one package, and some of others, read from their files when they are asked for.
+    """The modules of one package, and some of others, parsed on demand.
 
     Args:
         package: Name of the package.
         folder: Folder of its `__init__.py`.
-        others: Files of modules outside the package, by the modules' names; none by default.
+        others: Files of modules outside the package, by module name; default: none.
     """
 
     def __init__(self, package: str, folder: Path, others: Mapping[str, Path] | None = None) -> None:
@@ -75,14 +75,14 @@ class Sources:
         self._modules: dict[str, SourceModule] = {}
 
     def owns(self, module: str) -> bool:
-        """Return whether `module` is the package, lies in it, or is one of the others."""
+        """Return True if `module` is the package, lies in it, or is one of the others."""
         return module in self._others or module == self.package or module.startswith(f"{self.package}.")
 
     def module(self, name: str) -> SourceModule:
-        """The module called `name`.
+        """Return the module called `name`.
 
         Raises:
-            ValueError: If the package has no such module, or it cannot be taken apart.
+            ValueError: If the package has no such module, or it cannot be parsed.
         """
         if name not in self._modules:
             path = self._folder.joinpath(*name.split(".")[1:])
@@ -93,17 +93,17 @@ class Sources:
         return self._modules[name]
 
     def siblings(self, package: str, file: str) -> list[SourceModule]:
-        """The modules called `file` in the folders of `package`, in alphabetical order."""
+        """Return the modules called `file` in the folders of `package`, in alphabetical order."""
         folder = self._folder.joinpath(*package.split(".")[1:])
         return [self.module(f"{package}.{path.parent.name}.{file}") for path in sorted(folder.glob(f"*/{file}.py"))]
 
 
 def parse_module(name: str, text: str) -> SourceModule:
-    """Takes a module's source apart.
+    """Parse a module's source.
 
     Args:
-        name: The module's dotted name.
-        text: Its source.
+        name: Dotted name of the module.
+        text: Source of the module.
 
     Raises:
         ValueError: If it has an import that cannot be followed name by name.
@@ -129,7 +129,7 @@ def parse_module(name: str, text: str) -> SourceModule:
 
 
 def _defined_names(statement: ast.stmt) -> list[str]:
-    """The names that a statement defines; none where it does anything else as well."""
+    """Return the names that a statement defines; none if it does anything else as well."""
     match statement:
         case ast.FunctionDef(name=name) | ast.ClassDef(name=name):
             return [name]
@@ -150,7 +150,7 @@ def _is_name(node: ast.expr) -> bool:
 
 
 def _is_text(statement: ast.stmt | None) -> bool:
-    """Return whether a statement is a string alone, as docstrings are."""
+    """Return True if a statement is a string alone, as a docstring is."""
     return (
         isinstance(statement, ast.Expr)
         and isinstance(statement.value, ast.Constant)
@@ -159,7 +159,7 @@ def _is_text(statement: ast.stmt | None) -> bool:
 
 
 def _names(node: ast.AST) -> set[str]:
-    """Every plain name below `node`, and the names that imports below it bind."""
+    """Return all plain names below `node`, and the names that imports below it bind."""
     names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
     for part in ast.walk(node):
         if isinstance(part, ast.Import | ast.ImportFrom):
@@ -201,7 +201,7 @@ def _definition(statement: ast.stmt, following: ast.stmt | None, lines: list[str
 
 
 def _merged(earlier: Definition | None, later: Definition) -> Definition:
-    """Keeps all of a name's definitions, as `typing.overload` needs it."""
+    """Merge two definitions of one name, as with `typing.overload`."""
     if earlier is None:
         return later
     text = f"{earlier.text}\n\n\n{later.text}"

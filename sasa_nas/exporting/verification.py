@@ -1,4 +1,4 @@
-"""Verification that the files of an export compute what the network in it does, each run without this package."""
+"""Verification that the files of an export compute its network, each run without this package."""
 
 import io
 import subprocess
@@ -14,7 +14,7 @@ from torch import Tensor
 
 from sasa_nas.errors import UserError, one_line, printable
 from sasa_nas.exporting import alone
-from sasa_nas.exporting.contents import hold_regular, last_line, read_contents
+from sasa_nas.exporting.contents import last_line, read_contents, require_regular
 from sasa_nas.exporting.foreign import ForeignFileError
 from sasa_nas.exporting.format import Contents, Format, all_formats
 from sasa_nas.exporting.names import ARCHITECTURE_FILE, WEIGHTS_FILE
@@ -28,24 +28,24 @@ TOLERANCE = 1e-4
 """Largest difference of two logits that counts as equal, in float32."""
 BATCHES = (1, 5)
 SECONDS = 600
-"""What one file may take."""
+"""Most seconds of one file's run."""
 LARGEST_ARCHITECTURE = 1 << 20
-"""Bytes of a description."""
+"""Most bytes of an architecture's description."""
 LARGEST_ANSWER = 1 << 28
-"""Bytes of the logits of a batch."""
+"""Most bytes of the logits of a batch."""
 
 
 def verify_here(folder: Path, *, seed: int = 0, trust: bool = False) -> VerificationReport:
     """Run every format of an export on random images and compare it with the network that it was exported from.
 
-    That is built by this package from `architecture.json` and `weights.safetensors`. Each file runs in a process that
-    finds neither this package nor what it needs, and what runs is a copy of what was read: whether it may run is
-    decided by its format's `inspect` alone. `verifying.verify_export` does all this under limits.
+    The network is built by this package from `architecture.json` and `weights.safetensors`. Each file runs in a process
+    in which this package and its dependencies are blocked, as a copy of the contents that its format's `inspect` has
+    checked. `verifying.verify_export` does all this under limits.
 
     Args:
         folder: The export.
-        seed: Fixes the images.
-        trust: Whether files that hold something else than this version of sasa-nas writes are run too.
+        seed: Seed of the images.
+        trust: Whether to run files with content that this version of sasa-nas does not write, too.
 
     Raises:
         UserError: If the folder is no export, a file is damaged or foreign, does not run, or needs a package that is
@@ -79,16 +79,16 @@ def verify_here(folder: Path, *, seed: int = 0, trust: bool = False) -> Verifica
 
 
 def _found(folder: Path) -> list[Format]:
-    """The formats that an export holds."""
+    """Return the formats of an export's files."""
     if not folder.is_dir():
         raise UserError(f"there is no folder '{printable(folder)}'; give one that `sasa-nas export` wrote")
-    hold_regular(folder, [ARCHITECTURE_FILE], largest=LARGEST_ARCHITECTURE)
-    held = hold_regular(folder, [ARCHITECTURE_FILE, WEIGHTS_FILE])
+    require_regular(folder, [ARCHITECTURE_FILE], largest=LARGEST_ARCHITECTURE)
+    held = require_regular(folder, [ARCHITECTURE_FILE, WEIGHTS_FILE])
     for name in (ARCHITECTURE_FILE, WEIGHTS_FILE):
         if name not in held:
             raise UserError(f"{printable(folder)} holds no {name}, so it is no whole export; export again")
     known = all_formats()
-    found = [kind for kind in known if hold_regular(folder, [kind.file])]
+    found = [kind for kind in known if require_regular(folder, [kind.file])]
     if not found:
         names = ", ".join(kind.file for kind in known)
         raise UserError(f"{printable(folder)} holds none of {names}, so it is no export")
@@ -98,7 +98,7 @@ def _found(folder: Path) -> list[Format]:
 
 
 def _require_tensors(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
-    """Raise where the weights cannot be the network's, without building it: each block has a tensor at least."""
+    """Check, without building the network, that there are enough tensors: each block has at least one."""
     blocks = sum(stage.blocks for stage in architecture.stages)
     if blocks > len(weights):
         raise UserError(
@@ -108,7 +108,7 @@ def _require_tensors(architecture: Architecture, weights: Mapping[str, Tensor]) 
 
 
 def _runnable(kind: Format, folder: Path, architecture: Architecture, trust: bool) -> Contents:
-    """Return the files of a format that may be run: those that sasa-nas could have written, or any by consent."""
+    """Return the files of a format that may be run: those that sasa-nas could have written, or any if trusted."""
     contents = read_contents(folder, [kind.file, *kind.further_files])
     try:
         return kind.inspect(contents, architecture)
@@ -140,7 +140,7 @@ def _answers(network: Network, batches: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _run_alone(kind: Format, file: Path, batches: Sequence[Tensor]) -> list[Tensor]:
-    """The answers of a file to batches of images, computed in a process of its own."""
+    """Return a file's logits of batches of images, computed in a separate process."""
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         for i, images in enumerate(batches):

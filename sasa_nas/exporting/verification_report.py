@@ -4,13 +4,14 @@ from pydantic import BaseModel, ConfigDict
 
 
 class FormatCheck(BaseModel):
-    """One file on one batch.
+    """Check of one file on one batch.
 
     Attributes:
         format: The file's format.
-        file: Its name.
-        batch: Images at a time.
-        largest_difference: Of any logit from the network's own; None where one is not finite or of another shape.
+        file: Name of the file.
+        batch: Batch size.
+        largest_difference: Largest difference of a logit from the network's own; None if one is not finite, or the
+            shape is wrong.
         ok: Whether that is at most the report's tolerance.
     """
 
@@ -28,12 +29,12 @@ class VerificationReport(BaseModel):
 
     Attributes:
         folder: The export.
-        architecture_id: Of the network in it.
-        seed: Of the random images.
+        architecture_id: The network's `Architecture.id`.
+        seed: Seed of the random images.
         tolerance: Largest difference of two logits that counts as equal.
-        checks: Every file on every batch.
-        confined: Whether the system kept everything that ran from writing elsewhere.
-        ok: Whether all are.
+        checks: Check of every file on every batch.
+        confined: Whether the system prevented writing elsewhere.
+        ok: Whether all checks are.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,4 +1,4 @@
-"""Verifies an export in a process of its own, which has limits and may write to no place but a temporary folder.
+"""Verification of an export in a separate process with limits, which may write to a temporary folder only.
 
     python -P -m sasa_nas.exporting.verifying WORKPLACE
 
@@ -25,9 +25,9 @@ from sasa_nas.exporting.verification_report import VerificationReport
 from sasa_nas.operators.plugins import load_operators, loaded_operators
 
 SECONDS = 1800
-"""Limits of a verification."""
+"""Most seconds of a verification."""
 _FILE_SIZE = 4 << 30
-"""Bytes of a file that it writes, at most: twice what it reads."""
+"""Most bytes of a file that it writes: twice the most that it reads."""
 _TASK, _RESULT, _OUTPUT = "task.json", "result.json", "output"
 
 
@@ -41,18 +41,18 @@ class _Task:
 
 
 def verify_export(folder: Path, *, seed: int = 0, trust: bool = False) -> VerificationReport:
-    """Verify an export as `verification.verify_here` does, under limits.
+    """Verify an export by `verification.verify_here`, under limits.
 
-    All of it takes half an hour and half of the machine's memory at most, and writes to a temporary folder alone,
-    where the system can hold it to that; see `confinement`.
+    It takes at most half an hour and half of the machine's memory, and may write to a temporary folder only, if the
+    system can enforce that; see `confinement`.
 
     Args:
         folder: The export.
-        seed: Fixes the images.
-        trust: Whether files that hold something else than this version of sasa-nas writes are run too.
+        seed: Seed of the images.
+        trust: Whether to run files with content that this version of sasa-nas does not write, too.
 
     Raises:
-        UserError: As `verification.verify_here`, or if it goes beyond its limits.
+        UserError: See `verification.verify_here`, and if it exceeds its limits.
     """
     with tempfile.TemporaryDirectory(prefix="sasa-nas-") as name:
         workplace = Path(name)
@@ -80,7 +80,7 @@ def _copied(file: Path, text: str) -> str:
 
 
 def _memory() -> int:
-    """Bytes that each process may have: half of the machine's, 4 GiB at least."""
+    """Return the most bytes of each process: half of the machine's memory, at least 4 GiB."""
     try:
         whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
@@ -89,7 +89,7 @@ def _memory() -> int:
 
 
 def _run(workplace: Path) -> int:
-    """The exit status of the process that verifies; it and all that it started are gone afterwards."""
+    """Run the verification in a process, end it with all its children, and return its exit status."""
     package = str(Path(sasa_nas.__file__).parents[1])
     environment = {
         **os.environ,
@@ -117,7 +117,7 @@ def _run(workplace: Path) -> int:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process and those that it started."""
+    """Kill a process and its children."""
     if hasattr(os, "killpg"):
         # all have ended; macOS says that the group of one that ended is not permitted
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -128,7 +128,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _read_result(workplace: Path) -> VerificationReport | str | None:
-    """The report, the line that says why there is none, or None where the process got to neither."""
+    """Return the report, the error message, or None if the process wrote neither."""
     try:
         content = read_contents(workplace, [_RESULT], largest=1 << 20).get(_RESULT, b"null")
         found = json.loads(content)
@@ -144,7 +144,7 @@ def _reason(status: int, task: _Task, workplace: Path) -> str:
 
 
 def main(workplace: Path) -> None:
-    """Verify what the task in a folder names, with this process confined to the folder, and leave the result there."""
+    """Confine this process to a folder, verify the export that the task in it names, and write the result there."""
     task = _Task(**json.loads((workplace / _TASK).read_text(encoding="utf-8")))
     limit(memory=task.memory, seconds=SECONDS * (os.cpu_count() or 1), file_size=_FILE_SIZE)
     confined = confine(workplace)

@@ -1,4 +1,4 @@
-"""Weights as files, and whether they are an architecture's."""
+"""Weights as files, and their comparison with an architecture."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +16,7 @@ from sasa_nas.space.architecture import Architecture
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, on the CPU.
+    """Return the tensors of a safetensors file, on the CPU.
 
     Raises:
         UserError: If the file is missing, cannot be read, or is damaged.
@@ -37,11 +37,11 @@ def load_weights(path: Path) -> dict[str, Tensor]:
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """Writes tensors as a safetensors file, wherever they live and however they share memory.
+    """Write tensors as a safetensors file.
 
     Args:
         path: The file.
-        weights: Tensors by name, of any type and on any device.
+        weights: Tensors by name, of any type and on any device; they may share memory.
 
     Raises:
         OSError: If the file cannot be written.
@@ -54,7 +54,7 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 
 def built(architecture: Architecture, weights: Mapping[str, Tensor]) -> Network:
-    """The network with its weights, in evaluation mode, on the CPU.
+    """Return the network with its weights, in evaluation mode, on the CPU.
 
     Args:
         architecture: The network.
@@ -70,15 +70,15 @@ def built(architecture: Architecture, weights: Mapping[str, Tensor]) -> Network:
 
 
 def check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
-    """Raises unless `weights` are exactly those that the architecture's network has.
+    """Check that `weights` are exactly those of the architecture's network.
 
     Args:
         architecture: The network.
         weights: Tensors by their name in its state dict.
 
     Raises:
-        UserError: Naming the first weight that is missing, left over, of another shape, not finite, or integers where
-            the network has floats or the other way round; or if there can be no such network.
+        UserError: If a weight is missing, unexpected, of another shape, not finite, or of integers instead of floats or
+            vice versa (the message names the first); or if the network cannot be built.
     """
     try:
         with torch.device("meta"):
@@ -90,15 +90,15 @@ def check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> 
 
 
 def check_state(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor], network: str) -> None:
-    """Raises unless `weights` can become the state of a network.
+    """Check that `weights` can be loaded as the state of a network.
 
     Args:
-        expected: The network's state; tensors on the meta device will do.
+        expected: The network's state; tensors may be on the meta device.
         weights: Tensors by name.
-        network: What the network is, for the error.
+        network: Description of the network, for the error.
 
     Raises:
-        UserError: As `check_weights`.
+        UserError: See `check_weights`.
     """
     whose = f"the weights are not those of {network}"
     for name, tensor in expected.items():

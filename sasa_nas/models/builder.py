@@ -1,4 +1,4 @@
-"""The one way from an `Architecture` to a module."""
+"""Builder of a network from its `Architecture`."""
 
 from torch import nn
 
@@ -16,9 +16,9 @@ class Network(ResNet):
 
 
 def build(architecture: Architecture) -> Network:
-    """The network that `architecture` describes, freshly initialised from torch's random state.
+    """Build the network that `architecture` describes, initialised from torch's random state.
 
-    Build it under `torch.device("meta")` to have its shapes without its weights.
+    Build it under `torch.device("meta")` for shapes without weights.
 
     Example:
         >>> from sasa_nas.models import model_architecture

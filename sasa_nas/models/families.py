@@ -23,30 +23,30 @@ BOTTLENECK_DEPTHS = {
     101: (3, 4, 23, 3),
     152: (3, 8, 36, 3),
 }
-"""Blocks a stage of the ResNets of bottlenecks; 26 and 38 are the depths that SASA adds."""
+"""Blocks per stage of ResNets of bottlenecks, by depth; 26 and 38 are SASA's additional depths."""
 BASIC_DEPTHS = {18: (2, 2, 2, 2), 34: (3, 4, 6, 3)}
-"""Blocks a stage of the ResNets of basic blocks."""
+"""Blocks per stage of ResNets of basic blocks, by depth."""
 SAN_DEPTHS = {10: (2, 1, 2, 4, 1), 15: (3, 2, 3, 5, 2), 19: (3, 3, 4, 6, 3)}
-"""Blocks a stage of the self-attention networks."""
+"""Blocks per stage of the self-attention networks, by depth."""
 MNASNET_WIDTHS = {"075": 0.75, "100": 1.0, "125": 1.25, "140": 1.4}
-"""Width multipliers of the MnasNets, by what they are called."""
+"""Width multipliers of the MnasNets, by name."""
 
 _RESNET_WIDTHS = (64, 128, 256, 512)
 
 
 def resnet(depth: int) -> Architecture:
-    """ResNets (He et al. 2015, arXiv 1512.03385), the stride in the 3x3 convolution."""
+    """Return a ResNet (He et al. 2015, arXiv 1512.03385), with the stride in the 3x3 convolution."""
     return _resnet(depth, [Conv()] * 4)
 
 
 def sasa_resnet(depth: int, *, attention_stem: bool) -> Architecture:
-    """Stand-alone self-attention (Ramachandran et al. 2019, arXiv 1906.05909): every 3x3 replaced."""
+    """Return a ResNet of stand-alone attention (Ramachandran et al. 2019, arXiv 1906.05909): every 3x3 replaced."""
     stem = AttentionStem() if attention_stem else ConvStem()
     return _resnet(depth, [LocalAttention(kernel_size=7, num_heads=8)] * 4, stem=stem)
 
 
 def aa_resnet(depth: int) -> Architecture:
-    """Attention augmented ResNets (Bello et al. 2019, arXiv 1904.09925): the last three stages.
+    """Return an attention augmented ResNet (Bello et al. 2019, arXiv 1904.09925), augmented in the last three stages.
 
     Basic blocks are augmented in their first convolution alone, with kappa = upsilon = 0.25.
     """
@@ -59,7 +59,7 @@ def aa_resnet(depth: int) -> Architecture:
 
 
 def channel_attention_resnet(depth: int, attention: ChannelAttention) -> Architecture:
-    """A ResNet with attention over channels: in every block, or BAM after all stages but the last."""
+    """Return a ResNet with attention over channels: in every block, or BAM after all stages but the last."""
     last = None if attention.after_stage else attention
     return _resnet(depth, [Conv()] * 4, channel_attention=[attention, attention, attention, last])
 
@@ -90,10 +90,10 @@ def _resnet(
 
 
 def wide_resnet(depth: int, widening: int, *, augmented: bool) -> Architecture:
-    """Wide ResNets for CIFAR-100 (Zagoruyko and Komodakis 2016, arXiv 1605.07146).
+    """Return a wide ResNet for CIFAR-100 (Zagoruyko and Komodakis 2016, arXiv 1605.07146).
 
-    With shortcuts without parameters, as Bello et al. 2019 (section 4.1) have them; augmented ones replace the
-    first 3x3 of every block.
+    Shortcuts have no parameters, as in Bello et al. 2019 (section 4.1); an augmented one replaces the first 3x3 of
+    every block.
     """
     operator = AugmentedConv(key_ratio=0.2, value_ratio=0.1) if augmented else Conv()
     stages = [
@@ -117,10 +117,10 @@ def wide_resnet(depth: int, widening: int, *, augmented: bool) -> Architecture:
 
 
 def mnasnet(multiplier: float, *, augmented: bool) -> Architecture:
-    """MnasNet-A1 (Tan et al. 2019, arXiv 1807.11626, figure 7).
+    """Return MnasNet-A1 (Tan et al. 2019, arXiv 1807.11626, figure 7).
 
-    Augmented ones (Bello et al. 2019, section 4.3) replace the expansions of the last 13 blocks, with half the
-    resolution where the blocks put out 28x28 pixels. Squeeze and excitation has a quarter of a block's input
+    An augmented one (Bello et al. 2019, section 4.3) replaces the expansions of the last 13 blocks, with half the
+    resolution in blocks with 28x28 output pixels. Squeeze and excitation has a quarter of a block's input
     channels, that is, `1 / (4 * expansion)` of the hidden ones.
     """
     # blocks, channels, stride, expansion, side of the depthwise kernel, squeeze and excitation
@@ -154,13 +154,13 @@ def mnasnet(multiplier: float, *, augmented: bool) -> Architecture:
 
 
 def _mnasnet_width(width: int, multiplier: float) -> int:
-    """The multiple of 8 nearest to `width * multiplier`, the next one where that were a tenth too little."""
+    """Return the multiple of 8 nearest to `width * multiplier`, or the next if that is more than a tenth too small."""
     rounded = max(8, int(width * multiplier + 4) // 8 * 8)
     return rounded + 8 if rounded < 0.9 * width * multiplier else rounded
 
 
 def san(depth: int, operator: Pairwise | Patchwise) -> Architecture:
-    """Self-attention networks (Zhao, Jia, Koltun 2020, arXiv 2004.13621, Table 1), the first footprint 3x3."""
+    """Return a self-attention network (Zhao, Jia, Koltun 2020, arXiv 2004.13621, Table 1), the first footprint 3x3."""
     stages = [
         Stage(
             blocks=blocks,

@@ -1,4 +1,4 @@
-"""Memory layout of images and networks wherever networks run: in training, in evaluation, when latency is measured."""
+"""Memory layout of images and networks, for training, evaluation and measurements of latency."""
 
 from typing import TypeVar
 
@@ -9,13 +9,13 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 def channels_last(images: Tensor) -> Tensor:
-    """Images (B, C, H, W) in the memory layout that convolutions prefer, on a GPU and on a CPU.
+    """Return images (B, C, H, W) in the channels-last layout, which convolutions prefer on GPUs and CPUs.
 
-    Not `contiguous`: it leaves images of one channel as they are, and all layers would follow their layout.
+    Not by `contiguous`, which leaves images of one channel unchanged, and all layers would follow their layout.
     """
     return images.to(memory_format=torch.channels_last)
 
 
-def lay_out(network: Network) -> Network:
-    """The same network, its kernels laid out for such images."""
+def to_channels_last(network: Network) -> Network:
+    """Convert a network's kernels to the layout for such images, and return it."""
     return network.to(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""The parts of a whole network, in order: shapes without modules."""
+"""Plan of a network: its parts in order, as shapes without modules."""
 
 from dataclasses import dataclass
 
@@ -17,12 +17,12 @@ class NetworkPlan:
 
     @property
     def last(self) -> Plan:
-        """The part whose output is averaged and classified."""
+        """The last part, whose output is averaged and classified."""
         return (*self.stages[-1], *self.head)[-1]
 
 
 def plan_network(architecture: Architecture) -> NetworkPlan:
-    """Return the parts that `architecture` describes."""
+    """Return the plan of `architecture`."""
     block, parameter_free = BLOCKS[architecture.block], architecture.shortcut == "parameter_free"
     channels = architecture.stem.width
     size = stem_output_size(architecture.stem, (architecture.image.height, architecture.image.width))
@@ -37,5 +37,5 @@ def plan_network(architecture: Architecture) -> NetworkPlan:
 
 
 def stem_output_size(stem: Stem, image: Size) -> Size:
-    """Return height and width of the map that a stem makes of an image of this height and width."""
+    """Return height and width of a stem's output for an image of this height and width."""
     return strided(image, stem.reduction)

@@ -1,4 +1,4 @@
-"""Named networks. Each is an `Architecture`, data like any other, made by one function of `families`."""
+"""Registry of named networks, each an `Architecture` made by a function of `families`."""
 
 import difflib
 from collections.abc import Callable, Collection
@@ -41,14 +41,14 @@ NETWORKS: dict[str, Callable[[], Architecture]] = {
     },
     **{f"se_resnet{d}": partial(channel_attention_resnet, d, SqueezeExcitation()) for d in (34, 101, 152)},
 }
-"""Every named network: functions that return its architecture."""
+"""All named networks: functions that return the architecture, by name."""
 
 
 def model_architecture(name: str) -> Architecture:
-    """The architecture of the network called `name`, for its paper's images and classes.
+    """Return the architecture of the network called `name`, for its paper's images and classes.
 
     Raises:
-        UserError: If there is none of that name.
+        UserError: If the name is unknown.
     """
     if name not in NETWORKS:
         raise UserError(unknown_name(name, NETWORKS))
@@ -56,12 +56,12 @@ def model_architecture(name: str) -> Architecture:
 
 
 def unknown_name(name: str, known: Collection[str]) -> str:
-    """That no network is called `name`, with the most similar of the names that there are."""
+    """Return the error that no network is called `name`, with the most similar of the known names."""
     near = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean '{near[0]}'? " if near else ""
     return f"no network is called '{name}': {hint}`sasa-nas list models` shows all {len(known)}"
 
 
 def list_models() -> list[str]:
-    """The names of all named networks, in alphabetical order."""
+    """Return the names of all named networks, in alphabetical order."""
     return sorted(NETWORKS)

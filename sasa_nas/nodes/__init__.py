@@ -1,4 +1,4 @@
-"""Parts that descriptions are made of: frozen types, registries of their kinds, references to code by name.
+"""Base parts of descriptions: frozen types, registries of their kinds, references to code by name.
 
 Nothing here imports torch.
 """

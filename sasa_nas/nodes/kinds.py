@@ -1,4 +1,4 @@
-"""Registries of kinds: the open unions of descriptions, to which code outside the package may add."""
+"""Registries of kinds: open unions of descriptions, to which code outside the package may add."""
 
 import difflib
 import importlib
@@ -25,11 +25,12 @@ E = TypeVar("E", bound=Entry)
 
 
 class Registry(Generic[E]):
-    """The kinds of one sort of part, by name, in the order of their registration.
+    """Registry of the kinds of one sort of part, by name, in the order of registration.
 
     Args:
-        sort: What they are kinds of, for error messages, such as `operator`.
-        find: Called with the name of an unknown kind, which it may register; None if nothing is to be looked for.
+        sort: Name of the sort for error messages, such as `operator`.
+        find: Function that is called with the name of an unknown kind, which it may register; None for no such
+            function.
     """
 
     def __init__(self, sort: str, find: Callable[[str], None] | None = None) -> None:
@@ -56,7 +57,7 @@ class Registry(Generic[E]):
         """Return the entry of a kind.
 
         Raises:
-            KeyError: If it is not registered; the message says what is.
+            KeyError: If it is not registered; the message names the registered ones.
         """
         if not self.knows(kind):
             near = difflib.get_close_matches(kind, self._entries, n=1)
@@ -68,9 +69,9 @@ class Registry(Generic[E]):
         return kind in self._entries
 
     def knows(self, kind: str) -> bool:
-        """Return whether a kind is registered, after looking for it elsewhere if it is not.
+        """Return True if a kind is registered, perhaps after a call of `find`.
 
-        Looking elsewhere reads what is installed, and may execute code that offers the kind; `in` does neither.
+        `find` reads installed packages, and may execute code that offers the kind; `in` does neither.
         """
         if kind not in self._entries and self._find is not None:
             self._find(kind)
@@ -105,10 +106,10 @@ def _itself(model: type[Node]) -> type[Node]:
 
 
 def import_folders(package: str, path: Iterable[str], *, first: str) -> None:
-    """Import the folders of a package, by which the kinds in them are registered.
+    """Import the folders of a package, which registers the kinds in them.
 
     Args:
-        package: The package's name.
+        package: Name of the package.
         path: Its `__path__`.
         first: The folder to import before the others, which come in alphabetical order.
     """
@@ -118,14 +119,14 @@ def import_folders(package: str, path: Iterable[str], *, first: str) -> None:
 
 
 class OneOf:
-    """Pydantic annotation of a field that holds a description of any kind registered.
+    """Pydantic annotation of a field with a description of any registered kind.
 
     The kinds are looked up when a value is checked, not when the type is made, so that those registered later belong
     to it too.
 
     Args:
         registry: The kinds.
-        derive: Maps a kind's description to the type to check by, such as the one that may hold choices.
+        derive: Function from a kind's description to the type to validate by, such as the one with choices.
     """
 
     def __init__(self, registry: Registry[Any], derive: Callable[[type[Node]], type[Node]] = _itself) -> None:

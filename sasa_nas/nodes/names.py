@@ -1,4 +1,4 @@
-"""The names of a table as the type of a field."""
+"""Type of a field with a name of a table."""
 
 from collections.abc import Collection
 from typing import Any
@@ -9,9 +9,9 @@ from pydantic_core import CoreSchema, PydanticKnownError, core_schema
 
 
 class NameIn:
-    """Pydantic annotation of a text that is one of a table's names, as `Literal` is of names that never change.
+    """Pydantic annotation of a text that is one of a table's names, like `Literal` for fixed names.
 
-    The table is looked into when a value is checked, so that names added later belong to it too.
+    The names are looked up when a value is validated, so that names added later are valid, too.
 
     Args:
         names: The table, or any collection of its names.

@@ -1,4 +1,4 @@
-"""The base of every described thing: a frozen pydantic type whose mistakes name themselves."""
+"""Base of all descriptions: a frozen pydantic type with helpful validation errors."""
 
 import difflib
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ Int = Annotated[int, Strict()]
 Float = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 Bool = Annotated[bool, Strict()]
 MOST = 2**31 - 1
-"""Largest whole number of a description: what is beyond it is a slip, and beyond what tensors can be asked for."""
+"""Largest integer of a description."""
 
 
 Positive = Annotated[int, Strict(), Field(ge=1, le=MOST)]
@@ -28,26 +28,26 @@ OddInt = Annotated[
     Field(ge=1, le=MOST, json_schema_extra={"not": {"multipleOf": 2}}),
     AfterValidator(_odd),
 ]
-"""A window's or a kernel's side: odd, at least 1."""
+"""Side of a window or a kernel: odd, at least 1."""
 
 Ratio = Annotated[float, Strict(), Field(ge=0.0, le=1.0)]
-"""A share of a layer's channels."""
+"""Share of a layer's channels."""
 
 
 class Node(BaseModel):
-    """One node of a described tree: immutable, comparable, hashable, and strict about field names."""
+    """Node of a tree of descriptions: immutable, comparable, hashable, and strict about field names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     @property
     def options(self) -> dict[str, Any]:
-        """The fields but `kind`, by name: arguments of the layer that a kind's description stands for."""
+        """All fields except `kind`, by name, which are arguments of the layer."""
         return {name: getattr(self, name) for name in type(self).model_fields if name != "kind"}
 
     @model_validator(mode="before")
     @classmethod
     def _name_unknown_fields(cls, data: Any) -> Any:
-        """Turn pydantic's 'extra inputs are not permitted' into what to write instead."""
+        """Replace pydantic's 'extra inputs are not permitted' by a message with the valid names."""
         # nearly all are known: one comparison of sets tells it
         if isinstance(data, dict) and not data.keys() <= cls.model_fields.keys():
             for field in data:
@@ -63,10 +63,10 @@ class Node(BaseModel):
 
 
 class Misfit(ValueError):
-    """An option that does not fit another, such as heads that do not divide a width.
+    """Error that an option does not fit another, such as heads that do not divide a width.
 
     Args:
-        field: The option's name, or its path below what is checked.
+        field: Name of the option, or its path below the checked object.
         message: The reason, in one line.
     """
 
@@ -79,7 +79,7 @@ def require_divisor(field: str, value: int, width: int) -> None:
     """Check that an option divides a width.
 
     Args:
-        field: The option's name.
+        field: Name of the option.
         value: Its value, at least 1.
         width: Number of channels.
 

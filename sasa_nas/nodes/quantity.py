@@ -1,4 +1,4 @@
-"""Counts as people write them: 1e6, 2M, 2.5G."""
+"""Parsing of quantities such as 1e6, 2M or 2.5G."""
 
 import math
 import re
@@ -18,7 +18,7 @@ _SCHEMA = {
 
 
 def parse_quantity(text: str) -> float:
-    """Return the number that a text stands for.
+    """Parse a number with a decimal unit.
 
     Args:
         text: A number, with an exponent if need be, and a decimal unit: K, M, G or T, with or without a B for bytes.
@@ -41,7 +41,7 @@ def parse_quantity(text: str) -> float:
 
 
 def _number(value: Any) -> Any:
-    """Return the number that a text stands for; another value as it is."""
+    """Return the number of a text; return other values unchanged."""
     if not isinstance(value, str):
         return value
     try:

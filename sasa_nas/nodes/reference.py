@@ -1,4 +1,4 @@
-"""Objects named by text, so that a description can point to code without importing it."""
+"""References to objects by text, so that a description can point to code without importing it."""
 
 import importlib
 import inspect
@@ -35,5 +35,5 @@ def resolve(reference: Reference) -> Any:
 
 
 def accepts(function: Callable[..., Any], argument: str) -> bool:
-    """Return whether a function, or a class's constructor, has an argument of this name."""
+    """Return True if a function, or a class's constructor, has an argument of this name."""
     return argument in inspect.signature(function).parameters

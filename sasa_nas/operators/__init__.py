@@ -1,4 +1,4 @@
-"""Spatial operators, a folder each: the description, the layer, and the facts that other rooms need of it.
+"""Spatial operators, one folder each: the description, the layer, and facts about it.
 
 A kind is added by `register_operator`: by a folder here, or by code outside of the package. Descriptions import no
 torch; layers and facts do.

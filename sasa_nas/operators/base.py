@@ -4,7 +4,7 @@ from sasa_nas.nodes import Node
 
 
 class Operator(Node):
-    """A spatial operator that may stand where a residual block has its 3x3 convolution.
+    """Base of the kinds of spatial operators, which may replace a residual block's 3x3 convolution.
 
     A kind of operator is a frozen type derived from this one, with a field `kind: Literal["name"] = "name"` and its
     options, registered with `register_operator`. The layer that it describes is named there.
@@ -17,7 +17,7 @@ class Operator(Node):
 
     @property
     def attends(self) -> bool:
-        """True if its output depends on attention; false for a plain convolution."""
+        """True if its output depends on attention; False for a plain convolution."""
         return True
 
     def check_width(self, width: int) -> None:
@@ -27,19 +27,20 @@ class Operator(Node):
             width: Output channels of the operator.
 
         Raises:
-            Misfit: If an option does not fit; by default any width does.
+            Misfit: If an option does not fit; by default any width fits.
         """
 
     def scaled(self, multiplier: float) -> "Operator":
-        """Return the operator of a network whose widths are multiplied.
+        """Return the operator for a network with multiplied widths; by default the operator itself.
+
+        An operator with an option that is a number of channels, not a share of a width, overrides this.
 
         Args:
-            multiplier: Factor of all widths. Options that are shares of a width stay as they are, which is all that
-                most operators need; one that counts channels outright overrides this.
+            multiplier: Factor of all widths.
         """
         return self
 
     @property
     def label(self) -> str:
-        """Side of the window where there is one, for short names such as `local7`."""
+        """Side of the window, if any, for short names such as `local7`."""
         return str(getattr(self, "kernel_size", ""))

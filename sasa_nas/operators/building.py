@@ -1,4 +1,4 @@
-"""Modules of spatial operators, made from their descriptions."""
+"""Construction of spatial operators from their descriptions."""
 
 from torch import nn
 
@@ -20,11 +20,12 @@ def build_operator(
         in_channels: Channels of the input.
         out_channels: Channels of the output.
         stride: 1 or 2.
-        feature_size: Height and width of the input map, given to layers that ask for it: position tables of
-            whole-map attention cover it.
+        feature_size: Height and width of the input map, for layers with this argument, such as global attention for its
+            tables of positions.
 
     Raises:
-        UserError: If the kind is known from a record alone, or its layer is a function and makes no module of torch's.
+        UserError: If the kind is known from a record alone, or its layer is a function that returns no module of
+            torch's.
     """
     entry = OPERATORS[operator.kind]
     if entry.foreign:

@@ -1,4 +1,4 @@
-"""Work of one image: multiply-accumulates by category, elementwise work apart, and what papers call FLOPs."""
+"""Work of one image: multiply-accumulates by category, elementwise work, and FLOPs by several conventions."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ CONVENTIONS: tuple[Convention, ...] = get_args(Convention)
 
 @dataclass(frozen=True)
 class Macs:
-    """Multiply-accumulates by where they arise, for one image."""
+    """Multiply-accumulates by category, for one image."""
 
     conv_linear: int = 0
     """Convolutions, projections, classifiers."""
@@ -34,13 +34,13 @@ class Macs:
 
     @property
     def total(self) -> int:
-        """All categories together."""
+        """Sum of all categories."""
         return self.conv_linear + self.qk + self.qr + self.av + self.aggregation
 
 
 @dataclass(frozen=True)
 class Elementwise:
-    """Elements that pass through operations other than multiply-accumulates, for one image."""
+    """Elements of operations other than multiply-accumulates, for one image."""
 
     norm: int = 0
     relu: int = 0
@@ -72,12 +72,12 @@ class Counts:
         return Counts(self.params + other.params, self.macs + other.macs, self.elementwise + other.elementwise)
 
     def flops(self, convention: Convention = "sasa") -> int:
-        """Floating-point operations of one image, as the given convention counts them.
+        """Return the floating-point operations of one image by a convention.
 
         Args:
-            convention: `sasa`, the canonical one: two for every multiply-accumulate. `aa`: as in the tables of
-                Bello et al. 2019, which leave out QK^T and AV and count five for each element of a softmax.
-                `san`: as in Zhao et al. 2020, one for a multiply-accumulate, plus elementwise work. `macs`:
+            convention: `sasa`, the canonical one: two per multiply-accumulate. `aa`: as in the tables of Bello et al.
+                2019, without QK^T and AV, and with five per element of a softmax. `san`: as in Zhao et al. 2020,
+                one per multiply-accumulate, plus elementwise work. `macs`:
                 multiply-accumulates alone.
         """
         return _FLOPS[convention](self)

@@ -1,4 +1,4 @@
-"""The operators of torch's library in terms of torch's own: for files that work where the package is not installed."""
+"""Decompositions of the package's library operators into torch's own, for exports that work without the package."""
 
 from collections.abc import Callable
 
@@ -9,11 +9,11 @@ from sasa_nas.nodes import resolve
 from sasa_nas.operators.registry import OPERATORS
 
 Decompositions = dict[torch._ops.OpOverload, Callable[..., Tensor | tuple[Tensor, ...]]]
-"""Operator to a function of the same arguments that calls torch's operators alone."""
+"""Functions of the same arguments that call torch's operators alone, by operator."""
 
 
 def decompositions() -> Decompositions:
-    """Return those of all registered operators, for `torch.export.ExportedProgram.run_decompositions`."""
+    """Return the decompositions of all registered operators, for `ExportedProgram.run_decompositions`."""
     found: Decompositions = {}
     for entry in OPERATORS:
         for reference in entry.decompositions:

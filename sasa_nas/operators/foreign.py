@@ -1,4 +1,4 @@
-"""Operators known from records alone: enough to read a run, without the code of its operators."""
+"""Operators known from records alone, to read a run without the code of its operators."""
 
 from typing import Annotated, Any, Literal
 
@@ -17,11 +17,11 @@ def _no_member(name: str) -> str:
 
 Colour = Annotated[str, Field(pattern=COLOUR)]
 Option = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,63}$"), AfterValidator(_no_member)]
-"""Name of an option: of a field of the type that is made from the record."""
+"""Name of an option, a field of the type that is made from the record."""
 
 
 class RecordedKind(BaseModel):
-    """Record of a kind of operator that the package does not have, as a run keeps it."""
+    """Record, in a run, of a kind of operator from outside the package."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,7 +30,7 @@ class RecordedKind(BaseModel):
     letter: Annotated[str, Field(pattern=LETTER)]
     colour: tuple[Colour, Colour]
     defaults: dict[Option, Any]
-    """Value of each option that a design leaves out, by the option's name."""
+    """Default value of each option, by the option's name."""
     required: tuple[Option, ...] = ()
     """Options without a default."""
 
@@ -52,10 +52,10 @@ class RecordedKind(BaseModel):
 
 
 def register_foreign(recorded: RecordedKind) -> None:
-    """Register a kind by its record, unless it is registered: it can be read and named, but not built.
+    """Register a kind by its record, unless it is registered; it can be read and named, but not built.
 
     Args:
-        recorded: As a run keeps it.
+        recorded: The record.
     """
     if OPERATORS.knows(recorded.kind):
         return

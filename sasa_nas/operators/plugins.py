@@ -1,4 +1,4 @@
-"""Operators of one's own: files of Python code that register kinds, loaded where they are named and nowhere else."""
+"""The user's own operators: files of Python code that register kinds, loaded only if named."""
 
 import hashlib
 import importlib.util
@@ -14,7 +14,7 @@ from sasa_nas.files import LARGEST_RECORD, private_cache, read_text, write_text
 from sasa_nas.operators.registry import OPERATORS
 
 ENTRY_POINTS = "sasa_nas.operators"
-"""Group of entry points by which installed packages offer kinds: the name is the kind, the object the module that
+"""Group of the entry points of installed packages with kinds: the name is the kind, the object the module that
 registers it."""
 
 MODULE_PREFIX = "sasa_nas_own_"
@@ -22,7 +22,7 @@ MODULE_PREFIX = "sasa_nas_own_"
 
 
 class OperatorFile(BaseModel):
-    """A file that registers operators, as it travels to workers."""
+    """A file that registers operators, as sent to workers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,13 +37,13 @@ class OperatorFile(BaseModel):
 
     @property
     def module(self) -> str:
-        """Name of the module that is made from it."""
+        """Name of the module made from it."""
         return MODULE_PREFIX + self.name
 
 
 _Loaded: TypeAlias = tuple[OperatorFile, Path, tuple[str, ...]]
 _loaded: dict[str, _Loaded] = {}
-"""Files loaded by this process, their places and kinds, by name: part of the registry's state."""
+"""Files loaded by this process, with their paths and kinds, by name; part of the registry's state."""
 
 
 def loaded_operators() -> tuple[OperatorFile, ...]:
@@ -62,7 +62,7 @@ def source_of(module: str) -> Path | None:
 
 
 def load_operators(path: Path) -> OperatorFile:
-    """Load a file that registers operators; a file that is loaded already is left alone.
+    """Load a file that registers operators, unless it is loaded already.
 
     The file is executed. It may import whatever is installed.
 
@@ -89,7 +89,7 @@ def load_operators(path: Path) -> OperatorFile:
 
 
 def unload_operators(name: str) -> None:
-    """Unregister the kinds of a loaded file, so that it can be loaded anew, changed; for interactive work.
+    """Unregister the kinds of a loaded file, so that it can be loaded again after changes, in interactive work.
 
     Args:
         name: The file's name without its suffix. Nothing happens if it is not loaded.
@@ -105,10 +105,10 @@ def receive_operators(files: tuple[OperatorFile, ...]) -> None:
     """Load files that another process of the same search has loaded, from their text.
 
     Args:
-        files: As `loaded_operators` returned them there.
+        files: The result of `loaded_operators` there.
 
     Raises:
-        UserError: As `load_operators`.
+        UserError: See `load_operators`.
     """
     for file in files:
         place = private_cache("operators", file.sha256[:16]) / f"{file.name}.py"

@@ -1,15 +1,15 @@
-"""The average pool by which attention layers stride."""
+"""The average pool that implements the stride of attention layers."""
 
 from typing import Protocol
 
 
 class Strided(Protocol):
-    """A layer whose stride is an average pool after the attention."""
+    """Protocol of layers whose stride is an average pool after the attention."""
 
     out_channels: int
     stride: int
 
 
 def stride_pool_inputs(layer: Strided, height: int, width: int) -> int:
-    """Return the elements of a map of `height` x `width` that the pool reads; none without a stride."""
+    """Return the input elements of the pool for a map of `height` x `width`; 0 without a stride."""
     return height * width * layer.out_channels if layer.stride > 1 else 0

@@ -1,4 +1,4 @@
-"""The registry of operators: for each kind its description, its layer and the facts that other rooms need of it."""
+"""Registry of operators: for each kind its description, its layer and facts about it."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -9,11 +9,11 @@ from sasa_nas.nodes import OneOf, Reference, Registry, kind_of
 from sasa_nas.operators.base import Operator
 
 BASELINE = "conv"
-"""The kind that every other one is compared with."""
+"""The kind that all others are compared with."""
 
 
 SHORT, LETTER, COLOUR = r"^[a-z]{1,6}$", r"^[A-Z]$", r"^#[0-9a-fA-F]{6}$"
-"""Patterns of the names and colours of a kind, which go into tables, figures and pages as they are."""
+"""Patterns of the names and colours of a kind, which are used literally in tables, figures and pages."""
 KIND = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
 """Pattern of the name of a kind."""
 
@@ -26,22 +26,23 @@ class OperatorEntry:
         description: The type that describes it.
         short: Name in tables, of at most six letters, no two alike.
         letter: Name in a network's word such as `CCLL`: one capital letter, no two alike.
-        colour: Hexadecimal colours in the report, on a light and on a dark ground.
-        layer: The module's class, or a function that makes a module of torch's, which is counted as such. It takes
+        colour: Hexadecimal colours in the report, on a light and on a dark background.
+        layer: The module's class, or a function that returns a module of torch's, which is counted as such. It takes
             `in_channels`, `out_channels`, `stride`, the options by the names of the description's fields and, if it has
             an argument `feature_size`, the height and width of the input map; it keeps each argument in an attribute
             of the same name.
-        count: Maps the layer, height and width of its input to the `Counts` of its own work for one image, that of
-            its sub-modules excluded.
-        probe: Maps the layer to an `AttentionProbe`; None if the layer attends by another layer inside it or not
-            at all.
-        forms: Maps a torch device to the name of the form of its kernels that runs there, and why; None if it has a
-            single form.
-        decompositions: Return operators of torch's library in terms of torch's own, for exports.
-        initialise_in_detector: Changes the initial weights of a layer that stands in a detector; None for no change.
-        bound_flow: Changes a layer so that weights without a softmax do not multiply the flow that synflow measures;
-            None for no change.
-        examples: Options of designs that tests build, beside the defaults.
+        count: Function from the layer, height and width of its input to the `Counts` of its own work for one image,
+            without that of its sub-modules.
+        probe: Function from the layer to an `AttentionProbe`; None if the attention is in a sub-module, or there is
+            none.
+        forms: Function from a torch device to the name of the implementation that runs there, and the reason; None
+            if there is only one.
+        decompositions: Functions that return decompositions of library operators into torch's own, for exports.
+        initialise_in_detector: Function that changes the initial weights of a layer in a detector; None for no
+            change.
+        bound_flow: Function that changes a layer so that weights without a softmax do not multiply the flow that
+            synflow measures; None for no change.
+        examples: Options of designs for tests, beside the defaults.
         foreign: Whether it is known from a record alone, without `layer` and `count`.
     """
 
@@ -73,10 +74,10 @@ def _find_installed(kind: str) -> None:
 
 
 OPERATORS: Registry[OperatorEntry] = Registry("operator", _find_installed)
-"""Every kind of operator, the baseline first."""
+"""All kinds of operators, the baseline first."""
 
 AnyOperator: TypeAlias = Annotated[Operator, OneOf(OPERATORS)]
-"""The type of a field that holds an operator of any registered kind."""
+"""Type of a field with an operator of any registered kind."""
 
 D = TypeVar("D", bound=type[Operator])
 
@@ -95,12 +96,12 @@ def register_operator(
     bound_flow: Reference = None,
     examples: Sequence[Mapping[str, Any]] = ({},),
 ) -> Callable[[D], D]:
-    """Register a kind of operator; a decorator of its description.
+    """Register a kind of operator, as a decorator of its description.
 
     Code is given as `module:name`, which is imported when it is first needed, or as the object itself.
 
     Args:
-        short: As in `OperatorEntry`, as all further arguments.
+        short: Name in tables; for all arguments see `OperatorEntry`.
         letter: One capital letter.
         colour: Two hexadecimal colours, as `#7b3fa0`.
         layer: Class or function.
@@ -114,7 +115,7 @@ def register_operator(
         examples: Dictionaries of options.
 
     Raises:
-        ValueError: If the kind, the short name or the letter is taken, or one of the arguments cannot be.
+        ValueError: If the kind, the short name or the letter is taken, or an argument is invalid.
 
     Example:
         >>> from typing import Literal

@@ -1,4 +1,4 @@
-"""A run's report: what a search found, as one HTML file for a browser without a network."""
+"""Report of a run: the results of a search as one self-contained HTML file."""
 
 from sasa_nas.report.page import WrittenReport, write_report
 

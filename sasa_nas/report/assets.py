@@ -1,4 +1,4 @@
-"""The page's own style, script and template."""
+"""Style sheet, script and template of the page."""
 
 from functools import cache
 from importlib import resources
@@ -6,5 +6,5 @@ from importlib import resources
 
 @cache
 def asset(name: str) -> str:
-    """A file of the folder `page`."""
+    """Return the text of a file in the folder `page`."""
     return (resources.files("sasa_nas.report") / "page" / name).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What all charts have in common: sizes, scales, axes, and the element around a drawing."""
+"""Common parts of charts: sizes, scales, axes, and the `svg` element."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,14 +11,14 @@ from sasa_nas.report.markup import join, tag
 
 @dataclass(frozen=True)
 class Size:
-    """For what width a chart is drawn: `wide` for a page, `narrow` for a phone; in pixels, for a text of 12."""
+    """Width of a chart in pixels, for text of 12 pixels: `wide` for a page, `narrow` for a phone."""
 
     name: str
     width: float
 
     @property
     def narrow(self) -> bool:
-        """Whether there is little room."""
+        """True for the size of a phone."""
         return self.name == "narrow"
 
 
@@ -37,13 +37,13 @@ class Frame:
 
 @dataclass(frozen=True)
 class Scale:
-    """Maps numbers to pixels, by their logarithm where `log` is set.
+    """A linear or logarithmic map from numbers to pixels.
 
     Attributes:
         low: The number at `start`; below `high`, and positive for a logarithm.
         high: The number at `end`.
-        start: Pixels.
-        end: Pixels.
+        start: Pixel of `low`.
+        end: Pixel of `high`.
         log: Whether the axis is logarithmic.
     """
 
@@ -54,7 +54,7 @@ class Scale:
     log: bool = False
 
     def __call__(self, value: float) -> float:
-        """The pixel of `value`."""
+        """Return the pixel of `value`."""
         if self.log:
             share = math.log(value / self.low) / math.log(self.high / self.low)
         else:
@@ -63,14 +63,14 @@ class Scale:
 
 
 def figure(content: Sequence[Markup], size: Size, height: float, label: str, *, interactive: bool = False) -> Markup:
-    """The `svg` element around a chart.
+    """Return the `svg` element around a chart.
 
     Args:
-        content: Its elements.
-        size: What it is drawn for.
-        height: Pixels.
-        label: What it shows, for those who do not see it.
-        interactive: Whether something in it can be reached by keyboard.
+        content: The chart's elements.
+        size: Size of the chart.
+        height: Height in pixels.
+        label: Description of the chart for screen readers.
+        interactive: Whether elements of the chart can have the keyboard's focus.
     """
     return tag(
         "svg",
@@ -84,7 +84,7 @@ def figure(content: Sequence[Markup], size: Size, height: float, label: str, *, 
 
 
 def x_axis(frame: Frame, scale: Scale, ticks: Sequence[float], show: Callable[[float], str], title: str) -> Markup:
-    """The line below a chart, its ticks with their numbers, and what they count."""
+    """Return the horizontal axis: its line, the ticks with their numbers, and its title."""
     parts = [tag("line", class_="axis", x1=frame.left, x2=frame.right, y1=frame.bottom, y2=frame.bottom)]
     for tick in ticks:
         x = scale(tick)
@@ -95,7 +95,7 @@ def x_axis(frame: Frame, scale: Scale, ticks: Sequence[float], show: Callable[[f
 
 
 def y_axis(frame: Frame, scale: Scale, ticks: Sequence[float], show: Callable[[float], str], title: str) -> Markup:
-    """Faint lines across a chart with their numbers on the left; what they count stands above."""
+    """Return the vertical axis: grid lines with their numbers on the left, and its title above."""
     parts: list[Markup] = []
     for tick in ticks:
         y = scale(tick)
@@ -106,26 +106,26 @@ def y_axis(frame: Frame, scale: Scale, ticks: Sequence[float], show: Callable[[f
 
 
 def text(content: str, x: float, y: float, classes: str) -> Markup:
-    """A line of text; its baseline is at `y`."""
+    """Return a line of text; its baseline is at `y`."""
     return tag("text", content, x=x, y=y, class_=classes)
 
 
 def path(points: Sequence[tuple[float, float]]) -> str:
-    """The `d` of a line through `points`."""
+    """Return the path data (`d`) of a line through `points`."""
     return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
 
 
 def stairs(points: Sequence[tuple[float, float]]) -> str:
-    """The `d` of a line that stays at each point's height until the next one's place."""
+    """Return the path data (`d`) of a step line that keeps each point's height until the next point."""
     (x, y), *others = points
     return f"M{x:.1f} {y:.1f}" + "".join(f"H{x:.1f}V{y:.1f}" for x, y in others)
 
 
 def percent(share: float) -> str:
-    """A share in per cent, as an axis shows it."""
+    """Return a share in per cent, as an axis shows it."""
     return f"{100 * share:.4g}%"
 
 
 def both(draw: Callable[[Size], Markup]) -> Markup:
-    """A chart at both sizes; the style sheet shows the one that fits."""
+    """Return a chart at both sizes; the style sheet shows the one that fits."""
     return join([draw(size) for size in SIZES])

@@ -1,4 +1,4 @@
-"""Learning curves: how accurate every network was as it was trained, and where trainings were stopped."""
+"""Chart of learning curves: accuracy by epoch, and early ends of trainings."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -16,13 +16,13 @@ _CROSS = 3.5
 def draw_curves(
     records: Sequence[TrialRecord], curves: Mapping[int, Curve], front: Collection[int], size: Size
 ) -> Markup:
-    """The chart.
+    """Return the chart.
 
     Args:
-        records: The run's trials.
-        curves: By the trial's number; one at least.
-        front: Numbers of the trials on the front, which stand out.
-        size: What it is drawn for.
+        records: Trials of the run.
+        curves: Learning curves by the trial's number; at least one.
+        front: Numbers of the trials on the front, which are emphasised.
+        size: Size of the chart.
     """
     height = 320.0 if size.narrow else 400.0
     frame = Frame(44.0, 34.0, size.width - 12.0, height - 44.0)
@@ -48,7 +48,7 @@ def draw_curves(
 
 
 def _rank(record: TrialRecord, front: Collection[int]) -> tuple[bool, bool]:
-    """What is drawn first lies lowest."""
+    """Return a sort key for the order of drawing: later ones cover earlier ones."""
     return record.number in front, record.outcome is Outcome.TRAINED
 
 
@@ -65,6 +65,6 @@ def _line(record: TrialRecord, curve: Curve, on_front: bool, x: Scale, y: Scale)
 
 
 def cross(cx: float, cy: float, outcome: Outcome) -> Markup:
-    """Where a training ended early: faint if it was stopped because others were better, else in a colour."""
+    """Return the mark of an early end of a training: faint if others were better, else coloured by its outcome."""
     drawn = f"M{cx - _CROSS:.1f} {cy - _CROSS:.1f}l7 7m0 -7l-7 7"
     return tag("path", d=drawn, class_="cross" if outcome is Outcome.STOPPED else "cross broken-off")

@@ -1,4 +1,4 @@
-"""Every drawing of a report by its name: the page and the files of `--figures` show the same ones."""
+"""All drawings of a report by name, for the page and for the files of `--figures`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from sasa_nas.analysis.retrained import Retrained
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.report.chart import Size
 from sasa_nas.report.curves_chart import draw_curves
+from sasa_nas.report.data import ReportData
 from sasa_nas.report.front_chart import draw_front
 from sasa_nas.report.history_chart import draw_history
 from sasa_nas.report.keys import Key, curves_key, operators_key, shades_key
-from sasa_nas.report.material import Material
 from sasa_nas.report.ranks_chart import draw_ranks
 from sasa_nas.report.retrained_chart import draw_retrained
 from sasa_nas.report.stages_chart import draw_stages
@@ -27,59 +27,59 @@ Draw = Callable[[Size], Markup]
 
 @dataclass(frozen=True)
 class Drawing:
-    """One drawing.
+    """A drawing and its keys.
 
     Attributes:
-        draw: Draws it for a page or a phone.
-        keys: What is in it.
+        draw: Function that draws it at a size.
+        keys: Keys of its colours and marks.
     """
 
     draw: Draw
     keys: tuple[Key, ...] = ()
 
 
-def drawings(material: Material) -> dict[str, Drawing]:
-    """The drawings for which a run has something to show."""
-    records = material.records
+def drawings(data: ReportData) -> dict[str, Drawing]:
+    """Return the drawings for which a run has data."""
+    records = data.records
     keys: dict[str, tuple[Key, ...]] = {
         "front": (shades_key(records), operators_key(records)),
-        "curves": (curves_key({record.outcome for record in records if record.number in material.curves}),),
+        "curves": (curves_key({record.outcome for record in records if record.number in data.curves}),),
     }
-    return {name: Drawing(draw, keys.get(name, ())) for name, draw in _draws(material).items()}
+    return {name: Drawing(draw, keys.get(name, ())) for name, draw in _draws(data).items()}
 
 
-def _draws(material: Material) -> dict[str, Draw]:
+def _draws(data: ReportData) -> dict[str, Draw]:
     found: dict[str, Draw] = {}
-    if material.front:
-        found["front"] = partial(draw_front, material.records)
-        described = [record for record in material.front if record.architecture]
+    if data.front:
+        found["front"] = partial(draw_front, data.records)
+        described = [record for record in data.front if record.architecture]
         if described:
             found["networks"] = partial(draw_stages, described[::-1])
-        found["hypervolume-trainings"] = partial(draw_history, material.history, "trainings")
-        if material.history[-1].seconds > 0:
-            found["hypervolume-time"] = partial(draw_history, material.history, "time")
-    if operator_effects(material.where):
-        found["where-trained"] = partial(draw_effects, material.where, matched=False)
-        if has_matched(material.where):
-            found["where-matched"] = partial(draw_effects, material.where, matched=True)
-    for retrained in material.retrained:
+        found["hypervolume-trainings"] = partial(draw_history, data.history, "trainings")
+        if data.history[-1].seconds > 0:
+            found["hypervolume-time"] = partial(draw_history, data.history, "time")
+    if operator_effects(data.where):
+        found["where-trained"] = partial(draw_effects, data.where, matched=False)
+        if has_matched(data.where):
+            found["where-matched"] = partial(draw_effects, data.where, matched=True)
+    for retrained in data.retrained:
         found[f"retrained-{retrained.name}"] = partial(draw_retrained, retrained)
         if retrained.correlations:
             of = "test accuracy in full training"
             found[f"retrained-{retrained.name}-ranks"] = partial(draw_ranks, _rivals(retrained), of)
-    if material.predictors:
-        found["predictors"] = partial(draw_ranks, material.predictors, "validation accuracy")
-    phases = add_up(record.phases for record in material.records)
+    if data.predictors:
+        found["predictors"] = partial(draw_ranks, data.predictors, "validation accuracy")
+    phases = add_up(record.phases for record in data.records)
     if phases.total > 0:
         found["time"] = partial(draw_phases, phases)
-    if material.curves:
-        numbers = {record.number for record in material.front}
-        found["curves"] = partial(draw_curves, material.records, material.curves, numbers)
+    if data.curves:
+        numbers = {record.number for record in data.front}
+        found["curves"] = partial(draw_curves, data.records, data.curves, numbers)
     return found
 
 
 def _rivals(found: Retrained) -> list[Predictor]:
-    """What sorts retrained networks, the strongest first."""
+    """Return the predictors of a retraining's accuracy, the strongest first."""
     titles = {"proxy_accuracy": "the proxy's accuracy"} | {row.name: row.title for row in OBJECTIVES.values()}
     ranks = sorted(found.correlations.items(), key=lambda item: -item[1].tau)
     return [Predictor("", titles[name], rank) for name, rank in ranks]

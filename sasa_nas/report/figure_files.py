@@ -1,4 +1,4 @@
-"""Drawings as files of their own: SVG, and PNG where a package that draws it is installed."""
+"""Drawings as separate files: SVG, and PNG if a package that renders it is installed."""
 
 import importlib.util
 import re
@@ -15,19 +15,19 @@ from sasa_nas.report.drawings import Drawing
 from sasa_nas.report.operator_colours import colour_rules, colour_variables
 
 MARGIN = 12.0
-"""Pixels of paper around a drawing in a file."""
+"""Margin around a drawing in a file, in pixels."""
 ZOOM = 2.0
-"""Pixels of a PNG file for one of a drawing."""
+"""Pixels of a PNG file per pixel of a drawing."""
 
 
 def require_png(figures: Path | None) -> None:
-    """Raises where no PNG files can be written.
+    """Raise an error if PNG files cannot be written.
 
     Args:
-        figures: The folder for them.
+        figures: The folder of figures.
 
     Raises:
-        UserError: If there is none, or the package is missing.
+        UserError: If `figures` is None, or the package is missing.
     """
     if figures is None:
         raise UserError("--png writes the drawings of --figures DIR; give that too")
@@ -36,12 +36,12 @@ def require_png(figures: Path | None) -> None:
 
 
 def write_figures(drawn: Mapping[str, Drawing], folder: Path, *, png: bool) -> list[Path]:
-    """Writes each drawing, as it is on a wide and light page, and returns the files.
+    """Write each drawing, as it is on a wide and light page, and return the files.
 
     Args:
-        drawn: By name.
-        folder: Made where there is none.
-        png: Whether as PNG too, `ZOOM` times as large.
+        drawn: Drawings by name.
+        folder: Folder of the files; made if it does not exist.
+        png: Whether to write PNG files, too, `ZOOM` times as large.
 
     Raises:
         UserError: If a file cannot be written.
@@ -51,7 +51,7 @@ def write_figures(drawn: Mapping[str, Drawing], folder: Path, *, png: bool) -> l
     try:
         make_directory(folder)
         for name, drawing in drawn.items():
-            image = _alone(drawing)
+            image = _stand_alone(drawing)
             place = folder / f"{name}.svg"
             write_text(place, image)
             written.append(place)
@@ -65,13 +65,13 @@ def write_figures(drawn: Mapping[str, Drawing], folder: Path, *, png: bool) -> l
 
 
 def unwritable(place: Path, error: OSError) -> UserError:
-    """That a file cannot be written, and why."""
+    """Return the error that a file cannot be written, with its cause."""
     reason = error.strerror or one_line(error)
     return UserError(f"{place} cannot be written: {reason}; choose another place, or make this one writable")
 
 
-def _alone(drawing: Drawing) -> str:
-    """A drawing as a file of its own: its keys below, a margin around, the colours of light pages written out."""
+def _stand_alone(drawing: Drawing) -> str:
+    """Return a drawing as a stand-alone SVG: with its keys, a margin, and the colours of light pages."""
     chart = drawing.draw(SIZES[0])
     width, height = (float(side) for side in re.findall(r'viewBox="0 0 (\S+) (\S+)"', chart)[0])
     below = Markup("")
@@ -88,7 +88,7 @@ def _alone(drawing: Drawing) -> str:
 
 
 def _rendered(image: str) -> bytes:
-    """An SVG file as PNG, in the letters that come with Matplotlib, so that it looks alike on every machine."""
+    """Return an SVG file rendered as PNG, with Matplotlib's fonts, so that it looks alike on every machine."""
     # half a second to import
     import resvg_py
 

@@ -1,4 +1,4 @@
-"""Accuracy against FLOPs of every trained network, and the front of those that no other dominates."""
+"""Chart of the trained networks' accuracy against FLOPs, with the Pareto front."""
 
 import math
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from sasa_nas.report.markup import tag
 from sasa_nas.run import TrialRecord
 
 SHADES = 6
-"""Colours for the number of stages that attend."""
+"""Number of colours for the number of attention stages."""
 _LETTER, _LINE = 7.2, 14.0
-"""Room for a letter of a label and for its line, in pixels."""
+"""Width of a label's letter and height of its line, in pixels."""
 _MOST_LETTERS = 5
-"""Of a label that is sure of its room."""
+"""Letters of a label that always has room."""
 _Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom."""
 
 
 def draw_front(records: Sequence[TrialRecord], size: Size) -> Markup:
-    """The chart; `records` hold one trained network at least."""
+    """Return the chart; `records` hold at least one trained network."""
     networks, front = designs(records), pareto_front(records)
     height = 380.0 if size.narrow else 470.0
     frame = Frame(44.0, 34.0, size.width - 8.0, height - 44.0)
@@ -40,7 +40,7 @@ def draw_front(records: Sequence[TrialRecord], size: Size) -> Markup:
     members = [_member(record, place, most) for record, place in zip(front, points, strict=True)]
     return figure(
         [
-            x_axis(frame, x, _few(cost_ticks(x.low, x.high), size), compact_count, "FLOPs of one image"),
+            x_axis(frame, x, _thinned(cost_ticks(x.low, x.high), size), compact_count, "FLOPs of one image"),
             y_axis(frame, y, linear_ticks(y.low, min(1.0, y.high)), percent, "validation accuracy"),
             tag("g", *dots, class_="dots", aria_hidden="true"),
             tag("path", d=steps, class_="front-line"),
@@ -56,19 +56,19 @@ def draw_front(records: Sequence[TrialRecord], size: Size) -> Markup:
 
 
 def diamond(x: float, y: float, radius: float) -> Markup:
-    """The mark of the baseline around a point."""
+    """Return the mark of the baseline around a point."""
     r = radius
     return tag("path", d=f"M{x:.1f} {y - r:.1f}l{r} {r}l-{r} {r}l-{r} -{r}z", class_="baseline")
 
 
 def shade(record: TrialRecord, most: int) -> str:
-    """The class that colours a network by how many of its stages attend, of `most`."""
+    """Return the CSS class of a network, by its number of attention stages, of `most`."""
     count = attention_stages(record.architecture) if record.architecture else 0
     return f"shade{round((SHADES - 1) * count / max(most, 1))}"
 
 
 def sentence(record: TrialRecord) -> str:
-    """A network for those who do not see its drawing."""
+    """Return the description of a network for screen readers."""
     stages = record.architecture.stages if record.architecture else ()
     operators = ", ".join(stage.operator.kind.replace("_", " ") for stage in stages)
     cost = f"{compact_count(record.flops or 0)} FLOPs"
@@ -88,8 +88,8 @@ def _scales(networks: Sequence[TrialRecord], frame: Frame, size: Size) -> tuple[
     return x, y
 
 
-def _few(ticks: list[float], size: Size) -> list[float]:
-    """As many of the ticks as have room."""
+def _thinned(ticks: list[float], size: Size) -> list[float]:
+    """Return as many of the ticks as have room."""
     return ticks[:: math.ceil(len(ticks) / (5 if size.narrow else 12))]
 
 
@@ -115,7 +115,7 @@ def _member(record: TrialRecord, place: tuple[float, float], most: int) -> Marku
 def _labels(
     front: Sequence[TrialRecord], points: Sequence[tuple[float, float]], frame: Frame, size: Size
 ) -> list[Markup]:
-    """The letters of the front's networks, up and to the left of their points, wherever they cover nothing.
+    """Return the letters of the front's networks, up and to the left of their points, wherever they cover nothing.
 
     The knee and the ends come first and the rest from the top down; on a phone these three are all.
     """

@@ -1,4 +1,4 @@
-"""How the hypervolume grew, over trainings or over the time that they took."""
+"""Chart of the hypervolume over trainings or over time."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal
@@ -16,7 +16,7 @@ _UNITS = ((3600.0, "hours"), (60.0, "minutes"), (1.0, "seconds"))
 
 
 def draw_history(history: Sequence[HistoryPoint], over: Over, size: Size) -> Markup:
-    """The chart; `history` holds one point at least."""
+    """Return the chart; `history` holds at least one point."""
     height = 250.0 if size.narrow else 270.0
     frame = Frame(50.0, 34.0, size.width - 14.0, height - 44.0)
     places, title, show = _places(history, over)

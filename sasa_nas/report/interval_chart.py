@@ -1,4 +1,4 @@
-"""Estimates with their intervals, one a row, around zero."""
+"""Chart of estimates with their intervals, one per row, around zero."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,16 +13,16 @@ from sasa_nas.report.markup import tag
 
 @dataclass(frozen=True)
 class Estimate:
-    """One row.
+    """A row of the chart.
 
     Attributes:
-        group: What stands before the first row of several that belong together.
-        name: What is estimated.
+        group: Heading of the rows that belong together, shown before the first of them.
+        name: Name of the estimated quantity.
         value: The estimate.
-        low: The lower end of its interval; None where there is none.
+        low: The lower end of its interval; None if there is no interval.
         high: The upper end.
-        colour: The class that colours it, such as `op-conv`.
-        note: What stands at the row's end.
+        colour: CSS class of its colour, such as `op-conv`.
+        note: Text at the row's end.
     """
 
     group: str
@@ -37,14 +37,14 @@ class Estimate:
 def draw_estimates(
     estimates: Sequence[Estimate], size: Size, *, title: str, label: str, show: Callable[[float], str]
 ) -> Markup:
-    """The chart.
+    """Return the chart.
 
     Args:
-        estimates: The rows, one at least.
-        size: What it is drawn for.
-        title: What the axis counts.
-        label: What the chart shows, for those who do not see it.
-        show: A number as the axis shows it.
+        estimates: The rows, at least one.
+        size: Size of the chart.
+        title: Title of the axis.
+        label: Description of the chart for screen readers.
+        show: Function that formats the axis's numbers.
     """
     row = 40.0 if size.narrow else 26.0
     left, right = (10.0, size.width - 10.0) if size.narrow else (250.0, size.width - 110.0)

@@ -1,4 +1,4 @@
-"""What the colours, letters and crosses of the drawings stand for: below them, as HTML on a page, as SVG in a file."""
+"""Keys of the drawings' colours, letters and crosses, as HTML for a page and as SVG for a file."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ from sasa_nas.report.operator_colours import operator_class
 from sasa_nas.run import Outcome, TrialRecord
 
 SIDE = 14.0
-"""Of a sample, in pixels."""
+"""Side of a sample, in pixels."""
 _LETTER, _LINE, _GAP = 6.7, 22.0, 18.0
-"""Room for a letter and a line of labels, and between two, in pixels."""
+"""Width of a letter, height of a line of labels, and gap between two labels, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +26,15 @@ class Key:
     """The samples of one drawing.
 
     Attributes:
-        title: What they are samples of.
-        items: Each sample, drawn in a square of `SIDE`, and what it stands for.
+        title: Heading of the key.
+        items: Each sample, drawn in a square of `SIDE`, and its label.
     """
 
     title: str
     items: Sequence[tuple[Markup, str]]
 
     def as_list(self) -> Markup:
-        """For a page."""
+        """Return the key as an HTML list, for a page."""
         items = [
             tag(
                 "li",
@@ -46,7 +46,7 @@ class Key:
         return tag("ul", *items, class_="key", aria_label=self.title)
 
     def as_lines(self, top: float, width: float) -> tuple[Markup, float]:
-        """For a file: the samples in lines from `top` on, no wider than `width`, and where they end."""
+        """Return the key as lines of SVG from `top` on, at most `width` wide, and the lower end, for a file."""
         parts: list[Markup] = []
         x = 0.0
         for sample, label in self.items:
@@ -60,7 +60,7 @@ class Key:
 
 
 def shades_key(records: Sequence[TrialRecord]) -> Key:
-    """The colours of the front's dots, and the mark of its baseline."""
+    """Return the colours of the front's dots, and the mark of its baseline."""
     most = max((len(r.architecture.stages) for r in records if r.architecture), default=1)
     items = []
     for count in range(most + 1):
@@ -73,7 +73,7 @@ def shades_key(records: Sequence[TrialRecord]) -> Key:
 
 
 def operators_key(records: Sequence[TrialRecord]) -> Key:
-    """The operators' letters and colours, of those that the trials have."""
+    """Return the letters and colours of the trials' operators."""
     kinds = {s.operator.kind for r in records if r.architecture for s in r.architecture.stages}
     items = []
     for kind in (*(k for k in OPERATORS.kinds if k in kinds), *sorted(kinds - set(OPERATORS.kinds))):
@@ -84,10 +84,10 @@ def operators_key(records: Sequence[TrialRecord]) -> Key:
 
 
 def curves_key(outcomes: Collection[Outcome]) -> Key:
-    """The lines and crosses of learning curves.
+    """Return the lines and crosses of learning curves.
 
     Args:
-        outcomes: What became of the trainings that have a curve: each way to end early is named if it occurs.
+        outcomes: Outcomes of the trainings that have a curve; each early end that occurs has an item.
     """
     cut = "ended early, or still running" if Outcome.RUNNING in outcomes else "ended early"
     lines = [("on-front", "on the front"), ("ended", "trained to the end"), ("cut", cut)]

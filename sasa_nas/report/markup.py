@@ -1,4 +1,4 @@
-"""Builds SVG and HTML elements; whatever is not markup already is escaped."""
+"""Builders of SVG and HTML elements, which escape all text that is not markup."""
 
 from markupsafe import Markup, escape
 
@@ -8,17 +8,17 @@ Child = str | Markup | None
 Attribute = str | float | int | bool | None
 
 _LONGEST = 100 * LONGEST_TEXT
-"""Characters: of a space as JSON there may be many."""
+"""Most characters of a text; a search space as JSON may be long."""
 _EMPTY = frozenset({"line", "path", "circle", "rect", "polyline"})
 
 
 def tag(element: str, *children: Child, **attributes: Attribute) -> Markup:
-    """One element.
+    """Return one element.
 
     Args:
-        element: Its name.
-        children: What it holds; text is escaped, markup is not, None is left out.
-        attributes: Theirs by name, `_` for `-`, with one at the end where Python has the name for itself (`class_`);
+        element: Name of the element.
+        children: Its content; text is escaped, markup is not, None is left out.
+        attributes: Attributes by name, with `_` for `-` and a trailing `_` after a Python keyword (`class_`);
             None and False are left out, True is an attribute without a value, numbers are rounded to two decimals.
     """
     written = "".join(_attribute(name, value) for name, value in attributes.items())
@@ -29,7 +29,7 @@ def tag(element: str, *children: Child, **attributes: Attribute) -> Markup:
 
 
 def join(children: list[Markup]) -> Markup:
-    """Elements one after the other."""
+    """Return the concatenation of elements."""
     return Markup("").join(children)
 
 
@@ -43,10 +43,10 @@ def _attribute(name: str, value: Attribute) -> str:
 
 
 def plain_text(text: object) -> Markup:
-    """Return text as a page or an SVG file may hold it; markup stays as it is.
+    """Return a text that is safe in a page or an SVG file; markup is returned unchanged.
 
-    What XML cannot hold, such as control characters, and what turns the direction of writing has a mark in its place;
-    a text that is too long to be meant is cut off.
+    Characters that XML does not allow, such as control characters, and those that change the direction of writing are
+    replaced by a mark; a text that is too long is cut off.
     """
     if isinstance(text, Markup):
         return text
@@ -56,5 +56,5 @@ def plain_text(text: object) -> Markup:
 
 
 def number(value: str | float | int) -> str:
-    """Text as it is; a number in as few digits as two decimals need."""
+    """Return a text unchanged, and a number with up to two decimals."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

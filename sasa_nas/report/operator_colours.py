@@ -1,10 +1,10 @@
-"""The style of operators: the colours that they are registered with."""
+"""Style of operators: the colours that they are registered with."""
 
 from sasa_nas.operators import OPERATORS
 
 _DARK_INK, _LIGHT_INK = "#14161a", "#ffffff"
 _OTHER = ("#8a8f99", "#767c88")
-"""Colours, on a light and on a dark ground, of kinds that are not registered here."""
+"""Colours of unregistered kinds, on a light and on a dark background."""
 
 
 def operator_class(kind: str) -> str:
@@ -13,10 +13,10 @@ def operator_class(kind: str) -> str:
 
 
 def colour_variables(*, dark: bool) -> dict[str, str]:
-    """Return the colours of operators and of what is written on them, by the names of CSS variables.
+    """Return the colours of operators and of text on them, by the names of CSS variables.
 
     Args:
-        dark: Whether the page's ground is dark.
+        dark: Whether the page's background is dark.
     """
     colours = {f"op-{entry.kind}": entry.colour for entry in OPERATORS} | {"op-other": _OTHER}
     found = {name: pair[dark] for name, pair in colours.items()}
@@ -46,7 +46,7 @@ def colour_style() -> str:
 
 
 def _ink_on(colour: str) -> str:
-    """Return the ink, dark or light, with the higher contrast on a colour (WCAG 2.1, relative luminance)."""
+    """Return the text colour, dark or light, with the higher contrast on a colour (WCAG 2.1, relative luminance)."""
     luminance = _luminance(colour)
     light = 1.05 / (luminance + 0.05)
     dark = (luminance + 0.05) / (_luminance(_DARK_INK) + 0.05)

@@ -1,4 +1,4 @@
-"""One HTML file that holds everything it shows: it works from a disk, without a network, and runs nothing foreign."""
+"""The report as one self-contained HTML file, which works offline and runs no foreign script."""
 
 import base64
 import hashlib
@@ -10,15 +10,15 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from sasa_nas._version import __version__
-from sasa_nas.analysis.front_record import tell_outcomes
+from sasa_nas.analysis.front_record import describe_outcomes
 from sasa_nas.analysis.labels import compact_count
 from sasa_nas.analysis.pareto import pick
 from sasa_nas.files import write_text
 from sasa_nas.report.assets import asset
+from sasa_nas.report.data import ReportData, gather
 from sasa_nas.report.drawings import drawings
 from sasa_nas.report.figure_files import require_png, unwritable, write_figures
 from sasa_nas.report.markup import plain_text
-from sasa_nas.report.material import Material, gather
 from sasa_nas.report.operator_colours import colour_style
 from sasa_nas.report.sections import sections
 from sasa_nas.report.trials_table import trials_data
@@ -37,12 +37,12 @@ class Fact:
 
 @dataclass(frozen=True)
 class WrittenReport:
-    """What `write_report` wrote.
+    """Files written by `write_report`.
 
     Attributes:
         page: The HTML file.
-        figures: The files of drawings, if any were wanted.
-        notes: What of the run could not be read, a line each.
+        figures: The files of drawings, if requested.
+        notes: One line for each part of the run that could not be read.
     """
 
     page: Path
@@ -53,13 +53,13 @@ class WrittenReport:
 def write_report(
     run: Path, out: Path | None = None, *, figures: Path | None = None, png: bool = False
 ) -> WrittenReport:
-    """Writes what a run found as one self-contained HTML file.
+    """Write the results of a run as one self-contained HTML file.
 
     Args:
-        run: The run's folder, finished or under way.
-        out: The file; `report.html` in the run's folder where it is left out.
-        figures: A folder that also gets every drawing as an SVG file of its own; made where there is none.
-        png: Whether it gets each as a PNG file too.
+        run: Folder of the run, finished or under way.
+        out: The file; default: `report.html` in the run's folder.
+        figures: A folder for the drawings as SVG files, made if it does not exist; if None, none are written.
+        png: Whether to write the drawings as PNG files, too.
 
     Raises:
         UserError: If `run` is no run's folder or cannot be read, a file cannot be written, or the package that PNG
@@ -67,72 +67,72 @@ def write_report(
     """
     if png:
         require_png(figures)
-    material = gather(RunFolder(run))
+    data = gather(RunFolder(run))
     page = out or run / "report.html"
-    content = render(material)
+    content = render(data)
     try:
         write_text(page, content)
     except OSError as error:
         raise unwritable(page, error) from error
-    written = write_figures(drawings(material), figures, png=png) if figures is not None else []
-    return WrittenReport(page, tuple(written), tuple(material.notes))
+    written = write_figures(drawings(data), figures, png=png) if figures is not None else []
+    return WrittenReport(page, tuple(written), tuple(data.notes))
 
 
-def render(material: Material) -> str:
-    """The page."""
+def render(data: ReportData) -> str:
+    """Return the page."""
     style, script = asset("figure.css") + asset("report.css") + colour_style(), asset("report.js")
     environment = Environment(
         autoescape=True, finalize=plain_text, undefined=StrictUndefined, keep_trailing_newline=True
     )
-    created = material.info.created
+    created = data.info.created
     return environment.from_string(asset("report.html")).render(
         policy=_policy(style, script),
         version=__version__,
-        title=f"{material.summary.space}: where attention helps",
-        heading=f"Where does attention help in {material.summary.space}?",
+        title=f"{data.summary.space}: where attention helps",
+        heading=f"Where does attention help in {data.summary.space}?",
         created=f"{created:%d %B %Y}".lstrip("0"),
-        lead=_lead(material),
-        facts=_facts(material),
-        notes=material.notes,
-        sections=sections(material, drawings(material)),
+        lead=_lead(data),
+        facts=_facts(data),
+        notes=data.notes,
+        sections=sections(data, drawings(data)),
         style=Markup(style),
         script=Markup(script),
-        data=_json(trials_data(material)),
+        data=_json(trials_data(data)),
     )
 
 
-def _lead(material: Material) -> str:
-    counts = material.summary.outcomes
-    if not material.front:
-        return f"No network is trained to the end yet; {len(material.records)} trials were begun."
-    best, knee = pick(material.front, "best"), pick(material.front, "knee")
+def _lead(data: ReportData) -> str:
+    counts = data.summary.outcomes
+    if not data.front:
+        return f"No network is trained to the end yet; {len(data.records)} trials were begun."
+    best, knee = pick(data.front, "best"), pick(data.front, "knee")
     trained = counts.get(Outcome.TRAINED, 0)
-    text = f"Of {trained:,} networks trained to the end on {material.summary.dataset}, the best reaches {_place(best)}"
+    text = f"Of {trained:,} networks trained to the end on {data.summary.dataset}, the best reaches {_place(best)}"
     text += "." if knee is best else f"; the front bends at {_place(knee)}."
-    return f"{headline(material.where)} {text}" if material.where.stages else text
+    return f"{headline(data.where)} {text}" if data.where.stages else text
 
 
 def _place(record: TrialRecord) -> str:
     return f"{100 * (record.accuracy or 0.0):.2f}% at {compact_count(record.flops or 0)} FLOPs"
 
 
-def _facts(material: Material) -> list[Fact]:
-    spent = {outcome: count for outcome, count in material.summary.outcomes.items() if outcome.spent}
-    facts = [Fact("trainings", f"{sum(spent.values()):,}", tell_outcomes(spent))]
-    if material.front:
-        best, knee = pick(material.front, "best"), pick(material.front, "knee")
+def _facts(data: ReportData) -> list[Fact]:
+    spent = {outcome: count for outcome, count in data.summary.outcomes.items() if outcome.spent}
+    facts = [Fact("trainings", f"{sum(spent.values()):,}", describe_outcomes(spent))]
+    if data.front:
+        best, knee = pick(data.front, "best"), pick(data.front, "knee")
         facts = [
             Fact("best network", f"{100 * (best.accuracy or 0.0):.2f}%", f"trial {best.number}"),
             Fact("knee of the front", f"{100 * (knee.accuracy or 0.0):.2f}%", f"trial {knee.number}"),
-            Fact("on the front", str(len(material.front)), "networks that none beats"),
-            Fact("hypervolume", f"{material.summary.hypervolume:.3f}", "accuracy x decades of FLOPs"),
+            Fact("on the front", str(len(data.front)), "networks that none beats"),
+            Fact("hypervolume", f"{data.summary.hypervolume:.3f}", "accuracy x decades of FLOPs"),
             *facts,
         ]
     return facts
 
 
 def _policy(style: str, script: str) -> str:
-    """Lets the page's own style and script in, by their hashes, and nothing else: no request, no other script."""
+    """Return a content security policy that allows only the page's own style and script, by their hashes."""
     return (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -144,7 +144,7 @@ def _hash(content: str) -> str:
 
 
 def _json(data: object) -> Markup:
-    """JSON that can stand inside a script element: no sign in it ends the element or begins a comment."""
+    """Return JSON that is safe in a script element: it cannot end the element or begin a comment."""
     text = json.dumps(data, separators=(",", ":"), allow_nan=False)
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")

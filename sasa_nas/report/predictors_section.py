@@ -1,4 +1,4 @@
-"""What sorts the networks: which training-free scores beat counting, in words, and what FLOPs say of latency."""
+"""Section on predictors: scores better than parameters or FLOPs, and the correlation of FLOPs with latency."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from sasa_nas.report.markup import join, tag
 
 
 def intro(predictors: Sequence[Predictor]) -> str:
-    """How to read the chart."""
+    """Return the introduction, which explains the chart."""
     networks = max(predictor.correlation.n for predictor in predictors)
     return (
         f"Kendall's rank correlation with accuracy, over {networks} networks trained to the end: 1 is the same order, "
@@ -22,11 +22,11 @@ def intro(predictors: Sequence[Predictor]) -> str:
 
 
 def details(scores: Sequence[ScoreQuality], latency: RankCorrelation | None) -> Markup:
-    """What goes beyond the chart.
+    """Return the details below the chart.
 
     Args:
-        scores: Of a run whose networks have any.
-        latency: With FLOPs, where it was measured.
+        scores: Correlations of the scores, if the run's networks have any.
+        latency: Correlation of FLOPs with latency, if it was measured.
     """
     parts = []
     if scores:

@@ -1,4 +1,4 @@
-"""Rank correlations with their intervals, one a row."""
+"""Chart of rank correlations with their intervals, one per row."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,12 @@ from sasa_nas.report.interval_chart import Estimate, draw_estimates
 
 
 def draw_ranks(predictors: Sequence[Predictor], of: str, size: Size) -> Markup:
-    """The chart.
+    """Return the chart.
 
     Args:
-        predictors: One at least, those of a group in a row.
-        of: What they are to foretell.
-        size: What it is drawn for.
+        predictors: The predictors, at least one, sorted by group.
+        of: Name of the predicted quantity.
+        size: Size of the chart.
     """
     estimates = [
         Estimate(p.group, p.name, p.correlation.tau, p.correlation.low, p.correlation.high, "plain", signed(p))
@@ -29,5 +29,5 @@ def draw_ranks(predictors: Sequence[Predictor], of: str, size: Size) -> Markup:
 
 
 def signed(predictor: Predictor) -> str:
-    """Its tau in two decimals, with its sign."""
+    """Return a predictor's tau with two decimals and its sign."""
     return f"{predictor.correlation.tau:+.2f}"

@@ -1,4 +1,4 @@
-"""The networks that were trained in full: accuracy on the test part against FLOPs, with error bars over seeds."""
+"""Chart of retrained networks: accuracy on the test part against FLOPs, with error bars over seeds."""
 
 from markupsafe import Markup
 
@@ -13,7 +13,7 @@ _CAP = 5.0
 
 
 def draw_retrained(found: Retrained, size: Size) -> Markup:
-    """The chart; one network at least is trained. The front is that of the validation part."""
+    """Return the chart of at least one network. The front is that of the validation part."""
     height = 340.0 if size.narrow else 400.0
     frame = Frame(44.0, 34.0, size.width - 8.0, height - 44.0)
     costs = [float(network.flops) for network in found.networks]

@@ -1,4 +1,4 @@
-"""The parts of a report, each a heading, a word of explanation and its body."""
+"""Sections of a report, each with a heading, an introduction and a body."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -6,28 +6,28 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from sasa_nas.analysis.baseline import baseline_of, tell_baseline
-from sasa_nas.analysis.front_record import tell_outcomes
+from sasa_nas.analysis.baseline import baseline_of, describe_baseline
+from sasa_nas.analysis.front_record import describe_outcomes
 from sasa_nas.analysis.labels import compact_count, operator_letter
 from sasa_nas.analysis.retrained import Retrained, SeedMean
 from sasa_nas.report import predictors_section, where_section
 from sasa_nas.report.chart import both
+from sasa_nas.report.data import ReportData
 from sasa_nas.report.drawings import Drawing
 from sasa_nas.report.markup import join, tag
-from sasa_nas.report.material import Material
 from sasa_nas.report.trials_table import trials_table
 
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the page.
+    """A section of the page.
 
     Attributes:
-        id: Its anchor.
-        short: Its name in the list of sections.
-        title: Its heading.
-        intro: What it shows and how to read it.
-        body: Markup.
+        id: Anchor of the section.
+        short: Name in the list of sections.
+        title: Heading.
+        intro: Introduction.
+        body: Body of the section.
     """
 
     id: str
@@ -37,31 +37,31 @@ class Section:
     body: Markup
 
 
-def sections(material: Material, drawn: Mapping[str, Drawing]) -> list[Section]:
-    """All parts for which the run has something to show, in their order."""
+def sections(data: ReportData, drawn: Mapping[str, Drawing]) -> list[Section]:
+    """Return all sections for which the run has data, in order."""
     return [
-        _where(material, drawn),
-        *_results(material, drawn),
-        *_retrained(material, drawn),
-        *_predictors(material, drawn),
-        *_course(material, drawn),
-        _trials(material),
-        _reproduce(material),
+        _where(data, drawn),
+        *_results(data, drawn),
+        *_retrained(data, drawn),
+        *_predictors(data, drawn),
+        *_course(data, drawn),
+        _trials(data),
+        _reproduce(data),
     ]
 
 
-def _where(material: Material, drawn: Mapping[str, Drawing]) -> Section:
+def _where(data: ReportData, drawn: Mapping[str, Drawing]) -> Section:
     names = {"where-trained": "as trained", "where-matched": "at equal FLOPs"}
     overs = {name: shown for name, shown in names.items() if name in drawn}
-    parts = [tag("p", tag("strong", where_section.headline(material.where)))]
+    parts = [tag("p", tag("strong", where_section.headline(data.where)))]
     parts += [_switch(overs), *(tag("div", _figure(drawn[name]), id=name) for name in overs)]
-    parts.append(where_section.details(material.where))
+    parts.append(where_section.details(data.where))
     return Section(
-        "where", "Where", "Where attention helps", where_section.intro(material.where) if overs else "", join(parts)
+        "where", "Where", "Where attention helps", where_section.intro(data.where) if overs else "", join(parts)
     )
 
 
-def _results(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Section]:
+def _results(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section]:
     if "front" not in drawn:
         yield Section(
             "front",
@@ -71,14 +71,14 @@ def _results(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Secti
             Markup(""),
         )
         return
-    takes = "its command" if material.info.table else "the command that exports it"
+    takes = "its command" if data.info.table else "the command that exports it"
     yield Section(
         "front",
         "Front",
         "Accuracy against cost",
         "Every dot is a network trained to the end; the line joins those that no other beats in both accuracy and "
         f"FLOPs. Point at a network, or move to it with the tab key, to see it; a click or Enter copies {takes}."
-        f"{_baseline(material)}{_own_objectives(material)}",
+        f"{_baseline(data)}{_own_objectives(data)}",
         _figure(drawn["front"]),
     )
     if "networks" in drawn:
@@ -92,13 +92,13 @@ def _results(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Secti
         )
 
 
-def _baseline(material: Material) -> str:
-    baseline = baseline_of(material.records)
-    return f" {tell_baseline(baseline, material.front)}" if baseline else ""
+def _baseline(data: ReportData) -> str:
+    baseline = baseline_of(data.records)
+    return f" {describe_baseline(baseline, data.front)}" if baseline else ""
 
 
-def _own_objectives(material: Material) -> str:
-    own = material.info.settings.objectives
+def _own_objectives(data: ReportData) -> str:
+    own = data.info.settings.objectives
     if set(own) == {"accuracy", "flops"}:
         return ""
     return (
@@ -107,8 +107,8 @@ def _own_objectives(material: Material) -> str:
     )
 
 
-def _retrained(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Section]:
-    for found in material.retrained:
+def _retrained(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section]:
+    for found in data.retrained:
         seeds = "one seed" if found.seeds == 1 else f"{found.seeds} seeds"
         bars = " Bars are 95% intervals of the mean by Student's t." if found.seeds > 1 else ""
         parts = [_figure(drawn[f"retrained-{found.name}"])]
@@ -155,32 +155,32 @@ def _networks_table(found: Retrained) -> Markup:
 
 
 def _bars(mean: SeedMean) -> Markup:
-    """A mean and its interval, which stands below it on a phone."""
+    """Return a mean and its interval, which is below it on a phone."""
     value = tag("span", f"{100 * mean.mean:.2f}%")
     if mean.low is None or mean.high is None:
         return value
     return join([value, Markup(" "), tag("span", f"({100 * mean.low:.1f} to {100 * mean.high:.1f})")])
 
 
-def _predictors(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Section]:
+def _predictors(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section]:
     if "predictors" in drawn:
         yield Section(
             "predictors",
             "Predictors",
             "What sorts the networks",
-            predictors_section.intro(material.predictors),
+            predictors_section.intro(data.predictors),
             join(
                 [
                     _figure(drawn["predictors"]),
-                    predictors_section.details(material.scores, material.latency),
+                    predictors_section.details(data.scores, data.latency),
                 ]
             ),
         )
 
 
-def _course(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Section]:
+def _course(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section]:
     if "hypervolume-trainings" in drawn:
-        reference = material.summary.reference
+        reference = data.summary.reference
         assert reference is not None
         names = {"hypervolume-trainings": "over trainings", "hypervolume-time": "over time"}
         overs = {name: shown for name, shown in names.items() if name in drawn}
@@ -211,32 +211,32 @@ def _course(material: Material, drawn: Mapping[str, Drawing]) -> Iterator[Sectio
         )
 
 
-def _trials(material: Material) -> Section:
-    counts = tell_outcomes(material.summary.outcomes)
+def _trials(data: ReportData) -> Section:
+    counts = describe_outcomes(data.summary.outcomes)
     return Section(
         "all-trials",
         "Trials",
         "All trials",
         f"{counts or 'None yet'}. A heading sorts; the arrow keys move between the networks that can be taken. "
         "What was stopped early has no final accuracy; how far it got is in the learning curves.",
-        trials_table(material),
+        trials_table(data),
     )
 
 
-def _reproduce(material: Material) -> Section:
-    info = material.info
+def _reproduce(data: ReportData) -> Section:
+    info = data.info
     pairs: list[tuple[str, str]] = [
         ("seed", str(info.settings.seed)),
         ("commit", info.git or "not recorded (no git repository)"),
         ("device", info.device),
         ("began", f"{info.created:%Y-%m-%d %H:%M} UTC" if info.created.utcoffset() is not None else str(info.created)),
-        ("data", material.summary.dataset),
+        ("data", data.summary.dataset),
         *([("table", info.table)] if info.table else []),
         *sorted(info.versions.items()),
     ]
     copy = tag("button", "copy the command", class_="copy", type="button", data_copy=info.command)
     terms = [part for name, value in pairs for part in (tag("dt", name), tag("dd", value))]
-    space = material.space.model_dump(mode="json", exclude_defaults=True, warnings=False)
+    space = data.space.model_dump(mode="json", exclude_defaults=True, warnings=False)
     body = [
         tag("pre", tag("code", info.command or "not recorded: the search was called from Python")),
         copy if info.command else Markup(""),
@@ -262,7 +262,7 @@ def _figure(drawing: Drawing) -> Markup:
 
 
 def _switch(names: Mapping[str, str]) -> Markup:
-    """Chooses between drawings, by their id and what the choice is called; without a script all are shown."""
+    """Return a switch between drawings, by their id and label; without the script all are shown."""
     if len(names) < 2:
         return Markup("")
     group = next(iter(names)).partition("-")[0]

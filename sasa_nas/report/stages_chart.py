@@ -1,4 +1,4 @@
-"""Networks as rows of stages, a box a stage: coloured by operator, above one segment a block."""
+"""Chart of networks as rows of boxes, one per stage, coloured by operator, with one segment per block."""
 
 from collections.abc import Sequence
 
@@ -19,9 +19,9 @@ _STRIP = 4.0
 
 
 def draw_stages(records: Sequence[TrialRecord], size: Size) -> Markup:
-    """The drawing; each of `records` has its architecture, and there is one at least.
+    """Return the drawing; there is at least one of `records`, and each has its architecture.
 
-    Columns line up, so that what a stage takes in one network stands above what it takes in the next.
+    Columns are aligned, so that the same stages of different networks can be compared.
     """
     columns = max(len(record.architecture.stages) for record in records if record.architecture)
     # on a phone a network's name stands above its row
@@ -84,7 +84,7 @@ def _stage_box(stage: Stage, x: float, y: float, width: float, height: float) ->
 
 
 def _box(x: float, y: float, width: float, height: float, kind: str, label: str, below: str, blocks: int) -> Markup:
-    """A box with two lines of text, and a strip of one segment a block below it."""
+    """Return a box with two lines of text, and below it a strip with one segment per block."""
     segments = min(blocks, _MOST_SEGMENTS)
     each = width / segments
     parts = [tag("rect", x=x, y=y, width=width, height=height - _STRIP - 2, rx=3, class_=f"fill {kind}")]

@@ -1,4 +1,4 @@
-"""Where the time of a run's trials went: a bar a phase."""
+"""Chart of the time of a run's trials by phase."""
 
 from markupsafe import Markup
 
@@ -10,7 +10,7 @@ _ROW = 28.0
 
 
 def draw_phases(phases: Phases, size: Size) -> Markup:
-    """The chart, the longest phase first; some time was spent. Phases that would show as 0.0% are left out."""
+    """Return the chart, the longest phase first, without phases below 0.05 %; the total time is positive."""
     told_of = ((name, seconds) for name, seconds in phases.by_name().items() if seconds >= 0.0005 * phases.total)
     rows = sorted(told_of, key=lambda item: -item[1])
     left, right = 90.0, size.width - 120.0

@@ -1,4 +1,4 @@
-"""The table of all trials, and the data that the page's script knows of them."""
+"""The table of all trials, and their data for the page's script."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,8 +15,8 @@ from sasa_nas.analysis.labels import (
     shortened,
 )
 from sasa_nas.objectives import Objective
+from sasa_nas.report.data import ReportData
 from sasa_nas.report.markup import tag
-from sasa_nas.report.material import Material
 from sasa_nas.report.operator_colours import operator_class
 from sasa_nas.run import TrialRecord
 
@@ -32,15 +32,15 @@ _COLUMNS: tuple[tuple[str, str], ...] = (
     ("stages", ""),
     ("why", "words wide-only"),
 )
-"""Headings and their classes; `down` sorts from the top first. `further` stands for the search's further objectives."""
+"""Headings and CSS classes; `down` sorts in descending order first, `further` stands for the other objectives."""
 _REASON = 300
-"""Characters of a reason that are shown."""
+"""Most characters of a failure's reason."""
 
 
-def trials_table(material: Material) -> Markup:
-    """A row a trial; the page's script sorts and filters it."""
-    front = {record.number for record in material.front}
-    further = further_objectives(material.info.settings.objectives)
+def trials_table(data: ReportData) -> Markup:
+    """Return the table with one row per trial; the page's script sorts and filters it."""
+    front = {record.number for record in data.front}
+    further = further_objectives(data.info.settings.objectives)
     heads = [
         tag(
             "th",
@@ -53,16 +53,16 @@ def trials_table(material: Material) -> Markup:
         for name in ([row.heading for row in further] if column == "further" else [column])
     ]
     heads.append(tag("th", tag("span", "export"), scope="col"))
-    baseline = baseline_of(material.records)
+    baseline = baseline_of(data.records)
     rows = [
         _row(
             record,
             further,
             on_front=record.number in front,
             is_baseline=baseline is not None and record.number == baseline.number,
-            command=material.command(record),
+            command=data.command(record),
         )
-        for record in material.records
+        for record in data.records
     ]
     table = tag(
         "table",
@@ -113,7 +113,7 @@ def _row(
         *(_objective(row, getattr(record, row.name)) for row in further),
         _number(str(record.epochs), record.epochs, "wide-only"),
         _number("" if record.seconds is None else f"{record.seconds:.1f}", record.seconds, "wide-only"),
-        tag("td", _minis(record)),
+        tag("td", _stage_letters(record)),
         tag("td", shortened(record.reason or "", _REASON), class_="words wide-only"),
         tag("td", copy),
         class_="on-front" if on_front else None,
@@ -128,8 +128,8 @@ def _objective(row: Objective, value: float | None) -> Markup:
     return _number("" if value is None else objective_label(row.name, value), value, "wide-only")
 
 
-def _minis(record: TrialRecord) -> Markup | None:
-    """A letter a stage; the operators' names are there for the filter and for those who do not see colours."""
+def _stage_letters(record: TrialRecord) -> Markup | None:
+    """Return one coloured letter per stage, with the operators' names for the filter and for screen readers."""
     if record.architecture is None:
         return None
     boxes = [
@@ -145,9 +145,9 @@ def _minis(record: TrialRecord) -> Markup | None:
     return tag("span", tag("span", *boxes, class_="minis", aria_hidden="true"), tag("span", names, class_="heard"))
 
 
-def trials_data(material: Material) -> dict[str, Any]:
-    """What the page's script shows of each trial that is pointed at, as JSON data."""
-    return {"trials": {str(record.number): _data(record, material.command(record)) for record in material.records}}
+def trials_data(data: ReportData) -> dict[str, Any]:
+    """Return the data of each trial that the page's script shows on hover, as JSON data."""
+    return {"trials": {str(record.number): _data(record, data.command(record)) for record in data.records}}
 
 
 def _data(record: TrialRecord, command: str | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Where attention helps: the answer in a sentence, and every operator's effect in every stage with its interval."""
+"""Section on the effects of attention: a summary, and every operator's effect in every stage with its interval."""
 
 from markupsafe import Markup
 
@@ -10,19 +10,19 @@ from sasa_nas.report.operator_colours import operator_class
 
 
 def operator_effects(answer: Where) -> list[Effect]:
-    """The effects of operators, stage by stage, without those of what is chosen inside an operator."""
+    """Return the effects of operators, stage by stage, without those of operators' settings."""
     return sorted(
         (effect for effect in answer.effects if effect.factor.endswith(".operator")), key=lambda effect: effect.factor
     )
 
 
 def has_matched(answer: Where) -> bool:
-    """Whether anything is known at equal FLOPs."""
+    """Return True if any effect at matched FLOPs is known."""
     return any(effect.at_matched_flops is not None for effect in operator_effects(answer))
 
 
 def draw_effects(answer: Where, size: Size, *, matched: bool) -> Markup:
-    """The chart, as trained or at equal FLOPs; there is one effect at least."""
+    """Return the chart of at least one effect, raw or at matched FLOPs."""
     estimates = []
     for effect in operator_effects(answer):
         interval = effect.at_matched_flops if matched else effect
@@ -52,7 +52,7 @@ def _estimate(effect: Effect, interval: Interval) -> Estimate:
 
 
 def headline(answer: Where) -> str:
-    """The answer in a sentence."""
+    """Return a summary in a sentence."""
     if not answer.stages:
         return "Where attention helps cannot be told yet."
     best = answer.stages[0]
@@ -64,7 +64,7 @@ def headline(answer: Where) -> str:
 
 
 def details(answer: Where) -> Markup:
-    """What goes beyond the chart: pairs of stages and of operators, swaps in place, and how sure all of it is."""
+    """Return the details below the chart: interactions, swaps, and the precision of the estimates."""
     items = [
         f"{_stage(pair.factors[0])} and {_stage(pair.factors[1])} together: {_points(pair)} points beyond their sum."
         for pair in answer.interactions
@@ -99,7 +99,7 @@ def _points(interval: Interval) -> str:
 
 
 def intro(answer: Where) -> str:
-    """How to read the chart."""
+    """Return the introduction, which explains the chart."""
     return (
         f"Each bar is the 95% interval of an operator's effect on accuracy against {answer.baseline}, everything else "
         "averaged: right of zero it helps. Effects rest on the balanced trainings alone, which the search's own wishes "

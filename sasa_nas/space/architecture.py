@@ -1,4 +1,4 @@
-"""One concrete design as plain, immutable data: the type that everything else in the package turns on."""
+"""Architecture: a concrete design as plain, immutable data."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -16,7 +16,7 @@ from sasa_nas.tasks import CLASSIFICATION
 
 
 class Image(Node):
-    """The input: channels, height and width in pixels. Position tables of whole-map attention depend on it."""
+    """The input: channels, height and width in pixels. Position tables of global attention depend on it."""
 
     channels: Positive = 3
     height: Positive = 224
@@ -31,12 +31,12 @@ class Architecture(NetworkDescription):
     block: BlockName = "bottleneck"
     """The kind of all residual blocks."""
     shortcut: Literal["projection", "parameter_free"] = "projection"
-    """What a shortcut is where shapes change: a 1x1 convolution, or an average pool and channels of zeros."""
+    """Shortcut between different shapes: a 1x1 convolution, or an average pool and channels of zeros."""
     stem: AnyStem = ConvStem()
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     small_images: Literal["adapt", "keep"] = "adapt"
-    """What becomes of stem and strides where the network is made for images of up to 64 pixels: `adapt` has them keep
-    the resolution, as the ResNets for CIFAR do; `keep` leaves them as they are written."""
+    """Treatment of stem and strides for images of up to 64 pixels: `adapt` makes them keep the resolution, as in the
+    ResNets for CIFAR; `keep` leaves them unchanged."""
     head_width: Positive | None = None
     """Channels of a last 1x1 convolution before the classifier's mean, if there is one (MnasNet)."""
     image: Image = Image()
@@ -64,5 +64,5 @@ class Architecture(NetworkDescription):
 
     @property
     def all_convolution(self) -> bool:
-        """Return whether its stem and all its stages are convolutions; attention over channels does not count."""
+        """True if its stem and all its stages are convolutions, with or without attention over channels."""
         return not self.stem.attends and {stage.operator.kind for stage in self.stages} == {BASELINE}

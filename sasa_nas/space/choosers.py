@@ -1,4 +1,4 @@
-"""Choosers at the forks of a search space: at random, in balance, or somebody else while we take notes."""
+"""Choosers at the forks of a search space: random, balanced, recording and recalling."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -7,21 +7,21 @@ from typing import Protocol
 from sasa_nas.space.searchable import Number, Range
 
 Label = str | int | float | bool | None
-"""What stands for an option wherever a person or a sampler sees it."""
+"""Label of an option, for users and samplers."""
 
 
 class Chooser(Protocol):
-    """Decision at the forks of a walk."""
+    """Protocol of the decisions at the forks of a walk."""
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The index of the option taken at the fork `name`."""
+        """Return the index of the option taken at the fork `name`."""
 
     def number(self, name: str, values: Range) -> Number:
-        """A number of the range at the fork `name`."""
+        """Return a number of the range at the fork `name`."""
 
 
 class RandomChooser:
-    """Chooses uniformly at every fork.
+    """Chooser of a uniformly random option at every fork.
 
     Args:
         generator: The source of randomness.
@@ -31,20 +31,20 @@ class RandomChooser:
         self.generator = generator
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """A uniformly drawn index."""
+        """Return a uniformly drawn index."""
         return self.generator.randrange(len(labels))
 
     def number(self, name: str, values: Range) -> Number:
-        """A uniformly drawn number of the range."""
+        """Return a uniformly drawn number of the range."""
         return self.generator.choice(values.values())
 
 
 class BalancedChooser:
-    """Chooses so that, over many walks, every option of every fork comes up equally often.
+    """Chooser of every option of every fork equally often, over many walks.
 
-    Each fork deals its options from a shuffled deck of its own and shuffles anew when the deck is empty: after
-    as many walks as a fork has options, each has come up once. The forks stay independent of each other, which
-    is what a comparison of options needs (a Latin hypercube, McKay et al. 1979, for categories).
+    Each fork has its own random permutation of its options, drawn anew when it is used up: after as many walks as a
+    fork has options, each has been chosen once. The forks stay independent of each other, which a comparison of
+    options needs (a Latin hypercube, McKay et al. 1979, for categories).
 
     Args:
         generator: The source of randomness.
@@ -55,11 +55,11 @@ class BalancedChooser:
         self._decks: dict[str, list[int]] = {}
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The next index of this fork's deck."""
+        """Return the next index of this fork's permutation."""
         return self._deal(name, len(labels))
 
     def number(self, name: str, values: Range) -> Number:
-        """The next number of this fork's deck."""
+        """Return the next number of this fork's permutation."""
         numbers = values.values()
         return numbers[self._deal(name, len(numbers))]
 
@@ -72,10 +72,10 @@ class BalancedChooser:
 
 
 class RecordingChooser:
-    """Passes every question on and keeps the answers, by name.
+    """Chooser that records the decisions of another one, by name.
 
     Args:
-        chooser: Who answers.
+        chooser: The other chooser.
     """
 
     def __init__(self, chooser: Chooser) -> None:
@@ -83,33 +83,33 @@ class RecordingChooser:
         self.answers: dict[str, Label] = {}
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The other chooser's answer."""
+        """Return the other chooser's index."""
         index = self.chooser.option(name, labels)
         self.answers[name] = labels[index]
         return index
 
     def number(self, name: str, values: Range) -> Number:
-        """The other chooser's answer."""
+        """Return the other chooser's number."""
         self.answers[name] = number = self.chooser.number(name, values)
         return number
 
 
 class RecallChooser:
-    """Answers as was written down.
+    """Chooser that repeats recorded decisions.
 
     Args:
-        answers: By the fork's name.
+        answers: Labels and numbers by the fork's name.
     """
 
     def __init__(self, answers: Mapping[str, Label]) -> None:
         self._answers = answers
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The index of the label that was written down."""
+        """Return the index of the recorded label."""
         return list(labels).index(self._answers[name])
 
     def number(self, name: str, values: Range) -> Number:
-        """The number that was written down."""
+        """Return the recorded number."""
         number = self._answers[name]
         assert isinstance(number, int | float)
         return number

@@ -1,4 +1,4 @@
-"""Every design of a small space, one after the other."""
+"""Enumeration of all designs of a small space."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -11,11 +11,11 @@ from sasa_nas.space.sampling import Infeasible, Walker
 from sasa_nas.space.searchable import Number, Range
 
 
-class _Odometer:
-    """Answers from a list, then with the first option, and keeps which answers it gave, of how many.
+class _EnumeratingChooser:
+    """Chooser of listed options, then of first ones, which records its decisions and the numbers of options.
 
     Args:
-        answers: The index of the option at each fork, in the order of the walk.
+        answers: Index of the option at each fork, in the order of the walk.
     """
 
     def __init__(self, answers: Sequence[int]) -> None:
@@ -23,11 +23,11 @@ class _Odometer:
         self.trail: list[tuple[int, int]] = []
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The next answer."""
+        """Return the next index."""
         return self._next(len(labels))
 
     def number(self, name: str, values: Range) -> Number:
-        """The next number."""
+        """Return the next number."""
         numbers = values.values()
         return numbers[self._next(len(numbers))]
 
@@ -39,15 +39,15 @@ class _Odometer:
 
 
 def every_design(space: BaseModel) -> Iterator[tuple[dict[str, Label], Architecture]]:
-    """All designs of `space` whose parts fit together, with the choices that led there.
+    """Yield all designs of `space` whose parts fit together, with their choices.
 
-    In the order of the file: the last fork of a walk turns fastest. Forks that exist only under some option are
-    visited there alone, so that no design comes out twice unless two options are equal.
+    They are in the order of the file: the last fork of a walk varies fastest. Forks that exist only below some option
+    are visited there alone, so that no design is repeated unless two options are equal.
     """
     walker = Walker(space)
     answers: list[int] = []
     while True:
-        odometer = _Odometer(answers)
+        odometer = _EnumeratingChooser(answers)
         recorder = RecordingChooser(odometer)
         with suppress(Infeasible):
             design = walker.sample(recorder)

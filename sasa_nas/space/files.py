@@ -1,4 +1,4 @@
-"""Reads search spaces and architectures from files, by path or by the name of one that ships."""
+"""Reading of search spaces and architectures from files, by path or by the name of a built-in space."""
 
 import difflib
 import json
@@ -23,15 +23,15 @@ from sasa_nas.space.validation_errors import SpaceError, path_of, space_error
 from sasa_nas.tasks import TASKS, described_task
 
 _MOST_BYTES = 2**18
-"""Of a file; the largest space that ships has three thousand."""
+"""Most bytes of a file; the largest built-in space has three thousand."""
 _MOST_VALUES = 20_000
-"""Values of a file, with each alias counted as often as it is used: a few lines can stand for 10^60 of them."""
+"""Most values of a file, with each alias counted as often as it is used: a few lines can stand for 10^60 of them."""
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML as people write it.
+    """A stricter loader of YAML.
 
-    1e8 is a number. A key given twice is an error, and so are 016 and 1:00, which YAML 1.1 reads as 14 and 60.
+    1e8 is a number. Repeated keys are errors, and so are 016 and 1:00, which YAML 1.1 reads as 14 and 60.
     """
 
     def __init__(self, stream: str) -> None:
@@ -39,18 +39,18 @@ class _Loader(yaml.SafeLoader):
         self._values = 0
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        """Return the next node, as long as there are not too many."""
+        """Return the next node, unless there are too many."""
         self._values += 1
         _check_count(self._values)
         return super().compose_node(parent, index)
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Merge what `<<` names into a mapping, as long as it does not become too large."""
+        """Merge the mappings of `<<` into a mapping, unless it becomes too large."""
         super().flatten_mapping(node)
         _check_count(len(node.value))
 
     def construct_plain_number(self, node: yaml.ScalarNode) -> int | float:
-        """Return the number, refused where it is not in decimals, or in hours and minutes."""
+        """Return a number, which must be decimal and without colons."""
         text = node.value.replace("_", "")
         digits = text.lstrip("+-")
         if ":" in text or (len(digits) > 1 and digits[0] == "0" and digits[1].isalnum() and digits[1] not in "eE"):
@@ -64,7 +64,7 @@ class _Loader(yaml.SafeLoader):
         return float(self.construct_yaml_float(node))
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """The mapping, refused where a key comes twice."""
+        """Return a mapping, which must have no repeated key."""
         seen: set[str] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -87,19 +87,19 @@ for _tag in ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"):
 
 
 def shipped_spaces() -> dict[str, Path]:
-    """The search spaces that come with the package: name to file."""
+    """Return the files of the built-in search spaces by name."""
     folder = Path(str(resources.files("sasa_nas") / "search_spaces"))
     return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
 
 
 def load_space(name: str | Path) -> SearchSpace:
-    """Return a search space by the name of a shipped one or by the path of a YAML or JSON file.
+    """Return a search space by the name of a built-in one or by the path of a YAML or JSON file.
 
     A file may name files of operators, `operators: [mine.py]`, relative to itself; these are executed.
 
     Raises:
-        SpaceError: If there is no such space, or its file does not hold one; the message names the file, the
-            path in the tree, the value and what is allowed.
+        SpaceError: If there is no such space, or its file is invalid; the message names the file, the path in the
+            tree, the value and the allowed ones.
 
     Example:
         >>> load_space("tiny").proxy.dataset
@@ -126,7 +126,7 @@ def _is_file(path: Path) -> bool:
 
 
 def _load_operators(names: Any, path: Path) -> None:
-    """Load the files of operators that a space's file names, relative to itself."""
+    """Load the files of operators that a space's file names, by paths relative to it."""
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise SpaceError(f"{path}: operators = {names!r}: must be a list of Python files")
     for name in names:
@@ -134,7 +134,7 @@ def _load_operators(names: Any, path: Path) -> None:
 
 
 def validate_space(data: dict[str, Any], source: str) -> SearchSpace:
-    """A search space from plain data; `source` names where it came from in an error.
+    """Return a search space from plain data; `source` is its name in errors.
 
     Raises:
         SpaceError: If the data do not describe a search space.
@@ -167,7 +167,7 @@ def load_network(path: str | Path) -> NetworkDescription:
     """Return the network that a JSON or YAML file describes: a classifier's architecture, or that of another task.
 
     Raises:
-        SpaceError: If the file cannot be read or describes none.
+        SpaceError: If the file cannot be read or does not describe a network.
     """
     path = Path(path)
     tree = _read_tree(path)
@@ -179,14 +179,14 @@ def load_network(path: str | Path) -> NetworkDescription:
 
 
 def parse_value(text: str, source: str) -> Any:
-    """A value as YAML writes it: a number, a word, `true`, `null`, `{kind: conv}`.
+    """Parse a value in YAML: a number, a word, `true`, `null`, `{kind: conv}`.
 
     Args:
         text: The value.
-        source: What holds it, for the error.
+        source: Name of its source, for the error.
 
     Raises:
-        SpaceError: If it is no YAML.
+        SpaceError: If it is no valid YAML.
     """
     try:
         value = yaml.load(text, _Loader)
@@ -218,7 +218,7 @@ def _read_tree(path: Path) -> dict[str, Any]:
 
 
 def _read_text(path: Path) -> str:
-    """Return a file's text; a byte order mark, as editors on Windows write it, is none of it."""
+    """Return a file's text, without a byte order mark, as written by editors on Windows."""
     return read_bytes(path, _MOST_BYTES, follow=True).decode("utf-8-sig")
 
 
@@ -244,7 +244,7 @@ def _check_values(data: Any) -> None:
     """Check that there are not too many values, and that every number is finite.
 
     Raises:
-        ValueError: If not.
+        ValueError: If there are, or one is not.
         RecursionError: If they are nested too deeply.
     """
     for count, (place, value) in enumerate(_values(data, ()), 1):
@@ -254,7 +254,7 @@ def _check_values(data: Any) -> None:
 
 
 def _values(node: Any, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Any]]:
-    """Yield `node` and every value below it, with its place."""
+    """Yield `node` and every value below it, with its path."""
     yield place, node
     if isinstance(node, dict):
         for key, item in node.items():

@@ -1,4 +1,4 @@
-"""Misfits, which cannot be built: operators too wide for a width, and options that a kind of block does not have."""
+"""Checks of stages: operators that fit a width, and options that a kind of block has."""
 
 import functools
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from sasa_nas.nodes import Misfit
 
 
 def block_options() -> tuple[str, ...]:
-    """Return the fields of a stage that mean something in some blocks only, in the stage's order."""
+    """Return the fields of a stage that apply to some kinds of blocks only, in the stage's order."""
     return _options(tuple(BLOCKS))
 
 
@@ -20,15 +20,15 @@ def _options(blocks: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def check_stage(stage: Stage, block: str) -> None:
-    """Check what can be known of a stage by itself.
+    """Check a stage by itself.
 
     Args:
         stage: The stage.
-        block: Name of its blocks.
+        block: Kind of its blocks.
 
     Raises:
-        Misfit: If the operator does not fit the width, or an option is set that such blocks do not have; it names
-            the field, as `operator.num_heads`.
+        Misfit: If the operator does not fit the width, or an option is set that such blocks do not have; the error
+            names the field, as `operator.num_heads`.
     """
     for field in block_options():
         value = getattr(stage, field)
@@ -39,16 +39,16 @@ def check_stage(stage: Stage, block: str) -> None:
 
 
 def check_stages(stages: Sequence[Stage], block: str, *, in_channels: int, parameter_free_shortcut: bool) -> None:
-    """Check stages one after the other, as `check_stage`, and what follows from their order.
+    """Check each of several stages by `check_stage`, and their sequence.
 
     Args:
-        stages: In the order of the forward pass.
-        block: Name of their blocks.
+        stages: The stages, in the order of the forward pass.
+        block: Kind of their blocks.
         in_channels: Channels of the first stage's input.
         parameter_free_shortcut: Whether shortcuts pad channels rather than project them.
 
     Raises:
-        Misfit: With the field's whole path, as `stages[2].operator.num_heads`.
+        Misfit: If they do not fit; the error has the field's whole path, as `stages[2].operator.num_heads`.
     """
     kind = BLOCKS[block]
     if parameter_free_shortcut and not kind.parameter_free_shortcut:

@@ -1,4 +1,4 @@
-"""Finds a given design in a space: the walk of `sampling` backwards."""
+"""Search for a given design in a space, the inverse of `sampling`."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ from sasa_nas.space.sampling import has_forks, option_labels
 from sasa_nas.space.searchable import Choice, Range
 
 _PARTS = tuple(name for name in Architecture.model_fields if name not in ("image", "num_classes"))
-"""What makes a design; its images and classes are the space's own affair."""
+"""Fields that identify a design; images and classes depend on the space."""
 
 
 def choices_of(space: BaseModel, design: Architecture) -> dict[str, Label] | None:
-    """The choices by which a walk through `space` draws `design`, whatever images and classes either is for.
+    """Return the choices by which a walk through `space` draws `design`, regardless of images and classes.
 
     Returns:
-        The answer at each fork, by its name; None if the design is not in the space.
+        The choice at each fork, by its name; None if the design is not in the space.
     """
     answers: dict[str, Label] = {}
     for name in _PARTS:

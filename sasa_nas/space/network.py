@@ -1,4 +1,4 @@
-"""The base of the descriptions of whole networks, and their identity."""
+"""Base of the descriptions of whole networks, and their ids."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class NetworkDescription(Node):
     """A network of any task as plain, immutable data.
 
-    Two descriptions are of the same network exactly when they are equal, and then they share an `id`.
+    Two descriptions are of the same network if and only if they are equal, and then they have the same `id`.
 
     Attributes:
         task: Name of the task in `sasa_nas.tasks.TASKS`.
@@ -25,7 +25,7 @@ class NetworkDescription(Node):
     @property
     @abstractmethod
     def trunk(self) -> "Architecture":
-        """The stem and the stages, with whatever else an architecture has."""
+        """The architecture with the stem and the stages."""
 
     @property
     def id(self) -> str:
@@ -34,14 +34,14 @@ class NetworkDescription(Node):
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def to_json(self) -> str:
-        """Return every field, defaults included, as indented JSON that `load_network` reads back."""
+        """Return all fields, defaults included, as indented JSON, for `load_network`."""
         return self.model_dump_json(indent=2) + "\n"
 
 
 def canonical(node: Node) -> dict[str, Any]:
     """Return `node` as JSON data without its default values, so that a field added later changes no id.
 
-    `kind` is always kept: it tells one operator's defaults from another's.
+    `kind` is always kept, as it determines the defaults.
     """
     data: dict[str, Any] = {}
     for name, field in type(node).model_fields.items():

@@ -1,4 +1,4 @@
-"""Changes to single fields of a design, written as on a command line: `stages[0].operator.kernel_size=11`."""
+"""Changes to single fields of a design by texts such as `stages[0].operator.kernel_size=11`."""
 
 import difflib
 import re
@@ -17,18 +17,17 @@ _STEP = re.compile(r"\.?([A-Za-z_]\w*)|\[(\d+|\*)\]")
 
 
 def overridden(design: Design, assignments: Sequence[str]) -> Design:
-    """A copy of `design` with some fields changed, one assignment after the other.
+    """Return a copy of `design` with some fields changed, one assignment after the other.
 
-    An index `*` means every stage. A value is written as in a YAML file. Assigning a `kind` begins anew: the
-    other fields of that operator or stem get the defaults of the new kind. What the changes make is validated
-    once, at the end.
+    An index `*` means every stage. A value is written as in a YAML file. Assigning a `kind` resets the other fields of
+    that operator or stem to the defaults of the new kind. The result is validated once, at the end.
 
     Args:
-        design: An architecture, say.
-        assignments: Each `path=value`.
+        design: The design, such as an architecture.
+        assignments: Texts of the form `path=value`.
 
     Raises:
-        SpaceError: If an assignment is no such text, its path leads nowhere, or the result cannot be.
+        SpaceError: If an assignment has another form, its path does not exist, or the result is invalid.
     """
     data: dict[str, Any] = design.model_dump(mode="json")
     for assignment in assignments:
@@ -43,7 +42,7 @@ def overridden(design: Design, assignments: Sequence[str]) -> Design:
 
 
 def _steps(path: str) -> list[str | int]:
-    """`stages[0].width` as `["stages", 0, "width"]`; the index `*` stays a text."""
+    """Return the steps of a path: `["stages", 0, "width"]` for `stages[0].width`; the index `*` stays a text."""
     steps: list[str | int] = []
     end = 0
     for match in _STEP.finditer(path):
@@ -77,7 +76,7 @@ def _nodes(node: Any, steps: Sequence[str | int], assignment: str) -> Iterator[A
 
 
 def _keys(node: Any, step: str | int, assignment: str) -> list[Any]:
-    """The keys of `node` that a step means: one, or all of a list."""
+    """Return the keys of `node` for a step: one, or all of a list."""
     if isinstance(node, list) and not (isinstance(step, str) and step != "*"):
         if step == "*":
             return list(range(len(node)))

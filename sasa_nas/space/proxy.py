@@ -1,4 +1,4 @@
-"""Proxy by which a search judges a design, and limits on what it trains."""
+"""Proxy by which a search evaluates a design, full training, and limits on designs."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from sasa_nas.nodes import Bool, Count, Float, Node, Positive, Quantity
 
 PositiveFloat = Annotated[Float, Field(gt=0.0)]
 Multiplier = Annotated[Float, Field(gt=0.0, le=1000.0)]
-"""Of widths and depths; the largest is beyond any use, and leaves no product infinite."""
+"""Multiplier of widths or depths; the largest is beyond any use, and keeps products finite."""
 MOST_EPOCHS = 100_000
 Epochs = Annotated[Positive, Field(le=MOST_EPOCHS)]
 
@@ -19,26 +19,26 @@ class Schedule(Node):
     epochs: Epochs = 10
     batch_size: Positive = 64
     learning_rate: PositiveFloat = 3e-3
-    """The peak, reached after the warm-up."""
+    """Peak learning rate, reached after the warm-up."""
     weight_decay: Annotated[Float, Field(ge=0.0)] = 0.05
 
 
 class Recipe(Schedule):
-    """How one classifier is trained."""
+    """Recipe of the training of a classifier."""
 
     label_smoothing: Annotated[Float, Field(ge=0.0, lt=1.0)] = 0.0
     augment: Bool = True
-    """Random shifts, and flips where the data set says that they keep the label."""
+    """Whether images are augmented by random shifts, and by flips if these keep the data set's labels."""
 
 
 class Proxy(Node):
-    """The small stand-in that a search trains for each design: less data, width, depth and time."""
+    """Proxy that a search trains for each design: less data, width, depth and time."""
 
     dataset: str = "digits"
     image_size: Positive | None = None
-    """Side in pixels to which images are resized; the data set's own where it is left out."""
+    """Side in pixels that images are resized to; default: the data set's own."""
     train_images: Count | None = None
-    """Images of a stratified subset of the train part, the same for all designs and seeds; all where it is left out.
+    """Size of a stratified subset of the train part, the same for all designs and seeds; default: all images.
     The validation part stays whole."""
     width_multiplier: Multiplier = 1.0
     depth_multiplier: Multiplier = 1.0
@@ -46,21 +46,21 @@ class Proxy(Node):
 
 
 TARGET_EPOCHS = 3
-"""How many times the proxy's epochs a full training takes, unless its recipe says otherwise."""
+"""Default epochs of a full training, as a multiple of the proxy's."""
 
 
 class Target(Node):
-    """Full training of designs that a search found: at their own width and depth, for longer."""
+    """Full training of designs found by a search: at their own width and depth, for longer."""
 
     dataset: str | None = None
-    """The proxy's where it is left out."""
+    """Name of the data set; default: the proxy's."""
     image_size: Positive | None = None
-    """Side in pixels; where it is left out, the proxy's for the proxy's data set, else the data set's own."""
+    """Side of images in pixels; default: the proxy's for the proxy's data set, else the data set's own."""
     recipe: Recipe | None = None
-    """The proxy's with three times its epochs where it is left out."""
+    """Recipe of the training; default: the proxy's with three times its epochs."""
 
     def training(self, proxy: Proxy) -> tuple[str, int | None, Recipe]:
-        """Data set, image size and recipe, with what was left out taken from the proxy."""
+        """Return data set, image size and recipe, with defaults from the proxy."""
         same_data = self.dataset is None or self.dataset == proxy.dataset
         longer = proxy.recipe.model_copy(update={"epochs": min(TARGET_EPOCHS * proxy.recipe.epochs, MOST_EPOCHS)})
         return (
@@ -71,12 +71,12 @@ class Target(Node):
 
 
 class Limits(Node):
-    """Hard limits on a trained network; a design beyond one is never trained."""
+    """Hard limits on a trained network; a design that exceeds one is never trained."""
 
     max_params: Count | None = None
     max_flops: Quantity | None = None
-    """Floating-point operations of one image, two a multiply-accumulate."""
+    """Most floating-point operations of one image, two per multiply-accumulate."""
     max_memory: Quantity | None = None
-    """Bytes that a training step with the recipe's batch keeps; see `sasa_nas.cost.memory`."""
+    """Most bytes of a training step with the recipe's batch; see `sasa_nas.cost.memory`."""
     max_latency: Annotated[Float, Field(gt=0.0)] | None = None
-    """Seconds for one image, measured on the worker's device before training."""
+    """Most seconds for one image, measured on the worker's device before training."""

@@ -1,8 +1,8 @@
-"""Draws architectures from a search space: one walk down the tree, asking a chooser at every fork.
+"""Sampling of architectures from a search space by a walk down the tree, with a chooser that decides at every fork.
 
-The walk is the same whoever chooses: a random number generator, an Optuna trial, or a balanced deck. A fork is
-named by its path. Where an option of a choice is itself a sub-tree, its own forks lie below the option's label,
-as in `stages[0].operator.local_attention.kernel_size`: a name always means the same conditional parameter.
+The walk is the same for all choosers: random, balanced, or an Optuna trial. A fork is named by its path. If an option
+of a choice is itself a sub-tree, its forks are below the option's label, as in
+`stages[0].operator.local_attention.kernel_size`: a name always means the same conditional parameter.
 """
 
 import math
@@ -19,21 +19,21 @@ from sasa_nas.space.validation_errors import space_error
 
 
 class Infeasible(Exception):
-    """A draw whose parts do not fit together, with the reason in one line."""
+    """Exception for a draw whose parts do not fit together, with the reason in one line."""
 
 
 class Walker:
-    """A space whose forks are laid out once, so that thousands of walks through it cost little.
+    """A sampler of a space that prepares the forks once, so that thousands of walks cost little.
 
     Args:
-        space: Of which designs are drawn.
+        space: The space to draw designs from.
     """
 
     def __init__(self, space: BaseModel) -> None:
         self._parts = {name: _laid_out(getattr(space, name), name) for name in Architecture.model_fields}
 
     def sample(self, chooser: Chooser) -> Architecture:
-        """One design, at its full size.
+        """Return one design, at its full size.
 
         Raises:
             Infeasible: If the drawn values do not fit together, such as heads that do not divide a width.
@@ -44,17 +44,17 @@ class Walker:
             raise Infeasible(one_line(space_error("drawn design", error))) from error
 
     def walk(self, chooser: Chooser) -> dict[str, Any]:
-        """The plain data of one design, whether or not its parts fit together. It is not to be changed."""
+        """Return the plain data of one design, whether or not its parts fit together; it must not be changed."""
         return {name: part(chooser) for name, part in self._parts.items()}
 
 
 def sample(space: BaseModel, chooser: Chooser) -> Architecture:
-    """One design out of `space`, as `Walker.sample` draws it."""
+    """Return one design of `space`; see `Walker.sample`."""
     return Walker(space).sample(chooser)
 
 
 def _laid_out(node: Any, path: str) -> Callable[[Chooser], Any]:
-    """Return the function that draws the part of a design that `node` stands for."""
+    """Return the function that draws the part of a design described by `node`."""
     if isinstance(node, Choice):
         labels = option_labels(node)
         options = [
@@ -77,8 +77,8 @@ def _laid_out(node: Any, path: str) -> Callable[[Chooser], Any]:
     return lambda chooser: node
 
 
-class _Nobody:
-    """Is never asked."""
+class _NoChooser:
+    """Chooser for a node without forks, which is never called."""
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
         raise AssertionError(name)
@@ -87,11 +87,11 @@ class _Nobody:
         raise AssertionError(name)
 
 
-_NOBODY = _Nobody()
+_NOBODY = _NoChooser()
 
 
 def option_labels(node: "Choice[Any]") -> tuple[Label, ...]:
-    """A label for each option, no two alike: the value itself, its kind, or its position."""
+    """Return a unique label for each option: the value itself, its kind, or its position."""
     labels: list[Label] = []
     for i, option in enumerate(node.choice):
         if isinstance(option, str | int | float | bool) or option is None:
@@ -105,7 +105,7 @@ def option_labels(node: "Choice[Any]") -> tuple[Label, ...]:
 
 
 def has_forks(node: Any) -> bool:
-    """Return whether anything below `node` is yet to be chosen."""
+    """Return True if there is a choice or a range in `node`."""
     return any(True for _ in _forks(node))
 
 

@@ -1,4 +1,4 @@
-"""From a full-size design to the small one that a search trains, and to images of any size."""
+"""Scaling of a full-size design to its proxy, and fitting of designs to images of any size."""
 
 import functools
 import math
@@ -15,19 +15,19 @@ Tree = TypeVar("Tree", bound=Node)
 SMALL_IMAGE = 64
 """Images up to this side, in pixels, get a stem that keeps their resolution."""
 SMALLEST_MAP = 2
-"""Side of the last map of a network for small images, at least."""
+"""Least side of the last map of a network for small images."""
 WIDTH_MULTIPLE = 8
-"""Scaled widths stay multiples of this, so that the usual numbers of heads divide them."""
+"""Divisor of scaled widths, so that the usual numbers of heads divide them."""
 
 
 def proxy_of(architecture: Architecture, proxy: Proxy, image: Image, num_classes: int) -> Architecture:
-    """The network that stands in for `architecture` in a search.
+    """Return the proxy of `architecture` that a search trains.
 
     Args:
         architecture: A full-size design.
         proxy: Multipliers of width and depth.
-        image: The proxy data set's images.
-        num_classes: The proxy data set's classes.
+        image: Images of the proxy's data set.
+        num_classes: Number of classes of the proxy's data set.
 
     Raises:
         pydantic.ValidationError: If an operator does not fit its scaled width.
@@ -40,7 +40,7 @@ def proxy_of(architecture: Architecture, proxy: Proxy, image: Image, num_classes
 
 
 def scaled(architecture: Architecture, width_multiplier: float, depth_multiplier: float) -> Architecture:
-    """`architecture` with every width and every stage's number of blocks multiplied and rounded.
+    """Return `architecture` with every width and every stage's number of blocks multiplied and rounded.
 
     Raises:
         pydantic.ValidationError: If an operator does not fit its scaled width.
@@ -59,7 +59,7 @@ def _scaled_fields(architecture: Architecture, width_multiplier: float, depth_mu
 
 @functools.lru_cache(maxsize=1024)
 def scaled_stem(stem: Stem, width_multiplier: float) -> Stem:
-    """A stem with its width multiplied and rounded.
+    """Return a stem with its width multiplied and rounded.
 
     Raises:
         pydantic.ValidationError: If its heads do not divide the scaled width.
@@ -69,7 +69,7 @@ def scaled_stem(stem: Stem, width_multiplier: float) -> Stem:
 
 @functools.lru_cache(maxsize=16384)
 def scaled_stage(stage: Stage, width_multiplier: float, depth_multiplier: float) -> Stage:
-    """One stage with its width and number of blocks multiplied and rounded; whether it fits, `check_stage` knows."""
+    """Return a stage with its width and number of blocks multiplied and rounded; see `check_stage` for its fit."""
     return _changed(
         stage,
         {
@@ -81,16 +81,16 @@ def scaled_stage(stage: Stage, width_multiplier: float, depth_multiplier: float)
 
 
 def scaled_width(width: int, multiplier: float) -> int:
-    """`width * multiplier` to the nearest multiple of `WIDTH_MULTIPLE`, or `width` where nothing is scaled."""
+    """Return the multiple of `WIDTH_MULTIPLE` nearest to `width * multiplier`, or `width` for a multiplier of 1."""
     if multiplier == 1.0:
         return width
     return max(1, math.floor(width * multiplier / WIDTH_MULTIPLE + 0.5)) * WIDTH_MULTIPLE
 
 
 def fitted_to(architecture: Architecture, image: Image, num_classes: int) -> Architecture:
-    """`architecture` for other images and classes.
+    """Return `architecture` for other images and classes.
 
-    Small images are treated as the ResNets for CIFAR treat them (He et al. 2015, section 4.2): a 3x3 stem of
+    Small images are treated as in the ResNets for CIFAR (He et al. 2015, section 4.2): a 3x3 stem of
     stride 1 without a pool (an attention stem keeps its blocks and loses its pool), and only as many strided
     stages, the last ones, as leave a map of `SMALLEST_MAP` pixels or more; unless `small_images` is `keep`.
     """
@@ -109,13 +109,13 @@ def _fitted_fields(
 
 
 def _changed(node: Tree, update: dict[str, object]) -> Tree:
-    """A copy of `node` with some fields changed, validated as a whole."""
+    """Return a copy of `node` with some fields changed, validated as a whole."""
     fields = {name: getattr(node, name) for name in type(node).model_fields}
     return type(node).model_validate(fields | update)
 
 
 def _with_halvings(stages: tuple[Stage, ...], most: int) -> tuple[Stage, ...]:
-    """Keeps the stride of the last `most` strided stages and takes it from those before."""
+    """Keep the stride of the last `most` strided stages and remove it from those before."""
     strided = [i for i, stage in enumerate(stages) if stage.stride > 1]
     flattened = set(strided[: max(0, len(strided) - most)])
     return tuple(stage.model_copy(update={"stride": 1}) if i in flattened else stage for i, stage in enumerate(stages))

@@ -1,4 +1,4 @@
-"""A family of architectures, how to judge its members, and what to refuse."""
+"""Search space: a family of architectures, with the proxy and limits."""
 
 import itertools
 import math
@@ -22,22 +22,22 @@ from sasa_nas.space.validation_errors import path_of
 from sasa_nas.stems import AnyStem, Stem
 
 _MOST_COMBINATIONS = 20_000
-"""How many combinations of one stage's widths and operators are held against each other."""
+"""Most combinations of one stage's widths and operators that are checked."""
 
 
 class Misfitting(NamedTuple):
-    """A field of a stage or a stem and why its value cannot be."""
+    """A field of a stage or a stem with an invalid value, and the reason."""
 
     field: str
     message: str
 
 
 Judge = Callable[[dict[str, Any]], Misfitting | None]
-"""Says of plain values of some fields why they cannot be; None if they can."""
+"""A function that returns the misfit of plain values of some fields; None if they fit."""
 
 
 class SearchSpace(searchable(Architecture)):  # type: ignore[misc]
-    """The tree of `Architecture` with choices in it, proxy, target and limits. Written as YAML; see `load_space`."""
+    """A tree like `Architecture` with choices, a proxy, a target and limits, written as YAML; see `load_space`."""
 
     name: str
     description: str = ""
@@ -47,7 +47,7 @@ class SearchSpace(searchable(Architecture)):  # type: ignore[misc]
 
     @model_validator(mode="after")
     def _every_option_can_come_up(self) -> "SearchSpace":
-        """Refuses an option that fits in no combination, at full size or at the proxy's."""
+        """Check that every option fits in some combination, at full size and at the proxy's."""
         proxy = self.proxy
         _check_options({"stem": self.stem}, "", lambda data: _stem_misfit(data["stem"], proxy))
         if not isinstance(self.block, Choice):  # else a misfit shows as an infeasible draw
@@ -56,7 +56,7 @@ class SearchSpace(searchable(Architecture)):  # type: ignore[misc]
 
 
 def _check_stages(node: Any, path: str, misfit: Judge) -> None:
-    """Checks the options of every stage in `node`: a stage, a list of stages, or a choice of such lists."""
+    """Check the options of every stage in `node`: a stage, a list of stages, or a choice of such lists."""
     if isinstance(node, Choice):
         _check_stages(node.choice, f"{path}.choice", misfit)
     elif isinstance(node, tuple):
@@ -67,7 +67,7 @@ def _check_stages(node: Any, path: str, misfit: Judge) -> None:
 
 
 def _check_options(parts: dict[str, Any], path: str, misfit: Judge) -> None:
-    """Raises the reason of the first option inside `parts`, fields of the node at `path`, that never fits."""
+    """Raise an error for the first option inside `parts`, fields of the node at `path`, that never fits."""
     if math.prod(map(size, parts.values())) > _MOST_COMBINATIONS:
         return  # a misfit then shows as an infeasible draw
     prefix = f"{path}." if path else ""
@@ -83,11 +83,13 @@ def _check_options(parts: dict[str, Any], path: str, misfit: Judge) -> None:
     for fork, fitting in fits.items():
         if not fitting:
             field, message = reasons[fork]
-            raise PydanticCustomError("misfit", "{message}", {"field": _blame(fork, path, field), "message": message})
+            raise PydanticCustomError(
+                "misfit", "{message}", {"field": _misfit_path(fork, path, field), "message": message}
+            )
 
 
-def _blame(fork: str, node: str, field: str) -> str:
-    """The path of what does not fit: the fork's own, or the field inside what was chosen there."""
+def _misfit_path(fork: str, node: str, field: str) -> str:
+    """Return the path of a misfit: the fork's own, or that of the field in the chosen option."""
     if fork == node:
         return f"{fork}.{field}" if fork else field
     if re.search(r"(operator|stem)(\.choice\[\d+\])*$", fork):
@@ -96,7 +98,7 @@ def _blame(fork: str, node: str, field: str) -> str:
 
 
 def _stage_misfit(data: dict[str, Any], block: str, proxy: Proxy) -> Misfitting | None:
-    """Return the reason why a stage of such blocks cannot be at full size or at the proxy's; None if it can."""
+    """Return the misfit of a stage of such blocks at full size or at the proxy's; None if it fits."""
     where = ""
     try:
         stage = Stage.model_validate(data)
@@ -111,7 +113,7 @@ def _stage_misfit(data: dict[str, Any], block: str, proxy: Proxy) -> Misfitting 
 
 
 def _stem_misfit(data: dict[str, Any], proxy: Proxy) -> Misfitting | None:
-    """Return the reason why a stem cannot be at full size or at the proxy's; None if it can."""
+    """Return the misfit of a stem at full size or at the proxy's; None if it fits."""
     where = ""
     try:
         stem: Stem = TypeAdapter(AnyStem).validate_python(data)
@@ -133,7 +135,7 @@ def _first_reason(error: ValidationError, inside: str, where: str) -> Misfitting
 
 
 def _combinations(node: Any, path: str) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every way to resolve the choices of `node`: the paths of the options taken, and the plain data."""
+    """Yield all ways to resolve the choices of `node`: the paths of the options taken, and the plain data."""
     if isinstance(node, Choice):
         for i, option in enumerate(node.choice):
             place = f"{path}.choice[{i}]"

@@ -1,9 +1,9 @@
-"""Derives, from the type of one design, the type of a family of designs.
+"""Derivation of the type of a family of designs from the type of one design.
 
-`searchable(Architecture)` is the same tree in which any value may instead be `{choice: [...]}` or, for a
-number, `{range: [low, high, step]}`. Options of a choice may be whole sub-trees with choices of their own, so
-conditional parameters need no extra notion. Nothing is declared twice: a field added to `Architecture` can be
-searched over at once, with the same checks, the same documentation and the same JSON Schema.
+`searchable(Architecture)` is the same tree in which any value may instead be `{choice: [...]}` or, for a number,
+`{range: [low, high, step]}`. Options of a choice may be sub-trees with choices, so that conditional parameters need no
+extra concept. Nothing is declared twice: a field added to `Architecture` can be searched over at once, with the same
+checks, documentation and JSON Schema.
 """
 
 import functools
@@ -32,17 +32,17 @@ from sasa_nas.nodes import Node, OneOf
 T = TypeVar("T")
 Number = int | float
 MOST_VALUES = 1000
-"""Numbers in one range, at most."""
+"""Most numbers of a range."""
 
 VALUE, CHOICE, RANGE = "<value>", "<choice>", "<range>"
-"""Tags of the three forms; error locations drop whatever stands in angle brackets."""
+"""Tags of the three forms; error locations omit tags in angle brackets."""
 
 
 class Family(Node):
-    """The base of the derived types, made so that a program that checks no space need not wait for them.
+    """Base of the derived types, with a deferred build of their validators for a fast import.
 
-    Pydantic builds their checks when first asked. It need not search the sources for the words of their fields, which
-    takes longer still: those of the design's fields are given to them.
+    Fields get the documentation of the design's fields, so that pydantic does not search the sources for it, which
+    takes longer still.
     """
 
     model_config = ConfigDict(defer_build=True, use_attribute_docstrings=False)
@@ -55,7 +55,7 @@ class Choice(Family, Generic[T]):
 
     @model_validator(mode="after")
     def _options_differ(self) -> "Choice[T]":
-        """Refuse an option given twice: it would come up twice as often, unsaid."""
+        """Refuse repeated options, which would be drawn more often."""
         for i, option in enumerate(self.choice):
             # 1, 1.0 and True are equal in Python
             if any(option == other and type(option) is type(other) for other in self.choice[:i]):
@@ -75,20 +75,20 @@ def _three_numbers(value: Any) -> Any:
 
 
 class Range(Node):
-    """A number between two bounds, both of which can come out."""
+    """A number between two bounds, both included."""
 
     range: Annotated[tuple[Number, Number, Number], BeforeValidator(_three_numbers)]
     """Lowest value, highest value, and the step between neighbours."""
 
     def values(self) -> list[Number]:
-        """Every number the range can give, in ascending order."""
+        """Return all numbers of the range, in ascending order."""
         # in decimals, as they are written: 0.1 + 2 * 0.1 is meant to be 0.3
         low, high, step = (Decimal(str(number)) for number in self.range)
         number = int if all(isinstance(part, int) for part in self.range) else float
         return [number(low + step * i) for i in range(int((high - low) / step) + 1)]
 
     def nearest(self, number: Number) -> Number:
-        """The range's own number that is nearest to `number`, which a sampler may have rounded otherwise."""
+        """Return the number of the range that is nearest to `number`, which a sampler may have rounded differently."""
         return min(self.values(), key=lambda value: abs(value - number))
 
 
@@ -105,14 +105,14 @@ def _check_bounds(node: Range) -> Range:
 
 
 def _check_values(node: Range, *, adapter: TypeAdapter[Any]) -> Range:
-    """Holds each value of the range against the field's own type."""
+    """Check each value of the range against the field's own type."""
     for value in node.values():
         adapter.validate_python(value)
     return node
 
 
 def _form(value: Any) -> str:
-    """Return the one of three forms that a value, parsed or not, is written in."""
+    """Return the form, one of three, of a value, parsed or not."""
     if isinstance(value, Choice) or (isinstance(value, dict) and "choice" in value):
         return CHOICE
     if isinstance(value, Range) or (isinstance(value, dict) and "range" in value):
@@ -122,7 +122,7 @@ def _form(value: Any) -> str:
 
 @functools.cache
 def searchable(model: type[BaseModel]) -> type[Node]:
-    """The type of families of `model`.
+    """Return the type of families of a model.
 
     Args:
         model: A type whose fields are scalars, literals, other models, unions of models discriminated by
@@ -130,7 +130,7 @@ def searchable(model: type[BaseModel]) -> type[Node]:
 
     Returns:
         A type with the same fields, defaults and documentation, in which every field but `kind` may also be
-        a `Choice` of its values or, where it is a number, a `Range`.
+        a `Choice` of its values or, for a number, a `Range`.
     """
     fields: dict[str, Any] = {}
     for name, field in model.model_fields.items():
@@ -143,7 +143,7 @@ def searchable(model: type[BaseModel]) -> type[Node]:
 
 
 def _searchable_default(default: Any) -> Any:
-    """A default value, as the derived types have it."""
+    """Return a default value for the derived types."""
     if isinstance(default, BaseModel):
         # it is valid where it comes from, and checking it would build the type's checks
         fields = {name: _searchable_default(getattr(default, name)) for name in type(default).model_fields}
@@ -152,7 +152,7 @@ def _searchable_default(default: Any) -> Any:
 
 
 def _searchable_field(field: FieldInfo) -> Any:
-    """The annotation of a field that may hold a value, a choice or a range."""
+    """Return the annotation of a field that may hold a value, a choice or a range."""
     plain = _with_metadata(field)
     value = _searchable_annotation(plain)
     forms = [Annotated[value, Tag(VALUE)], Annotated[Choice[value], Tag(CHOICE)]]  # type: ignore[valid-type]
@@ -167,7 +167,7 @@ def _adapter(number: Any) -> TypeAdapter[Any]:
 
 
 def _with_metadata(field: FieldInfo) -> Any:
-    """The field's annotation with the constraints that pydantic keeps apart from it."""
+    """Return a field's annotation with the constraints that pydantic stores separately."""
     constraints = tuple(field.metadata)
     if field.discriminator is not None:
         constraints += (Field(discriminator=field.discriminator),)
@@ -180,7 +180,7 @@ def _with_metadata(field: FieldInfo) -> Any:
 
 
 def _searchable_annotation(annotation: Any) -> Any:
-    """`annotation` with every model inside it replaced by its family."""
+    """Return `annotation` with every model inside it replaced by its family."""
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *metadata = get_args(annotation)

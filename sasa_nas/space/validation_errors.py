@@ -1,4 +1,4 @@
-"""Turn pydantic's validation errors into one line a person can act on."""
+"""Conversion of pydantic's validation errors into one helpful line."""
 
 import difflib
 import re
@@ -23,15 +23,15 @@ _FITS_NOTHING = (
     "union_tag_not_found",
     "tuple_type",
 )
-"""What pydantic says of an object where a plain value, a list, or an object with a `kind` should be."""
+"""Types of pydantic's errors for an object in place of a plain value, a list, or an object with a `kind`."""
 
 
 class SpaceError(UserError):
-    """A search space or an architecture that cannot be: names the file, the path in the tree, the value."""
+    """Error of an invalid search space or architecture: the file, the path in the tree, the value."""
 
 
 def path_of(location: Sequence[int | str], field: str = "") -> str:
-    """A place in the tree as `stages[2].operator.choice[1].num_heads`."""
+    """Return the text of a path in the tree, as `stages[2].operator.choice[1].num_heads`."""
     path = ""
     for step in location:
         if isinstance(step, int):
@@ -44,7 +44,7 @@ def path_of(location: Sequence[int | str], field: str = "") -> str:
 
 
 def space_error(source: str, error: ValidationError) -> SpaceError:
-    """`error` as one line that begins with `source`, a file's path or what was being read."""
+    """Return `error` as one line that begins with `source`, a file's path or the name of the source."""
     details = _causes(error.errors(include_url=False))
     lines = [_line(detail) for detail in details[:_MOST_SHOWN]]
     more = len(details) - len(lines)
@@ -54,7 +54,7 @@ def space_error(source: str, error: ValidationError) -> SpaceError:
 
 
 def _causes(details: list[ErrorDetails]) -> list[ErrorDetails]:
-    """Return the complaints without those that a list is too short, which follow from bad items in it, and repeats.
+    """Return the errors without those of too short lists, which follow from bad items in them, and without repeats.
 
     A kind that is unknown in one stage is unknown in all.
     """
@@ -83,11 +83,11 @@ def _line(detail: ErrorDetails) -> str:
     message = _message(detail, context)
     if detail["type"] in ("missing", "misfit", "unknown_field"):
         return f"{path}: {message}" if path else message
-    return f"{path or 'the file'} = {_shown(detail['input'])}: {message}"
+    return f"{path or 'the file'} = {_excerpt(detail['input'])}: {message}"
 
 
 def _meant_form(detail: ErrorDetails) -> tuple[str, str] | None:
-    """The misspelt `choice` or `range` of an object that stands where it fits nothing else, and what was meant."""
+    """Return a misspelt `choice` or `range` in an object that fits nothing else, and the correct word."""
     if isinstance(detail["input"], dict) and detail["type"] in _FITS_NOTHING and len(detail["input"]) == 1:
         written = str(next(iter(detail["input"])))
         near = difflib.get_close_matches(written.lower(), ("choice", "range"), n=1)
@@ -128,6 +128,6 @@ def _message(detail: ErrorDetails, context: dict[str, Any]) -> str:
     return message
 
 
-def _shown(value: Any, most: int = 60) -> str:
+def _excerpt(value: Any, most: int = 60) -> str:
     text = repr(value)
     return text if len(text) <= most else text[: most - 3] + "..."

@@ -1,4 +1,4 @@
-"""Stems, the first layers of a network, a folder each: the description, the layer, and the facts about it.
+"""Stems, the first layers of a network, one folder each: the description, the layer, and facts about it.
 
 A kind is added by `register_stem`. Descriptions import no torch; layers and facts do.
 """

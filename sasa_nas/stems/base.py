@@ -6,7 +6,7 @@ from sasa_nas.nodes import Node, Positive
 
 
 class Stem(Node):
-    """The first layers of a network: from pixels to the first stage's channels.
+    """Base of the kinds of stems, the first layers of a network, from pixels to the first stage's channels.
 
     A kind of stem is a frozen type derived from this one, with a field `kind: Literal["name"] = "name"` and its
     options, registered with `register_stem`.
@@ -21,14 +21,14 @@ class Stem(Node):
 
     @property
     def attends(self) -> bool:
-        """True if its output depends on attention; false for plain convolutions."""
+        """True if its output depends on attention; False for plain convolutions."""
         return True
 
     @property
     def reduction(self) -> int:
-        """Pixels of the image, in either direction, for one place of the output map."""
+        """Pixels of the image per cell of the output map, in either direction."""
         raise NotImplementedError
 
     def for_small_image(self) -> Self:
-        """Return the stem for images of 64 pixels or less, whose resolution it is to keep; by default as it is."""
+        """Return the stem for images of 64 pixels or less, which keeps their resolution; by default the stem itself."""
         return self

@@ -1,4 +1,4 @@
-"""Modules of stems, made from their descriptions."""
+"""Construction of stems from their descriptions."""
 
 from torch import nn
 
@@ -8,7 +8,7 @@ from sasa_nas.stems.registry import STEMS
 
 
 def build_stem(stem: Stem, in_channels: int) -> nn.Module:
-    """Return the first layers, for images of `in_channels` channels."""
+    """Build a stem for images of `in_channels` channels."""
     options = stem.options
     module: nn.Module = resolve(STEMS[stem.kind].layer)(in_channels, options.pop("width"), **options)
     return module

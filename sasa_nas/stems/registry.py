@@ -1,4 +1,4 @@
-"""The registry of stems: for each kind its description, its layer and the facts that other rooms need of it."""
+"""Registry of stems: for each kind its description, its layer and facts about it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ class StemEntry:
         short: Name in narrow charts, of at most four letters.
         layer: The module's class. It takes `in_channels`, `out_channels` and the options by the names of the
             description's fields, and keeps each argument in an attribute of the same name.
-        count: Maps the layer, height and width of an image to the `Counts` of its own work, that of its sub-modules
-            excluded; None if they do all of it.
-        probe: Maps the layer to an `AttentionProbe`; None if it does not attend.
+        count: Function from the layer, height and width of an image to the `Counts` of its own work, without that of
+            its sub-modules; None if they do all of it.
+        probe: Function from the layer to an `AttentionProbe`; None if it has no attention.
     """
 
     description: type[Stem]
@@ -35,10 +35,10 @@ class StemEntry:
 
 
 STEMS: Registry[StemEntry] = Registry("stem")
-"""Every kind of stem."""
+"""All kinds of stems."""
 
 AnyStem: TypeAlias = Annotated[Stem, OneOf(STEMS)]
-"""The type of a field that holds a stem of any registered kind."""
+"""Type of a field with a stem of any registered kind."""
 
 D = TypeVar("D", bound=type[Stem])
 
@@ -46,10 +46,10 @@ D = TypeVar("D", bound=type[Stem])
 def register_stem(
     *, short: str, layer: Reference, count: Reference = None, probe: Reference = None
 ) -> Callable[[D], D]:
-    """Register a kind of stem; a decorator of its description.
+    """Register a kind of stem, as a decorator of its description.
 
     Args:
-        short: As in `StemEntry`, as all further arguments.
+        short: Name in narrow charts; for all arguments see `StemEntry`.
         layer: `module:name`, or the object itself.
         count: Function of layer, height and width; needed unless sub-modules do all the work.
         probe: Function of the layer.

@@ -1,4 +1,4 @@
-"""The formula: a network's accuracy from what is planted in its stages, with noise that its design and seed fix."""
+"""Planted accuracies: a formula of the effects planted in stages, with noise fixed by design and seed."""
 
 import hashlib
 import math
@@ -54,7 +54,7 @@ class Planted:
     growth: float = 0.25
 
     def mean(self, architecture: Architecture, flops: int) -> float:
-        """The expected final accuracy.
+        """Return the expected final accuracy.
 
         Args:
             architecture: The trained network.
@@ -73,11 +73,11 @@ class Planted:
         return total
 
     def spread(self, mean: float) -> float:
-        """The standard deviation of the noise at an expected accuracy."""
+        """Return the standard deviation of the noise at an expected accuracy."""
         return self.noise * (1.0 + self.growth * max(0.0, CALM - mean) / 0.1)
 
     def accuracy(self, architecture: Architecture, flops: int, seed: int) -> float:
-        """The final accuracy of one training, the same for the same network and seed.
+        """Return the final accuracy of one training, the same for the same network and seed.
 
         Args:
             architecture: The trained network.
@@ -89,7 +89,7 @@ class Planted:
         return min(1.0, max(0.0, drawn))
 
     def course(self, architecture: Architecture, flops: int, seed: int, epochs: int) -> Course:
-        """A training that approaches its final accuracy exponentially, as learning curves do.
+        """Return a training that approaches its final accuracy exponentially, as learning curves do.
 
         Args:
             architecture: The trained network.

@@ -1,4 +1,4 @@
-"""The synthetic tasks by name, with what is planted in each."""
+"""Synthetic tasks by name, with their planted effects."""
 
 from sasa_nas.errors import UserError
 from sasa_nas.synthetic.planted import Planted

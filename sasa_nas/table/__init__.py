@@ -1,4 +1,4 @@
-"""Exhaustive tables: every network of a small space, trained with several seeds, its accuracy after every epoch."""
+"""Exhaustive tables of small spaces: the accuracy of every network after every epoch, with several seeds."""
 
 from sasa_nas.table.records import Row, Table, TableInfo, load_table
 

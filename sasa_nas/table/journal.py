@@ -1,4 +1,4 @@
-"""The trainings of a table that is being made, one line each, so that nothing finished is done twice."""
+"""Journal of the finished trainings of an unfinished table, one line each, for resuming."""
 
 import json
 import os
@@ -33,7 +33,7 @@ class Curve(BaseModel):
     accuracy: tuple[float, ...]
     train_loss: tuple[float, ...]
     validation_loss: tuple[float, ...] = ()
-    """Empty in journals of versions that did not keep it."""
+    """Validation loss after every epoch; empty in journals of versions without it."""
     seconds: float
 
 
@@ -41,11 +41,11 @@ class Journal:
     """A file of lines: the task first, then a `Curve` for every finished training.
 
     Args:
-        path: The file; made where there is none.
-        task: What the table is of.
+        path: The file; made if it does not exist.
+        task: Task of the table.
 
     Raises:
-        UserError: If the file belongs to another table, or is none of ours.
+        UserError: If the file belongs to another table, or is no journal.
         OSError: If it cannot be read or written.
     """
 
@@ -68,7 +68,7 @@ class Journal:
         write_text(path, "\n".join([head, *(curve.model_dump_json() for curve in self.curves.values())]) + "\n")
 
     def add(self, curve: Curve) -> None:
-        """Appends a training and sees it to the disk.
+        """Append a training and synchronise the file with the disk.
 
         Raises:
             OSError: If it cannot be written.
@@ -81,7 +81,7 @@ class Journal:
 
 
 def _same_table(line: str, task: TableTask) -> bool:
-    """Return whether the first line of a journal, which an older version may have written, is of the same table."""
+    """Return True if the first line of a journal, which may be of an older version, is of the same table."""
     try:
         earlier = TableTask.model_validate_json(line)
         same_space = _trained_of(earlier.space) == _trained_of(task.space)
@@ -91,7 +91,7 @@ def _same_table(line: str, task: TableTask) -> bool:
 
 
 def _trained_of(space: dict[str, object]) -> SearchSpace:
-    """Return the part of a space that decides a table: limits and target do not, every design is trained as a proxy."""
+    """Return a space without limits and target, which do not affect a table of proxies."""
     kept = {name: value for name, value in space.items() if name not in ("description", "limits", "target")}
     return validate_space(kept, "the journal's space")
 

@@ -1,4 +1,4 @@
-"""Content of a table, and its file: gzip'ed JSON, a few tens of kilobytes for a few hundred networks."""
+"""Records of a table, and its file: gzip'ed JSON, a few tens of kilobytes for a few hundred networks."""
 
 import errno
 import gzip
@@ -21,7 +21,7 @@ Seconds = Annotated[float, Field(ge=0.0, allow_inf_nan=False)]
 
 
 class TableInfo(BaseModel):
-    """Circumstances that all rows of a table share."""
+    """Facts common to all rows of a table."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,8 +30,7 @@ class TableInfo(BaseModel):
     dataset: str
     epochs: Annotated[Count, Field(ge=1)]
     seeds: Annotated[tuple[Count, ...], Field(min_length=1)]
-    """Each fixes a training's initial weights, batches and augmentation. Every network has the first; some may have no
-    more."""
+    """Seeds of initial weights, batches and augmentation. Every network has the first; some may have no more."""
     train_images: Count
     validation_images: Count
     created: datetime
@@ -41,24 +40,24 @@ class TableInfo(BaseModel):
 
 
 class Row(BaseModel):
-    """One network."""
+    """A row of a table: one network."""
 
     model_config = ConfigDict(frozen=True)
 
     choices: dict[str, str | int | float | bool | None]
-    """What was chosen at each fork of the space."""
+    """Choice at each fork of the space, by the fork's name."""
     architecture: Architecture
     """The trained network."""
     flops: Count
-    """Of one image, two a multiply-accumulate."""
+    """FLOPs of one image, two per multiply-accumulate."""
     params: Count
     macs: dict[str, Count]
     """Multiply-accumulates by kind."""
     accuracy: tuple[tuple[Share, ...], ...]
-    """On the validation part: a row a seed, the first ones of the table's, and a number an epoch."""
+    """Accuracy on the validation part, by seed (the first ones of the table's) and epoch."""
     train_loss: tuple[tuple[float, ...], ...]
     validation_loss: tuple[tuple[float, ...], ...] | None = None
-    """Mean cross-entropy in nats; None in tables of versions that did not keep it."""
+    """Mean cross-entropy in nats, by seed and epoch; None in tables of versions without it."""
     seconds: tuple[Seconds, ...]
     """Wall-clock time of each seed's training, on a machine that may have been busy."""
     latency: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
@@ -66,7 +65,7 @@ class Row(BaseModel):
 
 
 class Table(BaseModel):
-    """A whole table."""
+    """A table of trainings."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -107,7 +106,7 @@ def load_table(path: Path) -> Table:
     """Read a table.
 
     Raises:
-        UserError: If the file cannot be read or is no table.
+        UserError: If the file cannot be read, or is no table.
 
     Example:
         >>> len(load_table(Path("tables/hybrid256_digits.json.gz")).rows)  # doctest: +SKIP

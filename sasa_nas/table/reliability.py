@@ -1,4 +1,4 @@
-"""Reliability of a table, how well its trainings tell its networks apart: the reliability of a single training."""
+"""Reliability of a single training in a table."""
 
 import math
 import statistics
@@ -45,7 +45,7 @@ class Reliability:
     tau: float | None
 
     def of_mean(self, trainings: int) -> float:
-        """Return the reliability of the mean of so many trainings (Spearman 1910, Brown 1910)."""
+        """Return the reliability of the mean of several trainings (Spearman 1910, Brown 1910)."""
         return trainings * self.single / (1.0 + (trainings - 1) * self.single)
 
 
@@ -58,11 +58,10 @@ def estimate_reliability(values: Sequence[Sequence[float]]) -> Reliability | Non
     for normal values and any group sizes; for equal ones it is that of Shrout and Fleiss.
 
     Args:
-        values: One group a network, of one number a training; the place in a group is the seed. Groups may differ in
-            size.
+        values: One group per network, with one number per training, in the order of seeds. Groups may differ in size.
 
     Returns:
-        None where fewer than two networks are given, none has two trainings, or all numbers are equal.
+        The reliability; None if fewer than two networks are given, none has two trainings, or all numbers are equal.
     """
     groups = [np.asarray(group, dtype=np.float64) for group in values]
     sizes = np.array([len(group) for group in groups], dtype=np.float64)
@@ -98,10 +97,10 @@ class Consistency:
         single: Intraclass correlation ICC(3,1), 0 to 1.
         low: Lower end of its 95 % interval.
         high: Upper end.
-        within: Standard deviation of what is neither the network's nor the seed's.
+        within: Standard deviation of the residual, beyond the effects of network and seed.
         seeds: Standard deviation of the shifts between seeds.
         networks: Number of networks.
-        trainings: Trainings of each, each with another seed.
+        trainings: Number of trainings of each network, each with another seed.
     """
 
     single: float
@@ -116,15 +115,15 @@ class Consistency:
 def estimate_consistency(values: Sequence[Sequence[float]]) -> Consistency | None:
     """Estimate the reliability of one training at equal seeds by a two-way analysis of variance.
 
-    A seed fixes the order of the data and what of the initial weights networks share, so that it moves all of them up
-    or down together. Networks that are compared at the same seed are compared without that shift (ICC(3,1) of Shrout
+    A seed determines the order of the data and common parts of the initial weights, so that it shifts all networks
+    together. Networks that are compared at the same seed are compared without that shift (ICC(3,1) of Shrout
     and Fleiss 1979, with the interval given there).
 
     Args:
-        values: As `estimate_reliability` takes them. Those networks count that have as many trainings as any.
+        values: Results as for `estimate_reliability`. Only networks with the largest number of trainings are taken.
 
     Returns:
-        None where fewer than two networks have two trainings or more, or all numbers are equal.
+        The reliability; None if fewer than two networks have two trainings or more, or all numbers are equal.
     """
     most = max(map(len, values), default=0)
     table = np.array([group for group in values if len(group) == most], dtype=np.float64)
@@ -159,7 +158,7 @@ def estimate_consistency(values: Sequence[Sequence[float]]) -> Consistency | Non
 
 
 def _interval(means: Vector, sizes: Vector, within: float) -> tuple[float, float]:
-    """Wald's interval of the intraclass correlation.
+    """Return Wald's interval of the intraclass correlation.
 
     With theta the ratio of the variances between and within, a network's mean has variance `within / w`, where
     `w = n / (1 + n theta)`; the weighted mean square of the means over `within` has an F distribution and falls as
@@ -193,10 +192,10 @@ def tau_between_seeds(values: Sequence[Sequence[float]]) -> float | None:
     """Return the mean, over pairs of seeds, of Kendall's tau-b between the networks' results with either seed.
 
     Args:
-        values: As `estimate_reliability` takes them; a pair of seeds compares the networks that have both.
+        values: Results as for `estimate_reliability`; a pair of seeds is compared on the networks that have both.
 
     Returns:
-        None where no pair of seeds orders any two networks.
+        The mean; None if no pair of seeds orders any two networks.
     """
     taus = []
     for one, other in combinations(range(max(map(len, values), default=0)), 2):
@@ -208,11 +207,11 @@ def tau_between_seeds(values: Sequence[Sequence[float]]) -> float | None:
 
 
 def final_accuracies(table: Table) -> list[tuple[float, ...]]:
-    """Return the accuracy after the last epoch, a group a network, a number a seed."""
+    """Return the accuracies after the last epoch, one group per network, one number per seed."""
     return [tuple(course[-1] for course in row.accuracy) for row in table.rows]
 
 
 def final_losses(table: Table) -> list[tuple[float, ...]] | None:
-    """Return the validation loss after the last epoch, as `final_accuracies`; None if the table does not keep it."""
+    """Return the validation losses after the last epoch, like `final_accuracies`; None if the table has none."""
     losses = [tuple(course[-1] for course in row.validation_loss or ()) for row in table.rows]
     return losses if all(losses) else None

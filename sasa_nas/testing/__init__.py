@@ -1,4 +1,4 @@
-"""Conformance suites for code that extends the package: an operator of one's own is checked as the built-in ones are.
+"""Conformance suites for extensions: the user's own operators are checked like the built-in ones.
 
 Three lines in a test file run the suite over an operator:
 

@@ -1,4 +1,4 @@
-"""Checks of probes, by which attention maps are read off a layer."""
+"""Checks of probes, by which attention weights of a layer are computed."""
 
 import itertools
 
@@ -14,7 +14,7 @@ _ROUNDING = 1e-9
 
 
 def weights_times_values(case: Case) -> None:
-    """Attention weights as the probe reads them, times the values, give the sums that the layer computes."""
+    """Check that attention weights by the probe, times the values, give the layer's sums."""
     layer, probe, x = _attending(case)
     cells = list(itertools.product(range(x.shape[2]), range(x.shape[3])))
     weights = attention_weights(layer, x, cells)
@@ -32,7 +32,7 @@ def weights_times_values(case: Case) -> None:
 
 
 def reach(case: Case) -> None:
-    """A query attends to the cells that the probe says, and to no others."""
+    """Check that a query attends to exactly the cells of the probe's window."""
     layer, probe, _ = _attending(case)
     if probe.reach is None:
         raise NotApplicable("the probe names no reach: the layer attends to the whole map or to a block")
@@ -51,7 +51,7 @@ def reach(case: Case) -> None:
 
 
 def _attending(case: Case) -> tuple[nn.Module, AttentionProbe, Tensor]:
-    """Return the layer, or the first layer in it, that has a probe, what is known of it, and the input that it sees."""
+    """Return the first layer with a probe, the layer itself included, with its probe and its input."""
     layer, x = case.trained(), case.images()
     seen: list[tuple[nn.Module, Tensor]] = []
     handles = [
@@ -72,7 +72,7 @@ def _attending(case: Case) -> tuple[nn.Module, AttentionProbe, Tensor]:
 
 
 def _sums_and_values(layer: nn.Module, probe: AttentionProbe, x: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the weighted sums of a layer that is built to end at them, and the values that it sums."""
+    """Return the weighted sums of a layer built to end at them, and its values."""
     arguments = {name: getattr(layer, name) for name in arguments_of(layer)}
     twin: nn.Module = type(layer)(**{**arguments, **probe.changes}).to(x.dtype)
     twin.load_state_dict(layer.state_dict())
@@ -86,6 +86,6 @@ def _sums_and_values(layer: nn.Module, probe: AttentionProbe, x: Tensor) -> tupl
 
 
 def _same_box(first: Tensor, second: Tensor) -> bool:
-    """Return whether the marked cells of two maps have the same first and last rows and columns."""
+    """Return True if the marked cells of two maps have the same bounding box."""
     cells = [one.nonzero() for one in (first, second)]
     return torch.equal(cells[0].amin(0), cells[1].amin(0)) and torch.equal(cells[0].amax(0), cells[1].amax(0))

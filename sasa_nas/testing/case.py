@@ -1,4 +1,4 @@
-"""Case of a check: an operator with options, at a width that it fits, as modules and networks."""
+"""Cases of checks: an operator with options, at a width that it fits, as modules and networks."""
 
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,10 +16,10 @@ from sasa_nas.operators.building import build_operator
 from sasa_nas.space import Architecture
 
 WIDTHS = (8, 16, 24, 32, 48, 64, 96, 128)
-"""Widths of stages to try, the first that fits is taken."""
+"""Widths of stages to try; the first that fits is taken."""
 
 SIZE = (5, 7)
-"""Height and width of the map where nothing else is asked for: odd and oblong."""
+"""Default height and width of the map: odd and not square."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Case:
     options: Mapping[str, Any]
 
     def __str__(self) -> str:
-        """The options, as a failure names them."""
+        """Return the options as text, for messages."""
         return ", ".join(f"{name}={value}" for name, value in self.options.items()) or "defaults"
 
     @property
     def in_channels(self) -> int:
-        """Channels of the input, other than those of the output."""
+        """Channels of the input, different from those of the output."""
         return self.width // 2
 
     def layer(self, *, stride: int = 1, size: tuple[int, int] = SIZE, in_channels: int | None = None) -> nn.Module:
@@ -154,24 +154,24 @@ def network_of(cases: Sequence[Case]) -> Architecture:
 
 @contextmanager
 def seeded(seed: int = 0) -> Iterator[None]:
-    """Within it torch's random state begins at a seed; afterwards it is as before."""
+    """Seed torch's random state inside a `with` block and restore it afterwards."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
 
 
 def random_maps(*shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
-    """Return standard normal numbers, the same for the same shape."""
+    """Return standard normal maps, the same for the same shape."""
     return torch.randn(shape, generator=torch.Generator().manual_seed(7), dtype=torch.float64).to(dtype)
 
 
 def as_trained(module: nn.Module, x: Tensor) -> nn.Module:
     """Draw parameters anew, take running statistics from a batch, and set the module to evaluation mode.
 
-    What is initialised as zeros or ones, and hides a mistake by that, hides it no longer.
+    Initial values of zeros or ones could hide a mistake.
 
     Args:
-        module: Any; it is changed.
+        module: The module, which is changed.
         x: A batch of its input.
     """
     generator = torch.Generator().manual_seed(5)
@@ -201,5 +201,5 @@ def arguments_of(layer: nn.Module) -> Mapping[str, inspect.Parameter]:
 
 
 def is_torchs(layer: nn.Module) -> bool:
-    """Return whether a module is one of torch's own, whose attributes have torch's conventions."""
+    """Return True if a module is one of torch's own, whose attributes follow torch's conventions."""
     return type(layer).__module__.partition(".")[0] == "torch"

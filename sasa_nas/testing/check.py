@@ -1,4 +1,4 @@
-"""Checks, and what becomes of them."""
+"""Checks and their outcomes."""
 
 import unittest
 from collections.abc import Callable, Iterator
@@ -9,15 +9,15 @@ from sasa_nas.errors import one_line
 from sasa_nas.testing.case import Case, cases_of
 
 Scope = Literal["each case", "first case", "all cases"]
-"""What a rule is tried on."""
+"""Cases that a rule is tried on."""
 
 
 class Nonconformity(AssertionError):
-    """A rule that an operator breaks: one line that says what is wrong and what to do."""
+    """Error that an operator breaks a rule; the message has the mistake and its remedy in one line."""
 
 
 class NotApplicable(unittest.SkipTest):
-    """A check that cannot say anything of an operator: one line that says why. Test runners report it as skipped."""
+    """Exception for a check that does not apply to an operator, with the reason; test runners report it as skipped."""
 
 
 def brief(error: BaseException) -> str:
@@ -31,8 +31,9 @@ class Check:
 
     Attributes:
         name: Name of the rule, a few words.
-        run: Raises `Nonconformity` if a case breaks the rule, `NotApplicable` if the rule does not concern it.
-        scope: What is tried: each of a kind's cases, its first case alone, or a network of all cases together.
+        run: Function that raises `Nonconformity` if a case breaks the rule, `NotApplicable` if the rule does not
+            apply.
+        scope: Cases that are tried: each of a kind's cases, its first case alone, or a network of all cases together.
         slow: Whether it takes more than about a second, and is left out by `--quick`.
     """
 
@@ -43,17 +44,17 @@ class Check:
 
     @property
     def meaning(self) -> str:
-        """First sentence of the documentation."""
+        """First line of the rule's docstring."""
         return (self.run.__doc__ or "").strip().partition("\n")[0]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The end of a check.
+    """Outcome of a check.
 
     Attributes:
         status: `ok`, `failed` or `skipped`.
-        message: What is wrong and what to do, or the reason of a skip; empty for `ok`.
+        message: The mistake and its remedy, or the reason of a skip; empty for `ok`.
     """
 
     status: Literal["ok", "failed", "skipped"]
@@ -62,7 +63,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class ConformanceCheck:
-    """A rule of the suite, bound to a kind of operator; called, it raises what `Check.run` raises.
+    """A rule of the suite bound to a kind of operator; a call raises the exceptions of `Check.run`.
 
     Attributes:
         kind: Name of the registered kind.
@@ -80,7 +81,7 @@ class ConformanceCheck:
 
         Raises:
             Nonconformity: If a case breaks the rule, or fails in another way.
-            NotApplicable: If the rule concerns none of the cases.
+            NotApplicable: If the rule applies to none of the cases.
         """
         skipped: list[NotApplicable] = []
         tried = 0
@@ -106,7 +107,7 @@ class ConformanceCheck:
         return iter(cases if self.check.scope == "each case" else cases[:1])
 
     def outcome(self) -> Outcome:
-        """Run the check and return how it ended, instead of raising."""
+        """Run the check and return its outcome instead of raising."""
         try:
             self()
         except NotApplicable as reason:

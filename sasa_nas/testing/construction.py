@@ -14,7 +14,7 @@ from sasa_nas.testing.check import Nonconformity, NotApplicable, brief
 
 
 def constructor_rule(case: Case) -> None:
-    """A layer keeps each argument of its constructor under the same name, and is built again from what it keeps."""
+    """Check that a layer keeps each argument of its constructor under the same name, and can be rebuilt from them."""
     layer = case.trained(stride=2)
     if is_torchs(layer):
         raise NotApplicable(f"the layer is torch's own {type(layer).__name__}")
@@ -41,7 +41,7 @@ def constructor_rule(case: Case) -> None:
 
 
 def state(case: Case) -> None:
-    """A new layer with another's state dict, saved and loaded, computes the same bit for bit."""
+    """Check that a new layer with another's saved and loaded state dict computes the same bit for bit."""
     layer = case.trained()
     saved = load(save({name: tensor.contiguous() for name, tensor in layer.state_dict().items()}))
     with torch.random.fork_rng(devices=[]):
@@ -51,12 +51,12 @@ def state(case: Case) -> None:
 
 
 def pickles(case: Case) -> None:
-    """A layer can be pickled, and computes the same afterwards."""
+    """Check that a layer can be pickled, and computes the same afterwards."""
     _require_copy(case, lambda layer: pickle.loads(pickle.dumps(layer)), "pickled")  # noqa: S301  (made here)
 
 
 def copies(case: Case) -> None:
-    """A layer can be copied deeply; the copy computes the same and shares no tensor with it."""
+    """Check that a layer can be deep-copied; the copy computes the same and shares no tensor with it."""
     layer = _require_copy(case, copy.deepcopy, "copied")
     other = copy.deepcopy(layer)
     places = {tensor.data_ptr() for tensor in layer.state_dict().values() if tensor.numel()}
@@ -65,7 +65,7 @@ def copies(case: Case) -> None:
 
 
 def meta_device(case: Case) -> None:
-    """A layer can be built and run on the meta device, where networks are counted before anything is trained."""
+    """Check that a layer can be built and run on the meta device, where networks are counted before training."""
     for stride in (1, 2):
         real = case.layer(stride=stride)
         try:

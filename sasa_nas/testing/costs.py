@@ -1,4 +1,4 @@
-"""Checks of what an operator is said to cost: a wrong count sways every comparison per FLOP."""
+"""Checks of an operator's counts, as a wrong count distorts every comparison per FLOP."""
 
 import torch
 from torch import nn
@@ -12,17 +12,17 @@ from sasa_nas.testing.check import Nonconformity, NotApplicable
 from sasa_nas.testing.work import Work, work_of
 
 MAP = (9, 10)
-"""Height and width of the map that work is counted on: small, but larger than the maps for which some forms differ."""
+"""Height and width of the map for counts: small, but larger than the maps for which some forms differ."""
 
 MEMORY_FACTOR = 2.0
-"""How far estimated and measured memory may lie apart, either way."""
+"""Largest ratio of estimated and measured memory, either way."""
 
 
 def multiply_accumulates(case: Case) -> None:
-    """The multiply-accumulates of `count` and of the sub-modules are those that run.
+    """Check that the multiply-accumulates of `count` and of the sub-modules are those that run.
 
-    Position logits are counted once a key, though many layers compute them once a row and once a column: what is
-    counted as `qr` may be more than what runs. All other categories must agree.
+    Position logits are counted once per key, though many layers compute them once per row and column: `qr` may exceed
+    what runs. All other categories must agree.
     """
     for stride in (1, 2):
         counts, work = _counted(case, stride)
@@ -37,7 +37,7 @@ def multiply_accumulates(case: Case) -> None:
 
 
 def elementwise_work(case: Case) -> None:
-    """The softmax elements and the inputs of pools that are counted are those that run in torch's own."""
+    """Check that the counted softmax elements and inputs of pools are those of torch's operators that run."""
     for stride in (1, 2):
         counts, work = _counted(case, stride)
         for name, counted, runs in (
@@ -65,7 +65,7 @@ def _counted(case: Case, stride: int) -> tuple[Counts, Work]:
 
 
 def training_memory_estimate(case: Case) -> None:
-    """A training step's memory, counted on the meta device, is what autograd keeps, within a factor of two."""
+    """Check that a training step's memory, counted on the meta device, is what autograd keeps, within a factor of 2."""
     architecture = case.architecture(side=12)
     images = 4
     with seeded():

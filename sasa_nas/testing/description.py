@@ -1,4 +1,4 @@
-"""Checks of descriptions: what is registered, and what runs and spaces keep of it."""
+"""Checks of descriptions: their registration, and their records in runs and spaces."""
 
 import copy
 import json
@@ -14,14 +14,14 @@ from sasa_nas.testing.case import SIZE, Case
 from sasa_nas.testing.check import Nonconformity, brief
 
 REFERENCES = ("layer", "count", "probe", "forms", "initialise_in_detector", "bound_flow")
-"""Facts of an entry that are code."""
+"""Fields of an entry that are references to code."""
 
 _TRIED = (1, 3, 4, 8, 12, 32)
-"""Widths at which `check_width` is held against the layer."""
+"""Widths at which `check_width` is compared with the layer."""
 
 
 def registration(case: Case) -> None:
-    """Short name and letter are its own, colours are colours, and every reference leads to code that can be called."""
+    """Check that short name and letter are unique, colours valid, and all references callable."""
     entry = case.entry
     if not re.fullmatch(r"[a-z]{1,6}", entry.short) or not re.fullmatch(r"[A-Z]", entry.letter):
         raise Nonconformity(
@@ -47,7 +47,7 @@ def registration(case: Case) -> None:
 
 
 def described_as_data(case: Case) -> None:
-    """A description survives JSON and pickle, equal and with an equal hash; its label is one short word."""
+    """Check that a description survives JSON and pickle, with an equal hash; its label is one short word."""
     operator = case.operator
     adapter: TypeAdapter[Operator] = TypeAdapter(AnyOperator)
     again = {
@@ -66,7 +66,7 @@ def described_as_data(case: Case) -> None:
 
 
 def widths(case: Case) -> None:
-    """Every width that `check_width` lets pass can be built and run, and one that it refuses raises `Misfit`."""
+    """Check that every width that `check_width` accepts can be built and run, and that others raise `Misfit`."""
     for width in _TRIED:
         try:
             case.operator.check_width(width)

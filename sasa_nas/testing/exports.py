@@ -1,4 +1,4 @@
-"""Checks of networks as files, for use without the package."""
+"""Checks of exported networks."""
 
 import ast
 import io
@@ -24,7 +24,7 @@ from sasa_nas.testing.check import Nonconformity, NotApplicable
 
 
 def exported_program(case: Case) -> None:
-    """A program of torch.export computes the network's logits, for one image and for five."""
+    """Check that a program of torch.export computes the network's logits, for one image and for five."""
     # the examples say it; defaults that are no example are as a rule a larger window
     examples = [other for other in cases_of(case.entry.kind) if other.options] or [case]
     network = _as_trained(network_of(examples))
@@ -32,7 +32,7 @@ def exported_program(case: Case) -> None:
 
 
 def onnx_model(case: Case) -> None:
-    """A model in ONNX computes the network's logits, for one image and for five."""
+    """Check that an ONNX model computes the network's logits, for one image and for five."""
     onnx = format_of("onnx")
     try:
         onnx.require_writer()
@@ -46,7 +46,7 @@ def onnx_model(case: Case) -> None:
 
 
 def written_module(case: Case) -> None:
-    """The module that `export` writes imports torch alone, and computes the network's logits bit for bit."""
+    """Check that the module of `export` imports torch alone, and computes the network's logits bit for bit."""
     architecture = network_of(cases_of(case.entry.kind))
     network = _as_trained(architecture)
     with _scratch() as folder:
@@ -91,7 +91,7 @@ def _require_same_logits(run: Callable[[Tensor], Tensor], network: Network, what
 
 
 def _imported(file: Path) -> set[str]:
-    """Return the top-level packages that a file imports, but for what it only tries to import."""
+    """Return the top-level packages that a file imports, without those imported inside `try`."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     tried = {id(node) for part in ast.walk(tree) if isinstance(part, ast.Try) for node in ast.walk(part)}
     nodes = [node for node in ast.walk(tree) if id(node) not in tried]

@@ -1,4 +1,4 @@
-"""Checks of forward passes: shapes, numbers, and what they depend on."""
+"""Checks of forward passes: shapes, precision and determinism."""
 
 import math
 
@@ -8,11 +8,11 @@ from sasa_nas.testing.case import Case, seeded
 from sasa_nas.testing.check import Nonconformity, brief
 
 MAPS = ((5, 7), (8, 3), (6, 6), (2, 3), (1, 1))
-"""Heights and widths: odd, oblong, even, smaller than most windows, a single pixel."""
+"""Heights and widths of maps: odd, not square, even, smaller than most windows, a single pixel."""
 
 
 def output_shape(case: Case) -> None:
-    """Maps of any size keep it, but for the stride: `ceil(H / stride)` rows, `ceil(W / stride)` columns, all finite."""
+    """Check that outputs have `ceil(H / stride)` rows and `ceil(W / stride)` columns, and are finite."""
     for stride in (1, 2):
         for height, width in MAPS:
             x = case.images(height, width, dtype=torch.float32)
@@ -38,7 +38,7 @@ def output_shape(case: Case) -> None:
 
 
 def autocast(case: Case) -> None:
-    """Forward and backward passes run under autocast to bfloat16, and stay finite."""
+    """Check that forward and backward passes run under autocast to bfloat16, and stay finite."""
     layer = case.layer().train()
     x = case.images(dtype=torch.float32).requires_grad_()
     try:
@@ -55,7 +55,7 @@ def autocast(case: Case) -> None:
 
 
 def precision(case: Case) -> None:
-    """In float32 it computes what it computes in float64, and keeps the type of its input."""
+    """Check that float32 gives the result of float64 within rounding, and that outputs have the input's type."""
     exact, x = case.trained(), case.images()
     layer = case.trained(dtype=torch.float32)
     with torch.no_grad():
@@ -69,7 +69,7 @@ def precision(case: Case) -> None:
 
 
 def batch_independence(case: Case) -> None:
-    """In evaluation mode an image's output does not depend on the others of its batch."""
+    """Check that in evaluation mode an image's output does not depend on the others of its batch."""
     for stride in (1, 2):
         layer, x = case.trained(stride=stride), case.images(batch=3)
         with torch.no_grad():
@@ -82,7 +82,7 @@ def batch_independence(case: Case) -> None:
 
 
 def determinism(case: Case) -> None:
-    """In evaluation mode the same input gives the same output bit for bit, and is left as it was."""
+    """Check that in evaluation mode the same input gives the same output bit for bit, and is unchanged."""
     layer, x = case.trained(), case.images()
     before = x.clone()
     with torch.no_grad():

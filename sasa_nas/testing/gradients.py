@@ -8,16 +8,16 @@ from sasa_nas.testing.case import Case, random_maps
 from sasa_nas.testing.check import Nonconformity, brief
 
 _TINY = 1e-9
-"""A gradient below it, as a share of the largest one, is taken for none."""
+"""Largest gradient, as a share of the largest one, that counts as zero."""
 
 _STEP = 1e-3
-"""Change of a parameter by which its effect is tried."""
+"""Change of a parameter to test its effect."""
 
 
 def gradient_everywhere(case: Case) -> None:
-    """Every parameter gets a finite gradient, which is zero only for a bias that cancels.
+    """Check that every parameter gets a finite gradient, which is zero only for a bias that cancels.
 
-    A bias that moves all logits of a softmax alike, or both terms of a difference, has no gradient by construction.
+    A bias that shifts all logits of a softmax, or both terms of a difference, has no gradient by construction.
     """
     for stride in (1, 2):
         layer, x = case.trained(stride=stride), case.images(batch=4)
@@ -37,7 +37,7 @@ def gradient_everywhere(case: Case) -> None:
 
 
 def _require_idle(layer: nn.Module, name: str, x: Tensor, before: Tensor) -> None:
-    """Raise unless a parameter without a gradient is a bias, and does not move the output."""
+    """Check that a parameter without a gradient is a bias, and does not change the output."""
     parameter = layer.get_parameter(name)
     with torch.no_grad():
         kept = parameter.clone()
@@ -51,7 +51,7 @@ def _require_idle(layer: nn.Module, name: str, x: Tensor, before: Tensor) -> Non
 
 
 def gradcheck(case: Case) -> None:
-    """Gradients of input and parameters agree with differences of the output, in float64."""
+    """Check that gradients of input and parameters agree with finite differences, in float64."""
     size = (3, 2)
     layer, x = case.trained(size=size), case.images(*size)
     names = [name for name, _ in layer.named_parameters()]

@@ -1,4 +1,4 @@
-"""Checks of networks with an operator: they learn, and training-free scores of them are numbers."""
+"""Checks of networks with an operator: they learn, and their training-free scores are finite."""
 
 import math
 
@@ -16,14 +16,14 @@ from sasa_nas.testing.case import Case, random_maps, seeded
 from sasa_nas.testing.check import Nonconformity
 
 STEPS = 6
-"""Steps of training in which a network of two blocks learns eight images."""
+"""Training steps in which a network of two blocks learns eight images."""
 
 LEARNT = 0.9
-"""Loss after these steps as a share of the first, at most."""
+"""Largest loss after these steps, as a share of the first."""
 
 
 def learns(case: Case) -> None:
-    """The loss falls on a few images in every kind of residual block that the operator fits; it fits one at least."""
+    """Check that the loss falls on a few images in every residual block that the operator fits, at least one."""
     fitting = 0
     for block in BLOCKS:
         try:
@@ -58,7 +58,7 @@ def _trained_losses(architecture: Architecture) -> tuple[float, float]:
 
 
 def scores(case: Case) -> None:
-    """Every training-free score of a network with it is a finite number."""
+    """Check that every training-free score of a network with the operator is finite."""
     architecture = case.architecture()
     images = ImageSet(_images(architecture, 40).float(), torch.arange(40) % architecture.num_classes)
     found = compute_scores(architecture, SCORES, images, seed=0, device=torch.device("cpu"))

@@ -31,7 +31,7 @@ OPERATOR_CHECKS: tuple[Check, ...] = (
     Check("ONNX", exports.onnx_model, "first case", slow=True),
     Check("written module", exports.written_module, "all cases"),
 )
-"""All rules, in the order in which they are tried."""
+"""All checks, in the order in which they are run."""
 
 
 def conformance_checks(kind: str, *, quick: bool = False) -> list[ConformanceCheck]:
@@ -39,7 +39,7 @@ def conformance_checks(kind: str, *, quick: bool = False) -> list[ConformanceChe
 
     Args:
         kind: Name of the kind.
-        quick: Whether to leave out what is slow.
+        quick: Whether to leave out slow checks.
 
     Raises:
         KeyError: If the kind is not registered.

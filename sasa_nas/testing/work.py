@@ -1,7 +1,7 @@
-"""The work of a forward pass, counted from the operations of torch that run, not from what is registered.
+"""Work of a forward pass, counted from the operations of torch that run, not from registered counts.
 
-Products are counted where they are summed: in matrix products and convolutions, by torch's own formulas, and where two
-tensors are multiplied element by element and the products then summed over a dimension. Operators of torch's library
+Products are counted if they are summed: in matrix products and convolutions, by torch's own formulas, and when two
+tensors are multiplied elementwise and the products then summed over a dimension. Operators of torch's library
 that have a registered decomposition are replaced by it first, so that custom kernels count as their plain forms.
 """
 
@@ -35,15 +35,15 @@ _POOLS = {
 
 @dataclass
 class Work:
-    """Work that was seen.
+    """Measured work.
 
     Attributes:
         summed: Multiply-accumulates: products that were summed.
         added: Products of tensors that were added to another tensor, which may be multiply-accumulates written as a
             loop, or a scale and a shift.
-        softmax: Elements that went through torch's softmax.
-        pooled: Elements that went into pools.
-        opaque: Operators outside of torch's own that neither a decomposition nor a formula explains.
+        softmax: Elements of softmaxes.
+        pooled: Input elements of pools.
+        opaque: Operators from outside torch with neither a decomposition nor a formula.
     """
 
     summed: int = 0
@@ -54,11 +54,11 @@ class Work:
 
 
 def work_of(module: nn.Module, x: Tensor) -> Work:
-    """Run a module on a batch of one in evaluation mode, and return the work that it does.
+    """Run a module on a batch of one and return its work.
 
     Args:
-        module: On the CPU, in evaluation mode.
-        x: Its input.
+        module: The module, on the CPU, in evaluation mode.
+        x: The input.
     """
     watch = _Watch(decompositions())
     # torch's own attention as matrix products, whichever form would run
@@ -68,7 +68,7 @@ def work_of(module: nn.Module, x: Tensor) -> Work:
 
 
 class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts what passes."""
+    """Mode that counts the work of operations."""
 
     def __init__(self, table: Mapping[Any, Callable[..., Any]]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -116,5 +116,5 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _place(tensor: Tensor) -> StorageWeakRef:
-    """Return the memory that a tensor lies in, which views share."""
+    """Return a reference to a tensor's storage, which views share."""
     return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]

@@ -1,1 +1,1 @@
-"""Training one network: the proxy trainer, evaluation, devices and seeds. Runs from a plain script."""
+"""Training of one network: the proxy trainer, evaluation, devices and seeds."""

@@ -1,4 +1,4 @@
-"""Adversarial accuracy: how much is left when each image is moved, within limits, to where the network errs."""
+"""Adversarial accuracy: accuracy on images changed, within limits, to mislead the network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from sasa_nas.data.splits import DatasetInfo, ImageSet, Standardisation
 from sasa_nas.training.evaluate import evaluating
 
 PixelNetwork = Callable[[Tensor], Tensor]
-"""Maps pixels (B, C, H, W) in [0, 1] to logits (B, classes)."""
+"""A function from pixels (B, C, H, W) in [0, 1] to logits (B, classes)."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Attack:
 
     Attributes:
         epsilon: The largest change of a pixel, which lies in [0, 1].
-        steps: Gradient steps.
+        steps: Number of gradient steps.
         step_size: The change of a pixel in one step.
         targeted: Whether each image is driven to one wrong class, drawn evenly (Kurakin et al. 2017,
             arXiv 1611.01236), rather than away from its own.
@@ -42,7 +42,7 @@ class Attack:
 
 
 STANDARD_ATTACK = Attack(epsilon=8 / 255, steps=10, step_size=2.5 * 8 / 255 / 10)
-"""What accuracy under attack means where nobody says otherwise: `make_attacks` gives the same by default."""
+"""Default attack of the objective `robust_accuracy`, and of `make_attacks`."""
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,16 @@ class AttackedEvaluation:
 
 
 def pgd(network: PixelNetwork, pixels: Tensor, labels: Tensor, attack: Attack, generator: torch.Generator) -> Tensor:
-    """Adversarial images: from a random start, steps of equal size against the network, projected back.
+    """Return adversarial images: from a random start, steps of equal size along the gradient's sign, projected back.
 
-    Only gradients of the images are computed; those of the network's parameters are left as they are.
+    Only gradients of the images are computed; those of the network's parameters are left unchanged.
 
     Args:
-        network: In evaluation mode, so that images do not depend on one another.
+        network: The network in evaluation mode, so that images do not depend on each other.
         pixels: (B, C, H, W), float32, in [0, 1].
         labels: (B,), int64: the images' own, or the targets of a targeted attack.
-        attack: How far and how often.
-        generator: Of the CPU; gives the random start.
+        attack: Size and number of the steps.
+        generator: Random generator of the start, on the CPU.
 
     Returns:
         Pixels of the same shape in [0, 1], nowhere further than `attack.epsilon` from the given ones.
@@ -89,12 +89,12 @@ def pgd(network: PixelNetwork, pixels: Tensor, labels: Tensor, attack: Attack, g
 
 
 def draw_targets(labels: Tensor, num_classes: int, generator: torch.Generator) -> Tensor:
-    """A wrong class for each label, all wrong ones equally likely.
+    """Return a wrong class for each label, all wrong ones equally likely.
 
     Args:
         labels: (B,), int64.
-        num_classes: Two at least.
-        generator: Of the CPU.
+        num_classes: Number of classes, at least 2.
+        generator: Random generator, on the CPU.
 
     Returns:
         (B,), int64, on the labels' device.
@@ -104,7 +104,7 @@ def draw_targets(labels: Tensor, num_classes: int, generator: torch.Generator) -
 
 
 def pixel_network(network: nn.Module, scale: Standardisation, pixel_max: float) -> PixelNetwork:
-    """`network`, which takes standardised images, as a function of pixels in [0, 1]."""
+    """Return a network of standardised images as a function of pixels in [0, 1]."""
 
     def logits(pixels: Tensor) -> Tensor:
         answer: Tensor = network(scale.apply(pixels * pixel_max))
@@ -114,7 +114,7 @@ def pixel_network(network: nn.Module, scale: Standardisation, pixel_max: float) 
 
 
 def pixels_of(inputs: Tensor, scale: Standardisation, pixel_max: float) -> Tensor:
-    """The pixels in [0, 1] that standardised images (B, C, H, W) came from, to within rounding."""
+    """Return the pixels in [0, 1] that standardised images (B, C, H, W) came from, to within rounding."""
     return ((inputs * scale.std + scale.mean) / pixel_max).clamp(0.0, 1.0)
 
 
@@ -128,18 +128,18 @@ def evaluate_attacked(
     seed: int,
     batch_size: int = 256,
 ) -> AttackedEvaluation:
-    """Attacks every example of `data`, with the network in evaluation mode, and puts its mode back.
+    """Attack every example of `data`, with the network in evaluation mode; restore its mode.
 
-    Computed in float32: in bfloat16 an attack would look weaker than it is.
+    All is computed in float32, as in bfloat16 an attack would seem weaker than it is.
 
     Args:
-        network: Maps standardised images (B, C, H, W) to logits (B, classes); on the data's device.
-        data: At least one example.
-        info: Gives the classes, and what a pixel's largest value is.
-        scale: What raw pixels became the network's inputs by.
+        network: A module from standardised images (B, C, H, W) to logits (B, classes), on the data's device.
+        data: The examples, at least one.
+        info: Facts with the number of classes and a pixel's largest value.
+        scale: Statistics by which raw pixels were standardised.
         attack: The attack.
-        seed: Of random starts and targets, which also depend on `batch_size`.
-        batch_size: Examples at a time.
+        seed: Seed of random starts and targets, which also depend on `batch_size`.
+        batch_size: Examples per batch.
 
     Raises:
         ValueError: If `data` is empty.

@@ -10,13 +10,13 @@ from sasa_nas.errors import UserError
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device called `name`.
+    """Return the device called `name`.
 
     Args:
-        name: `auto` (a CUDA GPU where there is one, else the CPU), `cpu`, `cuda` or `cuda:N`.
+        name: `auto` (a CUDA GPU if there is one, else the CPU), `cpu`, `cuda` or `cuda:N`.
 
     Raises:
-        UserError: If the name is none of these, or that GPU is not there.
+        UserError: If the name is none of these, or there is no such GPU.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -26,7 +26,7 @@ class Evaluation:
 
 
 def autocast(device: torch.device) -> AbstractContextManager[None]:
-    """bfloat16 where a GPU computes in it natively; nothing elsewhere."""
+    """Return a context of autocast to bfloat16 on a GPU that computes in it natively, else one without effect."""
     bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
     context: AbstractContextManager[None] = torch.autocast(device.type, torch.bfloat16, enabled=bf16)
     return context
@@ -34,7 +34,7 @@ def autocast(device: torch.device) -> AbstractContextManager[None]:
 
 @contextmanager
 def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluation mode for the length of a `with` block."""
+    """Set a model to evaluation mode inside a `with` block."""
     was_training = model.training
     model.eval()
     try:
@@ -44,12 +44,12 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def evaluate(model: nn.Module, data: ImageSet, *, batch_size: int = 256) -> Evaluation:
-    """Runs `model` in evaluation mode over every example of `data` and puts its mode back.
+    """Evaluate `model`, in evaluation mode, on every example of `data`; restore its mode.
 
     Args:
-        model: Maps (B, C, H, W) to logits (B, classes); on the data's device.
-        data: At least one example.
-        batch_size: Examples at a time; the last batch holds the remainder.
+        model: A module from images (B, C, H, W) to logits (B, classes), on the data's device.
+        data: The examples, at least one.
+        batch_size: Examples per batch; the last batch holds the remainder.
 
     Raises:
         ValueError: If `data` is empty.

@@ -18,7 +18,7 @@ CLIP_NORM = 1.0
 """Largest Euclidean norm of all gradients together."""
 
 CHECK_EVERY = 100
-"""Steps between looks at the losses: each one makes the host wait for the device."""
+"""Steps between checks of the losses, each of which synchronises with the device."""
 
 Model = TypeVar("Model", bound=nn.Module)
 Batch = TypeVar("Batch")
@@ -27,33 +27,33 @@ Metrics = TypeVar("Metrics")
 
 
 class NonFiniteLoss(Exception):
-    """Training diverged; the message says in one line where and to what value."""
+    """Error that training diverged; the message names the step and the value in one line."""
 
 
 class EpochBatches(Protocol[Batch_co]):
-    """The train part in batches."""
+    """Batches of the train part."""
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Return the number of batches per epoch."""
 
     def epoch(self, epoch: int) -> Iterator[Batch_co]:
-        """The batches of one epoch, numbered from 0; they depend on its number and a seed alone."""
+        """Yield the batches of one epoch, numbered from 0; they depend on its number and a seed alone."""
 
 
 class EpochReport(Protocol):
-    """Metrics of any trainer's epoch, as observers see them."""
+    """Metrics of an epoch of any trainer, for observers."""
 
     @property
     def epoch(self) -> int:
-        """Epochs done, from 1."""
+        """Number of epochs done, from 1."""
 
     @property
     def train_loss(self) -> float:
-        """Mean over the epoch's steps."""
+        """Mean train loss over the epoch's steps."""
 
     @property
     def headline(self) -> str:
-        """Accuracy on the validation split, in two words."""
+        """Short text with the accuracy on the validation split."""
 
     @property
     def seconds_train(self) -> float:
@@ -65,19 +65,19 @@ class EpochReport(Protocol):
 
 
 class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
-    """Trains a model by AdamW, epoch by epoch, so that it can be taken up between any two.
+    """Training loop with AdamW, which can be resumed after any epoch.
 
-    The process's own random state is left alone. On a CPU the process keeps freed memory from then on, as
-    `keep_freed_memory` says.
+    The process's own random state is left unchanged. On a CPU the process keeps freed memory from then on; see
+    `keep_freed_memory`.
 
     Args:
-        model: On `device`; it is trained in place.
-        batches: What it is trained on.
-        epochs: Of the whole training.
-        learning_rate: The peak, as `learning_rate_at` takes it.
-        weight_decay: As `adamw` takes it.
-        seed: Of what the model draws (dropout); non-negative.
-        device: Where everything lives and runs.
+        model: The model, on `device`; it is trained in place.
+        batches: Batches of the train part.
+        epochs: Number of epochs of the whole training.
+        learning_rate: Peak learning rate; see `learning_rate_at`.
+        weight_decay: Weight decay; see `adamw`.
+        seed: Seed of the model's random numbers (dropout); non-negative.
+        device: Device of weights and data.
     """
 
     def __init__(
@@ -106,31 +106,31 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
 
     @abstractmethod
     def _loss(self, batch: Batch) -> Tensor:
-        """The terms of a batch's loss, (T,); gradients are taken of their sum."""
+        """Return the terms of a batch's loss, (T,); their sum is minimised."""
 
     @abstractmethod
     def _validate(self, terms: list[float], seconds: float) -> Metrics:
-        """The metrics of the epoch that is done.
+        """Return the metrics of the finished epoch.
 
         Args:
-            terms: The loss's, each a mean over the steps.
+            terms: Terms of the loss, each a mean over the steps.
             seconds: Wall-clock time of the steps.
         """
 
     def epochs(self) -> Iterator[Metrics]:
-        """Trains the epochs that are left.
+        """Train the remaining epochs.
 
         Yields:
-            The metrics of each, as it ends.
+            The metrics of each epoch when it ends.
 
         Raises:
-            NonFiniteLoss: As `run_epoch`.
+            NonFiniteLoss: See `run_epoch`.
         """
         while self.epoch < self.total_epochs:
             yield self.run_epoch()
 
     def run_epoch(self) -> Metrics:
-        """Trains one epoch and validates.
+        """Train one epoch and validate.
 
         Raises:
             NonFiniteLoss: If a loss is infinite or not a number. The model is of no use afterwards.
@@ -147,7 +147,7 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         return self._validate(terms, seconds)
 
     def step(self, batch: Batch) -> Tensor:
-        """One update at the optimiser's learning rate; returns the terms of the loss without waiting for the device.
+        """Make one update at the optimiser's learning rate and return the terms of the loss, without synchronisation.
 
         The model is in training mode.
         """
@@ -160,10 +160,10 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         return terms.detach()
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a resumed training needs; tensors, numbers and plain containers only.
+        """Return the state for resuming, of tensors, numbers and plain containers only.
 
-        `torch.load(..., weights_only=True)` reads what `torch.save` makes of it. Tensors are the live ones:
-        save or copy them before training on.
+        Once saved, `torch.load(..., weights_only=True)` can read it. Tensors are not copied: save or copy them before
+        training continues.
         """
         return {
             "model": self.model.state_dict(),
@@ -172,7 +172,7 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from another trainer's state, exactly where seed, data and recipe are the same.
+        """Resume from another trainer's state, exactly if seed, data and recipe are the same.
 
         Args:
             state: From `state_dict`.
@@ -194,7 +194,7 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         self.epoch = operator.index(state["epoch"])
 
     def _train(self) -> list[float]:
-        """One pass over the train part; returns the mean of every term of the loss over its steps."""
+        """Train on the train part once and return the mean of every term of the loss over the steps."""
         steps = len(self.batches)
         total_steps = self.total_epochs * steps
         losses: list[Tensor] = []
@@ -210,7 +210,7 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         return means
 
     def _check(self, losses: list[Tensor]) -> None:
-        """Raises NonFiniteLoss for the first of the epoch's losses that is not finite."""
+        """Raise NonFiniteLoss for the first of the epoch's losses that is not finite."""
         totals = torch.stack(losses).sum(1)
         finite = totals.isfinite()
         if not finite.all():

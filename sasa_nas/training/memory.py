@@ -1,4 +1,4 @@
-"""Tells a lack of memory from other errors, of which torch raises several types, and keeps or releases freed memory."""
+"""Recognition of out-of-memory errors, of which torch raises several types, and control of freed memory."""
 
 import ctypes
 import gc
@@ -15,40 +15,40 @@ _WORDS = (
     "cudnn_status_alloc_failed",
     "cublas_status_alloc_failed",
 )
-"""In the messages of a RuntimeError or an OSError: the CPU's allocator, the CUDA driver, cuDNN, cuBLAS."""
+"""Words of a RuntimeError's or OSError's message, by the CPU's allocator, the CUDA driver, cuDNN or cuBLAS."""
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether `error` says that memory ran out, on the CPU or on a GPU."""
+    """Return True if `error` is a lack of memory, on the CPU or on a GPU."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     return isinstance(error, RuntimeError | OSError) and any(word in str(error).lower() for word in _WORDS)
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-"""Options of glibc's `mallopt`, as <malloc.h> numbers them."""
+"""Options of glibc's `mallopt`, by their numbers in <malloc.h>."""
 
 _MOST_KEPT = 2**31 - 1
-"""Bytes; the largest number that `mallopt` takes."""
+"""Most bytes to keep, the largest number that `mallopt` takes."""
 
 _LARGEST_BLOCKS = (2**30, 2**25)
-"""Bytes of the largest block that comes from the heap; versions before 2.35 refuse more than the second."""
+"""Bytes of the largest block from the heap; versions before 2.35 refuse more than the second."""
 
 _SETTINGS = ("GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_")
-"""Environment variables by which a person configures glibc's allocator."""
+"""Environment variables that configure glibc's allocator."""
 
 
 @cache
 def keep_freed_memory() -> bool:
-    """Make the C library keep freed memory for later tensors, for the life of the process, where it is glibc.
+    """Make glibc, if the process uses it, keep freed memory for later tensors, for the life of the process.
 
     By default glibc returns a block of 32 MB or more to the system as soon as it is freed, and the end of its heap
     whenever 64 MB are free there. A training step frees and allocates the same maps every time, and each page that was
     returned costs a page fault: up to a third of the step. The process then stays as large as it was at its peak;
-    `release_memory` returns what is free. What a person has configured by environment variables is left alone.
+    `release_memory` returns what is free. A configuration by environment variables is left unchanged.
 
     Returns:
-        Whether memory is kept by this call.
+        True if this call makes memory be kept.
     """
     library = _glibc()
     if library is None or any(os.environ.get(name) for name in _SETTINGS):
@@ -60,7 +60,7 @@ def keep_freed_memory() -> bool:
 
 
 def release_memory() -> None:
-    """Gives back what nothing refers to any more: the heap's free pages, and the GPU's cache."""
+    """Return unused memory to the system: the heap's free pages, and the GPU's cache."""
     gc.collect()
     library = _glibc()
     if library is not None:
@@ -70,7 +70,7 @@ def release_memory() -> None:
 
 
 def _glibc() -> ctypes.CDLL | None:
-    """The C library of the process; None where it is not glibc."""
+    """Return the C library of the process; None if it is not glibc."""
     if sys.platform != "linux":
         return None
     library = ctypes.CDLL(None)

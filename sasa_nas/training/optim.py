@@ -10,25 +10,25 @@ WARMUP_SHARE = 0.1
 
 
 def decays(name: str, parameter: nn.Parameter) -> bool:
-    """Return whether weight decay pulls on a parameter: matrices and kernels, not norms, biases or positions.
+    """Return True if weight decay applies to a parameter: to matrices and kernels, not norms, biases or positions.
 
     Args:
-        name: As `named_parameters` gives it. Relative position embeddings are those called `rel_*`.
+        name: Its name in `named_parameters`. Relative position embeddings are those called `rel_*`.
         parameter: The parameter.
     """
     return parameter.ndim >= 2 and not name.rpartition(".")[2].startswith("rel_")
 
 
 def adamw(model: nn.Module, *, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
-    """AdamW (Loshchilov and Hutter, 2019) over the parameters that require gradients.
+    """Return AdamW (Loshchilov and Hutter, 2019) over the parameters that require gradients.
 
-    It is the fused form, on a GPU and on a CPU: small networks have many small parameters, and the others call
-    several operators for each of them.
+    It is the fused form, on a GPU and on a CPU: small networks have many small parameters, for each of which the other
+    forms call several operators.
 
     Args:
-        model: Already on its device.
-        learning_rate: The peak.
-        weight_decay: For the parameters that `decays` names; 0 for all others.
+        model: The model, already on its device.
+        learning_rate: Peak learning rate.
+        weight_decay: Weight decay of the parameters for which `decays` is True; 0 for all others.
     """
     decayed: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
@@ -43,14 +43,14 @@ def adamw(model: nn.Module, *, learning_rate: float, weight_decay: float) -> tor
 
 
 def learning_rate_at(step: int, *, total_steps: int, peak: float) -> float:
-    """Linear warm-up over the first tenth of the steps, then half a cosine towards zero.
+    """Return the learning rate of a step: linear warm-up over the first tenth, then half a cosine towards zero.
 
-    A function of the step alone, so that resuming needs no scheduler's state.
+    It is a function of the step alone, so that resuming needs no scheduler's state.
 
     Args:
-        step: Steps taken before, from 0 to `total_steps - 1`.
-        total_steps: Of the whole training.
-        peak: The highest rate, that of the last step of the warm-up.
+        step: Number of steps before, from 0 to `total_steps - 1`.
+        total_steps: Number of steps of the whole training.
+        peak: The highest rate, at the last step of the warm-up.
     """
     warmup = max(1, round(WARMUP_SHARE * total_steps))
     if step < warmup:
@@ -59,6 +59,6 @@ def learning_rate_at(step: int, *, total_steps: int, peak: float) -> float:
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Gives every parameter group the same learning rate."""
+    """Set the learning rate of all parameter groups."""
     for group in optimizer.param_groups:
         group["lr"] = rate

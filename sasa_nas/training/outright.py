@@ -1,4 +1,4 @@
-"""Trains a network epoch by epoch so that whatever kills the process costs one epoch at most."""
+"""Training with a checkpoint after every epoch, so that a killed process costs at most one epoch."""
 
 import io
 import zipfile
@@ -21,19 +21,19 @@ Metrics_co = TypeVar("Metrics_co", bound="DataclassInstance", covariant=True)
 
 
 class EpochTrainer(Protocol[Metrics_co]):
-    """A trainer that gives metrics after every epoch and can be taken up between any two."""
+    """A trainer that yields metrics after every epoch and can be resumed after any."""
 
     epoch: int
-    """Epochs done."""
+    """Number of epochs done."""
 
     def epochs(self) -> Iterator[Metrics_co]:
-        """Trains the epochs that are left; yields the metrics of each as it ends."""
+        """Train the remaining epochs and yield the metrics of each when it ends."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All that a resumed training needs: tensors, numbers and plain containers."""
+        """Return the state for resuming, of tensors, numbers and plain containers."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from another trainer's state."""
+        """Resume from another trainer's state."""
 
 
 Trainer_ = TypeVar("Trainer_", bound=EpochTrainer[Any])
@@ -43,17 +43,17 @@ class Progress(Protocol[Metrics_contra]):
     """Observer of a training; called between epochs."""
 
     def started(self, history: Sequence[Metrics_contra]) -> None:
-        """The first epoch of this session begins; `history` are the epochs of sessions before it."""
+        """Report the beginning of this session's first epoch; `history` are the epochs of earlier sessions."""
 
     def restarted(self, reason: str) -> None:
-        """The checkpoint is unusable; the training begins anew."""
+        """Report that the checkpoint is unusable, and the training begins anew."""
 
     def advanced(self, history: Sequence[Metrics_contra]) -> None:
-        """One more epoch is trained and safe; it is the last of `history`."""
+        """Report a trained epoch whose checkpoint is written; it is the last of `history`."""
 
 
 class BadCheckpoint(Exception):
-    """A checkpoint that cannot be used; the message says in one line why."""
+    """Error that a checkpoint cannot be used; the message has the reason in one line."""
 
 
 def train_outright(
@@ -63,15 +63,15 @@ def train_outright(
     checkpoint: Path,
     progress: Progress[Metrics],
 ) -> Trainer_:
-    """Trains to the last epoch, from `checkpoint` where there is one.
+    """Train to the last epoch, from `checkpoint` if it exists.
 
-    The checkpoint is replaced after every epoch, whole or not at all; it is left to the caller to remove.
+    The checkpoint is replaced atomically after every epoch; the caller removes it.
 
     Args:
-        make: Makes the trainer before its first epoch; called again where a checkpoint turns out to be unusable.
-        metrics: What the trainer's epochs give.
+        make: Function that makes the trainer before its first epoch; called again if a checkpoint is unusable.
+        metrics: Dataclass of an epoch's metrics.
         checkpoint: The file; its folder exists.
-        progress: Told of every epoch.
+        progress: Observer of the epochs.
 
     Returns:
         The trainer, all epochs done.
@@ -97,13 +97,13 @@ def train_outright(
 
 
 def save_checkpoint(path: Path, trainer: EpochTrainer[Metrics], history: Sequence[Metrics], *, of: str = "") -> None:
-    """Writes a trainer's state and the metrics of its epochs so far; never half of them.
+    """Write a trainer's state and the metrics of its epochs so far, atomically.
 
     Args:
         path: The file.
-        trainer: Whose state.
-        history: The metrics of its epochs.
-        of: What is trained, where the file's place does not tell.
+        trainer: The trainer.
+        history: Metrics of its epochs.
+        of: Identity of the training, if the file's path does not determine it.
 
     Raises:
         OSError: If the file cannot be written.
@@ -122,19 +122,19 @@ def _write(path: Path, content: io.BytesIO) -> None:
 def load_checkpoint(
     path: Path, trainer: EpochTrainer[Metrics], metrics: type[Metrics], *, of: str = ""
 ) -> list[Metrics]:
-    """Gives `trainer` the state that `save_checkpoint` wrote. Nothing is unpickled but tensors and plain containers.
+    """Load a state written by `save_checkpoint` into a trainer; only tensors and plain containers are unpickled.
 
     Args:
         path: The file.
-        trainer: Goes on from there.
-        metrics: What its epochs give.
-        of: What it trains: a checkpoint of anything else may fit it, and is refused all the same.
+        trainer: The trainer to load the state into.
+        metrics: Dataclass of an epoch's metrics.
+        of: Identity of the training; a checkpoint of another one is refused even if it fits.
 
     Returns:
         The metrics of the epochs done.
 
     Raises:
-        BadCheckpoint: If the file is damaged, or another trainer's; `trainer` is of no use then.
+        BadCheckpoint: If the file is damaged, or another trainer's; `trainer` cannot be used then.
         OSError: If the file cannot be read.
     """
     try:
@@ -163,12 +163,12 @@ def load_checkpoint(
 
 
 def _largest(trainer: EpochTrainer[Any]) -> int:
-    """Bytes of a checkpoint of a trainer, at most: its tensors, the optimiser's two more of each, and the rest."""
+    """Return the most bytes of a trainer's checkpoint: its tensors, the optimiser's two per tensor, and the rest."""
     return 2**26 + 4 * sum(tensor.numel() * tensor.element_size() for tensor in _tensors(trainer.state_dict()))
 
 
 def _require_stored(content: io.BytesIO) -> None:
-    """Raises ValueError unless the file is a zip archive without compression, as `torch.save` writes it.
+    """Raise ValueError unless the file is a ZIP archive without compression, as written by `torch.save`.
 
     Its members then take no more memory than the file.
     """
@@ -182,9 +182,9 @@ def _require_stored(content: io.BytesIO) -> None:
 
 
 def _require_whole(state: Any) -> None:
-    """Raises ValueError if a tensor in nested containers is larger than its memory, as a view with steps of 0 is.
+    """Raise ValueError if a tensor in nested containers is larger than its memory, as a view with steps of 0 is.
 
-    To copy such a one could take all memory there is.
+    A copy of such a tensor could take all memory.
     """
     for tensor in _tensors(state):
         if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
@@ -192,7 +192,7 @@ def _require_whole(state: Any) -> None:
 
 
 def _tensors(state: Any) -> Iterator[torch.Tensor]:
-    """The tensors in nested containers, which may hold one another."""
+    """Yield the tensors in nested containers, which may contain each other."""
     waiting: list[Any] = [state]
     seen: set[int] = set()
     while waiting:

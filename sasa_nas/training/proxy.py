@@ -1,4 +1,4 @@
-"""The proxy trainer: one small network, one data set, one recipe, one result an epoch."""
+"""The trainer of classifiers, with a result after every epoch."""
 
 import math
 import time
@@ -12,7 +12,7 @@ from sasa_nas.data.batches import Batches
 from sasa_nas.data.splits import DatasetInfo, ImageSet, SearchSplits
 from sasa_nas.errors import UserError
 from sasa_nas.models import build
-from sasa_nas.models.layout import channels_last, lay_out
+from sasa_nas.models.layout import channels_last, to_channels_last
 from sasa_nas.space import Architecture
 from sasa_nas.space.proxy import Recipe
 from sasa_nas.training.evaluate import autocast, evaluate
@@ -25,9 +25,9 @@ class EpochMetrics:
     """Metrics of one epoch of training.
 
     Attributes:
-        epoch: Epochs done, from 1.
-        train_loss: Mean over the epoch's steps, with the recipe's label smoothing and augmentation.
-        accuracy: On the whole validation part, in [0, 1].
+        epoch: Number of epochs done, from 1.
+        train_loss: Mean loss over the epoch's steps, with the recipe's label smoothing and augmentation.
+        accuracy: Accuracy on the whole validation part, in [0, 1].
         validation_loss: Mean cross-entropy in nats, without label smoothing.
         seconds_train: Wall-clock time of the steps.
         seconds_evaluate: Wall-clock time of the validation.
@@ -42,15 +42,15 @@ class EpochMetrics:
 
     @property
     def headline(self) -> str:
-        """The accuracy, for a line that is read while a network trains."""
+        """Short text with the accuracy, for a line of progress."""
         return f"validation {100 * self.accuracy:.2f}%"
 
 
 def require_batches(recipe: Recipe, train: ImageSet) -> None:
-    """Raises where batches would hold a single example.
+    """Check that no batch would be a single example.
 
     Raises:
-        UserError: Batch normalisation cannot train on one.
+        UserError: If one would, as batch normalisation cannot train on it.
     """
     if min(recipe.batch_size, len(train)) < 2:
         raise UserError(
@@ -60,20 +60,21 @@ def require_batches(recipe: Recipe, train: ImageSet) -> None:
 
 
 class Trainer(EpochLoop[nn.Module, tuple[Tensor, Tensor], EpochMetrics]):
-    """Trains a built network by a recipe and validates it after every epoch.
+    """Trainer of a classifier by a recipe, with validation after every epoch.
 
-    `seed` rules batches, augmentation and whatever the model draws (dropout); the caller draws the initial
-    weights under a seed of its own choice. On the CPU the same seed and weights give bit-identical numbers.
-    The process's own random state is left alone.
+    `seed` determines batches, augmentation and the model's random numbers (dropout); the caller draws the initial
+    weights. On the CPU the same seed and weights give bit-identical results. The process's own random state is left
+    unchanged.
 
     Args:
-        model: Maps (B, C, H, W) to logits (B, info.num_classes). It is moved to `device` and trained in place.
-        train: At least two examples.
-        validation: At least one example.
-        info: Says how far images may shift and whether they may flip.
+        model: A module from images (B, C, H, W) to logits (B, info.num_classes). It is moved to `device` and trained
+            in place.
+        train: The train part, at least two examples.
+        validation: The validation part, at least one example.
+        info: Facts with the augmentation: the largest shift, and whether images may be flipped.
         recipe: Epochs, batch size, rates.
-        seed: Non-negative.
-        device: Where everything lives and runs.
+        seed: Seed, non-negative.
+        device: Device of weights and data.
 
     Raises:
         UserError: If a batch would hold a single example, on which batch normalisation cannot train.
@@ -91,7 +92,7 @@ class Trainer(EpochLoop[nn.Module, tuple[Tensor, Tensor], EpochMetrics]):
         device: torch.device,
     ) -> None:
         require_batches(recipe, train)
-        model = lay_out(model.to(device))
+        model = to_channels_last(model.to(device))
         batches = Batches(
             train.to(device),
             batch_size=recipe.batch_size,
@@ -112,17 +113,17 @@ class Trainer(EpochLoop[nn.Module, tuple[Tensor, Tensor], EpochMetrics]):
         self.recipe = recipe
 
     def _loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """The cross-entropy, (1,)."""
+        """Return the cross-entropy, (1,)."""
         images, labels = batch
         with autocast(self.device):
             logits = self.model(channels_last(images))
         return F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing).view(1)
 
     def _validate(self, terms: list[float], seconds: float) -> EpochMetrics:
-        """Measures the model on the whole validation part.
+        """Measure the model on the whole validation part.
 
         Raises:
-            NonFiniteLoss: If its loss is not finite: the last step can break weights that no train loss shows.
+            NonFiniteLoss: If its loss is not finite, as no train loss shows the effect of the last step.
         """
         start = time.perf_counter()
         result = evaluate(self.model, self.validation, batch_size=max(256, self.recipe.batch_size))
@@ -145,9 +146,9 @@ def new_trainer(
 
     Args:
         architecture: The network.
-        splits: Data set, of which the train and the validation split are used.
+        splits: The data set; its train and validation parts are used.
         recipe: Epochs, batch size, rates.
-        seed: Fixes initial weights, batches, augmentation and dropout.
+        seed: Seed of initial weights, batches, augmentation and dropout.
         device: Device of weights and data.
 
     Raises:

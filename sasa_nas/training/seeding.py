@@ -1,4 +1,4 @@
-"""Random numbers from a seed for a block of code, with no effect on the code around it."""
+"""Seeding of random numbers in a block of code, without an effect on the code around it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,17 +8,17 @@ import torch
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seeds PyTorch's generators inside the block and puts their states back after it.
+    """Seed PyTorch's generators inside a `with` block and restore their states after it.
 
-    Weights that are drawn inside depend on `seed` alone:
+    Weights drawn inside depend on `seed` alone:
 
         with seeded(3):
             model = build(architecture)
 
-    Only generators that exist are touched: CUDA's, where CUDA has been initialised.
+    CUDA's generators are seeded only if CUDA has been initialised.
 
     Args:
-        seed: Non-negative, below 2**63.
+        seed: Seed, non-negative and below 2**63.
     """
     has_cuda: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
     devices = list(range(torch.cuda.device_count())) if has_cuda else []

@@ -1,4 +1,4 @@
-"""Images turned and mirrored as no training showed them: what a network makes of views that it never saw."""
+"""Rotations and flips of images, for zero-shot evaluation."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,11 +11,11 @@ from sasa_nas.errors import UserError
 
 
 def rotate(images: Tensor, quarter_turns: int) -> Tensor:
-    """Turn images clockwise by right angles; no pixel changes its value.
+    """Rotate images clockwise by multiples of 90 degrees, without interpolation.
 
     Args:
         images: (N, C, H, W).
-        quarter_turns: How often by 90 degrees.
+        quarter_turns: Number of turns by 90 degrees.
 
     Returns:
         (N, C, H, W), or (N, C, W, H) after an odd number of turns.
@@ -24,36 +24,36 @@ def rotate(images: Tensor, quarter_turns: int) -> Tensor:
 
 
 def flip_upside_down(images: Tensor) -> Tensor:
-    """Mirrors images (N, C, H, W) about their horizontal axis."""
+    """Flip images (N, C, H, W) about their horizontal axis."""
     return images.flip(-2)
 
 
 def flip_left_right(images: Tensor) -> Tensor:
-    """Mirrors images (N, C, H, W) about their vertical axis."""
+    """Flip images (N, C, H, W) about their vertical axis."""
     return images.flip(-1)
 
 
 ROTATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     f"rotate_{90 * turns}": partial(rotate, quarter_turns=turns) for turns in (1, 2, 3)
 }
-"""Clockwise, in degrees: the zero-shot test of Zhao et al. 2020 (arXiv 2004.13621, experiments on robustness)."""
+"""Clockwise rotations by name, in degrees: the zero-shot test of Zhao et al. 2020 (arXiv 2004.13621)."""
 
 FLIPS: dict[str, Callable[[Tensor], Tensor]] = {
     "flip_upside_down": flip_upside_down,
     "flip_left_right": flip_left_right,
 }
-"""The flip of the same test, and the one that training may show where it keeps the label."""
+"""Flips by name: the one of the same test, and the one that augmentation may have if it keeps the label."""
 
 
 def transformed(data: ImageSet, transform: Callable[[Tensor], Tensor]) -> ImageSet:
-    """The same examples with `transform` applied to their images.
+    """Return the same examples with `transform` applied to their images.
 
     Args:
         data: Images (N, C, H, W).
         transform: One of `ROTATIONS` or `FLIPS`.
 
     Raises:
-        UserError: If the images would change their height and width, for which the network was not made.
+        UserError: If the height and width of the images would change.
     """
     images = transform(data.images)
     if images.shape != data.images.shape:

@@ -1,1 +1,1 @@
-"""Verbs on single networks and small spaces, a file each: train, retrain, evaluate, export, tabulate."""
+"""Workflows on single networks and small spaces, one file each: train, retrain, evaluate, export, tabulate."""

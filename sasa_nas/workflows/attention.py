@@ -1,4 +1,4 @@
-"""One image and a network to look at it: trained, or with random weights."""
+"""An image and a network, trained or with random weights, to compute attention maps of."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,18 +18,18 @@ from sasa_nas.space import Architecture, Image
 from sasa_nas.space.scaling import fitted_to
 from sasa_nas.space.validation_errors import space_error
 from sasa_nas.training.seeding import seeded
-from sasa_nas.workflows.material import load_data, load_network
+from sasa_nas.workflows.loading import load_data, load_network
 
 
 @dataclass(frozen=True)
 class ImageSource:
-    """Where an image comes from: a file, or the validation part of a data set.
+    """Source of an image: a file, or the validation part of a data set.
 
     Attributes:
-        file: It is scaled and cut to the network's images.
-        dataset: Where there is no file; None for the one that a network was trained on.
-        index: The image's place in the validation part.
-        data_dir: Where data sets lie or are downloaded to; None for the default place.
+        file: Image file, scaled and cropped to the network's images; if None, the data set is used.
+        dataset: Name of the data set; if None, the one that the network was trained on.
+        index: Index of the image in the validation part.
+        data_dir: Folder of data sets; if None, the default one.
 
     Raises:
         UserError: If both a file and a data set are given.
@@ -50,9 +50,9 @@ class Subject:
     """A network and an image of its size.
 
     Attributes:
-        network: In evaluation mode, on the CPU.
-        weights: The file that they come from, or that they are random.
-        image: Where the image comes from.
+        network: The network in evaluation mode, on the CPU.
+        weights: The file of its weights, or that they are random.
+        image: Source of the image.
         picture: The image to look at, `(channels, H, W)` in [0, 1].
         inputs: The image as the network takes it, `(1, channels, H, W)`.
     """
@@ -65,9 +65,10 @@ class Subject:
 
 
 def trained_subject(target: Path, source: ImageSource) -> Subject:
-    """A trained network and an image, standardised as it was trained.
+    """Return a trained network and an image, standardised as it was trained.
 
-    Where no record tells how (an export's folder), a file's image is standardised by its own pixels.
+    If there is no record of the standardisation (in an export's folder), a file's image is standardised by its own
+    pixels.
 
     Args:
         target: The folder of an outright training (its first seed), of a search's trial or of an export.
@@ -86,13 +87,13 @@ def trained_subject(target: Path, source: ImageSource) -> Subject:
 
 
 def untrained_subject(architecture: Architecture, name: str, source: ImageSource, *, seed: int) -> Subject:
-    """A network with random weights, fitted to a data set's images; a file's image is fitted to the network.
+    """Return a network with random weights, fitted to a data set's images; a file's image is fitted to the network.
 
     Args:
         architecture: The network.
-        name: What it is called.
+        name: Name of the network.
         source: The image.
-        seed: Fixes the weights.
+        seed: Seed of the weights.
 
     Raises:
         UserError: If there is no such image, or the network cannot be fitted to it.

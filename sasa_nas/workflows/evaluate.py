@@ -1,4 +1,4 @@
-"""Measures a trained network: on plain images, on turned and mirrored ones, and under attack."""
+"""Evaluation of a trained network on plain images, on rotated and flipped ones, and under attack."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ from sasa_nas.training.adversarial import Attack, evaluate_attacked
 from sasa_nas.training.device import pick_device
 from sasa_nas.training.evaluate import evaluate
 from sasa_nas.training.transforms import FLIPS, ROTATIONS, transformed
-from sasa_nas.workflows.material import load_data, load_network, within_memory
+from sasa_nas.workflows.loading import load_data, load_network, within_memory
 
 Split = Literal["validation", "test"]
 
 
 @dataclass(frozen=True)
 class EvaluationSettings:
-    """What is measured, and on what.
+    """Settings of an evaluation.
 
     Attributes:
-        dataset: None for the one that the network was trained on.
-        split: The part of it.
-        rotations: Whether images are also turned by 90, 180 and 270 degrees.
-        flips: Whether they are also mirrored, upside down and left to right.
-        attacks: What they are also attacked by.
-        seed: Of the attacks' random starts and targets.
-        batch_size: Images at a time.
-        data_dir: Where data sets lie or are downloaded to; None for the default place.
-        device: As `pick_device` takes it.
+        dataset: Name of the data set; if None, the one that the network was trained on.
+        split: Split of the data set.
+        rotations: Whether to evaluate on images rotated by 90, 180 and 270 degrees, too.
+        flips: Whether to evaluate on images flipped vertically and horizontally, too.
+        attacks: Adversarial attacks to evaluate under, too.
+        seed: Seed of the attacks' random starts and targets.
+        batch_size: Images per batch.
+        data_dir: Folder of data sets; if None, the default one.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
     """
 
     dataset: str | None = None
@@ -49,7 +49,7 @@ class EvaluationSettings:
 
 
 class AttackRecord(BaseModel):
-    """An `Attack` as it is printed."""
+    """An `Attack` in the printed data."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
@@ -60,22 +60,22 @@ class AttackRecord(BaseModel):
 
 
 class Measurement(BaseModel):
-    """One number about a network, over its seeds."""
+    """A measured accuracy of a network, over its seeds."""
 
     model_config = ConfigDict(frozen=True)
 
     name: str
-    """clean, one of the rotations and flips, or pgd."""
+    """`clean`, one of the rotations and flips, or `pgd`."""
     accuracy: Spread
     accuracies: tuple[Share, ...]
-    """Of each seed, in the report's order."""
+    """Accuracy of each seed, in the report's order."""
     attack: AttackRecord | None = None
     success: Spread | None = None
-    """Of a targeted attack: the share of images classified as its target."""
+    """Share of images classified as the target of a targeted attack; None for other measurements."""
 
 
 class EvaluationReport(BaseModel):
-    """What `evaluate_network` found."""
+    """Results of `evaluate_network`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -85,13 +85,13 @@ class EvaluationReport(BaseModel):
     split: Split
     images: int
     seeds: tuple[int | None, ...]
-    """One for each file of weights; None for a network without a known seed."""
+    """Seed of each file of weights; None if it is unknown."""
     measurements: tuple[Measurement, ...]
 
 
 @dataclass(frozen=True)
-class _Answer:
-    """What one network gave in one measurement."""
+class _SeedMeasurement:
+    """Result of one measurement of one network."""
 
     name: str
     accuracy: float
@@ -102,14 +102,14 @@ class _Answer:
 def make_attacks(
     epsilons: Sequence[float], steps: Sequence[int], *, step_size: float | None = None, targeted: bool = False
 ) -> tuple[Attack, ...]:
-    """An attack for every pair of a limit and a number of steps.
+    """Return an attack for every pair of a limit and a number of steps.
 
     Args:
         epsilons: Largest changes of a pixel in [0, 1].
         steps: Numbers of steps.
-        step_size: Of all attacks; 2.5 epsilon / steps where it is left out, which reaches every side of the ball
+        step_size: Step size of all attacks; default: 2.5 epsilon / steps, which reaches every side of the ball
             from every start (Madry et al. 2018, arXiv 1706.06083).
-        targeted: As `Attack` has it.
+        targeted: Whether each attack aims at a random other class.
 
     Raises:
         UserError: If a number is not positive and finite.
@@ -129,11 +129,11 @@ def make_attacks(
 
 
 def evaluate_network(target: Path, settings: EvaluationSettings) -> EvaluationReport:
-    """Measures the trained network of a folder; nothing is written.
+    """Measure the trained network of a folder; nothing is written.
 
     Args:
         target: The folder of an outright training (all its finished seeds are measured), of a trial or an export.
-        settings: What is measured, and on what. Images are standardised by their own data set's train part.
+        settings: Settings of the evaluation. Images are standardised by their own data set's train part.
 
     Raises:
         UserError: If there is no trained network or no data for it, or the weights are another network's.
@@ -142,7 +142,7 @@ def evaluate_network(target: Path, settings: EvaluationSettings) -> EvaluationRe
     trained = find_trained(target)
     splits = load_data(target, trained, settings.dataset, settings.data_dir)
     part = (splits.validation if settings.split == "validation" else splits.load_test()).to(device)
-    answers: list[list[_Answer]] = []
+    answers: list[list[_SeedMeasurement]] = []
     with within_memory(settings.batch_size):
         for weights in trained.weights:
             network = load_network(trained.architecture, weights.path, device)
@@ -158,22 +158,24 @@ def evaluate_network(target: Path, settings: EvaluationSettings) -> EvaluationRe
     )
 
 
-def _measure(network: nn.Module, part: ImageSet, splits: Splits, settings: EvaluationSettings) -> Iterator[_Answer]:
-    """All that is asked for of one network, always in the same order."""
+def _measure(
+    network: nn.Module, part: ImageSet, splits: Splits, settings: EvaluationSettings
+) -> Iterator[_SeedMeasurement]:
+    """Yield all requested measurements of one network, always in the same order."""
     size = settings.batch_size
-    yield _Answer("clean", evaluate(network, part, batch_size=size).accuracy)
+    yield _SeedMeasurement("clean", evaluate(network, part, batch_size=size).accuracy)
     views = (ROTATIONS if settings.rotations else {}) | (FLIPS if settings.flips else {})
     for name, view in views.items():
-        yield _Answer(name, evaluate(network, transformed(part, view), batch_size=size).accuracy)
+        yield _SeedMeasurement(name, evaluate(network, transformed(part, view), batch_size=size).accuracy)
     for attack in settings.attacks:
         result = evaluate_attacked(
             network, part, splits.info, splits.standardisation, attack, seed=settings.seed, batch_size=size
         )
-        yield _Answer("pgd", result.accuracy, attack, result.success)
+        yield _SeedMeasurement("pgd", result.accuracy, attack, result.success)
 
 
-def _combined(answers: Sequence[_Answer]) -> Measurement:
-    """The same measurement of all networks."""
+def _combined(answers: Sequence[_SeedMeasurement]) -> Measurement:
+    """Return one measurement of several networks, combined."""
     accuracies = tuple(answer.accuracy for answer in answers)
     successes = [answer.success for answer in answers if answer.success is not None]
     first = answers[0]

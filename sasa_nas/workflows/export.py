@@ -1,4 +1,4 @@
-"""Networks to export, with their weights and what their records tell of them."""
+"""Networks to export, with their weights and the facts in their records."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -24,12 +24,12 @@ from sasa_nas.training.seeding import seeded
 
 @dataclass(frozen=True, eq=False)
 class Exportable:
-    """All that an export is made from.
+    """A network to export, with its weights and its model card.
 
     Attributes:
         architecture: The network.
         weights: Its state dict.
-        card: What is known of it; the command that exports it is not.
+        card: Its model card, still without the export's command.
     """
 
     architecture: Architecture
@@ -39,11 +39,11 @@ class Exportable:
 
 @dataclass(frozen=True)
 class WeightsChoice:
-    """Whose weights a network without trained ones gets, or which of several.
+    """Choice of the weights, for a network without trained ones or with several.
 
     Attributes:
-        file: A safetensors file to take.
-        seed: Of the training, where several seeds were trained; or of random weights, 0 where it is left out.
+        file: A safetensors file.
+        seed: Seed of the training, if several were trained; or of random weights, 0 by default.
     """
 
     file: Path | None = None
@@ -52,14 +52,14 @@ class WeightsChoice:
 
 @dataclass(frozen=True)
 class ExportRequest:
-    """How something is exported.
+    """Settings of an export.
 
     Attributes:
-        formats: Of `sasa_nas.exporting.formats.FORMATS`, one at least.
-        size: Of a search's trial: the network that was trained, or its full-size design.
-        choice: The weights where there are none, or several.
-        out: The folder to write; `exports/<name>` where it is left out.
-        command: What wrote it, for the model card.
+        formats: Names in `sasa_nas.exporting.formats.FORMATS`, at least one.
+        size: For a search trial: the network that was trained, or its full-size design.
+        choice: Choice of the weights, if there are none or several.
+        out: The folder to write; default: `exports/<name>`.
+        command: Command line of the export, for the model card.
         weights_license: The license of the weights, for the model card.
 
     Raises:
@@ -85,8 +85,8 @@ class Exported:
     Attributes:
         folder: Folder of the export.
         card: Facts about the network.
-        files: Names of the files that hold it, one a format.
-        hints: Lines that say how it is used, one for each format that has some.
+        files: Names of the network's files, one per format.
+        hints: Lines on its use, for each format that has any.
     """
 
     folder: Path
@@ -96,7 +96,7 @@ class Exported:
 
 
 def export_name(target: str) -> str:
-    """What a network's export is called: the last part of a name or path, as a Python identifier."""
+    """Return the name of a network's export: the last part of a name or path, as a Python identifier."""
     path = Path(target)
     last = path.stem if path.suffix.lower() in (".json", ".yaml", ".yml") else path.resolve().name
     name = re.sub(r"\W+", "_", last)[:80] or "network"
@@ -104,14 +104,14 @@ def export_name(target: str) -> str:
 
 
 def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Size, choice: WeightsChoice) -> Exportable:
-    """A trained trial of a search: the network that was trained, or its full-size design.
+    """Return a trained trial of a search: the network that was trained, or its full-size design.
 
     Args:
-        folder: The run.
-        info: What run.json says.
+        folder: Folder of the run.
+        info: Record of the run.
         record: The trial, trained to the end.
-        size: Which of the two.
-        choice: The weights of a full-size design; where no file is given, those of its retraining, if there is one.
+        size: Whether to take the trained network or the full-size design.
+        choice: Weights of a full-size design; default: those of its retraining, if there is one.
 
     Raises:
         UserError: If weights are missing or another network's, or `choice` does not apply.
@@ -148,9 +148,9 @@ def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Siz
 
 
 def _retrained(folder: RunFolder, record: TrialRecord, name: str, choice: WeightsChoice) -> Exportable | None:
-    """The full-size design of a trial as `sasa-nas retrain` trained it, by the seed best on the validation part.
+    """Return the full-size design of a trial as `sasa-nas retrain` trained it, by the seed best on the validation part.
 
-    While seeds are still to be trained, nothing compares them, and the first counts. None without a trained seed.
+    Before all seeds are trained, it is the first one. None without a trained seed.
     """
     where = _retraining(folder, record.number)
     if where is None:
@@ -173,7 +173,7 @@ def _retrained(folder: RunFolder, record: TrialRecord, name: str, choice: Weight
 
 
 def _retraining(folder: RunFolder, trial: int) -> str | None:
-    """The retraining at full size that has a trained seed of a trial: the one with the default name, or the first."""
+    """Return the name of a full-size retraining with a trained seed of a trial: the default name, or the first."""
     for name in sorted(list_retrainings(folder), key=lambda name: (name != "target", name)):
         place = folder.retraining(name)
         training = place.network(trial)
@@ -185,11 +185,11 @@ def _retraining(folder: RunFolder, trial: int) -> str | None:
 
 
 def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
-    """One seed of a classifier's outright training, the first that is trained to the end if none is named.
+    """Return one seed of a classifier's outright training, the first that is trained to the end if none is named.
 
     Args:
-        folder: The training.
-        choice: Which seed.
+        folder: Folder of the training.
+        choice: Choice of the seed.
 
     Raises:
         UserError: If no such seed is trained to the end, it is another task's training, or a file of weights is given.
@@ -220,11 +220,11 @@ def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
 def of_architecture(
     architecture: Architecture, name: str, choice: WeightsChoice, *, note: str | None = None
 ) -> Exportable:
-    """A network that no training on record belongs to, with random weights or those of a file.
+    """Return a network without a recorded training, with random weights or those of a file.
 
     Args:
         architecture: The network.
-        name: What to call it.
+        name: Name of the network.
         choice: The file, or the seed.
         note: One sentence on what it is.
 
@@ -244,7 +244,7 @@ def of_architecture(
 
 
 def write_export(found: Exportable, request: ExportRequest) -> Exported:
-    """Writes what was found, as it was asked for.
+    """Write an export.
 
     Raises:
         UserError: If a format is unknown or its packages are missing, or the folder cannot be written.

@@ -1,4 +1,4 @@
-"""The measured latency of one network."""
+"""Measurement of the latency of one network."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,21 +11,21 @@ from sasa_nas.errors import UserError
 from sasa_nas.space import Architecture, Image, NetworkDescription
 from sasa_nas.tasks import TASKS
 from sasa_nas.training.device import describe_device, pick_device
-from sasa_nas.workflows.material import within_memory
+from sasa_nas.workflows.loading import within_memory
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
 class LatencyRequest:
-    """Forward passes to measure, and the device that they run on.
+    """Settings of a measurement of latency.
 
     Attributes:
-        batches: Numbers of images of a pass.
+        batches: Batch sizes.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         threads: CPU threads; torch's own number if None.
         dtype: One of `DTYPES`.
-        fresh: Whether to measure anew what the cache holds.
+        fresh: Whether to ignore the cache.
     """
 
     batches: Sequence[int] = (1, 128)
@@ -36,11 +36,11 @@ class LatencyRequest:
 
 
 def setting_of(device: str, *, threads: int | None, dtype: str) -> Setting:
-    """What latencies are measured on.
+    """Return the setting that latencies are measured in.
 
     Args:
-        device: As `pick_device` takes it.
-        threads: Of the CPU; torch's own number where it is left out.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        threads: CPU threads; default: torch's own number.
         dtype: One of `DTYPES`.
 
     Raises:
@@ -60,14 +60,14 @@ def measure_network(
     image_size: int | None = None,
     fresh: bool = False,
 ) -> list[Latency]:
-    """Measure the time of one forward pass for each number of images, from the cache where it was measured before.
+    """Measure the time of one forward pass for each batch size, or return it from the cache.
 
     Args:
         network: A classifier.
-        batches: Images of one pass.
-        setting: Where and how.
-        image_size: Height and width in pixels; the network's own where it is left out.
-        fresh: Whether to measure in any case.
+        batches: Batch sizes.
+        setting: Device, threads and type of the measurement.
+        image_size: Height and width in pixels; default: the network's own.
+        fresh: Whether to ignore the cache.
 
     Raises:
         UserError: If the network is no classifier, or the GPU's memory does not suffice.

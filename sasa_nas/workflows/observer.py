@@ -1,4 +1,4 @@
-"""The progress of trainings, for those who watch them."""
+"""Observers of the progress of trainings, with methods that do nothing."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ Result = TypeVar("Result", bound=ResultRecord)
 
 @dataclass(frozen=True)
 class TrainingSummary(Generic[Info, Result]):
-    """End of a training, or of one session of it."""
+    """Summary of a training, or of one session of it."""
 
     folder: TrainingFolder
     info: Info
     result: Result | None
-    """None where it was stopped before its end."""
+    """Result of the training; None if it was stopped before its end."""
 
 
 class TrainingObserver(Observer):
-    """Receives the progress of a training, between its epochs."""
+    """Observer of a training, called between epochs."""
 
     def training_started(self, folder: TrainingFolder, info: TrainingRecord) -> None:
         """Report that the training's folder exists."""
 
     def seed_started(self, seed: int, epochs: int) -> None:
-        """Report that a seed begins, or goes on after `epochs` epochs."""
+        """Report that a seed begins, or is resumed after `epochs` epochs."""
 
     def seed_restarted(self, seed: int, reason: str) -> None:
         """Report that a seed begins again, because its checkpoint cannot be used."""
@@ -47,15 +47,15 @@ class TrainingObserver(Observer):
 
 
 class RetrainingObserver(Observer):
-    """Receives the progress of a retraining, network by network."""
+    """Observer of a retraining."""
 
     def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
         """Report that the network of a trial is trained next.
 
         Args:
             trial: Number of the trial.
-            index: Place of the network among those that are trained, from 1.
-            total: Number of networks that are trained.
+            index: Index of the network, from 1.
+            total: Number of networks.
 
         Returns:
             An observer of its training.
@@ -64,7 +64,7 @@ class RetrainingObserver(Observer):
 
 
 class TableObserver(Observer):
-    """Receives the progress of making a table."""
+    """Observer of the making of a table."""
 
     def started(self, trainings: int, done: int) -> None:
         """Report the number of all trainings, and of those done in earlier sessions."""
@@ -73,4 +73,4 @@ class TableObserver(Observer):
         """Report a finished training."""
 
     def timed(self, done: int, networks: int) -> None:
-        """Report how many of the networks' latencies are measured."""
+        """Report the number of networks with measured latencies."""

@@ -1,4 +1,4 @@
-"""Trains networks of a run in full, several seeds each, in the run's own folder."""
+"""Retraining of networks of a run in full, with several seeds each, in the run's own folder."""
 
 import random
 import re
@@ -34,30 +34,30 @@ from sasa_nas.workflows.observer import RetrainingObserver, TrainingObserver
 from sasa_nas.workflows.train import resume_network, train_network
 
 SEEDS = 3
-"""Trainings of each network, unless told otherwise."""
+"""Default number of trainings of each network."""
 
 
 @dataclass(frozen=True)
 class RetrainingRequest:
-    """What is wanted; None is what was not said, and then up to the run or to a retraining that was begun before.
+    """Settings of a retraining; None stands for the setting of the run, or of a retraining that was begun before.
 
     Attributes:
-        trials: Numbers of trials; empty for those the caller proposes, the front as a rule.
-        sample: So many more trained networks, drawn at random.
-        size: At what width and depth; `target` unless a retraining of this name has another.
-        name: The retraining's name; its size where it is left out.
-        seeds: Trainings of each network.
-        first_seed: The first of as many seeds in a row.
-        dataset: As `sasa_nas.data` takes it.
-        image_size: Side in pixels.
+        trials: Numbers of trials; if empty, those the caller proposes, usually the front.
+        sample: Number of further trained networks, drawn at random.
+        size: Width and depth; default: `target`, or that of the existing retraining of this name.
+        name: Name of the retraining; default: its size.
+        seeds: Number of trainings of each network.
+        first_seed: The first of as many consecutive seeds.
+        dataset: Name or folder of a data set.
+        image_size: Side of the images, in pixels.
         epochs: Passes over the train part.
-        batch_size: Images of a step.
-        learning_rate: AdamW's peak.
-        device: As `pick_device` takes it.
-        data_dir: Where data sets lie.
+        batch_size: Images per batch.
+        learning_rate: Peak learning rate of AdamW.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        data_dir: Folder of data sets.
 
-    What the run, or the retraining that was begun before, names outside its folder is to be named again: `data_dir`,
-    and a `dataset` that is a folder.
+    External resources of the run, or of a retraining that was begun before, have to be given again: `data_dir`, and a
+    `dataset` that is a folder.
     """
 
     trials: tuple[int, ...] = ()
@@ -77,13 +77,13 @@ class RetrainingRequest:
 
 @dataclass(frozen=True)
 class RetrainingSummary:
-    """How a retraining, or one session of it, ended.
+    """Summary of a retraining, or of one session of it.
 
     Attributes:
-        folder: Where it lies.
-        name: What it is called.
+        folder: Folder of the retraining.
+        name: Name of the retraining.
         interrupted: Whether Ctrl-C ended it.
-        failures: What went wrong with a network, by its trial's number; the others were trained all the same.
+        failures: Error messages by the number of the failed network's trial; the others were trained.
     """
 
     folder: RetrainingFolder
@@ -100,17 +100,17 @@ def retrain_run(
     observer: RetrainingObserver | None = None,
     command: str = "",
 ) -> RetrainingSummary:
-    """Trains networks of a run outright, and keeps everything in `RUN/retrain/<name>`.
+    """Train networks of a run outright, and keep everything in `RUN/retrain/<name>`.
 
-    A retraining that was begun before goes on: trials asked for are added to it, what is trained stays. Each network's
+    A retraining that was begun before is resumed: new trials are added to it, finished trainings stay. Each network's
     test part is read once, when all its seeds are trained.
 
     Args:
         path: The run's folder.
-        proposed: Trials to train where the request names none.
-        request: What is wanted.
-        observer: Told of everything that happens.
-        command: The command line that asked for this, for the record.
+        proposed: Trials to train if the request names none.
+        request: Settings of the retraining.
+        observer: Observer of the progress.
+        command: The command line, for the record.
 
     Raises:
         UserError: If there is nothing that can be trained as asked, and then nothing was written; or if another
@@ -162,7 +162,7 @@ def _plan(
     command: str,
     progress: Progress,
 ) -> RetrainingInfo:
-    """What is to be done; nothing is written."""
+    """Return the plan of a retraining; nothing is written."""
     space: SearchSpace = validate_space(info.space, f"{folder.info}: space")
     earlier = read_retraining(place) if place.info.exists() else None
     if earlier is None:
@@ -203,7 +203,7 @@ def _plan(
 
 
 def _settings(space: SearchSpace, info: RunInfo, request: RetrainingRequest, run: Path) -> TrainingSettings:
-    """Return how every network is trained: by the space's target or proxy, with the request's changes in it."""
+    """Return the settings of every training: the space's target or proxy, with the request's changes."""
     proxy: Proxy = space.proxy
     dataset, image_size, recipe = space.target.training(proxy)
     if request.size == "proxy":
@@ -239,7 +239,7 @@ def _absolute(path: Path | None) -> Path | None:
 
 
 def _unchanged(earlier: RetrainingInfo, request: RetrainingRequest, place: RetrainingFolder) -> TrainingSettings:
-    """Return the settings of a retraining that goes on; changes contradict none of them but the device and places."""
+    """Return the settings of a retraining to resume; only the device and folders may have changed."""
     settings, recipe = earlier.settings, earlier.settings.recipe
     _confirm(ExternalResources.of_training(settings), request, place.path)
     dataset = None if request.dataset is None else settled_name(request.dataset, request.data_dir)
@@ -264,7 +264,7 @@ def _unchanged(earlier: RetrainingInfo, request: RetrainingRequest, place: Retra
 
 
 def _sampled(wanted: list[int], known: Mapping[int, TrialRecord], count: int, seed: int) -> list[int]:
-    """`wanted` and, up to `count` of them, other networks: at random, each design once."""
+    """Return `wanted` and up to `count` other networks, drawn at random, each design once."""
     if not count:
         return wanted
     taken = {known[number].architecture_id for number in wanted if number in known}
@@ -277,7 +277,7 @@ def _sampled(wanted: list[int], known: Mapping[int, TrialRecord], count: int, se
 
 
 def _design(record: TrialRecord, settings: TrainingSettings, data: DatasetInfo) -> RetrainedDesign:
-    """The costs of a network as it will be trained.
+    """Return the costs of a network as it will be trained.
 
     Raises:
         UserError: If the design does not fit the data set or its size.
@@ -295,7 +295,7 @@ def _design(record: TrialRecord, settings: TrainingSettings, data: DatasetInfo) 
 
 
 def _train(place: RetrainingFolder, plan: RetrainingInfo, record: TrialRecord, observer: TrainingObserver) -> bool:
-    """Trains one network to the end, from where it was left; whether it is done."""
+    """Train one network to the end, resuming it if possible; return whether it is done."""
     folder = place.network(record.number)
     if folder.info.exists():
         external = ExternalResources.of_training(plan.settings)  # which this command has named

@@ -1,4 +1,4 @@
-"""Training of every network of a small space, on all cores, that goes on where it was stopped."""
+"""Resumable training of every network of a small space, on all cores."""
 
 import multiprocessing
 import random
@@ -31,12 +31,12 @@ from sasa_nas.training.proxy import new_trainer
 from sasa_nas.workflows.observer import TableObserver
 
 LARGEST = 20_000
-"""Designs of a space that a table is made of, at most."""
+"""Most designs of a space for a table."""
 
 
 @dataclass(frozen=True)
 class _Member:
-    """One network of the space."""
+    """A network of the space."""
 
     choices: dict[str, Label]
     architecture: Architecture
@@ -45,7 +45,7 @@ class _Member:
 
 @dataclass(frozen=True)
 class _Job:
-    """One training, as a worker process gets it."""
+    """A training, as sent to a worker process."""
 
     architecture: Architecture
     seed: int
@@ -64,20 +64,20 @@ def make_table(
 ) -> Table:
     """Train every network of `space` by its proxy's recipe, time it, and write the table to `out`.
 
-    Finished trainings are kept in `<out>.partial.jsonl` until the table is whole; a later call goes on with them. They
-    come in an order drawn at random, so that an unfinished table is a fair sample of the whole. The networks' weights
-    are not kept. Only the train and the validation part are read.
+    Finished trainings are kept in `<out>.partial.jsonl` until the table is complete; a later call resumes from them.
+    They are in random order, so that an unfinished table is a fair sample of the whole. The networks' weights are not
+    kept. Only the train and the validation part are read.
 
     Args:
-        space: At most `LARGEST` designs.
-        out: The file.
-        seeds: Each fixes initial weights, batches and augmentation.
+        space: A space of at most `LARGEST` designs.
+        out: Path of the table.
+        seeds: Seeds of initial weights, batches and augmentation.
         repeated: Number of networks, drawn at random, that are trained with every seed; the others are trained with the
-            first alone. All if left out.
-        workers: Processes, of one thread each.
-        data_dir: Where data sets lie; None for the default place.
-        device: As `pick_device` takes it.
-        observer: Told of every training.
+            first alone. Default: all.
+        workers: Number of processes, of one thread each.
+        data_dir: Folder of data sets; if None, the default one.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        observer: Observer of the progress.
 
     Raises:
         UserError: If the space is too large, the data are missing, the file cannot be written, or a training fails.
@@ -133,9 +133,9 @@ def _members(space: SearchSpace, splits: Splits) -> Iterator[_Member]:
 
 
 def _wanted(members: Sequence[_Member], seeds: Sequence[int], repeated: int | None) -> list[_Job]:
-    """All trainings of the table: the first seed of all networks, then the other seeds of those to be repeated.
+    """Return all trainings of the table: the first seed of all networks, then the other seeds of those to be repeated.
 
-    Networks come in an order that is drawn at random and the same in every call.
+    The order of networks is random, and the same in every call.
     """
     drawn = random.Random(0).sample(members, len(members))
     first = [_Job(member.architecture, seeds[0]) for member in drawn]
@@ -143,7 +143,7 @@ def _wanted(members: Sequence[_Member], seeds: Sequence[int], repeated: int | No
 
 
 def _latencies(members: Sequence[_Member], device: torch.device, observer: TableObserver) -> dict[str, float]:
-    """Median seconds of one image on one thread, by architecture, measured now that no training runs."""
+    """Return median seconds of one image on one thread, by architecture, measured now that no training runs."""
     setting = Setting(device, describe_device(device))
     latencies: dict[str, float] = {}
     for member in members:
@@ -153,7 +153,7 @@ def _latencies(members: Sequence[_Member], device: torch.device, observer: Table
 
 
 def _train_all(jobs: Sequence[_Job], proxy: Proxy, data_dir: Path | None, device: str, workers: int) -> Iterator[Curve]:
-    """Trains `jobs` in several processes; curves come as they are done."""
+    """Train `jobs` in several processes and yield curves as they are finished."""
     context = multiprocessing.get_context("spawn")
     waiting = iter(jobs)
     running: set[Future[Curve]] = set()
@@ -175,7 +175,7 @@ def _train_all(jobs: Sequence[_Job], proxy: Proxy, data_dir: Path | None, device
 
 
 class _Worker:
-    """What a worker process keeps between trainings."""
+    """State of a worker process between trainings."""
 
     splits: Splits
     proxy: Proxy

@@ -1,4 +1,4 @@
-"""The meaning of a target: a network's name, a file, or the folder of a run, a trial, a training or an export."""
+"""Lookup of a target: a network's name, a file, or the folder of a run, a trial, a training or an export."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +38,10 @@ _SUFFIXES = (".json", ".yaml", ".yml")
 
 
 def find_architecture(target: str) -> Architecture:
-    """Return the classifier that `target` means, as `find_network`.
+    """Return the classifier that `target` names; see `find_network`.
 
     Raises:
-        UserError: If it is none; the message names the network it may have meant.
+        UserError: If it is no classifier; the message names the network it may have meant.
     """
     network = find_network(target)
     if not isinstance(network, Architecture):
@@ -51,10 +51,10 @@ def find_architecture(target: str) -> Architecture:
 
 
 def find_to_train(target: str, description: type[Network]) -> Network:
-    """Return the network that `target` means, as `find_network`, for a command that trains networks of one task.
+    """Return the network that `target` names, for a command that trains networks of one task.
 
     Args:
-        target: What it is called.
+        target: A name, a file or a folder, as for `find_network`.
         description: The type of the task's descriptions.
 
     Raises:
@@ -68,13 +68,13 @@ def find_to_train(target: str, description: type[Network]) -> Network:
 
 
 def find_network(target: str) -> NetworkDescription:
-    """Return the network of any task that `target` means.
+    """Return the network of any task that `target` names.
 
     Args:
         target: As for `resolve`; of a folder, the network that it holds.
 
     Raises:
-        UserError: As `resolve`; or if the folder is a whole run, or holds no network.
+        UserError: See `resolve`; and if the folder is a whole run, or holds no network.
     """
     found = resolve(target)
     match found:
@@ -87,7 +87,7 @@ def find_network(target: str) -> NetworkDescription:
 
 
 def resolve(target: str) -> Target:
-    """Return what `target` means.
+    """Return the object that `target` names.
 
     Args:
         target: A named network, which goes before a file or folder of the same name; a JSON or YAML file that describes

@@ -1,4 +1,4 @@
-"""Trains one classifier outright, and reads the test part at the very end."""
+"""Outright training of one classifier, with the test part read at the very end."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -29,14 +29,14 @@ from sasa_nas.tasks import CLASSIFICATION
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.training.evaluate import evaluate
 from sasa_nas.training.proxy import EpochMetrics, Trainer, new_trainer, require_batches
-from sasa_nas.workflows.material import load_for, load_network, require_unchanged
+from sasa_nas.workflows.loading import load_for, load_network, require_unchanged
 from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
 from sasa_nas.workflows.training_session import carry_out, new_folder, require_same_network, write_folder
 
 
 @dataclass(frozen=True)
 class _Classification:
-    """A network, data that are at hand, and how to train: the `TrainingJob` of a session."""
+    """The `TrainingJob` of a classifier."""
 
     name: str
     architecture: Architecture
@@ -46,11 +46,11 @@ class _Classification:
     metrics = EpochMetrics
 
     def trainer(self, seed: int) -> Trainer:
-        """A trainer before its first epoch."""
+        """Return a trainer before its first epoch."""
         return new_trainer(self.architecture, self.splits, self.settings.recipe, seed=seed, device=self.device)
 
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> TrainingResult:
-        """Measures the weights on disk, those that a reader will load, on the validation and the test part."""
+        """Evaluate the weights on disk on the validation and the test part."""
         observer.testing_started()
         validation = self.splits.validation.to(self.device)
         test = self.splits.load_test().to(self.device)
@@ -83,21 +83,21 @@ def train_network(
     observer: TrainingObserver | None = None,
     command: str = "",
 ) -> TrainingSummary[TrainingInfo, TrainingResult]:
-    """Trains a network on a data set, to whose images and classes it is fitted, and keeps everything in a new folder.
+    """Train a network, fitted to a data set's images and classes, and keep everything in a new folder.
 
     The test part is read once, when all seeds are trained. Ctrl-C ends the training early.
 
     Args:
         architecture: The network, for images and classes of any number.
-        settings: On what and how it is trained, with which seeds.
-        name: What the network is called.
-        out: The folder, which must not exist or be empty; `runs/train-<name>-<time>` where it is left out.
-        observer: Told of everything that happens.
-        command: The command line that asked for this, for the record.
+        settings: Data set, recipe and seeds of the training.
+        name: Name of the network.
+        out: The folder, which must be empty or not exist; default: `runs/train-<name>-<time>`.
+        observer: Observer of the progress.
+        command: The command line, for the record.
 
     Raises:
         UserError: If it cannot be trained as asked, and then nothing was written; or if the disk is full, the
-            GPU's memory is too small or the training diverges, and then `resume_network` can go on.
+            GPU's memory is too small or the training diverges, and then `resume_network` can resume it.
     """
     folder = new_folder(name, out, CLASSIFICATION)
     observer = observer or TrainingObserver()
@@ -122,16 +122,16 @@ def train_network(
 def resume_network(
     path: Path, *, external: ExternalResources = NOTHING, observer: TrainingObserver | None = None
 ) -> TrainingSummary[TrainingInfo, TrainingResult]:
-    """Goes on with a training where it stopped, to the same result on a CPU as without the stop.
+    """Resume a training, with the same result on a CPU as without the stop.
 
     Args:
         path: The training's folder. A finished training is left as it is.
-        external: What the training's record names outside its folder, named again, or what takes its place.
-        observer: Told of everything that happens.
+        external: External resources that the training's record names, or their replacements.
+        observer: Observer of the progress.
 
     Raises:
         UserError: If `path` is no training, its record names something that `external` does not, its data set has
-            changed, or another process is training in it; and as `train_network`.
+            changed, or another process is training in it; and see `train_network`.
     """
     folder = TrainingFolder(path)
     info = read_training(folder)

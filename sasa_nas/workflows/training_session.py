@@ -1,4 +1,4 @@
-"""What trainings of every kind have in common: a new folder, one seed after the other, and the result at the end."""
+"""Common session of all kinds of trainings: a new folder, one seed after the other, and the result at the end."""
 
 import json
 import re
@@ -19,7 +19,7 @@ from sasa_nas.space import NetworkDescription
 from sasa_nas.tasks import TASKS, Task
 from sasa_nas.training.loop import EpochLoop, EpochReport, NonFiniteLoss
 from sasa_nas.training.outright import train_outright
-from sasa_nas.workflows.material import within_memory
+from sasa_nas.workflows.loading import within_memory
 from sasa_nas.workflows.observer import TrainingObserver
 
 Result = TypeVar("Result", bound=ResultRecord)
@@ -27,28 +27,28 @@ Result_co = TypeVar("Result_co", bound=ResultRecord, covariant=True)
 
 
 class TrainingJob(Protocol[Result_co]):
-    """A network, data that are at hand, and how to train; nothing is left that a person could have got wrong."""
+    """A validated training: a network, its data, and its recipe."""
 
     metrics: type[Any]
-    """The dataclass that an epoch gives, an `EpochReport`."""
+    """The dataclass of an epoch's metrics, an `EpochReport`."""
 
     def trainer(self, seed: int) -> EpochLoop[Any, Any, Any]:
-        """A trainer before its first epoch."""
+        """Return a trainer before its first epoch."""
 
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> Result_co:
-        """What came out, once all seeds are trained."""
+        """Return the result, once all seeds are trained."""
 
 
 def new_folder(name: str, out: Path | None, task: Task) -> TrainingFolder:
     """Return the folder of a new training of a network of this name; nothing is written yet.
 
     Args:
-        name: What the network is called.
-        out: The folder; `runs/train-<name>-<time>` where it is left out.
-        task: What it is trained for.
+        name: Name of the network.
+        out: The folder; default: `runs/train-<name>-<time>`.
+        task: Task of the network.
 
     Raises:
-        UserError: If there is something in it already, or it cannot be made.
+        UserError: If it is not empty, or cannot be made.
     """
     folder = TrainingFolder(out or default_folder(f"train-{_file_name(name)}"))
     if folder.info.exists():
@@ -61,14 +61,14 @@ def new_folder(name: str, out: Path | None, task: Task) -> TrainingFolder:
 
 
 def _file_name(name: str) -> str:
-    """The last part of a network's name, a file's or a folder's, without what a folder's name should not hold."""
+    """Return the last part of a network's name or path, without characters unfit for a folder's name."""
     path = Path(name).resolve()
     last = path.stem if path.suffix.lower() in (".json", ".yaml", ".yml") else path.name
     return re.sub(r"[^\w.-]+", "_", last)[:80]
 
 
 def write_folder(folder: TrainingFolder, network: NetworkDescription, info: TrainingRecord) -> None:
-    """Makes a new training's folder.
+    """Make a new training's folder.
 
     Raises:
         UserError: If it cannot be written.
@@ -83,7 +83,7 @@ def write_folder(folder: TrainingFolder, network: NetworkDescription, info: Trai
 
 
 def require_same_network(folder: TrainingFolder, network: NetworkDescription, info: TrainingRecord) -> None:
-    """Raises where a folder's network is not the one that its record speaks of.
+    """Check that a folder's network is the one in its record.
 
     Raises:
         UserError: If their ids differ.
@@ -95,16 +95,16 @@ def require_same_network(folder: TrainingFolder, network: NetworkDescription, in
 def carry_out(
     folder: TrainingFolder, info: TrainingRecord, job: TrainingJob[Result], observer: TrainingObserver
 ) -> Result | None:
-    """One session of a training: trains the seeds that are left, then writes the result.
+    """Run one session of a training: train the remaining seeds, then write the result.
 
     Args:
-        folder: The training's, as `write_folder` makes it.
-        info: What it holds.
-        job: What is trained.
-        observer: Told of everything that happens.
+        folder: Folder of the training, from `write_folder`.
+        info: Record of the training.
+        job: The training.
+        observer: Observer of the progress.
 
     Returns:
-        None where Ctrl-C ended the session.
+        The result; None if Ctrl-C ended the session.
 
     Raises:
         UserError: If another process is training in the folder, the disk is full, the GPU's memory is too small or
@@ -125,7 +125,7 @@ def carry_out(
 
 
 class _SeedProgress:
-    """Keeps the metrics of one seed on disk, and passes on what happens."""
+    """Progress of one seed, which keeps its metrics on disk and forwards events to an observer."""
 
     def __init__(self, folder: SeedFolder, seed: int, observer: TrainingObserver) -> None:
         self._folder = folder
@@ -133,16 +133,16 @@ class _SeedProgress:
         self._observer = observer
 
     def started(self, history: Sequence[Any]) -> None:
-        """Writes the metrics again: a kill may have come between them and the checkpoint."""
+        """Write the metrics again, as a kill may have come between them and the checkpoint."""
         self._write(history)
         self._observer.seed_started(self._seed, len(history))
 
     def restarted(self, reason: str) -> None:
-        """Passes it on."""
+        """Forward the event."""
         self._observer.seed_restarted(self._seed, reason)
 
     def advanced(self, history: Sequence[Any]) -> None:
-        """Writes the metrics with those of the last epoch."""
+        """Write the metrics with those of the last epoch."""
         self._write(history)
         last: EpochReport = history[-1]
         self._observer.epoch_ended(self._seed, last)
@@ -152,7 +152,7 @@ class _SeedProgress:
 
 
 def _readable(weights: Path) -> bool:
-    """Return whether a file holds whole weights."""
+    """Return True if a file holds complete weights."""
     if not weights.exists():
         return False
     try:
@@ -163,7 +163,7 @@ def _readable(weights: Path) -> bool:
 
 
 def _train_seed(place: SeedFolder, job: TrainingJob[Any], seed: int, observer: TrainingObserver) -> None:
-    """Trains one seed to the end, unless it is; its weights are the last thing written."""
+    """Train one seed to the end, unless it is trained; its weights are written last."""
     place.path.mkdir(parents=True, exist_ok=True)
     if not _readable(place.weights):
         try:

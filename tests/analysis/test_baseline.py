@@ -1,6 +1,6 @@
 """Which network of a run is the baseline, and what is said of it."""
 
-from sasa_nas.analysis.baseline import baseline_of, tell_baseline
+from sasa_nas.analysis.baseline import baseline_of, describe_baseline
 from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.run import Outcome
 
@@ -16,9 +16,9 @@ def test_the_first_all_convolution_network_that_is_trained(make_record) -> None:
     baseline = baseline_of(records)
     assert baseline is not None
     assert (baseline.number, baseline.accuracy) == (2, 0.6), "the mean of its trainings"
-    told = tell_baseline(baseline, pareto_front(records))
+    told = describe_baseline(baseline, pareto_front(records))
     assert told == "The baseline, all convolution, is trial 2: 60.00% at 2K FLOPs, not on the front."
-    assert tell_baseline(records[3], pareto_front(records)).endswith("trial 3: 80.00% at 1K FLOPs.")
+    assert describe_baseline(records[3], pareto_front(records)).endswith("trial 3: 80.00% at 1K FLOPs.")
 
 
 def test_none_where_everything_attends(make_record) -> None:

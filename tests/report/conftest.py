@@ -14,7 +14,7 @@ from sasa_nas.operators.conv import Conv
 from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.operators.pairwise import Pairwise
 from sasa_nas.operators.patchwise import Patchwise
-from sasa_nas.report.material import Material, assemble
+from sasa_nas.report.data import ReportData, assemble
 from sasa_nas.run import Outcome, RunFolder, RunInfo, SearchSettings, TrialRecord
 from sasa_nas.space import Architecture, Image, Stage, load_space
 from sasa_nas.stems.attention import AttentionStem
@@ -56,10 +56,10 @@ def record(number: int, generator: random.Random) -> TrialRecord:
 
 
 @pytest.fixture
-def make_material(tmp_path: Path) -> Callable[[Sequence[TrialRecord]], Material]:
+def make_report_data(tmp_path: Path) -> Callable[[Sequence[TrialRecord]], ReportData]:
     """What is known of a run of these trials, whose folder holds nothing."""
 
-    def make(records: Sequence[TrialRecord], **changes: object) -> Material:
+    def make(records: Sequence[TrialRecord], **changes: object) -> ReportData:
         info = RunInfo(
             space=load_space("resnet_hybrid").model_dump(mode="json", warnings=False),
             settings=SearchSettings(trials=max(len(records), 1)),
@@ -82,10 +82,10 @@ def records() -> list[TrialRecord]:
 
 
 @pytest.fixture
-def long_run(make_material: Callable[..., Material]) -> Material:
+def long_run(make_report_data: Callable[..., ReportData]) -> ReportData:
     """Five hundred trials."""
     generator = random.Random(1)
-    return make_material([record(number, generator) for number in range(500)])
+    return make_report_data([record(number, generator) for number in range(500)])
 
 
 @pytest.fixture(scope="module")

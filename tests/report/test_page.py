@@ -22,12 +22,12 @@ from sasa_nas.analysis.rank_correlation import RankCorrelation
 from sasa_nas.analysis.retrained import Retrained, RetrainedNetwork, SeedMean
 from sasa_nas.errors import UserError
 from sasa_nas.report import write_report
-from sasa_nas.report.material import Material
+from sasa_nas.report.data import ReportData
 from sasa_nas.report.page import render
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord
 from sasa_nas.run.phases import Phases
 
-MakeMaterial = Callable[..., Material]
+MakeReportData = Callable[..., ReportData]
 HOSTILE = "</script><script>window.pwned=1</script><img src=x onerror=window.pwned=1>\"'&<!--{{7*7}}\u2028"
 
 
@@ -61,52 +61,56 @@ def data_of(page: str) -> dict[str, object]:
 
 
 def test_every_member_of_the_front_can_be_reached_and_taken(
-    make_material: MakeMaterial, records: Sequence[TrialRecord]
+    make_report_data: MakeReportData, records: Sequence[TrialRecord]
 ) -> None:
-    material = make_material(records)
-    page = render(material)
+    data = make_report_data(records)
+    page = render(data)
     members = [a for a in Parsed(page).all("g") if "member" in (a.get("class") or "").split()]
     # the chart and the rows, each at two sizes
     numbers = [int(a["data-trial"] or -1) for a in members]
-    assert sorted(numbers) == sorted(4 * [r.number for r in material.front])
+    assert sorted(numbers) == sorted(4 * [r.number for r in data.front])
     assert every((a["tabindex"], a["role"]) == ("0", "button") and a["aria-label"] for a in members)
     trials = data_of(page)["trials"]
     assert isinstance(trials, dict)
     assert {int(n) for n, t in trials.items() if "command" in t} == {
         r.number for r in records if r.outcome is Outcome.TRAINED
     }
-    best = material.front[-1].number
-    assert trials[str(best)]["command"] == f"sasa-nas export {material.folder.path} --trial {best}"
+    best = data.front[-1].number
+    assert trials[str(best)]["command"] == f"sasa-nas export {data.folder.path} --trial {best}"
 
 
-def test_all_trials_are_in_the_table(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
-    page = render(make_material(records))
+def test_all_trials_are_in_the_table(make_report_data: MakeReportData, records: Sequence[TrialRecord]) -> None:
+    page = render(make_report_data(records))
     body = page[page.index("<tbody>") : page.index("</tbody>")]
     assert body.count("<tr") == len(records)
     assert body.count("others were better after") == sum(r.outcome is not Outcome.TRAINED for r in records)
 
 
-def test_a_replayed_run_offers_what_it_can(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
-    material = make_material(records, table="t.json.gz")
-    assert f"sasa-nas retrain {material.folder.path} --trial" in render(material)
-    assert "sasa-nas export" not in render(material)
+def test_a_replayed_run_offers_what_it_can(make_report_data: MakeReportData, records: Sequence[TrialRecord]) -> None:
+    data = make_report_data(records, table="t.json.gz")
+    assert f"sasa-nas retrain {data.folder.path} --trial" in render(data)
+    assert "sasa-nas export" not in render(data)
 
 
-def test_other_objectives_of_the_search_are_told(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
-    assert "own objectives" not in render(make_material(records))
+def test_other_objectives_of_the_search_are_told(
+    make_report_data: MakeReportData, records: Sequence[TrialRecord]
+) -> None:
+    assert "own objectives" not in render(make_report_data(records))
     slow = [r.model_copy(update={"latency": 0.00125}) for r in records]
     settings = SearchSettings(objectives=("accuracy", "latency"))
-    page = render(make_material(slow, settings=settings))
+    page = render(make_report_data(slow, settings=settings))
     assert "own objectives were accuracy, latency; sasa-nas pareto with --objectives accuracy,latency" in page
     assert page.count('<td class="num wide-only" data-value="0.00125">1.25 ms</td>') == len(records)
 
 
-def test_hostile_text_stays_text(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
+def test_hostile_text_stays_text(make_report_data: MakeReportData, records: Sequence[TrialRecord]) -> None:
     poisoned = [r.model_copy(update={"reason": HOSTILE}) for r in records]
-    material = make_material(poisoned, command=HOSTILE, git=HOSTILE, device=HOSTILE, versions={HOSTILE: HOSTILE})
-    space = {**material.info.space, "name": HOSTILE, "description": HOSTILE}
+    data = make_report_data(poisoned, command=HOSTILE, git=HOSTILE, device=HOSTILE, versions={HOSTILE: HOSTILE})
+    space = {**data.info.space, "name": HOSTILE, "description": HOSTILE}
     page = render(
-        make_material(poisoned, command=HOSTILE, git=HOSTILE, device=HOSTILE, versions={HOSTILE: HOSTILE}, space=space)
+        make_report_data(
+            poisoned, command=HOSTILE, git=HOSTILE, device=HOSTILE, versions={HOSTILE: HOSTILE}, space=space
+        )
     )
     parsed = Parsed(page)
     assert [a.get("type") for a in parsed.all("script")] == ["application/json", None]
@@ -120,9 +124,9 @@ def test_hostile_text_stays_text(make_material: MakeMaterial, records: Sequence[
 
 
 def test_the_policy_lets_in_what_the_page_holds_and_nothing_else(
-    make_material: MakeMaterial, records: Sequence[TrialRecord]
+    make_report_data: MakeReportData, records: Sequence[TrialRecord]
 ) -> None:
-    page = render(make_material(records))
+    page = render(make_report_data(records))
     policy = next(a["content"] for a in Parsed(page).all("meta") if a.get("http-equiv") == "Content-Security-Policy")
     assert policy is not None
     assert policy.startswith("default-src 'none'; ")
@@ -133,8 +137,8 @@ def test_the_policy_lets_in_what_the_page_holds_and_nothing_else(
         assert f"{source} 'sha256-{digest}';" in policy
 
 
-def test_nothing_in_the_page_points_outside(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
-    page = render(make_material(records))
+def test_nothing_in_the_page_points_outside(make_report_data: MakeReportData, records: Sequence[TrialRecord]) -> None:
+    page = render(make_report_data(records))
     addresses = set(re.findall(r"\w+://[^\s\"'<]+", page))
     assert addresses == {"http://www.w3.org/2000/svg"}
     parsed = Parsed(page)
@@ -145,33 +149,33 @@ def test_nothing_in_the_page_points_outside(make_material: MakeMaterial, records
     assert every((a["href"] or "")[1:] in anchors for a in parsed.all("a"))
 
 
-def test_ids_are_unique(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
-    ids = [a["id"] for _, a in Parsed(render(make_material(records))).elements if "id" in a]
+def test_ids_are_unique(make_report_data: MakeReportData, records: Sequence[TrialRecord]) -> None:
+    ids = [a["id"] for _, a in Parsed(render(make_report_data(records))).elements if "id" in a]
     assert len(ids) == len(set(ids))
 
 
 @pytest.mark.parametrize("kept", [0, 1, 2])
 def test_runs_with_hardly_anything_in_them(
-    make_material: MakeMaterial, records: Sequence[TrialRecord], kept: int
+    make_report_data: MakeReportData, records: Sequence[TrialRecord], kept: int
 ) -> None:
     trained = [r for r in records if r.outcome is Outcome.TRAINED][:kept]
-    page = render(make_material(trained))
+    page = render(make_report_data(trained))
     assert ("No network of this run is trained to the end yet" in page) == (kept == 0)
     Parsed(page)
 
 
-def test_records_without_anything_known(make_material: MakeMaterial) -> None:
+def test_records_without_anything_known(make_report_data: MakeReportData) -> None:
     bare = [TrialRecord(number=i, outcome=outcome) for i, outcome in enumerate(Outcome)]
     bare.append(TrialRecord(number=99, outcome=Outcome.TRAINED, accuracy=0.5, flops=1000))
-    assert "trained, front" in render(make_material(bare))
+    assert "trained, front" in render(make_report_data(bare))
 
 
 def test_what_became_of_trials_is_named_as_what_it_is(
-    make_material: MakeMaterial, records: Sequence[TrialRecord]
+    make_report_data: MakeReportData, records: Sequence[TrialRecord]
 ) -> None:
     early = [Outcome.RUNNING, Outcome.STOPPED, Outcome.OUT_OF_MEMORY, Outcome.TIMED_OUT, Outcome.LOST]
     changed = [r.model_copy(update={"outcome": o, "accuracy": None}) for r, o in zip(records, early, strict=False)]
-    page = render(make_material([*changed, *(r for r in records[5:] if r.outcome is Outcome.TRAINED)]))
+    page = render(make_report_data([*changed, *(r for r in records[5:] if r.outcome is Outcome.TRAINED)]))
     assert "out_of_memory" not in page
     assert "timed_out" not in page
     assert "failed" not in page
@@ -186,7 +190,7 @@ def test_what_became_of_trials_is_named_as_what_it_is(
     assert sorted(crosses) == 3 * ["cross"] + 7 * ["cross broken-off"]
 
 
-def test_five_hundred_trials_are_under_eight_megabytes(long_run: Material) -> None:
+def test_five_hundred_trials_are_under_eight_megabytes(long_run: ReportData) -> None:
     assert len(render(long_run).encode()) < 8e6
 
 
@@ -282,9 +286,9 @@ def retrained() -> Retrained:
 
 
 def test_full_trainings_are_shown_with_their_bars_and_the_verdict(
-    make_material: MakeMaterial, records: Sequence[TrialRecord], retrained: Retrained
+    make_report_data: MakeReportData, records: Sequence[TrialRecord], retrained: Retrained
 ) -> None:
-    page = render(replace(make_material(records), retrained=[retrained]))
+    page = render(replace(make_report_data(records), retrained=[retrained]))
     section = page[page.index('<section id="retrained-target"') :]
     section = section[: section.index("</section>")]
     assert '<p class="warn">The proxy loses to counting FLOPs.</p>' in section
@@ -298,9 +302,9 @@ def test_full_trainings_are_shown_with_their_bars_and_the_verdict(
 
 
 def test_scores_that_beat_no_count_say_so_and_latency_is_held_against_flops(
-    make_material: MakeMaterial, records: Sequence[TrialRecord]
+    make_report_data: MakeReportData, records: Sequence[TrialRecord]
 ) -> None:
-    page = render(make_material(records))
+    page = render(make_report_data(records))
     assert "training-free" not in page
     assert "Do FLOPs tell latency?" not in page
     measured = [
@@ -309,7 +313,7 @@ def test_scores_that_beat_no_count_say_so_and_latency_is_held_against_flops(
         )
         for record in records
     ]
-    page = render(make_material(measured))
+    page = render(make_report_data(measured))
     section = page[page.index('<section id="predictors"') :]
     section = section[: section.index("</section>")]
     assert "<strong>naswot</strong>: no better than counting parameters or FLOPs." in section
@@ -319,10 +323,10 @@ def test_scores_that_beat_no_count_say_so_and_latency_is_held_against_flops(
         assert section.count(f"<title>{row}:") == 2
 
 
-def test_the_time_of_all_trials_is_added_up(make_material: MakeMaterial, records: Sequence[TrialRecord]) -> None:
-    assert '<section id="time"' not in render(make_material(records))
+def test_the_time_of_all_trials_is_added_up(make_report_data: MakeReportData, records: Sequence[TrialRecord]) -> None:
+    assert '<section id="time"' not in render(make_report_data(records))
     timed = [record.model_copy(update={"phases": Phases(train=3.0, evaluate=1.0)}) for record in records[:2]]
-    page = render(make_material([*timed, *records[2:]]))
+    page = render(make_report_data([*timed, *records[2:]]))
     section = page[page.index('<section id="time"') :]
     assert section.index("6.0 s, 75.0%") < section.index("2.0 s, 25.0%") < section.index("</section>")
     assert " 0.0%" not in section, "nobody waited, and nothing was measured or attacked"
@@ -383,10 +387,12 @@ def test_what_cannot_be_written_is_said(make_run, tmp_path: Path) -> None:
         write_report(run, figures=run / "run.json")
 
 
-def test_the_baseline_is_marked_and_told(make_material: MakeMaterial, make_record: Callable[..., TrialRecord]) -> None:
+def test_the_baseline_is_marked_and_told(
+    make_report_data: MakeReportData, make_record: Callable[..., TrialRecord]
+) -> None:
     attends = [make_record(0, 0.9, 3_000_000, pattern="LC"), make_record(1, 0.8, 1_000_000, pattern="LL")]
-    assert 'class="baseline"' not in render(make_material(attends))
-    page = render(make_material([*attends, make_record(2, 0.85, 4_000_000, pattern="CC")]))
+    assert 'class="baseline"' not in render(make_report_data(attends))
+    page = render(make_report_data([*attends, make_record(2, 0.85, 4_000_000, pattern="CC")]))
     # the chart's two sizes, and the key
     assert page.count('class="baseline"') == 3
     assert "The baseline, all convolution, is trial 2: 85.00% at 4M FLOPs, not on the front." in page

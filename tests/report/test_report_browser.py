@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from headless import Page
 
-from sasa_nas.report.material import Material
+from sasa_nas.report.data import ReportData
 from sasa_nas.report.page import render
 
 pytestmark = pytest.mark.slow
@@ -14,7 +14,7 @@ PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture
-def address(long_run: Material, tmp_path: Path) -> str:
+def address(long_run: ReportData, tmp_path: Path) -> str:
     file = tmp_path / "report.html"
     file.write_text(render(long_run), encoding="utf-8")
     return file.as_uri()
@@ -37,7 +37,7 @@ def test_it_loads_without_complaint_or_request_and_overflows_nowhere(
     assert outside == []
 
 
-def test_the_front_by_keyboard(browser: Page, address: str, long_run: Material) -> None:
+def test_the_front_by_keyboard(browser: Page, address: str, long_run: ReportData) -> None:
     browser.open(address)
     member = "document.activeElement.matches('.member')"
     for _ in range(40):
@@ -74,7 +74,7 @@ STOP = """(() => {
 """Whether the focus lies after where it was, and shows; and on what."""
 
 
-def test_every_stop_of_the_tab_key_is_in_order_and_shows(browser: Page, address: str, long_run: Material) -> None:
+def test_every_stop_of_the_tab_key_is_in_order_and_shows(browser: Page, address: str, long_run: ReportData) -> None:
     browser.open(address)
     stops = []
     for _ in range(300):
@@ -89,7 +89,7 @@ def test_every_stop_of_the_tab_key_is_in_order_and_shows(browser: Page, address:
     assert "summary" in stops[-1][2]
 
 
-def test_the_table_is_sorted_by_keyboard(browser: Page, address: str, long_run: Material) -> None:
+def test_the_table_is_sorted_by_keyboard(browser: Page, address: str, long_run: ReportData) -> None:
     browser.open(address)
     browser.run("[...document.querySelectorAll('#trials th button')].find(b => b.textContent === 'accuracy').focus()")
     first = "document.querySelector('#trials tbody tr').cells[0].textContent"
@@ -101,7 +101,7 @@ def test_the_table_is_sorted_by_keyboard(browser: Page, address: str, long_run: 
     assert browser.run("document.activeElement.textContent") == "accuracy"
 
 
-def test_pointing_shows_a_network_and_a_click_copies(browser: Page, address: str, long_run: Material) -> None:
+def test_pointing_shows_a_network_and_a_click_copies(browser: Page, address: str, long_run: ReportData) -> None:
     browser.open(address)
     best = long_run.front[-1].number
     place = browser.run(
@@ -118,7 +118,7 @@ def test_pointing_shows_a_network_and_a_click_copies(browser: Page, address: str
     assert f"--trial {best}" in browser.run("document.getElementById('toast').textContent")
 
 
-def test_the_table_is_filtered_and_sorted(browser: Page, address: str, long_run: Material) -> None:
+def test_the_table_is_filtered_and_sorted(browser: Page, address: str, long_run: ReportData) -> None:
     browser.open(address)
 
     def rows() -> list[str]:

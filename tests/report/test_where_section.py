@@ -8,7 +8,7 @@ import pytest
 
 from sasa_nas.analysis.where import Effect, Interaction, Interval, StageEffect, Where
 from sasa_nas.report.chart import SIZES
-from sasa_nas.report.material import Material
+from sasa_nas.report.data import ReportData
 from sasa_nas.report.page import render
 from sasa_nas.report.where_section import details, draw_effects, headline
 from sasa_nas.run import TrialRecord
@@ -67,9 +67,9 @@ def answer() -> Where:
 
 
 def test_the_answer_is_on_the_page(
-    make_material: Callable[..., Material], records: Sequence[TrialRecord], answer: Where
+    make_report_data: Callable[..., ReportData], records: Sequence[TrialRecord], answer: Where
 ) -> None:
-    page = render(replace(make_material(records), where=answer))
+    page = render(replace(make_report_data(records), where=answer))
     section = page[page.index('<section id="where"') :]
     section = section[: section.index("</section>")]
     assert "Attention helps most in stage 1: +2.0 (+1.0 to +3.0) points of accuracy." in section
@@ -105,12 +105,12 @@ def test_the_sentence_is_no_bolder_than_the_numbers(answer: Where) -> None:
 
 
 def test_a_run_that_cannot_answer_says_what_where_says(
-    make_material: Callable[..., Material], records: Sequence[TrialRecord], answer: Where
+    make_report_data: Callable[..., ReportData], records: Sequence[TrialRecord], answer: Where
 ) -> None:
-    material = make_material(records)
-    assert material.where.effects == []
-    page = render(material)
+    data = make_report_data(records)
+    assert data.where.effects == []
+    page = render(data)
     assert "Where attention helps cannot be told yet." in page
-    note = material.where.note
+    note = data.where.note
     assert f'<p class="warn">{note[0].upper()}{note[1:]}.</p>' in page
     assert "warn" in details(answer.model_copy(update={"enough": False}))

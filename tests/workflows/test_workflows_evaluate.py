@@ -20,9 +20,9 @@ from sasa_nas.run.trained import TrainingData
 from sasa_nas.run.training_records import Spread
 from sasa_nas.space import Architecture, load_architecture
 from sasa_nas.training.adversarial import Attack
-from sasa_nas.workflows import material
+from sasa_nas.workflows import loading
 from sasa_nas.workflows.evaluate import EvaluationSettings, evaluate_network, make_attacks
-from sasa_nas.workflows.material import load_for, require_unchanged
+from sasa_nas.workflows.loading import load_for, require_unchanged
 from sasa_nas.workflows.observer import TrainingSummary
 from sasa_nas.workflows.train import train_network
 
@@ -114,7 +114,7 @@ def test_the_default_part_is_validation_and_no_test_image_is_read(
     def spied(*arguments: object, **options: object) -> Splits:
         return replace(load(*arguments, **options), load_test=untouchable)
 
-    monkeypatch.setattr(material, "load", spied)
+    monkeypatch.setattr(loading, "load", spied)
     settings = replace(CPU, rotations=True, attacks=make_attacks([0.1], [1]))
     assert evaluate_network(trained.folder.path, settings).split == "validation"
     with pytest.raises(AssertionError, match="test part was read"):

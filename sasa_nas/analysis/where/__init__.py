@@ -1,4 +1,4 @@
-"""Where attention helps: signed effects with intervals, from the balanced trainings of a run."""
+"""Effects of attention by stage and operator, with intervals, from the balanced trainings of a run."""
 
 from sasa_nas.analysis.where.answer import RESOLUTION, where
 from sasa_nas.analysis.where.records import Effect, Interaction, Interval, PerGflop, StageEffect, SwapEffect, Where

@@ -1,4 +1,4 @@
-"""Where attention helps: the answer of a run, from its balanced trainings."""
+"""Estimation of all effects of a run from its balanced trainings."""
 
 import math
 import random
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from scipy import stats
 
 from sasa_nas.analysis.where.factors import BASELINE
-from sasa_nas.analysis.where.interactions import Together, more_designs, operator_interactions, stage_interactions
+from sasa_nas.analysis.where.interactions import PairEstimate, more_designs, operator_interactions, stage_interactions
 from sasa_nas.analysis.where.linear import Estimate, holm
 from sasa_nas.analysis.where.model import LEAST_FREE, Contrast, Model
 from sasa_nas.analysis.where.records import Effect, Interaction, Interval, PerGflop, StageEffect, Where
@@ -21,26 +21,26 @@ from sasa_nas.space.files import validate_space
 from sasa_nas.space.sampling import Walker
 
 RESOLUTION = 0.05
-"""The effect on accuracy that an answer should be able to find, unless another is asked for."""
+"""Default of the effect on accuracy that an answer should be able to detect."""
 ALPHA = 0.05
 POWER = 0.8
 REPLICATES = 2
-"""Trainings of a balanced design."""
+"""Trainings per balanced design."""
 _SMALLEST_SHARE = 0.01
 """Change of FLOPs, as a share of a network's, below which an effect per FLOP means nothing."""
 _WALKS = 200
 
 
 def where(info: RunInfo, records: Sequence[TrialRecord], *, resolution: float = RESOLUTION) -> Where:
-    """The signed effect of every operator in every stage, and of what else differs, with 95 % intervals.
+    """Estimate the signed effect of every operator in every stage, and of other factors, with 95 % intervals.
 
     Effects are differences of accuracy from the baseline, `conv` where that is an option, averaged evenly over the
     other options of the space. They rest on the balanced trainings alone.
 
     Args:
-        info: What the run was asked to do.
-        records: Its trials.
-        resolution: The effect on accuracy that should be found, in (0, 1).
+        info: Record of the run.
+        records: Trials of the run.
+        resolution: The effect on accuracy that should be detectable, in (0, 1).
 
     Raises:
         UserError: If `resolution` is out of range.
@@ -64,7 +64,7 @@ def where(info: RunInfo, records: Sequence[TrialRecord], *, resolution: float = 
     operators = [c for c in model.contrasts if c.factor.is_operator]
     others = [c for c in model.contrasts if not c.factor.is_operator]
     detectable = max((_detectable(c.raw) for c in operators), default=None)
-    more = _more(detectable, resolution, trainings)
+    more = _missing_trainings(detectable, resolution, trainings)
     return Where(
         baseline=BASELINE,
         effects=[*_effects(operators, sample), *_effects(others, sample)],
@@ -86,13 +86,13 @@ def where(info: RunInfo, records: Sequence[TrialRecord], *, resolution: float = 
 
 
 def _detectable(estimate: Estimate) -> float:
-    """The effect that a two-sided test at 5 % finds with 80 % power, given the estimate's standard error."""
+    """Return the effect that a two-sided test at 5 % detects with 80 % power, given the estimate's standard error."""
     quantile = float(stats.t.ppf(1 - ALPHA / 2, estimate.df) + stats.t.ppf(POWER, estimate.df))
     return quantile * estimate.error
 
 
-def _more(detectable: float | None, resolution: float, trainings: int) -> int:
-    """Balanced trainings still wanted: standard errors shrink with the root of their number."""
+def _missing_trainings(detectable: float | None, resolution: float, trainings: int) -> int:
+    """Return the number of balanced trainings still needed: standard errors shrink with the root of their number."""
     if detectable is None or detectable <= resolution:
         return 0
     missing = trainings * ((detectable / resolution) ** 2 - 1.0)
@@ -109,7 +109,7 @@ def _note(detectable: float | None, resolution: float, more: int, trainings: int
 
 
 def _operator_columns(space: SearchSpace) -> int:
-    """Effects of operators that there are to tell, in random walks through the space."""
+    """Return the number of operators' effects to estimate, found by random walks through the space."""
     chooser, walker = RandomChooser(random.Random(0)), Walker(space)
     kinds: set[tuple[int, str]] = set()
     most = 0
@@ -132,7 +132,7 @@ def _interval(estimate: Estimate, adjusted: float) -> Interval:
 
 
 def _intervals(estimates: Sequence[Estimate | None]) -> list[Interval | None]:
-    """A family of intervals, with their chances adjusted for each other."""
+    """Return the intervals of a family of estimates, with p-values adjusted for multiple comparisons."""
     adjusted = iter(holm([estimate.p for estimate in estimates if estimate is not None]))
     return [None if estimate is None else _interval(estimate, next(adjusted)) for estimate in estimates]
 
@@ -173,7 +173,7 @@ def _stages(model: Model, operators: Sequence[Contrast]) -> list[StageEffect]:
     for contrast in operators:
         if contrast.factor.levels[0] == BASELINE:
             by_stage.setdefault(contrast.factor.name, []).append(contrast)
-    pairs = [model.together(contrasts) for contrasts in by_stage.values()]
+    pairs = [model.mean_effect(contrasts) for contrasts in by_stage.values()]
     raw, matched = _intervals([pair[0] for pair in pairs]), _intervals([pair[1] for pair in pairs])
     found = [
         StageEffect(
@@ -188,7 +188,7 @@ def _stages(model: Model, operators: Sequence[Contrast]) -> list[StageEffect]:
     return sorted(found, key=lambda stage: -stage.effect)
 
 
-def _interactions(pairs: Sequence[Together]) -> list[Interaction]:
+def _interactions(pairs: Sequence[PairEstimate]) -> list[Interaction]:
     return [
         Interaction(
             **interval.model_dump(),

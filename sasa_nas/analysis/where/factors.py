@@ -1,4 +1,4 @@
-"""From networks to the columns of a regression: what differs between them, level by level."""
+"""Factors in which networks differ, and their columns in a regression's design matrix."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,9 +14,9 @@ Matrix = npt.NDArray[np.float64]
 Level = str | int | float | bool
 
 BASELINE = "conv"
-"""The level that every other operator and stem is compared with, wherever it is an option."""
+"""Baseline level of operators and stems, if it is an option."""
 MOST_LEVELS = 4
-"""Numbers of one factor that are told apart; of more, only the trend from the lowest to the highest is estimated."""
+"""Most levels of a numeric factor with an effect each; with more, only the trend over them is estimated."""
 
 Values = Mapping[str, Level]
 """A network as a value for each of its factors, such as `stages[0].operator` or, below it,
@@ -24,7 +24,7 @@ Values = Mapping[str, Level]
 
 
 def values_of(network: Architecture) -> dict[str, Level]:
-    """Every field of a network by its path; what belongs to one kind of operator or stem stands below that kind."""
+    """Return all fields of a network by path; fields of one kind of operator or stem are below that kind."""
     found: dict[str, Level] = {"stages": len(network.stages)}
     for name in type(network).model_fields:
         if name not in ("image", "num_classes", "stages"):
@@ -50,12 +50,12 @@ def _flatten(value: object, path: str, found: dict[str, Level]) -> None:
 
 @dataclass(frozen=True)
 class Factor:
-    """Something in which networks differ.
+    """A field in which networks differ.
 
     Attributes:
-        name: Its path.
+        name: Path of the field.
         levels: Its values, the baseline first.
-        within: The factor and the level that it belongs to; None where every network has it.
+        within: The factor and the level that it belongs to; None if every network has it.
         numeric: Whether only the trend over its levels is estimated.
     """
 
@@ -66,7 +66,7 @@ class Factor:
 
     @property
     def is_operator(self) -> bool:
-        """Whether it is the kind of operator of a stage."""
+        """True if the factor is the kind of operator of a stage."""
         return self.name.startswith("stages[") and self.name.endswith("].operator")
 
     @property
@@ -75,7 +75,7 @@ class Factor:
         return self.levels[-1:] if self.numeric else self.levels[1:]
 
     def columns(self, networks: Sequence[Values]) -> Matrix:
-        """A column for each of `contrasts`, whose coefficient is the difference from the baseline.
+        """Return one column for each of `contrasts`, whose coefficient is the difference from the baseline.
 
         Columns of a factor within an operator are centred on the mean of its levels where the operator is, and zero
         elsewhere: the operator's own coefficient is then its effect averaged evenly over its levels.
@@ -95,7 +95,7 @@ class Factor:
 
 
 def factors_of(networks: Sequence[Values]) -> list[Factor]:
-    """What differs between networks, operators first, then what every network has, then what belongs to an option."""
+    """Return the factors in which networks differ: operators, then those of all networks, then those of an option."""
     names = dict.fromkeys(name for network in networks for name in network)
     found = [_factor(name, networks) for name in names]
     varied = [factor for factor in found if len(factor.levels) > 1]
@@ -110,7 +110,10 @@ def _factor(name: str, networks: Sequence[Values]) -> Factor:
 
 
 def _within(name: str, networks: Sequence[Values]) -> tuple[str, Level] | None:
-    """`stages[0].operator.local_attention.kernel_size` belongs to `stages[0].operator` being `local_attention`."""
+    """Return the factor and the level that a field belongs to, if any.
+
+    `stages[0].operator.local_attention.kernel_size` belongs to `stages[0].operator` being `local_attention`.
+    """
     parts = name.split(".")
     for i in range(len(parts) - 2, 0, -1):
         parent, level = ".".join(parts[:i]), parts[i]

@@ -1,4 +1,4 @@
-"""Draws where attention helps: a panel a stage, a line an operator, with 95 % intervals."""
+"""Figure of the effects of attention: one panel per stage, one line per operator, with 95 % intervals."""
 
 import io
 from pathlib import Path
@@ -13,14 +13,14 @@ from sasa_nas.analysis.where.records import Effect, Interval, Where
 
 _RAW, _MATCHED, _FAINT = "#1d4ed8", "#c2410c", "#e4e4e4"
 _ROW = 0.42
-"""Height of an operator's row, in inches."""
+"""Height of a row, in inches."""
 
 
 def plot_where(answer: Where, path: Path) -> None:
-    """Draws every operator's effect in every stage.
+    """Draw every operator's effect in every stage.
 
     Args:
-        answer: From `where`.
+        answer: The result of `where`.
         path: A file that ends in .png, .svg or .pdf; written whole or not at all.
 
     Raises:
@@ -30,14 +30,14 @@ def plot_where(answer: Where, path: Path) -> None:
 
 
 def where_svg(answer: Where) -> str:
-    """The figure of `plot_where` as the text of an SVG file."""
+    """Return the figure of `plot_where` as the text of an SVG file."""
     buffer = io.StringIO()
     draw_where(answer).savefig(buffer, format="svg")
     return buffer.getvalue()
 
 
 def draw_where(answer: Where) -> Figure:
-    """The figure that `plot_where` writes: stages from left to right, operators from top to bottom."""
+    """Return the figure that `plot_where` writes: stages from left to right, operators from top to bottom."""
     operators = [effect for effect in answer.effects if effect.factor.endswith(".operator")]
     stages = sorted({effect.factor for effect in operators})
     levels = list(dict.fromkeys(str(effect.level) for effect in operators))
@@ -87,7 +87,7 @@ def _draw(axes: Axes, row: int, effect: Effect) -> None:
 
 
 def _line(axes: Axes, y: float, interval: Interval, colour: str, marker: str, label: str) -> None:
-    """One interval; a full marker and a star where it stands out from chance."""
+    """Draw one interval, with a filled marker and a star if it is significant."""
     centre, low, high = (100 * value for value in (interval.effect, interval.low, interval.high))
     axes.plot([low, high], [y, y], color=colour, linewidth=1.6, solid_capstyle="butt")
     face = colour if interval.star else "white"

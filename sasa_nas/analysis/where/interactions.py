@@ -1,4 +1,4 @@
-"""What attention in two stages gives beyond the sum of both: of whatever operators, and operator by operator."""
+"""Interactions of attention in two stages, over all operators and operator by operator."""
 
 import math
 from collections.abc import Iterator
@@ -12,20 +12,20 @@ from sasa_nas.analysis.where.linear import Estimate, coefficient_weights, indepe
 from sasa_nas.analysis.where.model import LEAST_FREE, SHARE_FREE, Model
 
 ATTENTION = "attention"
-"""Stands for all operators of a stage but convolution."""
+"""Level that stands for all operators of a stage except convolution."""
 _ESTIMABLE = 1e-6
-"""By how much the share of a coefficient that a sample determines may miss one."""
+"""Tolerance by which the share of a coefficient that a sample determines may differ from one."""
 
 
 @dataclass(frozen=True)
-class Together:
-    """Two stages' attention together, against the sum of each alone.
+class PairEstimate:
+    """The interaction of attention in two stages.
 
     Attributes:
         factors: The two stages' operators.
         levels: The kinds, or `ATTENTION`.
         estimate: Mean accuracy with both, less that with either, plus that with convolution in both stages.
-        n: Trainings with both.
+        n: Number of trainings with both.
     """
 
     factors: tuple[Factor, Factor]
@@ -34,8 +34,8 @@ class Together:
     n: int
 
 
-def stage_interactions(model: Model) -> list[Together]:
-    """For two stages at a time, what attention in both gives, of whatever kinds."""
+def stage_interactions(model: Model) -> list[PairEstimate]:
+    """Estimate the interaction of attention, of any kind, for each pair of stages."""
     found = []
     for one, other in _pairs(model):
         both = _attends(model, one) * _attends(model, other)
@@ -46,26 +46,28 @@ def stage_interactions(model: Model) -> list[Together]:
         estimate = model.noise(columns).estimate(coefficient_weights(columns[:, kept])[-1])
         if estimate is not None:
             levels = _attention_of(one), _attention_of(other)
-            found.append(Together((one, other), levels, estimate, _trainings(model, both)))
+            found.append(PairEstimate((one, other), levels, estimate, _trainings(model, both)))
     return found
 
 
-def operator_interactions(model: Model) -> list[Together]:
-    """For two stages at a time, what each operator of one gives beside each of the other.
+def operator_interactions(model: Model) -> list[PairEstimate]:
+    """Estimate the interaction of each pair of operators, for each pair of stages.
 
-    All pairs of two stages' operators are estimated side by side, as what a pair gives would else be laid to its
-    neighbours. Stages of which the sample has too few designs for that are left out, and where each has one kind of
+    All pairs of two stages' operators are estimated in one model; otherwise an interaction would be attributed to
+    others. Stages of which the sample has too few designs for that are left out, and where each has one kind of
     attention only, of which `stage_interactions` tells.
     """
-    return [pair for one, other in _pairs(model) if _several(one, other) for pair in _told(model, one, other)]
+    return [
+        pair for one, other in _pairs(model) if _several(one, other) for pair in _pair_interactions(model, one, other)
+    ]
 
 
 def more_designs(model: Model, size: int) -> int:
-    """Designs still wanted, at least, before `operator_interactions` tells of all stages and all pairs trained.
+    """Return the least number of further designs until `operator_interactions` covers all stages and trained pairs.
 
     Args:
-        model: Of the sample so far.
-        size: How many designs the space has; with all of them, nothing more is wanted.
+        model: Model of the sample so far.
+        size: Number of designs of the space; if all are trained, 0 is returned.
     """
     wanted, designs = 0, model.sample.designs
     for one, other in _pairs(model):
@@ -77,13 +79,13 @@ def more_designs(model: Model, size: int) -> int:
             continue
         # a pair of operators is judged by two designs at least, and one more design adds to one pair of these stages
         trained = np.count_nonzero(_products(model, one, other).any(axis=0))
-        missing = int(trained) - len(_told(model, one, other))
+        missing = int(trained) - len(_pair_interactions(model, one, other))
         wanted = max(wanted, designs + missing if missing else 0)
     return max(1, min(wanted, size) - designs) if wanted else 0
 
 
-def _told(model: Model, one: Factor, other: Factor) -> list[Together]:
-    """What is known of two stages' pairs of operators; those of too few designs are left out."""
+def _pair_interactions(model: Model, one: Factor, other: Factor) -> list[PairEstimate]:
+    """Return the interactions of two stages' pairs of operators, without those of too few designs."""
     columns = _columns_for(model, one, other)
     if columns is None:
         return []
@@ -94,12 +96,12 @@ def _told(model: Model, one: Factor, other: Factor) -> list[Together]:
     for place, levels in enumerate(pairs, start=columns.shape[1] - len(pairs)):
         estimate = noise.estimate(weights[place]) if determined[place] > 1 - _ESTIMABLE else None
         if estimate is not None:
-            found.append(Together((one, other), levels, estimate, _trainings(model, columns[:, place])))
+            found.append(PairEstimate((one, other), levels, estimate, _trainings(model, columns[:, place])))
     return found
 
 
 def _columns_for(model: Model, one: Factor, other: Factor) -> Matrix | None:
-    """The model's columns, and last one a pair of operators; None where the sample is too small for so many."""
+    """Return the model's columns, then one per pair of operators; None if the sample is too small for so many."""
     pairs = _products(model, one, other)
     for factors in (model.taken, model.operators):
         columns: Matrix = np.hstack([model.columns(factors), pairs])

@@ -1,4 +1,4 @@
-"""Estimates from a linear model whose noise may differ from design to design, with small-sample intervals."""
+"""Estimates from a linear model with heteroscedastic noise, with small-sample intervals."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,25 +42,25 @@ class Estimate:
 
     @property
     def p(self) -> float:
-        """Chance of an estimate as far from zero where nothing is there, two-sided."""
+        """Two-sided p-value."""
         if self.error <= 0.0:
             return float(abs(self.value) <= _TINY)
         return float(2.0 * stats.t.sf(abs(self.value) / self.error, self.df))
 
     def scaled(self, factor: float) -> "Estimate":
-        """The estimate in another unit; `factor` is positive."""
+        """Return the estimate multiplied by a positive factor."""
         return Estimate(self.value * factor, self.error * factor, self.df)
 
 
 def basis(columns: Matrix) -> Matrix:
-    """An orthonormal basis of the space that columns span."""
+    """Return an orthonormal basis of the columns' span."""
     left, singular, _ = np.linalg.svd(columns, full_matrices=False)
     kept: Matrix = left[:, singular > _TINY * max(1.0, float(singular.max(initial=0.0)))]
     return kept
 
 
 def independent(columns: Matrix) -> list[int]:
-    """The places of the columns that are no combination of those before them."""
+    """Return the indices of the columns that are linearly independent of those before them."""
     found: list[int] = []
     span = np.zeros((len(columns), 0))
     for i in range(columns.shape[1]):
@@ -75,7 +75,7 @@ def independent(columns: Matrix) -> list[int]:
 
 
 class Noise:
-    """What observations scatter by, judged by what a model leaves unexplained.
+    """Noise of observations, estimated from the residuals of a linear model.
 
     Estimates are sums w'y over the observations. Their variance is estimated by sum of w_i^2 e_i^2 / (1 - h_i), with
     residuals e and leverages h of the model (HC2, MacKinnon and White 1985): where an observation is the mean of a
@@ -96,12 +96,12 @@ class Noise:
         with np.errstate(divide="ignore", invalid="ignore"):
             self._variances = np.where(self._free > _TINY, residuals**2 / self._free, 0.0)
         self.df = len(observed) - span.shape[1]
-        """Observations beyond the model's columns."""
+        """Residual degrees of freedom."""
         self.deviation = float(np.sqrt(residuals @ residuals / max(1, self.df)))
         """Standard deviation of an observation around the model."""
 
     def estimate(self, weights: Vector) -> Estimate | None:
-        """The sum of the observations with these weights; None where one that matters has nothing to judge it by."""
+        """Return the weighted sum of the observations; None if an observation of non-zero weight has leverage 1."""
         squares = weights**2
         bound = self._free <= _TINY
         if float(squares[bound].sum()) > _TINY * float(squares.sum()):
@@ -115,16 +115,13 @@ class Noise:
 
 
 def coefficient_weights(columns: Matrix) -> Matrix:
-    """(P, N): row p sums observations to the least-squares coefficient of column p; columns are independent."""
+    """Return the weights of the least-squares coefficients, `(P, N)`, one row per column; columns are independent."""
     weights: Matrix = np.linalg.pinv(columns).astype(np.float64, copy=False)
     return weights
 
 
 def holm(chances: Sequence[float]) -> list[float]:
-    """Chances adjusted so that of all true nulls together one falls below a level no more often than it says.
-
-    Holm's step-down procedure (1979).
-    """
+    """Return p-values adjusted by Holm's step-down procedure (1979), which controls the family-wise error rate."""
     adjusted = [1.0] * len(chances)
     highest = 0.0
     for rank, i in enumerate(sorted(range(len(chances)), key=lambda i: chances[i])):

@@ -1,4 +1,4 @@
-"""The linear model of a sample: effects, raw and at matched FLOPs."""
+"""Linear model of a sample: effects, raw and at matched FLOPs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,25 +11,25 @@ from sasa_nas.analysis.where.linear import Estimate, Noise, coefficient_weights,
 from sasa_nas.analysis.where.sample import Sample
 
 LEAST_FREE = 4
-"""Designs that a model must leave over to judge the noise by, at least."""
+"""Least residual degrees of freedom of a model."""
 SHARE_FREE = 1 / 3
-"""Designs that a model must leave over, as a share of its columns, before it takes in more factors."""
+"""Residual degrees of freedom, as a share of its columns, that a model needs before it takes in more factors."""
 _COLLINEAR = 1e-4
-"""Share of the variance of log FLOPs that a factor must leave, for networks with other levels to have equal FLOPs."""
+"""Least share of the variance of log FLOPs that a factor must leave unexplained for an effect at matched FLOPs."""
 
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """One level against its factor's baseline.
+    """A level compared with its factor's baseline.
 
     Attributes:
         factor: The factor.
         level: The level.
-        weights: (N,), sums observations to the effect.
-        noise: What the effect is judged by.
+        weights: (N,), the weights of the observations in the effect.
+        noise: Noise model of the effect.
         raw: The effect.
-        matched: At equal FLOPs; None where FLOPs differ by this factor alone.
-        extra_gflops: What the level costs more.
+        matched: The effect at equal FLOPs; None if FLOPs differ by this factor alone.
+        extra_gflops: GFLOPs of the level beyond the baseline's.
     """
 
     factor: Factor
@@ -50,14 +50,14 @@ class _Matched:
 
 
 class Model:
-    """Accuracy as a sum of effects of what differs between the networks of a sample.
+    """Linear model of accuracy in the factors of a sample.
 
-    It takes in operators first, then what every network has, then what belongs to an operator, each kind only where
-    enough designs are left over to judge the noise by. Options are drawn in balance, so that what is left out adds to
-    the noise and not to the effects.
+    It takes in operators first, then factors of all networks, then those within an operator, each group only if enough
+    degrees of freedom remain to estimate the noise. Options are drawn in balance, so that omitted factors add to the
+    noise and not to the effects.
 
     Args:
-        sample: Not empty.
+        sample: The observations; not empty.
     """
 
     def __init__(self, sample: Sample) -> None:
@@ -67,7 +67,7 @@ class Model:
         self._log_flops = np.log10(sample.flops)[:, None]
         self._own = {factor.name: factor.columns(sample.networks) for factor in self.factors}
         self.operators = [factor for factor in self.factors if factor.is_operator]
-        """The kinds of operators of the stages, where they differ."""
+        """Factors that are the kind of operator of a stage."""
         self.taken: list[Factor] = []
         """The factors that the model takes in."""
         for taken in (self.operators, [f for f in self.factors if f.within is None], self.factors):
@@ -77,25 +77,25 @@ class Model:
 
     @property
     def fits(self) -> bool:
-        """Whether there are designs enough for the operators' effects."""
+        """True if there are enough designs to estimate the operators' effects."""
         return bool(self.taken)
 
     def columns(self, factors: Sequence[Factor]) -> Matrix:
-        """(N, P): ones, and what each of these factors adds."""
+        """Return the design matrix, `(N, P)`: a column of ones, and those of each factor."""
         return np.hstack([self._ones, *(self._own[factor.name] for factor in factors)])
 
     def noise(self, columns: Matrix) -> Noise:
-        """What estimates of these columns' coefficients are judged by."""
+        """Return the noise model of estimates of these columns' coefficients."""
         if self.sample.covered:
             columns = (self.sample.design[:, None] == np.unique(self.sample.design)).astype(np.float64)
         return Noise(self.sample.accuracy, columns)
 
     def leaves_over(self, columns: Matrix) -> bool:
-        """Whether columns leave the fewest designs that noise can be judged by."""
+        """Return True if a model of these columns has at least `LEAST_FREE` residual degrees of freedom."""
         return self._free(columns) >= LEAST_FREE
 
     def affords(self, columns: Matrix) -> bool:
-        """Whether columns leave designs enough for so many of them."""
+        """Return True if a model of these columns leaves enough degrees of freedom to take in more factors."""
         free = self._free(columns)
         return free >= LEAST_FREE and free >= SHARE_FREE * (self.sample.designs - free)
 
@@ -106,7 +106,7 @@ class Model:
 
     @cached_property
     def contrasts(self) -> list[Contrast]:
-        """Every effect that can be told; a level of too few designs is left out."""
+        """Every effect that can be estimated, without levels of too few designs."""
         found = self._contrasts(self.taken, self.taken)
         for factor in self.factors:
             with_it = [*self.taken, factor]
@@ -142,10 +142,10 @@ class Model:
         return found
 
     def _matched(self, factor: Factor) -> _Matched | None:
-        """The regression on this factor and log FLOPs alone; None where FLOPs differ by the factor alone.
+        """Return the regression on this factor and log FLOPs alone; None if FLOPs differ by the factor alone.
 
-        Whatever else differs enters by what it costs: the effect is what the level gives over spending its FLOPs on the
-        space's other options. What the others do beyond that counts as noise.
+        Other factors enter by their cost: the effect is the gain of the level over spending its FLOPs on the space's
+        other options. Their other effects count as noise.
         """
         within = [] if factor.within is None else [f for f in self.factors if f.name == factor.within[0]]
         columns = self.columns([factor, *within])
@@ -158,8 +158,8 @@ class Model:
         weights = {level: rows[i] for i, level in enumerate(factor.contrasts, start=1) if i in rows}
         return _Matched(weights, self.noise(columns))
 
-    def together(self, contrasts: Sequence[Contrast]) -> tuple[Estimate | None, Estimate | None]:
-        """The mean of several effects of one factor, raw and at matched FLOPs."""
+    def mean_effect(self, contrasts: Sequence[Contrast]) -> tuple[Estimate | None, Estimate | None]:
+        """Return the mean of several effects of one factor, raw and at matched FLOPs."""
         raw = contrasts[0].noise.estimate(np.mean([c.weights for c in contrasts], axis=0))
         matched = self._matched(contrasts[0].factor)
         if matched is None or any(c.level not in matched.weights for c in contrasts):

@@ -1,4 +1,4 @@
-"""What `sasa-nas where --json` prints."""
+"""The data printed by `sasa-nas where --json`."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,9 +10,9 @@ class Interval(BaseModel):
         effect: The estimate.
         low: The interval's lower end.
         high: The interval's upper end.
-        p: Two-sided, of this effect alone.
-        p_adjusted: Adjusted by Holm for all effects of its kind: operators, stages, other factors, interactions of
-            stages, interactions of operators.
+        p: Two-sided p-value of this effect alone.
+        p_adjusted: p-value adjusted by Holm for all effects of its kind: operators, stages, other factors, interactions
+            of stages, interactions of operators.
         star: Whether `p_adjusted` is below 0.05.
     """
 
@@ -27,13 +27,13 @@ class Interval(BaseModel):
 
 
 class PerGflop(BaseModel):
-    """An effect on accuracy over the GFLOPs by which the level changes a network's cost.
+    """An effect on accuracy per GFLOP by which the level changes a network's cost.
 
     Attributes:
-        effect: Positive where accuracy rises.
+        effect: The estimate; positive if accuracy rises.
         low: The interval's lower end.
         high: The interval's upper end.
-        extra_gflops: What the level costs more than the baseline; negative where it saves.
+        extra_gflops: GFLOPs of the level beyond the baseline's; negative if it is cheaper.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,17 +45,17 @@ class PerGflop(BaseModel):
 
 
 class Effect(Interval):
-    """What one level of a factor does to accuracy, against the factor's baseline, all else averaged.
+    """Effect of one level of a factor on accuracy, compared with the factor's baseline, averaged over all else.
 
     Attributes:
-        factor: Its path, as `stages[0].operator`, or `stages[0].operator.local_attention.kernel_size` within an
-            operator.
+        factor: Path of the factor, as `stages[0].operator`, or `stages[0].operator.local_attention.kernel_size` within
+            an operator.
         level: The value compared.
         baseline: The value it is compared with.
-        at_matched_flops: The difference between networks of equal FLOPs; None where FLOPs differ by this factor alone.
-        per_gflop: None where the level changes FLOPs by less than a hundredth.
-        n: Trainings with the level.
-        designs: Distinct designs with the level.
+        at_matched_flops: The difference between networks of equal FLOPs; None if FLOPs differ by this factor alone.
+        per_gflop: The effect per GFLOP; None if the level changes FLOPs by less than a hundredth.
+        n: Number of trainings with the level.
+        designs: Number of distinct designs with the level.
     """
 
     factor: str
@@ -68,12 +68,12 @@ class Effect(Interval):
 
 
 class StageEffect(Interval):
-    """What attention does in a stage: the mean of its operators' effects against convolution.
+    """Effect of attention in a stage: the mean of its operators' effects against convolution.
 
     Attributes:
-        stage: From 0.
-        operators: The kinds averaged.
-        at_matched_flops: As in `Effect`.
+        stage: Number of the stage, from 0.
+        operators: The kinds of operators averaged.
+        at_matched_flops: The effect between networks of equal FLOPs, as in `Effect`.
     """
 
     stage: int
@@ -82,12 +82,12 @@ class StageEffect(Interval):
 
 
 class Interaction(Interval):
-    """What attention in two stages together gains beyond what it gains in each.
+    """Interaction of attention in two stages: the gain of both beyond the sum of each alone.
 
     Attributes:
         factors: The two stages' operators.
-        levels: Which operators; `attention` stands for all of a stage that has several beside convolution.
-        n: Trainings with both.
+        levels: The operators' kinds; `attention` stands for all of a stage that has several beside convolution.
+        n: Number of trainings with both.
     """
 
     factors: tuple[str, str]
@@ -96,16 +96,16 @@ class Interaction(Interval):
 
 
 class SwapEffect(BaseModel):
-    """What attention in a stage is worth in place: networks of the front against their twins with convolution there.
+    """Effect of attention in a stage of good networks: those of the front against their twins with convolution there.
 
     Attributes:
-        stage: From 0.
-        operators: The kinds that convolution stood in for.
+        stage: Number of the stage, from 0.
+        operators: The kinds of operators that convolution replaced.
         effect: Mean difference of accuracy between a network and its twin, trained with equal seeds.
-        low: Lower end of the 95 % interval, for networks like these; for the same networks trained anew, where all have
-            one twin; None for a single difference.
-        high: Its upper end.
-        pairs: Pairs of trainings.
+        low: Lower end of the 95 % interval, for networks like these; if all have the same twin, for the same networks
+            trained anew; None for a single difference.
+        high: Upper end of the interval.
+        pairs: Number of pairs of trainings.
         networks: Trial numbers of the networks swapped.
     """
 
@@ -121,27 +121,27 @@ class SwapEffect(BaseModel):
 
 
 class Where(BaseModel):
-    """Where attention helps.
+    """Effects of attention in a run.
 
     Attributes:
-        baseline: What operators are compared with.
-        effects: Of operators, then of other factors; empty where too little is trained to tell.
-        stages: Of attention in each stage, the most helpful first.
-        interactions: Between stages.
-        operator_interactions: Between single operators of two stages that have several beside convolution, for the
-            stages of which the sample is large enough to tell.
-        more_for_interactions: Balanced trainings still wanted, at least, to tell those of all stages; None where not
-            even effects can be told.
-        swaps: In place, where swaps were trained.
-        enough: Whether an effect of `resolution` would be found with 80 % power in every stage.
-        resolution: The effect on accuracy that is to be found.
-        detectable: The effect that would be found with 80 % power; None where too little is trained to tell.
-        more_trials: Balanced trainings still wanted for `enough`.
-        trainings: Balanced trainings that the answer rests on.
-        designs: Distinct designs among them.
+        baseline: Level that operators are compared with.
+        effects: Effects of operators, then of other factors; empty if too little is trained.
+        stages: Effects of attention in each stage, the most helpful first.
+        interactions: Interactions of two stages.
+        operator_interactions: Interactions of single operators of two stages that have several beside convolution, for
+            the stages for which the sample is large enough.
+        more_for_interactions: Least number of balanced trainings still needed for those of all stages; None if not even
+            effects can be estimated.
+        swaps: Effects in networks of the front, if swaps were trained.
+        enough: Whether an effect of `resolution` would be detected with 80 % power in every stage.
+        resolution: The effect on accuracy that should be detectable.
+        detectable: The effect that would be detected with 80 % power; None if too little is trained.
+        more_trials: Number of balanced trainings still needed for `enough`.
+        trainings: Number of balanced trainings that the answer rests on.
+        designs: Number of distinct designs among them.
         training_noise: Standard deviation of accuracy between trainings of one design; None without replicates.
         covered: Whether every design of the space is among them, so that only the noise of training is left.
-        note: What a reader should know, in a sentence.
+        note: Remark for the reader, in a sentence.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -1,4 +1,4 @@
-"""The balanced trainings of a run as observations: one a design, or one a training where the space is covered."""
+"""The balanced trainings of a run as observations: one per design, or one per training if the space is covered."""
 
 import math
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ from sasa_nas.run import Arm, TrialRecord
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """What an answer rests on.
+    """The observations that effects are estimated from.
 
     Attributes:
-        networks: (N) each observation's network.
+        networks: The network of each of N observations.
         accuracy: (N,), the mean of a design's trainings, or one training.
-        flops: (N,), in GFLOPs of one image.
-        counts: (N,), trainings in each observation.
+        flops: (N,), GFLOPs of one image.
+        counts: (N,), number of trainings in each observation.
         design: (N,), the number of the observation's design.
         covered: Whether observations are single trainings, because the space has no other design.
         training_noise: Standard deviation between trainings of one design; None without replicates.
@@ -35,12 +35,12 @@ class Sample:
 
     @property
     def designs(self) -> int:
-        """Distinct designs."""
+        """Number of distinct designs."""
         return len(set(self.design.tolist()))
 
 
 def sample_of(records: Sequence[TrialRecord], size: int) -> Sample:
-    """The balanced trainings among `records`.
+    """Return the balanced trainings among `records`.
 
     A design's trainings share what a model of the space leaves out, so that they count as one observation, their mean.
     Where the run holds every design of the space, nothing is left to generalise to: trainings are observations, and
@@ -48,7 +48,7 @@ def sample_of(records: Sequence[TrialRecord], size: int) -> Sample:
 
     Args:
         records: All trials of a run.
-        size: How many designs the space has.
+        size: Number of designs in the space.
     """
     by_design: dict[str, list[TrialRecord]] = {}
     for record in trained(records):

@@ -1,4 +1,4 @@
-"""Attention in place: networks of the front against their twins with convolution in one stage, at equal seeds."""
+"""Swaps: networks of the front compared with their twins with convolution in one stage, at equal seeds."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,9 +26,9 @@ class _Pair:
 
 
 def swap_effects(records: Sequence[TrialRecord]) -> list[SwapEffect]:
-    """By stage, the mean difference between whole networks and their twins.
+    """Estimate, for each stage, the mean difference between whole networks and their twins.
 
-    Whole networks are trained anew for the comparison: their trials on the front were picked for being lucky.
+    Whole networks are trained anew for the comparison, as those on the front were selected for high accuracy.
     """
     accuracies = {r.number: r.accuracy for r in trained(records)}
     swaps = [r for r in records if r.arm is Arm.SWAP]
@@ -49,12 +49,12 @@ def swap_effects(records: Sequence[TrialRecord]) -> list[SwapEffect]:
 
 
 def _accuracy(record: TrialRecord, accuracies: dict[int, float | None]) -> float | None:
-    """Of the record's training, or of an equal one that stands for it."""
+    """Return the accuracy of the record's training, or of an equal one that replaces it."""
     return accuracies.get(record.number if record.duplicate_of is None else record.duplicate_of)
 
 
 def _effect(stage: int, pairs: Sequence[_Pair]) -> SwapEffect:
-    """Networks with one twin share its luck, so that together they are one observation."""
+    """Return a stage's effect; networks with the same twin share its noise, and together are one observation."""
     means = _means(pairs, lambda pair: pair.twin)
     effect = float(np.mean(means))
     if len(means) == 1:
@@ -75,7 +75,7 @@ def _effect(stage: int, pairs: Sequence[_Pair]) -> SwapEffect:
 
 
 def _means(pairs: Sequence[_Pair], group: Callable[[_Pair], Any]) -> list[float]:
-    """The mean difference of each group."""
+    """Return the mean difference of each group."""
     groups: dict[Any, list[float]] = {}
     for pair in pairs:
         groups.setdefault(group(pair), []).append(pair.difference)

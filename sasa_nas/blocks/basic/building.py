@@ -1,4 +1,4 @@
-"""The basic block, made from its plan."""
+"""Construction of the basic block from its plan."""
 
 from torch import nn
 
@@ -8,7 +8,7 @@ from sasa_nas.blocks.plans import BlockPlan
 
 
 def build(plan: BlockPlan) -> nn.Module:
-    """Return one block."""
+    """Return a basic block."""
     return BasicBlock(
         plan.in_channels,
         plan.width,

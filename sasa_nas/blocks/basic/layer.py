@@ -14,7 +14,7 @@ class BasicBlock(nn.Module):
         first: A module from `(B, in_channels, H, W)` to `(B, width, ceil(H / stride), ceil(W / stride))`.
         second: A module from that shape to itself.
         stride: The first operator's stride.
-        attention: A module from the output's shape to itself; it stands before the shortcut is added.
+        attention: A module from the output's shape to itself, applied before the shortcut is added.
         parameter_free_shortcut: Whether the shortcut pools and pads where shapes change, instead of projecting.
 
     Raises:
@@ -44,7 +44,7 @@ class BasicBlock(nn.Module):
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(B, in_channels, H, W)` to `(B, width, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, width, ceil(H / stride), ceil(W / stride))`."""
         y = self.activation(self.first_norm(self.first(x)))
         y = self.second_norm(self.second(y))
         if self.attention is not None:

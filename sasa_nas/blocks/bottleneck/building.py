@@ -1,4 +1,4 @@
-"""The bottleneck, made from its plan."""
+"""Construction of the bottleneck from its plan."""
 
 from torch import nn
 
@@ -8,7 +8,7 @@ from sasa_nas.blocks.plans import BlockPlan
 
 
 def build(plan: BlockPlan) -> nn.Module:
-    """Return one block."""
+    """Return a bottleneck."""
     return Bottleneck(
         plan.in_channels,
         plan.width,

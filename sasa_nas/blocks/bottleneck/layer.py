@@ -16,7 +16,7 @@ class Bottleneck(nn.Module):
         operator: A module from `(B, width, H, W)` to `(B, width, ceil(H / stride), ceil(W / stride))`.
         stride: The operator's stride.
         expansion: Channels of the output over `width`.
-        attention: A module from the output's shape to itself; it stands before the shortcut is added.
+        attention: A module from the output's shape to itself, applied before the shortcut is added.
         parameter_free_shortcut: Whether the shortcut pools and pads where shapes change, instead of projecting.
 
     Raises:
@@ -49,7 +49,7 @@ class Bottleneck(nn.Module):
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(B, in_channels, H, W)` to `(B, expansion * width, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, expansion * width, ceil(H / stride), ceil(W / stride))`."""
         y = self.activation(self.reduce_norm(self.reduce(x)))
         y = self.activation(self.operator_norm(self.operator(y)))
         y = self.expand_norm(self.expand(y))

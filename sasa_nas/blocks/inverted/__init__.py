@@ -1,4 +1,4 @@
-"""Inverted blocks: the operator makes `expansion` times the channels, then a depthwise convolution, 1x1 (MnasNet)."""
+"""Inverted blocks: operator to `expansion` times the channels, depthwise convolution, 1x1 (MnasNet)."""
 
 from collections.abc import Iterator
 

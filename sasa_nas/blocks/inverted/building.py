@@ -1,4 +1,4 @@
-"""The inverted residual block, made from its plan."""
+"""Construction of the inverted residual block from its plan."""
 
 from torch import nn
 
@@ -9,7 +9,7 @@ from sasa_nas.operators.building import build_operator
 
 
 def build(plan: BlockPlan) -> nn.Module:
-    """Return one block."""
+    """Return an inverted residual block."""
     hidden = plan.in_channels * plan.expansion
     expand = None
     if plan.expansion > 1:

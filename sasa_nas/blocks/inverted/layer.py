@@ -7,21 +7,21 @@ class InvertedResidual(nn.Module):
     """Expansion, depthwise convolution, and a 1x1 convolution back to few channels, without an activation.
 
     Sandler et al. 2018, arXiv 1801.04381 (MobileNetV2); with attention over the hidden channels Tan et al. 2019,
-    arXiv 1807.11626 (MnasNet). The input is added where the block neither strides nor changes the channels.
+    arXiv 1807.11626 (MnasNet). The input is added if the block has a stride of 1 and keeps the channels.
 
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of the output.
         expand: A module from `(B, in_channels, H, W)` to `(B, hidden_channels, H, W)`, as a rule a 1x1
             convolution; None for a block that does not expand.
-        hidden_channels: Channels of the depthwise convolution; `in_channels` where nothing expands.
+        hidden_channels: Channels of the depthwise convolution; `in_channels` without an expansion.
         depthwise_size: Side of the depthwise kernel in pixels, odd.
         stride: The depthwise convolution's stride.
         attention: A module from `(B, hidden_channels, h, w)` to itself; it reads the activated output of the
             depthwise convolution.
 
     Raises:
-        ValueError: `hidden_channels` is not `in_channels` although nothing expands, or `depthwise_size` is even
+        ValueError: `hidden_channels` is not `in_channels` without an expansion, or `depthwise_size` is even
             or below one.
     """
 
@@ -61,7 +61,7 @@ class InvertedResidual(nn.Module):
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         y = x
         if self.expand is not None and self.expand_norm is not None:
             y = self.activation(self.expand_norm(self.expand(y)))

@@ -1,4 +1,4 @@
-"""Two operators, batch norm and ReLU before each (He et al. 2016, Zagoruyko and Komodakis 2016)."""
+"""Pre-activation blocks: two operators after batch norm and ReLU (He et al. 2016, Zagoruyko and Komodakis 2016)."""
 
 from sasa_nas.blocks.base import Block
 from sasa_nas.blocks.plans import NormPlan, Size
@@ -15,5 +15,5 @@ class PreactivationBlock(Block):
     parameter_free_shortcut = True
 
     def plan_end(self, channels: int, size: Size) -> tuple[NormPlan, ...]:
-        """Return batch norm and ReLU of the last block's output."""
+        """Return batch norm and ReLU after the last block."""
         return (NormPlan(channels, channels, size, stride=1),)

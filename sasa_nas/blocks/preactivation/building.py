@@ -1,4 +1,4 @@
-"""The preactivation block, made from its plan."""
+"""Construction of the pre-activation block from its plan."""
 
 from torch import nn
 
@@ -8,7 +8,7 @@ from sasa_nas.blocks.preactivation.layer import PreactivationBlock
 
 
 def build(plan: BlockPlan) -> nn.Module:
-    """Return one block."""
+    """Return a pre-activation block."""
     return PreactivationBlock(
         plan.in_channels,
         plan.width,

@@ -1,4 +1,4 @@
-"""The residual block whose norms and activations come first."""
+"""The pre-activation residual block."""
 
 from torch import Tensor, nn
 
@@ -19,7 +19,7 @@ class PreactivationBlock(nn.Module):
         first: A module from `(B, in_channels, H, W)` to `(B, width, ceil(H / stride), ceil(W / stride))`.
         second: A module from that shape to itself.
         stride: The first operator's stride.
-        attention: A module from the output's shape to itself; it stands before the shortcut is added.
+        attention: A module from the output's shape to itself, applied before the shortcut is added.
         parameter_free_shortcut: Whether the shortcut pools and pads where shapes change, instead of projecting.
 
     Raises:
@@ -51,7 +51,7 @@ class PreactivationBlock(nn.Module):
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(B, in_channels, H, W)` to `(B, width, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, width, ceil(H / stride), ceil(W / stride))`."""
         activated = self.activation(self.first_norm(x))
         y = self.second(self.activation(self.second_norm(self.first(activated))))
         if self.attention is not None:

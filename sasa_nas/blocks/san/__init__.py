@@ -11,7 +11,7 @@ from sasa_nas.nodes import Reference
 
 @dataclass(frozen=True)
 class TransitionPlan(Plan):
-    """The beginning of a stage: a max pool of the stride, and a 1x1 convolution."""
+    """Plan of the beginning of a stage: a max pool of the stride, and a 1x1 convolution."""
 
     builder: Reference = field(kw_only=True, default="sasa_nas.blocks.san.building:build_transition")
 
@@ -31,7 +31,7 @@ class SanBlock(Block):
     def plan_stage(
         self, stage: Stage, in_channels: int, size: Size, *, parameter_free_shortcut: bool
     ) -> tuple[Plan, ...]:
-        """Return a transition that strides, blocks that do not, and batch norm with ReLU."""
+        """Return a transition with the stride, blocks without one, and batch norm with ReLU."""
         channels = self.out_channels(stage)
         transition = TransitionPlan(in_channels, channels, size, stage.stride)
         size = transition.out_size

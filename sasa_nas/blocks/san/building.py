@@ -1,4 +1,4 @@
-"""Blocks and transitions of self-attention networks, made from their plans."""
+"""Construction of blocks and transitions of self-attention networks from their plans."""
 
 from torch import nn
 
@@ -9,11 +9,11 @@ from sasa_nas.blocks.san.layer import SanBlock, SanTransition
 
 
 def build(plan: BlockPlan) -> nn.Module:
-    """Return one block."""
+    """Return a SAN block."""
     operator = first_operator(plan, plan.in_channels)
     return SanBlock(plan.in_channels, plan.width, operator, attention=block_attention(plan, plan.out_channels))
 
 
 def build_transition(plan: TransitionPlan) -> nn.Module:
-    """Return the beginning of a stage."""
+    """Return the transition at the beginning of a stage."""
     return SanTransition(plan.in_channels, plan.out_channels, stride=plan.stride)

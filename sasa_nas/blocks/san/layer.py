@@ -1,4 +1,4 @@
-"""The residual block of SAN, and what stands before the blocks of a stage."""
+"""The residual block of SAN, and the transition before the blocks of a stage."""
 
 from torch import Tensor, nn
 
@@ -13,7 +13,7 @@ class SanBlock(nn.Module):
         channels: Channels of input and output.
         width: Channels that the operator writes.
         operator: A module from `(B, channels, H, W)` to `(B, width, H, W)`.
-        attention: A module from `(B, channels, H, W)` to itself; it stands before the input is added.
+        attention: A module from `(B, channels, H, W)` to itself, applied before the input is added.
     """
 
     def __init__(self, channels: int, width: int, operator: nn.Module, *, attention: nn.Module | None = None) -> None:
@@ -27,7 +27,7 @@ class SanBlock(nn.Module):
         self.activation = nn.ReLU(inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(B, channels, H, W)` to the same shape."""
+        """Map `(B, channels, H, W)` to the same shape."""
         y = self.operator(self.activation(self.norm(x)))
         y = self.expand(self.activation(self.operator_norm(y)))
         if self.attention is not None:
@@ -37,7 +37,7 @@ class SanBlock(nn.Module):
 
 
 class SanTransition(nn.Sequential):
-    """A max pool of the stride, none for a stride of one, then a 1x1 convolution without bias.
+    """A max pool of the stride (none for a stride of one), then a 1x1 convolution without bias.
 
     Zhao, Jia, Koltun 2020, Table 1. Maps `(B, in_channels, H, W)` to
     `(B, out_channels, ceil(H / stride), ceil(W / stride))`.

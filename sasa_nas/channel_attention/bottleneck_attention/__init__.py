@@ -15,9 +15,9 @@ class BottleneckAttention(ChannelAttention):
     reduction: Positive = 16
     """Channels of the stage over channels of the hidden layers."""
     dilation: Positive = 4
-    """Of the two 3x3 convolutions that look at places."""
+    """Dilation of the two 3x3 convolutions of the spatial branch."""
 
     @property
     def after_stage(self) -> bool:
-        """True."""
+        """True, as BAM follows the last block."""
         return True

@@ -8,17 +8,17 @@ from sasa_nas.layers.squeeze import squeezed_channels
 class BottleneckAttention(nn.Module):
     """`x + x * sigmoid(channel(mean(x)) + spatial(x))` (Park et al. 2018, arXiv 1807.06514, equations 1 to 4).
 
-    `channel` yields a weight a channel: linear, batch norm, ReLU, linear. `spatial` yields a weight a pixel: a 1x1
+    `channel` yields one weight per channel: linear, batch norm, ReLU, linear. `spatial` yields one per pixel: a 1x1
     convolution, two dilated 3x3 ones, each with batch norm and ReLU, and a 1x1 convolution to one channel. All
     have biases, as in the authors' code. The two are added, as in the paper; that code multiplies them.
 
-    In training the batch norm of `channel` has one number a channel and image to go by: a batch of one image
-    raises torch's ValueError, as batch norm does wherever a channel has a single value.
+    In training the batch norm of `channel` has one value per channel and image: a batch of one image raises torch's
+    ValueError.
 
     Args:
         channels: Channels of the input.
         reduction: Channels of the input over channels of the hidden layers, which have at least one.
-        dilation: Of the 3x3 convolutions, in pixels.
+        dilation: Dilation of the 3x3 convolutions, in pixels.
 
     Raises:
         ValueError: `reduction` or `dilation` is below one; or, in `forward`, a batch of one in training.
@@ -43,6 +43,6 @@ class BottleneckAttention(nn.Module):
         self.spatial = nn.Sequential(*spatial, nn.Conv2d(hidden, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, channels, H, W)` to the same shape."""
+        """Map `(B, channels, H, W)` to the same shape."""
         logits: Tensor = self.channel(self.pool(x)) + self.spatial(x)
         return x + x * logits.sigmoid()

@@ -9,10 +9,10 @@ from sasa_nas.nodes import OddInt, Positive
 
 @register_channel_attention(layer="sasa_nas.channel_attention.conv_block_attention.layer:ConvBlockAttention")
 class ConvBlockAttention(ChannelAttention):
-    """CBAM: channels, then places (Woo et al. 2018, arXiv 1807.06521)."""
+    """CBAM: channel attention, then spatial attention (Woo et al. 2018, arXiv 1807.06521)."""
 
     kind: Literal["cbam"] = "cbam"
     reduction: Positive = 16
     """Channels of the block over channels of the hidden layer."""
     kernel_size: OddInt = 7
-    """Of the convolution that looks at places."""
+    """Side of the spatial attention's convolution, in pixels."""

@@ -7,7 +7,7 @@ from sasa_nas.layers.squeeze import squeeze_mlp
 
 
 class ConvBlockAttention(nn.Module):
-    """A weight a channel, then a weight a pixel (Woo et al. 2018, arXiv 1807.06521, equations 1 to 3).
+    """One weight per channel, then one per pixel (Woo et al. 2018, arXiv 1807.06521, equations 1 to 3).
 
     `y = x * sigmoid(mlp(mean(x)) + mlp(max(x)))` with mean and maximum over the map, then
     `y * sigmoid(norm(conv([max(y), mean(y)])))` with maximum and mean over the channels. As in the authors' code
@@ -36,7 +36,7 @@ class ConvBlockAttention(nn.Module):
         self.norm = nn.BatchNorm2d(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, channels, H, W)` to the same shape."""
+        """Map `(B, channels, H, W)` to the same shape."""
         by_channel: Tensor = self.mlp(self.mean_pool(x)) + self.mlp(self.max_pool(x))
         y = x * by_channel.sigmoid()
         by_pixel: Tensor = self.norm(self.conv(torch.cat([y.amax(1, keepdim=True), y.mean(1, keepdim=True)], dim=1)))

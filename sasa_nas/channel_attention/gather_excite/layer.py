@@ -4,10 +4,9 @@ from torch import Tensor, nn
 
 
 class GatherExcite(nn.Module):
-    """`x * sigmoid(mean(x))`, a weight a channel, without parameters.
+    """`x * sigmoid(mean(x))`, one weight per channel, without parameters.
 
-    Hu et al. 2018, arXiv 1810.12348, section 3: GE-θ⁻ with the whole map as the extent that is gathered, where
-    enlarging the gathered map to the input's is repeating its one pixel.
+    Hu et al. 2018, arXiv 1810.12348, section 3: GE-θ⁻ with the whole map as the extent that is gathered.
     """
 
     def __init__(self) -> None:
@@ -15,6 +14,6 @@ class GatherExcite(nn.Module):
         self.pool = nn.AdaptiveAvgPool2d(1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, C, H, W)` to the same shape."""
+        """Map `(B, C, H, W)` to the same shape."""
         gathered: Tensor = self.pool(x)
         return x * gathered.sigmoid()

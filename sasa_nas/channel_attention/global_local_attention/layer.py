@@ -9,9 +9,9 @@ from sasa_nas.layers.squeeze import squeeze_mlp
 class GlobalLocalAttention(nn.Module):
     """`x * sigmoid(alpha * (L + G) + beta * L * G)` (Linsley et al. 2019, arXiv 1805.08819, section 3).
 
-    `G = W2 relu(W1 mean(x) + b1) + b2`, a number a channel: squeeze and excitation before its sigmoid. `L`, a
-    number a pixel: a 1x1 convolution, ReLU, a 1x1 convolution to one channel. `alpha` and `beta` have a number a
-    channel. The sigmoid is that of the authors' code; the paper's text has tanh. That code draws `alpha` and
+    `G = W2 relu(W1 mean(x) + b1) + b2`, one number per channel: squeeze and excitation before its sigmoid. `L`, one
+    number per pixel: a 1x1 convolution, ReLU, a 1x1 convolution to one channel. `alpha` and `beta` have one number
+    per channel. The sigmoid is that of the authors' code; the paper's text has tanh. That code draws `alpha` and
     `beta` at random; here they start at one, so that both terms count from the beginning.
 
     Args:
@@ -33,7 +33,7 @@ class GlobalLocalAttention(nn.Module):
         self.beta = nn.Parameter(torch.ones(channels, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, channels, H, W)` to the same shape."""
+        """Map `(B, channels, H, W)` to the same shape."""
         by_channel: Tensor = self.global_mlp(self.pool(x))
         by_pixel: Tensor = self.local_mlp(x)
         # Autocast leaves parameters alone but not the convolutions, hence the casts.

@@ -6,7 +6,7 @@ from sasa_nas.layers.squeeze import squeeze_mlp
 
 
 class SqueezeExcitation(nn.Module):
-    """`x * sigmoid(W2 relu(W1 mean(x) + b1) + b2)`, a weight a channel (Hu, Shen, Sun 2018, arXiv 1709.01507).
+    """`x * sigmoid(W2 relu(W1 mean(x) + b1) + b2)`, one weight per channel (Hu, Shen, Sun 2018, arXiv 1709.01507).
 
     Args:
         channels: Channels of the input.
@@ -24,6 +24,6 @@ class SqueezeExcitation(nn.Module):
         self.mlp = squeeze_mlp(channels, channels, reduction=reduction)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, channels, H, W)` to the same shape."""
+        """Map `(B, channels, H, W)` to the same shape."""
         logits: Tensor = self.mlp(self.pool(x))
         return x * logits.sigmoid()

@@ -1,4 +1,4 @@
-"""Batches of images with boxes, decoded by threads while the batches before them are trained on."""
+"""Batches of images with boxes, decoded ahead by threads."""
 
 import os
 from collections import deque
@@ -14,7 +14,7 @@ from sasa_nas.data.batches import epoch_seed
 from sasa_nas.detection.data.boxes import BoxedImage, BoxedSet, flip_boxes
 
 _AHEAD = 2
-"""Batches that are decoded before they are asked for."""
+"""Number of batches decoded ahead."""
 _MOST_THREADS = 8
 
 
@@ -36,11 +36,11 @@ class BoxedExample:
 
 
 Draw: TypeAlias = tuple[BoxedImage, bool]
-"""An image, and whether it is to be mirrored."""
+"""An image, and whether it is to be flipped horizontally."""
 
 
 def read_batches(batches: Sequence[Sequence[Draw]]) -> Iterator[list[BoxedExample]]:
-    """Reads batches from disk, a few ahead of the one that is asked for.
+    """Read batches from disk, a few ahead.
 
     Args:
         batches: The images of each.
@@ -71,7 +71,7 @@ def _read(draw: Draw) -> BoxedExample:
 
 
 def in_order(data: BoxedSet, *, batch_size: int) -> Iterator[list[BoxedExample]]:
-    """All images of a part, unchanged; the last batch holds the remainder.
+    """Yield all images of a part in batches, unchanged; the last batch holds the remainder.
 
     Raises:
         UserError: If an image cannot be read.
@@ -81,7 +81,7 @@ def in_order(data: BoxedSet, *, batch_size: int) -> Iterator[list[BoxedExample]]
 
 
 class BoxBatches:
-    """The train part, in a new order and half of it mirrored anew, every epoch.
+    """Batches of the train part, in a new order and with new flips every epoch.
 
     An epoch's batches depend on `seed` and the epoch's number alone, so a resumed training sees what an
     uninterrupted one sees.
@@ -108,11 +108,11 @@ class BoxBatches:
         self.flip = flip
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Return the number of batches per epoch."""
         return len(self.data) // self.batch_size
 
     def epoch(self, epoch: int) -> Iterator[list[BoxedExample]]:
-        """The batches of one epoch, numbered from 0.
+        """Yield the batches of one epoch; epochs are numbered from 0.
 
         Raises:
             UserError: If an image cannot be read.

@@ -1,4 +1,4 @@
-"""Images with boxes around their objects: what detectors are trained on, whatever the format on disk."""
+"""Images with boxes around their objects, for detectors, independent of the format on disk."""
 
 import hashlib
 import json
@@ -35,7 +35,7 @@ class BoxedImage:
     labels: Tensor
 
     def read(self) -> Tensor:
-        """The pixels, (3, height, width), uint8.
+        """Return the pixels, (3, height, width), uint8.
 
         Raises:
             UserError: If the file cannot be read, or its image has another size.
@@ -90,12 +90,12 @@ class BoxedSplits:
     validation: BoxedSet
 
     def fingerprint(self) -> str:
-        """Twelve hexadecimal digits of a hash of all annotations: the same for the same ones on every machine."""
+        """Return twelve hexadecimal digits of a hash of all annotations, the same on every machine."""
         text = json.dumps([self.train.truth, self.validation.truth], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def flip_boxes(boxes: Tensor, width: int) -> Tensor:
-    """Mirrors boxes (N, 4) left to right in an image of this width."""
+    """Flip boxes (N, 4) horizontally in an image of this width."""
     left, top, right, bottom = boxes.unbind(1)
     return torch.stack((width - right, top, width - left, bottom), dim=1)

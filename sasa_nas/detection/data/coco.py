@@ -24,17 +24,17 @@ from sasa_nas.files import LARGEST_ANNOTATIONS, read_text
 from sasa_nas.tasks import DETECTION
 
 COCO_PREFIX = DETECTION.folder
-"""Begins the name of a folder in COCO's format."""
+"""Prefix of the name of a folder in COCO's format."""
 _MOST = 10**15
-"""Of a number of an image, a category or a pixel: exact as a float, too."""
+"""Largest number of an image, a category or a pixel; exact as a float, too."""
 _LONGEST_SIDE = 100_000
-"""Pixels of an image; PNG files may have more, but no image that a detector is trained on."""
+"""Most pixels of an image's side."""
 _ROOM = 1e-3
-"""Pixels; a box that is thinner than this inside its image is empty."""
+"""Least side, in pixels, of a box inside its image; a thinner one is empty."""
 
 
 def load_coco(name: str, data_dir: Path | None = None) -> BoxedSplits:
-    """Reads a data set's annotations; images are opened when they are used.
+    """Read a data set's annotations; images are opened when they are used.
 
     Args:
         name: `coco:PATH`, a relative path being looked for in the working directory and then in `data_dir`.
@@ -64,7 +64,7 @@ def load_coco(name: str, data_dir: Path | None = None) -> BoxedSplits:
 
 
 def _annotations(path: Path, part: str) -> tuple[Mapping[str, Any], Path]:
-    """The content of a part's annotations, and their file."""
+    """Return the content of a part's annotations, and their file."""
     folder = path / "annotations"
     files = sorted(folder.glob(f"instances_{part}*.json"))
     if len(files) != 1:
@@ -82,7 +82,7 @@ def _annotations(path: Path, part: str) -> tuple[Mapping[str, Any], Path]:
 
 
 def _categories(content: Mapping[str, Any], file: Path) -> tuple[Category, ...]:
-    """By their numbers."""
+    """Return the categories, sorted by their numbers."""
     found = {}
     for place, entry in enumerate(content["categories"]):
         where = f"'{file}': categories[{place}]"
@@ -96,7 +96,7 @@ def _categories(content: Mapping[str, Any], file: Path) -> tuple[Category, ...]:
 
 
 def _part(path: Path, content: Mapping[str, Any], file: Path, categories: Sequence[Category]) -> BoxedSet:
-    """One part: its images by their numbers, and what is in them."""
+    """Return one part: its images sorted by their numbers, and their annotations."""
     entries = {}
     for place, entry in enumerate(content["images"]):
         where = f"'{file}': images[{place}]"
@@ -131,7 +131,7 @@ def _part(path: Path, content: Mapping[str, Any], file: Path, categories: Sequen
 def _truths(
     content: Mapping[str, Any], file: Path, images: Collection[int], categories: Collection[int]
 ) -> list[dict[str, Any]]:
-    """What is in the images: the annotations without those that have no area, in the form that pycocotools takes."""
+    """Return the annotations without those that have no area, in the form that pycocotools takes."""
     truths: list[dict[str, Any]] = []
     for place, entry in enumerate(content["annotations"]):
         where = f"'{file}': annotations[{place}]"
@@ -159,7 +159,7 @@ def _truths(
 def _image(
     number: int, path: Path, height: int, width: int, truths: Sequence[Mapping[str, Any]], labels: Mapping[int, int]
 ) -> BoxedImage:
-    """An image with the boxes that can be learnt, cut off at its edges."""
+    """Return an image with the boxes to train on, clipped to its edges."""
     kept = [truth for truth in truths if not truth["iscrowd"]]
     corner_and_size = torch.tensor([truth["bbox"] for truth in kept], dtype=torch.float64).view(-1, 4)
     corners = torch.cat((corner_and_size[:, :2], corner_and_size[:, :2] + corner_and_size[:, 2:]), dim=1)
@@ -170,7 +170,7 @@ def _image(
 
 
 def _image_folder(path: Path, file: Path, names: Sequence[str]) -> Path:
-    """Where a part's images lie.
+    """Return the folder of a part's images.
 
     Raises:
         UserError: If one of them is not there.
@@ -194,10 +194,10 @@ def _is_file(path: Path) -> bool:
 
 
 def _box(entry: Mapping[str, Any], where: str) -> list[float]:
-    """Left, top, width and height."""
+    """Return left, top, width and height of a box."""
     box = entry.get("bbox")
     if not isinstance(box, list) or len(box) != 4 or not all(map(_is_number, box)):
-        raise UserError(f"{where}.bbox = {_shown(box)}: must be four numbers, [left, top, width, height]")
+        raise UserError(f"{where}.bbox = {_excerpt(box)}: must be four numbers, [left, top, width, height]")
     return [float(number) for number in box]
 
 
@@ -208,7 +208,7 @@ def _is_number(value: Any) -> bool:
 def _whole(entry: Any, key: str, where: str) -> int:
     value = entry.get(key) if isinstance(entry, dict) else None
     if not isinstance(value, int) or isinstance(value, bool) or not -_MOST <= value <= _MOST:
-        raise UserError(f"{where}.{key} = {_shown(value)}: must be a whole number of at most 15 digits")
+        raise UserError(f"{where}.{key} = {_excerpt(value)}: must be a whole number of at most 15 digits")
     return value
 
 
@@ -222,18 +222,18 @@ def _side(entry: Any, key: str, where: str) -> int:
 def _text(entry: Mapping[str, Any], key: str, where: str) -> str:
     value = entry.get(key)
     if not isinstance(value, str) or not value:
-        raise UserError(f"{where}.{key} = {_shown(value)}: must be a text")
+        raise UserError(f"{where}.{key} = {_excerpt(value)}: must be a text")
     return value
 
 
 def _name(entry: Mapping[str, Any], key: str, where: str) -> str:
-    """The name of a file that lies in the data set's folder, or in a folder there."""
+    """Return the name of a file in the data set's folder or in a folder there."""
     name = _text(entry, key, where)
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
-        raise UserError(f"{where}.{key} = {_shown(name)}: must be the name of a file below the data set's folder")
+        raise UserError(f"{where}.{key} = {_excerpt(name)}: must be the name of a file below the data set's folder")
     return name
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     return "nothing" if value is None else repr(value)[:60]

@@ -30,7 +30,7 @@ class LevelAnchors(AnchorGenerator):  # type: ignore[misc]
         )
 
     def forward(self, image_list: ImageList, feature_maps: list[Tensor]) -> list[Tensor]:
-        """The anchors of every image, `(A, 4)` each, float32: left, top, right and bottom in pixels."""
+        """Return the anchors of every image, `(A, 4)` each, float32: left, top, right and bottom in pixels."""
         device = feature_maps[0].device
         self.set_cell_anchors(torch.float32, device)
         strides = [[torch.tensor(stride, device=device)] * 2 for stride in self.strides]

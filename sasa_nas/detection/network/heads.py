@@ -47,6 +47,6 @@ class SharedHeads(RetinaNetHead):  # type: ignore[misc]
 
 
 def _tower(detector: Detector, size: Size) -> nn.Sequential:
-    """What stands before a head's last operator."""
+    """Return the layers before a head's last operator."""
     pairs = [nn.Sequential(build_spatial(detector, size), nn.ReLU()) for _ in range(detector.head_depth)]
     return nn.Sequential(*pairs)

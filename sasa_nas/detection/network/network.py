@@ -33,7 +33,7 @@ class Trunk(nn.Module):
         self.stages = network.stages
 
     def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
-        """Images `(B, 3, H, W)` to C3 to C5, under the names of the levels that are made from them."""
+        """Map images `(B, 3, H, W)` to C3 to C5, under the names of the levels that are made from them."""
         x = self.stem(images)
         maps: list[Tensor] = []
         for stage in self.stages:
@@ -56,13 +56,13 @@ class PyramidBackbone(nn.Module):
         self.fpn = build_pyramid(detector)
 
     def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
-        """Images `(B, 3, H, W)` to the levels P3 to P7."""
+        """Map images `(B, 3, H, W)` to the levels P3 to P7."""
         levels: OrderedDict[str, Tensor] = self.fpn(self.body(images))
         return levels
 
 
 class DetectionNetwork(RetinaNet):  # type: ignore[misc]
-    """torchvision's RetinaNet that knows the `detector` it was built from.
+    """A RetinaNet of torchvision's with the `detector` that it was built from.
 
     It takes a list of images `(3, h, w)` of any size, float32 in [0, 1]. In training mode it also takes their
     targets (`boxes`, `(N, 4)`, and `labels`, `(N,)`) and gives the losses `classification` and `bbox_regression`; in
@@ -90,7 +90,7 @@ class DetectionNetwork(RetinaNet):  # type: ignore[misc]
         self.transform = Letterbox((image.height, image.width))
 
     def freeze_norms(self) -> None:
-        """Holds the backbone's batch norms, statistics, scales and shifts, from now on.
+        """Freeze the backbone's batch norms: statistics, scales and shifts.
 
         For weights trained before, on larger batches than fit into a detector's training.
         """
@@ -100,7 +100,7 @@ class DetectionNetwork(RetinaNet):  # type: ignore[misc]
             norm.requires_grad_(False)
 
     def train(self, mode: bool = True) -> Self:
-        """Sets training mode for all but frozen norms."""
+        """Set training mode for all but frozen norms."""
         super().train(mode)
         if self._norms_frozen:
             for norm in self._backbone_norms():
@@ -112,7 +112,7 @@ class DetectionNetwork(RetinaNet):  # type: ignore[misc]
 
 
 def build_detector(detector: Detector) -> DetectionNetwork:
-    """The network that `detector` describes, freshly initialised from torch's random state.
+    """Build the network that `detector` describes, initialised from torch's random state.
 
     Build it under `torch.device("meta")` to have its shapes without its weights.
     """
@@ -120,7 +120,7 @@ def build_detector(detector: Detector) -> DetectionNetwork:
 
 
 def load_backbone(network: DetectionNetwork, weights: Mapping[str, Tensor]) -> None:
-    """Begins from a trained classifier: its stem and stages by name, its classifier not at all; freezes the norms.
+    """Load the stem and the stages of a trained classifier, by name, and freeze the norms.
 
     Args:
         network: The detector.
@@ -136,7 +136,7 @@ def load_backbone(network: DetectionNetwork, weights: Mapping[str, Tensor]) -> N
 
 
 def check_backbone(network: DetectionNetwork, weights: Mapping[str, Tensor]) -> None:
-    """Raises unless `load_backbone` can use `weights`; a network on the meta device will do.
+    """Check that `load_backbone` can use `weights`; the network may be on the meta device.
 
     Raises:
         UserError: If the weights are not those of the detector's backbone.

@@ -11,7 +11,7 @@ from sasa_nas.operators.conv import Conv
 
 
 def build_spatial(detector: Detector, size: Size, *, stride: int = 1) -> nn.Module:
-    """A module in the place of a 3x3 convolution of the pyramid's width.
+    """Build the replacement of a 3x3 convolution of the pyramid's width.
 
     Args:
         detector: Says which operator.
@@ -29,7 +29,7 @@ def build_spatial(detector: Detector, size: Size, *, stride: int = 1) -> nn.Modu
 
 
 def build_last(detector: Detector, out_channels: int, size: Size, *, bias: float) -> nn.Module:
-    """A module in the place of a head's last 3x3 convolution, which changes the number of channels.
+    """Build the replacement of a head's last 3x3 convolution, which changes the number of channels.
 
     An operator that is no convolution keeps its channels, and a pointwise convolution follows it.
 
@@ -47,7 +47,7 @@ def build_last(detector: Detector, out_channels: int, size: Size, *, bias: float
 
 
 def _conv(operator: Conv, in_channels: int, out_channels: int, *, stride: int = 1, bias: float = 0.0) -> nn.Conv2d:
-    """With a bias, unlike a backbone's: no norm follows it."""
+    """Return a convolution with a bias, unlike a backbone's, as no norm follows it."""
     side = operator.kernel_size
     conv = nn.Conv2d(in_channels, out_channels, side, stride=stride, padding=side // 2)
     if conv.bias is not None:

@@ -1,4 +1,4 @@
-"""The maps that a detector's pyramid reads and makes: shapes without modules."""
+"""Plan of the input and output maps of a detector's pyramid: shapes without modules."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from sasa_nas.models.plans import plan_network
 
 @dataclass(frozen=True)
 class MapPlan:
-    """A map: its channels, its height and width, and how many of the image's pixels one of its places stands for."""
+    """A map: its channels, its height and width, and its stride in the image's pixels."""
 
     channels: int
     size: Size
@@ -18,14 +18,14 @@ class MapPlan:
 
 @dataclass(frozen=True)
 class PyramidPlan:
-    """What the pyramid reads, C3 to C5, and makes, P3 to P7; fine to coarse."""
+    """Input maps C3 to C5 and output maps P3 to P7 of the pyramid, fine to coarse."""
 
     inputs: tuple[MapPlan, ...]
     levels: tuple[MapPlan, ...]
 
 
 def plan_pyramid(detector: Detector) -> PyramidPlan:
-    """The maps around the pyramid of `detector`."""
+    """Return the plan of the pyramid of `detector`."""
     backbone, width = detector.backbone, detector.pyramid_width
     stride = backbone.stem.reduction
     maps: list[MapPlan] = []

@@ -24,14 +24,14 @@ class CoarseLevels(ExtraFPNBlock):  # type: ignore[misc]
         self.p7 = p7
 
     def forward(self, results: list[Tensor], x: list[Tensor], names: list[str]) -> tuple[list[Tensor], list[str]]:
-        """The levels P3 to P5 and their names, with P6 and P7 added; the backbone's own maps are not looked at."""
+        """Return the levels P3 to P5 and their names, with P6 and P7 added; the backbone's own maps are unused."""
         p6 = self.p6(results[-1])
         p7 = self.p7(self.activation(p6))
         return [*results, p6, p7], [*names, "p6", "p7"]
 
 
 def build_pyramid(detector: Detector) -> FeaturePyramidNetwork:
-    """A module from an ordered dictionary of C3 to C5, `(B, channels, H, W)` each, to one of P3 to P7."""
+    """Build a module from an ordered dictionary of C3 to C5, `(B, channels, H, W)` each, to one of P3 to P7."""
     plan = plan_pyramid(detector)
     p3, p4, p5, p6, _ = plan.levels
     pyramid = FeaturePyramidNetwork([found.channels for found in plan.inputs], detector.pyramid_width)

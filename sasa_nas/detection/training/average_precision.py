@@ -1,4 +1,4 @@
-"""How good a detector is: COCO's average precision (https://cocodataset.org/#detection-eval), by pycocotools."""
+"""COCO's average precision of a detector (https://cocodataset.org/#detection-eval), by pycocotools."""
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,7 +19,7 @@ from sasa_nas.training.evaluate import autocast, evaluating
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """What a detector finds in one image, on the CPU, the surest first.
+    """The detections in one image, on the CPU, sorted by decreasing score.
 
     Attributes:
         boxes: (N, 4), float32: left, top, right and bottom in the image's pixels.
@@ -46,7 +46,7 @@ class AveragePrecision:
 
 
 def detect(network: DetectionNetwork, images: Sequence[Tensor], device: torch.device) -> list[Detections]:
-    """Finds objects in images of any size.
+    """Find objects in images of any size.
 
     Args:
         network: On `device`; its mode is put back afterwards.
@@ -59,7 +59,7 @@ def detect(network: DetectionNetwork, images: Sequence[Tensor], device: torch.de
 
 
 def as_input(image: Tensor, device: torch.device) -> Tensor:
-    """An image (3, H, W), uint8, as a detector takes it: float32 in [0, 1]."""
+    """Return an image (3, H, W), uint8, as the input of a detector: float32 in [0, 1]."""
     return image.to(device).to(torch.float32) / 255
 
 
@@ -71,7 +71,7 @@ def evaluate_detector(
     batch_size: int,
     device: torch.device,
 ) -> AveragePrecision:
-    """Runs `network` in evaluation mode over every image of `data` and puts its mode back.
+    """Evaluate `network`, in evaluation mode, on every image of `data`; restore its mode.
 
     Args:
         network: On `device`.
@@ -93,7 +93,7 @@ def evaluate_detector(
 def average_precision(
     truth: Mapping[str, Any], found: Iterable[tuple[int, Detections]], categories: Sequence[Category]
 ) -> AveragePrecision:
-    """Compares what was found with what is there.
+    """Compute average precision from detections and annotations.
 
     Args:
         truth: In COCO's format, as `BoxedSet` has it.

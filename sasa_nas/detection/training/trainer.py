@@ -1,4 +1,4 @@
-"""The trainer of detectors: one network, one data set of boxes, one recipe, one result an epoch."""
+"""The trainer of detectors, with a result after every epoch."""
 
 import time
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from sasa_nas.training.loop import EpochLoop, NonFiniteLoss
 
 @dataclass(frozen=True)
 class DetectionMetrics:
-    """What one epoch of a detector's training gave.
+    """Metrics of one epoch of a detector's training.
 
     Attributes:
         epoch: Epochs done, from 1.
@@ -44,15 +44,15 @@ class DetectionMetrics:
 
     @property
     def headline(self) -> str:
-        """The average precision, for a line that is read while a detector trains."""
+        """Short text with the average precision, for a line of progress."""
         return f"validation mAP {100 * self.ap:.2f}%"
 
 
 def require_norm_batches(detector: Detector, recipe: DetectionRecipe, train: BoxedSet) -> None:
-    """Raises where a batch of the coarsest level is a single place.
+    """Check that no batch of the coarsest level is a single cell.
 
     Raises:
-        UserError: Batch normalisation cannot train on one.
+        UserError: If one is, as batch normalisation cannot train on it.
     """
     height, width = plan_pyramid(detector).levels[-1].size
     if min(recipe.batch_size, len(train)) * height * width < 2:
@@ -63,7 +63,7 @@ def require_norm_batches(detector: Detector, recipe: DetectionRecipe, train: Box
 
 
 class DetectionTrainer(EpochLoop[DetectionNetwork, list[BoxedExample], DetectionMetrics]):
-    """Trains a detector by a recipe and measures its average precision after every epoch.
+    """Trainer of a detector by a recipe, with its average precision after every epoch.
 
     `seed` rules batches and augmentation; the caller draws the initial weights under a seed of its own choice. On
     the CPU the same seed and weights give bit-identical numbers. The process's own random state is left alone.
@@ -102,7 +102,7 @@ class DetectionTrainer(EpochLoop[DetectionNetwork, list[BoxedExample], Detection
         self.recipe = recipe
 
     def _loss(self, batch: list[BoxedExample]) -> Tensor:
-        """The losses of classes and of boxes, (2,)."""
+        """Return the losses of classes and of boxes, (2,)."""
         images = [as_input(example.pixels, self.device) for example in batch]
         targets = [
             {"boxes": example.boxes.to(self.device), "labels": example.labels.to(self.device)} for example in batch
@@ -112,7 +112,7 @@ class DetectionTrainer(EpochLoop[DetectionNetwork, list[BoxedExample], Detection
         return torch.stack((losses["classification"], losses["bbox_regression"]))
 
     def _validate(self, terms: list[float], seconds: float) -> DetectionMetrics:
-        """Measures average precision on the whole validation part.
+        """Measure average precision on the whole validation part.
 
         Raises:
             NonFiniteLoss: If a weight is not finite: the last step can break weights that no train loss shows.

@@ -1,1 +1,1 @@
-"""One detector at a time, in a folder of its own: trained, and used once it is trained."""
+"""Workflows on single detectors: training and detection."""

@@ -1,4 +1,4 @@
-"""Finds objects in images with a trained detector."""
+"""Detection of objects in images with a trained detector."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,7 +28,7 @@ from sasa_nas.training.device import pick_device
 def detect_objects(
     target: Path, files: Sequence[Path], *, score_threshold: float, device: str = "auto"
 ) -> tuple[DetectionReport, list[Tensor]]:
-    """Finds objects in images, one image after the other, with the first seed of a training that is done.
+    """Find objects in images, one image after the other, with the first seed of a finished training.
 
     Args:
         target: The folder of a detector's outright training.
@@ -66,7 +66,7 @@ def detect_objects(
 
 
 def load_detection_network(detector: Detector, weights: Path, device: torch.device) -> DetectionNetwork:
-    """The detector with the weights of a safetensors file, in evaluation mode.
+    """Return the detector with the weights of a safetensors file, in evaluation mode.
 
     Raises:
         UserError: If the file cannot be read, or its weights are another detector's.

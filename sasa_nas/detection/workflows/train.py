@@ -1,4 +1,4 @@
-"""Trains one detector outright."""
+"""Outright training of one detector."""
 
 import json
 from collections.abc import Mapping
@@ -39,19 +39,19 @@ from sasa_nas.workflows.training_session import carry_out, new_folder, require_s
 
 @dataclass(frozen=True)
 class _Detection:
-    """A detector, data that are at hand, and how to train: the `TrainingJob` of a session."""
+    """The `TrainingJob` of a detector."""
 
     name: str
     detector: Detector
     settings: DetectionSettings
     splits: BoxedSplits
     backbone: Mapping[str, Tensor] | None
-    """The weights that the backbone begins with, if it does not begin at random."""
+    """Initial weights of the backbone; None for random ones."""
     device: torch.device
     metrics = DetectionMetrics
 
     def trainer(self, seed: int) -> DetectionTrainer:
-        """A trainer before its first epoch."""
+        """Return a trainer before its first epoch."""
         with seeded(seed):
             network = build_detector(self.detector)
         if self.backbone is not None:
@@ -59,7 +59,7 @@ class _Detection:
         return DetectionTrainer(network, self.splits, self.settings.recipe, seed=seed, device=self.device)
 
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> DetectionResult:
-        """The average precision after the last epoch, as the metrics on disk have it; there is no test part."""
+        """Return the average precision after the last epoch from the metrics on disk; there is no test part."""
         seeds = []
         for seed in self.settings.seeds:
             metrics = _last_metrics(folder.seed(seed))
@@ -92,15 +92,15 @@ def train_detector(
     observer: TrainingObserver | None = None,
     command: str = "",
 ) -> TrainingSummary[DetectionInfo, DetectionResult]:
-    """Trains a detector on a data set, to whose categories it is fitted, and keeps everything in a new folder.
+    """Train a detector, fitted to a data set's categories, and keep everything in a new folder.
 
     Args:
         detector: For categories of any number.
-        settings: On what and how it is trained, with which seeds.
-        name: What the detector is called.
-        out: The folder, which must not exist or be empty; `runs/train-<name>-<time>` where it is left out.
-        observer: Told of everything that happens.
-        command: The command line that asked for this, for the record.
+        settings: Data set, recipe and seeds of the training.
+        name: Name of the detector.
+        out: The folder, which must be empty or not exist; default: `runs/train-<name>-<time>`.
+        observer: Observer of the progress.
+        command: The command line, for the record.
 
     Raises:
         UserError: If it cannot be trained as asked, and then nothing was written; or if the disk is full, the
@@ -134,7 +134,7 @@ def train_detector(
 def resume_detector(
     path: Path, *, external: DetectorResources | None = None, observer: TrainingObserver | None = None
 ) -> TrainingSummary[DetectionInfo, DetectionResult]:
-    """Goes on with a training where it stopped, to the same result on a CPU as without the stop.
+    """Resume a training, with the same result on a CPU as without the stop.
 
     Args:
         path: The training's folder. A finished training is left as it is.
@@ -177,7 +177,7 @@ def _absolute(path: Path | None) -> Path | None:
 def _job(
     name: str, detector: Detector, settings: DetectionSettings, splits: BoxedSplits, device: torch.device
 ) -> _Detection:
-    """Raises what a person could have got wrong, before anything is written."""
+    """Validate all arguments, before anything is written, and return the job."""
     require_norm_batches(detector, settings.recipe, splits.train)
     backbone = None if settings.backbone_weights is None else load_weights(settings.backbone_weights)
     if backbone is not None:

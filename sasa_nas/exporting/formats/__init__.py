@@ -1,7 +1,4 @@
-"""Formats of exports, a file each: how a format is written, checked, loaded and used is its `FORMAT` there.
-
-Names come without torch.
-"""
+"""Formats of exports, one file each, with a `FORMAT` that describes it. Their names need no import of torch."""
 
 from __future__ import annotations
 
@@ -24,7 +21,7 @@ def register_format(name: str, description: Reference) -> None:
     """Register a format of exports.
 
     Args:
-        name: Its name on the command line.
+        name: Name of the format on the command line.
         description: An `export.format.Format`, or `module:name` of one.
 
     Raises:
@@ -42,7 +39,7 @@ def parse_formats(names: str | Sequence[str]) -> tuple[str, ...]:
         names: A sequence, or one text with commas between.
 
     Raises:
-        UserError: If there is none, or one of no such name.
+        UserError: If no format is named, or a name is unknown.
     """
     given = [name.strip() for name in (names.split(",") if isinstance(names, str) else names)]
     unknown = [name for name in given if name not in FORMATS]

@@ -43,7 +43,7 @@ Use it, with torch alone:
 
 
 def write(subject: Subject, folder: Path) -> None:
-    """Write `model.py`, and `__init__.py` by which the folder can be imported as a package."""
+    """Write `model.py`, and an `__init__.py` so that the folder can be imported as a package."""
     texts = _texts(subject.architecture, f"{subject.title}: a network exported from sasa-nas")
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
@@ -58,7 +58,7 @@ def _texts(architecture: Architecture, title: str) -> dict[str, str]:
 
 
 def inspect(contents: Contents, architecture: Architecture) -> Contents:
-    """Return the module, which must be to the letter what this version writes for the architecture."""
+    """Check that the module is exactly what this version writes for the architecture, and return it."""
     title = contents[_FILE].partition(b"\n")[0].removeprefix(b"# ").decode(errors="replace")
     written = _texts(architecture, title)
     for name, content in contents.items():
@@ -71,7 +71,7 @@ def inspect(contents: Contents, architecture: Architecture) -> Contents:
 
 
 def load(file: Path) -> Run:
-    """Return the network that the module loads, from and to arrays."""
+    """Return the module's network as a function of arrays."""
     import importlib.util
 
     import torch

@@ -43,7 +43,7 @@ def write(subject: Subject, folder: Path) -> None:
 
 
 def _tidy(program: "ONNXProgram") -> None:
-    """Calls the symbol of the batch's size what it is, and drops lines of source with their paths."""
+    """Name the symbol of the batch size, and remove source lines with their paths."""
     graph = program.model.graph
     shape = graph.inputs[0].shape
     assert shape is not None
@@ -61,12 +61,12 @@ def _tidy(program: "ONNXProgram") -> None:
 
 
 def inspect(contents: Contents, architecture: Architecture) -> Contents:
-    """Return the model, which may name no other file and hold only the operators that networks consist of."""
+    """Check that the model names no other file and has only operators of networks, and return it."""
     return {_FILE: checked_model(_FILE, contents[_FILE])}
 
 
 def load(file: Path) -> Run:
-    """Return the ONNX model, from and to arrays."""
+    """Return the ONNX model as a function of arrays."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])

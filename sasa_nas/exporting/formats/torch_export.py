@@ -35,12 +35,12 @@ def write(subject: Subject, folder: Path) -> None:
 
 
 def inspect(contents: Contents, architecture: Architecture) -> Contents:
-    """Return the program, which may hold nothing but plain tensors and the operators that networks consist of."""
+    """Check that the program has only plain tensors and operators of networks, and return it."""
     return {_FILE: checked_archive(_FILE, contents[_FILE])}
 
 
 def load(file: Path) -> Run:
-    """Return the program that `torch.export.save` wrote, from and to arrays."""
+    """Return the program written by `torch.export.save` as a function of arrays."""
     import torch
 
     network = torch.export.load(file).module()

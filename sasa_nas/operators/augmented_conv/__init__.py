@@ -31,17 +31,17 @@ class AugmentedConv(Operator):
     kernel_size: OddInt = 3
     num_heads: Positive = 8
     key_ratio: Ratio = 0.2
-    """kappa: key channels as a share of the output's."""
+    """Kappa: key channels as a share of the output's."""
     value_ratio: Ratio = 0.1
-    """upsilon: attention's share of the output channels; 0 is the plain convolution."""
+    """Upsilon: attention's share of the output channels; 0 is the plain convolution."""
     min_key_dim: Positive = 20
-    """Key channels a head has at least."""
+    """Least number of key channels per head."""
     positions: Literal["none", "sine", "coordconv", "relative"] = "relative"
     downsample: Bool = False
-    """Compute attention at half the resolution, and upsample its output."""
+    """Whether attention is computed at half the resolution, and its output upsampled."""
 
     def check_width(self, width: int) -> None:
-        """Raises `Misfit` where there are more heads than channels."""
+        """Raise `Misfit` if there are more heads than channels."""
         if self.value_ratio > 0 and self.num_heads > width:
             raise Misfit("num_heads", f"num_heads={self.num_heads} exceeds width={width}")
 
@@ -51,5 +51,5 @@ class AugmentedConv(Operator):
         return self.value_ratio > 0
 
     def scaled(self, multiplier: float) -> "AugmentedConv":
-        """Return the operator with `min_key_dim`, which counts channels outright, multiplied and rounded."""
+        """Return the operator with `min_key_dim`, which is a number of channels, multiplied and rounded."""
         return self.model_copy(update={"min_key_dim": max(1, math.floor(self.min_key_dim * multiplier + 0.5))})

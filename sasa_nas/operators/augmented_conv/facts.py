@@ -7,7 +7,7 @@ from sasa_nas.operators.counts import Counts, Elementwise
 
 
 def count(layer: AugmentedConv2d, height: int, width: int) -> Counts:
-    """Count the pools in front of the attention, which has a layer of its own, for a map of `height` x `width`."""
+    """Count the pools before the attention, which is a separate layer, for a map of `height` x `width`."""
     if layer.attention is None:
         return Counts()
     pooled = height * width if layer.stride > 1 else 0

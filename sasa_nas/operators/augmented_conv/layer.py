@@ -10,7 +10,7 @@ from sasa_nas.layers.map_attention import MapAttention2d
 from sasa_nas.layers.positions import check_map_size, pixel_coordinates, sine_encoding
 
 AugmentedPositions = Literal["none", "sine", "coordconv", "relative"]
-"""How attention knows of places: not at all, from its input (two ways), from the keys' offsets."""
+"""Position information of attention: none, in its input (two ways), or by the keys' offsets."""
 
 
 class AugmentedConv2d(nn.Module):
@@ -35,14 +35,14 @@ class AugmentedConv2d(nn.Module):
         in_channels: Channels of the input.
         out_channels: Channels of the result.
         kernel_size: Side of the convolution's kernel, odd.
-        num_heads: Heads, at most `out_channels`.
+        num_heads: Number of heads, at most `out_channels`.
         key_ratio: Kappa, key channels as a share of `out_channels`.
         value_ratio: Upsilon in [0, 1], attention's share of `out_channels`.
-        min_key_dim: Key channels that a head has at least.
-        stride: Of the convolution.
-        positions: How attention knows of places.
+        min_key_dim: Least number of key channels per head.
+        stride: Stride of the convolution.
+        positions: Position information of attention.
         downsample: Whether attention runs at half the output's resolution.
-        feature_size: (height, width) of the input in pixels, the largest that relative positions can do.
+        feature_size: (height, width) of the input in pixels, the largest that relative positions allow.
 
     Attributes:
         key_channels: Channels of queries and keys over all heads, 0 without attention.
@@ -124,7 +124,7 @@ class AugmentedConv2d(nn.Module):
             )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         if self.attention is not None and self.positions == "relative":
             check_map_size(x, self.feature_size)
         parts: list[Tensor] = []
@@ -135,7 +135,7 @@ class AugmentedConv2d(nn.Module):
         return torch.cat(parts, dim=1)
 
     def _attend(self, x: Tensor, attention: MapAttention2d) -> Tensor:
-        """Attention's channels at the resolution of the output."""
+        """Return attention's channels at the resolution of the output."""
         at_output = _average_pool(x, self.stride)
         seen = _average_pool(at_output, 2) if self.downsample else at_output
         if self.positions == "sine":
@@ -151,13 +151,13 @@ class AugmentedConv2d(nn.Module):
 
 
 def _whole_heads(channels: float, num_heads: int) -> int:
-    """The largest multiple of `num_heads` not above `channels`."""
+    """Return the largest multiple of `num_heads` not above `channels`."""
     # 0.29 * 100 is 28.999999999999996 in floating point, and 29 is meant.
     return int(channels + 1e-6) // num_heads * num_heads
 
 
 def _average_pool(maps: Tensor, stride: int) -> Tensor:
-    """3x3 average pool to `ceil(size / stride)`; a stride of one leaves the map alone."""
+    """Return a 3x3 average pool to `ceil(size / stride)`; the map itself for a stride of one."""
     if stride == 1:
         return maps
     return F.avg_pool2d(maps, 3, stride=stride, padding=1, count_include_pad=False)

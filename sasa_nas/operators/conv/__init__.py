@@ -1,4 +1,4 @@
-"""Dense convolution, the baseline of every comparison."""
+"""Dense convolution, the baseline of all comparisons."""
 
 from typing import Literal
 
@@ -17,12 +17,12 @@ from sasa_nas.operators.registry import register_operator
     examples=[{}, {"kernel_size": 1}, {"kernel_size": 5}],
 )
 class Conv(Operator):
-    """The dense convolution, the baseline that every other operator is compared with."""
+    """Dense convolution, the baseline that all other operators are compared with."""
 
     kind: Literal["conv"] = "conv"
     kernel_size: OddInt = 3
 
     @property
     def attends(self) -> bool:
-        """False."""
+        """False, as it has no attention."""
         return False

@@ -4,7 +4,7 @@ from torch import nn
 
 
 def convolution(in_channels: int, out_channels: int, *, kernel_size: int, stride: int) -> nn.Conv2d:
-    """Return a convolution without a bias that keeps the map's size, but for the stride.
+    """Return a convolution without a bias that keeps the map's size up to the stride.
 
     Args:
         in_channels: Channels of the input.

@@ -1,4 +1,4 @@
-"""Multi-head self-attention over the whole map."""
+"""Global multi-head self-attention, over the whole map."""
 
 from typing import Literal
 
@@ -18,12 +18,12 @@ from sasa_nas.operators.registry import register_operator
     examples=[{"num_heads": 2}, {"num_heads": 4, "positions": "none"}],
 )
 class GlobalAttention(Operator):
-    """Multi-head attention over the whole map with relative row and column logits."""
+    """Global multi-head attention, over the whole map, with relative row and column logits."""
 
     kind: Literal["global_attention"] = "global_attention"
     num_heads: Positive = 8
     positions: Literal["none", "relative"] = "relative"
 
     def check_width(self, width: int) -> None:
-        """Raises `Misfit` unless the heads divide `width`."""
+        """Raise `Misfit` unless the heads divide `width`."""
         require_divisor("num_heads", self.num_heads, width)

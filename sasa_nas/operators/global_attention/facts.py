@@ -1,4 +1,4 @@
-"""Facts about self-attention over the whole map."""
+"""Facts about global attention."""
 
 from sasa_nas.operators.counts import Counts, Elementwise
 from sasa_nas.operators.global_attention.layer import GlobalAttention2d
@@ -6,5 +6,5 @@ from sasa_nas.operators.pooling import stride_pool_inputs
 
 
 def count(layer: GlobalAttention2d, height: int, width: int) -> Counts:
-    """Count the stride's pool behind the attention, which has a layer of its own, for a map of `height` x `width`."""
+    """Count the stride's pool after the attention, which is a separate layer, for a map of `height` x `width`."""
     return Counts(elementwise=Elementwise(pool_inputs=stride_pool_inputs(layer, height, width)))

@@ -1,4 +1,4 @@
-"""Whole-map self-attention in the place of a convolution."""
+"""Global self-attention as a replacement of a convolution."""
 
 from typing import Literal, get_args
 
@@ -8,7 +8,7 @@ from sasa_nas.layers.heads import stride_pool
 from sasa_nas.layers.map_attention import MapAttention2d
 
 GlobalPositions = Literal["none", "relative"]
-"""Whether the logits know the offset from query to key."""
+"""Position information of the logits: none, or the offset from query to key."""
 
 
 class GlobalAttention2d(nn.Module):
@@ -21,10 +21,10 @@ class GlobalAttention2d(nn.Module):
     Args:
         in_channels: Channels of the input.
         out_channels: Channels of queries, keys, values and the result; `num_heads` divides it.
-        num_heads: Heads.
+        num_heads: Number of heads.
         positions: Whether the logits have a relative term.
         stride: Side of the blocks that the following average pool averages; 1 for none.
-        feature_size: (height, width) of the input in pixels, the largest that relative positions can do.
+        feature_size: (height, width) of the input in pixels, the largest that relative positions allow.
 
     Raises:
         ValueError: An argument does not fit, the message names it; or, in `forward`, a map exceeds
@@ -65,5 +65,5 @@ class GlobalAttention2d(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         return stride_pool(self.attention(x), self.stride)

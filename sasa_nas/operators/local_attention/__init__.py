@@ -51,7 +51,7 @@ class LocalAttention(Operator):
         return self
 
     def check_width(self, width: int) -> None:
-        """Raises `Misfit` unless the heads divide `width`, evenly in two where the embedding has halves."""
+        """Raise `Misfit` unless the heads divide `width`, into an even number of channels for relative positions."""
         require_divisor("num_heads", self.num_heads, width)
         if self.positions == "relative" and width // self.num_heads % 2:
             raise Misfit(

@@ -26,7 +26,7 @@ def count(layer: LocalAttention2d, height: int, width: int) -> Counts:
 
 
 def probe(layer: LocalAttention2d) -> AttentionProbe:
-    """Describe how its weights are read off."""
+    """Return the probe of the layer's attention weights."""
     return AttentionProbe(
         heads=layer.num_heads, channels=layer.out_channels, changes={"stride": 1}, reach=layer.kernel_size // 2
     )

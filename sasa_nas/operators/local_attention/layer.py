@@ -1,4 +1,4 @@
-"""Stand-alone self-attention in the place of a convolution."""
+"""Stand-alone self-attention as a replacement of a convolution."""
 
 from typing import Literal, get_args
 
@@ -10,10 +10,10 @@ from sasa_nas.layers.positions import relative_table, sine_encoding
 from sasa_nas.ops import WindowPadding, local_attention
 
 LocalPositions = Literal["none", "absolute", "relative"]
-"""How attention knows of places: not at all, from its input, from the keys' offsets."""
+"""Position information of attention: none, in its input, or by the keys' offsets."""
 
 Interactions = Literal["content", "relative", "both"]
-"""Which terms make the logits: q.k, q.r, or their sum."""
+"""Terms of the logits: q.k, q.r, or their sum."""
 
 
 class LocalAttention2d(nn.Module):
@@ -31,11 +31,11 @@ class LocalAttention2d(nn.Module):
         in_channels: Channels of the input.
         out_channels: Channels of queries, keys, values and the result; `num_heads` divides it.
         kernel_size: Side of the window in pixels, odd; it may exceed the map.
-        num_heads: Heads; with relative positions the channels of each must be even.
+        num_heads: Number of heads; with relative positions the channels of each must be even.
         stride: Side of the blocks that the following average pool averages; 1 for none.
-        positions: How attention knows of places.
-        interactions: Which terms make the logits; `relative` has no key projection.
-        padding: What a key beyond the edge is: `mask` leaves it out, `zeros` makes it a zero vector whose
+        positions: Position information of attention.
+        interactions: Terms of the logits; `relative` has no key projection.
+        padding: Treatment of keys beyond the edge: `mask` leaves them out, `zeros` makes them zero vectors, whose
             logit is the relative term.
 
     Raises:
@@ -93,7 +93,7 @@ class LocalAttention2d(nn.Module):
             self.rel_cols = relative_table(kernel_size, self.head_dim // 2, self.head_dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         if self.positions == "absolute":
             x = x + sine_encoding(x)
         query = split_heads(self.query(x), self.num_heads)

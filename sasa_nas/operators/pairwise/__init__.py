@@ -45,5 +45,5 @@ class Pairwise(Operator):
     positions: Bool = True
 
     def check_width(self, width: int) -> None:
-        """Raises `Misfit` unless the groups that share a weight divide `width`."""
+        """Raise `Misfit` unless the groups that share a weight divide `width`."""
         require_divisor("share_channels", self.share_channels, width)

@@ -22,7 +22,7 @@ def count(layer: PairwiseAttention2d, height: int, width: int) -> Counts:
 
 
 def probe(layer: PairwiseAttention2d) -> AttentionProbe:
-    """Describe how its weights are read off."""
+    """Return the probe of the layer's attention weights."""
     return AttentionProbe(
         heads=layer.weight_channels,
         channels=layer.out_channels,

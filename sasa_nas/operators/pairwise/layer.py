@@ -28,7 +28,7 @@ class PairwiseAttention2d(nn.Module):
         kernel_size: Side of the window in pixels, odd; it may exceed the map.
         key_ratio: Channels of phi and psi as a share of `out_channels` (at least one channel).
         relation: The comparison delta.
-        share_channels: How many channels share a weight: channel `c` uses weight `c mod weight_channels`.
+        share_channels: Number of channels that share a weight: channel `c` uses weight `c mod weight_channels`.
         mapping_layers: Linear layers of gamma.
         positions: Whether gamma sees `p_i - p_j`.
         stride: Side of the blocks that the following average pool averages; 1 for none.
@@ -88,7 +88,7 @@ class PairwiseAttention2d(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         query, key, value = self.query(x), self.key(x), self.value(x)
         positions = 0
         if self.position is not None:
@@ -98,7 +98,7 @@ class PairwiseAttention2d(nn.Module):
         return stride_pool(self._attend(query, key, value, positions), self.stride)
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor, positions: int) -> Tensor:
-        """Attention of maps whose last channels are encoded positions."""
+        """Compute attention of maps whose last channels are encoded positions."""
         size = self.kernel_size
         layers = mapping_layers(self.mapping) if self.fused else None
         if layers is not None:

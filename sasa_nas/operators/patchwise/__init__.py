@@ -43,5 +43,5 @@ class Patchwise(Operator):
     """Linear layers in the mapping gamma."""
 
     def check_width(self, width: int) -> None:
-        """Raises `Misfit` unless the groups that share a weight divide `width`."""
+        """Raise `Misfit` unless the groups that share a weight divide `width`."""
         require_divisor("share_channels", self.share_channels, width)

@@ -23,7 +23,7 @@ def count(layer: PatchwiseAttention2d, height: int, width: int) -> Counts:
 
 
 def probe(layer: PatchwiseAttention2d) -> AttentionProbe:
-    """Describe how its weights are read off."""
+    """Return the probe of the layer's attention weights."""
     return AttentionProbe(
         heads=layer.weight_channels,
         channels=layer.out_channels,
@@ -35,7 +35,7 @@ def probe(layer: PatchwiseAttention2d) -> AttentionProbe:
 
 
 def bound_flow(layer: PatchwiseAttention2d) -> None:
-    """Divide the layer's weights by their sum over the window, as a softmax does for other operators."""
+    """Normalise the layer's weights to a sum of one over the window, as the softmax of other operators does."""
     layer.mapping.register_forward_hook(functools.partial(_normalise, layer.kernel_size**2))
 
 

@@ -26,7 +26,7 @@ class PatchwiseAttention2d(nn.Module):
         kernel_size: Side of the window in pixels, odd; it may exceed the map.
         key_ratio: Channels of phi and psi as a share of `out_channels` (at least one channel).
         relation: The description delta; `clique` has `kernel_size**4` channels.
-        share_channels: How many channels share a weight: channel `c` uses weight `c mod weight_channels`.
+        share_channels: Number of channels that share a weight: channel `c` uses weight `c mod weight_channels`.
         mapping_layers: Linear layers of gamma.
         stride: Side of the blocks that the following average pool averages; 1 for none.
 
@@ -80,7 +80,7 @@ class PatchwiseAttention2d(nn.Module):
         self.mapping = mapping_gamma(related, self.weight_channels, area * self.weight_channels, layers=mapping_layers)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         query, key, value, window = self.query(x), self.key(x), self.value(x), self.kernel_size
         layers = mapping_layers(self.mapping) if self.fused else None
         if layers is None:

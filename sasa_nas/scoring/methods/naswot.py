@@ -11,7 +11,7 @@ from sasa_nas.layers.fused import unfuse
 
 
 def naswot(network: nn.Module, batches: Sequence[tuple[Tensor, Tensor]]) -> float:
-    """The logarithm of the determinant of K + 1, where K_ij counts the ReLU outputs in which images i and j agree.
+    """Return the logarithm of det(K + 1), where K_ij counts the ReLU outputs in which images i and j agree.
 
     An output agrees where it is zero for both images or positive for both (section 3: K_ij = N_A - d_H(c_i, c_j)).
     Every ReLU counts, in attention's mappings and in the stem too. The unit matrix, which the paper does not have,

@@ -14,7 +14,7 @@ from sasa_nas.training.evaluate import evaluating
 
 
 def synflow(network: nn.Module, batches: Sequence[tuple[Tensor, Tensor]]) -> float:
-    """The natural logarithm of the sum over all weights w of |w dR/dw|, where R is the sum of the logits.
+    """Return the natural logarithm of the sum over all weights w of |w dR/dw|, where R is the sum of the logits.
 
     R is taken of an image of ones, with every parameter replaced by its absolute value, so that no path cancels
     another. As in Abdelfattah et al. 2021 (arXiv 2101.08134) the sum is of convolutions and linear layers (here of

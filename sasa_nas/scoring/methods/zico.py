@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 
 def zico(network: nn.Module, batches: Sequence[tuple[Tensor, Tensor]]) -> float:
-    """The sum over layers of log(sum over the layer's weights of mean |g| / std g), g the loss's gradient of a batch.
+    """Return the sum over layers of log(sum over weights of mean |g| / std g), g the loss's gradient of a batch.
 
     Equation 17 of the paper; the deviation is that of the signed gradients, as in the authors' program. Layers are
     the convolutions and linear layers. A weight whose gradient is the same in all batches (zero, as a rule) is left

@@ -20,7 +20,7 @@ def count(layer: AttentionStem, height: int, width: int) -> Counts:
 
 
 def probe(layer: AttentionStem) -> AttentionProbe:
-    """Describe how its weights are read off."""
+    """Return the probe of the layer's attention weights."""
     return AttentionProbe(
         heads=layer.num_heads,
         channels=layer.out_channels,

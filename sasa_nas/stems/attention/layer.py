@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 StemValues = Literal["plain", "conv_values", "spatially_aware"]
-"""What makes the values: a 1x1 projection, a convolution, or a mixture of projections by position."""
+"""Source of the values: a 1x1 projection, a convolution, or a mixture of projections by position."""
 
 
 class AttentionStem(nn.Module):
@@ -34,8 +34,8 @@ class AttentionStem(nn.Module):
         in_channels: Channels of the image.
         out_channels: Channels of queries, keys, values and the result; `num_heads` divides it.
         kernel_size: Side of a block and of the max pool in pixels.
-        num_heads: Heads.
-        values: What makes the values.
+        num_heads: Number of heads.
+        values: Source of the values.
         mixtures: Projections that `spatially_aware` values mix.
         embedding_dim: Width of the position embeddings of `spatially_aware` values.
         pool: Whether the max pool of one block's size follows.
@@ -91,9 +91,9 @@ class AttentionStem(nn.Module):
         self.norm = nn.BatchNorm2d(out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps images `(B, in_channels, H, W)` to `(B, out_channels, h, w)`.
+        """Map images `(B, in_channels, H, W)` to `(B, out_channels, h, w)`.
 
-        `h` is `ceil(H / kernel_size)` where the pool follows and H where not; `w` likewise.
+        `h` is `ceil(H / kernel_size)` with the pool and H without; `w` likewise.
         """
         height, width = x.shape[2:]
         gap = (0, -width % self.kernel_size, 0, -height % self.kernel_size)
@@ -112,14 +112,14 @@ class AttentionStem(nn.Module):
         return out
 
     def _blocks(self, maps: Tensor, num_heads: int) -> Tensor:
-        """Cuts `(B, C, H, W)` into blocks: `(B, H/k, W/k, heads, k*k, C / heads)`."""
+        """Cut `(B, C, H, W)` into blocks: `(B, H/k, W/k, heads, k*k, C / heads)`."""
         side = self.kernel_size
         batch, channels, height, width = maps.shape
         blocks = maps.reshape(batch, num_heads, channels // num_heads, height // side, side, width // side, side)
         return blocks.permute(0, 3, 5, 1, 4, 6, 2).flatten(4, 5)
 
     def _unblocked(self, blocks: Tensor) -> Tensor:
-        """The inverse of `_blocks`: `(B, out_channels, H, W)`."""
+        """Return the inverse of `_blocks`: `(B, out_channels, H, W)`."""
         batch, rows, cols = blocks.shape[:3]
         side = self.kernel_size
         parts = blocks.reshape(batch, rows, cols, self.num_heads, side, side, self.head_dim)
@@ -127,7 +127,7 @@ class AttentionStem(nn.Module):
         return parts.reshape(batch, self.out_channels, rows * side, cols * side)
 
     def _values(self, padded: Tensor) -> Tensor:
-        """The values of every block: `(B, H/k, W/k, heads, k*k, head_dim)`."""
+        """Return the values of every block: `(B, H/k, W/k, heads, k*k, head_dim)`."""
         if self.value is not None:
             side = self.value.kernel_size[0]
             before, after = (side - 1) // 2, side // 2

@@ -23,7 +23,7 @@ class ConvStem(Stem):
 
     @property
     def attends(self) -> bool:
-        """False."""
+        """False, as it has no attention."""
         return False
 
     @property

@@ -14,7 +14,7 @@ class ConvStem(nn.Module):
         in_channels: Channels of the image.
         out_channels: Channels of the result.
         kernel_size: Side of the convolution's kernel, odd.
-        stride: Of the convolution.
+        stride: Stride of the convolution.
         pool: Whether the max pool follows.
         activation: Whether batch norm and ReLU follow the convolution.
 
@@ -51,7 +51,7 @@ class ConvStem(nn.Module):
         self.max_pool = nn.MaxPool2d(3, stride=2, padding=1) if pool else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps images `(B, in_channels, H, W)` to `(B, out_channels, h, w)`, of the same type."""
+        """Map images `(B, in_channels, H, W)` to `(B, out_channels, h, w)`, of the same type."""
         out: Tensor = self.conv(x)
         for part in (self.norm, self.relu, self.max_pool):
             if part is not None:

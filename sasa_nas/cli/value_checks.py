@@ -1,4 +1,4 @@
-"""Numbers and paths that options take: a person's slip is refused before a command begins."""
+"""Validation of the numbers and paths in options, before a command begins."""
 
 import errno
 import functools
@@ -15,11 +15,11 @@ MOST_SEED = 2**32 - 1
 """Largest seed that every source of randomness takes; NumPy's is the narrowest."""
 
 _MOST = 2**63 - 1
-"""Largest whole number that libraries below Python take."""
+"""Largest 64-bit integer."""
 
 
-def with_sound_values(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command whose values are checked first.
+def with_checked_values(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the validation of all values to a command.
 
     No number is infinite, not a number, or beyond 64 bits; no path is too long for a system or a loop of links.
 

@@ -1,4 +1,4 @@
-"""All that a report shows, read from a run's folder."""
+"""The data of a report, read from a run's folder."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -21,24 +21,24 @@ from sasa_nas.space.files import validate_space
 
 
 @dataclass(frozen=True)
-class Material:
-    """What is known of a run.
+class ReportData:
+    """The data of a run that its report shows.
 
     Attributes:
-        folder: Where it lies.
-        info: What it was asked to do.
-        space: What it searches.
-        records: Every trial, by number.
+        folder: Folder of the run.
+        info: Record of the run.
+        space: The search space.
+        records: All trials, by number.
         front: The trained networks that no other dominates, cheapest first.
         summary: The front in numbers.
-        history: How the hypervolume grew.
+        history: Growth of the hypervolume.
         curves: Learning curves by the trial's number.
-        where: Where attention helps, or why that cannot be told.
-        predictors: How well costs, designs and training-free scores sort the networks by accuracy.
-        scores: Whether the scores do better than counting parameters or FLOPs.
-        latency: How well FLOPs sort the networks by latency; None where it was not measured.
-        retrained: What full trainings found, those with one network or more.
-        notes: What could not be read, a line each.
+        where: Effects of attention, or the reason why they cannot be estimated.
+        predictors: Rank correlations of costs, designs and training-free scores with accuracy.
+        scores: Rank correlations of the scores, compared with those of parameters and FLOPs.
+        latency: Rank correlation of FLOPs with latency; None if it was not measured.
+        retrained: Results of the retrainings that have at least one network.
+        notes: One line for each part of the run that could not be read.
     """
 
     folder: RunFolder
@@ -57,7 +57,7 @@ class Material:
     notes: Sequence[str]
 
     def command(self, record: TrialRecord) -> str | None:
-        """The command that takes a network out of the run; None where it was not trained to the end."""
+        """Return the command that exports a network of the run; None if it was not trained to the end."""
         if record.outcome is not Outcome.TRAINED:
             return None
         # what was replayed from a table left no weights
@@ -65,25 +65,26 @@ class Material:
         return shareable_command(shlex.join(["sasa-nas", verb, str(self.folder.path), "--trial", str(record.number)]))
 
 
-def gather(folder: RunFolder) -> Material:
-    """Reads a run, also while its search is under way.
+def gather(folder: RunFolder) -> ReportData:
+    """Read the data of a run, which may still be under way.
+
+    A damaged file of a trial is left out and noted.
 
     Raises:
-        UserError: If `folder` is no run's, or its run.json or trials cannot be read. A trial's damaged file costs
-            no more than what it holds, and a note.
+        UserError: If `folder` is no run's, or its run.json or trials cannot be read.
     """
     return assemble(folder, read_info(folder), read_trials(folder))
 
 
-def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -> Material:
-    """The material of a run of these trials; their learning curves are read from its folder.
+def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -> ReportData:
+    """Return the data of a run with these trials; their learning curves are read from its folder.
 
     Raises:
         UserError: If `info` holds no search space.
     """
     curves, notes = _curves(folder, records)
     retrained, more = _retrained(folder, records)
-    return Material(
+    return ReportData(
         folder=folder,
         info=info,
         space=validate_space(info.space, f"{folder.info}: space"),

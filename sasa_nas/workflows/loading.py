@@ -1,4 +1,4 @@
-"""What an experiment works on: a data set that is still the one trained on, and a network with its weights."""
+"""Loading of data sets, checked against those trained on, and of networks with their weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,14 +25,14 @@ def load_for(
     train_images: int | None = None,
     progress: Progress | None = None,
 ) -> Splits:
-    """A data set at the size of a network's images.
+    """Return a data set at the size of a network's images.
 
     Args:
         architecture: The network.
-        dataset: As `sasa_nas.data.registry.load` takes it.
-        data_dir: Likewise.
-        train_images: Likewise.
-        progress: Likewise.
+        dataset: Name of a data set, or the path of a folder; see `sasa_nas.data.registry.load`.
+        data_dir: Folder of data sets; if None, the default one.
+        train_images: Size of the subset to train on; if None, all images.
+        progress: Function that is called with the numbers of decoded and of all images.
 
     Raises:
         UserError: If there is no such data set, or its channels or classes are not the network's.
@@ -57,17 +57,17 @@ def load_for(
 
 
 def load_data(target: Path, trained: Trained, dataset: str | None, data_dir: Path | None) -> Splits:
-    """The data set for a trained network: the one that is asked for, the network's own where none is.
+    """Return the data set for a trained network: the requested one, or by default the network's own.
 
     Args:
         target: The network's folder, for the error.
         trained: The network.
-        dataset: As `load_for` takes it; None for what the network was trained on, unless that is a folder.
-        data_dir: Where data sets lie; None for the default place.
+        dataset: Name or folder of a data set; if None, the one that the network was trained on, if not a folder.
+        data_dir: Folder of data sets; if None, the default one.
 
     Raises:
-        UserError: As `load_for` and `require_unchanged`; and if nothing tells what the network was trained on, or that
-            lies where the record says and the caller does not.
+        UserError: See `load_for` and `require_unchanged`; and if it is unknown what the network was trained on, or that
+            is a folder which only the record names.
     """
     data = trained.data
     name = dataset or (data.dataset if data else None)
@@ -83,7 +83,7 @@ def load_data(target: Path, trained: Trained, dataset: str | None, data_dir: Pat
 
 
 def require_unchanged(splits: Splits, data: TrainingData) -> None:
-    """Raise if a data set's train part is not what a network was trained on.
+    """Check that a data set's train part is the one that a network was trained on.
 
     Raises:
         UserError: If the pixels have another mean or deviation than those that the network's record holds.
@@ -96,7 +96,7 @@ def require_unchanged(splits: Splits, data: TrainingData) -> None:
 
 
 def load_network(architecture: Architecture, weights: Path, device: torch.device) -> Network:
-    """The network with the weights of a safetensors file, in evaluation mode.
+    """Return the network with the weights of a safetensors file, in evaluation mode.
 
     Raises:
         UserError: If the file cannot be read, or its weights are another network's.
@@ -106,7 +106,7 @@ def load_network(architecture: Architecture, weights: Path, device: torch.device
 
 @contextmanager
 def within_memory(batch_size: int) -> Iterator[None]:
-    """Turn a GPU's running out of memory into a `UserError`."""
+    """Convert a GPU's out-of-memory error into a `UserError`."""
     try:
         yield
     except torch.OutOfMemoryError as error:
