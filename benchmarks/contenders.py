@@ -50,7 +50,7 @@ class Contender:
 
 
 def contender(compute: Callable[..., Tensor], inputs: list[Tensor], grad_out: Tensor) -> Contender:
-    """Times `compute(*inputs)`, with `grad_out` as the gradient of what it returns."""
+    """Time `compute(*inputs)`, with `grad_out` as the gradient of what it returns."""
 
     def forward() -> Tensor:
         with torch.no_grad():
@@ -72,7 +72,7 @@ class Timed:
 
 
 def timed(make: Callable[[], Contender], device: torch.device, *, seconds: float = 0.5) -> Timed:
-    """Times one contender, whatever it raises; `seconds` are those of `measure`."""
+    """Time one contender, whatever it raises; `seconds` are those of `measure`."""
     forward: Timing | None = None
     try:
         runner = make()
@@ -83,7 +83,7 @@ def timed(make: Callable[[], Contender], device: torch.device, *, seconds: float
 
 
 def attention_inputs(shape: Shape, dtype: torch.dtype, device: torch.device) -> tuple[list[Tensor], Tensor]:
-    """Queries, keys, values, tables of rows and columns, and an output's gradient; maps are channels_last."""
+    """Query, keys, values, tables of rows and columns, and an output's gradient; maps are channels_last."""
     generator = torch.Generator(device).manual_seed(0)
     pixels = (shape.batch, shape.size, shape.size, shape.heads, shape.depth)
     table = (shape.kernel_size, shape.depth)
@@ -105,7 +105,7 @@ def attention(shape: Shape, dtype: torch.dtype, device: torch.device, backend: B
 
 
 def convolution(shape: Shape, dtype: torch.dtype, device: torch.device) -> Contender:
-    """A 3x3 convolution of as many channels, channels_last."""
+    """Return a 3x3 convolution of as many channels, channels_last."""
     generator = torch.Generator(device).manual_seed(0)
     pixels = (shape.batch, shape.channels, shape.size, shape.size)
     images, weight, grad_out = (
@@ -120,7 +120,7 @@ def convolution(shape: Shape, dtype: torch.dtype, device: torch.device) -> Conte
 
 
 def flex_attention(shape: Shape, dtype: torch.dtype, device: torch.device) -> Contender:
-    """The same function by torch's FlexAttention, compiled, its blocks limited to those that windows touch."""
+    """Return the same function by torch's FlexAttention, compiled, its blocks limited to those that windows touch."""
     from torch.nn.attention.flex_attention import create_block_mask
     from torch.nn.attention.flex_attention import flex_attention as flex
 

@@ -22,7 +22,7 @@ FIGURE = ROOT / "docs" / "front.png"
 
 
 def main() -> None:
-    """Searches if there is no run to read, and writes the two files."""
+    """Search if there is no run to read, and writes the two files."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--run", type=Path, help="a finished run; a new one is made where it is left out")
     parser.add_argument("--trials", type=int, default=26)

@@ -86,13 +86,13 @@ def differences(networks: Sequence[Architecture], accuracies: Sequence[float]) -
 
 
 def truth(table: Table) -> dict[Place, float]:
-    """The effects in the whole table."""
+    """Return the effects in the whole table."""
     accuracies = [statistics.fmean(course[-1] for course in row.accuracy) for row in table.rows]
     return differences([row.architecture for row in table.rows], accuracies)
 
 
 def told_by(path: Path, settings: SearchSettings) -> tuple[list[TrialRecord], RunInfo]:
-    """A replayed search's trials, and what it was asked."""
+    """Return a replayed search's trials, and what it was asked."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     with tempfile.TemporaryDirectory() as scratch:
         summary = replay(path, settings, out=Path(scratch) / "run")

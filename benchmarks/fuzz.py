@@ -100,7 +100,7 @@ def type_in(case: CommandCase) -> int:
 
 
 def told(case: SpaceCase | CommandCase) -> str:
-    """A case in one line, for whoever looks for what went wrong."""
+    """Return a case in one line, for whoever looks for what went wrong."""
     if isinstance(case, CommandCase):
         return " ".join(word if len(word) < 80 else f"{word[:60]}...({len(word)})" for word in case.arguments)
     return f"{'design' if case.design else 'space'} {', '.join(case.mutations)}"

@@ -255,7 +255,7 @@ def command_cases(seed: int, count: int) -> Iterator[CommandCase]:
 
 
 def _options(command: Callable[..., Any]) -> list[Option]:
-    """The options of a command's function, as Typer reads them."""
+    """Return the options of a command's function, as Typer reads them."""
     found = []
     for name, parameter in inspect.signature(command, eval_str=True).parameters.items():
         annotation, *metadata = get_args(parameter.annotation) or (None,)
@@ -270,7 +270,7 @@ def _options(command: Callable[..., Any]) -> list[Option]:
 
 
 def _plain(annotation: Any) -> Any:
-    """The type of one value: of `list[int] | None`, int."""
+    """Return the type of one value: of `list[int] | None`, int."""
     while (arms := [arm for arm in get_args(annotation) if arm is not type(None)]) and get_origin(
         annotation
     ) is not Literal:
@@ -293,12 +293,12 @@ def _values(kind: Any) -> tuple[str, ...]:
 
 
 def _value(option: Option, draw: random.Random) -> str:
-    """A value for an option: mostly of its type."""
+    """Return a value for an option: mostly of its type."""
     return draw.choice(option.values if option.values and draw.random() < 0.75 else (*NUMBERS, *PATHS, *TEXTS))
 
 
 def add_option(line: list[str], options: list[Option], draw: random.Random) -> list[str]:
-    """An option more, in its place or anywhere."""
+    """Return an option more, in its place or anywhere."""
     option = draw.choice(options)
     name = draw.choice(option.names)
     if not option.values:
@@ -327,7 +327,7 @@ def _plausible(option: Option) -> tuple[str, ...]:
 
 
 def change_argument(line: list[str], options: list[Option], draw: random.Random) -> list[str]:
-    """A word behind the command is another one."""
+    """Return a word behind the command is another one."""
     if len(line) < 2:
         return line
     place = draw.randrange(1, len(line))
@@ -337,7 +337,7 @@ def change_argument(line: list[str], options: list[Option], draw: random.Random)
 
 
 def delete_word(line: list[str], options: list[Option], draw: random.Random) -> list[str]:
-    """A word is missing."""
+    """Return a word is missing."""
     place = draw.randrange(len(line))
     return line[:place] + line[place + 1 :]
 
@@ -357,13 +357,13 @@ def swap_words(line: list[str], options: list[Option], draw: random.Random) -> l
 
 
 def insert_word(line: list[str], options: list[Option], draw: random.Random) -> list[str]:
-    """A word more that means something to command lines."""
+    """Return a word more that means something to command lines."""
     place = draw.randrange(len(line) + 1)
     return [*line[:place], draw.choice(WORDS), *line[place:]]
 
 
 def misspell(line: list[str], options: list[Option], draw: random.Random) -> list[str]:
-    """A word has a letter more, less, or another one."""
+    """Return a word has a letter more, less, or another one."""
     place = draw.randrange(len(line))
     word = line[place]
     at = draw.randrange(len(word) + 1)

@@ -209,7 +209,7 @@ def _limited() -> Iterator[None]:
 
 
 def _told(error: BaseException) -> str:
-    """An exception with the last lines that led to it."""
+    """Return an exception with the last lines that led to it."""
     frames = traceback.extract_tb(error.__traceback__)[-4:]
     where = " < ".join(f"{Path(frame.filename).name}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]} [{where}]"

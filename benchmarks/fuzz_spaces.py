@@ -157,7 +157,7 @@ def _tree_case(tree: Any, draw: random.Random) -> tuple[bytes, tuple[str, ...], 
 
 
 def _first_design(node: Any) -> Any:
-    """The design that comes of taking the first option of every choice."""
+    """Return the design that comes of taking the first option of every choice."""
     if isinstance(node, dict):
         if "choice" in node:
             return _first_design(node["choice"][0])
@@ -184,12 +184,12 @@ def delete_characters(text: str, draw: random.Random) -> str:
 
 
 def cut_off(text: str, draw: random.Random) -> str:
-    """The file ends too early."""
+    """Return the file ends too early."""
     return text[: draw.randrange(len(text) + 1)]
 
 
 def change_lines(text: str, draw: random.Random) -> str:
-    """A line comes twice, is missing, or has another's place."""
+    """Return a line comes twice, is missing, or has another's place."""
     lines = text.splitlines()
     if not lines:
         return text
@@ -205,7 +205,7 @@ def change_lines(text: str, draw: random.Random) -> str:
 
 
 def change_indentation(text: str, draw: random.Random) -> str:
-    """A line begins elsewhere."""
+    """Return a line begins elsewhere."""
     lines = text.splitlines() or [""]
     place = draw.randrange(len(lines))
     lines[place] = draw.choice(("", " ", "  ", "    ", "\t", " " * 200)) + lines[place].lstrip()
@@ -213,7 +213,7 @@ def change_indentation(text: str, draw: random.Random) -> str:
 
 
 def insert_line(text: str, draw: random.Random) -> str:
-    """A line that means something to YAML or to spaces."""
+    """Return a line that means something to YAML or to spaces."""
     lines = text.splitlines()
     lines.insert(draw.choice((0, len(lines), draw.randrange(len(lines) + 1))), draw.choice(LINES))
     return "\n".join(lines)
@@ -230,14 +230,14 @@ def change_value(text: str, draw: random.Random) -> str:
 
 
 def nest(text: str, draw: random.Random) -> str:
-    """A value is nested deeply."""
+    """Return a value is nested deeply."""
     depth = draw.choice((10, 50, 90, 200, 1000, 30_000))
     opening, closing = draw.choice((("[", "]"), ("{choice: [", "]}"), ("{a: ", "}"), ("- ", ""), ("? ", "")))
     return f"{text}\nhead_width: {opening * depth}8{closing * depth}\n"
 
 
 def repeat(text: str, draw: random.Random) -> str:
-    """A part of the file comes very often."""
+    """Return a part of the file comes very often."""
     place = draw.randrange(len(text) + 1)
     return text[:place] + text[place : place + draw.randrange(1, 200)] * draw.choice((10, 100, 5000)) + text[place:]
 
@@ -253,7 +253,7 @@ TEXT_MUTATIONS: tuple[Callable[[str, random.Random], str], ...] = (
 
 
 def alias_bomb(text: str, draw: random.Random) -> str:
-    """Lists of aliases of lists of aliases, which would be 10^levels values if written out."""
+    """List of aliases of lists of aliases, which would be 10^levels values if written out."""
     levels, width = draw.choice(((3, 3), (9, 9), (30, 2), (60, 10), (9, 100)))
     lines = ["bomb0: &b0 [8, 16]"]
     lines += [f"bomb{i}: &b{i} [{', '.join([f'*b{i - 1}'] * width)}]" for i in range(1, levels)]
@@ -263,7 +263,7 @@ def alias_bomb(text: str, draw: random.Random) -> str:
 
 
 def merge_bomb(text: str, draw: random.Random) -> str:
-    """The same with merged mappings."""
+    """Return the same with merged mappings."""
     levels, width = draw.choice(((3, 3), (9, 9), (30, 2)))
     lines = ["bomb0: &b0 {a: 1, b: 2}"]
     lines += [f"bomb{i}: &b{i} {{<<: [{', '.join([f'*b{i - 1}'] * width)}]}}" for i in range(1, levels)]
@@ -299,14 +299,14 @@ def _any_place(tree: Any, draw: random.Random) -> tuple[Any, Any] | None:
 
 
 def replace_value(tree: Any, draw: random.Random) -> Any:
-    """A value is something else."""
+    """Return a value is something else."""
     if (place := _any_place(tree, draw)) is not None:
         place[0][place[1]] = copy.deepcopy(draw.choice(VALUES))
     return tree
 
 
 def replace_number(tree: Any, draw: random.Random) -> Any:
-    """A number is another number."""
+    """Return a number is another number."""
     places = [place for place in _places(tree, []) if isinstance(place[0][place[1]], int | float)]
     if places:
         node, key = draw.choice(places)
@@ -315,7 +315,7 @@ def replace_number(tree: Any, draw: random.Random) -> Any:
 
 
 def tweak_number(tree: Any, draw: random.Random) -> Any:
-    """A whole number is a little larger or smaller."""
+    """Return a whole number is a little larger or smaller."""
     places = [place for place in _places(tree, []) if type(place[0][place[1]]) is int]
     if places:
         node, key = draw.choice(places)
@@ -325,7 +325,7 @@ def tweak_number(tree: Any, draw: random.Random) -> Any:
 
 
 def search_number(tree: Any, draw: random.Random) -> Any:
-    """A whole number is to be searched over."""
+    """Return a whole number is to be searched over."""
     places = [place for place in _places(tree, []) if type(place[0][place[1]]) is int]
     if places:
         node, key = draw.choice(places)
@@ -337,7 +337,7 @@ def search_number(tree: Any, draw: random.Random) -> Any:
 
 
 def move_value(tree: Any, draw: random.Random) -> Any:
-    """A value, or a whole part, stands in another's place."""
+    """Return a value, or a whole part, stands in another's place."""
     place, other = _any_place(tree, draw), _any_place(tree, draw)
     if place is not None and other is not None:
         place[0][place[1]] = copy.deepcopy(other[0][other[1]])
@@ -345,14 +345,14 @@ def move_value(tree: Any, draw: random.Random) -> Any:
 
 
 def delete_value(tree: Any, draw: random.Random) -> Any:
-    """A field or an item is missing."""
+    """Return a field or an item is missing."""
     if (place := _any_place(tree, draw)) is not None:
         del place[0][place[1]]
     return tree
 
 
 def rename_field(tree: Any, draw: random.Random) -> Any:
-    """A field is called otherwise."""
+    """Return a field is called otherwise."""
     places = [place for place in _places(tree, []) if isinstance(place[0], dict)]
     if places:
         node, key = draw.choice(places)
@@ -371,7 +371,7 @@ def add_field(tree: Any, draw: random.Random) -> Any:
 
 
 def wrap_value(tree: Any, draw: random.Random) -> Any:
-    """A value stands in a choice, or in choices of choices."""
+    """Return a value stands in a choice, or in choices of choices."""
     if (place := _any_place(tree, draw)) is not None:
         node, key = place
         for _ in range(draw.choice((1, 1, 2, 20, 120))):
@@ -381,7 +381,7 @@ def wrap_value(tree: Any, draw: random.Random) -> Any:
 
 
 def multiply_items(tree: Any, draw: random.Random) -> Any:
-    """A list is very long."""
+    """Return a list is very long."""
     places = [place for place in _places(tree, []) if isinstance(place[0][place[1]], list) and place[0][place[1]]]
     if places:
         node, key = draw.choice(places)

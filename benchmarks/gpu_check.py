@@ -35,7 +35,7 @@ START_SECONDS = 15.0
 
 
 def main() -> int:
-    """Runs all sections, or those that the command line names."""
+    """Run all sections, or those that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--seconds", type=float, default=450, help="for everything")
     parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT") or HERE / "results"))
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def run_all(seconds: float, out: Path, *, small: bool) -> int:
-    """Runs every section in a process of its own; 1 if one failed, else 0."""
+    """Run every section in a process of its own; 1 if one failed, else 0."""
     end = time.monotonic() + seconds
     results: dict[str, object] = {}
     with (out / "gpu_check.log").open("w", encoding="utf-8") as log, tempfile.TemporaryDirectory() as folder:
@@ -98,7 +98,7 @@ def _run(name: str, seconds: float, folder: Path, log: IO[str], *, small: bool) 
 
 
 def say(text: str, log: IO[str]) -> None:
-    """Prints, and writes to the log at once."""
+    """Print, and writes to the log at once."""
     print(text, flush=True)
     log.write(text + "\n")
     log.flush()

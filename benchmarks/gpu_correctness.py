@@ -53,7 +53,7 @@ class Case:
 
 
 def cases(*, small: bool) -> Iterator[Case]:
-    """The usual case, then every option and edge."""
+    """Yield the usual case, then every option and edge."""
     if small:
         tiny = Case((3, 4), kernel_size=3, heads=2, depth=4, value_depth=4, batch=1)
         yield from (tiny, dataclasses.replace(tiny, padding="zeros", layout="inside_nan"))
@@ -85,7 +85,7 @@ def cases(*, small: bool) -> Iterator[Case]:
 
 
 def laid_out(numbers: Tensor, layout: str) -> Tensor:
-    """The same map of heads in another memory layout."""
+    """Return the same map of heads in another memory layout."""
     if layout == "channels_first":
         return numbers.permute(0, 3, 4, 1, 2).contiguous().permute(0, 3, 4, 1, 2)
     if layout == "inside_nan":
@@ -96,7 +96,7 @@ def laid_out(numbers: Tensor, layout: str) -> Tensor:
 
 
 def problem_of(case: Case, dtype: torch.dtype, device: torch.device, *, seed: int = 0) -> tuple[Problem, Tensor]:
-    """A call with random numbers, its queries whole, and an output's gradient."""
+    """Return a call with random numbers, its queries whole, and an output's gradient."""
     generator = torch.Generator(device).manual_seed(seed)
 
     def random(*shape: int) -> Tensor:
@@ -157,7 +157,7 @@ def plain_results(problem: Problem, grad_out: Tensor, dtype: torch.dtype) -> lis
 
 
 def kernel_results(problem: Problem, grad_out: Tensor, plan: Planner) -> list[Tensor]:
-    """The same by the kernels."""
+    """Return the same by the kernels."""
     strided = dataclasses.replace(problem, query=problem.query[:, :: problem.stride, :: problem.stride])
     out, lse = triton_forward(strided, plan)
     gradients = triton_backward(strided, out, lse, grad_out, plan)
@@ -165,7 +165,7 @@ def kernel_results(problem: Problem, grad_out: Tensor, plan: Planner) -> list[Te
 
 
 def relative_error(ours: Tensor, exact: Tensor) -> float:
-    """The norm of the difference over that of the right result, which counts as a thousandth a number at least."""
+    """Return the norm of the difference over that of the right result, at least a thousandth a number."""
     if not exact.numel():
         return 0.0
     size: float = max(exact.norm().item(), 1e-3 * exact.numel() ** 0.5)
@@ -174,7 +174,7 @@ def relative_error(ours: Tensor, exact: Tensor) -> float:
 
 
 def check_case(case: Case, dtype: torch.dtype, device: torch.device, plan_name: str, plan: Planner) -> Finding:
-    """Compares all results of one case with float64."""
+    """Compare all results of one case with float64."""
     name = f"{str(dtype).removeprefix('torch.')} {plan_name} {case.name}"
     problem, grad_out = problem_of(case, dtype, device)
     tensors = (problem.value, problem.query, problem.key, problem.value, problem.rel_rows, problem.rel_cols)
@@ -185,7 +185,7 @@ def check_case(case: Case, dtype: torch.dtype, device: torch.device, plan_name: 
 
 
 def compared(name: str, names: list[str], ours: list[Tensor], plain: list[Tensor], exact: list[Tensor]) -> Finding:
-    """Holds the errors of our results against those of the plain form in the same type."""
+    """Hold the errors of our results against those of the plain form in the same type."""
     dtype = ours[0].dtype
     errors = {
         n: (relative_error(o, e), relative_error(p, e)) for n, o, p, e in zip(names, ours, plain, exact, strict=True)
@@ -197,7 +197,7 @@ def compared(name: str, names: list[str], ours: list[Tensor], plain: list[Tensor
 
 
 def types_on(device: torch.device) -> list[torch.dtype]:
-    """The types of the kernels; the interpreter computes bfloat16 wrongly."""
+    """Return the types of the kernels; the interpreter computes bfloat16 wrongly."""
     return [torch.float32, torch.float16] + ([torch.bfloat16] if device.type == "cuda" else [])
 
 

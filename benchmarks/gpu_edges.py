@@ -30,7 +30,7 @@ def checks_of_edges(device: torch.device, *, small: bool) -> Iterator[Callable[[
 
 
 def same_bits(device: torch.device, plan: str, *, small: bool) -> Finding:
-    """A second run on other data's leavings gives the same bits."""
+    """Return a second run on other data's leavings gives the same bits."""
     case = Case((3, 4), 3, 2, 4, 4, 1) if small else Case((28, 28), batch=8)
     problem, grad_out = problem_of(case, torch.float16, device)
     first = kernel_results(problem, grad_out, PLANS[plan])
@@ -105,7 +105,7 @@ def without_windows_in_memory(device: torch.device) -> Finding:
 
 
 def compiled_layer(device: torch.device) -> Finding:
-    """A layer compiles as one graph, channels_last, and gives the gradients of the layer itself."""
+    """Return a layer compiles as one graph, channels_last, and gives the gradients of the layer itself."""
     torch.manual_seed(0)
     layer = LocalAttention2d(64, 64).to(device).to(memory_format=torch.channels_last)
     image = torch.randn(4, 64, 14, 14, device=device).to(memory_format=torch.channels_last)
@@ -123,7 +123,7 @@ def compiled_layer(device: torch.device) -> Finding:
 
 
 def more_than_2_to_the_31_elements(device: torch.device) -> Finding:
-    """The last images of a batch of 2^31 elements are computed as they are alone."""
+    """Return the last images of a batch of 2^31 elements are computed as they are alone."""
     case = Case((56, 56), depth=8, value_depth=8, batch=2)
     batch = 2**31 // (56 * 56 * 64) + 4
     free, _ = torch.cuda.mem_get_info()

@@ -58,7 +58,7 @@ Compute = Callable[[list[Tensor], Backend], Tensor]
 
 
 def window_cases(*, small: bool) -> Iterator[WindowCase]:
-    """The usual case, then other maps, windows, layouts and ways to share weights."""
+    """Yield the usual case, then other maps, windows, layouts and ways to share weights."""
     if small:
         yield WindowCase((3, 4), 3, 2, 2, 1)
         return
@@ -78,7 +78,7 @@ def window_cases(*, small: bool) -> Iterator[WindowCase]:
 
 
 def map_cases(*, small: bool) -> Iterator[MapCase]:
-    """The usual case, then other maps, heads and layouts, all of which kernels take in every type."""
+    """Yield the usual case, then other maps, heads and layouts, all of which kernels take in every type."""
     if small:
         yield MapCase((3, 4), 2, 4, 4, 1)
         return
@@ -94,7 +94,7 @@ def map_cases(*, small: bool) -> Iterator[MapCase]:
 
 
 def laid_out(numbers: Tensor, layout: str) -> Tensor:
-    """The same maps or weights, channels the second axis, in another memory layout."""
+    """Return the same maps or weights, channels the second axis, in another memory layout."""
     if layout == "channels_last":
         return numbers.movedim(1, -1).contiguous().movedim(-1, 1)
     if layout == "inside_nan":
@@ -106,7 +106,7 @@ def laid_out(numbers: Tensor, layout: str) -> Tensor:
 def check_operator(
     name: str, compute: Compute, inputs: list[Tensor], grad_out_of: Callable[[torch.Size], Tensor]
 ) -> Finding:
-    """Compares output and gradients with float64, and two runs with each other."""
+    """Compare output and gradients with float64, and two runs with each other."""
 
     def results(dtype: torch.dtype, backend: Backend) -> list[Tensor]:
         plainly = backend == "naive"

@@ -63,7 +63,7 @@ class SanCase:
 
 
 def cases(*, small: bool) -> Iterator[SanCase]:
-    """The papers' relations at all widths of their stages, then other relations, maps, windows and layouts."""
+    """Yield the papers' relations at all widths of their stages, then other relations, maps, windows and layouts."""
     if small:
         yield SanCase("subtraction", size=(3, 4), kernel_size=3, keys=3, weights=2, groups=2, batch=1)
         yield SanCase("concatenation", True, size=(3, 4), kernel_size=3, keys=3, weights=2, groups=2, batch=1)
@@ -106,7 +106,7 @@ def tensors_of(case: SanCase, dtype: torch.dtype, device: torch.device) -> tuple
 
 
 def attend(case: SanCase, way: Way, tensors: list[Tensor]) -> Tensor:
-    """The attention of `tensors_of` by one way."""
+    """Return the attention of `tensors_of` by one way."""
     query, key, value, *parameters, bias = tensors
     layers = []
     for number, width in enumerate(case.widths[:-1]):
@@ -129,7 +129,7 @@ def attend(case: SanCase, way: Way, tensors: list[Tensor]) -> Tensor:
 
 
 def check_san(case: SanCase, dtype: torch.dtype, device: torch.device) -> Finding:
-    """Compares output and gradients of one case with float64."""
+    """Compare output and gradients of one case with float64."""
     tensors, maps = tensors_of(case, dtype, device)
     grad_out = maps(case.weights * case.groups)
 
@@ -173,7 +173,7 @@ class Row:
 
 
 def time_san(device: torch.device, seconds: float, out: Path, *, small: bool) -> list[str]:
-    """Times SAN's stages, writes the file after every one, and returns what there was no time for."""
+    """Time SAN's stages, writes the file after every one, and returns what there was no time for."""
     end = time.monotonic() + seconds
     batch = 64 if device.type == "cuda" else 1
     stages = [(3, 2, 3)] if small else [(56, 16, 7), (28, 32, 7), (14, 64, 7), (32, 4, 5), (112, 4, 3)]

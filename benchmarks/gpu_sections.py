@@ -40,7 +40,7 @@ class Section:
 
 
 def run_section(name: str, section: Section) -> bool:
-    """Runs one section by name; whether nothing in it failed."""
+    """Run one section by name; whether nothing in it failed."""
     sections = {
         **{"cases": _cases, "operators": _operators, "san": _san, "edges": _edges},
         **{"kernels": _kernels, "san_kernels": _san_kernels, "plans": _plans, "steps": _steps, "networks": _networks},
@@ -65,7 +65,7 @@ def _edges(section: Section) -> bool:
 
 
 def _checks(checks: Iterable[Callable[[], Finding]], section: Section) -> bool:
-    """Makes one check after another while there is time."""
+    """Make one check after another while there is time."""
     # memory that a kernel should write and does not is NaN
     torch.use_deterministic_algorithms(True, warn_only=True)
     end = time.monotonic() + section.seconds
@@ -104,7 +104,7 @@ def _san_kernels(section: Section) -> bool:
 
 
 def _plans(section: Section) -> bool:
-    """Times each kernel by other plans than the chosen one, which is how the rules of `triton_plan` get better."""
+    """Time each kernel by other plans than the chosen one, which is how the rules of `triton_plan` get better."""
     end = time.monotonic() + section.seconds
     shapes = [Shape(128, size, 8, depth, 7) for size, depth in ((56, 8), (28, 16), (14, 32), (7, 64))]
     rows: list[dict[str, object]] = []
@@ -169,7 +169,7 @@ def _networks(section: Section) -> bool:
 
 
 def _on_a_gpu(run: Callable[..., list[str]], section: Section) -> bool:
-    """Runs a benchmark of whole networks, which would say nothing in an interpreter."""
+    """Run a benchmark of whole networks, which would say nothing in an interpreter."""
     if section.device.type != "cuda":
         _write(section, {"left_out": "takes a GPU"})
         return True

@@ -61,7 +61,7 @@ class Page:
             self.call(f"{domain}.enable")
 
     def call(self, method: str, **params: Any) -> dict[str, Any]:
-        """The answer to one command."""
+        """Return the answer to one command."""
         self._last += 1
         message = {"id": self._last, "method": method, "params": params}
         if self._session:
@@ -76,7 +76,7 @@ class Page:
             self.events.append(answer)
 
     def open(self, url: str, *, width: int = 1200, height: int = 900, dark: bool = False) -> float:
-        """Loads a page; the seconds from the navigation to the end of loading."""
+        """Load a page; the seconds from the navigation to the end of loading."""
         self.call(
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
         )
@@ -90,7 +90,7 @@ class Page:
         return time.perf_counter() - start
 
     def run(self, script: str) -> Any:
-        """The value of a JavaScript expression; promises are awaited."""
+        """Return the value of a JavaScript expression; promises are awaited."""
         answer = self.call("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
@@ -112,7 +112,7 @@ class Page:
             )
 
     def screenshot(self, path: Path, *, whole: bool = True) -> None:
-        """The page as a PNG."""
+        """Return the page as a PNG."""
         data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"]
         path.write_bytes(base64.b64decode(data))
 
@@ -130,7 +130,7 @@ class Page:
         return found
 
     def requests(self) -> list[str]:
-        """The addresses of all requests since the page was opened."""
+        """Return the addresses of all requests since the page was opened."""
         return [e["params"]["request"]["url"] for e in self.events if e.get("method") == "Network.requestWillBeSent"]
 
     def _next(self, timeout: float = 60.0) -> dict[str, Any]:
@@ -147,7 +147,7 @@ class Page:
 
 @contextmanager
 def chromium() -> Iterator[Page]:
-    """A page of a browser of its own, for the length of a `with` block."""
+    """Provide a page of a browser of its own, for the length of a `with` block."""
     assert CHROMIUM is not None
     to_browser, write = os.pipe()
     read, from_browser = os.pipe()

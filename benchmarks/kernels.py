@@ -31,7 +31,7 @@ Maker = Callable[[Shape, torch.dtype, torch.device], Contender]
 
 
 def makers(device: torch.device) -> dict[str, Maker]:
-    """What is timed on a device, by name; `auto` is what a network gets."""
+    """Return the contenders of a device, by name; `auto` is what a network gets."""
     named: dict[str, Maker] = {
         "auto": attention,
         "naive": lambda shape, dtype, device: attention(shape, dtype, device, "naive"),
@@ -83,7 +83,7 @@ class Row:
 
     @staticmethod
     def _line(ours: Timing, floor: float, timings: dict[str, Timing | None]) -> str:
-        """What `auto` takes, in multiples of the copy, and what the others take in multiples of `auto`."""
+        """Return the time of `auto` in multiples of the copy, and those of the others in multiples of `auto`."""
         others = [
             f"{name} {'failed' if timing is None else f'x{timing.milliseconds / ours.milliseconds:.2f}'}"
             for name, timing in timings.items()
@@ -93,7 +93,7 @@ class Row:
 
 
 def row_of(shape: Shape, dtype: torch.dtype, device: torch.device, bandwidth: float) -> Row:
-    """Times all contenders on one shape."""
+    """Time all contenders on one shape."""
     # compiling it takes longer than all else on a CPU
     skipped = {"flex"} if device.type == "cpu" and shape.kernel_size != FLEX_WINDOW else set()
     wanted = {name: partial(make, shape, dtype, device) for name, make in makers(device).items() if name not in skipped}

@@ -21,19 +21,19 @@ ROOT = Path(__file__).parent.parent
 
 
 def milliseconds(row: dict[str, Any], name: str, what: str) -> float | None:
-    """What a contender took for `forward` or `both`; None where it was not measured."""
+    """Return the time of a contender for `forward` or `both`; None where it was not measured."""
     timing = row["timings"].get(name, {}).get(what)
     return None if timing is None else float(timing["milliseconds"])
 
 
 def contenders(rows: list[dict[str, Any]]) -> list[str]:
-    """The names of all contenders, `auto` first."""
+    """Return the names of all contenders, `auto` first."""
     names = {name for row in rows for name in row["timings"]}
     return ["auto", *sorted(names - {"auto"})]
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """A Markdown table: milliseconds of forward and backward by `auto`, and the others as multiples of it."""
+    """Return a Markdown table: milliseconds of forward and backward by `auto`, and the others as multiples of it."""
     names = contenders(rows)
     lines = [f"| map | type | {' | '.join(['auto, ms', *names[1:]])} |", "|---|---|" + "---|" * len(names)]
     for row in rows:
@@ -71,7 +71,7 @@ def draw(rows: list[dict[str, Any]], file: Path) -> None:
 
 
 def main() -> int:
-    """Reads the results, writes the figure and prints the table; 2 where there are none."""
+    """Read the results, writes the figure and prints the table; 2 where there are none."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks" / "results" / "kernels_cpu.json")
     parser.add_argument("--out", type=Path, help="by default docs/, named as the results are")

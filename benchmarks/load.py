@@ -115,7 +115,7 @@ class Stopwatch:
 
 
 def by_formula(name: str) -> SearchSpace:
-    """A shipped space whose trainings a formula answers."""
+    """Return a shipped space whose trainings a formula answers."""
     space = load_space(name)
     searched: SearchSpace = space.model_copy(update={"proxy": space.proxy.model_copy(update={"dataset": FORMULA})})
     return searched
@@ -230,7 +230,7 @@ def large_folder(folder: Path, files: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Loads everything in turn, writes the file."""
+    """Load everything in turn, writes the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--trials", type=int, default=5000)
     parser.add_argument("--files", type=int, default=50_000)

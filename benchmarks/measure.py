@@ -37,7 +37,7 @@ class Timing:
 
 
 def measure(step: Callable[[], object], device: torch.device, *, seconds: float = 0.5) -> Timing:
-    """Times `step`, which must not depend on how often it was called.
+    """Time `step`, which must not depend on how often it was called.
 
     On a GPU its kernels are captured once and replayed, so that short kernels do not wait for Python, and events on
     the device are read; where that fails the calls themselves are timed.
@@ -135,7 +135,7 @@ def copy_bandwidth(device: torch.device, *, size: int = COPIED_BYTES) -> float:
 
 
 def machine(device: torch.device) -> dict[str, object]:
-    """What the figures were measured on, and with what."""
+    """Return the machine and the versions of a measurement."""
     versions = {"python": platform.python_version()}
     for package in ("torch", "triton", "numpy", "sasa-nas"):
         try:

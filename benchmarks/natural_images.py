@@ -68,7 +68,7 @@ def draw(tables: list[Studied], results: Mapping[str, Any], folder: Path) -> Non
 
 
 def main() -> int:
-    """Writes the results, the figures and the page's tables; 2 where there is no table at all."""
+    """Write the results, the figures and the page's tables; 2 where there is no table at all."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--tables", type=Path, default=ROOT / "tables", help="folder of the tables")
     parser.add_argument("--data-dir", type=Path, help="where the tables' images lie, for training-free scores")

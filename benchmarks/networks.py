@@ -41,7 +41,7 @@ class Row:
 
 
 def steps(network: nn.Module, images: Tensor, labels: Tensor) -> dict[str, Callable[[], object]]:
-    """A training step and an inference, by kind."""
+    """Return a training step and an inference, by kind."""
     kind = images.device.type
 
     def train() -> None:
@@ -58,7 +58,7 @@ def steps(network: nn.Module, images: Tensor, labels: Tensor) -> dict[str, Calla
 
 
 def row_of(name: str, mode: str, images: Tensor, seconds: float) -> Row:
-    """Times one network, whatever it raises."""
+    """Time one network, whatever it raises."""
     device, timings = images.device, {}
     labels = torch.zeros(images.shape[0], dtype=torch.long, device=device)
     try:
@@ -76,7 +76,7 @@ def row_of(name: str, mode: str, images: Tensor, seconds: float) -> Row:
 
 
 def line(row: Row, rows: list[Row]) -> str:
-    """What a row says, beside the baseline in the same mode."""
+    """Return a row in words, beside the baseline in the same mode."""
     if row.error is not None:
         return f"{row.network:20} {row.mode:9} failed: {row.error}"
     base = next((r for r in rows if r.network == BASELINE and r.mode == row.mode and r.error is None), None)

@@ -42,7 +42,7 @@ class Instant(Training):
     """In a `Training`'s place: all epochs at once, with an accuracy that grows with the network's width."""
 
     def advance(self) -> TrainingReport:
-        """The only report."""
+        """Return the only report."""
         stages = self.task.architecture.stages
         attending = sum(stage.operator.kind != "conv" for stage in stages)
         accuracy = 0.5 + 0.05 * attending + 1e-4 * sum(stage.width * stage.blocks for stage in stages)
@@ -55,7 +55,7 @@ class InstantTrainable(TrialTrainable):
     """The worker's side, without training."""
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Takes the next trial."""
+        """Take the next trial."""
         self._training = Instant(TrainingTask.model_validate_json(new_config[TASK]), self._data)
         return True
 
@@ -67,7 +67,7 @@ class Clock(observer.SearchObserver):
         self.ends: list[tuple[float, float]] = []
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """Notes it, where a training ended."""
+        """Note it, where a training ended."""
         if record.outcome is Outcome.TRAINED:
             self.ends.append((time.perf_counter(), time.process_time()))
 
@@ -99,7 +99,7 @@ def read_seconds(run: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Searches, reads, writes the file."""
+    """Search, reads, writes the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--trials", type=int, default=1000)
     parser.add_argument("--workers", type=int, default=2)

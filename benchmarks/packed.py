@@ -20,11 +20,11 @@ class Clock(observer.SearchObserver):
         self.ends: list[float] = []
 
     def workers_ready(self, workers: int) -> None:
-        """Notes the number."""
+        """Note the number."""
         self.workers = workers
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """Notes the time, where a training ended."""
+        """Note the time, where a training ended."""
         if record.outcome is Outcome.TRAINED:
             self.ends.append(time.perf_counter())
 
@@ -35,7 +35,7 @@ class Clock(observer.SearchObserver):
 
 
 def compare_packing(space: SearchSpace, *, trials: int, device: torch.device) -> dict[str, object]:
-    """Searches twice, with the same designs in the same order.
+    """Search twice, with the same designs in the same order.
 
     Args:
         space: What is searched.

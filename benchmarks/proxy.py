@@ -76,7 +76,7 @@ class Preferring(RandomChooser):
         self._operator = operator
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The index of what is preferred."""
+        """Return the index of what is preferred."""
         for wanted in (self._operator, "conv"):
             if wanted in labels:
                 return list(labels).index(wanted)
@@ -84,7 +84,7 @@ class Preferring(RandomChooser):
 
 
 def designs(plan: SearchPlan) -> Iterator[tuple[str, Architecture]]:
-    """A design for each operator that comes up in a space, by the operator's kind."""
+    """Yield a design for each operator that comes up in a space, by the operator's kind."""
     kinds = {stage.operator.kind: None for design in dry_run(plan, 40) for stage in design.architecture.stages}
     for kind in kinds:
         chooser = Preferring(kind, random.Random(0))

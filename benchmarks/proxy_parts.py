@@ -62,11 +62,11 @@ class Contestants:
         self.alone_optimizer = adamw(self.alone, learning_rate=0.0, weight_decay=recipe.weight_decay)
 
     def trainer_epoch(self) -> float:
-        """An epoch of the real trainer, batches included."""
+        """Return an epoch of the real trainer, batches included."""
         return self.trainer.run_epoch().seconds_train * 1e3 / len(self.made)
 
     def bare_epoch(self) -> float:
-        """The same in a few lines, over batches that are there already."""
+        """Return the same in a few lines, over batches that are there already."""
         start = time.perf_counter()
         for images, labels in self.made:
             with autocast(self.device):
@@ -91,7 +91,7 @@ class Contestants:
         }
 
     def _batches(self) -> float:
-        """An epoch's batches, in the layout that the network takes."""
+        """Return an epoch's batches, in the layout that the network takes."""
         start = time.perf_counter()
         for images, _ in self.trainer.batches.epoch(1):
             channels_last(images)

@@ -79,7 +79,7 @@ def measure_page(page: Path, repeats: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Makes the run, measures the page, writes the file."""
+    """Make the run, measures the page, writes the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--trials", type=int, default=500)
     parser.add_argument("--repeats", type=int, default=5)

@@ -64,7 +64,7 @@ class Recorder(SearchObserver):
         self._epochs: defaultdict[int, list[EpochMetrics]] = defaultdict(list)
 
     def epoch_ended(self, report: EpochReport) -> None:
-        """Keeps it."""
+        """Keep it."""
         loss = report.train_loss
         metrics = EpochMetrics(
             report.epoch, loss, report.accuracy, 1.2 * loss, seconds_train=0.5, seconds_evaluate=0.05
@@ -72,7 +72,7 @@ class Recorder(SearchObserver):
         self._epochs[report.number].append(metrics)
 
     def trial_ended(self, record: TrialRecord) -> None:
-        """Writes the trial's folder, where anything was trained."""
+        """Write the trial's folder, where anything was trained."""
         trial = self._folder.trial(record.number)
         if record.outcome.spent and record.architecture and record.full_size:
             trial.path.mkdir()
@@ -89,7 +89,7 @@ class Faulty(Proposer):
         self._draw = random.Random(plan.settings.seed)
 
     def finish(self, record: TrialRecord) -> None:
-        """Writes the end of a trial, or of what became of it."""
+        """Write the end of a trial, or of what became of it."""
         if record.outcome.spent:
             record = self._live[record.number].findings.added_to(record)
             train = 0.7 * (record.seconds or 0.0)
@@ -102,7 +102,7 @@ class Faulty(Proposer):
 
 
 def make_run(path: Path, trials: int, *, seed: int = 0) -> RunFolder:
-    """A run of the space `resnet_hybrid`, with scores, latencies, early stopping, faults, and full trainings.
+    """Return a run of the space `resnet_hybrid`, with scores, latencies, early stopping, faults, and full trainings.
 
     Args:
         path: A folder that is not there.
@@ -138,7 +138,7 @@ def make_run(path: Path, trials: int, *, seed: int = 0) -> RunFolder:
 
 
 def _findings(proposal: Proposal, accuracy: float, draw: random.Random) -> Measurements:
-    """A latency that follows the FLOPs, one score that foretells, one that counts parameters, and one by chance."""
+    """Return a latency that follows the FLOPs, and scores: one foretells, one counts parameters, one is chance."""
     counts = proposal.design.counts
     latency = 1e-9 * counts.flops() * draw.lognormvariate(0.0, 0.5)
     return Measurements(
@@ -149,7 +149,7 @@ def _findings(proposal: Proposal, accuracy: float, draw: random.Random) -> Measu
 
 
 def _noisy(course: Course, draw: random.Random) -> Course:
-    """The course, each epoch but the last a little off, and as slow as trainings are."""
+    """Return the course, each epoch but the last a little off, and as slow as trainings are."""
     *early, last = course.accuracy
     return Course(
         (*(min(1.0, max(0.0, value + draw.gauss(0.0, 0.01))) for value in early), last),

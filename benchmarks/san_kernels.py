@@ -119,7 +119,7 @@ class Row:
 
     @staticmethod
     def _line(timings: dict[str, Timing | None]) -> str:
-        """What `auto` takes, and what the others take in multiples of it."""
+        """Return the time of `auto`, and those of the others in multiples of it."""
         ours = timings["auto"]
         if ours is None:
             return "failed"

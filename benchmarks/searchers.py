@@ -63,7 +63,7 @@ class Course:
     true: tuple[float, ...]
 
     def at(self, epochs: float, values: Sequence[float]) -> float:
-        """The hypervolume reached after so many epochs, 0 before the first network was trained."""
+        """Return the hypervolume reached after so many epochs, 0 before the first network was trained."""
         return max((value for spent, value in zip(self.epochs, values, strict=True) if spent <= epochs), default=0.0)
 
 
@@ -78,7 +78,7 @@ class Follower(SearchObserver):
         self.points: list[tuple[int, float, float]] = []
 
     def epoch_ended(self, report: EpochReport) -> None:
-        """Counts it."""
+        """Count it."""
         self._spent += 1
 
     def trial_ended(self, record: TrialRecord) -> None:
@@ -91,7 +91,7 @@ class Follower(SearchObserver):
 
 
 def reference(table: Table) -> dict[str, float]:
-    """The same for all searches: accuracy by chance, and the next power of ten above all FLOPs."""
+    """Return the same for all searches: accuracy by chance, and the next power of ten above all FLOPs."""
     classes = table.rows[0].architecture.num_classes
     return {"accuracy": 1 / classes, "flops": 10.0 ** len(str(max(row.flops for row in table.rows)))}
 
@@ -117,7 +117,7 @@ def search(path: Path, settings: SearchSettings, seed: int) -> Course:
 
 
 def interval(values: Sequence[float]) -> dict[str, float]:
-    """The mean, and a 95 % bootstrap interval of it."""
+    """Return the mean, and a 95 % bootstrap interval of it."""
     draws = np.random.default_rng(0).choice(np.asarray(values), (2000, len(values))).mean(axis=1)
     low, high = np.quantile(draws, [0.025, 0.975])
     return {"mean": float(np.mean(values)), "low": float(low), "high": float(high)}

@@ -20,7 +20,7 @@ FIRST_VALIDATION = 400
 
 
 def part_of(image: Path) -> str:
-    """The part that an image goes to, by the number at the end of its name, as in `n01629819_437.JPEG`."""
+    """Return the part that an image goes to, by the number at the end of its name, as in `n01629819_437.JPEG`."""
     return "val" if int(image.stem.rsplit("_", 1)[1]) >= FIRST_VALIDATION else "train"
 
 

@@ -69,7 +69,7 @@ def marked(mark: str) -> list[Process]:
 
 
 def _begun(pid: int) -> int | None:
-    """The kernel's tick at which a process began; None if it is over."""
+    """Return the kernel's tick at which a process began; None if it is over."""
     try:
         state, *rest = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
     except OSError:

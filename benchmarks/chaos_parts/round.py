@@ -197,7 +197,7 @@ class Round:
         return process
 
     def _trainings(self, *, finished: bool) -> list[Path]:
-        """The folders of trainings that are, or are not, at their end."""
+        """Return the folders of trainings that are, or are not, at their end."""
         if self._scenario.program == "retrain":
             folders = sorted((self._run / "retrain" / RETRAINING).glob("[0-9]*"))
             return [folder for folder in folders if (folder / "result.json").exists() == finished]

@@ -44,7 +44,7 @@ def blocks(results: Results) -> dict[str, str]:
 
 
 def picture(results: Results) -> str:
-    """The figure of effects, once there is a table of natural images."""
+    """Return the figure of effects, once there is a table of natural images."""
     if not any(name in results for name in NATURAL):
         return _MISSING
     return "![Effect of attention in each stage, raw, at equal FLOPs and at equal latency](natural_images_effects.png)"
@@ -125,7 +125,7 @@ def points(estimate: Mapping[str, float], mark: str = "") -> str:
 
 
 def networks(results: Results) -> str:
-    """The networks of `groups_64` one by one."""
+    """Return the networks of `groups_64` one by one."""
     if GROUPS not in results:
         return _MISSING
     header = ["network", "accuracy, %", "against all convolution", "MFLOPs", "parameters", "latency, ms"]

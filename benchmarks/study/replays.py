@@ -19,7 +19,7 @@ def read_replays(folder: Path, kind: str) -> dict[str, Any]:
 
 
 def searchers_table(found: Mapping[str, Any]) -> str:
-    """True hypervolumes after a quarter of the budget and after all of it, table by table."""
+    """Return the true hypervolumes after a quarter of the budget and after all of it, table by table."""
     rows = []
     for name, result in found.items():
         budget = result["budget_epochs"]

@@ -5,13 +5,13 @@ from torch.nn import functional as F
 
 
 def split_heads(maps: Tensor, num_heads: int) -> Tensor:
-    """Views `(B, C, H, W)` as `(B, H, W, num_heads, C // num_heads)`, without a copy."""
+    """View `(B, C, H, W)` as `(B, H, W, num_heads, C // num_heads)`, without a copy."""
     batch, channels, height, width = maps.shape
     return maps.permute(0, 2, 3, 1).view(batch, height, width, num_heads, channels // num_heads)
 
 
 def merge_heads(heads: Tensor) -> Tensor:
-    """The inverse of `split_heads`: `(B, H, W, heads, head_dim)` to `(B, heads * head_dim, H, W)`."""
+    """Return the inverse of `split_heads`: `(B, H, W, heads, head_dim)` to `(B, heads * head_dim, H, W)`."""
     return heads.flatten(3).permute(0, 3, 1, 2)
 
 

@@ -64,7 +64,7 @@ class MapAttention2d(nn.Module):
             self.rel_cols = relative_table(2 * width - 1, self.head_dim, self.head_dim)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, in_channels, H, W)` to `(B, value_channels, H, W)`."""
+        """Map `(B, in_channels, H, W)` to `(B, value_channels, H, W)`."""
         if self.relative:
             check_map_size(x, self.feature_size)
         query, key, value = (

@@ -82,7 +82,7 @@ def update_running_statistics(mapping: nn.Sequential, statistics: Sequence[Batch
 
 
 def check_san_widths(out_channels: int, key_ratio: float, share_channels: int) -> None:
-    """Raises where the channels of a SAN layer cannot be divided as asked.
+    """Raise where the channels of a SAN layer cannot be divided as asked.
 
     Args:
         out_channels: Channels of the values.

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 def pixel_coordinates(maps: Tensor) -> Tensor:
-    """The x and y of every pixel of a map in [-1, 1], 0 along an axis of one pixel.
+    """Return the x and y of every pixel of a map in [-1, 1], 0 along an axis of one pixel.
 
     Args:
         maps: `(B, C, H, W)`; its size, type and device are taken.
@@ -22,7 +22,7 @@ def pixel_coordinates(maps: Tensor) -> Tensor:
 
 
 def sine_encoding(maps: Tensor) -> Tensor:
-    """The two-dimensional sinusoidal encoding of a map's pixels.
+    """Return the two-dimensional sinusoidal encoding of a map's pixels.
 
     The first half of the channels (the larger, of an odd number) encodes the row, the second the column:
     of n channels, 2i and 2i + 1 are the sine and cosine of `place / 10000**(2i / n)` (Vaswani et al. 2017,
@@ -51,7 +51,7 @@ def _sine_axis(channels: int, size: int, like: Tensor) -> Tensor:
 
 
 def relative_table(rows: int, columns: int, head_dim: int) -> nn.Parameter:
-    """A trained table `(rows, columns)` of relative embeddings, drawn from N(0, head_dim**-0.5).
+    """Return a trained table `(rows, columns)` of relative embeddings, drawn from N(0, head_dim**-0.5).
 
     The standard deviation is that of Bello et al. 2019 (arXiv 1904.09925), section 3.
     """
@@ -59,7 +59,7 @@ def relative_table(rows: int, columns: int, head_dim: int) -> nn.Parameter:
 
 
 def central_slice(table: Tensor, size: int) -> Tensor:
-    """The rows of a whole-map table that a smaller map uses.
+    """Return the rows of a whole-map table that a smaller map uses.
 
     Args:
         table: `(2 * largest - 1, head_dim)`, the offsets from `1 - largest` to `largest - 1`.
@@ -73,7 +73,7 @@ def central_slice(table: Tensor, size: int) -> Tensor:
 
 
 def check_map_size(maps: Tensor, feature_size: tuple[int, int]) -> None:
-    """Raises where a map is larger than the one that relative tables were made for.
+    """Raise where a map is larger than the one that relative tables were made for.
 
     Args:
         maps: `(B, C, H, W)`.

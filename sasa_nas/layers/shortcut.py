@@ -29,7 +29,7 @@ class Shortcut(nn.Sequential):
         self.in_channels, self.out_channels, self.stride, self.norm = in_channels, out_channels, stride, norm
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         if self.stride > 1:
             # as a slice would, but the gradient of a slice is not channels_last
             x = F.avg_pool2d(x, 1, stride=self.stride)
@@ -64,7 +64,7 @@ class PaddedShortcut(nn.Module):
         self.pool = nn.AvgPool2d(stride, ceil_mode=True, count_include_pad=False) if stride > 1 else None
 
     def forward(self, x: Tensor) -> Tensor:
-        """Maps `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
+        """Map `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
         if self.pool is not None:
             x = self.pool(x)
         added = self.out_channels - self.in_channels
@@ -74,7 +74,7 @@ class PaddedShortcut(nn.Module):
 def block_shortcut(
     in_channels: int, out_channels: int, *, stride: int, parameter_free: bool, norm: bool = True
 ) -> Shortcut | PaddedShortcut:
-    """The shortcut of a residual block.
+    """Return the shortcut of a residual block.
 
     Args:
         in_channels: Channels of the block's input.

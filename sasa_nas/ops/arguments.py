@@ -9,7 +9,7 @@ AUTOCAST_DEVICES = ("cpu", "cuda")
 
 
 def autocast(tensor: Tensor) -> Tensor:
-    """A tensor in autocast's type where that is on; float64 is left alone, as torch's own attention does."""
+    """Return a tensor in autocast's type where that is on; float64 is left alone, as torch's own attention does."""
     kind = tensor.device.type
     if kind not in AUTOCAST_DEVICES or tensor.dtype == torch.float64 or not torch.is_autocast_enabled(kind):
         return tensor
@@ -17,7 +17,7 @@ def autocast(tensor: Tensor) -> Tensor:
 
 
 def refuse_forward_mode(operator: str, *tensors: Tensor | None) -> None:
-    """Raises where a tensor has a tangent, which autograd would drop at a library's operator and return zeros.
+    """Raise where a tensor has a tangent, which autograd would drop at a library's operator and return zeros.
 
     Args:
         operator: Its name.

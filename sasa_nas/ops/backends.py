@@ -11,7 +11,7 @@ BACKENDS = ("auto", "naive", "dense", "slices", "fused", "blocks", "cpu", "trito
 
 
 def requested_backend(argument: str, allowed: Sequence[str]) -> str:
-    """The backend asked for: the argument, or, where that is `auto`, what the environment says.
+    """Return the backend asked for: the argument, or, where that is `auto`, what the environment says.
 
     Args:
         argument: The operator's argument.

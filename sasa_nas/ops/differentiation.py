@@ -17,7 +17,7 @@ def register_gradients(
     keeps_outputs: bool,
     keeps_first: bool = True,
 ) -> None:
-    """Makes `backward` the derivative of `operator`, and refuses a derivative of that.
+    """Make `backward` the derivative of `operator`, and refuse a derivative of that.
 
     Args:
         name: What the operator is called when a derivative is refused.

@@ -23,6 +23,6 @@ class Launch:
     options: dict[str, int | bool]
 
     def run(self) -> None:
-        """Runs the kernel on the device of its tensors."""
+        """Run the kernel on the device of its tensors."""
         if self.programs:
             self.kernel[(self.programs,)](**self.arguments, **self.options)

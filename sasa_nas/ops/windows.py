@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def check_kernel_size(kernel_size: int) -> None:
-    """Raises unless a window of this side has a centre.
+    """Raise unless a window of this side has a centre.
 
     Args:
         kernel_size: Side of the window in pixels.
@@ -18,7 +18,7 @@ def check_kernel_size(kernel_size: int) -> None:
 
 
 def check_alike(name: str, tensor: Tensor, other_name: str, other: Tensor) -> None:
-    """Raises unless two arguments have one type and are on one device.
+    """Raise unless two arguments have one type and are on one device.
 
     Args:
         name: Of the first.
@@ -35,7 +35,7 @@ def check_alike(name: str, tensor: Tensor, other_name: str, other: Tensor) -> No
 
 
 def zero_padded_windows(maps: Tensor, kernel_size: int) -> Tensor:
-    """The window around every pixel of a channels-last map, zeros standing for pixels beyond the edge.
+    """Return the window around every pixel of a channels-last map, zeros standing for pixels beyond the edge.
 
     Args:
         maps: `(B, H, W, heads, head_dim)`.
@@ -95,7 +95,7 @@ def is_small_map(height: int, width: int) -> bool:
 
 
 def reflected_windows(maps: Tensor, kernel_size: int) -> Tensor:
-    """The window around every pixel of a channels-first map, the map being reflected at its edges.
+    """Return the window around every pixel of a channels-first map, the map being reflected at its edges.
 
     Args:
         maps: `(B, C, H, W)`.

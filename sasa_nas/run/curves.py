@@ -27,7 +27,7 @@ class Curve:
 
 
 def read_curve(folder: RunFolder, record: TrialRecord) -> Curve | None:
-    """The curve in a trial's metrics.jsonl; without one, what the record itself has: its rungs and its end.
+    """Return the curve in a trial's metrics.jsonl; without one, what the record itself has: its rungs and its end.
 
     Returns:
         None where nothing is known.

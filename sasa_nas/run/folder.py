@@ -1,4 +1,4 @@
-"""Where each thing of a run lies. Nothing here reads or writes."""
+"""Paths of a run's files. Nothing here reads or writes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class RetrainingFolder:
 
     @property
     def info(self) -> Path:
-        """Which networks, and how: a `RetrainingInfo`, as JSON."""
+        """Networks and settings: a `RetrainingInfo`, as JSON."""
         return self.path / "retrain.json"
 
     @property
@@ -65,7 +65,7 @@ class RetrainingFolder:
         return self.path / ".lock"
 
     def network(self, trial: int) -> TrainingFolder:
-        """The outright training of one trial's network."""
+        """Return the outright training of one trial's network."""
         return TrainingFolder(self.path / f"{trial:04d}")
 
 
@@ -82,7 +82,7 @@ class RunFolder:
 
     @property
     def info(self) -> Path:
-        """What was asked for, when, with which versions: a `RunInfo`, as JSON."""
+        """Request, date and versions: a `RunInfo`, as JSON."""
         return self.path / "run.json"
 
     @property
@@ -117,11 +117,11 @@ class RunFolder:
 
     @property
     def tune(self) -> Path:
-        """What Ray Tune keeps while a search is under way; removed when it ends."""
+        """Files of Ray Tune while a search is under way; removed when it ends."""
         return self.path / ".tune"
 
     def trial(self, number: int) -> TrialFolder:
-        """The folder of one trial."""
+        """Return the folder of one trial."""
         return TrialFolder(self.trials / f"{number:04d}")
 
     @property
@@ -130,5 +130,5 @@ class RunFolder:
         return self.path / "retrain"
 
     def retraining(self, name: str) -> RetrainingFolder:
-        """The folder of one retraining."""
+        """Return the folder of one retraining."""
         return RetrainingFolder(self.retrainings / name)

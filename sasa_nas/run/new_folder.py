@@ -64,13 +64,13 @@ def require_new(path: Path) -> None:
 
 
 def unwritable(path: Path, error: OSError) -> str:
-    """That `path` cannot be written, and why."""
+    """Return that `path` cannot be written, and why."""
     return f"{path} cannot be written: {error.strerror or one_line(error)}"
 
 
 @contextmanager
 def sole_writer(path: Path, lock: Path, go_on: str) -> Iterator[None]:
-    """Keeps a second process out of a folder for the length of a `with` block; nothing half-written stays in it.
+    """Keep a second process out of a folder for the length of a `with` block; nothing half-written stays in it.
 
     Args:
         path: The folder.

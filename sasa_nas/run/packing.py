@@ -1,4 +1,4 @@
-"""How trials share a machine: what was measured before a search, and what was made of it."""
+"""Shares of a machine: the ways that were measured before a search, and the one that is taken."""
 
 import math
 from typing import Annotated, Literal
@@ -20,7 +20,7 @@ class Share(BaseModel):
 
 
 class MeasuredShare(BaseModel):
-    """How fast trials get on that share a machine in one way."""
+    """Throughput of trials that share a machine in one way."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -52,7 +52,7 @@ class Packing(BaseModel):
 
 
 def tell_packing(packing: Packing) -> str:
-    """The decision and its measurements in one line."""
+    """Return the decision and its measurements in one line."""
     chosen = packing.chosen
     others = [other for other in packing.measured if other != chosen]
     against = f", against {', '.join(_told(other, packing.device) for other in others)}" if others else ""

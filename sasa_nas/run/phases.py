@@ -1,4 +1,4 @@
-"""Where the time of a trial goes."""
+"""Time of a trial by phase."""
 
 from collections.abc import Iterable
 from typing import Annotated
@@ -46,7 +46,7 @@ class Phases(BaseModel):
 
 
 def add_up(trials: Iterable[Phases | None]) -> Phases:
-    """The phases of many trials together; None is a trial that tells nothing."""
+    """Return the phases of many trials together; None is a trial that tells nothing."""
     told = [phases.by_name() for phases in trials if phases is not None]
     return Phases(**{name: sum(phases[name] for phases in told) for name in Phases.model_fields})
 

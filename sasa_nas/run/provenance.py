@@ -35,7 +35,7 @@ PACKAGES = (
 
 
 def versions() -> dict[str, str]:
-    """The version of Python and of every package of `PACKAGES` that is installed."""
+    """Return the version of Python and of every package of `PACKAGES` that is installed."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
@@ -46,7 +46,7 @@ def versions() -> dict[str, str]:
 
 
 def git_state() -> str | None:
-    """The commit of the working folder, `+` at its end where files differ from it; None outside a repository."""
+    """Return the commit of the working folder, `+` at its end where files differ from it; None outside a repository."""
     commit = _git("rev-parse", "--short=12", "HEAD")
     if not commit:
         return None

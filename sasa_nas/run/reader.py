@@ -21,7 +21,7 @@ class RunError(UserError):
 
 
 def read_record(file: Path, kind: type[Record], missing: str) -> Record:
-    """What a JSON file of a folder holds.
+    """Return the content of a JSON file of a folder.
 
     Args:
         file: The file.

@@ -1,4 +1,4 @@
-"""What a run knows about itself and its trials, as plain data."""
+"""Records of a run and of its trials, as plain data."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -25,7 +25,7 @@ Accuracy = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
 class Outcome(StrEnum):
-    """What became of a trial."""
+    """Outcome of a trial."""
 
     WAITING = "waiting"
     """Planned, not proposed yet."""
@@ -52,7 +52,7 @@ class Outcome(StrEnum):
 
     @property
     def spent(self) -> bool:
-        """Whether it cost a training, which counts against the number of trials asked for."""
+        """Return whether it cost a training, which counts against the number of trials asked for."""
         return self not in (Outcome.WAITING, Outcome.RUNNING, Outcome.INFEASIBLE, Outcome.DUPLICATE)
 
     @property
@@ -62,7 +62,7 @@ class Outcome(StrEnum):
 
 
 class Arm(StrEnum):
-    """Why a design was trained: what may be concluded from its accuracy depends on it."""
+    """Reason why a design was trained, on which depends what may be concluded from its accuracy."""
 
     SEARCH = "search"
     """The search's sampler wanted it: good for the front, confounded for effects."""
@@ -102,7 +102,7 @@ Objectives = Annotated[tuple[Annotated[str, NameIn(OBJECTIVES)], ...], AfterVali
 
 
 class SearchSettings(BaseModel):
-    """How a search is carried out; the space says what is searched."""
+    """Settings of a search, beside its space."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

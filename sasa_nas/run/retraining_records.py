@@ -1,4 +1,4 @@
-"""What a retraining knows about itself: which networks of a run are trained in full, and how."""
+"""Record of a retraining: the networks of a run that are trained in full, and the settings."""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -48,7 +48,7 @@ class RetrainingInfo(BaseModel):
 
 
 def read_retraining(folder: RetrainingFolder) -> RetrainingInfo:
-    """What a retraining was asked to do.
+    """Request of a retraining.
 
     Raises:
         RunError: If there is none, or its retrain.json cannot be read.
@@ -59,7 +59,7 @@ def read_retraining(folder: RetrainingFolder) -> RetrainingInfo:
 
 
 def list_retrainings(folder: RunFolder) -> list[str]:
-    """The names of a run's retrainings, in alphabetical order."""
+    """Return the names of a run's retrainings, in alphabetical order."""
     try:
         return sorted(path.name for path in folder.retrainings.iterdir() if (path / "retrain.json").is_file())
     except (FileNotFoundError, NotADirectoryError):

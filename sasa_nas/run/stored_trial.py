@@ -34,7 +34,7 @@ class Numbers(BaseModel):
 
 
 class Sampling(BaseModel):
-    """What Optuna's samplers must know of a trial, beside its record.
+    """Facts that Optuna's samplers must know of a trial, beside its record.
 
     Attributes:
         options: What each choice was made of, by the fork's name: labels or numbers.

@@ -18,7 +18,7 @@ from sasa_nas.tasks import CLASSIFICATION
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What a network was trained on.
+    """Data that a network was trained on.
 
     Attributes:
         dataset: The data set's name.
@@ -51,7 +51,7 @@ class Trained:
 
 
 def find_trained(path: Path) -> Trained:
-    """What the folder at `path` holds; no weights are read.
+    """Return the trained network of a folder; no weights are read.
 
     Args:
         path: The folder of an outright training (whose finished seeds count), of a search's trial, or of an export.
@@ -70,7 +70,7 @@ def find_trained(path: Path) -> Trained:
 
 
 def architecture_file(path: Path) -> Path:
-    """The file that describes the network of the folder at `path`.
+    """Return the file that describes the network of the folder at `path`.
 
     Raises:
         UserError: If there is none.
@@ -98,12 +98,12 @@ def _outright(folder: TrainingFolder) -> Trained:
 
 
 def training_data(info: TrainingInfo) -> TrainingData:
-    """What a training is carried out on."""
+    """Return the data of a training."""
     return TrainingData(info.settings.dataset, info.settings.data_dir, info.mean, info.std)
 
 
 def _data_of_run(trial: Path) -> TrainingData | None:
-    """What the run says that the trial in the folder `trial` belongs to; None outside a run."""
+    """Return the data of the run that a trial's folder belongs to; None outside a run."""
     # RUN/trials/0003
     run = RunFolder(trial.resolve().parent.parent)
     if not run.info.is_file():

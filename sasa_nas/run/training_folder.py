@@ -1,4 +1,4 @@
-"""Where each thing of an outright training lies. Nothing here reads or writes."""
+"""Paths of the files of an outright training. Nothing here reads or writes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +34,7 @@ class TrainingFolder:
 
     @property
     def info(self) -> Path:
-        """What was asked for, when, with which versions: a `TrainingInfo`, as JSON."""
+        """Request, date and versions: a `TrainingInfo`, as JSON."""
         return self.path / "training.json"
 
     @property
@@ -44,7 +44,7 @@ class TrainingFolder:
 
     @property
     def result(self) -> Path:
-        """What came out: a `TrainingResult`, as JSON; there once all seeds are trained."""
+        """Result: a `TrainingResult`, as JSON; there once all seeds are trained."""
         return self.path / "result.json"
 
     @property
@@ -58,5 +58,5 @@ class TrainingFolder:
         return self.path / "seeds"
 
     def seed(self, seed: int) -> SeedFolder:
-        """The folder of one seed."""
+        """Return the folder of one seed."""
         return SeedFolder(self.seeds / str(seed))

@@ -1,4 +1,4 @@
-"""What an outright training knows about itself and what came out, as plain data."""
+"""Records of an outright training and of its result, as plain data."""
 
 import statistics
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ Settings = TypeVar("Settings", bound=OutrightSettings)
 
 
 class TrainingSettings(OutrightSettings):
-    """How one classifier is trained outright; the architecture says which."""
+    """Settings of the training of one classifier."""
 
     train_images: Annotated[int, Field(ge=1)] | None = None
     """Images of a stratified subset of the train part; all of them where it is left out."""
@@ -115,7 +115,7 @@ class Spread(BaseModel):
 
     @classmethod
     def of(cls, values: Sequence[float]) -> "Spread":
-        """The spread of `values`, of which there is at least one."""
+        """Return the spread of `values`, of which there is at least one."""
         return cls(
             mean=statistics.fmean(values),
             std=statistics.stdev(values) if len(values) > 1 else None,
@@ -124,7 +124,7 @@ class Spread(BaseModel):
 
 
 class SeedResult(BaseModel):
-    """What one seed gave, with the weights after its last epoch."""
+    """Result of one seed, with the weights after its last epoch."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -158,7 +158,7 @@ class TrainingResult(ResultRecord):
 
 
 def validate_settings(kind: type[Settings], data: dict[str, Any], source: str) -> Settings:
-    """Settings of a kind from plain data; `source` names where they came from in an error.
+    """Return settings of a kind from plain data; `source` names where they came from in an error.
 
     Raises:
         SpaceError: If the data are no such settings.
@@ -187,7 +187,7 @@ def require_task(folder: TrainingFolder, task: Task) -> None:
 
 
 def read_training(folder: TrainingFolder) -> TrainingInfo:
-    """What a classifier's training was asked to do.
+    """Request of a classifier's training.
 
     Raises:
         RunError: If `folder` is not a classifier's training, or its training.json cannot be read.
@@ -197,7 +197,7 @@ def read_training(folder: TrainingFolder) -> TrainingInfo:
 
 
 def read_result(folder: TrainingFolder) -> TrainingResult:
-    """What came out of a classifier's training.
+    """Return the result of a classifier's training.
 
     Raises:
         RunError: If it is not finished, or its result.json cannot be read.

@@ -1,4 +1,4 @@
-"""Which measurements trials need beside their accuracy, and what came out of them."""
+"""Measurements of trials beside their accuracy: the request, and the results."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -10,7 +10,7 @@ from sasa_nas.searching.plan import SearchPlan
 
 
 class MeasurementRequest(BaseModel):
-    """What is to be found out about every design of a search.
+    """Measurements that every design of a search needs.
 
     Attributes:
         measured: Objectives that are measured, by name.
@@ -26,7 +26,7 @@ class MeasurementRequest(BaseModel):
 
     @staticmethod
     def of(plan: SearchPlan) -> "MeasurementRequest":
-        """What a search needs to know."""
+        """Return the measurements that a search needs."""
         most = plan.space.limits.max_latency
         wanted = (*plan.settings.objectives, *(("latency",) if most is not None else ()))
         measured = (row.name for row in OBJECTIVES.values() if row.measured_by is not None and row.name in wanted)
@@ -39,7 +39,7 @@ class MeasurementRequest(BaseModel):
 
 
 class Measurements(BaseModel):
-    """What was found out; fields as those of `TrialRecord`."""
+    """Results of measurements; fields as those of `TrialRecord`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,18 +49,18 @@ class Measurements(BaseModel):
     scores: dict[str, float] = {}
 
     def added_to(self, record: TrialRecord) -> TrialRecord:
-        """The record with what was found out."""
+        """Return the record with what was found out."""
         return record.model_copy(update={name: getattr(self, name) for name in type(self).model_fields})
 
 
 def wanted_scores(settings: SearchSettings) -> tuple[str, ...]:
-    """The scores that designs are given: those asked for, and the filter's."""
+    """Return the scores that designs are given: those asked for, and the filter's."""
     extra = () if settings.score_filter in (None, *settings.scores) else (settings.score_filter,)
     return (*settings.scores, *extra)
 
 
 def too_slow(found: Measurements, request: MeasurementRequest) -> str | None:
-    """Why a design is not to be trained, in one line; None if it is."""
+    """Return the reason why a design is not to be trained, in one line; None if it is."""
     if found.latency is None or request.max_latency is None or found.latency <= request.max_latency:
         return None
     return f"{found.latency:.3g} seconds an image exceed max_latency={request.max_latency:g}"

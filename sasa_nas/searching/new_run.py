@@ -13,7 +13,7 @@ from sasa_nas.searching.plan import SearchPlan
 
 
 def check_folder(folder: RunFolder) -> None:
-    """Raises unless a new run can be made at `folder`; leaves nothing there.
+    """Raise unless a new run can be made at `folder`, and leave nothing there.
 
     Raises:
         UserError: If something is there, or nothing can be written there.
@@ -48,7 +48,7 @@ def make_folder(
     packing: Packing | None = None,
     table: str | None = None,
 ) -> None:
-    """Creates the run's folder with its run.json; the folder's lock is held.
+    """Create the run's folder with its run.json; the folder's lock is held.
 
     Args:
         folder: Where.

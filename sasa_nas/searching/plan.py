@@ -1,4 +1,4 @@
-"""What a search will do, checked before anything is written or started."""
+"""Plan of a search, checked before anything is written or started."""
 
 import random
 from collections.abc import Container, Iterator
@@ -41,7 +41,7 @@ class SearchPlan:
 
     @cached_property
     def walker(self) -> Walker:
-        """Who draws designs out of the space."""
+        """Walker that draws designs out of the space."""
         return Walker(self.space)
 
     @property
@@ -131,7 +131,7 @@ def plan_designs(space: SearchSpace, settings: SearchSettings) -> SearchPlan:
 
 
 def refuse_measuring(plan: SearchPlan, what: str) -> None:
-    """Raises where something is wished for that only a worker can measure.
+    """Raise where something is wished for that only a worker can measure.
 
     Args:
         plan: Of a search without workers.
@@ -210,7 +210,7 @@ def _balanced_draws(plan: SearchPlan, designs: int) -> Iterator[Design]:
 def find_new(
     plan: SearchPlan, seen: Container[str], generator: random.Random, draws: int = PROBES
 ) -> dict[str, Label] | None:
-    """The choices of a random feasible design whose id is not in `seen`; None if `draws` draws find none."""
+    """Return the choices of a random feasible design whose id is not in `seen`; None if `draws` draws find none."""
     for _ in range(draws):
         chooser = RecordingChooser(RandomChooser(generator))
         try:
@@ -223,7 +223,7 @@ def find_new(
 
 
 def _check_feasible(plan: SearchPlan) -> None:
-    """Raises unless a random draw is feasible; the error names the limit and the nearest design to it."""
+    """Raise unless a random draw is feasible; the error names the limit and the nearest design to it."""
     generator = random.Random(plan.settings.seed)
     nearest: OverLimit | None = None
     reason = "its parts never fit together"

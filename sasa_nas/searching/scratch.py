@@ -37,12 +37,12 @@ class Scratch:
         self._finalizer = weakref.finalize(self, _remove, self.path, _locked(self.path))
 
     def close(self) -> None:
-        """Removes the folder now."""
+        """Remove the folder now."""
         self._finalizer()
 
 
 def remove_leftovers() -> None:
-    """Removes the folders of processes of this user that are no more."""
+    """Remove the folders of processes of this user that are no more."""
     places = {Path(tempfile.gettempdir()), SHORT}
     for lock in (lock for place in places for lock in place.glob(f"{PREFIX}*/{LOCK}")):
         try:
@@ -60,7 +60,7 @@ def remove_leftovers() -> None:
 
 
 def _locked(folder: Path) -> int:
-    """Makes the lock of a folder, which is seen only once it is held; returns the open file."""
+    """Make the lock of a folder, which is seen only once it is held, and return the open file."""
     new = folder / f"{LOCK}.new"
     handle = os.open(new, os.O_CREAT | os.O_RDWR, 0o600)
     fcntl.flock(handle, fcntl.LOCK_EX)

@@ -39,7 +39,7 @@ def search(
     observer: SearchObserver | None = None,
     command: str = "",
 ) -> SearchSummary:
-    """Searches `space` and keeps everything in a new run folder.
+    """Search `space` and keep everything in a new run folder.
 
     Args:
         space: What is searched; its proxy says how designs are judged.
@@ -168,12 +168,12 @@ def _workers(settings: SearchSettings, folder: RunFolder) -> Iterator[int]:
 
 
 def _sole_searcher(folder: RunFolder) -> AbstractContextManager[None]:
-    """Keeps a second search out of a run."""
+    """Keep a second search out of a run."""
     return sole_writer(folder.path, folder.lock, _command(folder))
 
 
 def _command(folder: RunFolder) -> str:
-    """The command that goes on with a run."""
+    """Return the command that goes on with a run."""
     return f"sasa-nas resume {folder.path}"
 
 

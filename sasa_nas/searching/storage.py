@@ -49,7 +49,7 @@ class Storage:
             raise UserError(f"{url} cannot be used: {one_line(error)[:200]}") from error
 
     def check(self, *, new: bool) -> None:
-        """Makes sure that the folder can be written; leaves nothing there.
+        """Make sure that the folder can be written, and leave nothing there.
 
         Args:
             new: Whether nothing may lie there yet.
@@ -72,7 +72,7 @@ class Storage:
             raise UserError(f"{self.url} is not empty; choose another folder for --storage")
 
     def names(self) -> list[str]:
-        """The names of the files right in the folder, but for hidden ones.
+        """Return the names of the files right in the folder, but for hidden ones.
 
         Raises:
             StorageError: If it cannot be read.
@@ -82,27 +82,27 @@ class Storage:
             return _names(self._entries(), "file")
 
     def folders(self) -> list[str]:
-        """The names of the folders right in it; raises as `names` does."""
+        """Return the names of the folders right in it; raises as `names` does."""
         with self.reaching():
             return _names(self._entries(), "directory")
 
     def get(self, name: str, local: Path) -> None:
-        """Copies a file here, whole or not at all; raises as `names` does."""
+        """Copy a file here, whole or not at all; raises as `names` does."""
         with self.reaching():
             write_atomically(local, lambda temporary: self._files.get_file(f"{self._root}/{name}", str(temporary)))
 
     def put(self, local: Path, name: str) -> None:
-        """Copies a file there; raises as `names` does."""
+        """Copy a file there; raises as `names` does."""
         with self.reaching():
             self._files.put_file(str(local), f"{self._root}/{name}")
 
     def duplicate(self, name: str, other: str) -> None:
-        """Copies a file without its coming by here; raises as `names` does."""
+        """Copy a file without its coming by here; raises as `names` does."""
         with self.reaching():
             self._files.cp_file(f"{self._root}/{name}", f"{self._root}/{other}")
 
     def remove(self) -> None:
-        """Removes the folder with all that is in it; raises as `names` does."""
+        """Remove the folder with all that is in it; raises as `names` does."""
         with self.reaching():
             if self._entries():
                 self._files.rm(self._root, recursive=True)
@@ -116,7 +116,7 @@ class Storage:
 
     @contextmanager
     def reaching(self) -> Iterator[None]:
-        """Makes one error of all that a storage may raise; what is forbidden now is so on every machine."""
+        """Make one error of all that a storage may raise; what is forbidden now is so on every machine."""
         try:
             yield
         except Exception as error:
@@ -160,7 +160,7 @@ class StoredFolder:
                 self._kept[name] = _signature(self._local / name)
 
     def push(self) -> None:
-        """Takes there what has changed here; what only has a new name is not sent again.
+        """Take there what has changed here; what only has a new name is not sent again.
 
         Raises:
             StorageError: If the storage cannot be written.
@@ -177,7 +177,7 @@ class StoredFolder:
         self._kept |= changed
 
     def remove(self) -> None:
-        """Removes the folder from the storage; raises as `push` does."""
+        """Remove the folder from the storage; raises as `push` does."""
         self._storage.remove()
 
 

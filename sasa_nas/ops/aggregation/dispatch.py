@@ -11,7 +11,7 @@ from sasa_nas.ops.windows import check_alike
 
 
 def aggregate(weights: Tensor, value: Tensor, *, kernel_size: int, backend: Backend = "auto") -> Tensor:
-    """Sums every pixel's window of `value`, weighted pixel by pixel and channel by channel, in the fastest form.
+    """Sum every pixel's window of `value`, weighted pixel by pixel and channel by channel, in the fastest form.
 
     See `naive.aggregate` for the equation. Under autocast tensors of float32 become autocast's type.
 

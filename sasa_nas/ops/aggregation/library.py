@@ -31,7 +31,7 @@ def aggregate_operator(weights: Tensor, value: Tensor, kernel_size: int, form: s
 def aggregate_backward_operator(
     grad_out: Tensor, weights: Tensor, value: Tensor, kernel_size: int, form: str
 ) -> tuple[Tensor, Tensor]:
-    """The gradients of weights and value."""
+    """Return the gradients of weights and value."""
     with torch.autocast(value.device.type, enabled=False):
         sums = sums_by(form, value)
         grad_weights = _like_weights(weights)
@@ -61,7 +61,7 @@ register_gradients("aggregate", aggregate_operator, aggregate_backward_operator,
 
 
 def aggregate_decompositions() -> dict[torch._ops.OpOverload, Callable[..., Tensor]]:
-    """The operator in terms of torch's own, for `ExportedProgram.run_decompositions`, as formats like ONNX need it."""
+    """Return the operator in terms of torch's own, for `ExportedProgram.run_decompositions`; ONNX needs it."""
     return {torch.ops.sasa_nas.aggregate.default: _decomposed}
 
 

@@ -7,7 +7,7 @@ from sasa_nas.ops.windows import check_kernel_size, is_small_map, reflected_wind
 
 
 def aggregate(weights: Tensor, value: Tensor, *, kernel_size: int) -> Tensor:
-    """Sums every pixel's window of `value`, weighted pixel by pixel and channel by channel.
+    """Sum every pixel's window of `value`, weighted pixel by pixel and channel by channel.
 
     Weight channels are shared interleaved: channel `c` of `value` is weighted by channel
     `c mod weight_channels`. The map is reflected at its edges (see `reflection_indices`).
@@ -46,7 +46,7 @@ def _aggregate_pairs(weights: Tensor, value: Tensor, kernel_size: int) -> Tensor
 
 
 def check_aggregate(weights: Tensor, value: Tensor, kernel_size: int) -> None:
-    """Raises unless the arguments of `aggregate` fit each other.
+    """Raise unless the arguments of `aggregate` fit each other.
 
     Args:
         weights: See `aggregate`.

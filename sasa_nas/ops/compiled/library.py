@@ -28,7 +28,7 @@ class CannotCompileError(Exception):
 
 @cache
 def load_library(source: Path) -> ctypes.CDLL:
-    """The functions of a C file, compiled for this machine's processor.
+    """Return the functions of a C file, compiled for this machine's processor.
 
     Compiling takes a second or two. The library is then kept in `$XDG_CACHE_HOME/sasa-nas`, by default
     `~/.cache/sasa-nas`, under a name made from the sources, the flags, the compiler and the processor, and
@@ -57,7 +57,7 @@ def load_library(source: Path) -> ctypes.CDLL:
 
 
 def _compiler() -> list[str]:
-    """The command that `CC` names, options and all, or the first compiler there is."""
+    """Return the command that `CC` names, options and all, or the first compiler there is."""
     wishes = [shlex.split(os.environ.get("CC", ""))]
     wishes = wishes if wishes[0] else [["cc"], ["gcc"], ["clang"]]
     for name, *options in wishes:
@@ -68,7 +68,7 @@ def _compiler() -> list[str]:
 
 
 def _target(compiler: list[str]) -> tuple[tuple[str, ...], bytes]:
-    """The flags for this processor, and the macros that tell the compiler's version and the processor's abilities."""
+    """Return the flags for this processor, and the macros of the compiler's version and the processor's abilities."""
     why = ""
     for flags in _OWN_PROCESSOR:
         try:
@@ -94,7 +94,7 @@ _CHECKSUM = hashlib.sha256().digest_size
 
 
 def _load_kept(path: Path) -> ctypes.CDLL | None:
-    """Loads a kept library; None where there is none, or where it is not what was once written."""
+    """Load a kept library; None where there is none, or where it is not what was once written."""
     try:
         if not is_own_file(path.lstat()):
             return None
@@ -120,7 +120,7 @@ def _compile_and_load(command: list[str], kept: Path | None) -> ctypes.CDLL:
 
 
 def _keep(content: bytes, path: Path) -> None:
-    """Writes a file whole or not at all; several processes may do so at once, and it is no loss where none can."""
+    """Write a file whole or not at all; several processes may do so at once, and it is no loss where none can."""
     try:
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     except OSError:

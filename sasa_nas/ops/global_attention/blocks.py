@@ -78,7 +78,7 @@ def blocks_forward(problem: GlobalProblem) -> tuple[Tensor, Tensor]:
 
 
 def blocks_backward(problem: GlobalProblem, out: Tensor, lse: Tensor, grad_out: Tensor) -> GlobalGradients:
-    """The gradients of `blocks_forward`.
+    """Return the gradients of `blocks_forward`.
 
     Args:
         problem: As it went forward.

@@ -75,7 +75,7 @@ def cpu_forward(problem: GlobalProblem) -> tuple[Tensor, Tensor]:
 
 
 def cpu_backward(problem: GlobalProblem, out: Tensor, lse: Tensor, grad_out: Tensor) -> GlobalGradients:
-    """The gradients of `cpu_forward`, which compute the weights of the softmax again.
+    """Return the gradients of `cpu_forward`, which compute the weights of the softmax again.
 
     Args:
         problem: As it went forward.
@@ -103,7 +103,7 @@ def cpu_backward(problem: GlobalProblem, out: Tensor, lse: Tensor, grad_out: Ten
 
 
 def _job(problem: GlobalProblem, out: Tensor, lse: Tensor) -> _Attention:
-    """The inputs of both passes, and the results of the first, which one writes and the other reads."""
+    """Return the inputs of both passes, and the results of the first, which one writes and the other reads."""
     job = _Attention(*problem.query.shape, problem.value.shape[4], torch.get_num_threads(), problem.scale)
     job.query, job.key, job.value = _map(problem.query), _map(problem.key), _map(problem.value)
     job.out, job.lse = _map(out), _map(lse.unsqueeze(-1))

@@ -76,7 +76,7 @@ def can_run(backend: GlobalBackend, problem: GlobalProblem) -> str | None:
 
 
 def choose_backend(problem: GlobalProblem) -> GlobalBackend:
-    """The backend that `auto` means: kernels; on a CPU loops, for wide heads few logits in memory or fused."""
+    """Return the backend that `auto` means: kernels; on a CPU loops, for wide heads few logits in memory or fused."""
     best = best_form(problem)
     height, width = problem.query.shape[1:3]
     few = problem.query.device.type == "cpu" and height * width <= NAIVE_PIXELS

@@ -59,7 +59,7 @@ def _fills_registers(problem: GlobalProblem) -> bool:
 
 
 def best_form(problem: GlobalProblem) -> GlobalForm:
-    """The first of `FORMS` that can compute a problem and is meant for its size, as measured."""
+    """Return the first of `FORMS` that can compute a problem and is meant for its size, as measured."""
     return next(form for form in FORMS if form_refused(form, problem) is None)
 
 
@@ -108,7 +108,7 @@ def run_forward(form: GlobalForm, problem: GlobalProblem) -> tuple[Tensor, Tenso
 def run_backward(
     form: GlobalForm, problem: GlobalProblem, out: Tensor, lse: Tensor, grad_out: Tensor
 ) -> GlobalGradients:
-    """The gradients by one form, of maps in memory as `output_like` of them.
+    """Return the gradients by one form, of maps in memory as `output_like` of them.
 
     Args:
         form: One that can run.

@@ -42,7 +42,7 @@ def fused_forward(problem: GlobalProblem) -> tuple[Tensor, Tensor]:
 
 
 def fused_backward(problem: GlobalProblem, out: Tensor, lse: Tensor, grad_out: Tensor) -> GlobalGradients:
-    """The gradients of `fused_forward`.
+    """Return the gradients of `fused_forward`.
 
     Args:
         problem: As it went forward.
@@ -79,7 +79,7 @@ def fused_backward(problem: GlobalProblem, out: Tensor, lse: Tensor, grad_out: T
 
 
 def _extended(problem: GlobalProblem) -> tuple[Tensor, Tensor, Tensor]:
-    """Queries, keys and values of as many channels, `(B, heads, H * W, channels)`, the offsets' among them."""
+    """Return queries, keys and values of as many channels, `(B, heads, H * W, channels)`, the offsets' among them."""
     queries, keys, values = (to_planes(heads) for heads in (problem.query, problem.key, problem.value))
     if problem.rel_rows is not None and problem.rel_cols is not None:
         _, rows, cols = _promoted(problem, problem.rel_rows, problem.rel_cols)

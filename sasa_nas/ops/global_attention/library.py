@@ -65,7 +65,7 @@ def global_attention_backward_operator(
 
 
 def _form(form: str, problem: GlobalProblem) -> GlobalForm:
-    """The form that runs.
+    """Return the form that runs.
 
     Raises:
         ValueError: The one asked for cannot.
@@ -120,7 +120,7 @@ register_gradients(
 
 
 def global_attention_decompositions() -> dict[torch._ops.OpOverload, Callable[..., tuple[Tensor, Tensor]]]:
-    """The operator in terms of torch's own, for `ExportedProgram.run_decompositions`, as formats like ONNX need it."""
+    """Return the operator in terms of torch's own, for `ExportedProgram.run_decompositions`; ONNX needs it."""
     return {torch.ops.sasa_nas.global_attention.default: _decomposed}
 
 

@@ -50,7 +50,7 @@ def map_logits(query: Tensor, key: Tensor, rel_rows: Tensor | None, rel_cols: Te
 
 
 def attend_to_map(logits: Tensor, value: Tensor) -> Tensor:
-    """The values weighted by the softmax of `map_logits`, `(B, H, W, heads, value_dim)`."""
+    """Return the values weighted by the softmax of `map_logits`, `(B, H, W, heads, value_dim)`."""
     weights = logits.flatten(-2).softmax(-1).view(logits.shape)
     return torch.einsum("bnhwyx,byxnd->bhwnd", weights.to(value.dtype), value)
 
@@ -70,7 +70,7 @@ def relative_to_absolute(by_offset: Tensor) -> Tensor:
 def check_global_attention(
     query: Tensor, key: Tensor, value: Tensor, rel_rows: Tensor | None, rel_cols: Tensor | None
 ) -> None:
-    """Raises a ValueError that names the first argument of whole-map attention that does not fit."""
+    """Raise a ValueError that names the first argument of whole-map attention that does not fit."""
     if query.dim() != 5 or 0 in query.shape[1:]:
         raise ValueError(f"query must be (B, H, W, heads, head_dim), none but B zero, got {tuple(query.shape)}")
     if key.shape != query.shape:

@@ -25,7 +25,7 @@ def offset_logits(queries: Tensor, rel_rows: Tensor, rel_cols: Tensor) -> tuple[
 def offset_gradients(
     queries: Tensor, rel_rows: Tensor, rel_cols: Tensor, grad_rows: Tensor, grad_cols: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The gradients of queries and tables from those of what `offset_logits` returned."""
+    """Return the gradients of queries and tables from those of what `offset_logits` returned."""
     by_row = _absolute_to_relative(grad_rows.transpose(2, 3)).transpose(2, 3)
     by_col = _absolute_to_relative(grad_cols)
     flat = queries.flatten(0, 3)
@@ -33,7 +33,7 @@ def offset_gradients(
 
 
 def _absolute_to_relative(by_key: Tensor) -> Tensor:
-    """The inverse of `relative_to_absolute`, `(..., L, L)` to `(..., L, 2L - 1)`, zero at offsets without a key."""
+    """Invert `relative_to_absolute`, `(..., L, L)` to `(..., L, 2L - 1)`, zero at offsets without a key."""
     *others, size, _ = by_key.shape
     if size == 1:
         return by_key
@@ -47,5 +47,5 @@ def to_planes(heads: Tensor) -> Tensor:
 
 
 def from_planes(planes: Tensor, heads: Tensor) -> Tensor:
-    """The inverse of `to_planes`, in the type of `heads`."""
+    """Return the inverse of `to_planes`, in the type of `heads`."""
     return planes.permute(0, 2, 3, 1, 4).to(heads.dtype)

@@ -14,7 +14,7 @@ from sasa_nas.ops.local_attention.problem import Problem
 
 
 def as_window_attention(problem: GlobalProblem) -> Problem:
-    """The same problem with a window of twice the map."""
+    """Return the same problem with a window of twice the map."""
     height, width = problem.query.shape[1:3]
     side = max(height, width)
     rows, cols = (
@@ -47,7 +47,7 @@ def windowed_forward(form: Form, problem: GlobalProblem) -> tuple[Tensor, Tensor
 def windowed_backward(
     form: Form, problem: GlobalProblem, out: Tensor, lse: Tensor, grad_out: Tensor
 ) -> GlobalGradients:
-    """The gradients by a form of window attention; see its `run_backward`."""
+    """Return the gradients by a form of window attention; see its `run_backward`."""
     query, key, value, rows, cols = run_backward(form, as_window_attention(problem), out, lse, grad_out)
     assert key is not None
     height, width = problem.query.shape[1:3]

@@ -76,7 +76,7 @@ def cpu_forward(problem: Problem) -> tuple[Tensor, Tensor]:
 
 
 def cpu_backward(problem: Problem, out: Tensor, lse: Tensor, grad_out: Tensor) -> Gradients:
-    """The gradients of `cpu_forward`, which compute the weights of the softmax again.
+    """Return the gradients of `cpu_forward`, which compute the weights of the softmax again.
 
     Args:
         problem: As it went forward.
@@ -106,7 +106,7 @@ def cpu_backward(problem: Problem, out: Tensor, lse: Tensor, grad_out: Tensor) -
 
 
 def like_map(heads: Tensor) -> Tensor:
-    """An empty tensor for a map: channels first in memory where `heads` is so, channels last otherwise.
+    """Return an empty tensor for a map: channels first in memory where `heads` is so, channels last otherwise.
 
     Merging its heads then gives a contiguous or a channels_last map without a copy, like the map that
     `heads` was split from.
@@ -121,7 +121,7 @@ def like_map(heads: Tensor) -> Tensor:
 
 
 def _job(problem: Problem, out: Tensor, lse: Tensor) -> _Attention:
-    """The inputs of both passes, and the output and log-sum-exp, which one writes and the other reads."""
+    """Return the inputs of both passes, and the output and log-sum-exp, which one writes and the other reads."""
     query, key, value = problem.query, problem.key, problem.value
     zeros, threads = problem.padding == "zeros", torch.get_num_threads()
     job = _Attention(*query.shape, value.shape[4], problem.kernel_size, zeros, threads, problem.scale)

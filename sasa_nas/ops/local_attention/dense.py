@@ -19,7 +19,7 @@ def dense_local_attention(
     scale: float = 1.0,
     padding: WindowPadding = "mask",
 ) -> Tensor:
-    """The same function as `naive.local_attention`, for maps not much larger than the window.
+    """Return the same function as `naive.local_attention`, for maps not much larger than the window.
 
     Two matrix products over all pairs of pixels, with -inf for the pairs that are out of each other's
     window. On a map of 8 x 8 and a window of 7 x 7 that is 1.3 times the pairs, but nothing has to be laid

@@ -90,7 +90,7 @@ def can_run(backend: Backend, problem: Problem) -> str | None:
 
 
 def choose_backend(problem: Problem) -> Backend:
-    """The backend that `auto` means: kernels, else compiled loops, else the faster of two forms in plain PyTorch."""
+    """Return the backend of `auto`: kernels, else compiled loops, else the faster of two forms in plain PyTorch."""
     best = best_form(problem)
     if problem.value.is_meta:
         return best  # nothing is computed: the operator shows what it keeps for its backward on any device

@@ -42,7 +42,7 @@ def form_cannot(form: Form, problem: Problem) -> str | None:
 
 
 def best_form(problem: Problem) -> Form:
-    """The first of `FORMS` that can compute a problem."""
+    """Return the first of `FORMS` that can compute a problem."""
     return next(form for form in FORMS if form_cannot(form, problem) is None)
 
 
@@ -72,7 +72,7 @@ def run_forward(form: Form, problem: Problem) -> tuple[Tensor, Tensor]:
 
 
 def run_backward(form: Form, problem: Problem, out: Tensor, lse: Tensor, grad_out: Tensor) -> Gradients:
-    """The gradients by one form, of maps in memory as `output_like` of them.
+    """Return the gradients by one form, of maps in memory as `output_like` of them.
 
     Args:
         form: One that can run.
@@ -102,7 +102,7 @@ def run_backward(form: Form, problem: Problem, out: Tensor, lse: Tensor, grad_ou
 
 
 def sum_dtype(query: Tensor) -> torch.dtype:
-    """The type of the log-sum-exp: float32, but float64 for float64, and for float32 on a GPU.
+    """Return the type of the log-sum-exp: float32, but float64 for float64, and for float32 on a GPU.
 
     Its rounding is the largest error of the kernels' backward pass, which computes the weights again from it; with more
     digits they are as exact as torch's own softmax. The loops on a CPU sum in float32.
@@ -112,7 +112,7 @@ def sum_dtype(query: Tensor) -> torch.dtype:
 
 
 def output_like(heads: Tensor, stride: int = 1) -> Tensor:
-    """An empty tensor for what belongs to the pixels of a map that a stride leaves.
+    """Return an empty tensor for what belongs to the pixels of a map that a stride leaves.
 
     On a CPU channels come first in memory where they do in `heads`, so that merging heads is a view of a contiguous
     map; kernels on a GPU write channels last.

@@ -86,7 +86,7 @@ def _problem(
 
 
 def _form(form: str, problem: Problem) -> Form:
-    """The form that runs.
+    """Return the form that runs.
 
     Raises:
         ValueError: The one asked for cannot.
@@ -148,7 +148,7 @@ register_gradients(
 
 
 def local_attention_decompositions() -> dict[torch._ops.OpOverload, Callable[..., tuple[Tensor, Tensor]]]:
-    """The operator in terms of torch's own, for `ExportedProgram.run_decompositions`, as formats like ONNX need it."""
+    """Return the operator in terms of torch's own, for `ExportedProgram.run_decompositions`; ONNX needs it."""
     return {torch.ops.sasa_nas.local_attention.default: _decomposed}
 
 

@@ -86,7 +86,7 @@ def window_logits(
 
 
 def attend_to_windows(logits: Tensor, value: Tensor, kernel_size: int, stride: int) -> Tensor:
-    """The windows' values weighted by the softmax of `window_logits`, `(B, H', W', heads, value_dim)`."""
+    """Return the windows' values weighted by the softmax of `window_logits`, `(B, H', W', heads, value_dim)`."""
     weights = logits.flatten(-2).softmax(-1).view(logits.shape)
     windows = zero_padded_windows(value, kernel_size)[:, ::stride, ::stride]
     return torch.einsum("bhwnyx,bhwndyx->bhwnd", weights.to(value.dtype), windows)
@@ -114,7 +114,7 @@ def check_local_attention(
     stride: int,
     padding: str,
 ) -> None:
-    """Raises a ValueError that names the first argument of window attention that does not fit."""
+    """Raise a ValueError that names the first argument of window attention that does not fit."""
     check_kernel_size(kernel_size)
     if stride < 1:
         raise ValueError(f"stride must be at least 1, got {stride}")

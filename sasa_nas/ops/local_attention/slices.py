@@ -34,7 +34,7 @@ class _Planes:
     scale: float
 
     def moved(self, planes: Tensor, dy: int, dx: int) -> Tensor:
-        """The view of a padded map that shows every query its pixel at an offset: `(B, heads, channels, H', W')`."""
+        """Return the view of a padded map at an offset from every query: `(B, heads, channels, H', W')`."""
         height, width = self.query.shape[3:]
         rows = slice(dy, dy + (height - 1) * self.stride + 1, self.stride)
         cols = slice(dx, dx + (width - 1) * self.stride + 1, self.stride)
@@ -87,7 +87,7 @@ def slices_forward(problem: Problem) -> tuple[Tensor, Tensor]:
 
 
 def slices_backward(problem: Problem, out: Tensor, lse: Tensor, grad_out: Tensor) -> Gradients:
-    """The gradients of `slices_forward`.
+    """Return the gradients of `slices_forward`.
 
     Args:
         problem: As it went forward.
@@ -173,12 +173,12 @@ def _to_planes(heads: Tensor) -> Tensor:
 
 
 def _from_planes(planes: Tensor, heads: Tensor) -> Tensor:
-    """The gradient of `heads` from planes that may have a border."""
+    """Return the gradient of `heads` from planes that may have a border."""
     height, width = heads.shape[1:3]
     top, left = (planes.shape[3] - height) // 2, (planes.shape[4] - width) // 2
     return planes[..., top : top + height, left : left + width].permute(0, 3, 4, 1, 2).to(heads.dtype)
 
 
 def _per_head(table: Tensor, query: Tensor) -> Tensor:
-    """A relative table as `(heads, kernel_size, head_dim)`, float32 unless it is float64."""
+    """Return a relative table as `(heads, kernel_size, head_dim)`, float32 unless it is float64."""
     return table.to(torch.promote_types(table.dtype, torch.float32)).expand(query.shape[3], -1, -1)

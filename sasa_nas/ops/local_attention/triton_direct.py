@@ -23,7 +23,7 @@ from sasa_nas.ops.local_attention.triton_vectors import (
 
 @triton.jit
 def program_rows(heads, PER_HEAD: tl.constexpr, ROWS: tl.constexpr):
-    """The places and heads of this program's rows, `(ROWS,)` each; a place may lie beyond the last one.
+    """Return the places and heads of this program's rows, `(ROWS,)` each; a place may lie beyond the last one.
 
     Heads vary fastest, so that neighbouring rows read neighbouring memory. Where every head has relative tables of
     its own (PER_HEAD), all rows of a program are of one head, so that it needs and makes one pair of tables.
@@ -101,7 +101,7 @@ def direct_forward(
     WORD: tl.constexpr,
     UNROLL: tl.constexpr,
 ):
-    """Writes the output and the natural log-sum-exp of the scaled logits, ROWS queries a program."""
+    """Write the output and the natural log-sum-exp of the scaled logits, ROWS queries a program."""
     place, head = program_rows(heads, PER_HEAD, ROWS)
     rows_ptr = table_of_program(rows_ptr, heads, PER_HEAD, KERNEL_SIZE * DEPTH)
     cols_ptr = table_of_program(cols_ptr, heads, PER_HEAD, KERNEL_SIZE * DEPTH)

@@ -68,7 +68,7 @@ def direct_backward_key(
     WORD: tl.constexpr,
     UNROLL: tl.constexpr,
 ):
-    """Writes the gradients of keys and values, ROWS keys a program, from the queries whose windows hold them."""
+    """Write the gradients of keys and values, ROWS keys a program, from the queries whose windows hold them."""
     place, head = program_rows(heads, PER_HEAD, ROWS)
     rows_ptr = table_of_program(rows_ptr, heads, PER_HEAD, KERNEL_SIZE * DEPTH)
     cols_ptr = table_of_program(cols_ptr, heads, PER_HEAD, KERNEL_SIZE * DEPTH)

@@ -71,7 +71,7 @@ def direct_backward_query(
     WORD: tl.constexpr,
     UNROLL: tl.constexpr,
 ):
-    """Writes the queries' gradient, delta (the output times its gradient), and this program's part of the tables'.
+    """Write the queries' gradient, delta (the output times its gradient), and this program's part of the tables'.
 
     The part is `(2, KERNEL_SIZE, DEPTH)` float32: rows, then columns.
     """

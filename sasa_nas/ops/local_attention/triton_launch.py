@@ -50,7 +50,7 @@ def triton_forward(problem: Problem, plan: Planner = choose_plan) -> tuple[Tenso
 def triton_backward(
     problem: Problem, out: Tensor, lse: Tensor, grad_out: Tensor, plan: Planner = choose_plan
 ) -> Gradients:
-    """The gradients of `triton_forward`, by two kernels; contiguous.
+    """Return the gradients of `triton_forward`, by two kernels; contiguous.
 
     The same inputs give the same bits: every element is summed by one program in a fixed order.
 
@@ -78,7 +78,7 @@ def triton_backward(
 
 
 def forward_launch(problem: Problem, plan: Planner) -> tuple[Launch, Tensor, Tensor]:
-    """The launch of the forward pass, and the output and log-sum-exp that it fills."""
+    """Return the launch of the forward pass, and the output and log-sum-exp that it fills."""
     # shapes are given outright: `empty_like` would keep a permuted or expanded layout
     out = problem.value.new_empty(*problem.query.shape[:4], problem.value.shape[4])
     # float32 weights are as exact as a plain softmax' if their sums have more digits
@@ -90,7 +90,7 @@ def forward_launch(problem: Problem, plan: Planner) -> tuple[Launch, Tensor, Ten
 def backward_launches(
     problem: Problem, out: Tensor, lse: Tensor, grad_out: Tensor, plan: Planner
 ) -> tuple[tuple[Launch, Launch], tuple[Tensor, Tensor | None, Tensor, Tensor]]:
-    """The two launches of the backward pass, in order, and what they fill.
+    """Return the two launches of the backward pass, in order, and what they fill.
 
     That is the gradients of query, key (None without one) and value, and the programs' parts of those of the relative
     tables, `(programs, 2, kernel_size, head_dim)` float32: rows, then columns.
@@ -115,7 +115,7 @@ def backward_launches(
 
 
 def _launch(step: Pass, problem: Problem, maps: dict[str, Tensor], others: dict[str, Tensor], plan: Planner) -> Launch:
-    """The launch of one kernel, that reads `maps` and reads or writes `others`, which are contiguous."""
+    """Return the launch of one kernel, that reads `maps` and reads or writes `others`, which are contiguous."""
     shape = window_shape(problem, maps)
     cut = plan(step, shape)
     kernel = _KERNELS[cut.kind, step]

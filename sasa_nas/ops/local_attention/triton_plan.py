@@ -75,12 +75,12 @@ class Plan:
 
 
 def next_power_of_two(number: int) -> int:
-    """The least power of two that is not below `number`, a positive one."""
+    """Return the least power of two that is not below `number`, a positive one."""
     return 1 << (number - 1).bit_length()
 
 
 def choose_plan(step: Pass, shape: WindowShape) -> Plan:
-    """The plan for one kernel: tiles where tensor cores can and a window or a depth would fill them.
+    """Return the plan for one kernel: tiles where tensor cores can and a window or a depth would fill them.
 
     float32 stays off the tensor cores, which would round it to TF32.
     """
@@ -90,13 +90,13 @@ def choose_plan(step: Pass, shape: WindowShape) -> Plan:
 
 
 def direct_plan(step: Pass, shape: WindowShape) -> Plan:
-    """The plan without tensor cores."""
+    """Return the plan without tensor cores."""
     elements = 2048 if step == "forward" else 1024
     return Plan("direct", rows=max(elements // next_power_of_two(max(shape.depth, shape.value_depth, 8)), 4))
 
 
 def tile_plan(step: Pass, shape: WindowShape) -> Plan:
-    """The plan on tensor cores that looks at the fewest pairs."""
+    """Return the plan on tensor cores that looks at the fewest pairs."""
     tile = min(_TILES, key=lambda tile: _pairs(tile, step, shape))
     rows, cols = _reach(tile, step, shape)
     span = next_power_of_two(cols)

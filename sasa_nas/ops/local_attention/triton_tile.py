@@ -33,7 +33,7 @@ TILE_PIXELS = tl.constexpr(16)
 def tile_corners(
     heads, blocks_y, blocks_x, TILES: tl.constexpr, HEADS: tl.constexpr, TILE_Y: tl.constexpr, TILE_X: tl.constexpr
 ):
-    """The program's image (int64), heads and first rows of its tiles, `(TILES,)` each, and their first column."""
+    """Return a program's image (int64), heads and first rows of its tiles, `(TILES,)` each, and first column."""
     block = tl.program_id(0)
     blocks_h = heads // HEADS
     tile = tl.arange(0, TILES)
@@ -55,7 +55,7 @@ def tile_pixels(corner_y, corner_x, height, width, TILE_X: tl.constexpr):
 
 @triton.jit
 def first_seen(corner, size, reach, RADIUS: tl.constexpr, BEYOND: tl.constexpr):
-    """The first row (or column) that a tile's windows reach; within the map unless those BEYOND it count."""
+    """Return the first row (or column) that a tile's windows reach; within the map unless those BEYOND it count."""
     first = corner - RADIUS
     if not BEYOND:
         first = tl.maximum(tl.minimum(first, size - reach), 0)
@@ -71,7 +71,7 @@ def load_table(
     DEPTH: tl.constexpr,
     DEPTH_PADDED: tl.constexpr,
 ):
-    """A contiguous table of SIZE rows once for every tile, `(TILES, PADDED, DEPTH_PADDED)`."""
+    """Return a contiguous table of SIZE rows once for every tile, `(TILES, PADDED, DEPTH_PADDED)`."""
     row = tl.zeros([TILES, 1], tl.int32) + tl.arange(0, PADDED)[None, :]
     return load_vectors(table_ptr, row, row < SIZE, 1, DEPTH, DEPTH_PADDED, DEPTH)
 
@@ -86,7 +86,7 @@ def at_offset(by_offset, offset, OFFSETS: tl.constexpr):
 def offset_logits(
     by_offset, offset, in_map, SIZE: tl.constexpr, PADDED: tl.constexpr, HAS_TABLES: tl.constexpr, ZEROS: tl.constexpr
 ):
-    """The part of the logits that an offset along one axis makes: -inf out of the window or where no key counts.
+    """Return the part of the logits that an offset along one axis makes: -inf out of the window or where no key counts.
 
     `by_offset` are the queries' products with the table, `(tiles, 16, PADDED)`; `offset` the places in it,
     `(tiles, 16, n)`; `in_map` broadcasts to the latter.
@@ -102,7 +102,7 @@ def offset_logits(
 
 @triton.jit
 def add_offset_logits(logits, row_logits, col_logits):
-    """Adds `(tiles, 16, rows)` and `(tiles, 16, span)` to logits `(tiles, 16, rows * span)`."""
+    """Add `(tiles, 16, rows)` and `(tiles, 16, span)` to logits `(tiles, 16, rows * span)`."""
     shape: tl.constexpr = logits.shape
     logits = tl.reshape(logits, [shape[0], shape[1], row_logits.shape[2], col_logits.shape[2]])
     logits += col_logits[:, :, None, :]
@@ -161,7 +161,7 @@ def tile_forward(
     STEPS: tl.constexpr,
     WORD: tl.constexpr,
 ):
-    """Writes the output and the natural log-sum-exp of the scaled logits of TILES tiles of queries."""
+    """Write the output and the natural log-sum-exp of the scaled logits of TILES tiles of queries."""
     RADIUS: tl.constexpr = KERNEL_SIZE // 2
     batch, head, corner_y, corner_x = tile_corners(heads, blocks_y, blocks_x, TILES, HEADS, TILE_Y, TILE_X)
     y, x, in_map = tile_pixels(corner_y, corner_x, height, width, TILE_X)

@@ -73,7 +73,7 @@ def tile_backward_key(
     STEPS: tl.constexpr,
     WORD: tl.constexpr,
 ):
-    """Writes the gradients of keys and values of TILES tiles of keys, one row of the queries that see them at a time.
+    """Write the gradients of keys and values of TILES tiles of keys, one row of the queries that see them at a time.
 
     Keys are the rows of all matrices and queries the columns: so the weights are as the products with the queries'
     vectors want them.

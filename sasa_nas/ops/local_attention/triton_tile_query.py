@@ -98,7 +98,7 @@ def tile_backward_query(
     STEPS_PADDED: tl.constexpr,
     WORD: tl.constexpr,
 ):
-    """Writes the queries' gradient, delta (the output times its gradient), and this program's part of the tables'.
+    """Write the queries' gradient, delta (the output times its gradient), and this program's part of the tables'.
 
     The part is `(2, KERNEL_SIZE, DEPTH)` float32: rows, then columns.
     """

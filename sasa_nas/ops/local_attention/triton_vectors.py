@@ -26,14 +26,14 @@ NOWHERE = tl.constexpr(1.0e30)
 
 @triton.jit
 def store_log_sum_exp(ptr, index, peak, total, mask):
-    """Writes the natural logarithm of `total * 2 ** peak`, from as many digits as the memory's type has."""
+    """Write the natural logarithm of `total * 2 ** peak`, from as many digits as the memory's type has."""
     exact = ptr.dtype.element_ty
     tl.store(ptr + index, (peak.to(exact) + tl.log2(total.to(exact))) * LN_2, mask=mask)
 
 
 @triton.jit
 def load_log_sum_exp(ptr, index, mask):
-    """A log-sum-exp to base 2, as the sum of two float32 numbers; the second is 0 where the memory is float32."""
+    """Return a log-sum-exp to base 2 as the sum of two float32 numbers; the second is 0 if the memory is float32."""
     lse = tl.load(ptr + index, mask=mask, other=NOWHERE) * LOG2_E
     high = lse.to(tl.float32)
     return high, (lse - high).to(tl.float32)
@@ -55,7 +55,7 @@ def load_vectors(ptr, offsets, mask, stride_c, CHANNELS: tl.constexpr, PADDED: t
 
 @triton.jit
 def store_vectors(ptr, index, vectors, mask, CHANNELS: tl.constexpr, PADDED: tl.constexpr):
-    """Writes `vectors` as the vectors number `index` of a contiguous map, in the map's type."""
+    """Write `vectors` as the vectors number `index` of a contiguous map, in the map's type."""
     channel = tl.arange(0, PADDED)
     if len(index.shape) == 1:
         at = (index * CHANNELS)[:, None] + channel[None, :]

@@ -138,7 +138,7 @@ def _extent(heads: Tensor, kernel_size: int) -> int:
 
 
 def _word(heads: Tensor) -> int:
-    """The elements that can be read at once anywhere in a map: a power of two, of at most 16 bytes."""
+    """Return the elements that can be read at once anywhere in a map: a power of two, of at most 16 bytes."""
     if heads.stride(4) != 1:
         return 1
     word = WORD_BYTES // heads.element_size()

@@ -14,14 +14,14 @@ WORD_BYTES = 16
 
 
 def run_launches(device: torch.device, *launches: Launch) -> None:
-    """Runs kernels one after another on the device of their tensors."""
+    """Run kernels one after another on the device of their tensors."""
     with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
         for launch in launches:
             launch.run()
 
 
 def word_of(maps: Tensor) -> int:
-    """The elements that can be read at once at every pixel of a map: a power of two, of at most 16 bytes."""
+    """Return the elements that can be read at once at every pixel of a map: a power of two, of at most 16 bytes."""
     if maps.stride(1) != 1:
         return 1
     strides = [maps.stride(axis) for axis in (0, 2, 3) if maps.shape[axis] > 1]
@@ -29,7 +29,7 @@ def word_of(maps: Tensor) -> int:
 
 
 def map_arguments(name: str, maps: Tensor) -> dict[str, Tensor | int | float]:
-    """A map as kernels take it: its memory, its strides, those between pixels in words, and a word's elements.
+    """Return a map as kernels take it: its memory, its strides, those between pixels in words, and a word's elements.
 
     Args:
         name: In the kernel's arguments.
@@ -44,7 +44,7 @@ def map_arguments(name: str, maps: Tensor) -> dict[str, Tensor | int | float]:
 def norm_coefficients(
     layer: MappingLayer, mean: Tensor, variance: Tensor, sums: Tensor | None = None, count: int = 1
 ) -> Tensor:
-    """The coefficients of a norm for the kernels, `(6, C)` float32; see triton_norms.py.
+    """Return the coefficients of a norm for the kernels, `(6, C)` float32; see triton_norms.py.
 
     Args:
         layer: Whose norm.

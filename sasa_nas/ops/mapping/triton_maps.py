@@ -18,7 +18,7 @@ SIZES = ["places", "height", "width", "norm_step"]
 
 @triton.jit
 def pixels_of_program(height, width, places, PIXELS: tl.constexpr):
-    """The numbers of this program's pixels in the batch, their images (int64), rows and columns, and which are real."""
+    """Return the numbers of a program's pixels in the batch, images (int64), rows, columns, and a mask of real ones."""
     place = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
     batch = (place // (height * width)).to(tl.int64)
     return place, batch, place // width % height, place % width, place < places
@@ -43,7 +43,7 @@ def load_channels(
 
 @triton.jit
 def store_channels(ptr, at, real, stride_c, channels, COUNT: tl.constexpr):
-    """Writes the first COUNT channels of a map's pixels."""
+    """Write the first COUNT channels of a map's pixels."""
     channel = tl.arange(0, channels.shape[1])
     seen = real[:, None] & (channel < COUNT)[None, :]
     offsets = at[:, None] + (channel.to(tl.int64) * stride_c)[None, :]
@@ -100,7 +100,7 @@ def value_products(
 
 @triton.jit
 def store_values(ptr, at, real, stride_c, values, WEIGHTS: tl.constexpr, GROUPS: tl.constexpr):
-    """Writes what `load_values` reads."""
+    """Write what `load_values` reads."""
     if values.shape[2] == WEIGHTS and values.shape[1] == GROUPS:
         values = tl.reshape(values, [values.shape[0], GROUPS * WEIGHTS])
         channel = tl.arange(0, GROUPS * WEIGHTS).to(tl.int64)

@@ -33,7 +33,7 @@ def coefficient(
 
 @triton.jit
 def normalised(x, norm_ptr, CHANNELS: tl.constexpr, FIRST: tl.constexpr, COUNT: tl.constexpr):
-    """The norm and the ReLU of rows of channels."""
+    """Return the norm and the ReLU of rows of channels."""
     scale = coefficient(norm_ptr, SCALE, CHANNELS, FIRST, COUNT, x.shape[1])
     return tl.maximum(x * scale + coefficient(norm_ptr, SHIFT, CHANNELS, FIRST, COUNT, x.shape[1]), 0.0)
 
@@ -47,7 +47,7 @@ def standardised(x, norm_ptr, CHANNELS: tl.constexpr, FIRST: tl.constexpr, COUNT
 
 @triton.jit
 def before_norm(grad, x, norm_ptr, CHANNELS: tl.constexpr, FIRST: tl.constexpr, COUNT: tl.constexpr):
-    """The gradient of a norm's input from that of its result, its statistics' part included."""
+    """Return the gradient of a norm's input from that of its result, its statistics' part included."""
     scale = coefficient(norm_ptr, SCALE, CHANNELS, FIRST, COUNT, x.shape[1])
     pull = coefficient(norm_ptr, PULL, CHANNELS, FIRST, COUNT, x.shape[1])
     tilt = coefficient(norm_ptr, TILT, CHANNELS, FIRST, COUNT, x.shape[1])

@@ -67,7 +67,7 @@ def outer_zeros(ROWS: tl.constexpr, N: tl.constexpr, K: tl.constexpr):
 
 @triton.jit
 def add_outer(sums, left, right, factors):
-    """Adds the outer products of rows `(P, N)` and `(P, K)`: the gradient of the matrix of `apply`.
+    """Add the outer products of rows `(P, N)` and `(P, K)`: the gradient of the matrix of `apply`.
 
     On tensor cores the rows are rounded to the type of `factors`.
     """
@@ -105,7 +105,7 @@ def load_matrix(
 
 @triton.jit
 def store_matrix(ptr, first, stride, matrix, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
-    """Writes the matrix without its padding where `load_matrix` reads it."""
+    """Write the matrix without its padding where `load_matrix` reads it."""
     row = tl.arange(0, matrix.shape[0])[:, None]
     column = tl.arange(0, matrix.shape[1])[None, :]
     real = (row < ROWS) & (column < COLUMNS)
@@ -121,6 +121,6 @@ def load_vector(ptr, COUNT: tl.constexpr, PADDED: tl.constexpr):
 
 @triton.jit
 def store_vector(ptr, vector, COUNT: tl.constexpr):
-    """Writes the first COUNT numbers."""
+    """Write the first COUNT numbers."""
     index = tl.arange(0, vector.shape[0])
     tl.store(ptr + index, vector, mask=index < COUNT)

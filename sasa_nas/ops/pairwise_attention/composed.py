@@ -85,7 +85,7 @@ class _Step:
 
     @classmethod
     def of(cls, layer: MappingLayer, related: Tensor, mean: Tensor, variance: Tensor) -> "_Step":
-        """The state of a layer whose norm uses these statistics."""
+        """Return the state of a layer whose norm uses these statistics."""
         inverse = _channels((variance + layer.eps).rsqrt())
         normalised = (related - _channels(mean)) * inverse
         active = (normalised * _channels(layer.norm_weight) + _channels(layer.norm_bias)).relu()
@@ -98,7 +98,7 @@ class _Step:
         return torch.nn.functional.conv2d(self.active, layer.weight[:, :, None, None].to(dtype), bias)
 
     def backward(self, layer: MappingLayer, grad_output: Tensor) -> tuple[Tensor, LayerGradients]:
-        """The gradients of the layer's input and of its parameters."""
+        """Return the gradients of the layer's input and of its parameters."""
         grad_weight = torch.einsum("boph,bcph->oc", grad_output, self.active).to(layer.weight.dtype)
         grad_active = torch.einsum("oc,boph->bcph", layer.weight.to(grad_output.dtype), grad_output)
         gradient = grad_active * (self.active > 0)
@@ -126,7 +126,7 @@ def _related(problem: Problem, backend: Backend = "auto") -> Tensor:
 
 
 def _relation_backward(problem: Problem, gradient: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradients of query and key from that of the relation."""
+    """Return the gradients of query and key from that of the relation."""
     query, key, size, positions = problem.query, problem.key, problem.kernel_size, problem.positions
     grad_query, grad_key = map_like(query), map_like(key)
     compared = slice(0, query.shape[1] - positions)

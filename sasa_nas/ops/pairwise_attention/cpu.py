@@ -124,7 +124,7 @@ def cpu_backward(problem: Problem, grad_out: Tensor, outcome: Outcome) -> Gradie
 
 
 def _contiguous(mapping: Sequence[MappingLayer]) -> tuple[MappingLayer, ...]:
-    """The same layers, their parameters without gaps, as the loops read them."""
+    """Return the same layers, their parameters without gaps, as the loops read them."""
     return tuple(
         replace(
             layer,
@@ -138,7 +138,7 @@ def _contiguous(mapping: Sequence[MappingLayer]) -> tuple[MappingLayer, ...]:
 
 
 def _job(problem: Problem, mapping: Sequence[MappingLayer], outcome: Outcome) -> _Pairwise:
-    """The arguments of both passes.
+    """Return the arguments of both passes.
 
     Args:
         problem: Its maps are read.
@@ -171,7 +171,7 @@ def _map(maps: Tensor) -> _Map:
 
 
 def _addresses(tensors: Iterable[Tensor]) -> ctypes.Array[ctypes.c_void_p]:
-    """The addresses of one tensor a layer."""
+    """Return the addresses of one tensor a layer."""
     return _Pair(*(tensor.data_ptr() for tensor in tensors))
 
 

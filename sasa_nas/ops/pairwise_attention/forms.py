@@ -35,12 +35,12 @@ def form_cannot(form: Form, problem: Problem) -> str | None:
 
 
 def best_form(problem: Problem) -> Form:
-    """The first of `FORMS` that can compute a problem."""
+    """Return the first of `FORMS` that can compute a problem."""
     return next(form for form in FORMS if form_cannot(form, problem) is None)
 
 
 def sum_dtype(query: Tensor) -> torch.dtype:
-    """The type of the log-sum-exp: float64 for maps of float64, else float32."""
+    """Return the type of the log-sum-exp: float64 for maps of float64, else float32."""
     return torch.float64 if query.dtype == torch.float64 else torch.float32
 
 

@@ -94,7 +94,7 @@ def pairwise_attention_backward_operator(
     next_eps: float,
     form: str,
 ) -> list[Tensor]:
-    """The gradients of all fourteen tensors: zeros for given statistics, empty ones for what is None."""
+    """Return the gradients of all fourteen tensors: zeros for given statistics, empty ones for what is None."""
     first = (norm_weight, norm_bias, mean, variance, weight)
     second = (next_norm_weight, next_norm_bias, next_mean, next_variance, next_weight)
     problem = _problem(query, key, value, first, second, bias, kernel_size, kind, positions, eps, next_eps)
@@ -142,7 +142,7 @@ def _problem(
 
 
 def _form(form: str, problem: Problem) -> Form:
-    """The form that runs.
+    """Return the form that runs.
 
     Raises:
         ValueError: The one asked for cannot.
@@ -263,7 +263,7 @@ register_gradients(
 
 
 def pairwise_attention_decompositions() -> dict[torch._ops.OpOverload, Callable[..., Outputs]]:
-    """The operator in terms of torch's own, for `ExportedProgram.run_decompositions`, as formats like ONNX need it."""
+    """Return the operator in terms of torch's own, for `ExportedProgram.run_decompositions`; ONNX needs it."""
     return {torch.ops.sasa_nas.pairwise_attention.default: _decomposed}
 
 

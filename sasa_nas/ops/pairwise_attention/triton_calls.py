@@ -63,7 +63,7 @@ class Pairs:
         others: Mapping[str, Tensor | int],
         places: int | None = None,
     ) -> Launch:
-        """The launch of a kernel for `places` pixels, those of the maps if not said.
+        """Return the launch of a kernel for `places` pixels, those of the maps if not said.
 
         Args:
             step: Which kernel.
@@ -120,12 +120,12 @@ class Pairs:
 
 
 def programs(pairs: Pairs, step: Pass) -> int:
-    """Number of programs of a kernel that share the pixels."""
+    """Return the number of programs of a kernel that share the pixels."""
     return len(counts(pairs, step))
 
 
 def counts(pairs: Pairs, step: Pass) -> Tensor:
-    """Number of pairs of each program of a kernel, float64."""
+    """Return the number of pairs of each program of a kernel, float64."""
     pixels = pairs.plan(step, widths_of(pairs.problem)).pixels
     places = pairs.problem.pairs // pairs.problem.kernel_size**2
     first = torch.arange(0, places, pixels, device=pairs.problem.query.device, dtype=torch.float64)
@@ -133,12 +133,12 @@ def counts(pairs: Pairs, step: Pass) -> Tensor:
 
 
 def matrix_of(pairs: Pairs, layer: int) -> Tensor:
-    """The matrix of a layer, of the maps' type and contiguous."""
+    """Return the matrix of a layer, of the maps' type and contiguous."""
     return pairs.problem.mapping[layer].weight.to(pairs.problem.query.dtype).contiguous()
 
 
 def parameters(pairs: Pairs, norms: Sequence[Tensor]) -> dict[str, Tensor]:
-    """The mapping's parameters by the kernels' names; where there is no second layer, it is never read."""
+    """Return the mapping's parameters by the kernels' names; where there is no second layer, it is never read."""
     last = pairs.problem.mapping[-1]
     bias = last.weight.new_zeros(last.weight.shape[0]) if last.bias is None else last.bias
     return {

@@ -65,7 +65,7 @@ def statistics_kernel(
     QUERY_WORD: tl.constexpr,
     KEY_WORD: tl.constexpr,
 ):
-    """Writes means and squared deviations of this program's pairs, `(2, channels)`.
+    """Write means and squared deviations of this program's pairs, `(2, channels)`.
 
     Those of the relation's channels, or those of the first layer's results (OF_HIDDEN).
     """
@@ -123,7 +123,7 @@ def weight_offsets(batch, y, x, height, width, channel, WEIGHTS: tl.constexpr):
 def logits_of(
     hidden, second_norm_ptr, second_matrix, bias_ptr, LAYERS: tl.constexpr, HIDDEN: tl.constexpr, WEIGHTS: tl.constexpr
 ):
-    """The mapping's results from those of its first layer."""
+    """Return the mapping's results from those of its first layer."""
     logits = hidden
     if LAYERS == 2:
         logits = apply(normalised(hidden, second_norm_ptr, HIDDEN, 0, HIDDEN), second_matrix)
@@ -185,7 +185,7 @@ def forward_kernel(
     VALUE_WORD: tl.constexpr,
     OUT_WORD: tl.constexpr,
 ):
-    """Writes the attention, and the natural log-sum-exp of its logits, a contiguous `(B, WEIGHTS, H, W)`."""
+    """Write the attention, and the natural log-sum-exp of its logits, a contiguous `(B, WEIGHTS, H, W)`."""
     _place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
     at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     query = load_near(query_ptr, at, real, query_sc, False, KIND, RELATED, NEAR_PADDED)

@@ -92,7 +92,7 @@ def key_kernel(
     QUERY_WORD: tl.constexpr,
     GRAD_OUT_WORD: tl.constexpr,
 ):
-    """Writes the gradients of what every place of the padded map shows: of keys (KEYS), of values (VALUES), or both.
+    """Write the gradients of what every place of the padded map shows: of keys (KEYS), of values (VALUES), or both.
 
     `places` are those of the padded maps `(B, C, H + KERNEL_SIZE - 1, W + KERNEL_SIZE - 1)`; results are contiguous
     float32 of that shape, for `fold_kernel`.

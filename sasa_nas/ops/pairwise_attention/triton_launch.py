@@ -30,7 +30,7 @@ from sasa_nas.ops.window_sums.triton_launch import fold_launch
 
 
 def statistics_launch(pairs: Pairs, first_norm: Tensor | None) -> tuple[Launch, Tensor]:
-    """The launch that finds a norm's statistics, and the programs' parts `(programs, 2, channels)` that it fills.
+    """Return the launch that finds a norm's statistics, and the parts `(programs, 2, channels)` that it fills.
 
     Args:
         pairs: The call.
@@ -46,7 +46,7 @@ def statistics_launch(pairs: Pairs, first_norm: Tensor | None) -> tuple[Launch, 
 
 
 def forward_launch(pairs: Pairs, norms: Sequence[Tensor]) -> tuple[Launch, Tensor, Tensor]:
-    """The launch of the attention, and the output and log-sum-exp that it fills.
+    """Return the launch of the attention, and the output and log-sum-exp that it fills.
 
     Args:
         pairs: The call.
@@ -106,26 +106,26 @@ class Backward:
     def launch(
         self, step: Pass, norms: Sequence[Tensor], others: Mapping[str, Tensor | int], places: int | None = None
     ) -> Launch:
-        """The launch of one of the kernels that go through the mapping."""
+        """Return the launch of one of the kernels that go through the mapping."""
         saved = {**parameters(self.pairs, norms), "lse_ptr": self.lse, "delta_ptr": self.delta, **others}
         return self.pairs.launch(step, {"grad_out": self.grad_out}, saved, places)
 
     def norms(self, sums: Sequence[Tensor | None]) -> list[Tensor]:
-        """The coefficients of the norms, where the sums for the gradient of their input are known."""
+        """Return the coefficients of the norms, where the sums for the gradient of their input are known."""
         return [
             norm_coefficients(layer, *found, known if layer.mean is None else None, self.pairs.problem.pairs)
             for layer, found, known in zip(self.pairs.problem.mapping, self.statistics, sums, strict=True)
         ]
 
     def second_layer_launch(self) -> tuple[Launch, Tensor]:
-        """The launch for the second layer's gradients, and the programs' parts of them, one behind another."""
+        """Return the launch for the second layer's gradients, and the programs' parts of them, one behind another."""
         weights, hidden = self.pairs.problem.mapping[1].weight.shape
         count = weights * hidden + weights + 2 * hidden
         parts = self.delta.new_empty(programs(self.pairs, "second_layer"), count)
         return self.launch("second_layer", self.norms([None, None]), {"parts_ptr": parts}), parts
 
     def first_layer_launches(self, norms: Sequence[Tensor]) -> tuple[list[Launch], Tensor, Tensor]:
-        """The launches for the first layer's gradients, the parts of them, and the queries' but for the statistics'."""
+        """Return the launches for gradients of the first layer, their parts, and the queries' but the statistics'."""
         hidden, channels = self.pairs.problem.mapping[0].weight.shape
         biases = hidden if len(self.pairs.problem.mapping) == 1 else 0
         parts = self.delta.new_empty(programs(self.pairs, "first_layer"), hidden * channels + biases + 2 * channels)
@@ -138,7 +138,7 @@ class Backward:
         return [self.launch("first_layer", norms, {**others, **each}) for each in flags], parts, sums
 
     def query_launch(self, norms: Sequence[Tensor], sums: Tensor) -> tuple[Launch, Tensor]:
-        """The launch for the queries' whole gradients, and what it fills."""
+        """Return the launch for the queries' whole gradients, and what it fills."""
         pairs = self.pairs
         grad_query = map_like(pairs.problem.query)
         others = {"first_norm_ptr": norms[0], "query_sums_ptr": sums}
@@ -146,7 +146,7 @@ class Backward:
         return pairs.launch("query_statistics", {"grad_query": grad_query}, {**others, **constants}), grad_query
 
     def key_launches(self, norms: Sequence[Tensor]) -> tuple[tuple[Launch, ...], Tensor, Tensor]:
-        """The launches, in order, for the gradients of keys and values, and these."""
+        """Return the launches, in order, for the gradients of keys and values, and these."""
         pairs = self.pairs
         margin = pairs.problem.kernel_size - 1
         batch, _, height, width = pairs.problem.query.shape
@@ -169,7 +169,7 @@ class Backward:
 
 
 def triton_backward(problem: Problem, grad_out: Tensor, outcome: Outcome, plan: Planner = choose_plan) -> Gradients:
-    """The gradients of `triton_forward`, those through the batch's statistics included.
+    """Return the gradients of `triton_forward`, those through the batch's statistics included.
 
     The same inputs give the same bits: every number is summed in a fixed order.
 
@@ -207,7 +207,7 @@ def triton_backward(problem: Problem, grad_out: Tensor, outcome: Outcome, plan: 
 
 
 def _split(parts: Tensor, *shapes: tuple[int, ...]) -> list[Tensor]:
-    """The sums of the programs' parts, as tensors of these shapes one behind another."""
+    """Return the sums of the programs' parts, as tensors of these shapes one behind another."""
     sizes = [torch.Size(shape).numel() for shape in shapes]
     total = parts.sum(0, dtype=torch.float64).float()
     return [piece.view(shape) for piece, shape in zip(torch.split(total, sizes), shapes, strict=True)]

@@ -30,7 +30,7 @@ NOWHERE = tl.constexpr(1.0e30)
 
 @triton.constexpr_function
 def is_product(kind):
-    """True if a relation's gradients take the other pixel's channels."""
+    """Return whether a relation's gradients take the other pixel's channels."""
     return kind in (HADAMARD.value, DOT.value)
 
 
@@ -76,7 +76,7 @@ def relate(query, key, query_extra, key_extra, KIND: tl.constexpr):
 
 @triton.jit
 def query_gradient(near_grad, extra_grad, key, KIND: tl.constexpr):
-    """The gradient of `near` that the queries have, from those of the tiles; of `extra` it is `extra_grad`."""
+    """Return the gradient of `near` that the queries have, from those of the tiles; of `extra` it is `extra_grad`."""
     if KIND == HADAMARD:
         near_grad *= key
     elif KIND == DOT:
@@ -86,7 +86,7 @@ def query_gradient(near_grad, extra_grad, key, KIND: tl.constexpr):
 
 @triton.jit
 def key_gradient(near_grad, extra_grad, query, KIND: tl.constexpr):
-    """The gradient of `near` that the keys have; of `extra` it is minus `extra_grad`."""
+    """Return the gradient of `near` that the keys have; of `extra` it is minus `extra_grad`."""
     if KIND == HADAMARD:
         near_grad *= query
     elif KIND == DOT:

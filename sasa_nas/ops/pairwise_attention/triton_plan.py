@@ -94,7 +94,7 @@ def kernels_cannot(problem: Problem) -> str | None:
 
 
 def widths_of(problem: Problem) -> Widths:
-    """The channels of a problem as the kernels pad them."""
+    """Return the channels of a problem as the kernels pad them."""
     related = problem.query.shape[1] - problem.positions
     near = related * (2 if problem.kind == "concatenation" else 1)
     hidden, weights = problem.mapping[0].weight.shape[0], problem.weight_channels
@@ -113,7 +113,7 @@ def widths_of(problem: Problem) -> Widths:
 
 
 def choose_plan(step: Pass, widths: Widths) -> Plan:
-    """The plan of a kernel, by compiled register counts.
+    """Return the plan of a kernel, by compiled register counts.
 
     In half precision 64 pixels are what the tensor cores of four warps multiply at once.
     """
@@ -128,7 +128,7 @@ def choose_plan(step: Pass, widths: Widths) -> Plan:
 
 
 def plan_of(widths: Widths, pixels: int, warps: int) -> Plan:
-    """A plan that reads as many groups of values at once as a few registers of each thread hold."""
+    """Return a plan that reads as many groups of values at once as a few registers of each thread hold."""
     together = VALUES_OF_THREAD * warps * 32 // (pixels * widths.shared)
     return Plan(pixels, warps, min(max(together, 1), widths.groups))
 

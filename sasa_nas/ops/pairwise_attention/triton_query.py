@@ -104,7 +104,7 @@ def first_layer_kernel(
     KEY_WORD: tl.constexpr,
     VALUE_WORD: tl.constexpr,
 ):
-    """Writes this program's parts of the gradients of the first layer, and the queries' but for the statistics'.
+    """Write this program's parts of the gradients of the first layer, and the queries' but for the statistics'.
 
     Those of matrix and bias (MATRICES), those of what goes in (INPUTS), or both.
     In this order: of its matrix `(HIDDEN, CHANNELS)`, of the bias `(HIDDEN,)` if it is the only layer, and the sums of
@@ -218,7 +218,7 @@ def store_gradients(
     RELATED: tl.constexpr,
     POSITIONS: tl.constexpr,
 ):
-    """Writes the gradients of queries or keys, the channels of `load_near` and `load_extra`."""
+    """Write the gradients of queries or keys, the channels of `load_near` and `load_extra`."""
     FIRST: tl.constexpr = RELATED if OF_KEY and KIND == CONCATENATION else 0
     index = tl.arange(0, near.shape[1])
     channel = (index - FIRST).to(tl.int64)
@@ -270,7 +270,7 @@ def query_statistics_kernel(
     KEY_WORD: tl.constexpr,
     GRAD_QUERY_WORD: tl.constexpr,
 ):
-    """Writes the queries' gradients: the sums of `first_layer_kernel`, and what the statistics of its norm add."""
+    """Write the queries' gradients: the sums of `first_layer_kernel`, and what the statistics of its norm add."""
     place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
     at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     sums_at = place.to(tl.int64) * (RELATED + POSITIONS)

@@ -47,7 +47,7 @@ def load_weights(ptr, batch, y, x, height, width, real, other, WEIGHTS: tl.const
 
 @triton.jit
 def logit_gradient(logits, lse, delta, products):
-    """The weights of pairs, and the gradient of their logits; `products` are those of values and gradients."""
+    """Return the weights of pairs, and the gradient of their logits; `products` are those of values and gradients."""
     # the log-sum-exp of padding makes its weights zero
     weight = tl.exp2((logits - lse) * LOG2_E)
     return weight, weight * (padded_for_products(products, weight.shape[1]) - delta)
@@ -110,7 +110,7 @@ def second_layer_kernel(
     KEY_WORD: tl.constexpr,
     VALUE_WORD: tl.constexpr,
 ):
-    """Writes this program's parts of the gradients of the second layer.
+    """Write this program's parts of the gradients of the second layer.
 
     In this order: of its matrix `(WEIGHTS, HIDDEN)`, of its bias, and the sums of the gradient of its norm's result and
     of that times the normalised input, `(HIDDEN,)` each.

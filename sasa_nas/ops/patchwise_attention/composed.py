@@ -72,7 +72,7 @@ def composed_backward(problem: Problem, found: Found, grad_out: Tensor) -> Gradi
 
 
 def _relation_backward(problem: Problem, gradient: Tensor) -> tuple[Tensor, Tensor]:
-    """The gradients of query and key from that of the relation."""
+    """Return the gradients of query and key from that of the relation."""
     query, key, size = problem.query, problem.key, problem.kernel_size
     if problem.kind != "clique":
         kind, shaped = ("patch", gradient) if problem.kind == "concatenation" else ("dot", gradient.unsqueeze(1))

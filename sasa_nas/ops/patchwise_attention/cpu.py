@@ -144,7 +144,7 @@ def cpu_backward(problem: Problem, found: Found, grad_out: Tensor) -> Gradients:
 def _job(
     problem: Problem, hidden: Tensor | None, statistics: tuple[tuple[Tensor, Tensor] | None, ...]
 ) -> tuple[_Patchwise, list[Tensor | None]]:
-    """The arguments that both ways have in common, and the tensors that have to stay alive for them."""
+    """Return the arguments that both ways have in common, and the tensors that have to stay alive for them."""
     query, value = problem.query, problem.value
     batch, keys, height, width = query.shape
     area = problem.kernel_size**2

@@ -99,7 +99,7 @@ def patchwise_attention_backward_operator(
     eps2: float,
     form: str,
 ) -> list[Tensor]:
-    """The gradient of each tensor that the operator takes; those of None and of statistics are empty."""
+    """Return the gradient of each tensor that the operator takes; those of None and of statistics are empty."""
     first = (norm_weight, norm_bias, mean, variance, weight)
     second = (norm_weight2, norm_bias2, mean2, variance2, weight2)
     problem = _problem(query, key, value, first, second, bias, kernel_size, kind, eps, eps2)
@@ -242,7 +242,7 @@ register_gradients(
 
 
 def patchwise_attention_decompositions() -> dict[torch._ops.OpOverload, Callable[..., Outputs]]:
-    """The operator in terms of torch's own, for `ExportedProgram.run_decompositions`, as formats like ONNX need it."""
+    """Return the operator in terms of torch's own, for `ExportedProgram.run_decompositions`; ONNX needs it."""
     return {torch.ops.sasa_nas.patchwise_attention.default: _decomposed}
 
 

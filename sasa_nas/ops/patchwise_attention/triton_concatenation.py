@@ -79,7 +79,7 @@ class Concatenation:
         return (gather, fold_launch(key_sums, grad_key, self.problem.kernel_size)), grad_key
 
     def _norms(self, sums: Tensor | None) -> Tensor:
-        """The coefficients of the norms, place by place."""
+        """Return the coefficients of the norms, place by place."""
         layer = self.problem.mapping[0]
         known = sums if layer.mean is None else None
         coefficients = norm_coefficients(layer, *self.statistics, known, _pixels(self.problem.query))
@@ -158,7 +158,7 @@ def _statistics(problem: Problem) -> tuple[Tensor, Tensor]:
 
 
 def _query_gradient(problem: Problem, grad: Tensor) -> Tensor:
-    """The gradient of the queries, which are channels of the description as they are."""
+    """Return the gradient of the queries, which are channels of the description as they are."""
     channels, layer, dtype = problem.query.shape[1], problem.mapping[0], problem.value.dtype
     mean, variance = (None if tensor is None else tensor[:channels] for tensor in (layer.mean, layer.variance))
     scale, shift = layer.norm_weight[:channels], layer.norm_bias[:channels]

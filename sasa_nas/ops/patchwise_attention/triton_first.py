@@ -61,7 +61,7 @@ def hidden_kernel(
     KEY_WORD: tl.constexpr,
     HIDDEN_WORD: tl.constexpr,
 ):
-    """Writes the first layer's results."""
+    """Write the first layer's results."""
     _place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
     at = pixel_offsets(batch, y, x, query_sb, query_sy, query_sx, QUERY_WORD)
     query = load_channels(query_ptr, at, real, query_sc, 0, CHANNELS, 0, CHANNELS_PADDED)
@@ -115,7 +115,7 @@ def first_parameters_kernel(
     KEY_WORD: tl.constexpr,
     HIDDEN_GRAD_WORD: tl.constexpr,
 ):
-    """Writes this program's part of the gradients of one place's parameters, from `tiles` tiles of pixels.
+    """Write this program's part of the gradients of one place's parameters, from `tiles` tiles of pixels.
 
     In this order: of the matrix, and the sums of the gradient of the norms' results and of that times the normalised
     inputs, `(CHANNELS,)` each. Programs of one tile after another have one place after another.
@@ -184,7 +184,7 @@ def keys_kernel(
     KEY_WORD: tl.constexpr,
     HIDDEN_GRAD_WORD: tl.constexpr,
 ):
-    """Writes the gradients of what every place of the padded map shows of the keys.
+    """Write the gradients of what every place of the padded map shows of the keys.
 
     `places` are those of the padded maps `(B, CHANNELS, H + KERNEL_SIZE - 1, W + KERNEL_SIZE - 1)`; the result is a
     contiguous float32 of that shape, for `fold_kernel`.

@@ -47,7 +47,7 @@ def star_backward(problem: Problem, grad: Tensor) -> tuple[Tensor, Tensor, Layer
 
 
 def _related(problem: Problem) -> Tensor:
-    """The scalar products, `(B, kernel_size**2, H, W)`."""
+    """Return the scalar products, `(B, kernel_size**2, H, W)`."""
     weights = weights_like(problem.query, 1, problem.kernel_size**2)
     KERNELS.products(problem.query, problem.key, problem.kernel_size, weights)
     return weights[:, 0]

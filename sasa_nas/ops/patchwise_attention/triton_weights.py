@@ -47,7 +47,7 @@ def window_weights(
     WEIGHTS_PADDED: tl.constexpr,
     SHARED: tl.constexpr,
 ):
-    """The weights of an offset, `(P, SHARED)`."""
+    """Return the weights of an offset, `(P, SHARED)`."""
     matrices_ptr += offset * (WEIGHTS * HIDDEN)
     matrix = load_matrix(matrices_ptr, 0, HIDDEN, WEIGHTS, HIDDEN, WEIGHTS_PADDED, active.shape[1])
     weights = apply(active, matrix) + load_vector(biases_ptr + offset * WEIGHTS, WEIGHTS, WEIGHTS_PADDED)[None, :]
@@ -91,7 +91,7 @@ def weighted_sums_kernel(
     VALUE_WORD: tl.constexpr,
     OUT_WORD: tl.constexpr,
 ):
-    """Writes the attention."""
+    """Write the attention."""
     _place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
     at = pixel_offsets(batch, y, x, hidden_sb, hidden_sy, hidden_sx, HIDDEN_WORD)
     hidden = load_channels(hidden_ptr, at, real, hidden_sc, 0, HIDDEN, 0, HIDDEN_PADDED)
@@ -151,7 +151,7 @@ def active_gradient_kernel(
     GRAD_OUT_WORD: tl.constexpr,
     HIDDEN_GRAD_WORD: tl.constexpr,
 ):
-    """Writes the gradient of what the second norm yields."""
+    """Write the gradient of what the second norm yields."""
     _place, batch, y, x, real = pixels_of_program(height, width, places, PIXELS)
     grad_out_at = pixel_offsets(batch, y, x, grad_out_sb, grad_out_sy, grad_out_sx, GRAD_OUT_WORD)
     sums = tl.zeros([PIXELS, HIDDEN_PADDED], tl.float32)
@@ -223,7 +223,7 @@ def second_parameters_kernel(
     VALUE_WORD: tl.constexpr,
     GRAD_OUT_WORD: tl.constexpr,
 ):
-    """Writes this program's part of the gradients of one offset's matrix, then bias, from `tiles` tiles of pixels.
+    """Write this program's part of the gradients of one offset's matrix, then bias, from `tiles` tiles of pixels.
 
     Programs of one tile after another have one offset after another.
     """
@@ -299,7 +299,7 @@ def values_kernel(
     HIDDEN_WORD: tl.constexpr,
     GRAD_OUT_WORD: tl.constexpr,
 ):
-    """Writes the gradients of what every place of the padded map shows of the values, as `keys_kernel` does."""
+    """Write the gradients of what every place of the padded map shows of the values, as `keys_kernel` does."""
     padded_height = height + KERNEL_SIZE - 1
     padded_width = width + KERNEL_SIZE - 1
     _place, batch, y, x, real = pixels_of_program(padded_height, padded_width, places, PIXELS)

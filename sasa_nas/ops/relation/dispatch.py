@@ -22,7 +22,7 @@ def pairwise_relation(
     positions: int = 0,
     backend: Backend = "auto",
 ) -> Tensor:
-    """Compares every pixel with each pixel of its window, one pair at a time, in the fastest form.
+    """Compare every pixel with each pixel of its window, one pair at a time, in the fastest form.
 
     See `naive.pairwise_relation` for the equations. Under autocast tensors of float32 become autocast's type.
 
@@ -66,7 +66,7 @@ def pairwise_relation(
 def patchwise_relation(
     query: Tensor, key: Tensor, *, kernel_size: int, kind: PatchwiseKind, backend: Backend = "auto"
 ) -> Tensor:
-    """Describes every pixel's window as one vector, in the fastest form.
+    """Describe every pixel's window as one vector, in the fastest form.
 
     See `naive.patchwise_relation` for the equations. Under autocast tensors of float32 become autocast's type.
 

@@ -47,7 +47,7 @@ def window_relation_operator(query: Tensor, key: Tensor, kernel_size: int, kind:
 def window_relation_backward_operator(
     grad_out: Tensor, query: Tensor, key: Tensor, kernel_size: int, kind: str, form: str
 ) -> tuple[Tensor, Tensor]:
-    """The gradients of query and key."""
+    """Return the gradients of query and key."""
     with torch.autocast(query.device.type, enabled=False):
         sums = sums_by(form, query)
         channels = query.shape[1]
@@ -81,13 +81,13 @@ def _output(query: Tensor, kernel_size: int, kind: str) -> Tensor:
 
 
 def _windows_in(related: Tensor, channels: int, kernel_size: int) -> Tensor:
-    """The part of a concatenation that holds the key's windows, as a view `(B, C, kernel_size**2, H, W)`."""
+    """Return the part of a concatenation that holds the key's windows, as a view `(B, C, kernel_size**2, H, W)`."""
     part = related[:, channels:]
     return part if part.dim() == 5 else torch.unflatten(part, 1, (channels, kernel_size**2))
 
 
 def _laid_out(gradient: Tensor, maps: Tensor) -> Tensor:
-    """A gradient in memory as `map_like` of its map, and no view of another tensor."""
+    """Return a gradient in memory as `map_like` of its map, and no view of another tensor."""
     place = map_like(maps)
     alone = gradient.stride() == place.stride() and gradient._base is None and not gradient.storage_offset()
     return gradient if alone and gradient.untyped_storage().nbytes() == gradient.nbytes else place.copy_(gradient)
@@ -111,7 +111,7 @@ register_gradients(
 
 
 def relation_decompositions() -> dict[torch._ops.OpOverload, Callable[..., Tensor]]:
-    """The operator in terms of torch's own, for `ExportedProgram.run_decompositions`, as formats like ONNX need it."""
+    """Return the operator in terms of torch's own, for `ExportedProgram.run_decompositions`; ONNX needs it."""
     return {torch.ops.sasa_nas.window_relation.default: _decomposed}
 
 

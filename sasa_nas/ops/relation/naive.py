@@ -17,7 +17,7 @@ PatchwiseKind = Literal["star", "clique", "concatenation"]
 def pairwise_relation(
     query: Tensor, key: Tensor, *, kernel_size: int, kind: PairwiseKind, positions: int = 0
 ) -> Tensor:
-    """Compares every pixel with each pixel of its window, one pair at a time.
+    """Compare every pixel with each pixel of its window, one pair at a time.
 
     With `phi = query[i]` and `psi = key[j]`: `sum` phi + psi, `subtraction` phi - psi, `hadamard`
     phi * psi, `concatenation` [phi, psi], `dot` the scalar product. The map is reflected at its edges
@@ -62,7 +62,7 @@ def pairwise_relation(
 
 
 def patchwise_relation(query: Tensor, key: Tensor, *, kernel_size: int, kind: PatchwiseKind) -> Tensor:
-    """Describes every pixel's window as one vector.
+    """Describe every pixel's window as one vector.
 
     With `phi = query`, `psi = key`, pixel i and j, k over its window: `star` [phi_i . psi_j]_j, `clique`
     [phi_j . psi_k]_{j,k}, `concatenation` [phi_i, [psi_j]_j], the latter channel by channel, each
@@ -94,7 +94,7 @@ def patchwise_relation(query: Tensor, key: Tensor, *, kernel_size: int, kind: Pa
 
 
 def check_positions(query: Tensor, positions: int) -> None:
-    """Raises unless some channels are no positions.
+    """Raise unless some channels are no positions.
 
     Args:
         query: See `pairwise_relation`.
@@ -108,7 +108,7 @@ def check_positions(query: Tensor, positions: int) -> None:
 
 
 def check_relation(query: Tensor, key: Tensor, kernel_size: int, kind: str, kinds: tuple[str, ...]) -> None:
-    """Raises unless the arguments of a relation fit each other.
+    """Raise unless the arguments of a relation fit each other.
 
     Args:
         query: See `pairwise_relation`.

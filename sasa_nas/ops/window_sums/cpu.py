@@ -84,7 +84,7 @@ LOOPS = WindowSums(_weighted_sums, _products, _spread_sums, _comparisons, _compa
 
 
 def _call(name: str, weights: Tensor, center: Tensor | None, shown: Tensor, kernel_size: int, sign: int = 1) -> None:
-    """Runs a loop on up to `torch.get_num_threads()` threads, how many of which changes no bit of the result.
+    """Run a loop on up to `torch.get_num_threads()` threads, how many of which changes no bit of the result.
 
     Raises:
         MemoryError: There is not enough memory for the copies that every thread makes.

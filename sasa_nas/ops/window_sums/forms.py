@@ -39,12 +39,12 @@ def form_cannot(form: Form, device: torch.device, dtype: torch.dtype) -> str | N
 
 
 def best_form(device: torch.device, dtype: torch.dtype) -> Form:
-    """The first of `FORMS` that can run."""
+    """Return the first of `FORMS` that can run."""
     return next(form for form in FORMS if form_cannot(form, device, dtype) is None)
 
 
 def sums_by(form: str, maps: Tensor) -> WindowSums:
-    """The sums by a form, for maps like this one.
+    """Return the sums by a form, for maps like this one.
 
     Args:
         form: A `Form`, or `auto` for the best that can run.

@@ -78,7 +78,7 @@ def _padded_zeros(maps: Tensor, kernel_size: int, dtype: torch.dtype) -> Tensor:
 
 
 def _folded(padded: Tensor, maps: Tensor, kernel_size: int) -> Tensor:
-    """Adds what stands at the places of a padded map up at the pixels that `_padded` puts there."""
+    """Add what stands at the places of a padded map up at the pixels that `_padded` puts there."""
     rows, cols = _indices(maps, kernel_size)
     height, width = maps.shape[2:]
     folded = padded.new_zeros(*padded.shape[:2], height, padded.shape[3]).index_add_(2, rows, padded)
@@ -86,7 +86,7 @@ def _folded(padded: Tensor, maps: Tensor, kernel_size: int) -> Tensor:
 
 
 def _slices(padded: Tensor, maps: Tensor, kernel_size: int) -> Iterator[Tensor]:
-    """The views of a padded map that the places of the window show, place by place."""
+    """Yield the views of a padded map that the places of the window show, place by place."""
     height, width = maps.shape[2:]
     for dy in range(kernel_size):
         for dx in range(kernel_size):

@@ -41,7 +41,7 @@ class WindowSums:
 
 
 def map_like(maps: Tensor) -> Tensor:
-    """An empty map of the same shape: channels last in memory where `maps` is so, contiguous otherwise.
+    """Return an empty map of the same shape: channels last in memory where `maps` is so, contiguous otherwise.
 
     Args:
         maps: `(B, C, H, W)`.

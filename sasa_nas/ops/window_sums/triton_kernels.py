@@ -41,7 +41,7 @@ def weighted_sums_kernel(
     PIXELS: tl.constexpr,
     BOUNCES: tl.constexpr,
 ):
-    """Writes center from weights and shown."""
+    """Write center from weights and shown."""
     batch, group, channel, pixel = tile_of_program(
         height * width, weight_channels, group_blocks, GROUPS, CHANNELS, PIXELS
     )
@@ -95,7 +95,7 @@ def products_kernel(
     BOUNCES: tl.constexpr,
     ONE_BLOCK: tl.constexpr,
 ):
-    """Writes weights from center and shown, all groups in one program; they are read once where they are ONE_BLOCK."""
+    """Write weights from center and shown, all groups in one program; they are read once where they are ONE_BLOCK."""
     batch, group, channel, pixel = tile_of_program(height * width, weight_channels, 1, GROUPS, CHANNELS, PIXELS)
     y = pixel // width
     x = pixel % width
@@ -149,7 +149,7 @@ def spread_sums_kernel(
     PIXELS: tl.constexpr,
     HAS_CENTER: tl.constexpr,
 ):
-    """Writes what every place of the padded map is worth to the windows that show it; no center is one of ones.
+    """Write what every place of the padded map is worth to the windows that show it; no center is one of ones.
 
     `padded` is a contiguous `(B, C, H + KERNEL_SIZE - 1, W + KERNEL_SIZE - 1)` float32, for `fold_kernel`.
     """
@@ -202,7 +202,7 @@ def fold_kernel(
     CHANNELS: tl.constexpr,
     PIXELS: tl.constexpr,
 ):
-    """Adds up, for every pixel of shown, all places of the padded map where it is reflected to."""
+    """Add up, for every pixel of shown, all places of the padded map where it is reflected to."""
     batch, group, channel, pixel = tile_of_program(
         height * width, weight_channels, group_blocks, GROUPS, CHANNELS, PIXELS
     )
@@ -268,7 +268,7 @@ def comparisons_kernel(
     BOUNCES: tl.constexpr,
     HAS_CENTER: tl.constexpr,
 ):
-    """Writes weights from shown and, where there is one, center."""
+    """Write weights from shown and, where there is one, center."""
     batch, _group, channel, pixel = tile_of_program(height * width, weight_channels, 1, 1, CHANNELS, PIXELS)
     y = pixel // width
     x = pixel % width

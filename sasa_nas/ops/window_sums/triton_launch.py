@@ -26,19 +26,19 @@ MOST_CHANNELS = 32
 
 
 def weighted_sums_launch(weights: Tensor, center: Tensor, shown: Tensor, kernel_size: int) -> Launch:
-    """The launch that writes `center`."""
+    """Return the launch that writes `center`."""
     return _launch(weighted_sums_kernel, weights, {"center": center, "shown": shown}, kernel_size)
 
 
 def products_launch(weights: Tensor, center: Tensor, shown: Tensor, kernel_size: int) -> Launch:
-    """The launch that writes `weights`."""
+    """Return the launch that writes `weights`."""
     return _launch(products_kernel, weights, {"center": center, "shown": shown}, kernel_size)
 
 
 def comparisons_launch(
     weights: Tensor, center: Tensor | None, shown: Tensor, kernel_size: int, sign: int = 1
 ) -> Launch:
-    """The launch that writes `weights`."""
+    """Return the launch that writes `weights`."""
     maps = {"center": shown if center is None else center, "shown": shown}
     constants = {"sign": sign, "HAS_CENTER": center is not None}
     return _launch(comparisons_kernel, weights, maps, kernel_size, constants)
@@ -47,7 +47,7 @@ def comparisons_launch(
 def spread_sums_launches(
     weights: Tensor, center: Tensor | None, shown: Tensor, kernel_size: int, sign: int = 1
 ) -> tuple[Launch, Launch]:
-    """The two launches, in order, that write `shown`; without a center it counts as ones."""
+    """Return the two launches, in order, that write `shown`; without a center it counts as ones."""
     batch, channels, height, width = shown.shape
     margin = kernel_size - 1
     padded = shown.new_empty(batch, channels, height + margin, width + margin, dtype=torch.float32)
@@ -61,7 +61,7 @@ def spread_sums_launches(
 
 
 def fold_launch(padded: Tensor, shown: Tensor, kernel_size: int, sign: int = 1) -> Launch:
-    """The launch that writes to every pixel of `shown` the sum of all places of `padded` that are reflected to it.
+    """Return the launch that writes to each pixel of `shown` the sum of all places of `padded` reflected to it.
 
     Args:
         padded: `(B, C, H + kernel_size - 1, W + kernel_size - 1)` float32, contiguous.
@@ -133,7 +133,7 @@ def _launch(
     *,
     pixels: int | None = None,
 ) -> Launch:
-    """The launch of a kernel, that handles `pixels` places of every image, those of the map if not said."""
+    """Return the launch of a kernel, that handles `pixels` places of every image, those of the map if not said."""
     batch, channels, _, height, width = weights.shape
     first = next(iter(maps.values()))
     groups = first.shape[1] // channels

@@ -27,7 +27,7 @@ def tile_of_program(
     CHANNELS: tl.constexpr,
     PIXELS: tl.constexpr,
 ):
-    """The image, and `(GROUPS, 1, 1)`, `(1, CHANNELS, 1)`, `(1, 1, PIXELS)` groups, channels and pixels."""
+    """Return the image, and `(GROUPS, 1, 1)`, `(1, CHANNELS, 1)`, `(1, 1, PIXELS)` groups, channels and pixels."""
     program = tl.program_id(0)
     pixel_blocks = tl.cdiv(pixels, PIXELS)
     channel_blocks = tl.cdiv(weight_channels, CHANNELS)
@@ -42,7 +42,7 @@ def tile_of_program(
 
 @triton.jit
 def reflected(place, size, BOUNCES: tl.constexpr):
-    """The pixel at a place of an axis that is reflected at its ends; where windows exceed the map, again and again."""
+    """Return the pixel at a place of an axis that is reflected at its ends, repeatedly if windows exceed the map."""
     period = tl.maximum(2 * (size - 1), 1)
     if BOUNCES:
         place = place % period

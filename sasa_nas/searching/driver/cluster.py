@@ -89,7 +89,7 @@ class _Start(threading.Thread):
         """To be set when Ray is shut down."""
 
     def carry_out(self, temporary: Path | None) -> None:
-        """Starts Ray. A signal is heard when that is done: before, there is nothing that could be shut down.
+        """Start Ray. A signal is heard when that is done: before, there is nothing that could be shut down.
 
         Args:
             temporary: The folder of a private Ray's files.
@@ -108,7 +108,7 @@ class _Start(threading.Thread):
             raise self._failure
 
     def _wait(self, handler: Callable[[int, FrameType | None], Any] | int | None) -> None:
-        """Waits until Ray is up, or is not; its native part takes SIGTERM from any thread, and it is taken back."""
+        """Wait until Ray is up, or is not; its native part takes SIGTERM from any thread, and it is taken back."""
         up = False
         while not up:
             up = self._up.wait(HANDLER_SECONDS)
@@ -154,7 +154,7 @@ def _start(temporary: Path | None) -> None:
 
 
 def _join(address: str) -> None:
-    """Joins a running cluster, asking first whether anybody listens: Ray itself would wait for minutes."""
+    """Join a running cluster, asking first whether anybody listens: Ray itself would wait for minutes."""
     try:
         host, _, port = address.removeprefix("ray://").rpartition(":")
         if port.isdigit():
@@ -168,7 +168,7 @@ def _join(address: str) -> None:
 
 
 def trials_at_a_time(settings: SearchSettings) -> int:
-    """How many trials the cluster's CPUs and GPUs hold, `settings.workers` at most; Ray runs.
+    """Return the number of trials that the cluster's CPUs and GPUs hold, `settings.workers` at most.
 
     Raises:
         UserError: If they hold none.

@@ -15,7 +15,7 @@ _RAY = {
 
 
 def configure_logging() -> None:
-    """Sets what a person has not set, and raises the level of the loggers that would interrupt."""
+    """Set what a person has not set, and raise the level of the loggers that would interrupt."""
     for name, value in _RAY.items():
         os.environ.setdefault(name, value)
     for name in ("ray", "ray.tune", "ray.train", "ray.air", "ray.data"):

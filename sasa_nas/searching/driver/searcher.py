@@ -71,7 +71,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return True
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
-        """The next design as Tune's config, or `FINISHED`."""
+        """Return the next design as Tune's config, or `FINISHED`."""
         with self._keeping_failure():
             proposal = None if self.failure else self._proposer.propose()
             if proposal is not None:
@@ -84,7 +84,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return str(Searcher.FINISHED)
 
     def goes_on(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Whether a trial is worth more epochs; asked after each."""
+        """Return whether a trial is worth more epochs; asked after each."""
         report, live = _report(result), self._live.get(trial_id)
         if report is None or live is None:
             return True
@@ -98,7 +98,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return not live.stopped
 
     def advanced(self, trial_id: str, result: dict[str, Any]) -> bool:
-        """Whether a trial has trained an epoch that it had not before, when a worker died perhaps."""
+        """Return whether a trial has trained an epoch that it had not before, when a worker died perhaps."""
         report, live = _report(result), self._live.get(trial_id)
         if report is None or live is None or report.epoch <= live.epoch:
             return False
@@ -106,17 +106,17 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return True
 
     def time_out(self, trial_id: str) -> None:
-        """Notes that a trial's worker is killed for the time it took."""
+        """Note that a trial's worker is killed for the time it took."""
         if trial_id in self._live:
             self._live[trial_id].timed_out = True
 
     def note(self, trial_id: str, words: str) -> None:
-        """Notes why a trial's worker gave up, should no other go on with it."""
+        """Note why a trial's worker gave up, should no other go on with it."""
         if trial_id in self._live:
             self._live[trial_id].last_words = words
 
     def out_of_memory(self, culprits: set[str]) -> None:
-        """Ends an experiment that Ray broke off because a machine's memory ran out.
+        """End an experiment that Ray broke off because a machine's memory ran out.
 
         Args:
             culprits: The Tune trials whose workers were killed for it; the others are proposed again.
@@ -132,7 +132,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
 
     @property
     def wants_more(self) -> bool:
-        """Whether trials that were cut off wait to be taken up in another experiment, and nobody broke this one off."""
+        """Return whether trials that were cut off wait for another experiment, and nobody broke this one off."""
         return self._ended and self._proposer.waiting and not self._live
 
     def live(self) -> set[str]:
@@ -140,11 +140,11 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         return set(self._live)
 
     def on_trial_result(self, trial_id: str, result: dict[str, Any]) -> None:
-        """Passes an epoch on to the observer."""
+        """Pass an epoch on to the observer."""
         self._observe(_report(result))
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Writes a finished trial into the study; an interrupted one stays as it is, to be taken up again."""
+        """Write a finished trial into the study; an interrupted one stays as it is, to be taken up again."""
         live = self._live.get(trial_id)
         if live is None or self.failure is not None:
             return

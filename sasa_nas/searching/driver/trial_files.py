@@ -20,11 +20,11 @@ class TrialFiles:
         self._storage = storage
 
     def url(self, number: int) -> str | None:
-        """Where the worker of a trial keeps its files; None for the run's own folder."""
+        """Return the place where the worker of a trial keeps its files; None for the run's own folder."""
         return None if self._storage is None else f"{self._storage.rstrip('/')}/{self._name(number)}"
 
     def bring_in(self, record: TrialRecord) -> None:
-        """Copies a trial's files from the storage into the run's folder, but for checkpoints.
+        """Copy a trial's files from the storage into the run's folder, but for checkpoints.
 
         Call it before the trial's end is kept: a search that is killed between the two does it again.
 
@@ -46,7 +46,7 @@ class TrialFiles:
             )
 
     def clear(self, number: int) -> None:
-        """Removes what only a training under way needs. Call it after the trial's end is kept.
+        """Remove what only a training under way needs. Call it after the trial's end is kept.
 
         Raises:
             UserError: If that is forbidden.
@@ -62,7 +62,7 @@ class TrialFiles:
                 return  # it can wait for the next session's `settle`
 
     def settle(self, records: Iterable[TrialRecord]) -> None:
-        """Does for all finished trials what kills kept from being done, or workers that were taken for dead undid.
+        """Do for all finished trials what kills kept from being done, or workers that were taken for dead undid.
 
         Raises:
             UserError: As `bring_in`.

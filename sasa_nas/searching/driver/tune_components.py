@@ -1,4 +1,4 @@
-"""What Ray Tune needs of us: a trainable that trains, a scheduler that stops, a watch that kills, a stopper for all."""
+"""Components for Ray Tune: a trainable that trains, a scheduler that stops, a watch that kills, a stopper for all."""
 
 import time
 from typing import Any
@@ -20,12 +20,12 @@ class TrialTrainable(tune.Trainable):  # type: ignore[misc]
     """Trains one trial after the other in one worker process."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Called once a process, with its first trial."""
+        """Set up a process, with its first trial."""
         self._data = DataCache()
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        """Takes the next trial, so that the process and its data serve again."""
+        """Take the next trial, so that the process and its data serve again."""
         self._training = Training(TrainingTask.received(new_config[TASK]), self._data)
         return True
 
@@ -61,7 +61,7 @@ class HalvingScheduler(FIFOScheduler):  # type: ignore[misc]
         return str(TrialScheduler.CONTINUE if goes_on else TrialScheduler.STOP)
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        """Keeps what a worker said at last; Tune tells the searcher no more than that it failed."""
+        """Keep what a worker said at last; Tune tells the searcher no more than that it failed."""
         name, _, words = (trial.get_error() or "").strip().rpartition("\n")[2].partition(": ")
         if name.endswith(StorageError.__name__):
             self._searcher.note(trial.trial_id, words)
@@ -87,7 +87,7 @@ class Watch(tune.Callback):  # type: ignore[misc]
         self._actors: dict[str, str] = {}
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """A worker begins with it, or begins again."""
+        """Note that a worker begins a trial, or begins it again."""
         self._running[trial.trial_id] = (trial, time.monotonic())
         self._actors[trial.trial_id] = trial.temporary_state.ray_actor._actor_id.hex()
 
@@ -97,13 +97,13 @@ class Watch(tune.Callback):  # type: ignore[misc]
         self._spent[trial.trial_id] = self._spent.get(trial.trial_id, 0.0) + time.monotonic() - begun
 
     def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """It is over."""
+        """Note that a trial is over."""
         self._running.pop(trial.trial_id, None)
         self._spent.pop(trial.trial_id, None)
         self._actors.pop(trial.trial_id, None)
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        """It is over."""
+        """Note that a trial is over."""
         self.on_trial_complete(iteration, trials, trial)
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
@@ -120,7 +120,7 @@ class Watch(tune.Callback):  # type: ignore[misc]
                     ray.kill(trial.temporary_state.ray_actor)
 
     def killed(self, message: str) -> set[str]:
-        """The trials of whose workers Ray speaks in a message; all that are under way, if it names none.
+        """Return the trials of whose workers Ray speaks in a message; all that are under way, if it names none.
 
         Args:
             message: It names a worker by its id, in hexadecimal digits.
@@ -148,7 +148,7 @@ class StopAll(tune.Stopper):  # type: ignore[misc]
         return False
 
     def stop_all(self) -> bool:
-        """Whether something went wrong that is no trial's fault."""
+        """Return whether something went wrong that is no trial's fault."""
         return self._searcher.failure is not None
 
     def __getstate__(self) -> dict[str, Any]:

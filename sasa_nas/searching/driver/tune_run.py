@@ -57,7 +57,7 @@ def _experiment(searcher: StudySearcher, folder: RunFolder, settings: SearchSett
 
 
 def _fit(searcher: StudySearcher, watch: Watch, folder: RunFolder, settings: SearchSettings, slots: int) -> None:
-    """Ends when the searcher has no more to propose or fails, or with Ctrl-C."""
+    """End when the searcher has no more to propose or fails, or with Ctrl-C."""
     shutil.rmtree(folder.tune, ignore_errors=True)
     resources = {"cpu": settings.cpus_per_trial, "gpu": settings.gpus_per_trial}
     try:

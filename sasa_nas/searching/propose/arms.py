@@ -1,4 +1,4 @@
-"""How many trainings of each arm a run is to have, and of which the next one is."""
+"""Numbers of trainings of each arm of a run, and the arm of the next one."""
 
 from collections.abc import Mapping
 
@@ -27,7 +27,7 @@ class ArmSchedule:
         return share - share % REPLICATES
 
     def next_arm(self, *, exhausted: bool) -> Arm | None:
-        """Whose training is to be proposed next; None if there are enough.
+        """Return the arm whose training is to be proposed next; None if there are enough.
 
         Args:
             exhausted: Whether the sampler has no new design.
@@ -58,7 +58,7 @@ class ArmSchedule:
         return wanted - self._started[Arm.SEARCH] - self._started[Arm.BALANCED]
 
     def _is_due(self, balanced: int) -> bool:
-        """Whether, after so many trainings in balance, one more is needed to keep the share at every time.
+        """Return whether, after so many trainings in balance, one more is needed to keep the share at every time.
 
         Those on top of the share come first.
         """

@@ -43,14 +43,14 @@ class _Walk:
     taken: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The other chooser's answer."""
+        """Return the other chooser's answer."""
         index = self.chooser.option(name, labels)
         self.answers[name] = labels[index]
         self.taken[name] = index, len(labels)
         return index
 
     def number(self, name: str, values: Range) -> Number:
-        """The other chooser's answer."""
+        """Return the other chooser's answer."""
         self.answers[name] = number = self.chooser.number(name, values)
         numbers = values.values()
         sections = min(SECTIONS, len(numbers))
@@ -58,7 +58,7 @@ class _Walk:
         return number
 
     def cells(self) -> Iterator[tuple[tuple[str, ...], tuple[int, ...], int, float]]:
-        """What is to be balanced: forks and pairs of operators' forks, the options taken, of how many, the weight."""
+        """Yield the items to balance: forks and pairs of operators' forks, options taken, their number, weight."""
         for name, (index, count) in self.taken.items():
             yield (name,), (index,), count, 1.0
         operators = [name for name in self.taken if _OPERATOR.fullmatch(name)]
@@ -87,7 +87,7 @@ class BalancedDesigns:
         self._counts: Counter[tuple[tuple[str, ...], tuple[int, ...]]] = Counter()
 
     def __getitem__(self, place: int) -> dict[str, Label]:
-        """The choices that lead to the design at this place of the list."""
+        """Return the choices that lead to the design at this place of the list."""
         while len(self._answers) <= place:
             self._extend()
         return self._answers[place]

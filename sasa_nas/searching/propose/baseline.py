@@ -18,7 +18,7 @@ class ConvolutionChooser:
     """
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The index of the first convolution, of nothing where there is none, or of the first option."""
+        """Return the index of the first convolution, of nothing where there is none, or of the first option."""
         kinds = [label.partition("#")[0] if isinstance(label, str) else label for label in labels]
         for wanted in (CONVOLUTION, None):
             if wanted in kinds:
@@ -26,7 +26,7 @@ class ConvolutionChooser:
         return 0
 
     def number(self, name: str, values: Range) -> Number:
-        """The lowest number of the range."""
+        """Return the lowest number of the range."""
         return values.values()[0]
 
 

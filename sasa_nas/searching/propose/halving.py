@@ -14,7 +14,7 @@ Losses = Sequence[float]
 
 
 def levels(*, epochs: int, grace: int, eta: int) -> tuple[int, ...]:
-    """The epochs after which trainings are compared: `grace`, `grace * eta`, ... below `epochs`.
+    """Return the epochs after which trainings are compared: `grace`, `grace * eta`, ... below `epochs`.
 
     Args:
         epochs: Of a whole training.
@@ -62,7 +62,7 @@ class MultiObjectiveHalving:
             self._reached[epoch][number] = tuple(losses)
 
     def goes_on(self, number: int, epoch: int, losses: Losses) -> bool:
-        """Whether a training goes on after this epoch. Asked again for the same level, nothing is entered twice.
+        """Return whether a training goes on after this epoch. Asked again for the same level, nothing is entered twice.
 
         Args:
             number: The trial's.
@@ -80,7 +80,7 @@ class MultiObjectiveHalving:
         return _among(np.asarray(list(reached.values()), dtype=np.float64), place, best, self._bound)
 
     def sizes(self) -> Mapping[int, int]:
-        """How many trainings have reached each level."""
+        """Return the number of trainings that have reached each level."""
         return {level: len(reached) for level, reached in self._reached.items()}
 
 
@@ -144,7 +144,7 @@ def _fronts(losses: NDArray[np.float64], bound: float) -> Iterator[NDArray[np.in
 
 
 def _spread(points: NDArray[np.float64]) -> list[int]:
-    """The rows of a front: the best in the first objective, then always the one farthest from all before."""
+    """Return the rows of a front: the best in the first objective, then always the one farthest from all before."""
     first = int(np.lexsort(points.T[::-1])[0])
     order = [first]
     distance = np.linalg.norm(points - points[first], axis=1)

@@ -24,7 +24,7 @@ DRAWS = 20
 
 
 def startup(plan: SearchPlan, score_filter: ScoreFilter | None, seen: set[str], wanted: int) -> Iterator[Choices]:
-    """The space's all-convolution network, the named networks that it holds, then designs in balance over its options.
+    """Yield the space's all-convolution network, the named networks in it, then designs in balance over its options.
 
     In balance means that every option of every fork comes up equally often. A later session comes to the same designs.
 
@@ -54,7 +54,7 @@ def startup(plan: SearchPlan, score_filter: ScoreFilter | None, seen: set[str], 
 
 
 def screened(plan: SearchPlan, score_filter: ScoreFilter, seen: Iterable[str], trials: int) -> Iterator[Choices]:
-    """The best of many random new designs.
+    """Yield the best of many random new designs.
 
     Args:
         plan: What is searched.
@@ -69,7 +69,7 @@ def screened(plan: SearchPlan, score_filter: ScoreFilter, seen: Iterable[str], t
 
 
 def random_new(plan: SearchPlan, seen: Container[str], trials: int) -> Choices | None:
-    """A random design whose id is not in `seen`; None if there seems to be none.
+    """Return a random design whose id is not in `seen`; None if there seems to be none.
 
     Args:
         plan: What is searched.
@@ -92,7 +92,7 @@ def _draw_new(plan: SearchPlan, chooser: Chooser, count: int, seen: set[str]) ->
 
 
 def _unseen(plan: SearchPlan, chooser: Chooser, seen: set[str]) -> Candidate | None:
-    """The design that `chooser` draws; None if it cannot be or its id is in `seen`, to which it is added."""
+    """Return the design that `chooser` draws; None if it cannot be or its id is in `seen`, to which it is added."""
     recording = RecordingChooser(chooser)
     try:
         design = draw(plan, recording)

@@ -1,4 +1,4 @@
-"""What a search wants of a network, as numbers for the study and for early stopping."""
+"""Objectives of a network as numbers, for the study and for early stopping."""
 
 import math
 from collections.abc import Sequence
@@ -9,18 +9,18 @@ from sasa_nas.run import TrialRecord
 
 
 def directions(objectives: Sequence[str]) -> list[Literal["maximize", "minimize"]]:
-    """Which way each objective should go, in Optuna's words."""
+    """Return the direction of each objective, in Optuna's words."""
     return [OBJECTIVES[objective].direction for objective in objectives]
 
 
 def values(record: TrialRecord, objectives: Sequence[str]) -> list[float] | None:
-    """The objectives of a trained network; None where one is not known."""
+    """Return the objectives of a trained network; None where one is not known."""
     found = [getattr(record, objective) for objective in objectives]
     return None if any(value is None for value in found) else [float(value) for value in found]
 
 
 def losses(record: TrialRecord, accuracy: float, objectives: Sequence[str]) -> tuple[float, ...]:
-    """The objectives of a network under training, each the smaller the better, the accuracy's first.
+    """Return the objectives of a network under training, each the smaller the better, the accuracy's first.
 
     Costs count by their decades, as in a front's hypervolume; all are known before a training begins. Accuracy under
     attack is known only after the last epoch, and an attack on a half-trained network would cost as much as an epoch

@@ -19,7 +19,7 @@ class Proposal:
     findings: Measurements = field(default_factory=Measurements)
 
     def record(self, outcome: Outcome) -> TrialRecord:
-        """The trial's record, as far as the design tells it."""
+        """Return the trial's record, as far as the design tells it."""
         record = TrialRecord(
             number=self.number,
             outcome=outcome,
@@ -35,7 +35,7 @@ class Proposal:
 
 
 def stop_reason(epoch: int) -> str:
-    """Why a training was stopped after so many epochs."""
+    """Return the reason why a training was stopped after so many epochs."""
     return f"after {epoch} epoch{'s' if epoch > 1 else ''} others were better"
 
 

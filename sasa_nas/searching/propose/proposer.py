@@ -94,7 +94,7 @@ class Proposer:
             study.line.extend(initial_designs.startup(plan, self._score_filter, seen, wanted))
 
     def propose(self) -> Proposal | None:
-        """The next design to train; None when enough are trained or under way, or no new one is left."""
+        """Return the next design to train; None when enough are trained or under way, or no new one is left."""
         while self._interrupted or self._requested:
             proposal = self._take_up((self._interrupted or self._requested).pop(0))
             if proposal is not None:
@@ -108,7 +108,7 @@ class Proposer:
         return self._take_up(self._later.pop(0)) if self._later else None
 
     def _propose_balanced(self) -> Proposal:
-        """The next training in balance: of a new design, or of the last one again with another seed."""
+        """Return the next training in balance: of a new design, or of the last one again with another seed."""
         place = self._started[Arm.BALANCED]
         request = Request(arm=Arm.BALANCED, seed=self._plan.settings.seed + 1 + place)
         proposal = self._consider(self._study.ask_for(self._balanced[place // REPLICATES]), request)
@@ -116,7 +116,7 @@ class Proposer:
         return proposal
 
     def _search(self) -> Proposal | None:
-        """The next design that the sampler wants and that is to be trained; None if there is no new one."""
+        """Return the next design that the sampler wants and that is to be trained; None if there is no new one."""
         if self._score_filter is not None and self._plan.settings.sampler == "random" and not self._study.line:
             trials = len(self._study)
             self._study.line.extend(initial_designs.screened(self._plan, self._score_filter, self._numbers, trials))
@@ -133,7 +133,7 @@ class Proposer:
         return None
 
     def found(self, number: int, findings: Measurements) -> None:
-        """Notes what a worker found out about a design under way."""
+        """Note what a worker found out about a design under way."""
         self._live[number] = replace(self._live[number], findings=findings)
 
     def put_back(self, number: int) -> None:
@@ -142,7 +142,7 @@ class Proposer:
             self._interrupted.append(number)
 
     def try_later(self, number: int) -> bool:
-        """Puts a trial that ran out of memory off to the end, when it has fewer neighbours.
+        """Put a trial that ran out of memory off to the end, when it has fewer neighbours.
 
         Returns:
             False the second time, which is to be the end of it.
@@ -155,7 +155,7 @@ class Proposer:
         return True
 
     def goes_on(self, number: int, epoch: int, accuracy: float) -> bool:
-        """Whether a training is worth more epochs. What it reached is in the study before the answer is given.
+        """Return whether a training is worth more epochs. What it reached is in the study before the answer is given.
 
         Args:
             number: A trial under way.
@@ -178,7 +178,7 @@ class Proposer:
         return goes_on
 
     def finish(self, record: TrialRecord) -> None:
-        """Writes the end of a trial into the study."""
+        """Write the end of a trial into the study."""
         record = record.model_copy(update={"rungs": self._rungs.get(record.number, record.rungs)})
         tell_end(self._study, self._plan, record)
         if self._live.pop(record.number, None) is not None:
@@ -207,7 +207,7 @@ class Proposer:
 
     @property
     def done(self) -> bool:
-        """Whether nothing is left to propose and nothing is under way."""
+        """Return whether nothing is left to propose and nothing is under way."""
         return not (self._next_arm() or self._live or self.waiting)
 
     @property
@@ -216,16 +216,16 @@ class Proposer:
         return self._quota.planned + len(self._requested)
 
     def _next_arm(self) -> Arm | None:
-        """Which arm's training is to be proposed next."""
+        """Return the arm whose training is to be proposed next."""
         return None if self.hopeless else self._quota.next_arm(exhausted=self.exhausted)
 
     @property
     def waiting(self) -> bool:
-        """Whether trials that were cut off, or requested, wait to be taken up."""
+        """Return whether trials that were cut off, or requested, wait to be taken up."""
         return bool(self._interrupted or self._requested or self._later)
 
     def _take_up(self, number: int) -> Proposal | None:
-        """A trial that was requested, or that was cut off, as it was proposed then.
+        """Return a trial that was requested, or that was cut off, as it was proposed then.
 
         Returns:
             None if it was about to be stopped.
@@ -241,7 +241,7 @@ class Proposer:
         return self._consider(trial, Request.of(record, self._plan.settings))
 
     def _consider(self, trial: OpenTrial, request: Request) -> Proposal | None:
-        """The design that a trial chooses, under way from now on; None, and told so, if it is not to be trained."""
+        """Return the design that a trial chooses, under way from now on; None if it is not to be trained."""
         try:
             design = draw(self._plan, TrialChooser(trial.optuna))
         except OverLimit as error:
@@ -268,7 +268,7 @@ class Proposer:
         return proposal
 
     def _earlier(self, proposal: Proposal) -> int:
-        """The trial that makes a proposal needless, or the proposal's own, which is remembered."""
+        """Return the trial that makes a proposal needless, or the proposal's own, which is remembered."""
         number, design, request = proposal.number, proposal.design.architecture.id, proposal.request
         first = self._numbers.setdefault(design, number)
         same = self._seeded.setdefault((design, request.seed), number)

@@ -10,7 +10,7 @@ from sasa_nas.space.choosers import Label
 
 @dataclass(frozen=True)
 class Request:
-    """Why a design is trained, and with which seed; see the fields of `TrialRecord`."""
+    """Request of a training: its reason and its seed; see the fields of `TrialRecord`."""
 
     seed: int
     arm: Arm = Arm.SEARCH
@@ -19,13 +19,13 @@ class Request:
 
     @staticmethod
     def of(record: TrialRecord, settings: SearchSettings) -> "Request":
-        """The request that a trial was begun with."""
+        """Return the request that a trial was begun with."""
         seed = settings.seed if record.seed is None else record.seed
         return Request(seed, record.arm, record.swap_of, record.swapped_stage)
 
 
 def enqueue(study: SearchStudy, answers: Mapping[str, Label], request: Request) -> int:
-    """Puts a training in the study's line, where it outlives this process.
+    """Put a training in the study's line, where it outlives this process.
 
     Args:
         study: Of a run.

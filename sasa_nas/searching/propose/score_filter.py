@@ -38,11 +38,11 @@ class ScoreFilter:
         self._score_of = score_of or _Scorer(plan)
 
     def drawn(self, wanted: int) -> int:
-        """How many designs must be drawn so that so many are kept."""
+        """Return the number of designs that must be drawn so that so many are kept."""
         return math.ceil(wanted / self._share)
 
     def best(self, candidates: list[Candidate], wanted: int) -> list[Candidate]:
-        """The candidates to train, in the order of their scores.
+        """Return the candidates to train, in the order of their scores.
 
         Args:
             candidates: As many as `drawn` says, or fewer where a space holds no more.

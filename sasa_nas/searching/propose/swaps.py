@@ -23,7 +23,7 @@ _Wish: TypeAlias = tuple[Mapping[str, Label], int, int | None]
 
 @dataclass(frozen=True)
 class Swaps:
-    """Which networks are compared with their twins.
+    """Networks that are compared with their twins.
 
     Attributes:
         trials: Their numbers.
@@ -48,7 +48,7 @@ class _SwapChooser:
         self._fork = f"stages[{stage}].operator"
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The first convolution at the stage's fork; below it, the first option."""
+        """Return the first convolution at the stage's fork; below it, the first option."""
         if name == self._fork:
             kinds = [str(label).partition("#")[0] for label in labels]
             if BASELINE not in kinds:
@@ -57,12 +57,12 @@ class _SwapChooser:
         return self._recall.option(name, labels) if name in self._answers else 0
 
     def number(self, name: str, values: Range) -> Number:
-        """The number that was written down; below the stage's convolution, the lowest."""
+        """Return the number that was written down; below the stage's convolution, the lowest."""
         return self._recall.number(name, values) if name in self._answers else values.values()[0]
 
 
 def request_swaps(study: SearchStudy, plan: SearchPlan, swaps: Swaps) -> None:
-    """Puts the networks, and then their twins, in the study's line; those that are in the study already are not.
+    """Put the networks, and then their twins, in the study's line; those that are in the study already are not.
 
     Raises:
         UserError: If no network attends in a stage that may have convolution instead.
@@ -88,7 +88,7 @@ def request_swaps(study: SearchStudy, plan: SearchPlan, swaps: Swaps) -> None:
 
 
 def _twins(plan: SearchPlan, answers: Mapping[str, Label]) -> Iterator[tuple[int, Mapping[str, Label]]]:
-    """The stages in which a network attends, and the choices that lead to its twin with convolution there."""
+    """Yield the stages in which a network attends, and the choices that lead to its twin with convolution there."""
     whole = draw(plan, RecallChooser(answers)).architecture
     for stage, part in enumerate(whole.stages):
         if part.operator.kind == BASELINE:

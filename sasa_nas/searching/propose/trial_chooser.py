@@ -19,11 +19,11 @@ class TrialChooser:
         self.trial = trial
 
     def option(self, name: str, labels: Sequence[Label]) -> int:
-        """The index of the label that the trial suggests."""
+        """Return the index of the label that the trial suggests."""
         return list(labels).index(self.trial.suggest_categorical(name, list(labels)))
 
     def number(self, name: str, values: Range) -> Number:
-        """The number that the trial suggests."""
+        """Return the number that the trial suggests."""
         low, high, step = values.range
         if isinstance(low, int) and isinstance(high, int) and isinstance(step, int):
             return self.trial.suggest_int(name, low, high, step=step)

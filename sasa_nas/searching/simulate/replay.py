@@ -30,7 +30,7 @@ def replay(
     observer: SearchObserver | None = None,
     command: str = "",
 ) -> SearchSummary:
-    """Searches the space of a table, and keeps everything in a new run folder.
+    """Search the space of a table, and keep everything in a new run folder.
 
     Args:
         path: The table's file.
@@ -60,7 +60,7 @@ def replay(
 
 
 def replay_plan(table: Table, settings: SearchSettings) -> SearchPlan:
-    """The plan of a search in a table, whose data set need not be at hand.
+    """Return the plan of a search in a table, whose data set need not be at hand.
 
     Raises:
         UserError: If the table's space is none that this version knows.

@@ -22,7 +22,7 @@ Courses = Callable[[Proposal], Course]
 
 
 def by_formula(plan: SearchPlan) -> Courses:
-    """The trainings of a synthetic task.
+    """Return the trainings of a synthetic task.
 
     Raises:
         UserError: If the plan's data set is none.

@@ -54,7 +54,7 @@ class MachineLock:
 
     @contextmanager
     def training(self) -> Iterator[None]:
-        """A block of steps beside others', between which `make_room` is called."""
+        """Run a block of steps beside others', between which `make_room` is called."""
         with _opened(self._turnstile) as turnstile, _opened(self._room) as room:
             self._held = turnstile, room
             _enter(turnstile, room)
@@ -81,7 +81,7 @@ class MachineLock:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """A block while no others train; outside `training`."""
+        """Run a block while no others train; outside `training`."""
         with _opened(self._turnstile) as turnstile, _opened(self._room) as room:
             fcntl.flock(turnstile, fcntl.LOCK_EX)
             end = time.monotonic() + self._patience
@@ -107,7 +107,7 @@ class YieldingBatches(Generic[Batch_co]):
         return len(self._batches)
 
     def epoch(self, epoch: int) -> Iterator[Batch_co]:
-        """The batches of one epoch, as they are."""
+        """Yield the batches of one epoch, as they are."""
         for batch in self._batches.epoch(epoch):
             self._make_room()
             yield batch
@@ -115,7 +115,7 @@ class YieldingBatches(Generic[Batch_co]):
 
 @contextmanager
 def _opened(path: Path) -> Iterator[int]:
-    """A lock file of one's own; closing it gives up what was locked."""
+    """Provide a lock file of one's own; closing it gives up what was locked."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         yield handle

@@ -1,4 +1,4 @@
-"""What a worker finds out about a design beside its accuracy: latency and scores before training, robustness after."""
+"""Measurements of a design beside its accuracy, by a worker: latency and scores before training, robustness after."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext

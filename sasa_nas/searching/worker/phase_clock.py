@@ -28,7 +28,7 @@ class PhaseClock:
 
     @contextmanager
     def phase(self, name: PhaseName) -> Iterator[None]:
-        """Counts the time of a `with` block as a phase, whether it raises or not."""
+        """Count the time of a `with` block as a phase, whether it raises or not."""
         outer, self._inner = self._inner, 0.0
         start = time.perf_counter()
         try:
@@ -40,7 +40,7 @@ class PhaseClock:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """The time between two such blocks is the queue's: the search decides whether the trial goes on."""
+        """Count the time up to the next such block as the queue's: the search decides whether the trial goes on."""
         if self._waiting_since is not None:
             self._add("queue", time.perf_counter() - self._waiting_since)
         try:
@@ -49,13 +49,13 @@ class PhaseClock:
             self._waiting_since = time.perf_counter()
 
     def trained(self, epochs: Sequence[EpochMetrics]) -> None:
-        """Takes training and validation from the metrics of epochs, those before a resume too."""
+        """Take training and validation from the metrics of epochs, those before a resume too."""
         for epoch in epochs:
             self._add("train", epoch.seconds_train)
             self._add("evaluate", epoch.seconds_evaluate)
 
     def read(self) -> Phases:
-        """What has come together so far."""
+        """Return the times measured so far."""
         return Phases(**self._spent)
 
     def _add(self, name: PhaseName, seconds: float) -> None:

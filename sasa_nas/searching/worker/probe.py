@@ -45,7 +45,7 @@ class Material:
 
 @dataclass(frozen=True)
 class ProbeTask:
-    """Which of the networks to train, with how many threads, for about how many seconds; 0 only gets it ready."""
+    """Network to train, number of threads, and seconds; 0 only gets it ready."""
 
     design: int
     threads: int
@@ -54,7 +54,7 @@ class ProbeTask:
 
 @dataclass(frozen=True)
 class Throughput:
-    """How a training gets on: images a second, and the process's most bytes so far; or why it does not."""
+    """Progress of a training: images a second, and the process's most bytes so far; or why it does not."""
 
     images_per_second: float
     peak_bytes: int
@@ -93,7 +93,7 @@ class Probe:
         return Throughput(0.0, 0, error=reason)
 
     def _ready(self, design: int) -> Trainer:
-        """The trainer of a design, warm; the one before is let go."""
+        """Return the trainer of a design, warm; the one before is let go."""
         if self._trainer is None or design != self._design:
             self._let_go()
             self._trainer, self._design = self._make(design), design
@@ -122,7 +122,7 @@ class Probe:
 
 
 def _images_per_second(trainer: Trainer, seconds: float) -> float:
-    """Steps as in an epoch, without waiting for the device in between."""
+    """Step as in an epoch, without waiting for the device in between."""
     batches = itertools.chain.from_iterable(trainer.batches.epoch(epoch) for epoch in itertools.count())
     images, steps = 0, 0
     _wait(trainer.device)
@@ -142,7 +142,7 @@ def _wait(device: torch.device) -> None:
 
 
 def _peak_bytes(device: torch.device) -> int:
-    """Of the card, with what every process takes there; of the machine on a CPU."""
+    """Bytes of the card, with what every process takes there; of the machine on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_reserved(device) + CONTEXT_BYTES
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # Linux counts in KiB

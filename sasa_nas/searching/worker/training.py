@@ -75,7 +75,7 @@ class TrainingTask(BaseModel):
 
 
 class TrainingReport(BaseModel):
-    """What a worker reports after an epoch, or when a training ends early."""
+    """Report of a worker after an epoch, or when a training ends early."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -100,7 +100,7 @@ class DataCache:
         self._splits: SearchSplits | None = None
 
     def get(self, proxy: Proxy, data_dir: Path) -> SearchSplits:
-        """The splits of the proxy's data set."""
+        """Return the splits of the proxy's data set."""
         key = (proxy.dataset, data_dir, proxy.image_size, proxy.train_images)
         if self._splits is None or key != self._key:
             self._splits = load_for_search(
@@ -111,7 +111,7 @@ class DataCache:
 
 
 class Unready(Exception):
-    """What hinders every training alike: data that cannot be read, a folder that cannot be written."""
+    """Hindrance of every training alike: data that cannot be read, a folder that cannot be written."""
 
 
 class Training:
@@ -199,7 +199,7 @@ class Training:
         return self._report(metrics, Outcome.TRAINED if last else Outcome.RUNNING)
 
     def _prepare(self) -> Trainer:
-        """Writes the trial's descriptions, builds its network, reads the data, and takes up a checkpoint."""
+        """Write the trial's descriptions, build its network, read the data, and take up a checkpoint."""
         task = self.task
         torch.set_num_threads(task.threads)
         if task.storage is not None:
@@ -220,7 +220,7 @@ class Training:
         return trainer
 
     def _find_out(self) -> Measurements:
-        """What is to be known before the training begins, or goes on."""
+        """Return what is measured before the training begins, or goes on."""
         return before_training(self._subject(None), self.task.request)
 
     def _subject(self, network: torch.nn.Module | None) -> Subject:
@@ -236,7 +236,7 @@ class Training:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """A disk that is full, or cannot be written, is no trial's fault; what is written goes to the storage too."""
+        """Write to the disk and to the storage; a disk that is full, or cannot be written, is no trial's fault."""
         try:
             yield
         except OSError as error:
@@ -250,20 +250,20 @@ class Training:
 
     @contextmanager
     def _allowed(self) -> Iterator[None]:
-        """A storage that is forbidden, or of a kind that is not installed, is no trial's fault either."""
+        """Raise for a storage that is forbidden, or of a kind that is not installed, which is no trial's fault either."""
         try:
             yield
         except UserError as error:
             raise Unready(one_line(error)) from error
 
     def _save_checkpoint(self, trainer: Trainer) -> None:
-        """Writes the state; the one before is kept until the next, in case a disk garbles this one."""
+        """Write the state; the one before is kept until the next, in case a disk garbles this one."""
         if self._folder.checkpoint.exists():
             self._folder.checkpoint.replace(self._folder.earlier_checkpoint)
         save_checkpoint(self._folder.checkpoint, trainer, self._history, of=self.task.training)
 
     def _resumed(self) -> Trainer | None:
-        """The trainer as the newest checkpoint that is of use has it; None without one."""
+        """Return the trainer as the newest checkpoint that is of use has it; None without one."""
         for file in (self._folder.checkpoint, self._folder.earlier_checkpoint):
             if not file.exists():
                 continue
@@ -324,7 +324,7 @@ class Training:
         )
 
     def _broken(self, reason: str) -> TrainingReport:
-        """Keeps the traceback of the error that is being handled."""
+        """Keep the traceback of the error that is being handled."""
         try:
             with self._writing():
                 write_text(self._folder.error, shareable_traceback(traceback.format_exc()))
@@ -337,4 +337,4 @@ class Training:
 
 
 def _nothing() -> None:
-    """A CPU's step is over when it returns."""
+    """Do nothing: a CPU's step is over when it returns."""

@@ -11,7 +11,7 @@ DRAWS = 24
 
 
 def probed_designs(plan: SearchPlan) -> list[Architecture]:
-    """The network that keeps most memory as it trains, then those of median and lower-quartile FLOPs; all distinct.
+    """Return the network that keeps most memory as it trains, then those of median and lower-quartile FLOPs.
 
     Args:
         plan: Of a search; its seed fixes the draws.

@@ -25,7 +25,7 @@ REPEATS = 3
 
 
 def pack(plan: SearchPlan, observer: SearchObserver) -> tuple[SearchPlan, Packing | None]:
-    """The plan with the shares that its settings leave open; Ray runs.
+    """Return the plan with the shares that its settings leave open; Ray runs.
 
     Args:
         plan: Of a search.
@@ -125,7 +125,7 @@ def measure(
 def _measured(
     pool: WorkerPool, shares: Sequence[Share], designs: int, seconds: float, repeats: int
 ) -> tuple[list[MeasuredShare], list[str]]:
-    """How fast each way to share is, and what went wrong."""
+    """Return the throughput of each way to share, and the errors."""
     rounds: dict[Share, list[list[list[Throughput]]]] = {share: [] for share in shares}
     widest = max(shares, key=lambda share: share.trials)
     for start in range(designs):

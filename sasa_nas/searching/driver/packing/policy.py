@@ -1,4 +1,4 @@
-"""Which ways to share a machine are worth measuring, and which of the measured ones is taken. Pure functions."""
+"""Choice of the ways to share a machine that are measured, and of the one that is taken. Pure functions."""
 
 import statistics
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ CARD_TRIALS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 
 
 def fitting(trial_bytes: int, capacity_bytes: int) -> int:
-    """How many trials the memory holds; one at least, which is tried in any case.
+    """Return the number of trials that the memory holds; one at least, which is tried in any case.
 
     Args:
         trial_bytes: Of one trial.
@@ -65,7 +65,7 @@ def together(throughputs: Sequence[Sequence[Sequence[float]]]) -> float:
 
 
 def choose(measured: Sequence[MeasuredShare]) -> MeasuredShare:
-    """The first that is as fast as the fastest, to within `MARGIN`.
+    """Return the first that is as fast as the fastest, to within `MARGIN`.
 
     Args:
         measured: One at least; the default first, and what is far from it last.

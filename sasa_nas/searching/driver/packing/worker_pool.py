@@ -33,14 +33,14 @@ class Machine:
 
 
 class WorkerPool(Protocol):
-    """Whoever trains side by side."""
+    """Pool of workers that train side by side."""
 
     def train(self, tasks: Sequence[ProbeTask]) -> list[Throughput]:
         """Lets as many workers as there are tasks train at the same time; the first order is the first worker's."""
 
 
 def smallest_machine(*, with_card: bool) -> Machine | None:
-    """The machine with the fewest cores that can train: what a trial's share may be, it can be on all of them.
+    """Return the machine with the fewest cores that can train: what a trial's share may be, it can be on all of them.
 
     Args:
         with_card: Whether it must have a GPU.
@@ -89,7 +89,7 @@ class _RayWorkerPool:
         return [self._answer(worker, answer) for worker, answer in zip(at_work, answers, strict=True)]
 
     def shut_down(self) -> None:
-        """Ends their processes."""
+        """End their processes."""
         for worker in self._workers:
             ray.kill(worker)
         self._workers.clear()
