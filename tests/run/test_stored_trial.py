@@ -91,7 +91,7 @@ def test_a_line_is_plain_json_that_tools_can_read() -> None:
     assert "seconds" not in json.loads(StoredTrial(TrialRecord(number=0, outcome=Outcome.LOST), Sampling()).to_line())
 
 
-@pytest.mark.parametrize("outcome", set(Outcome) - {Outcome.WAITING, Outcome.RUNNING})
+@pytest.mark.parametrize("outcome", sorted(set(Outcome) - {Outcome.WAITING, Outcome.RUNNING}))
 def test_a_trial_comes_back_from_optuna(outcome: Outcome) -> None:
     record = FULL.model_copy(update={"outcome": outcome})
     values = [0.5, math.inf] if outcome is Outcome.TRAINED else None
