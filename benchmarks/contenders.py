@@ -1,4 +1,4 @@
-"""What window attention is compared with, on equal inputs: other forms of it, and a convolution of the same width."""
+"""Contenders of window attention on equal inputs: other forms of it, and a convolution of the same width."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Shape:
 
     @property
     def channels(self) -> int:
-        """Of all heads together."""
+        """Channels of all heads together."""
         return self.heads * self.depth
 
     @property

@@ -1,4 +1,4 @@
-"""Whether the Triton kernels are right on this GPU: the sections of `gpu_check.py` that come first.
+"""Correctness of the Triton kernels on this GPU: the sections of `gpu_check.py` that come first.
 
 Errors are norms of differences from the plain form in float64, relative to the norm of the right result. They are held
 against twice those of the plain form in the same type, and never NaN.
@@ -46,7 +46,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """What differs from the usual case."""
+        """Differences from the usual case."""
         usual = Case()
         changed = (field.name for field in dataclasses.fields(self))
         return ", ".join(f"{n}={getattr(self, n)}" for n in changed if getattr(self, n) != getattr(usual, n)) or "usual"
@@ -124,7 +124,7 @@ def problem_of(case: Case, dtype: torch.dtype, device: torch.device, *, seed: in
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What one check found."""
+    """Result of one check."""
 
     name: str
     passed: bool

@@ -1,4 +1,4 @@
-"""What no ordinary input shows: reruns, logits at the end of float16, huge maps, autograd, compilers, refusals."""
+"""Checks beyond ordinary inputs: reruns, logits at the end of float16, huge maps, autograd, compilers, refusals."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

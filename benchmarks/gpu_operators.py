@@ -1,4 +1,4 @@
-"""Whether the kernels of whole-map attention and of SAN's operators are right on this GPU, through torch's operators.
+"""Correctness of the kernels of whole-map attention and of SAN's operators on this GPU, through torch's operators.
 
 Errors are held against those of the plain forms as in `gpu_correctness.py`, and a second run must give the same bits.
 """
@@ -35,7 +35,7 @@ class WindowCase:
 
     @property
     def channels(self) -> int:
-        """Of a map."""
+        """Number of a map's channels."""
         return self.weight_channels * self.groups
 
 

@@ -24,7 +24,7 @@ from sasa_nas.ops.local_attention.triton_plan import Pass, Plan, WindowShape, ch
 
 @dataclass(frozen=True)
 class Section:
-    """What a section is given.
+    """Arguments of a section.
 
     Attributes:
         device: Where to run.

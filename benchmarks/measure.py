@@ -1,4 +1,4 @@
-"""How the benchmarks measure: medians of repeated calls, peak memory, and what machine it was."""
+"""Measurements of the benchmarks: medians of repeated calls, peak memory, and what machine it was."""
 
 import platform
 import statistics

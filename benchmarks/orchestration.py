@@ -1,4 +1,4 @@
-"""What a search costs beside training: seconds a trial through the whole engine, with trainings that end at once.
+"""Cost of a search beside training: seconds a trial through the whole engine, with trainings that end at once.
 
     python benchmarks/orchestration.py [--trials 1000] [--workers 2] [--space resnet_hybrid] [--profile FILE]
 

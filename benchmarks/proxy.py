@@ -1,4 +1,4 @@
-"""What training a proxy costs beside what it must: steps beside the sum of their parts, the trainer beside a bare loop.
+"""Cost of training a proxy beside what it must: steps beside the sum of their parts, the trainer beside a bare loop.
 
     python benchmarks/proxy.py [--device cuda] [--seconds 200] [--packed] [--trials 24] [--out FILE] [--small]
 

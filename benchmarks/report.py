@@ -1,4 +1,4 @@
-"""How heavy is the report of a run of 500 trials, and how fast does a browser open it?
+"""Size of the report of a run of 500 trials, and the time in which a browser opens it.
 
     python benchmarks/report.py [--trials 500] [--repeats 5] [--out FILE]
 

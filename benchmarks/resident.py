@@ -1,4 +1,4 @@
-"""How much memory a step takes at its peak on a CPU: the growth of the process's resident memory, on Linux.
+"""Peak memory of a step on a CPU: the growth of the process's resident memory, on Linux.
 
 It counts what any allocator holds, that of compiled loops as much as torch's, and knows no difference between memory in
 use and memory that was given back but kept by the C library. So freed memory is handed back first.

@@ -1,4 +1,4 @@
-"""Which search finds a good front in the fewest epochs? Replays of an exhaustive table, many seeds, no training.
+"""Comparison of searches by the epochs in which they find a good front: replays of a table, with many seeds.
 
     python benchmarks/searchers.py [--table tables/hybrid256_digits.json.gz] [--seeds 30] [--processes 2] [--out FILE]
 

@@ -250,7 +250,7 @@ class Training:
 
     @contextmanager
     def _allowed(self) -> Iterator[None]:
-        """Raise for a storage that is forbidden, or of a kind that is not installed, which is no trial's fault either."""
+        """Raise for a storage that is forbidden, or of a kind that is not installed: no trial's fault either."""
         try:
             yield
         except UserError as error:
