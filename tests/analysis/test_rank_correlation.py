@@ -8,8 +8,10 @@ import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sasa_nas.analysis import rank_correlation as correlations
 from sasa_nas.analysis.rank_correlation import (
     FEWEST,
+    _places,
     _signs,
     _taus,
     rank_correlation,
@@ -39,7 +41,7 @@ def test_a_resample_is_scipys_tau_of_the_networks_drawn() -> None:
     x, y = generator.integers(0, 9, (2, 12)).astype(float)
     drawn = generator.integers(0, 12, (20, 12))
     weights = np.stack([np.bincount(row, minlength=12) for row in drawn]).astype(float)
-    taus = _taus(weights, _signs(x), _signs(y))
+    taus = _taus(weights, _signs(_places(x)), _signs(_places(y)))
     assert taus == pytest.approx([scipy.stats.kendalltau(x[row], y[row]).statistic for row in drawn], abs=1e-12)
 
 
@@ -59,6 +61,26 @@ def test_the_interval_is_scipys_percentile_bootstrap() -> None:
     ).confidence_interval
     assert found is not None
     assert (found.low, found.high) == pytest.approx((theirs.low, theirs.high), abs=0.04)
+
+
+@pytest.mark.parametrize("correlated", [0.0, 0.6, 0.97])
+def test_the_closed_form_of_many_networks_is_the_bootstrap(correlated: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(2)
+    base, noise, rival = generator.normal(size=(3, 500))
+    # with ties
+    x, y = np.round(base, 1), np.round(correlated * base + math.sqrt(1 - correlated**2) * noise, 1)
+    found = []
+    for large in (1000, 100):
+        monkeypatch.setattr(correlations, "LARGE", large)
+        found.append((rank_correlation(x, y), rank_difference(x, base + rival, y)))
+    (drawn, gain), (closed, difference) = found
+    assert drawn is not None
+    assert closed is not None
+    assert closed.tau == pytest.approx(drawn.tau, abs=1e-12)
+    assert (closed.low, closed.high) == pytest.approx((drawn.low, drawn.high), abs=0.006)
+    assert gain is not None
+    assert difference is not None
+    assert (difference.low, difference.high) == pytest.approx((gain.low, gain.high), abs=0.01)
 
 
 def test_perfect_orders_and_infinities() -> None:

@@ -19,7 +19,7 @@ def searched(task: str, space_name: str, out: Path) -> Where:
     """With the balanced share that a search has unless it is told otherwise."""
     space = MADE[space_name]() if space_name in MADE else load_space(space_name)
     proxy = space.proxy.model_copy(update={"dataset": f"synthetic:{task}"})
-    run = search(space.model_copy(update={"proxy": proxy}), SearchSettings(trials=200), out=out)
+    run = search(space.model_copy(update={"proxy": proxy}), SearchSettings(trials=200, sampler="random"), out=out)
     answer = run.where()
     assert answer.trainings == 50
     return answer
