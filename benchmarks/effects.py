@@ -1,4 +1,4 @@
-"""Does `where` tell the truth? Its answers from part of an exhaustive table beside the effects of the whole.
+"""Answers of `where` from part of an exhaustive table beside the effects of the whole table.
 
     python benchmarks/effects.py [--table tables/hybrid256_digits.json.gz] [--repetitions 20] [--processes 2]
         [--out FILE]

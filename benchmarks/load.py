@@ -1,4 +1,4 @@
-"""Does anything grow with the number of trials, classes, stages, designs or files?
+"""Growth of time, memory and files with the number of trials, classes, stages, designs or images.
 
     python benchmarks/load.py [--trials 5000] [--files 50000] [--section NAME ...] [--small] [--out FILE]
 

@@ -9,7 +9,21 @@ import pytest
 import sasa_nas
 
 PACKAGE = Path(sasa_nas.__file__).parent
-QUESTIONS = ("As", "How", "Of", "What", "When", "Where", "Whether", "Which", "Who", "Whoever", "Whose", "Why")
+QUESTIONS = (
+    "As",
+    "Does",
+    "How",
+    "Of",
+    "What",
+    "When",
+    "Where",
+    "Whether",
+    "Which",
+    "Who",
+    "Whoever",
+    "Whose",
+    "Why",
+)
 
 
 def titles(file: Path) -> Iterator[str]:

@@ -38,14 +38,13 @@ def pareto(
     if plot is not None and not usual:
         raise UserError("--plot draws accuracy against FLOPs: leave --objectives out")
     source = sasa_nas.Run(run)
-    front = source.pareto(DEFAULT_OBJECTIVES if usual else wanted)
     if plot is not None:
         source.plot_front(plot)
     if as_json:
-        print_json(front)
+        print_json(source.pareto(DEFAULT_OBJECTIVES if usual else wanted))
         return
     console = stdout_console()
-    print_front(console, source.trials(), front.objectives)
+    print_front(console, source.trials(), DEFAULT_OBJECTIVES if usual else wanted)
     if usual and set(source.info.settings.objectives) != set(DEFAULT_OBJECTIVES):
         own = ",".join(source.info.settings.objectives)
         console.print(f"This search had other objectives; `--objectives {own}` shows their front.", soft_wrap=True)

@@ -62,7 +62,7 @@ class TrialFiles:
                 return  # it can wait for the next session's `settle`
 
     def settle(self, records: Iterable[TrialRecord]) -> None:
-        """Do for all finished trials what kills kept from being done, or workers that were taken for dead undid.
+        """Bring in the files of finished trials and remove their checkpoints, where a kill or a lost worker left them.
 
         Raises:
             UserError: As `bring_in`.
