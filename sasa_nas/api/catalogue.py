@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 def list_models() -> "list[ModelEntry]":
     """Return all named networks, with parameters and FLOPs.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> [entry.name for entry in sasa_nas.list_models()][:2]  # doctest: +SKIP
     """
@@ -21,7 +21,7 @@ def list_models() -> "list[ModelEntry]":
 def list_spaces() -> "list[SpaceEntry]":
     """Return the search spaces that ship with the package.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> "tiny" in [entry.name for entry in sasa_nas.list_spaces()]
         True
@@ -34,7 +34,7 @@ def list_spaces() -> "list[SpaceEntry]":
 def list_datasets() -> "list[DatasetEntry]":
     """Return all data sets.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> "digits" in [entry.name for entry in sasa_nas.list_datasets()]
         True
@@ -47,7 +47,7 @@ def list_datasets() -> "list[DatasetEntry]":
 def list_operators() -> "list[OperatorEntry]":
     """Return all operators, stems and kinds of channel attention, with their fields.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> "local_attention" in [entry.kind for entry in sasa_nas.list_operators()]
         True

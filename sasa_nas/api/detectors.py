@@ -42,7 +42,7 @@ def train_detector(
     Raises:
         UserError: If it cannot be trained as asked; then nothing was written.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> settings = sasa_nas.DetectionSettings(dataset="coco:/data/coco")
         >>> sasa_nas.train_detector("retinanet_sasa_resnet50", settings).result  # doctest: +SKIP
@@ -69,7 +69,7 @@ def resume_detector(
         UserError: If the folder is no detector's training, its record names a resource that `external` does not, its
             data set has changed, or another process is training in it.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> sasa_nas.resume_detector("runs/train-retinanet_resnet50").result  # doctest: +SKIP
     """
@@ -95,7 +95,7 @@ def detect(
     Raises:
         UserError: If there is no trained detector, its weights are another's, or an image cannot be read.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> sasa_nas.detect("runs/train-retinanet_resnet50", ["street.png"])  # doctest: +SKIP
     """

@@ -43,7 +43,7 @@ def describe(
     Raises:
         UserError: If there is no such network, a change does not fit, or latencies of a detector are asked for.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> sasa_nas.describe("resnet18").params
         11689512
@@ -86,7 +86,7 @@ def train(
     Raises:
         UserError: If it cannot be trained as asked; then nothing was written.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> settings = sasa_nas.TrainingSettings(dataset="digits")  # doctest: +SKIP
         >>> sasa_nas.train("sasa_resnet26", settings).result  # doctest: +SKIP
@@ -113,7 +113,7 @@ def resume_training(
         UserError: If the folder is no classifier's training, its record names a resource that `external` does not, its
             data set has changed, or another process is training in it.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> sasa_nas.resume_training("runs/train-resnet18").result  # doctest: +SKIP
     """
@@ -132,7 +132,7 @@ def evaluate(target: Path | str, settings: "EvaluationSettings | None" = None) -
     Raises:
         UserError: If there is no trained network, or its data set is not at hand or has changed.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> sasa_nas.evaluate("runs/first/trials/0003").measurements  # doctest: +SKIP
     """
@@ -166,7 +166,7 @@ def scores(
     Raises:
         UserError: If there is no such network, data set or score.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> sorted(sasa_nas.scores("resnet18", ["synflow"]))  # doctest: +SKIP
         ['synflow']
@@ -203,7 +203,7 @@ def attention_maps(
     Raises:
         UserError: If there is no such network, image, layer, head or pixel, or the network has no attention.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> source = sasa_nas.ImageSource(dataset="digits", index=3)  # doctest: +SKIP
         >>> sasa_nas.attention_maps("sasa_resnet26", source).maps  # doctest: +SKIP
@@ -239,7 +239,7 @@ def export(
         UserError: If there is no such network, it is a detector, it is not trained, weights do not fit, or the
             folder cannot be written.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> sasa_nas.export("runs/first", pick="knee").folder  # doctest: +SKIP
     """
@@ -280,7 +280,7 @@ def verify_export(folder: Path | str, *, seed: int = 0, trust: bool = False) -> 
     Raises:
         UserError: If a file does not fit or is refused, or the verification goes beyond its limits.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> all(check.ok for check in sasa_nas.verify_export("exports/first").checks)  # doctest: +SKIP
         True

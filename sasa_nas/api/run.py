@@ -39,7 +39,7 @@ class Run:
     Raises:
         UserError: If the folder is no run's.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> run = sasa_nas.Run("runs/first")  # doctest: +SKIP
         >>> front = run.pareto()  # doctest: +SKIP

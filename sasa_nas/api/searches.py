@@ -39,7 +39,7 @@ def search(
     Raises:
         UserError: If the search cannot be carried out as asked; then nothing was written.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> run = sasa_nas.search("tiny", sasa_nas.SearchSettings(trials=8))  # doctest: +SKIP
         >>> [point.operators for point in run.pareto().front]  # doctest: +SKIP
@@ -74,7 +74,7 @@ def resume(
         UserError: If the folder is no run, its record names a resource that `external` does not, the data set has
             changed, or another process is searching in it.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> run = sasa_nas.resume("runs/first", trials=64)  # doctest: +SKIP
     """
@@ -107,7 +107,7 @@ def replay(
     Raises:
         UserError: If the table cannot be read, or the folder cannot be made.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> run = sasa_nas.replay("tables/hybrid256_digits.json.gz")  # doctest: +SKIP
     """
@@ -134,7 +134,7 @@ def draw_designs(
     Raises:
         UserError: If no design is within the space's limits, or one of them can only be measured.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> [design.params < 100_000 for design in sasa_nas.draw_designs("tiny", 3)]
         [True, True, True]

@@ -42,7 +42,7 @@ def make_table(
     Raises:
         UserError: If the space is too large, the data are missing, the file cannot be written, or a training fails.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> table = sasa_nas.make_table("hybrid256", "table.json.gz", seeds=[0])  # doctest: +SKIP
         >>> run = sasa_nas.replay("table.json.gz")  # doctest: +SKIP
@@ -69,7 +69,7 @@ def table_reliability(table: "Table") -> "tuple[Reliability, Consistency | None]
         The reliability of one training, ICC(1), and among trainings of one seed, ICC(3,1), which is None if the
         networks were not all trained with the same seeds. None if too few networks have several seeds.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> table = sasa_nas.load_table("tables/hybrid256_digits.json.gz")  # doctest: +SKIP
         >>> sasa_nas.table_reliability(table)[0].single  # doctest: +SKIP

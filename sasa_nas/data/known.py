@@ -39,7 +39,7 @@ def register_dataset(info: DatasetInfo, load: Load) -> None:
     Raises:
         ValueError: If the name is taken.
 
-    Example:
+    Examples:
         >>> import sasa_nas
         >>> facts = DatasetInfo("mine", 3, 32, 32, num_classes=2, flip=True, shift=4)
         >>> sasa_nas.register_dataset(facts, load_mine)  # doctest: +SKIP

@@ -20,7 +20,7 @@ def build(architecture: Architecture) -> Network:
 
     Build it under `torch.device("meta")` for shapes without weights.
 
-    Example:
+    Examples:
         >>> from sasa_nas.models import model_architecture
         >>> network = build(model_architecture("resnet18"))
         >>> sum(parameter.numel() for parameter in network.parameters())

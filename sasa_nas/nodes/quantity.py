@@ -26,7 +26,7 @@ def parse_quantity(text: str) -> float:
     Raises:
         ValueError: If it has another form, or no floating-point number is as large.
 
-    Example:
+    Examples:
         >>> parse_quantity("2.5G"), parse_quantity("1e6"), parse_quantity("512 MB")
         (2500000000.0, 1000000.0, 512000000.0)
     """

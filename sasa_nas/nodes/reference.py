@@ -19,7 +19,7 @@ def resolve(reference: Reference) -> Any:
         ValueError: If the text has another form.
         ImportError: If there is no such module, or it has no such name.
 
-    Example:
+    Examples:
         >>> resolve("math:sqrt")(9)
         3.0
     """

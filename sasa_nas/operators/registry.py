@@ -117,7 +117,7 @@ def register_operator(
     Raises:
         ValueError: If the kind, the short name or the letter is taken, or an argument is invalid.
 
-    Example:
+    Examples:
         >>> from typing import Literal
         >>> from torch import nn
         >>> from sasa_nas.operators import OPERATORS, Counts, Macs, Operator, register_operator

@@ -29,7 +29,7 @@ def register_score(name: str, compute: Reference) -> None:
     Raises:
         ValueError: If the name is taken.
 
-    Example:
+    Examples:
         >>> def parameters(network, batches):
         ...     return float(sum(parameter.numel() for parameter in network.parameters()))
         >>> register_score("parameters", parameters)

@@ -101,7 +101,7 @@ def load_space(name: str | Path) -> SearchSpace:
         SpaceError: If there is no such space, or its file is invalid; the message names the file, the path in the
             tree, the value and the allowed ones.
 
-    Example:
+    Examples:
         >>> load_space("tiny").proxy.dataset
         'digits'
     """
@@ -152,7 +152,7 @@ def load_architecture(path: str | Path) -> Architecture:
     Raises:
         SpaceError: If the file cannot be read or does not describe an architecture.
 
-    Example:
+    Examples:
         >>> load_architecture("runs/first/trials/0003/architecture.json").id  # doctest: +SKIP
     """
     network = load_network(path)

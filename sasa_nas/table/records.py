@@ -108,7 +108,7 @@ def load_table(path: Path) -> Table:
     Raises:
         UserError: If the file cannot be read, or is no table.
 
-    Example:
+    Examples:
         >>> len(load_table(Path("tables/hybrid256_digits.json.gz")).rows)  # doctest: +SKIP
         256
     """

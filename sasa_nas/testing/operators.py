@@ -44,7 +44,7 @@ def conformance_checks(kind: str, *, quick: bool = False) -> list[ConformanceChe
     Raises:
         KeyError: If the kind is not registered.
 
-    Example:
+    Examples:
         >>> from sasa_nas.testing import conformance_checks
         >>> checks = conformance_checks("conv", quick=True)
         >>> checks[0].outcome().status

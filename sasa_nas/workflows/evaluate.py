@@ -114,7 +114,7 @@ def make_attacks(
     Raises:
         UserError: If a number is not positive and finite.
 
-    Example:
+    Examples:
         >>> [attack.steps for attack in make_attacks([8 / 255], [1, 10])]
         [1, 10]
     """
