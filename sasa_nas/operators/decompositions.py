@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 
-import torch
 from torch import Tensor
 
 from sasa_nas.nodes import resolve
 from sasa_nas.operators.registry import OPERATORS
 
-Decompositions = dict[torch._ops.OpOverload, Callable[..., Tensor | tuple[Tensor, ...]]]
+Decompositions = dict[Callable[..., object], Callable[..., Tensor | tuple[Tensor, ...]]]
 """Functions of the same arguments that call torch's operators alone, by operator."""
 
 

@@ -60,7 +60,7 @@ def _fake_backward(
 register_gradients("aggregate", aggregate_operator, aggregate_backward_operator, tensors=2, keeps_outputs=False)
 
 
-def aggregate_decompositions() -> dict[torch._ops.OpOverload, Callable[..., Tensor]]:
+def aggregate_decompositions() -> dict[Callable[..., object], Callable[..., Tensor]]:
     """Return the operator in terms of torch's own, for `ExportedProgram.run_decompositions`; ONNX needs it."""
     return {torch.ops.sasa_nas.aggregate.default: _decomposed}
 

@@ -147,7 +147,7 @@ register_gradients(
 )
 
 
-def local_attention_decompositions() -> dict[torch._ops.OpOverload, Callable[..., tuple[Tensor, Tensor]]]:
+def local_attention_decompositions() -> dict[Callable[..., object], Callable[..., tuple[Tensor, Tensor]]]:
     """Return the operator in terms of torch's own, for `ExportedProgram.run_decompositions`; ONNX needs it."""
     return {torch.ops.sasa_nas.local_attention.default: _decomposed}
 

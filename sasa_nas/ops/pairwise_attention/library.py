@@ -262,7 +262,7 @@ register_gradients(
 )
 
 
-def pairwise_attention_decompositions() -> dict[torch._ops.OpOverload, Callable[..., Outputs]]:
+def pairwise_attention_decompositions() -> dict[Callable[..., object], Callable[..., Outputs]]:
     """Return the operator in terms of torch's own, for `ExportedProgram.run_decompositions`; ONNX needs it."""
     return {torch.ops.sasa_nas.pairwise_attention.default: _decomposed}
 

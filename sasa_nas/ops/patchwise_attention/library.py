@@ -241,7 +241,7 @@ register_gradients(
 )
 
 
-def patchwise_attention_decompositions() -> dict[torch._ops.OpOverload, Callable[..., Outputs]]:
+def patchwise_attention_decompositions() -> dict[Callable[..., object], Callable[..., Outputs]]:
     """Return the operator in terms of torch's own, for `ExportedProgram.run_decompositions`; ONNX needs it."""
     return {torch.ops.sasa_nas.patchwise_attention.default: _decomposed}
 

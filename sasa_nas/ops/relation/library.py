@@ -110,7 +110,7 @@ register_gradients(
 )
 
 
-def relation_decompositions() -> dict[torch._ops.OpOverload, Callable[..., Tensor]]:
+def relation_decompositions() -> dict[Callable[..., object], Callable[..., Tensor]]:
     """Return the operator in terms of torch's own, for `ExportedProgram.run_decompositions`; ONNX needs it."""
     return {torch.ops.sasa_nas.window_relation.default: _decomposed}
 
