@@ -27,7 +27,8 @@ from measure import machine
 
 from sasa_nas.files import write_text
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord
-from sasa_nas.searching import observer, search, session
+from sasa_nas.searching import observer, search
+from sasa_nas.searching.driver import tune_run
 from sasa_nas.searching.driver.searcher import TASK
 from sasa_nas.searching.driver.tune_components import TrialTrainable
 from sasa_nas.searching.worker.training import Training, TrainingReport, TrainingTask
@@ -108,7 +109,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, help="keep the run's folder here")
     parser.add_argument("--out", type=Path, default=RESULTS, help="the file to write")
     options = parser.parse_args()
-    session.__dict__["TrialTrainable"] = InstantTrainable
+    tune_run.__dict__["TrialTrainable"] = InstantTrainable
     clock = Clock()
     profiler = cProfile.Profile() if options.profile else None
     with tempfile.TemporaryDirectory() as scratch:
