@@ -1,17 +1,28 @@
 """The networks of a small table: accuracy against FLOPs and against latency, with their fronts."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Bbox
 
 from sasa_nas.analysis.figure_file import INK, write_figure
 from study.networks import Network
 from study.style import TITLES, clean, new_figure
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _DOT, _LINE = "#1d4ed8", "#c2410c"
+_RADIUS = 7.0
+"""Pixels around a dot's centre that no label may cover."""
+_LEFT = ((-4, 2), (-4, -2))
+_RIGHT = ((4, 2), (4, -2))
+"""Places of a label beside its dot, in points."""
 
 
 def draw_front(name: str, networks: Sequence[Network], path: Path) -> None:
@@ -54,21 +65,39 @@ def _draw(axes: Axes, points: Sequence[tuple[Network, float]]) -> None:
     )
     for one, cost in points:
         accuracy = 100 * one.accuracy.value
-        on_front = one.name in names
         axes.errorbar(cost, accuracy, yerr=100 * one.accuracy.error, color=_DOT, linewidth=1.2, fmt="none", alpha=0.5)
-        axes.plot(cost, accuracy, "o", color=_LINE if on_front else _DOT, markersize=5)
-        axes.annotate(
-            one.name,
-            (cost, accuracy),
-            # left of the front, where its line is not
-            xytext=(-4 if on_front else 4, 4),
-            textcoords="offset points",
-            ha="right" if on_front else "left",
-            fontsize=8,
-            color=INK,
-            weight="bold" if on_front else "normal",
-            path_effects=[withStroke(linewidth=2.5, foreground="white")],
-            zorder=4,
-        )
+        axes.plot(cost, accuracy, "o", color=_LINE if one.name in names else _DOT, markersize=5)
     axes.margins(x=0.16)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
+    _label(axes, points, names)
+
+
+def _label(axes: Axes, points: Sequence[tuple[Network, float]], front_names: Set[str]) -> None:
+    """Write each network's letters beside its dot, at the first of four corners that is free."""
+    canvas = FigureCanvasAgg(cast("Figure", axes.figure))
+    canvas.draw()  # settles the axes' limits
+    centres = [axes.transData.transform((cost, 100 * one.accuracy.value)) for one, cost in points]
+    taken = [Bbox.from_bounds(x - _RADIUS, y - _RADIUS, 2 * _RADIUS, 2 * _RADIUS) for x, y in centres]
+    for one, cost in points:
+        on_front = one.name in front_names
+        # left of the front, where its line is not
+        sides = _LEFT + _RIGHT if on_front else _RIGHT + _LEFT
+        for last, (x, y) in enumerate(sides, 1 - len(sides)):
+            label = axes.annotate(
+                one.name,
+                (cost, 100 * one.accuracy.value),
+                xytext=(x, y),
+                textcoords="offset points",
+                ha="right" if x < 0 else "left",
+                va="bottom" if y > 0 else "top",
+                fontsize=8,
+                color=INK,
+                weight="bold" if on_front else "normal",
+                path_effects=[withStroke(linewidth=2.5, foreground="white")],
+                zorder=4,
+            )
+            box = label.get_window_extent(canvas.get_renderer())
+            if last == 0 or not box.count_overlaps(taken):
+                taken.append(box)
+                break
+            label.remove()
