@@ -12,6 +12,9 @@ PATIENCE = 15.0
 """Most seconds that a command may take to end. If its workers got the signal, too, some calls would wait a minute for
 them."""
 
+AGAIN = 0.05
+"""Seconds until an interrupt that was dropped comes again."""
+
 INTERRUPTED = 130
 """Exit status after Ctrl-C, SIGTERM or SIGHUP."""
 
@@ -58,9 +61,11 @@ def ending_like_interrupt() -> Iterator[None]:
             signal.signal(number, ending)
     except ValueError:  # in another thread, where nobody may
         taken = []
+    usual_hook, sys.unraisablehook = sys.unraisablehook, _interrupt_again
     try:
         yield
     finally:
+        sys.unraisablehook = usual_hook
         ending.over()
         for number in taken:
             signal.signal(number, signal.SIG_DFL)
@@ -71,3 +76,14 @@ def _end(reason: str) -> None:
     words = f"sasa-nas: {reason}; what is finished is on the disk, and `resume` or the same command goes on with it\n"
     os.write(sys.__stderr__.fileno() if sys.__stderr__ is not None else 2, words.encode())
     os._exit(INTERRUPTED)
+
+
+def _interrupt_again(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Interrupt once more where an interrupt came within a callback of native code, which drops it with a trace."""
+    if unraisable.exc_type is KeyboardInterrupt:
+        # a moment later: here it would be dropped again
+        timer = threading.Timer(AGAIN, os.kill, [os.getpid(), signal.SIGINT])
+        timer.daemon = True
+        timer.start()
+    else:
+        sys.__unraisablehook__(unraisable)

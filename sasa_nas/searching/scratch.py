@@ -83,4 +83,8 @@ def _remove_folder(folder: Path) -> None:
                 else:
                     path.unlink(missing_ok=True)
         if [path.name for path in folder.iterdir()] == [LOCK]:
-            shutil.rmtree(folder, ignore_errors=True)
+            (folder / LOCK).unlink()
+            try:
+                folder.rmdir()
+            except OSError:  # a process that is about to end has written to it since: the next one tries again
+                (folder / LOCK).touch()

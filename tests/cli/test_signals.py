@@ -75,3 +75,10 @@ def test_handlers_are_put_back() -> None:
     child += "with ending_like_interrupt():\n    pass\nprint(signal.getsignal(signal.SIGTERM) == signal.SIG_DFL)"
     done = subprocess.run([sys.executable, "-c", child], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"
+
+
+def test_an_interrupt_that_native_code_drops_comes_again() -> None:
+    # a finaliser is such a callback: what it raises is only told
+    body = "Dropped(); time.sleep(30)"
+    before = "class Dropped:\n    def __del__(self): raise KeyboardInterrupt"
+    assert end(before=before, body=body) == (0, "interrupted\nover\n", "")

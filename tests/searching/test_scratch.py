@@ -116,3 +116,19 @@ def _handle(folder: Path) -> int:
         if (found.st_dev, found.st_ino) == (wanted.st_dev, wanted.st_ino):
             return int(name.name)
     raise AssertionError("the lock is not held")
+
+
+def test_what_was_written_meanwhile_goes_with_the_next_one(temporary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = Scratch()
+    rmdir = Path.rmdir
+
+    def late(folder: Path) -> None:
+        (folder / "log").touch()
+        rmdir(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rmdir", late)
+        mine.close()
+    assert sorted(path.name for path in mine.path.iterdir()) == [scratch.LOCK, "log"]
+    remove_leftovers()
+    assert list(temporary.iterdir()) == []
