@@ -179,7 +179,7 @@ def private_cache(*names: str) -> Path:
 
 
 _HAS_OWNERS = hasattr(os, "geteuid")
-"""Whether files have POSIX owners and modes; on Windows, a user's own folders are closed to others."""
+"""True if files have POSIX owners and modes; on Windows, a user's own folders are closed to others."""
 
 
 def make_private(folder: Path) -> None:

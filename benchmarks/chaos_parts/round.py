@@ -25,7 +25,7 @@ _STARTING = 6.0
 """Seconds after a session's start in which Python may not have got as far as to handle signals."""
 _TRIALS = "trials.jsonl"
 _VIEW = "study.journal"
-"""What follows from the trials: damage to it is no excuse."""
+"""Files made from the trials; damage to them excuses no loss."""
 
 
 class Round:

@@ -12,4 +12,4 @@ class DetectionRecipe(Schedule):
     learning_rate: PositiveFloat = 1e-4
     """Peak learning rate, reached after the warm-up."""
     augment: Bool = True
-    """Whether images are flipped horizontally with probability 1/2."""
+    """Horizontal flips of images with probability 1/2, if true."""

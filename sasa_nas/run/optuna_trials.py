@@ -29,7 +29,7 @@ STATES = {
     Outcome.BROKEN: TrialState.FAIL,
     Outcome.LOST: TrialState.FAIL,
 }
-"""What Optuna is to take each outcome for."""
+"""State of an Optuna trial for each outcome."""
 
 
 def attributes(record: TrialRecord) -> dict[str, Any]:

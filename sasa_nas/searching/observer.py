@@ -25,9 +25,9 @@ class SearchSummary:
     folder: RunFolder
     records: list[TrialRecord]
     interrupted: bool
-    """Whether it was stopped before all trials were done."""
+    """True if the session was stopped before all trials were done."""
     exhausted: bool
-    """Whether the space had fewer distinct designs than trials were asked for."""
+    """True if the space had fewer distinct designs than trials were asked for."""
 
 
 class SearchObserver(Observer):

@@ -28,7 +28,7 @@ class Recipe(Schedule):
 
     label_smoothing: Annotated[Float, Field(ge=0.0, lt=1.0)] = 0.0
     augment: Bool = True
-    """Whether images are augmented by random shifts, and by flips if these keep the data set's labels."""
+    """Augmentation by random shifts, and by flips that keep the data set's labels, if true."""
 
 
 class Proxy(Node):

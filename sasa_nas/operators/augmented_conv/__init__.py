@@ -38,7 +38,7 @@ class AugmentedConv(Operator):
     """Least number of key channels per head."""
     positions: Literal["none", "sine", "coordconv", "relative"] = "relative"
     downsample: Bool = False
-    """Whether attention is computed at half the resolution, and its output upsampled."""
+    """Attention at half the resolution with its output upsampled, if true."""
 
     def check_width(self, width: int) -> None:
         """Raise `Misfit` if there are more heads than channels."""

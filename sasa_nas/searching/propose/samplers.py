@@ -23,7 +23,7 @@ POPULATION = 16
 thousands that Optuna's default of 50 is made for."""
 
 _NAMED = hasattr(Trial, "set_constraint")
-"""Whether a trial is told its constraints by name, as from Optuna 5 on; before, samplers ask a function for them."""
+"""True if trials take constraints by name, as from Optuna 5 on; before, samplers ask a function for them."""
 
 
 def constrain(trial: Trial, constraints: Mapping[str, float]) -> None:

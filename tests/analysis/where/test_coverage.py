@@ -75,7 +75,7 @@ class Estimates:
 
 
 def at_once(runs: Repeated, noise: Noise, weights: np.ndarray, estimate: Estimate | None) -> Estimates:
-    """What `noise.estimate(weights)`, here that of one run, would be in every run: HC2 by its formula."""
+    """Compute `noise.estimate(weights)` of every run at once, by the formula of HC2."""
     assert estimate is not None
     residuals = noise._maker @ runs.observed
     free = np.diag(noise._maker)
