@@ -3,7 +3,9 @@
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
+import time
 import weakref
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +13,8 @@ from pathlib import Path
 PREFIX = "sasa-nas-"
 LOCK = ".in-use"
 """The file in such a folder that its process holds locked."""
+ABANDONED = 24 * 3600.0
+"""Seconds after which a folder without a lock is removed: a process of Ray that outlives ours makes it anew."""
 
 SHORT = Path("/tmp")
 """Folder of sockets if the temporary folder's path is long."""
@@ -57,6 +61,12 @@ def remove_leftovers() -> None:
             continue
         finally:
             os.close(handle)
+    for folder in (folder for place in places for folder in place.glob(f"{PREFIX}*")):
+        with suppress(OSError):
+            status = folder.lstat()
+            ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
+            if ours and not (folder / LOCK).exists() and time.time() - status.st_mtime > ABANDONED:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _locked(folder: Path) -> int:

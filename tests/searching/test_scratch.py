@@ -132,3 +132,13 @@ def test_what_was_written_meanwhile_goes_with_the_next_one(temporary: Path, monk
     assert sorted(path.name for path in mine.path.iterdir()) == [scratch.LOCK, "log"]
     remove_leftovers()
     assert list(temporary.iterdir()) == []
+
+
+def test_a_folder_that_was_made_anew_goes_after_a_day(temporary: Path) -> None:
+    old, new, foreign = (temporary / name for name in ("sasa-nas-old", "sasa-nas-new", "other-old"))
+    for folder in (old, new, foreign):
+        (folder / "r" / "session").mkdir(parents=True)
+    for folder in (old, foreign):
+        os.utime(folder, (0, 0))
+    remove_leftovers()
+    assert sorted(path.name for path in temporary.iterdir()) == ["other-old", "sasa-nas-new"]
