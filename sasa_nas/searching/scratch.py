@@ -13,8 +13,11 @@ from pathlib import Path
 PREFIX = "sasa-nas-"
 LOCK = ".in-use"
 """The file in such a folder that its process holds locked."""
-ABANDONED = 24 * 3600.0
-"""Seconds after which a folder without a lock is removed: a process of Ray that outlives ours makes it anew."""
+LINGERING = 60.0
+"""Seconds for which a killed process's folder stays, emptied: a worker of its Ray may just start, and make it anew."""
+UNLOCKED = 24 * 3600.0
+"""Seconds after which a folder without a lock is removed. Its process was killed between making it and locking it, or
+Ray has made it anew as the process ended."""
 
 SHORT = Path("/tmp")
 """Folder of sockets if the temporary folder's path is long."""
@@ -46,27 +49,41 @@ class Scratch:
 
 
 def remove_leftovers() -> None:
-    """Remove the folders of processes of this user that are no more."""
-    places = {Path(tempfile.gettempdir()), SHORT}
-    for lock in (lock for place in places for lock in place.glob(f"{PREFIX}*/{LOCK}")):
-        try:
-            handle = os.open(lock, os.O_RDWR | os.O_NOFOLLOW)
-        except OSError:  # somebody else's, or gone already
-            continue
-        try:
-            if os.fstat(handle).st_uid == os.geteuid():
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove_folder(lock.parent)
-        except OSError:  # in use
-            continue
-        finally:
-            os.close(handle)
-    for folder in (folder for place in places for folder in place.glob(f"{PREFIX}*")):
-        with suppress(OSError):
-            status = folder.lstat()
-            ours = stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
-            if ours and not (folder / LOCK).exists() and time.time() - status.st_mtime > ABANDONED:
-                shutil.rmtree(folder, ignore_errors=True)
+    """Remove the folders of processes of this user that are no more.
+
+    They are emptied at once, and themselves removed by a later call, after `LINGERING` seconds without new content:
+    without its lock, nobody would find what a process that outlives ours writes there.
+    """
+    for place in {Path(tempfile.gettempdir()), SHORT}:
+        for folder in place.glob(f"{PREFIX}*"):
+            with suppress(OSError):  # somebody else's, in use, or gone already
+                status = folder.lstat()
+                if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
+                    continue
+                if os.path.lexists(folder / LOCK):
+                    _clear(folder)
+                elif time.time() - status.st_mtime > UNLOCKED:
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _clear(folder: Path) -> None:
+    """Empty the folder of a process that is no more, or remove it if it has been empty for long.
+
+    Raises:
+        OSError: If it is in use, or its lock is somebody else's.
+    """
+    handle = os.open(folder / LOCK, os.O_RDWR | os.O_NOFOLLOW)
+    try:
+        if os.fstat(handle).st_uid != os.geteuid():
+            return
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _content(folder):
+            _empty(folder)
+            os.utime(handle)
+        elif time.time() - os.fstat(handle).st_mtime > LINGERING:
+            _remove_folder(folder)
+    finally:
+        os.close(handle)
 
 
 def _locked(folder: Path) -> int:
@@ -86,15 +103,24 @@ def _remove(folder: Path, lock: int) -> None:
 def _remove_folder(folder: Path) -> None:
     """Remove a folder, its lock last: by it the next process finds what an interrupt, or a busy file, has left."""
     with suppress(OSError):
-        for path in folder.iterdir():
-            if path.name != LOCK:
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)
-        if [path.name for path in folder.iterdir()] == [LOCK]:
+        _empty(folder)
+        if not _content(folder):
             (folder / LOCK).unlink()
             try:
                 folder.rmdir()
             except OSError:  # a process that is about to end has written to it since: the next one tries again
                 (folder / LOCK).touch()
+
+
+def _content(folder: Path) -> list[Path]:
+    """Return what lies in a folder beside its lock."""
+    return [path for path in folder.iterdir() if path.name != LOCK]
+
+
+def _empty(folder: Path) -> None:
+    """Remove what lies in a folder beside its lock."""
+    for path in _content(folder):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)

@@ -17,6 +17,13 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def later(folder: Path) -> None:
+    """Set the lock's time as if a minute had passed since the folder was emptied."""
+    lock = folder / scratch.LOCK
+    then = lock.stat().st_mtime - scratch.LINGERING
+    os.utime(lock, (then, then))
+
+
 def test_it_is_there_until_it_is_closed_or_forgotten(temporary: Path) -> None:
     closed, forgotten = Scratch(), Scratch()
     (closed.path / "file").touch()
@@ -40,7 +47,26 @@ def test_what_a_killed_process_left_goes_with_the_next_one(temporary: Path) -> N
     (leftover,) = temporary.iterdir()
     assert (leftover / "file").exists()
     mine = Scratch()
+    assert list(leftover.iterdir()) == [leftover / scratch.LOCK]
+    later(leftover)
+    remove_leftovers()
     assert list(temporary.iterdir()) == [mine.path]
+
+
+def test_what_is_written_after_a_process_was_killed_goes(temporary: Path) -> None:
+    leftover = temporary / "sasa-nas-left"
+    leftover.mkdir()
+    (leftover / scratch.LOCK).touch()
+    later(leftover)  # of no weight: it is not empty
+    for _ in range(2):
+        (leftover / "r" / "session").mkdir(parents=True)
+        remove_leftovers()
+        assert list(leftover.iterdir()) == [leftover / scratch.LOCK]
+        remove_leftovers()
+        assert leftover.exists()
+    later(leftover)
+    remove_leftovers()
+    assert list(temporary.iterdir()) == []
 
 
 def test_what_is_in_use_stays_in_this_process_and_in_others(temporary: Path) -> None:
@@ -59,6 +85,7 @@ def test_what_is_in_use_stays_in_this_process_and_in_others(temporary: Path) -> 
     assert {path.name for path in temporary.iterdir()} == {mine.path.name, name}
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    later(temporary / name)
     remove_leftovers()
     assert list(temporary.iterdir()) == [mine.path]
 
@@ -102,6 +129,8 @@ def test_what_an_interrupt_left_goes_with_the_next_one(temporary: Path, monkeypa
     assert list(temporary.iterdir()) == [mine.path]
     os.close(_handle(mine.path))
     remove_leftovers()
+    later(mine.path)
+    remove_leftovers()
     assert list(temporary.iterdir()) == []
 
 
@@ -131,10 +160,12 @@ def test_what_was_written_meanwhile_goes_with_the_next_one(temporary: Path, monk
         mine.close()
     assert sorted(path.name for path in mine.path.iterdir()) == [scratch.LOCK, "log"]
     remove_leftovers()
+    later(mine.path)
+    remove_leftovers()
     assert list(temporary.iterdir()) == []
 
 
-def test_a_folder_that_was_made_anew_goes_after_a_day(temporary: Path) -> None:
+def test_a_folder_without_a_lock_goes_after_a_day(temporary: Path) -> None:
     old, new, foreign = (temporary / name for name in ("sasa-nas-old", "sasa-nas-new", "other-old"))
     for folder in (old, new, foreign):
         (folder / "r" / "session").mkdir(parents=True)

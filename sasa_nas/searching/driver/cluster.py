@@ -57,7 +57,7 @@ def ray_cluster(settings: SearchSettings, go_on: str) -> Iterator[int]:
         if watch is not None:
             watch.shut_down()
         try:
-            ray.shutdown()
+            _shut_down()
         finally:
             ray_start.over.set()
             if watch is not None:
@@ -151,6 +151,18 @@ def _start(temporary: Path | None) -> None:
         raise UserError(
             f"Ray could not be started on this machine: {one_line(error)[:200]}; try again when it has more room"
         ) from error
+
+
+def _shut_down() -> None:
+    """Shut Ray down, to the end even if it is interrupted.
+
+    It would go on when the interpreter ends, and make the folders of a private Ray anew.
+    """
+    try:
+        ray.shutdown()
+    except KeyboardInterrupt:
+        ray.shutdown()
+        raise
 
 
 def _join(address: str) -> None:

@@ -46,3 +46,19 @@ def test_ray_waits_for_no_worker_when_it_starts() -> None:
         commands = [" ".join(child.cmdline()) for child in raylet.children(recursive=True)]
     assert any("agent" in command.lower() for command in commands)
     assert not any("default_worker" in command or "IDLE" in command for command in commands)
+
+
+def test_ray_is_shut_down_to_the_end_though_interrupted(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def shutdown() -> None:
+        calls.append("shutdown")
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(ray, "init", lambda **_: None)
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 1.0})
+    monkeypatch.setattr(ray, "shutdown", shutdown)
+    with pytest.raises(KeyboardInterrupt), ray_cluster(SearchSettings(workers=1), "") as slots:
+        assert slots == 1
+    assert len(calls) == 2
