@@ -1,4 +1,4 @@
-"""`sasa-nas train`: one classifier trained outright, with one seed or several."""
+"""`sasa-nas train`: one classifier trained, with one seed or several."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sasa_nas.cli.counts import parse_count
-from sasa_nas.cli.outright import (
+from sasa_nas.cli.training_command import (
     Device,
     FirstSeed,
     Out,
@@ -91,7 +91,7 @@ def train(
     out: Out = None,
     resume: Resume = None,
 ) -> None:
-    """Train a network outright.
+    """Train a network, with one seed or several.
 
     It is measured on the test split, which is read once, at the very end. `train-detector` trains object detectors.
     """

@@ -1,4 +1,4 @@
-"""`sasa-nas train-detector`: one object detector trained outright, with one seed or several."""
+"""`sasa-nas train-detector`: one object detector trained, with one seed or several."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sasa_nas.cli.outright import (
+from sasa_nas.cli.training_command import (
     Device,
     FirstSeed,
     Out,
@@ -75,7 +75,7 @@ def train_detector(
     out: Out = None,
     resume: Resume = None,
 ) -> None:
-    """Train an object detector outright.
+    """Train an object detector, with one seed or several.
 
     It is measured by COCO's average precision on the validation part; `detect` uses it.
     """

@@ -8,7 +8,7 @@ from typing import TypeVar
 from sasa_nas.data.folders import names_folder
 from sasa_nas.errors import UserError, printable
 from sasa_nas.run.records import RunInfo
-from sasa_nas.run.training_records import OutrightSettings
+from sasa_nas.run.training_records import BaseTrainingSettings
 
 PRIVATE = "local"
 """As an address: a private Ray on this machine, whatever cluster the record names. Ray calls it so too."""
@@ -51,8 +51,8 @@ class ExternalResources:
         )
 
     @classmethod
-    def of_training(cls, settings: OutrightSettings) -> "ExternalResources":
-        """Return what the record of an outright training names."""
+    def of_training(cls, settings: BaseTrainingSettings) -> "ExternalResources":
+        """Return what the record of a training names."""
         return cls(data_dir=settings.data_dir, dataset=folder_or_none(settings.dataset))
 
     @property

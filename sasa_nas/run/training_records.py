@@ -1,4 +1,4 @@
-"""Records of an outright training and of its result, as plain data."""
+"""Records of one network's training and of its result, as plain data."""
 
 import statistics
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-class OutrightSettings(BaseModel):
-    """On what a network is trained outright, and how often."""
+class BaseTrainingSettings(BaseModel):
+    """Settings of the training of any task's network: data, recipe, seeds and device."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,10 +44,10 @@ class OutrightSettings(BaseModel):
     recipe: Schedule
 
 
-Settings = TypeVar("Settings", bound=OutrightSettings)
+Settings = TypeVar("Settings", bound=BaseTrainingSettings)
 
 
-class TrainingSettings(OutrightSettings):
+class TrainingSettings(BaseTrainingSettings):
     """Settings of the training of one classifier."""
 
     train_images: Annotated[int, Field(ge=1)] | None = None
@@ -75,7 +75,7 @@ class TrainingRecord(BaseModel):
     device: str
     """What it was begun on."""
     task: TaskName
-    settings: OutrightSettings
+    settings: BaseTrainingSettings
 
 
 class _TaskRecord(BaseModel):

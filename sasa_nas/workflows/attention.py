@@ -71,7 +71,7 @@ def trained_subject(target: Path, source: ImageSource) -> Subject:
     pixels.
 
     Args:
-        target: The folder of an outright training (its first seed), of a search's trial or of an export.
+        target: The folder of a training (its first seed), of a search's trial or of an export.
         source: The image.
 
     Raises:

@@ -185,7 +185,7 @@ def _retraining(folder: RunFolder, trial: int) -> str | None:
 
 
 def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
-    """Return one seed of a classifier's outright training, the first that is trained to the end if none is named.
+    """Return one seed of a classifier's training, the first that is trained to the end if none is named.
 
     Args:
         folder: Folder of the training.

@@ -100,7 +100,7 @@ def retrain_run(
     observer: RetrainingObserver | None = None,
     command: str = "",
 ) -> RetrainingSummary:
-    """Train networks of a run outright, and keep everything in `RUN/retrain/<name>`.
+    """Train networks of a run in full, and keep everything in `RUN/retrain/<name>`.
 
     A retraining that was begun before is resumed: new trials are added to it, finished trainings stay. Each network's
     test part is read once, when all its seeds are trained.

@@ -1,4 +1,4 @@
-"""Outright training of one classifier, with the test part read at the very end."""
+"""Training of one classifier, with the test part read at the very end."""
 
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime

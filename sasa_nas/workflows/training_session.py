@@ -17,8 +17,8 @@ from sasa_nas.run.new_folder import Unwritable, default_folder, require_new, sol
 from sasa_nas.run.training_records import ResultRecord, TrainingRecord
 from sasa_nas.space import NetworkDescription
 from sasa_nas.tasks import TASKS, Task
+from sasa_nas.training.checkpoint import train_with_checkpoints
 from sasa_nas.training.loop import EpochLoop, EpochReport, NonFiniteLoss
-from sasa_nas.training.outright import train_outright
 from sasa_nas.workflows.loading import within_memory
 from sasa_nas.workflows.observer import TrainingObserver
 
@@ -167,7 +167,7 @@ def _train_seed(place: SeedFolder, job: TrainingJob[Any], seed: int, observer: T
     place.path.mkdir(parents=True, exist_ok=True)
     if not _readable(place.weights):
         try:
-            trainer = train_outright(
+            trainer = train_with_checkpoints(
                 partial(job.trainer, seed),
                 job.metrics,
                 checkpoint=place.checkpoint,

@@ -31,7 +31,7 @@ def detect_objects(
     """Find objects in images, one image after the other, with the first seed of a finished training.
 
     Args:
-        target: The folder of a detector's outright training.
+        target: The folder of a detector's training.
         files: The images.
         score_threshold: What is less sure is left out, in [0, 1]; the network itself leaves out what is below 0.05.
         device: As `pick_device` takes it.

@@ -1,4 +1,4 @@
-"""Outright training of one detector."""
+"""Training of one detector."""
 
 import json
 from collections.abc import Mapping

@@ -79,7 +79,7 @@ def triton_backward(
 
 def forward_launch(problem: Problem, plan: Planner) -> tuple[Launch, Tensor, Tensor]:
     """Return the launch of the forward pass, and the output and log-sum-exp that it fills."""
-    # shapes are given outright: `empty_like` would keep a permuted or expanded layout
+    # shapes are given in full: `empty_like` would keep a permuted or expanded layout
     out = problem.value.new_empty(*problem.query.shape[:4], problem.value.shape[4])
     # float32 weights are as exact as a plain softmax' if their sums have more digits
     exact = torch.float64 if problem.query.dtype == torch.float32 else torch.float32

@@ -1,4 +1,4 @@
-"""Trainings that are asked for outright, not proposed by the sampler: why, with which seed, of which design."""
+"""Trainings that are requested by name, not proposed by the sampler: reason, seed and design of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

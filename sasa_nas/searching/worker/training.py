@@ -26,10 +26,10 @@ from sasa_nas.searching.worker.measuring import Subject, after_training, before_
 from sasa_nas.searching.worker.phase_clock import PhaseClock
 from sasa_nas.sharing import shareable_traceback
 from sasa_nas.space import Architecture, Proxy
+from sasa_nas.training.checkpoint import BadCheckpoint, load_checkpoint, save_checkpoint
 from sasa_nas.training.device import pick_device
 from sasa_nas.training.loop import NonFiniteLoss
 from sasa_nas.training.memory import is_out_of_memory, release_memory
-from sasa_nas.training.outright import BadCheckpoint, load_checkpoint, save_checkpoint
 from sasa_nas.training.proxy import EpochMetrics, Trainer, new_trainer
 
 

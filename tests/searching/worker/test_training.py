@@ -151,7 +151,7 @@ def test_a_full_disk_halts_the_search_and_what_was_written_stays(
         write_atomically(path, write)
 
     with monkeypatch.context() as patched:
-        for module in ("sasa_nas.files", "sasa_nas.training.outright", "sasa_nas.searching.worker.training"):
+        for module in ("sasa_nas.files", "sasa_nas.training.checkpoint", "sasa_nas.searching.worker.training"):
             patched.setattr(f"{module}.write_atomically", full)
         report = training.advance()
         if file == "weights.safetensors":

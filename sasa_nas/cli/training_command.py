@@ -1,4 +1,4 @@
-"""Common options and steps of the commands that train one network outright."""
+"""Common options and steps of the commands that train one network."""
 
 from __future__ import annotations
 
