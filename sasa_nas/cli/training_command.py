@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import typer
 
@@ -15,15 +16,21 @@ from sasa_nas.tasks import TASKS, Task
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
-    from sasa_nas.workflows.observer import TrainingSummary
+    from sasa_nas.run.training_records import BaseTrainingSettings, Spread
+    from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
+
+Settings_ = TypeVar("Settings_", bound="BaseTrainingSettings")
+Settings_contra = TypeVar("Settings_contra", bound="BaseTrainingSettings", contravariant=True)
+Summary = TypeVar("Summary", bound="TrainingSummary[Any, Any]")
+Summary_co = TypeVar("Summary_co", bound="TrainingSummary[Any, Any]", covariant=True)
 
 WeightDecay = Annotated[float | None, typer.Option(min=0, help="AdamW's.", show_default="0.05")]
 Seeds = Annotated[int, typer.Option(min=1, max=1000, help="How often to train, with a seed each.")]
 FirstSeed = Annotated[
     int, typer.Option(min=0, max=MOST_SEED, help="The first seed: initial weights, order of the data.")
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Out = Annotated[
     Path | None, typer.Option(help="The folder to write; runs/train-<name>-<time> if left out.", show_default=False)
 ]
@@ -66,24 +73,96 @@ def require_target(target: str | None, dataset: str | None, task: Task) -> tuple
     return target, dataset
 
 
-def given(options: dict[str, Any]) -> dict[str, Any]:
+class Train(Protocol[Settings_contra, Summary_co]):
+    """A function of the Python API that trains a network."""
+
+    def __call__(
+        self,
+        target: str,
+        settings: Settings_contra,
+        *,
+        out: Path | None,
+        observer: TrainingObserver,
+        command: str,
+    ) -> Summary_co:
+        """Train the network that `target` names."""
+
+
+def begin_training(
+    train: Train[Settings_, Summary],
+    kind: type[Settings_],
+    target: str,
+    options: Mapping[str, Any],
+    recipe: Mapping[str, Any],
+    out: Path | None,
+) -> Summary:
+    """Train a network with settings from the command line, and show the progress.
+
+    Args:
+        train: Function that trains it.
+        kind: Type of the settings.
+        target: Name, file or folder of the network.
+        options: Settings by name, but for the recipe; None for the default.
+        recipe: Fields of the recipe by name; None for the default.
+        out: Folder to write; None for the default.
+
+    Raises:
+        UserError: If the settings are invalid, or the network cannot be trained as asked.
+    """
+    from sasa_nas.cli.output import shell_line
+    from sasa_nas.cli.training_progress import observing_training
+    from sasa_nas.run.training_records import validate_settings
+
+    command = shell_line("sasa-nas", *sys.argv[1:])
+    with observing_training() as observer:
+        settings = validate_settings(kind, _given(options) | {"recipe": _given(recipe)}, "the command line")
+        return train(target, settings, out=out, observer=observer, command=command)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that are not None."""
     return {name: value for name, value in options.items() if value is not None}
 
 
-def print_folder(console: Console, summary: TrainingSummary[Any, Any], words: tuple[str, ...]) -> None:
-    """Print a training's folder; if it was stopped early, print the command that resumes it and exit.
+def conclude(summary: TrainingSummary[Any, Any], table: Table | None, external: Sequence[str]) -> Console:
+    """Print a training's folder and its results; if it was stopped early, print how to resume it and exit.
 
     Args:
-        console: Console of the lines.
         summary: Summary of the training.
-        words: Options for the external resources of the training.
-    """
-    from sasa_nas.cli.output import program, shell_line
+        table: Results of its seeds; None if it was stopped early.
+        external: Options for the external resources of the training.
 
-    path = summary.folder.path
+    Returns:
+        The console, for the next steps.
+
+    Raises:
+        typer.Exit: If the training was stopped early.
+    """
+    from sasa_nas.cli.output import program, shell_line, stdout_console
+
+    console, path = stdout_console(), summary.folder.path
     console.print(f"\nTraining: {path}", soft_wrap=True)
-    if summary.result is None:
-        line = shell_line(program(), TASKS[summary.info.task].train, "--resume", path, *words)
+    if table is None:
+        line = shell_line(program(), TASKS[summary.info.task].train, "--resume", path, *external)
         console.print(f"\nStopped early. Go on with:\n  {line}", soft_wrap=True)
         raise typer.Exit(INTERRUPTED)
+    console.print(table)
+    return console
+
+
+def seeds_table(seeds: Sequence[int], columns: Mapping[str, tuple[Sequence[float], Spread]]) -> Table:
+    """Return a table of shares by seed and, if there are several seeds, their mean and deviation.
+
+    Args:
+        seeds: The seeds.
+        columns: Shares of all seeds, and their spread, by heading.
+    """
+    from sasa_nas.cli.output import percent, plain_table
+
+    headings = ("seed", *columns)
+    table = plain_table(*headings, right=headings)
+    for seed, *shares in zip(seeds, *(shares for shares, _ in columns.values()), strict=True):
+        table.add_row(str(seed), *(f"{100 * share:.2f}%" for share in shares))
+    if len(seeds) > 1:
+        table.add_row("mean", *(percent(spread) for _, spread in columns.values()))
+    return table

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from sasa_nas.cost import count_network
 from sasa_nas.data.decoded import Progress
 from sasa_nas.data.folders import settled_name
@@ -25,13 +23,11 @@ from sasa_nas.run.new_folder import Unwritable, sole_writer, unwritable
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.run.retraining_records import NAME, RetrainedDesign, RetrainingInfo, Size, read_retraining
 from sasa_nas.run.training_records import TrainingSettings, validate_settings
-from sasa_nas.space import Architecture, Image, Proxy, SearchSpace
+from sasa_nas.space import Proxy, SearchSpace
 from sasa_nas.space.files import validate_space
-from sasa_nas.space.scaling import fitted_to, scaled
-from sasa_nas.space.validation_errors import space_error
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.workflows.observer import RetrainingObserver, TrainingObserver
-from sasa_nas.workflows.train import resume_network, train_network
+from sasa_nas.workflows.train import fitted_network, resume_network, train_network
 
 SEEDS = 3
 """Default number of trainings of each network."""
@@ -283,14 +279,7 @@ def _design(record: TrialRecord, settings: TrainingSettings, data: DatasetInfo) 
         UserError: If the design does not fit the data set or its size.
     """
     assert record.full_size is not None
-    image = Image(channels=data.channels, height=data.height, width=data.width)
-    try:
-        network: Architecture = fitted_to(
-            scaled(record.full_size, settings.width_multiplier, settings.depth_multiplier), image, data.num_classes
-        )
-    except ValidationError as error:
-        raise space_error(f"trial {record.number}, fitted to {data.name}", error) from error
-    counts = count_network(network).total
+    counts = count_network(fitted_network(record.full_size, settings, data, f"trial {record.number}")).total
     return RetrainedDesign(trial=record.number, flops=counts.flops(), params=counts.params)
 
 

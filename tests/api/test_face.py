@@ -45,6 +45,12 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
         sasa_nas.serach  # noqa: B018
 
 
+@pytest.mark.parametrize("package", ["sasa_nas", "sasa_nas.searching"])
+def test_public_names_are_those_that_are_imported_when_used(package: str) -> None:
+    module = importlib.import_module(package)
+    assert dir(module) == sorted(module.__all__)
+
+
 @pytest.mark.parametrize("name", [*FUNCTIONS, "Run"])
 def test_every_function_has_an_example(name: str) -> None:
     assert ">>> " in (getattr(sasa_nas, name).__doc__ or "")
