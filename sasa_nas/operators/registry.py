@@ -38,8 +38,8 @@ class OperatorEntry:
         forms: Function from a torch device to the name of the implementation that runs there, and the reason; None
             if there is only one.
         decompositions: Functions that return decompositions of library operators into torch's own, for exports.
-        initialise_in_detector: Function that changes the initial weights of a layer in a detector; None for no
-            change.
+        initialise_without_norm: Function that changes the initial weights of a layer that no norm follows; None for
+            no change.
         bound_flow: Function that changes a layer so that weights without a softmax do not multiply the flow that
             synflow measures; None for no change.
         examples: Options of designs for tests, beside the defaults.
@@ -55,7 +55,7 @@ class OperatorEntry:
     probe: Reference = None
     forms: Reference = None
     decompositions: tuple[Reference, ...] = ()
-    initialise_in_detector: Reference = None
+    initialise_without_norm: Reference = None
     bound_flow: Reference = None
     examples: tuple[Mapping[str, Any], ...] = field(default=({},))
     foreign: bool = False
@@ -92,7 +92,7 @@ def register_operator(
     probe: Reference = None,
     forms: Reference = None,
     decompositions: Sequence[Reference] = (),
-    initialise_in_detector: Reference = None,
+    initialise_without_norm: Reference = None,
     bound_flow: Reference = None,
     examples: Sequence[Mapping[str, Any]] = ({},),
 ) -> Callable[[D], D]:
@@ -110,7 +110,7 @@ def register_operator(
         probe: Function of the layer.
         forms: Function of a device.
         decompositions: Functions without arguments.
-        initialise_in_detector: Function of the layer.
+        initialise_without_norm: Function of the layer.
         bound_flow: Function of the layer.
         examples: Dictionaries of options.
 
@@ -153,7 +153,7 @@ def register_operator(
                 probe=probe,
                 forms=forms,
                 decompositions=tuple(decompositions),
-                initialise_in_detector=initialise_in_detector,
+                initialise_without_norm=initialise_without_norm,
                 bound_flow=bound_flow,
                 examples=tuple(examples),
             )

@@ -22,7 +22,8 @@ def build_spatial(detector: Detector, size: Size, *, stride: int = 1) -> nn.Modu
     if isinstance(detector.operator, Conv):
         return _conv(detector.operator, width, width, stride=stride)
     module = build_operator(detector.operator, width, width, stride=stride, feature_size=size)
-    initialise = OPERATORS[detector.operator.kind].initialise_in_detector
+    # the convolutions of pyramid and heads have no norm either
+    initialise = OPERATORS[detector.operator.kind].initialise_without_norm
     if initialise is not None:
         resolve(initialise)(module)
     return module
