@@ -17,7 +17,7 @@ from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import SearchSettings
 from sasa_nas.searching.observer import SearchObserver
 from sasa_nas.space import Architecture, Image, Infeasible, Proxy, SearchSpace, proxy_of
-from sasa_nas.space.choosers import BalancedChooser, Chooser, Label, RandomChooser, RecordingChooser
+from sasa_nas.space.choosers import Chooser, Label, LatinHypercubeChooser, RandomChooser, RecordingChooser
 from sasa_nas.space.sampling import Walker
 from sasa_nas.space.validation_errors import space_error
 from sasa_nas.synthetic import is_synthetic
@@ -196,7 +196,7 @@ def dry_run(plan: SearchPlan, designs: int) -> Iterator[Design]:
 
 
 def _balanced_draws(plan: SearchPlan, designs: int) -> Iterator[Design]:
-    chooser = BalancedChooser(random.Random(plan.settings.seed))
+    chooser = LatinHypercubeChooser(random.Random(plan.settings.seed))
     drawn = 0
     while drawn < designs:
         try:

@@ -74,6 +74,7 @@ class BalancedDesigns:
     other options of its fork, and whose pairs of operators have, each beside the other pairs of its two stages: the
     minimisation of Pocock and Simon (1975), which they devised to make groups of patients comparable. Limits of the
     space, and parts that do not fit together, cost as little of the balance as they must.
+    `LatinHypercubeChooser`, by which a sampler's first designs are drawn, considers neither pairs nor limits.
 
     Args:
         plan: What is searched.

@@ -12,7 +12,14 @@ from sasa_nas.searching.plan import SearchPlan, draw, find_new
 from sasa_nas.searching.propose.baseline import baseline
 from sasa_nas.searching.propose.score_filter import Candidate, ScoreFilter
 from sasa_nas.space import Infeasible
-from sasa_nas.space.choosers import BalancedChooser, Chooser, Label, RandomChooser, RecallChooser, RecordingChooser
+from sasa_nas.space.choosers import (
+    Chooser,
+    Label,
+    LatinHypercubeChooser,
+    RandomChooser,
+    RecallChooser,
+    RecordingChooser,
+)
 from sasa_nas.space.matching import choices_of
 
 Choices = Mapping[str, Label]
@@ -36,7 +43,7 @@ def startup(plan: SearchPlan, score_filter: ScoreFilter | None, seen: set[str], 
     """
     if len(seen) >= wanted:
         return
-    balanced = BalancedChooser(random.Random(plan.settings.seed))
+    balanced = LatinHypercubeChooser(random.Random(plan.settings.seed))
     reference = baseline(plan)
     named = (choices_of(plan.space, model_architecture(name)) for name in list_models())
     for answers in (None if reference is None else reference.choices, *named):
