@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         describe,
         evaluate,
         export,
+        load_architecture,
         resume_training,
         scores,
         train,
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from sasa_nas.operators import register_operator
     from sasa_nas.run import ExternalResources, SearchSettings, TrainingSettings
     from sasa_nas.searching.observer import SearchObserver
-    from sasa_nas.space import Architecture, Recipe, SearchSpace, load_architecture, load_space
+    from sasa_nas.space import Architecture, Recipe, SearchSpace, load_space
     from sasa_nas.table import Table, load_table
     from sasa_nas.workflows.attention import ImageSource
     from sasa_nas.workflows.evaluate import EvaluationSettings, make_attacks
@@ -112,6 +113,7 @@ __getattr__, __dir__ = lazy_names(
             "describe",
             "evaluate",
             "export",
+            "load_architecture",
             "resume_training",
             "scores",
             "train",
@@ -127,7 +129,7 @@ __getattr__, __dir__ = lazy_names(
         "operators": ("register_operator",),
         "run": ("ExternalResources", "SearchSettings", "TrainingSettings"),
         "searching.observer": ("SearchObserver",),
-        "space": ("Architecture", "Recipe", "SearchSpace", "load_architecture", "load_space"),
+        "space": ("Architecture", "Recipe", "SearchSpace", "load_space"),
         "table": ("Table", "load_table"),
         "workflows.attention": ("ImageSource",),
         "workflows.evaluate": ("EvaluationSettings", "make_attacks"),

@@ -16,11 +16,33 @@ if TYPE_CHECKING:
     from sasa_nas.analysis.description import Description
     from sasa_nas.cost import Convention
     from sasa_nas.exporting.verification_report import VerificationReport
+    from sasa_nas.space import Architecture
     from sasa_nas.workflows.attention import ImageSource
     from sasa_nas.workflows.evaluate import EvaluationReport, EvaluationSettings
     from sasa_nas.workflows.export import Exported, ExportRequest
     from sasa_nas.workflows.latency import LatencyRequest
     from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
+
+
+def load_architecture(target: Path | str) -> "Architecture":
+    """Return the design of a classifier, by its name or from a file or a folder.
+
+    Args:
+        target: Name of a network (`list_models`), which goes before a file of the same name; a JSON or YAML file; or
+            the folder of a trial, of a training or of an export.
+
+    Raises:
+        UserError: If there is no such network, or it is a detector.
+
+    Examples:
+        >>> import sasa_nas
+        >>> network = sasa_nas.load_architecture("sasa_resnet50")
+        >>> [stage.operator.kind for stage in network.stages]
+        ['local_attention', 'local_attention', 'local_attention', 'local_attention']
+    """
+    from sasa_nas.workflows.targets import find_architecture
+
+    return find_architecture(str(target))
 
 
 def describe(
