@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from sasa_nas.analysis.baseline import baseline_of
+from sasa_nas.analysis.baseline import baseline_among
 from sasa_nas.analysis.designs import Designs
-from sasa_nas.analysis.pareto import hypervolume, reference_point, undominated
+from sasa_nas.analysis.pareto import dominated_volume, reference_of, undominated
 from sasa_nas.objectives import DEFAULT_OBJECTIVES
 from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
 from sasa_nas.run.phases import add_up
@@ -94,14 +94,14 @@ def summarise(info: RunInfo, records: Sequence[TrialRecord], objectives: Sequenc
         UserError: If networks were trained but an objective was never measured.
     """
     found = Designs(records)
-    trainings = found.trainings()
-    baseline = baseline_of(records)
+    networks, trainings = found.means(), found.trainings()
+    baseline, reference = baseline_among(networks), reference_of(networks, objectives)
     return Front(
         objectives=tuple(objectives),
-        front=[front_point(record, trainings[record.number]) for record in undominated(found.means(), objectives)],
+        front=[front_point(record, trainings[record.number]) for record in undominated(networks, objectives)],
         baseline=baseline and front_point(baseline, trainings[baseline.number]),
-        hypervolume=hypervolume(records, objectives),
-        reference=reference_point(records, objectives),
+        hypervolume=0.0 if reference is None else dominated_volume(networks, reference),
+        reference=reference,
         space=info.space_name,
         dataset=info.dataset,
         outcomes=count_outcomes(records),

@@ -69,7 +69,14 @@ def reference_point(
     Raises:
         UserError: If networks were trained but an objective was never measured.
     """
-    networks = _measured(designs(records), objectives)
+    return reference_of(designs(records), objectives)
+
+
+def reference_of(
+    networks: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES
+) -> dict[str, float] | None:
+    """Return the `reference_point` of trained networks, no two of one design."""
+    networks = _measured(list(networks), objectives)
     if not networks:
         return None
     classes = [record.architecture.num_classes for record in networks if record.architecture]
