@@ -17,16 +17,15 @@ if TYPE_CHECKING:
     from sasa_nas.analysis.attention_maps import Selection
     from sasa_nas.api.catalogue import list_datasets, list_models, list_operators, list_spaces
     from sasa_nas.api.detectors import detect, resume_detector, train_detector
+    from sasa_nas.api.exports import export, verify_export
     from sasa_nas.api.networks import (
         attention_maps,
         describe,
         evaluate,
-        export,
         load_architecture,
         resume_training,
         scores,
         train,
-        verify_export,
     )
     from sasa_nas.api.run import Run
     from sasa_nas.api.searches import draw_designs, replay, resume, search
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
     from sasa_nas.workflows.export import ExportRequest, WeightsChoice
     from sasa_nas.workflows.latency import LatencyRequest
     from sasa_nas.workflows.observer import RetrainingObserver, TableObserver, TrainingObserver
-    from sasa_nas.workflows.retrain import RetrainingRequest
+    from sasa_nas.workflows.retraining_plan import RetrainingRequest
 
 __all__ = [
     "Architecture",
@@ -108,16 +107,15 @@ __getattr__, __dir__ = lazy_names(
         "analysis.attention_maps": ("Selection",),
         "api.catalogue": ("list_datasets", "list_models", "list_operators", "list_spaces"),
         "api.detectors": ("detect", "resume_detector", "train_detector"),
+        "api.exports": ("export", "verify_export"),
         "api.networks": (
             "attention_maps",
             "describe",
             "evaluate",
-            "export",
             "load_architecture",
             "resume_training",
             "scores",
             "train",
-            "verify_export",
         ),
         "api.run": ("Run",),
         "api.searches": ("draw_designs", "replay", "resume", "search"),
@@ -136,6 +134,6 @@ __getattr__, __dir__ = lazy_names(
         "workflows.export": ("ExportRequest", "WeightsChoice"),
         "workflows.latency": ("LatencyRequest",),
         "workflows.observer": ("RetrainingObserver", "TableObserver", "TrainingObserver"),
-        "workflows.retrain": ("RetrainingRequest",),
+        "workflows.retraining_plan": ("RetrainingRequest",),
     },
 )

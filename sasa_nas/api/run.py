@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from sasa_nas.searching import SearchObserver, SearchSummary
     from sasa_nas.workflows.export import Exported, ExportRequest
     from sasa_nas.workflows.observer import RetrainingObserver
-    from sasa_nas.workflows.retrain import RetrainingRequest, RetrainingSummary
+    from sasa_nas.workflows.retrain import RetrainingSummary
+    from sasa_nas.workflows.retraining_plan import RetrainingRequest
 
 
 class Run:
@@ -186,7 +187,8 @@ class Run:
             UserError: If nothing can be trained as asked.
         """
         from sasa_nas.analysis.retrained import summarise_retraining
-        from sasa_nas.workflows.retrain import RetrainingRequest, retrain_run
+        from sasa_nas.workflows.retrain import retrain_run
+        from sasa_nas.workflows.retraining_plan import RetrainingRequest
 
         records = self.trials()
         front = [record.number for record in pareto_front(records)]

@@ -18,7 +18,7 @@ from sasa_nas.searching.observer import EpochReport, SearchObserver
 from sasa_nas.searching.plan import SearchPlan
 from sasa_nas.searching.propose.proposal import Proposal, stop_reason
 from sasa_nas.searching.propose.proposer import Proposer
-from sasa_nas.searching.worker.training import TrainingReport, TrainingTask
+from sasa_nas.searching.worker.messages import TrainingReport, TrainingTask
 
 TASK = "task"
 """The key of Tune's config that holds a `TrainingTask`."""

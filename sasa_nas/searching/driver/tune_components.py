@@ -10,7 +10,9 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from sasa_nas.run import Outcome
 from sasa_nas.searching.driver.searcher import REPORT, TASK, StudySearcher
 from sasa_nas.searching.storage import StorageError
-from sasa_nas.searching.worker.training import DataCache, Training, TrainingTask
+from sasa_nas.searching.worker.data_cache import DataCache
+from sasa_nas.searching.worker.messages import TrainingTask
+from sasa_nas.searching.worker.training import Training
 
 RESTARTS = 2
 """How often a trial whose worker died begins again without a new epoch in between, before it is given up."""

@@ -11,7 +11,7 @@ import torch
 from sasa_nas.data.splits import ImageSet
 from sasa_nas.errors import one_line
 from sasa_nas.operators.plugins import OperatorFile, receive_operators
-from sasa_nas.searching.worker.training import DataCache
+from sasa_nas.searching.worker.data_cache import DataCache
 from sasa_nas.space import Architecture, Proxy
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.training.evaluate import evaluate
