@@ -85,8 +85,8 @@ class LatencyDescription(BaseModel):
     Attributes:
         batch: Images per pass.
         seconds: Median over the calls.
-        low: Lower quartile.
-        high: Upper quartile.
+        low: Lower quartile, in seconds.
+        high: Upper quartile, in seconds.
         calls: Number of measured calls.
         device: Device of the measurement.
         threads: Number of CPU threads.
@@ -134,7 +134,7 @@ class Description(BaseModel):
         block: Kind of the residual blocks.
         shortcut: Kind of the shortcuts where shapes change.
         stem: The first layers.
-        stages: In the order of the forward pass.
+        stages: The stages, in the order of the forward pass.
         head: The part between the last stage and the classifier, if any.
         classifier: The mean over the map and the linear layer, if the network has one.
         training_memory: Memory of a training step; None if it cannot be estimated.

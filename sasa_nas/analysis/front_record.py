@@ -124,8 +124,8 @@ def front_point(record: TrialRecord, trainings: int) -> FrontPoint:
     """Return the data of a design.
 
     Args:
-        record: Its record, from `Designs.means`.
-        trainings: Its number of trainings, from `Designs.trainings`.
+        record: Record of the design, from `Designs.means`.
+        trainings: Number of trainings of the design, from `Designs.trainings`.
     """
     architecture = record.architecture
     return FrontPoint(

@@ -129,7 +129,7 @@ def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
     """Return one network of a front of accuracy against FLOPs.
 
     Args:
-        front: From `pareto_front`.
+        front: Networks of the front, as returned by `pareto_front`.
         how: `best`: the most accurate. `knee`: the one farthest above the line between the front's ends, both axes
             (logarithm of FLOPs, accuracy) scaled to run from 0 to 1 between them; the cheaper one of equals. A front
             that bends the other way has its cheapest end as knee.

@@ -103,7 +103,7 @@ def rank_difference(
 
     Args:
         x: One value per network.
-        rival: Another predictor, in the same order.
+        rival: Predictions of the other predictor, in the same order.
         y: The predicted quantity.
         seed: Seed of the resampling.
 

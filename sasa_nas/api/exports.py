@@ -64,7 +64,7 @@ def verify_export(folder: Path | str, *, seed: int = 0, trust: bool = False) -> 
 
     Args:
         folder: Folder that `export` wrote.
-        seed: Fixes the images.
+        seed: Seed of the random images.
         trust: Whether files that hold something else than this version writes are run too.
 
     Raises:

@@ -56,7 +56,7 @@ def describe(
         target: Name of a network, an architecture's file, or a trained network's folder.
         changes: Fields to change first, such as `stages[0].operator.kernel_size=11`.
         image_size: Height and width in pixels; the network's own if None.
-        convention: How FLOPs are counted; `sasa` counts two for each multiply-accumulate.
+        convention: Convention by which FLOPs are counted; `sasa` counts two for each multiply-accumulate.
         latency: Forward passes to measure too.
 
     Raises:
@@ -96,7 +96,7 @@ def train(
         target: Name of a network, an architecture's file, or a trained network's folder, whose design is taken.
         settings: Data set, recipe, seeds, device.
         out: Folder of the training, which must not exist or be empty; `runs/train-<name>-<time>` if None.
-        observer: Receives the progress.
+        observer: Observer of the progress; None for none.
         command: Command line that asked for it, for the record.
 
     Returns:
@@ -126,7 +126,7 @@ def resume_training(
     Args:
         folder: Folder of the training; a finished one is left as it is.
         external: Resources outside the folder that its record names, named again, or others in their place.
-        observer: Receives the progress.
+        observer: Observer of the progress; None for none.
 
     Raises:
         UserError: If the folder is no classifier's training, its record names a resource that `external` does not, its
@@ -172,11 +172,11 @@ def scores(
     """Compute training-free scores of a network with random weights, from images of a train split.
 
     Args:
-        target: As for `train`.
+        target: Name of a network, an architecture's file, or a trained network's folder.
         names: Names of scores; all that are registered if empty.
         dataset: Name of the data set, to whose images and classes the network is fitted.
         data_dir: Folder of the data sets; None for the default place.
-        seed: Fixes initial weights and images.
+        seed: Seed of the initial weights and of the choice of images.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Returns:
@@ -214,10 +214,11 @@ def attention_maps(
     """Show where pixels of an image attend in a network, head by head.
 
     Args:
-        target: As for `train`; a trained network's own weights are taken, others are random.
+        target: Name of a network, an architecture's file, or a trained network's folder; others than the last have
+            random weights.
         source: The image; the first of the validation split that the network was trained on if None.
         selection: Pixels, layers and heads; the centre, each stage's last block and the first heads if None.
-        seed: Fixes random weights.
+        seed: Seed of random weights.
 
     Raises:
         UserError: If there is no such network, image, layer, head or pixel, or the network has no attention.

@@ -91,7 +91,7 @@ def fitted_detector(detector: Detector, *, num_classes: int, image_size: int | N
 
     Args:
         detector: The detector to fit.
-        num_classes: Classes of objects.
+        num_classes: Number of classes of objects.
         image_size: Height and width of the input in pixels.
     """
     backbone = detector.backbone

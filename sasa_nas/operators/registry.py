@@ -102,17 +102,17 @@ def register_operator(
 
     Args:
         short: Name in tables; for all arguments see `OperatorEntry`.
-        letter: One capital letter.
+        letter: Name in a network's word, one capital letter.
         colour: Two hexadecimal colours, as `#7b3fa0`.
-        layer: Class or function.
+        layer: Class of the layer, or a function that returns it.
         count: Function of layer, height and width. There is no default: an operator that costs nothing would win
             every comparison.
         probe: Function of the layer.
         forms: Function of a device.
-        decompositions: Functions without arguments.
+        decompositions: Functions without arguments that return decompositions for exports.
         initialise_without_norm: Function of the layer.
         bound_flow: Function of the layer.
-        examples: Dictionaries of options.
+        examples: Dictionaries of options of designs for tests.
 
     Raises:
         ValueError: If the kind, the short name or the letter is taken, or an argument is invalid.

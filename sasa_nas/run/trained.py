@@ -22,7 +22,7 @@ class TrainingData:
 
     Attributes:
         dataset: The data set's name.
-        data_dir: Where it lay; None for the default place.
+        data_dir: Folder of data sets; None for the default place.
         mean: Per channel, what was subtracted from a pixel; empty where it is not known.
         std: Per channel, what it was divided by.
     """

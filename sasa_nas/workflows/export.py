@@ -28,8 +28,8 @@ class Exportable:
 
     Attributes:
         architecture: The network.
-        weights: Its state dict.
-        card: Its model card, still without the export's command.
+        weights: State dict of the network.
+        card: Model card of the network, still without the export's command.
     """
 
     architecture: Architecture

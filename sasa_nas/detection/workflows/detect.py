@@ -32,9 +32,9 @@ def detect_objects(
 
     Args:
         target: The folder of a detector's training.
-        files: The images.
-        score_threshold: What is less sure is left out, in [0, 1]; the network itself leaves out what is below 0.05.
-        device: As `pick_device` takes it.
+        files: Files of the images.
+        score_threshold: Least score of a detection that is kept, in [0, 1]; the network itself keeps none below 0.05.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Returns:
         What is in each image, and the images, (3, height, width), uint8.

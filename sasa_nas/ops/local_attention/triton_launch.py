@@ -34,8 +34,8 @@ def triton_forward(problem: Problem, plan: Planner = choose_plan) -> tuple[Tenso
     """Window attention without gradients, by one kernel.
 
     Args:
-        problem: With maps on one CUDA device, in any layout.
-        plan: How the kernel cuts its work up.
+        problem: Problem with maps on one CUDA device, in any layout.
+        plan: Tile sizes and warps of the kernel.
 
     Returns:
         The attention `(B, H', W', heads, value_dim)` of the maps' type, and the natural logarithms of the sums of the
@@ -55,11 +55,11 @@ def triton_backward(
     The same inputs give the same bits: every element is summed by one program in a fixed order.
 
     Args:
-        problem: As it went forward.
-        out: What `triton_forward` returned.
-        lse: As `out`.
+        problem: Problem of the forward pass.
+        out: Result of `triton_forward`.
+        lse: Log-sum-exp of the logits, from the same call.
         grad_out: The gradient of `out`, in any layout.
-        plan: How the kernels cut their work up.
+        plan: Tile sizes and warps of the kernels.
     """
     launches, gradients = backward_launches(problem, out, lse, grad_out, plan)
     with torch.cuda.device(out.device) if out.is_cuda else nullcontext():

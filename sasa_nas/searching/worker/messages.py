@@ -30,9 +30,9 @@ class TrainingTask(BaseModel):
     seed: int
     threads: int
     device: str
-    """As `pick_device` takes it."""
+    """Device for `pick_device`: `auto`, `cpu`, `cuda` or `cuda:N`."""
     proposed: float | None = None
-    """When it was handed out, in seconds since the epoch."""
+    """Time at which the task was handed out, in seconds since the epoch."""
     request: MeasurementRequest = MeasurementRequest()
 
     @property
@@ -64,7 +64,7 @@ class TrainingReport(BaseModel):
     outcome: Outcome
     reason: str | None = None
     halt: str | None = None
-    """Why no training can go on, this one or another."""
+    """Reason why no training can go on, this one or another."""
     seconds: float = 0.0
     phases: Phases = Phases()
     findings: Measurements = Measurements()

@@ -23,7 +23,7 @@ WARM_UP = 2
 """Steps before the first that counts."""
 FEWEST_STEPS = 2
 CONTEXT_BYTES = 700 * 2**20
-"""Of a card, taken by every process that uses it, before its first tensor: an ample guess."""
+"""Bytes of a card that every process takes before its first tensor: an ample guess."""
 EVALUATED = 256
 """Images of one batch of the evaluation, at least."""
 
@@ -39,7 +39,7 @@ class Material:
     proxy: Proxy
     data_dir: Path
     device: str
-    """As `pick_device` takes it."""
+    """Device for `pick_device`: `auto`, `cpu`, `cuda` or `cuda:N`."""
     seed: int
 
 
@@ -68,7 +68,7 @@ class Probe:
     """Trains the networks of `material` in turn; no error leaves it.
 
     Args:
-        material: What is trained.
+        material: Designs and data to train.
     """
 
     def __init__(self, material: Material) -> None:

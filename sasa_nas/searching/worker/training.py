@@ -37,8 +37,8 @@ class Training:
     """One trial's training: every call of `advance` is an epoch, and of errors only `StorageError` leaves it.
 
     Args:
-        task: What to train.
-        data: The worker's data.
+        task: Task to carry out.
+        data: Data set that the worker read last.
     """
 
     def __init__(self, task: TrainingTask, data: DataCache) -> None:
