@@ -33,7 +33,7 @@ class PartDescription(BaseModel):
     Attributes:
         kind: The stem's kind; `linear` for the classifier; what a head consists of.
         output: Channels, height and width of its output: 1 x 1 for the classifier.
-        params: Parameters.
+        params: Number of parameters.
         macs: Multiply-accumulates of one image.
         flops: FLOPs of one image, by the description's convention.
     """
@@ -59,7 +59,7 @@ class StageDescription(BaseModel):
         width: Channels of the operator.
         stride: Stride of the first block, or of the pool before it.
         output: Channels, height and width of its output.
-        params: Parameters.
+        params: Number of parameters.
         macs: Multiply-accumulates of one image.
         flops: FLOPs of one image, by the description's convention.
     """
@@ -125,7 +125,7 @@ class Description(BaseModel):
     Attributes:
         name: Name of the network.
         architecture_id: `NetworkDescription.id` at this image size.
-        params: Parameters.
+        params: Number of parameters.
         flops: FLOPs of one image, by `convention`.
         convention: Convention of counting FLOPs; see `sasa_nas.cost.Counts.flops`.
         macs: Multiply-accumulates of one image, by kind.

@@ -23,13 +23,13 @@ class FrontPoint(BaseModel):
         accuracy: Accuracy on the validation split, 0 to 1; the mean over trainings.
         trainings: Number of trainings, which differ in their seeds.
         flops: FLOPs of one image, two per multiply-accumulate.
-        params: Parameters.
+        params: Number of parameters.
         memory: Memory of a training step, in bytes.
         latency: Seconds for one image on the worker's device.
         latency_quartiles: Lower and upper quartile of the latency.
         robust_accuracy: Accuracy on the validation split under attack, 0 to 1.
         scores: Training-free scores of the untrained network.
-        epochs: Epochs trained.
+        epochs: Number of epochs trained.
         seconds: Wall-clock time of the training.
         stem: Kind of the stem.
         operators: Kind of operator of each stage.

@@ -115,7 +115,7 @@ def dominated_volume(networks: Iterable[TrialRecord], reference: Mapping[str, fl
 
     Args:
         networks: No two of one design; those that another dominates add nothing.
-        reference: Values by objective.
+        reference: Point that the volume is measured from: values by objective.
     """
     objectives = tuple(reference)
     known = _measured(list(networks), objectives)

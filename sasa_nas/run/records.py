@@ -111,7 +111,7 @@ class SearchSettings(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Fixes the proposals, the weights' initialisation and the order of the data."""
     workers: Annotated[int, Field(ge=1, lt=2**63)] | None = None
-    """Trials at a time, at most; as many as the machines hold where it is left out."""
+    """Most trials at a time; default: as many as the machines hold."""
     cpus_per_trial: Annotated[int, Field(ge=1, lt=2**63)] = 1
     """CPU cores, and threads, of one trial."""
     gpus_per_trial: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
@@ -135,7 +135,7 @@ class SearchSettings(BaseModel):
     scores: Scores = ()
     """Training-free scores that every trained design is given, beside that of the filter."""
     score_filter: Score | None = None
-    """The score by which designs that chance proposes are sorted out before training; none where it is left out."""
+    """Score by which designs that chance proposes are sorted out before training; default: none."""
     score_keep: Annotated[float, Field(gt=0.0, le=1.0)] = 0.25
     """Share of the designs drawn that a filter keeps, the best by its score."""
     accuracy_floor: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
@@ -143,9 +143,9 @@ class SearchSettings(BaseModel):
     trial_timeout: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
     """Seconds of wall-clock time that a trial may take in one session; a worker that takes longer is killed."""
     address: str | None = None
-    """A running Ray cluster to join; a private one is started where it is left out."""
+    """Address of a running Ray cluster to join; default: a private one is started."""
     storage: StorageUrl | None = None
-    """The URL of a folder where workers keep their trials; the run's own, on a shared disk, where it is left out."""
+    """URL of a folder where workers keep their trials; default: the run's own, on a shared disk."""
     data_dir: Place | None = None
     """Folder that data sets lie in or are downloaded to; the default place if None."""
 
@@ -245,7 +245,7 @@ class TrialRecord(BaseModel):
     duplicate_of: Natural | None = None
     arm: Arm = Arm.SEARCH
     seed: Natural | None = None
-    """Fixes the initial weights and the order of the data; the search's own seed where it is left out."""
+    """Seed of the initial weights and the order of the data; default: the search's own."""
     swap_of: Natural | None = None
     """Trial on the front that a swap repeats, whole or with one stage swapped."""
     swapped_stage: Natural | None = None

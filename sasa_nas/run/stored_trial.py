@@ -21,9 +21,9 @@ class Numbers(BaseModel):
     """Numbers of which one was chosen, integers if all three are.
 
     Attributes:
-        low: The smallest.
-        high: The largest.
-        step: Difference between neighbours.
+        low: The smallest number.
+        high: The largest number.
+        step: Difference between neighbouring numbers.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -34,7 +34,7 @@ class BaseTrainingSettings(BaseModel):
     dataset: str
     """Name of a data set of `sasa_nas.data`."""
     image_size: Annotated[int, Field(ge=1)] | None = None
-    """Side in pixels to which images are resized; the data set's or the network's own where it is left out."""
+    """Side in pixels to which images are resized; default: the data set's or the network's own."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     """Each trains the network anew: its initial weights, the order of the data, the augmentation."""
     device: str = "auto"
@@ -51,7 +51,7 @@ class TrainingSettings(BaseTrainingSettings):
     """Settings of the training of one classifier."""
 
     train_images: Annotated[int, Field(ge=1)] | None = None
-    """Images of a stratified subset of the train part; all of them where it is left out."""
+    """Images of a stratified subset of the train part; default: all of them."""
     recipe: Recipe = Recipe()
     width_multiplier: Multiplier = 1.0
     depth_multiplier: Multiplier = 1.0

@@ -44,7 +44,7 @@ def search(
     Args:
         space: Space to search; its proxy says how designs are judged.
         settings: Settings of the search; the defaults if None.
-        out: The run's folder, which must not exist or be empty; `runs/<space>-<time>` where it is left out.
+        out: Folder of the run, which must not exist or be empty; default: `runs/<space>-<time>`.
         observer: Observer of the progress.
         command: The command line that asked for this, for the record.
 

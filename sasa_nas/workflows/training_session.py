@@ -81,7 +81,7 @@ def begin_session(
         folder: Folder of the training, from `new_folder`.
         network: The network as it is trained.
         info: Record of the training.
-        job: The training.
+        job: The training to carry out.
         observer: Observer of the progress; None for none.
 
     Raises:

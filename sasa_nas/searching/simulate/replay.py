@@ -35,7 +35,7 @@ def replay(
     Args:
         path: The table's file.
         settings: Settings of the search; each of the table's seeds is used once before any is used again.
-        out: The run's folder; `runs/<space>-<time>` where it is left out.
+        out: Folder of the run; default: `runs/<space>-<time>`.
         observer: Observer of the progress.
         command: The command line that asked for this, for the record.
 
