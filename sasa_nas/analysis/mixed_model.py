@@ -3,9 +3,9 @@
 Training j of network i ends at `y_ij = b_0 + x_i b + u_i + e_ij`, with `b ~ N(0, t^2)`, `u_i ~ N(0, s_u^2)` and
 `e_ij ~ N(0, s^2)`. What is wanted is the network's own value `m_i = b_0 + x_i b + u_i`, without the chance of its
 seeds. Given the three variances all is exact, and takes the time of a matrix of so many columns (Woodbury's identity),
-because networks of equally many trainings enter by their sums of squares and products alone. Of the variances,
-`s_u^2 / s^2` is integrated over a grid, because without a network that is trained twice accuracies alone cannot tell
-`s_u` from `s`; the others maximise their posterior density.
+because networks of equally many trainings enter by their sums of squares and products alone. The ratios `s_u^2 / s^2`
+and `t^2 / s^2` are integrated over a grid, because without a network that is trained twice accuracies alone cannot tell
+`s_u` from `s`; given these, `s^2` is estimated in closed form.
 
 Source: Robinson (1991), That BLUP is a good thing: the estimation of random effects, Statistical Science 6 (1).
 """
@@ -14,20 +14,21 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize
 
 Vector = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]
 
 PRIOR_RATIO = 0.5
-"""Prior median of `s_u^2 / s^2` and of `t^2 / s^2`. With less, intervals are too short where no network is trained twice
-and the columns leave as much as seeds do; with more, networks that do not differ keep more of their luck."""
+"""Prior median of `s_u^2 / s^2` and of `t^2 / s^2`. With less, intervals are too short where no network is trained
+twice and the columns leave as much as seeds do; with more, networks that do not differ keep more of their luck."""
 PRIOR_WIDTH = 1.5
 """Prior standard deviation of the logarithms of these ratios."""
-GRID = np.linspace(-2.5, 2.5, 7) * PRIOR_WIDTH + np.log(PRIOR_RATIO)
-"""Values of `log(s_u^2 / s^2)`."""
-FLAT = 1e4
-"""Prior variance of `b_0` around the mean of all networks, in variances of the observations: next to no prior."""
+GRID = np.linspace(-2.5, 2.5, 9) * PRIOR_WIDTH + np.log(PRIOR_RATIO)
+"""Values of the ratios' logarithms."""
+NEGLIGIBLE = 1e-3
+"""Parts of the mixture with less probability are left out."""
+FLAT = 1e6
+"""Prior variance of `b_0` around the mean of all networks, over `s^2`: next to no prior."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +38,7 @@ class Conditional:
     Attributes:
         noise: Standard deviation `s` between trainings of one network.
         network: Standard deviation `s_u` of networks around their columns' prediction.
+        slope: Prior standard deviation `t` of the columns' coefficients.
         coefficients: (1 + p,), posterior mean of `b_0` and `b`.
         covariance: (1 + p, 1 + p), their posterior covariance.
         shrinkage: (N,), weight of a network's own residual in its prediction, 0 to 1.
@@ -46,6 +48,7 @@ class Conditional:
 
     noise: float
     network: float
+    slope: float
     coefficients: Vector
     covariance: Matrix
     shrinkage: Vector
@@ -73,19 +76,21 @@ class Conditional:
         offsets = generator.standard_normal((count, len(self.coefficients))) @ root.T
         own = generator.standard_normal((count, len(self.columns)))
         own *= self.network * np.sqrt(1.0 - self.shrinkage)
-        return self.mean + offsets @ self.columns.T * (1.0 - self.shrinkage) + own
+        drawn: Matrix = self.mean + offsets @ self.columns.T * (1.0 - self.shrinkage) + own
+        return drawn
 
     def _spread(self, columns: Matrix) -> Vector:
-        return np.einsum("ij,jk,ik->i", columns, self.covariance, columns)
+        spread: Vector = ((columns @ self.covariance) * columns).sum(axis=1)
+        return spread
 
 
 @dataclass(frozen=True, eq=False)
 class MixedModel:
-    """A fitted model: a mixture over the ratio of its variances.
+    """A fitted model: a mixture over the ratios of its variances.
 
     Attributes:
-        parts: The model for each value of the ratio.
-        weights: Posterior probability of each value.
+        parts: The model for each pair of ratios that is not improbable.
+        weights: Posterior probability of each.
     """
 
     parts: tuple[Conditional, ...]
@@ -142,26 +147,18 @@ def fit(means: Vector, counts: Vector, within: float, columns: Matrix) -> MixedM
         within: Sum of squares of all trainings around their networks' means.
         columns: (N, p), what is known of each network, of about unit variance.
     """
-    full = _with_intercept(columns)
-    scale = float(np.var(means)) + within / max(float(counts.sum()) - len(means), 1.0)
-    if scale <= 0.0:  # nothing differs, nor will
-        scale = 1e-12
-    posterior = _Posterior.of(means, counts, within, full, scale)
-    start = np.array([np.log(scale), np.log(PRIOR_RATIO)])
-    bounds = [(start[0] - 12.0, start[0] + 6.0), (start[1] - 8.0, start[1] + 8.0)]
-    parts, losses = [], []
-    for ratio in GRID:
-        found = optimize.minimize(posterior.loss, start, args=(ratio,), method="L-BFGS-B", bounds=bounds)
-        start = found.x  # near the next one's
-        losses.append(float(found.fun))
-        parts.append(posterior.conditional(found.x, ratio))
-    weights = np.exp((min(losses) - np.array(losses)) / 2.0)
-    return MixedModel(tuple(parts), weights / weights.sum())
+    sums = _Sums.of(means, counts, within, _with_intercept(columns))
+    found = [sums.given(np.exp(network), np.exp(columns)) for network in GRID for columns in GRID]
+    densities = np.array([density for density, _ in found])
+    weights = np.exp(densities - densities.max())
+    weights = np.where(weights > NEGLIGIBLE * weights.sum(), weights, 0.0)
+    parts = tuple(part for (_, part), weight in zip(found, weights, strict=True) if weight > 0.0)
+    return MixedModel(parts, weights[weights > 0.0] / weights.sum())
 
 
 @dataclass(frozen=True, eq=False)
-class _Posterior:
-    """Density of the three variances, up to a factor.
+class _Sums:
+    """The data of a fit, reduced to sums over networks of equally many trainings.
 
     Attributes:
         means: (N,), means of networks around their common `centre`.
@@ -173,7 +170,6 @@ class _Posterior:
         moments: (k, 1 + p), sums of products of their columns and means.
         powers: (k,), sums of squares of their means.
         within: Sum of squares of trainings around their networks' means.
-        scale: Variance of the observations.
         centre: Mean of the networks' means.
     """
 
@@ -186,12 +182,11 @@ class _Posterior:
     moments: Matrix
     powers: Vector
     within: float
-    scale: float
     centre: float
 
     @classmethod
-    def of(cls, means: Vector, counts: Vector, within: float, columns: Matrix, scale: float) -> "_Posterior":
-        """Return the density given the arguments of `fit`."""
+    def of(cls, means: Vector, counts: Vector, within: float, columns: Matrix) -> "_Sums":
+        """Return the sums of the arguments of `fit`."""
         centre = float(means.mean())
         centred = means - centre
         kinds, sizes = np.unique(counts, return_counts=True)
@@ -206,63 +201,45 @@ class _Posterior:
             moments=np.array([x.T @ y for x, y in groups]),
             powers=np.array([y @ y for _, y in groups]),
             within=within,
-            scale=scale,
             centre=centre,
         )
 
-    def conditional(self, logs: Vector, ratio: float) -> Conditional:
-        """Return the model at these variances, given as for `loss`."""
-        noise, network, columns = _variances(logs, ratio)
-        _, precision, moments = self._solved(noise, network, columns)
-        covariance = np.linalg.inv(precision)
-        coefficients = covariance @ moments
-        shrinkage = network / (network + noise / self.counts)
+    def given(self, network: float, columns: float) -> tuple[float, Conditional]:
+        """Return the logarithm of the ratios' posterior density, up to a constant, and the model given them.
+
+        Args:
+            network: `s_u^2 / s^2`.
+            columns: `t^2 / s^2`.
+        """
+        # all variances here are over s^2
+        spread = network + 1.0 / self.kinds
+        prior = np.full(self.columns.shape[1], columns)
+        prior[0] = FLAT
+        precision = np.tensordot(1.0 / spread, self.squares, axes=1) + np.diag(1.0 / prior)
+        root = np.linalg.cholesky(precision)
+        half = np.linalg.solve(root, self.moments.T @ (1.0 / spread))
+        free = float(self.counts.sum()) - 1.0
+        # of trainings that are all equal, rounding alone would be left
+        variance = max(float(self.powers @ (1.0 / spread) - half @ half + self.within) / free, 1e-16)
+        inverse = np.linalg.inv(root)
+        covariance = inverse.T @ inverse
+        coefficients = inverse.T @ half
+        shrinkage = network / (network + 1.0 / self.counts)
         residual = shrinkage * (self.means - self.columns @ coefficients)
         coefficients[0] += self.centre
-        return Conditional(
-            noise=float(np.sqrt(noise)),
-            network=float(np.sqrt(network)),
+        determinant = self.sizes @ np.log(spread) + np.log(prior).sum() + 2.0 * np.log(np.diag(root)).sum()
+        ratios = (np.log([network, columns]) - np.log(PRIOR_RATIO)) / PRIOR_WIDTH
+        density = -0.5 * float(determinant + free * np.log(variance) + (ratios**2).sum())
+        return density, Conditional(
+            noise=float(np.sqrt(variance)),
+            network=float(np.sqrt(variance * network)),
+            slope=float(np.sqrt(variance * columns)),
             coefficients=coefficients,
-            covariance=(covariance + covariance.T) / 2.0,
+            covariance=variance * covariance,
             shrinkage=shrinkage,
             residual=residual,
             columns=self.columns,
         )
-
-    def loss(self, logs: Vector, ratio: float) -> float:
-        """Return minus twice the logarithm of the density.
-
-        Args:
-            logs: (2,), `log(s^2)` and `log(t^2 / s^2)`.
-            ratio: `log(s_u^2 / s^2)`.
-        """
-        noise, network, columns = _variances(logs, ratio)
-        spread, precision, moments = self._solved(noise, network, columns)
-        root = np.linalg.cholesky(precision)
-        half = np.linalg.solve(root, moments)
-        determinant = self.sizes @ np.log(spread) + 2.0 * np.log(np.diag(root)).sum()
-        determinant += np.log(self._prior(columns)).sum()
-        quadratic = float(self.powers @ (1.0 / spread) - half @ half)
-        free = float(self.counts.sum()) - len(self.means)
-        prior = (((np.array([ratio, logs[1]]) - np.log(PRIOR_RATIO)) / PRIOR_WIDTH) ** 2).sum()
-        return float(determinant + quadratic + free * logs[0] + self.within / noise + prior)
-
-    def _solved(self, noise: float, network: float, columns: float) -> tuple[Vector, Matrix, Vector]:
-        """Return each kind's variance of a mean, the coefficients' posterior precision, and that times their mean."""
-        spread = network + noise / self.kinds
-        precision = np.tensordot(1.0 / spread, self.squares, axes=1) + np.diag(1.0 / self._prior(columns))
-        return spread, precision, self.moments.T @ (1.0 / spread)
-
-    def _prior(self, columns: float) -> Vector:
-        prior = np.full(self.columns.shape[1], columns)
-        prior[0] = FLAT * self.scale
-        return prior
-
-
-def _variances(logs: Vector, ratio: float) -> tuple[float, float, float]:
-    """Return `s^2`, `s_u^2` and `t^2`."""
-    noise = float(np.exp(logs[0]))
-    return noise, noise * float(np.exp(ratio)), noise * float(np.exp(logs[1]))
 
 
 def _with_intercept(columns: Matrix) -> Matrix:

@@ -49,7 +49,7 @@ class Coding:
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """What a run's trainings tell about the accuracy that each of its networks has without the chance of its seeds.
+    """Posterior distribution of the accuracy that each network of a run has without the chance of its seeds.
 
     Attributes:
         networks: One record a design, as `Designs.means`.
@@ -72,12 +72,13 @@ class Posterior:
 
         Args:
             objectives: Names of objectives. All but the accuracy are taken for exact.
-            seed: Of the draws.
+            seed: Seed of the draws from the posterior.
         """
         draws = self.model.draws(DRAWS, seed)
         others = [name for name in objectives if name != "accuracy"]
         if not others:
-            return (draws == draws.max(axis=1, keepdims=True)).mean(axis=0)
+            best: Vector = (draws == draws.max(axis=1, keepdims=True)).mean(axis=0)
+            return best
         losses = np.array([[_loss(name, record) for name in others] for record in self.networks])
         if len(others) == 1:
             return _chances_at_one_cost(draws, losses[:, 0])

@@ -19,14 +19,10 @@ def planted(
     return fit(means, counts, float(within), x), true
 
 
-def conditioned(part: Conditional, counts: Vector, means: Vector, scale: float) -> tuple[Vector, Matrix]:
+def conditioned(part: Conditional, counts: Vector, means: Vector) -> tuple[Vector, Matrix]:
     """Mean and covariance of the networks' values given all trainings, from their joint normal distribution."""
-    # the prior variance of slopes is not kept: it is what the posterior precision has more than the data
-    spread = part.network**2 + part.noise**2 / counts
-    prior = np.linalg.inv(np.linalg.inv(part.covariance) - (part.columns / spread[:, None]).T @ part.columns)
-    assert prior[0, 0] == pytest.approx(FLAT * scale, rel=1e-3)
-    assert np.allclose(np.diag(prior)[1:], prior[1, 1], rtol=1e-3)
-    own = part.columns @ np.diag(np.diag(prior)) @ part.columns.T + part.network**2 * np.eye(len(counts))
+    prior = np.diag([FLAT * part.noise**2, *[part.slope**2] * (part.columns.shape[1] - 1)])
+    own = part.columns @ prior @ part.columns.T + part.network**2 * np.eye(len(counts))
     gain = own @ np.linalg.inv(own + np.diag(part.noise**2 / counts))
     return means.mean() + gain @ (means - means.mean()), own - gain @ own
 
@@ -38,7 +34,7 @@ def test_it_is_the_conditional_distribution() -> None:
     means = x @ np.array([0.03, 0.0, -0.02, 0.01]) + 0.02 * generator.standard_normal(18)
     model = fit(means, counts, 0.01, x)
     for part in model.parts:
-        mean, covariance = conditioned(part, counts, means, float(np.var(means)) + 0.01 / 18)
+        mean, covariance = conditioned(part, counts, means)
         assert part.mean == pytest.approx(mean, abs=1e-6)
         assert part.variance == pytest.approx(np.diag(covariance), rel=2e-3)
         draws = part.draws(40_000, generator)
@@ -53,7 +49,7 @@ def test_its_parts_are_weighed_by_how_well_they_explain_the_trainings() -> None:
     assert draws.mean(axis=0) == pytest.approx(model.mean, abs=2e-4)
     assert draws.std(axis=0) == pytest.approx(model.sd, rel=0.05)
     ratios = [(part.network / part.noise) ** 2 for part in model.parts]
-    assert np.log(ratios) == pytest.approx(GRID)
+    assert {round(float(np.log(ratio)), 6) for ratio in ratios} <= {round(float(value), 6) for value in GRID}
     assert model.weights.sum() == pytest.approx(1.0)
     assert model.weights[np.array(ratios) < 0.5].sum() < 0.05
 

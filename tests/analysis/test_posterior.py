@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from assertions import every
 
 from sasa_nas.analysis.pareto import undominated
 from sasa_nas.analysis.posterior import DRAWS, LEAST, Posterior, posterior_of
@@ -95,4 +96,4 @@ def test_few_networks_are_no_sample(make_record) -> None:
 
 def test_expected_accuracies_are_shares(make_record) -> None:
     records = [make_record(number, 1.0 - number % 2 * 1e-4, 1000 + number) for number in range(20)]
-    assert all(0.0 <= (record.accuracy or 0.0) <= 1.0 for record in found(records).expected)
+    assert every(0.0 <= (record.accuracy or 0.0) <= 1.0 for record in found(records).expected)
