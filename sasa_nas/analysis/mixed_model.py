@@ -27,7 +27,7 @@ GRID = np.linspace(-2.5, 2.5, 9) * PRIOR_WIDTH + np.log(PRIOR_RATIO)
 """Values of the ratios' logarithms."""
 NEGLIGIBLE = 1e-3
 """Parts of the mixture with less probability are left out."""
-FLAT = 1e6
+FLAT = 1e4
 """Prior variance of `b_0` around the mean of all networks, over `s^2`: next to no prior."""
 
 
