@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from scipy import stats
 
-from sasa_nas.analysis.where.factors import BASELINE
+from sasa_nas.analysis.factors import BASELINE
 from sasa_nas.analysis.where.interactions import PairEstimate, more_designs, operator_interactions, stage_interactions
 from sasa_nas.analysis.where.linear import Estimate, holm
 from sasa_nas.analysis.where.model import LEAST_FREE, Contrast, Model

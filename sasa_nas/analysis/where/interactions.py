@@ -7,7 +7,7 @@ from itertools import combinations, product
 
 import numpy as np
 
-from sasa_nas.analysis.where.factors import BASELINE, Factor, Level, Matrix, Vector
+from sasa_nas.analysis.factors import BASELINE, Factor, Level, Matrix, Vector
 from sasa_nas.analysis.where.linear import Estimate, coefficient_weights, independent
 from sasa_nas.analysis.where.model import LEAST_FREE, SHARE_FREE, Model
 

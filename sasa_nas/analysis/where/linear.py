@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
-from sasa_nas.analysis.where.factors import Matrix, Vector
+from sasa_nas.analysis.factors import Matrix, Vector
 
 CONFIDENCE = 0.95
 _TINY = 1e-8
