@@ -53,10 +53,10 @@ def test_the_answer_comes_first_and_the_table_after(capsys, additive: Path, tmp_
     capsys.readouterr()
     assert main(["where", str(additive), "--plot", str(figure)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("Attention helps most in stage 2: +")
-    assert "*" in lines[0]
-    assert [line.split()[:3] for line in lines if line.startswith("stages[")] == [
-        [f"stages[{stage}].operator", "local_attention", "conv"] for stage in range(3)
+    assert lines[0].startswith("Attention helps most in stage 3: +")
+    assert "chance" not in lines[0]
+    assert [line.split()[:4] for line in lines if line.startswith("stage ")] == [
+        ["stage", str(stage), "local_attention", "conv"] for stage in (1, 2, 3)
     ]
     assert any("32 balanced trainings find effects of" in line for line in lines)
     assert str(figure) in lines[-1]
@@ -97,8 +97,8 @@ def test_swaps_stand_in_the_table_and_in_json(capsys, tmp_path: Path) -> None:
     assert main(["where", str(run), "--swaps", "--swap-seeds", "3"]) == 0
     out = capsys.readouterr().out
     assert read_trials(RunFolder(run)) == before, "twins are there already"
-    rows = [line.split() for line in out.splitlines() if line.startswith("stages[")]
-    assert [row[:2] for row in rows] == [[f"stages[{swap['stage']}]", "local_attention"] for swap in swaps]
+    rows = [line.split() for line in out.splitlines() if line.startswith("stage ")]
+    assert [row[:3] for row in rows] == [["stage", str(swap["stage"] + 1), "local_attention"] for swap in swaps]
     assert "twins with convolution" in out
 
 
@@ -137,7 +137,7 @@ def test_after_a_replay_there_is_an_answer_but_nothing_more_to_train(capsys, tmp
     assert main(["search", "--replay", str(table), "--trials", "24", "--balanced", "1", "--out", str(run)]) == 0
     assert main(["where", str(run), "--resolution", "0.001"]) == 0
     out = capsys.readouterr().out
-    assert "Attention helps most in stage 2" in out
+    assert "Attention helps most in stage 3" in out
     assert "--more" not in out
     for option in ("--more 4", "--swaps"):
         line = fails(capsys, "where", run, *option.split())

@@ -80,8 +80,9 @@ def where(info: RunInfo, records: Sequence[TrialRecord], *, resolution: float = 
         trainings=trainings,
         designs=sample.designs,
         training_noise=sample.training_noise,
+        nothing_differs=sample.nothing_differs,
         covered=sample.covered,
-        note=_note(detectable, resolution, more, trainings),
+        note=_note(detectable, resolution, more, sample),
     )
 
 
@@ -99,9 +100,13 @@ def _missing_trainings(detectable: float | None, resolution: float, trainings: i
     return REPLICATES * math.ceil(missing / REPLICATES)
 
 
-def _note(detectable: float | None, resolution: float, more: int, trainings: int) -> str:
+def _note(detectable: float | None, resolution: float, more: int, sample: Sample) -> str:
     if detectable is None:
         return "no stage of this space has a choice of operators"
+    trainings = int(sample.counts.sum())
+    if sample.nothing_differs:
+        accuracy = f"{100 * float(sample.accuracy[0]):.1f} %"
+        return f"all {trainings} balanced trainings ended at {accuracy}; a harder task or fewer epochs could tell more"
     found = f"{trainings} balanced trainings find effects of {100 * detectable:.1f} points or more with 80 % power"
     if not more:
         return found

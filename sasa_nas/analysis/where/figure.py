@@ -10,6 +10,7 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from sasa_nas.analysis.figure_file import INK, write_figure
 from sasa_nas.analysis.labels import shortened
 from sasa_nas.analysis.where.records import Effect, Interval, Where
+from sasa_nas.analysis.where.words import factor_name
 
 _RAW, _MATCHED, _FAINT = "#1d4ed8", "#c2410c", "#e4e4e4"
 _ROW = 0.42
@@ -53,7 +54,7 @@ def draw_where(answer: Where) -> Figure:
         return figure
     panels = figure.subplots(1, len(stages), sharex=True, sharey=True, squeeze=False)[0]
     for axes, stage in zip(panels, stages, strict=True):
-        _style(axes, stage.removesuffix(".operator"))
+        _style(axes, factor_name(stage))
         for effect in operators:
             if effect.factor == stage:
                 _draw(axes, len(levels) - 1 - levels.index(str(effect.level)), effect)

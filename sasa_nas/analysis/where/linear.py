@@ -10,6 +10,8 @@ from sasa_nas.analysis.where.factors import Matrix, Vector
 
 CONFIDENCE = 0.95
 _TINY = 1e-8
+_ROUNDING = 1e-10
+"""Share of the largest observation below which a sum of observations is taken for rounding: float64 keeps 16 digits."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class Estimate:
     def p(self) -> float:
         """Two-sided p-value."""
         if self.error <= 0.0:
-            return float(abs(self.value) <= _TINY)
+            return float(self.value == 0.0)
         return float(2.0 * stats.t.sf(abs(self.value) / self.error, self.df))
 
     def scaled(self, factor: float) -> "Estimate":
@@ -92,7 +94,9 @@ class Noise:
         self._observed = observed
         self._maker = np.eye(len(observed)) - span @ span.T
         self._free = np.diag(self._maker)
+        self._rounding = _ROUNDING * float(np.abs(observed).max(initial=0.0))
         residuals = self._maker @ observed
+        residuals[np.abs(residuals) <= self._rounding] = 0.0
         with np.errstate(divide="ignore", invalid="ignore"):
             self._variances = np.where(self._free > _TINY, residuals**2 / self._free, 0.0)
         self.df = len(observed) - span.shape[1]
@@ -111,7 +115,10 @@ class Noise:
         if spread <= 0.0:
             return None
         df = float((shares * self._free).sum()) ** 2 / spread
-        return Estimate(float(weights @ self._observed), float(np.sqrt(squares @ self._variances)), df)
+        value = float(weights @ self._observed)
+        # equal accuracies differ in their last binary digit once they are averaged and projected
+        value = 0.0 if abs(value) <= self._rounding * float(np.abs(weights).sum()) else value
+        return Estimate(value, float(np.sqrt(squares @ self._variances)), df)
 
 
 def coefficient_weights(columns: Matrix) -> Matrix:

@@ -10,6 +10,9 @@ from sasa_nas.analysis.designs import trained
 from sasa_nas.analysis.where.factors import Values, Vector, values_of
 from sasa_nas.run import Arm, TrialRecord
 
+_EQUAL = 1e-9
+"""Difference of accuracies that is rounding: one image of the largest data sets is a thousand times more."""
+
 
 @dataclass(frozen=True, eq=False)
 class Sample:
@@ -37,6 +40,11 @@ class Sample:
     def designs(self) -> int:
         """Number of distinct designs."""
         return len(set(self.design.tolist()))
+
+    @property
+    def nothing_differs(self) -> bool:
+        """True if all trainings ended with the same accuracy."""
+        return bool(np.ptp(self.accuracy) <= _EQUAL) and (self.training_noise or 0.0) <= _EQUAL
 
 
 def sample_of(records: Sequence[TrialRecord], size: int) -> Sample:

@@ -63,7 +63,21 @@ def space_of_pairs() -> SearchSpace:
     return validate_space(data, "test")
 
 
-MADE = {"conditional": conditional_space, "pairs": space_of_pairs}
+def space_of_sixteen() -> SearchSpace:
+    """Four stages, each of convolution or window attention: sixteen networks."""
+    kinds = [{"kind": "conv"}, {"kind": "local_attention", "kernel_size": 3, "num_heads": 4}]
+    stage = {"blocks": 1, "width": 16, "operator": {"choice": kinds}}
+    data = {
+        "name": "sixteen",
+        "block": "basic",
+        "stem": {"kind": "conv", "width": 16},
+        "stages": [stage, stage, stage, stage],
+        "proxy": {"dataset": "digits", "recipe": {"epochs": 1}},
+    }
+    return validate_space(data, "test")
+
+
+MADE = {"conditional": conditional_space, "pairs": space_of_pairs, "sixteen": space_of_sixteen}
 
 
 @cache
