@@ -9,9 +9,9 @@ from scipy import stats
 from sasa_nas.analysis.where.factors import BASELINE
 from sasa_nas.analysis.where.interactions import PairEstimate, more_designs, operator_interactions, stage_interactions
 from sasa_nas.analysis.where.linear import Estimate, holm
-from sasa_nas.analysis.where.model import LEAST_FREE, Contrast, Model
+from sasa_nas.analysis.where.model import Contrast, Model
 from sasa_nas.analysis.where.records import Effect, Interaction, Interval, PerGflop, StageEffect, Where
-from sasa_nas.analysis.where.sample import Sample, sample_of
+from sasa_nas.analysis.where.sample import LEAST_FREE, Sample, sample_of
 from sasa_nas.analysis.where.swaps import swap_effects
 from sasa_nas.errors import UserError
 from sasa_nas.run import RunInfo, TrialRecord

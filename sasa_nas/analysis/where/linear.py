@@ -87,30 +87,38 @@ class Noise:
     Args:
         observed: (N,), the observations.
         model: (N, P), the columns that explain them.
+        pooled: Whether an observation that the model fits exactly has the variance of the others, on average; otherwise
+            there is no estimate that rests on it.
     """
 
-    def __init__(self, observed: Vector, model: Matrix) -> None:
+    def __init__(self, observed: Vector, model: Matrix, *, pooled: bool = False) -> None:
         span = basis(model)
+        self._pooled = pooled
         self._observed = observed
         self._maker = np.eye(len(observed)) - span @ span.T
         self._free = np.diag(self._maker)
         self._rounding = _ROUNDING * float(np.abs(observed).max(initial=0.0))
         residuals = self._maker @ observed
         residuals[np.abs(residuals) <= self._rounding] = 0.0
-        with np.errstate(divide="ignore", invalid="ignore"):
-            self._variances = np.where(self._free > _TINY, residuals**2 / self._free, 0.0)
+        self._squares = residuals**2
         self.df = len(observed) - span.shape[1]
         """Residual degrees of freedom."""
         self.deviation = float(np.sqrt(residuals @ residuals / max(1, self.df)))
         """Standard deviation of an observation around the model."""
 
     def estimate(self, weights: Vector) -> Estimate | None:
-        """Return the weighted sum of the observations; None if an observation of non-zero weight has leverage 1."""
+        """Return the weighted sum of the observations.
+
+        None if an observation of non-zero weight has leverage 1 and noise is not pooled, or all have.
+        """
         squares = weights**2
         bound = self._free <= _TINY
-        if float(squares[bound].sum()) > _TINY * float(squares.sum()):
+        exact = float(squares[bound].sum())
+        if exact > _TINY * float(squares.sum()) and not (self._pooled and self.df > 0):
             return None
         shares = np.where(bound, 0.0, squares / np.where(bound, 1.0, self._free))
+        if self._pooled and self.df > 0:
+            shares = shares + np.where(bound, 0.0, exact / self.df)
         spread = float(shares @ (self._maker**2) @ shares)
         if spread <= 0.0:
             return None
@@ -118,7 +126,7 @@ class Noise:
         value = float(weights @ self._observed)
         # equal accuracies differ in their last binary digit once they are averaged and projected
         value = 0.0 if abs(value) <= self._rounding * float(np.abs(weights).sum()) else value
-        return Estimate(value, float(np.sqrt(squares @ self._variances)), df)
+        return Estimate(value, float(np.sqrt(shares @ self._squares)), df)
 
 
 def coefficient_weights(columns: Matrix) -> Matrix:

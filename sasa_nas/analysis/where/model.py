@@ -8,10 +8,8 @@ import numpy as np
 
 from sasa_nas.analysis.where.factors import Factor, Level, Matrix, Vector, factors_of
 from sasa_nas.analysis.where.linear import Estimate, Noise, coefficient_weights, independent
-from sasa_nas.analysis.where.sample import Sample
+from sasa_nas.analysis.where.sample import LEAST_FREE, Sample
 
-LEAST_FREE = 4
-"""Least residual degrees of freedom of a model."""
 SHARE_FREE = 1 / 3
 """Residual degrees of freedom, as a share of its columns, that a model needs before it takes in more factors."""
 _COLLINEAR = 1e-4
@@ -88,7 +86,21 @@ class Model:
         """Return the noise model of estimates of these columns' coefficients."""
         if self.sample.covered:
             columns = (self.sample.design[:, None] == np.unique(self.sample.design)).astype(np.float64)
-        return Noise(self.sample.accuracy, columns)
+        return Noise(self.sample.accuracy, columns, pooled=self.sample.covered)
+
+    def weights(self, columns: Matrix) -> Matrix:
+        """Return the weights of the coefficients of independent columns, `(P, N)`; every design weighs the same.
+
+        Where observations are trainings, those of a design share its weight: by their numbers, designs that were
+        trained more often would count for more of what the columns leave out, as of interactions.
+        """
+        if not self.sample.covered:
+            return coefficient_weights(columns)
+        _, first, design, counts = np.unique(
+            self.sample.design, return_index=True, return_inverse=True, return_counts=True
+        )
+        weights: Matrix = coefficient_weights(columns[first])[:, design] / counts[design]
+        return weights
 
     def leaves_over(self, columns: Matrix) -> bool:
         """Return True if a model of these columns has at least `LEAST_FREE` residual degrees of freedom."""
@@ -118,7 +130,7 @@ class Model:
         columns = self.columns(factors)
         labels = [(factor, level) for factor in factors for level in factor.contrasts]
         kept = independent(columns)
-        rows = dict(zip(kept, coefficient_weights(columns[:, kept]), strict=True))
+        rows = dict(zip(kept, self.weights(columns[:, kept]), strict=True))
         noise = self.noise(columns)
         matched = {factor.name: self._matched(factor) for factor in wanted}
         found = []
@@ -154,7 +166,7 @@ class Model:
             return None
         columns = np.hstack([columns, self._log_flops])
         kept = independent(columns)
-        rows = dict(zip(kept, coefficient_weights(columns[:, kept]), strict=True))
+        rows = dict(zip(kept, self.weights(columns[:, kept]), strict=True))
         weights = {level: rows[i] for i, level in enumerate(factor.contrasts, start=1) if i in rows}
         return _Matched(weights, self.noise(columns))
 

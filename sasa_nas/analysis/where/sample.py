@@ -10,6 +10,8 @@ from sasa_nas.analysis.designs import trained
 from sasa_nas.analysis.where.factors import Values, Vector, values_of
 from sasa_nas.run import Arm, TrialRecord
 
+LEAST_FREE = 4
+"""Least degrees of freedom from which noise is estimated."""
 _EQUAL = 1e-9
 """Difference of accuracies that is rounding: one image of the largest data sets is a thousand times more."""
 
@@ -52,7 +54,7 @@ def sample_of(records: Sequence[TrialRecord], size: int) -> Sample:
 
     A design's trainings share what a model of the space leaves out, so that they count as one observation, their mean.
     Where the run holds every design of the space, nothing is left to generalise to: trainings are observations, and
-    scatter around their own design.
+    scatter around their own design. A few designs must have been trained again for that.
 
     Args:
         records: All trials of a run.
@@ -63,11 +65,11 @@ def sample_of(records: Sequence[TrialRecord], size: int) -> Sample:
         if record.arm is Arm.BALANCED and record.architecture is not None:
             by_design.setdefault(record.architecture.id, []).append(record)
     groups = list(by_design.values())
-    covered = len(groups) >= size and all(len(group) > 1 for group in groups)
+    free = sum(len(group) - 1 for group in groups)
+    covered = len(groups) >= size and free >= LEAST_FREE
     units = [[record] for group in groups for record in group] if covered else groups
     places = [i for i, group in enumerate(groups) for _ in (group if covered else [group])]
     spreads = [float(np.var(_accuracies(group))) * len(group) for group in groups]
-    free = sum(len(group) - 1 for group in groups)
     return Sample(
         networks=[_values(unit[0]) for unit in units],
         accuracy=np.array([np.mean(_accuracies(unit)) for unit in units]),

@@ -18,7 +18,7 @@ def test_equal_accuracies_have_no_effect_and_no_star(name: str, designs: int, po
     generator = np.random.default_rng(0)
     for accuracy in (1.0, 0.97, 0.9973):
         places = sorted(generator.choice(pool, designs, replace=False).tolist())
-        (answer,) = study(name, trainings(name, places), lambda _, a=accuracy: a, normal(0.0), 1)  # type: ignore[misc]
+        (answer,) = study(name, trainings(name, places), lambda _: accuracy, normal(0.0), 1)  # noqa: B023
         assert answer.nothing_differs
         assert {(e.effect, e.low, e.high, e.p, e.star) for e in intervals(answer)} == {(0.0, 0.0, 0.0, 1.0, False)}
         assert headline(answer).startswith("Nothing differs: all ")
@@ -28,7 +28,10 @@ def test_equal_accuracies_have_no_effect_and_no_star(name: str, designs: int, po
 
 def test_a_single_training_that_differs_is_told_from_rounding() -> None:
     records = trainings("tiny", 8)
-    end = lambda _, accuracies: np.where(np.arange(len(accuracies)) == 3, 0.999, accuracies)  # noqa: E731
+
+    def end(_: np.random.Generator, accuracies: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(len(accuracies)) == 3, 0.999, accuracies)
+
     (answer,) = study("tiny", records, lambda _: 1.0, normal(0.0), 1, end)
     assert not answer.nothing_differs
     assert max(abs(e.effect) for e in answer.effects) == pytest.approx(0.001 / 8)
