@@ -58,8 +58,8 @@ def details(answer: Where) -> Markup:
     for swap in answer.swaps:
         ends = "" if swap.low is None or swap.high is None else f" ({100 * swap.low:+.1f} to {100 * swap.high:+.1f})"
         items.append(
-            f"On the front itself, attention in {stage_name(swap.stage)} is worth {100 * swap.effect:+.1f} points{ends} "
-            f"against a twin with convolution there, over {swap.pairs} pairs."
+            f"On the front itself, attention in {stage_name(swap.stage)} is worth {100 * swap.effect:+.1f} points"
+            f"{ends} against a twin with convolution there, over {swap.pairs} pairs."
         )
     found = tag("ul", *(tag("li", item) for item in items)) if items else None
     return tag("div", found, tag("p", words.note(answer), class_=None if answer.enough else "warn"))

@@ -2,10 +2,12 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 from scipy import stats
 
+from sasa_nas.analysis.where.best import best_stages
 from sasa_nas.analysis.where.factors import BASELINE
 from sasa_nas.analysis.where.interactions import PairEstimate, more_designs, operator_interactions, stage_interactions
 from sasa_nas.analysis.where.linear import Estimate, holm
@@ -13,6 +15,7 @@ from sasa_nas.analysis.where.model import Contrast, Model
 from sasa_nas.analysis.where.records import Effect, Interaction, Interval, PerGflop, StageEffect, Where
 from sasa_nas.analysis.where.sample import LEAST_FREE, Sample, sample_of
 from sasa_nas.analysis.where.swaps import swap_effects
+from sasa_nas.analysis.where.words import stage_of
 from sasa_nas.errors import UserError
 from sasa_nas.run import RunInfo, TrialRecord
 from sasa_nas.space import SearchSpace, size
@@ -63,12 +66,14 @@ def where(info: RunInfo, records: Sequence[TrialRecord], *, resolution: float = 
         )  # fmt: skip
     operators = [c for c in model.contrasts if c.factor.is_operator]
     others = [c for c in model.contrasts if not c.factor.is_operator]
+    by_stage = _by_stage(operators)
     detectable = max((_detectable(c.raw) for c in operators), default=None)
     more = _missing_trainings(detectable, resolution, trainings)
     return Where(
         baseline=BASELINE,
         effects=[*_effects(operators, sample), *_effects(others, sample)],
-        stages=_stages(model, operators),
+        stages=_stages(model, by_stage),
+        best=_best(by_stage),
         interactions=_interactions(stage_interactions(model)),
         operator_interactions=_interactions(operator_interactions(model)),
         more_for_interactions=REPLICATES * more_designs(model, size(space)),
@@ -173,21 +178,33 @@ def _per_gflop(contrast: Contrast, mean_gflops: float) -> PerGflop | None:
     return PerGflop(effect=scaled.value, low=scaled.low, high=scaled.high, extra_gflops=contrast.extra_gflops)
 
 
-def _stages(model: Model, operators: Sequence[Contrast]) -> list[StageEffect]:
-    by_stage: dict[str, list[Contrast]] = {}
+def _by_stage(operators: Sequence[Contrast]) -> dict[int, list[Contrast]]:
+    """Return the operators' effects against convolution by the number of their stage."""
+    found: dict[int, list[Contrast]] = {}
     for contrast in operators:
-        if contrast.factor.levels[0] == BASELINE:
-            by_stage.setdefault(contrast.factor.name, []).append(contrast)
+        stage = stage_of(contrast.factor.name)
+        if contrast.factor.levels[0] == BASELINE and stage is not None:
+            found.setdefault(stage, []).append(contrast)
+    return found
+
+
+def _best(by_stage: Mapping[int, Sequence[Contrast]]) -> list[int]:
+    noises = [contrast.noise for contrasts in by_stage.values() for contrast in contrasts]
+    weights = {stage: np.mean([c.weights for c in contrasts], axis=0) for stage, contrasts in by_stage.items()}
+    return best_stages(weights, noises[0]) if noises else []
+
+
+def _stages(model: Model, by_stage: Mapping[int, Sequence[Contrast]]) -> list[StageEffect]:
     pairs = [model.mean_effect(contrasts) for contrasts in by_stage.values()]
     raw, matched = _intervals([pair[0] for pair in pairs]), _intervals([pair[1] for pair in pairs])
     found = [
         StageEffect(
             **interval.model_dump(),
-            stage=int(name.removeprefix("stages[").split("]")[0]),
+            stage=stage,
             operators=[str(contrast.level) for contrast in contrasts],
             at_matched_flops=at_matched,
         )
-        for (name, contrasts), interval, at_matched in zip(by_stage.items(), raw, matched, strict=True)
+        for (stage, contrasts), interval, at_matched in zip(by_stage.items(), raw, matched, strict=True)
         if interval is not None
     ]
     return sorted(found, key=lambda stage: -stage.effect)

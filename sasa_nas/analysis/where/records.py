@@ -127,6 +127,8 @@ class Where(BaseModel):
         baseline: Level that operators are compared with.
         effects: Effects of operators, then of other factors; empty if too little is trained.
         stages: Effects of attention in each stage, the most helpful first.
+        best: Numbers, from 0, of the stages that may be the first of `stages` as far as can be told: that one, then
+            those whose effect is not smaller by a test at 5 %.
         interactions: Interactions of two stages.
         operator_interactions: Interactions of single operators of two stages that have several beside convolution, for
             the stages for which the sample is large enough.
@@ -150,6 +152,7 @@ class Where(BaseModel):
     baseline: str
     effects: list[Effect]
     stages: list[StageEffect]
+    best: list[int] = []
     interactions: list[Interaction]
     operator_interactions: list[Interaction]
     more_for_interactions: int | None

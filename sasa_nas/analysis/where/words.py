@@ -41,7 +41,11 @@ def headline(answer: Where) -> str:
     else:
         text = f"Attention helps most in {stage_name(best.stage)}"
     text = f"{text}: {points(best)} points of accuracy"
-    return text + ("." if best.star else ", which chance could have done as well.")
+    text += "." if best.star else ", which chance could have done as well."
+    if len(answer.best) == len(answer.stages) > 1:
+        return f"{text} Which stage comes first cannot be told."
+    others = [f"{stage + 1}" for stage in sorted(answer.best[1:])]
+    return f"{text} {_plural('Stage', others)} cannot be told from it." if others else text
 
 
 def together(answer: Where) -> list[str]:
@@ -63,6 +67,10 @@ def note(answer: Where) -> str:
 def listed(names: Sequence[str]) -> str:
     """Return names as a list in words, as in `a, b and c`."""
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]])) if names else ""
+
+
+def _plural(word: str, names: Sequence[str]) -> str:
+    return f"{word}{'s' if len(names) > 1 else ''} {listed(names)}"
 
 
 def _operator(pair: Interaction, place: int) -> str:

@@ -1,4 +1,4 @@
-"""Planted studies: a sample of designs trained again and again, by a formula of the network and a noise of one's own."""
+"""Planted studies: designs trained again and again, by a formula of the network and a noise of one's own."""
 
 from collections.abc import Callable, Sequence
 

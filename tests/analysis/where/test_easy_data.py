@@ -1,4 +1,4 @@
-"""Every training ends with the same accuracy: rounding in the sums is no signal, and the answer says that none differs."""
+"""Every training ends with the same accuracy: rounding is no signal, and the answer says that nothing differs."""
 
 import numpy as np
 import pytest
