@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from sasa_nas.run import ExternalResources
 
 
+_OTHERS = {"failures_as_chance": "failures as chance", "without_outliers": "without outliers"}
+"""Headings of further estimates of an effect, by the name in JSON; only those that a run has are printed."""
+
+
 def where(
     run: Annotated[Path, typer.Argument(help="Folder of a run, finished or under way.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
@@ -96,7 +100,8 @@ def _print(console: Console, answer: Where) -> None:
     if answer.stages:
         console.print(f"{words.headline(answer)}\n", soft_wrap=True)
     if answer.effects:
-        headings = ("effect", "at matched FLOPs", "per GFLOP", "n")
+        others = [name for name in _OTHERS if any(getattr(e, name) is not None for e in answer.effects)]
+        headings = ("effect", *map(_OTHERS.__getitem__, others), "at matched FLOPs", "per GFLOP", "n")
         table = plain_table("factor", "level", "against", *headings, right=headings)
         shown = [e for e in answer.effects if e.factor.endswith(".operator") or e.star]
         for effect in shown:
@@ -106,6 +111,7 @@ def _print(console: Console, answer: Where) -> None:
                 str(effect.level),
                 str(effect.baseline),
                 _points(effect),
+                *("-" if other is None else _points(other) for other in (getattr(effect, name) for name in others)),
                 "-" if matched is None else _points(matched),
                 _per_gflop(effect),
                 str(effect.n),
@@ -114,7 +120,7 @@ def _print(console: Console, answer: Where) -> None:
         rest = len(answer.effects) - len(shown)
         hidden = f"; {rest} other factors without a star are in --json" if rest else ""
         console.print(f"Points of accuracy with 95 % intervals; * after Holm's correction{hidden}.\n", soft_wrap=True)
-    for sentence in words.together(answer):
+    for sentence in (*words.together(answer), *words.remarks(answer)):
         console.print(sentence, soft_wrap=True)
     if answer.swaps:
         table = plain_table("in place", "operators", "effect", "pairs", "trials swapped", right=("effect", "pairs"))

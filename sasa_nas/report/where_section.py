@@ -54,7 +54,7 @@ def _estimate(effect: Effect, interval: Interval) -> Estimate:
 
 def details(answer: Where) -> Markup:
     """Return the details below the chart: interactions, swaps, and the precision of the estimates."""
-    items = words.together(answer)
+    items = [*words.together(answer), *words.remarks(answer)]
     for swap in answer.swaps:
         ends = "" if swap.low is None or swap.high is None else f" ({100 * swap.low:+.1f} to {100 * swap.high:+.1f})"
         items.append(

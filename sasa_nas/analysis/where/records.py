@@ -56,6 +56,11 @@ class Effect(Interval):
         per_gflop: The effect per GFLOP; None if the level changes FLOPs by less than a hundredth.
         n: Number of trainings with the level.
         designs: Number of distinct designs with the level.
+        contexts: Share of the combinations of all other choices in which the space's limits allow both the level and
+            the baseline; the effect is averaged over those, and nothing is known of the others. None if that is not
+            known: in spaces too large to list, and of factors within an option.
+        failures_as_chance: The effect if a failed training counts as guessing a class; None if none failed.
+        without_outliers: The effect without trainings that lie far from the rest; None if there are none.
     """
 
     factor: str
@@ -65,6 +70,9 @@ class Effect(Interval):
     per_gflop: PerGflop | None
     n: int
     designs: int
+    contexts: float | None = None
+    failures_as_chance: Interval | None = None
+    without_outliers: Interval | None = None
 
 
 class StageEffect(Interval):
@@ -74,11 +82,35 @@ class StageEffect(Interval):
         stage: Number of the stage, from 0.
         operators: The kinds of operators averaged.
         at_matched_flops: The effect between networks of equal FLOPs, as in `Effect`.
+        failures_as_chance: Likewise.
+        without_outliers: Likewise.
     """
 
     stage: int
     operators: list[str]
     at_matched_flops: Interval | None
+    failures_as_chance: Interval | None = None
+    without_outliers: Interval | None = None
+
+
+class OperatorTrainings(BaseModel):
+    """How the balanced trainings of an operator in a stage ended.
+
+    Attributes:
+        stage: Number of the stage, from 0.
+        operator: The kind of operator.
+        trainings: Number of trainings, failed ones included.
+        failed: Those that diverged, broke, ran out of memory or took too long.
+        outliers: Those trained to the end, but far from what the others let expect.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: int
+    operator: str
+    trainings: int
+    failed: int
+    outliers: int
 
 
 class Interaction(Interval):
@@ -129,6 +161,10 @@ class Where(BaseModel):
         stages: Effects of attention in each stage, the most helpful first.
         best: Numbers, from 0, of the stages that may be the first of `stages` as far as can be told: that one, then
             those whose effect is not smaller by a test at 5 %.
+        failures: How the trainings of each operator in each stage ended; empty if all did well.
+        outliers: Numbers of the balanced trials that lie far from what the others let expect.
+        allowed: Number of designs within the space's limits; None if that is not known.
+        not_told: Operators, as `stages[0].operator=pairwise`, of which the balanced trainings have too few designs.
         interactions: Interactions of two stages.
         operator_interactions: Interactions of single operators of two stages that have several beside convolution, for
             the stages for which the sample is large enough.
@@ -153,6 +189,10 @@ class Where(BaseModel):
     effects: list[Effect]
     stages: list[StageEffect]
     best: list[int] = []
+    failures: list[OperatorTrainings] = []
+    outliers: list[int] = []
+    allowed: int | None = None
+    not_told: list[str] = []
     interactions: list[Interaction]
     operator_interactions: list[Interaction]
     more_for_interactions: int | None

@@ -21,7 +21,8 @@ class Sample:
     """The observations that effects are estimated from.
 
     Attributes:
-        networks: The network of each of N observations.
+        records: The trainings of each of N observations.
+        networks: The network of each.
         accuracy: (N,), the mean of a design's trainings, or one training.
         flops: (N,), GFLOPs of one image.
         counts: (N,), number of trainings in each observation.
@@ -30,6 +31,7 @@ class Sample:
         training_noise: Standard deviation between trainings of one design; None without replicates.
     """
 
+    records: list[list[TrialRecord]]
     networks: list[Values]
     accuracy: Vector
     flops: Vector
@@ -71,6 +73,7 @@ def sample_of(records: Sequence[TrialRecord], size: int) -> Sample:
     places = [i for i, group in enumerate(groups) for _ in (group if covered else [group])]
     spreads = [float(np.var(_accuracies(group))) * len(group) for group in groups]
     return Sample(
+        records=units,
         networks=[_values(unit[0]) for unit in units],
         accuracy=np.array([np.mean(_accuracies(unit)) for unit in units]),
         flops=np.array([(unit[0].flops or 0) / 1e9 for unit in units]),

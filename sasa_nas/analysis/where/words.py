@@ -4,8 +4,14 @@ import re
 from collections.abc import Sequence
 
 from sasa_nas.analysis.labels import stage_name
-from sasa_nas.analysis.where.records import Interaction, Interval, Where
+from sasa_nas.analysis.where.records import Effect, Interaction, Interval, Where
 
+_MOST_LISTED = 8
+"""Most trials that a sentence lists."""
+_MOST_RARE = 3
+"""Most operators that a sentence lists which limits forbid in most combinations."""
+_SELDOM = 0.5
+"""Share of combinations below which a sentence names an operator that limits forbid in the others."""
 _STAGE = re.compile(r"stages\[(\d+)\]")
 
 
@@ -59,6 +65,65 @@ def together(answer: Where) -> list[str]:
     ]
 
 
+def remarks(answer: Where) -> list[str]:
+    """Return a remark on each thing that makes the effects say less than they seem to."""
+    return list(filter(None, [_failures(answer), _outliers(answer), _limits(answer), _not_told(answer)]))
+
+
+def _failures(answer: Where) -> str:
+    failed = [one for one in answer.failures if one.failed]
+    if not failed:
+        return ""
+    total = sum(one.failed for one in failed if one.stage == failed[0].stage)
+    worst = max(failed, key=lambda one: one.failed / one.trainings)
+    told = f"{worst.operator.replace('_', ' ')} in {stage_name(worst.stage)}: {worst.failed} of {worst.trainings}"
+    text = f"{_count(total, 'balanced training')} failed, most often with {told}. Effects are of the others"
+    (with_failures,) = [e.failures_as_chance for e in answer.effects if _is(e, worst.stage, worst.operator)] or [None]
+    return text + ("." if with_failures is None else f"; with failures as chance, it is worth {points(with_failures)}.")
+
+
+def _outliers(answer: Where) -> str:
+    if not answer.outliers:
+        return ""
+    count = len(answer.outliers)
+    numbers = [str(number) for number in answer.outliers[:_MOST_LISTED]]
+    numbers += [f"{count - _MOST_LISTED} more"] if count > _MOST_LISTED else []
+    trials = f"{'trial' if count == 1 else 'trials'} {listed(numbers)}"
+    text = f"{_count(count, 'training')} ended far from what the others let expect: {trials}."
+    stages = [(one.without_outliers, one.stage) for one in answer.stages if one.without_outliers is not None]
+    if not stages:
+        return text
+    best, stage = max(stages, key=lambda pair: pair[0].effect)
+    rest = f"Without {'it' if count == 1 else 'them'}, the largest effect is that of {stage_name(stage)}"
+    return f"{text} {rest}: {points(best)}."
+
+
+def _limits(answer: Where) -> str:
+    rare = sorted((e for e in answer.effects if (e.contexts or 0.0) < 1.0), key=lambda e: e.contexts or 0.0)
+    rare = [e for e in rare if e.contexts is not None]
+    if not rare:
+        return ""
+    text = f"Effects are averages over the {answer.allowed} designs within the limits."
+    seldom = [e for e in rare if (e.contexts or 0.0) < _SELDOM]
+    if not seldom:
+        return text
+    told = [f"{_level(str(e.level), e.factor)} ({100 * (e.contexts or 0.0):.0f} %)" for e in seldom[:_MOST_RARE]]
+    told += [f"{len(seldom) - _MOST_RARE} more"] if len(seldom) > _MOST_RARE else []
+    return (
+        f"{text} Of the combinations of all other choices these hold less than half with {listed(told)} beside "
+        f"{answer.baseline}; nothing is known of the rest."
+    )
+
+
+def _not_told(answer: Where) -> str:
+    names = [_level(kind, factor) for factor, _, kind in (one.partition("=") for one in answer.not_told)]
+    return f"Too few designs have {listed(names)} for an effect." if names else ""
+
+
+def _is(effect: Effect, stage: int, operator: str) -> bool:
+    return (effect.factor, effect.level) == (f"stages[{stage}].operator", operator)
+
+
 def note(answer: Where) -> str:
     """Return the remark on the answer's precision as a sentence."""
     return f"{_capital(answer.note)}."
@@ -74,7 +139,15 @@ def _plural(word: str, names: Sequence[str]) -> str:
 
 
 def _operator(pair: Interaction, place: int) -> str:
-    return f"{pair.levels[place].replace('_', ' ')} in {factor_name(pair.factors[place])}"
+    return _level(pair.levels[place], pair.factors[place])
+
+
+def _level(level: str, factor: str) -> str:
+    return f"{level.replace('_', ' ')} in {factor_name(factor)}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number != 1 else ''}"
 
 
 def _capital(text: str) -> str:
