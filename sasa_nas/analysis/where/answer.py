@@ -135,7 +135,9 @@ def _not_told(space: SearchSpace, operators: Sequence[Contrast]) -> list[str]:
     told = {(c.factor.name, level) for c in operators for level in (c.level, c.factor.levels[0])}
     kinds = [(f"stages[{stage}].operator", kind) for stage, kind in sorted(_operators(space))]
     choices = Counter(name for name, _ in kinds)
-    return [f"{name}={kind}" for name, kind in kinds if choices[name] > 1 and (name, kind) not in told]
+    return [
+        f"{name}={kind}" for name, kind in kinds if choices[name] > 1 and kind != BASELINE and (name, kind) not in told
+    ]
 
 
 def _detectable(estimate: Estimate) -> float:

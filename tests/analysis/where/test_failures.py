@@ -41,7 +41,7 @@ def held(answers: list[Where], truth: dict[tuple[str, str], float], name: str) -
 
 @pytest.mark.slow
 def test_failures_as_chance_cost_an_operator_what_they_cost() -> None:
-    answers = study("hybrid256", RECORDS, mean, normal(0.01), 40, diverging)
+    answers = study("hybrid256", RECORDS, mean, normal(0.01), 20, diverging)
     truth = truths(EVERY, lambda k: 0.7 * mean(k) + 0.3 * CHANCE if k[1] == "pairwise" else mean(k))
     (cost,) = [truth[key] for key in truth if key == ("stages[1].operator", "pairwise")]
     assert cost < -0.2
@@ -93,7 +93,7 @@ def test_no_number_is_no_accuracy() -> None:
 
 @pytest.mark.slow
 def test_collapsed_trainings_do_not_blur_the_estimate_without_outliers() -> None:
-    answers = study("hybrid256", RECORDS, mean, normal(0.01), 40, collapsing)
+    answers = study("hybrid256", RECORDS, mean, normal(0.01), 20, collapsing)
     assert half_width(answers) > 0.1
     told = [e.without_outliers for a in answers for e in operators(a) if e.without_outliers is not None]
     assert np.mean([one.high - one.low for one in told]) / 2 < 0.015
