@@ -31,6 +31,14 @@ def where(
         Path | None, typer.Option(help="Also draw the effects into this .png, .svg or .pdf file.", show_default=False)
     ] = None,
     resolution: Annotated[float, typer.Option(help="The effect on accuracy that an answer should find.")] = 0.05,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON file of scores of all networks of the space by their id, which may narrow the intervals, "
+            "instead of FLOPs and parameters.",
+            show_default=False,
+        ),
+    ] = None,
     more: Annotated[
         int, typer.Option(min=0, metavar="N", help="First train N more networks in balance, two of each design.")
     ] = 0,
@@ -59,7 +67,7 @@ def where(
     source = sasa_nas.Run(run)
     if more or swaps:
         _train(source, more, swaps, swap_seeds or 1, resources(address, storage, data_dir, dataset))
-    answer = source.where(resolution=resolution)
+    answer = source.where(resolution=resolution, scores=scores)
     if plot is not None:
         from sasa_nas.analysis.where.figure import plot_where
 

@@ -11,6 +11,7 @@ from sasa_nas.analysis.where.effects import (
     ALPHA,
     NO_OTHERS,
     OtherEffects,
+    Readings,
     best_of,
     contrasts_by_stage,
     level_effects,
@@ -27,6 +28,8 @@ from sasa_nas.analysis.where.model import Contrast, Model
 from sasa_nas.analysis.where.population import MOST_DESIGNS, Population, contexts_of, population_of
 from sasa_nas.analysis.where.records import Where
 from sasa_nas.analysis.where.sample import LEAST_FREE, Sample, sample_of
+from sasa_nas.analysis.where.score_use import judged
+from sasa_nas.analysis.where.scores import Score, Scores, costs, score_of
 from sasa_nas.analysis.where.swaps import swap_effects
 from sasa_nas.errors import UserError
 from sasa_nas.run import RunInfo, TrialRecord
@@ -43,7 +46,14 @@ REPLICATES = 2
 _WALKS = 200
 
 
-def where(info: RunInfo, records: Sequence[TrialRecord], *, resolution: float = RESOLUTION) -> Where:
+def where(
+    info: RunInfo,
+    records: Sequence[TrialRecord],
+    *,
+    resolution: float = RESOLUTION,
+    scores: Scores | None = None,
+    score_name: str = "scores",
+) -> Where:
     """Estimate the signed effect of every operator in every stage, and of other factors, with 95 % intervals.
 
     Effects are differences of accuracy from the baseline, `conv` where that is an option, averaged evenly over the
@@ -53,9 +63,12 @@ def where(info: RunInfo, records: Sequence[TrialRecord], *, resolution: float = 
         info: Record of the run.
         records: Trials of the run.
         resolution: The effect on accuracy that should be detectable, in (0, 1).
+        scores: Scores of all networks of the space, which narrow the intervals as far as accuracy follows them; FLOPs
+            and parameters if None. Effects are taken with them only if that helps; see `helps`.
+        score_name: Name of the scores.
 
     Raises:
-        UserError: If `resolution` is out of range.
+        UserError: If `resolution` is out of range, or a design has no score.
     """
     if not 0.0 < resolution < 1.0:
         raise UserError(f"the effect to be found must lie between 0 and 1, in accuracy, not {resolution}")
@@ -77,25 +90,30 @@ def where(info: RunInfo, records: Sequence[TrialRecord], *, resolution: float = 
             detectable=None, more_trials=more, trainings=trainings, designs=sample.designs,
             training_noise=sample.training_noise, covered=sample.covered, note=note,
         )  # fmt: skip
-    operators, others = operators_first(model)
+    score = _score(space, records, population, sample, scores, score_name)
+    scored = None if score is None else Model(sample, score)
+    use = None if score is None or scored is None else judged(score, model, scored)
+    taken = scored if scored is not None and use is not None and use.taken else model
+    operators, others = operators_first(taken)
     by_stage = contrasts_by_stage(operators)
     detectable = max((_detectable(c.raw) for c in operators), default=None)
     more = _missing_trainings(detectable, resolution, trainings)
     far = outliers(model)
-    readings = {
-        "as_chance": _other_reading(failures_as_chance(records), designs) if failures(records) else NO_OTHERS,
-        "without_outliers": _other_reading([r for r in records if r.number not in far], designs) if far else NO_OTHERS,
-    }
+    readings = Readings(
+        with_score=NO_OTHERS if scored is None else other_effects(scored),
+        without_score=NO_OTHERS if scored is None else other_effects(model),
+        as_chance=_other_reading(failures_as_chance(records), designs) if failures(records) else NO_OTHERS,
+        without_outliers=_other_reading([r for r in records if r.number not in far], designs) if far else NO_OTHERS,
+    )
     contexts = contexts_of(population, [(c.factor.name, c.level, c.factor.levels[0]) for c in operators])
     return Where(
         baseline=BASELINE,
         effects=[
-            effect
-            for family in (operators, others)
-            for effect in level_effects(family, model, contexts=contexts, **readings)
+            effect for family in (operators, others) for effect in level_effects(family, taken, contexts, readings)
         ],
-        stages=stage_effects(model, by_stage, **readings),
+        stages=stage_effects(taken, by_stage, readings),
         best=best_of(by_stage),
+        score=use,
         failures=trainings_by_operator(records, far),
         outliers=far,
         allowed=None if population is None else len(population.networks),
@@ -123,6 +141,27 @@ def _population(space: SearchSpace, records: Sequence[TrialRecord]) -> Populatio
     if network is None or size(space) > MOST_DESIGNS:
         return None
     return population_of(space, network.image, network.num_classes)
+
+
+def _score(
+    space: SearchSpace,
+    records: Sequence[TrialRecord],
+    population: Population | None,
+    sample: Sample,
+    scores: Scores | None,
+    name: str,
+) -> Score | None:
+    """Return the score of all designs; None if every design is trained, or there is none."""
+    if sample.covered:
+        return None
+    if population is None:
+        network = next(r.architecture for r in records if r.architecture is not None)
+        population = population_of(space, network.image, network.num_classes)
+    if scores is not None and population is None:
+        raise UserError("scores cannot be used: which designs are within max_latency is not known without measuring")
+    if population is None:
+        return None
+    return costs(population, sample) if scores is None else score_of(scores, population, sample, name)
 
 
 def _other_reading(records: Sequence[TrialRecord], designs: int) -> OtherEffects:

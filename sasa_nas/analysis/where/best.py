@@ -8,7 +8,7 @@ from sasa_nas.analysis.where.factors import Vector
 from sasa_nas.analysis.where.linear import CONFIDENCE, Noise
 
 
-def best_stages(weights: Mapping[int, Vector], noise: Noise) -> list[int]:
+def best_stages(effects: Mapping[int, tuple[Vector, Vector]], noise: Noise) -> list[int]:
     """Return the stages that cannot be told from the one with the largest effect, which comes first.
 
     A stage is left out if its effect is smaller than the largest by a one-sided test at 5 %, shared among all
@@ -16,19 +16,20 @@ def best_stages(weights: Mapping[int, Vector], noise: Noise) -> list[int]:
     the best (Hsu 1984).
 
     Args:
-        weights: Of each stage's effect in the observations.
+        effects: The observations' weights in each stage's effect, and deviations of a further sample; see
+            `Noise.estimate`.
         noise: Noise of the observations.
     """
-    effects = {stage: noise.estimate(one) for stage, one in weights.items()}
-    known = {stage: effect.value for stage, effect in effects.items() if effect is not None}
+    estimates = {stage: noise.estimate(weights) for stage, (weights, _) in effects.items()}
+    known = {stage: estimate.value for stage, estimate in estimates.items() if estimate is not None}
     order = sorted(known, key=lambda stage: -known[stage])
     level = (1.0 - CONFIDENCE) / max(1, len(order) - 1)
-    return order[:1] + [stage for stage in order[1:] if _chance(weights[order[0]] - weights[stage], noise) > level]
+    return order[:1] + [stage for stage in order[1:] if _chance(effects[order[0]], effects[stage], noise) > level]
 
 
-def _chance(weights: Vector, noise: Noise) -> float:
+def _chance(larger: tuple[Vector, Vector], smaller: tuple[Vector, Vector], noise: Noise) -> float:
     """Return the one-sided p-value of a positive difference."""
-    difference = noise.estimate(weights)
+    difference = noise.estimate(larger[0] - smaller[0], larger[1] - smaller[1])
     if difference is None or difference.value <= 0.0:
         return 1.0
     if difference.error <= 0.0:

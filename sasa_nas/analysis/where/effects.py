@@ -34,6 +34,39 @@ class OtherEffects:
     stages: Mapping[int, Interval]
 
 
+@dataclass(frozen=True)
+class Readings:
+    """Other readings of the trainings that stand beside an effect.
+
+    Attributes:
+        with_score: Effects that scores of all designs sharpen.
+        without_score: Effects of the trainings alone, if there are scores.
+        as_chance: Effects with failures as chance.
+        without_outliers: Effects without outliers.
+    """
+
+    with_score: OtherEffects
+    without_score: OtherEffects
+    as_chance: OtherEffects
+    without_outliers: OtherEffects
+
+    def of_level(self, key: LevelOf) -> dict[str, Interval | None]:
+        """Return the fields of an `Effect`."""
+        return {name: effects.effects.get(key) for name, effects in self._named()}
+
+    def of_stage(self, stage: int) -> dict[str, Interval | None]:
+        """Return the fields of a `StageEffect`."""
+        return {name: effects.stages.get(stage) for name, effects in self._named()}
+
+    def _named(self) -> list[tuple[str, OtherEffects]]:
+        return [
+            ("with_score", self.with_score),
+            ("without_score", self.without_score),
+            ("failures_as_chance", self.as_chance),
+            ("without_outliers", self.without_outliers),
+        ]
+
+
 NO_OTHERS = OtherEffects({}, {})
 
 
@@ -87,12 +120,7 @@ def _interval(estimate: Estimate, adjusted: float) -> Interval:
 
 
 def level_effects(
-    contrasts: Sequence[Contrast],
-    model: Model,
-    *,
-    contexts: Mapping[LevelOf, float],
-    as_chance: OtherEffects,
-    without_outliers: OtherEffects,
+    contrasts: Sequence[Contrast], model: Model, contexts: Mapping[LevelOf, float], readings: Readings
 ) -> list[Effect]:
     """Return one effect for each contrast of a family.
 
@@ -100,8 +128,7 @@ def level_effects(
         contrasts: Of the model.
         model: The model.
         contexts: Share of the combinations of other choices in which limits allow a level and its baseline.
-        as_chance: Effects with failures as chance.
-        without_outliers: Effects without outliers.
+        readings: Other readings of the same effects.
     """
     sample = model.sample
     raw = intervals([c.raw for c in contrasts])
@@ -122,8 +149,7 @@ def level_effects(
                 n=int(sample.counts[having].sum()),
                 designs=len(set(sample.design[having].tolist())),
                 contexts=contexts.get(key),
-                failures_as_chance=as_chance.effects.get(key),
-                without_outliers=without_outliers.effects.get(key),
+                **readings.of_level(key),
             )
         )
     return found
@@ -137,13 +163,7 @@ def _per_gflop(contrast: Contrast, mean_gflops: float) -> PerGflop | None:
     return PerGflop(effect=scaled.value, low=scaled.low, high=scaled.high, extra_gflops=contrast.extra_gflops)
 
 
-def stage_effects(
-    model: Model,
-    by_stage: Mapping[int, Sequence[Contrast]],
-    *,
-    as_chance: OtherEffects,
-    without_outliers: OtherEffects,
-) -> list[StageEffect]:
+def stage_effects(model: Model, by_stage: Mapping[int, Sequence[Contrast]], readings: Readings) -> list[StageEffect]:
     """Return the effect of attention in each stage, the most helpful first; see `level_effects`."""
     pairs = [model.mean_effect(contrasts) for contrasts in by_stage.values()]
     raw, matched = intervals([pair[0] for pair in pairs]), intervals([pair[1] for pair in pairs])
@@ -153,8 +173,7 @@ def stage_effects(
             stage=stage,
             operators=[str(contrast.level) for contrast in contrasts],
             at_matched_flops=at_matched,
-            failures_as_chance=as_chance.stages.get(stage),
-            without_outliers=without_outliers.stages.get(stage),
+            **readings.of_stage(stage),
         )
         for (stage, contrasts), interval, at_matched in zip(by_stage.items(), raw, matched, strict=True)
         if interval is not None
@@ -165,8 +184,11 @@ def stage_effects(
 def best_of(by_stage: Mapping[int, Sequence[Contrast]]) -> list[int]:
     """Return the stages in which attention may help most."""
     noises = [contrast.noise for contrasts in by_stage.values() for contrast in contrasts]
-    weights = {stage: np.mean([c.weights for c in contrasts], axis=0) for stage, contrasts in by_stage.items()}
-    return best_stages(weights, noises[0]) if noises else []
+    effects = {
+        stage: (np.mean([c.weights for c in contrasts], axis=0), np.mean([c.drawn for c in contrasts], axis=0))
+        for stage, contrasts in by_stage.items()
+    }
+    return best_stages(effects, noises[0]) if noises else []
 
 
 def pair_effects(pairs: Sequence[PairEstimate]) -> list[Interaction]:

@@ -106,10 +106,14 @@ class Noise:
         self.deviation = float(np.sqrt(residuals @ residuals / max(1, self.df)))
         """Standard deviation of an observation around the model."""
 
-    def estimate(self, weights: Vector) -> Estimate | None:
+    def estimate(self, weights: Vector, drawn: Vector | None = None) -> Estimate | None:
         """Return the weighted sum of the observations.
 
         None if an observation of non-zero weight has leverage 1 and noise is not pooled, or all have.
+
+        Args:
+            weights: (N,), of the observations.
+            drawn: (M,), independent deviations of a further sample, whose sum adds to the estimate's error.
         """
         squares = weights**2
         bound = self._free <= _TINY
@@ -126,7 +130,8 @@ class Noise:
         value = float(weights @ self._observed)
         # equal accuracies differ in their last binary digit once they are averaged and projected
         value = 0.0 if abs(value) <= self._rounding * float(np.abs(weights).sum()) else value
-        return Estimate(value, float(np.sqrt(shares @ self._squares)), df)
+        further = 0.0 if drawn is None else float(drawn @ drawn)
+        return Estimate(value, float(np.sqrt(shares @ self._squares + further)), df)
 
 
 def coefficient_weights(columns: Matrix) -> Matrix:

@@ -59,6 +59,9 @@ class Effect(Interval):
         contexts: Share of the combinations of all other choices in which the space's limits allow both the level and
             the baseline; the effect is averaged over those, and nothing is known of the others. None if that is not
             known: in spaces too large to list, and of factors within an option.
+        with_score: The effect with scores of all designs, as `Where.score` says; None without any.
+        without_score: The effect by the trainings alone; None without scores. The one of both that is taken is the
+            effect itself.
         failures_as_chance: The effect if a failed training counts as guessing a class; None if none failed.
         without_outliers: The effect without trainings that lie far from the rest; None if there are none.
     """
@@ -71,6 +74,8 @@ class Effect(Interval):
     n: int
     designs: int
     contexts: float | None = None
+    with_score: Interval | None = None
+    without_score: Interval | None = None
     failures_as_chance: Interval | None = None
     without_outliers: Interval | None = None
 
@@ -82,6 +87,8 @@ class StageEffect(Interval):
         stage: Number of the stage, from 0.
         operators: The kinds of operators averaged.
         at_matched_flops: The effect between networks of equal FLOPs, as in `Effect`.
+        with_score: Likewise.
+        without_score: Likewise.
         failures_as_chance: Likewise.
         without_outliers: Likewise.
     """
@@ -89,6 +96,8 @@ class StageEffect(Interval):
     stage: int
     operators: list[str]
     at_matched_flops: Interval | None
+    with_score: Interval | None = None
+    without_score: Interval | None = None
     failures_as_chance: Interval | None = None
     without_outliers: Interval | None = None
 
@@ -127,6 +136,30 @@ class Interaction(Interval):
     n: int
 
 
+class ScoreUse(BaseModel):
+    """What scores of all designs do for the effects.
+
+    Attributes:
+        name: Name of the score.
+        designs: Number of designs that it is known of.
+        complete: Whether these are all designs within the limits, and not a sample of them.
+        asked: Whether it was given, and not chosen for want of one.
+        p: p-value of what it says of accuracy beyond the sum of effects; None if it is such a sum itself.
+        width: Mean width of the intervals of operators' effects, as a share of that without the score.
+        taken: Whether the effects are those with the score.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    designs: int
+    complete: bool
+    asked: bool
+    p: float | None
+    width: float
+    taken: bool
+
+
 class SwapEffect(BaseModel):
     """Effect of attention in a stage of good networks: those of the front against their twins with convolution there.
 
@@ -161,6 +194,7 @@ class Where(BaseModel):
         stages: Effects of attention in each stage, the most helpful first.
         best: Numbers, from 0, of the stages that may be the first of `stages` as far as can be told: that one, then
             those whose effect is not smaller by a test at 5 %.
+        score: What scores of all designs do; None without any.
         failures: How the trainings of each operator in each stage ended; empty if all did well.
         outliers: Numbers of the balanced trials that lie far from what the others let expect.
         allowed: Number of designs within the space's limits; None if that is not known.
@@ -189,6 +223,7 @@ class Where(BaseModel):
     effects: list[Effect]
     stages: list[StageEffect]
     best: list[int] = []
+    score: ScoreUse | None = None
     failures: list[OperatorTrainings] = []
     outliers: list[int] = []
     allowed: int | None = None

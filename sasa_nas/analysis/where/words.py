@@ -67,7 +67,21 @@ def together(answer: Where) -> list[str]:
 
 def remarks(answer: Where) -> list[str]:
     """Return a remark on each thing that makes the effects say less than they seem to."""
-    return list(filter(None, [_failures(answer), _outliers(answer), _limits(answer), _not_told(answer)]))
+    return list(
+        filter(None, [_score(answer), _failures(answer), _outliers(answer), _limits(answer), _not_told(answer)])
+    )
+
+
+def _score(answer: Where) -> str:
+    use = answer.score
+    if use is None or not (use.taken or use.asked):
+        return ""
+    if not use.taken:
+        return f"{_capital(use.name)} tell nothing of accuracy beyond the sum of effects, which are those without them."
+    known = f"all {use.designs}" if use.complete else f"{use.designs} random"
+    worth = round(answer.trainings / use.width**2)
+    text = f"{_capital(use.name)} of {known} designs narrow the intervals to {100 * use.width:.0f} %"
+    return f"{text}, as {worth} trainings would without."
 
 
 def _failures(answer: Where) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 
-from sasa_nas.analysis.where import RESOLUTION, Where, where
+from sasa_nas.analysis.where import RESOLUTION, Scores, Where, where
 from sasa_nas.analysis.where.factors import Level
 from sasa_nas.run import Arm, Outcome, RunInfo, SearchSettings, TrialRecord
 from sasa_nas.searching.plan import Design, SearchPlan, draw, plan_search
@@ -121,7 +121,9 @@ def answer(name: str, formula: Planted, count: int, repetition: int = 0) -> Wher
     return answer_of(name, records_of(name, formula, count, repetition))
 
 
-def answer_of(name: str, records: Sequence[TrialRecord], *, resolution: float = RESOLUTION) -> Where:
+def answer_of(
+    name: str, records: Sequence[TrialRecord], *, resolution: float = RESOLUTION, scores: Scores | None = None
+) -> Where:
     plan = plan_of(name)
     info = RunInfo(
         space=plan.space.model_dump(mode="json"),
@@ -132,4 +134,4 @@ def answer_of(name: str, records: Sequence[TrialRecord], *, resolution: float = 
         git=None,
         device="cpu",
     )
-    return where(info, records, resolution=resolution)
+    return where(info, records, resolution=resolution, scores=scores)

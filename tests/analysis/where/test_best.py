@@ -10,11 +10,11 @@ from sasa_nas.analysis.where.linear import Noise
 from sasa_nas.analysis.where.words import headline
 
 
-def groups() -> tuple[np.ndarray, dict[int, np.ndarray]]:
-    """Four groups of ten observations, and the weights of each one's mean."""
+def groups() -> tuple[np.ndarray, dict[int, tuple[np.ndarray, np.ndarray]]]:
+    """Four groups of ten observations, and the weights of each one's mean, without a further sample."""
     group = np.repeat(np.arange(4), 10)
     columns = (group[:, None] == np.arange(4)).astype(float)
-    return columns, {stage: columns[:, stage] / 10 for stage in range(4)}
+    return columns, {stage: (columns[:, stage] / 10, np.zeros(1)) for stage in range(4)}
 
 
 def test_of_repeated_means_the_best_is_left_out_as_rarely_as_said() -> None:
