@@ -4,6 +4,7 @@ import math
 import random
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from scipy import stats
 
@@ -206,8 +207,9 @@ def _note(detectable: float | None, resolution: float, more: int, sample: Sample
     return f"{found}; for {100 * resolution:.1f} points about {more} more are needed"
 
 
-def _operators(space: SearchSpace) -> set[tuple[int, str]]:
+@lru_cache(maxsize=4)
+def _operators(space: SearchSpace) -> frozenset[tuple[int, str]]:
     """Return the stages' kinds of operators, found by random walks through the space."""
     chooser, walker = RandomChooser(random.Random(0)), Walker(space)
     drawn = (walker.walk(chooser)["stages"] for _ in range(_WALKS))
-    return {(i, str(stage["operator"]["kind"])) for stages in drawn for i, stage in enumerate(stages)}
+    return frozenset((i, str(stage["operator"]["kind"])) for stages in drawn for i, stage in enumerate(stages))

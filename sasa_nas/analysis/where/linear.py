@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import stats
@@ -38,11 +39,11 @@ class Estimate:
         """The interval's upper end."""
         return self.value + self._half
 
-    @property
+    @cached_property
     def _half(self) -> float:
         return float(stats.t.ppf(0.5 + CONFIDENCE / 2, self.df)) * self.error
 
-    @property
+    @cached_property
     def p(self) -> float:
         """Two-sided p-value."""
         if self.error <= 0.0:
