@@ -52,8 +52,7 @@ def sections(data: ReportData, drawn: Mapping[str, Drawing]) -> list[Section]:
 
 
 def _where(data: ReportData, drawn: Mapping[str, Drawing]) -> Section:
-    names = {"where-trained": "as trained", "where-matched": "at equal FLOPs"}
-    overs = {name: shown for name, shown in names.items() if name in drawn}
+    overs = {name: reading.words for name, reading in where_section.READINGS.items() if name in drawn}
     parts = [tag("p", tag("strong", words.headline(data.where)))]
     parts += [_switch(overs), *(tag("div", _figure(drawn[name]), id=name) for name in overs)]
     parts.append(where_section.details(data.where))

@@ -1,5 +1,8 @@
 """Section on the effects of attention: a summary, and every operator's effect in every stage with its interval."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from markupsafe import Markup
 
 from sasa_nas.analysis.labels import stage_name
@@ -10,6 +13,28 @@ from sasa_nas.report.markup import tag
 from sasa_nas.report.operator_colours import operator_class
 
 
+@dataclass(frozen=True)
+class Reading:
+    """A reading of the effects.
+
+    Attributes:
+        words: Name of the reading.
+        of: Function that returns an effect's interval; None if it has none.
+    """
+
+    words: str
+    of: Callable[[Effect], Interval | None]
+
+
+READINGS = {
+    "where-trained": Reading("as trained", lambda effect: effect),
+    "where-matched": Reading("at equal FLOPs", lambda effect: effect.at_matched_flops),
+    "where-outliers": Reading("without outliers", lambda effect: effect.without_outliers),
+    "where-failures": Reading("with failures as chance", lambda effect: effect.failures_as_chance),
+}
+"""Readings of the effects by the id of their drawing."""
+
+
 def operator_effects(answer: Where) -> list[Effect]:
     """Return the effects of operators, stage by stage, without those of operators' settings."""
     return sorted(
@@ -17,19 +42,17 @@ def operator_effects(answer: Where) -> list[Effect]:
     )
 
 
-def has_matched(answer: Where) -> bool:
-    """Return True if any effect at matched FLOPs is known."""
-    return any(effect.at_matched_flops is not None for effect in operator_effects(answer))
+def readings(answer: Where) -> dict[str, Reading]:
+    """Return the readings of the effects that a run has, by the id of their drawing."""
+    effects = operator_effects(answer)
+    return {name: one for name, one in READINGS.items() if any(one.of(effect) is not None for effect in effects)}
 
 
-def draw_effects(answer: Where, size: Size, *, matched: bool) -> Markup:
-    """Return the chart of at least one effect, raw or at matched FLOPs."""
-    estimates = []
-    for effect in operator_effects(answer):
-        interval = effect.at_matched_flops if matched else effect
-        if interval is not None:
-            estimates.append(_estimate(effect, interval))
-    how = "at equal FLOPs" if matched else "as trained"
+def draw_effects(answer: Where, reading: Reading, size: Size) -> Markup:
+    """Return the chart of at least one effect in one reading."""
+    intervals = [(effect, reading.of(effect)) for effect in operator_effects(answer)]
+    estimates = [_estimate(effect, interval) for effect, interval in intervals if interval is not None]
+    how = reading.words
     return draw_estimates(
         estimates,
         size,

@@ -9,7 +9,8 @@ from failing import fails
 
 from sasa_nas.cli.app import main
 from sasa_nas.run import Arm, Outcome, RunFolder, read_trials
-from sasa_nas.space import load_space
+from sasa_nas.space import load_space, proxy_of
+from sasa_nas.space.enumeration import every_design
 
 EFFECT_KEYS = {"factor", "level", "effect", "low", "high", "at_matched_flops", "per_gflop", "n"}
 
@@ -61,6 +62,30 @@ def test_the_answer_comes_first_and_the_table_after(capsys, additive: Path, tmp_
     assert any("32 balanced trainings find effects of" in line for line in lines)
     assert str(figure) in lines[-1]
     assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_scores_of_a_file_are_used_or_refused_in_one_line(capsys, tmp_path: Path) -> None:
+    options = ["--dataset", "synthetic:additive", "--trials", "40", "--balanced", "1"]
+    assert main(["search", "--space", "hybrid256", *options, "--out", str(tmp_path / "run")]) == 0
+    trained = read_trials(RunFolder(tmp_path / "run"))
+    capsys.readouterr()
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({record.architecture_id: record.number for record in trained}))
+    assert "has no score; scores must cover every design" in fails(capsys, "where", tmp_path / "run", "--scores", file)
+    network = trained[0].architecture
+    assert network is not None
+    space = load_space("hybrid256")
+    every_network = [
+        proxy_of(design, space.proxy, network.image, network.num_classes) for _, design in every_design(space)
+    ]
+    file.write_text(json.dumps({one.id: i % 7 for i, one in enumerate(every_network)}))
+    assert main(["where", str(tmp_path / "run"), "--scores", str(file), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["score"]["name"], data["score"]["asked"]) == ("scores of mine.json", True)
+    assert data["effects"][0]["without_score"]["low"] < data["effects"][0]["without_score"]["high"]
+    assert main(["where", str(tmp_path / "run"), "--scores", str(file)]) == 0
+    assert "Scores of mine.json tell nothing of accuracy beyond the sum of effects" in capsys.readouterr().out
+    assert "cannot be read" in fails(capsys, "where", tmp_path / "run", "--scores", tmp_path / "nowhere.json")
 
 
 def test_too_small_a_run_says_how_many_more_and_trains_them(capsys, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from sasa_nas.analysis.where.words import headline
 from sasa_nas.report.chart import SIZES
 from sasa_nas.report.data import ReportData
 from sasa_nas.report.page import render
-from sasa_nas.report.where_section import details, draw_effects
+from sasa_nas.report.where_section import READINGS, details, draw_effects, readings
 from sasa_nas.run import TrialRecord
 
 
@@ -87,7 +87,7 @@ def test_the_answer_is_on_the_page(
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_bar_spans_its_interval_on_the_right_side_of_zero(answer: Where, size: object) -> None:
-    drawn = str(draw_effects(answer, size, matched=False))  # type: ignore[arg-type]
+    drawn = str(draw_effects(answer, READINGS["where-trained"], size))  # type: ignore[arg-type]
     bars = re.findall(r'<line x1="([\d.]+)" x2="([\d.]+)" y1="([\d.]+)"[^>]*class="bar', drawn)
     (zero,) = re.findall(r'class="zero" x1="([\d.]+)"', drawn)
     (low0, high0, y0), (low1, high1, y1) = [tuple(map(float, bar)) for bar in bars]
@@ -115,3 +115,11 @@ def test_a_run_that_cannot_answer_says_what_where_says(
     note = data.where.note
     assert f'<p class="warn">{note[0].upper()}{note[1:]}.</p>' in page
     assert "warn" in details(answer.model_copy(update={"enough": False}))
+
+
+def test_readings_that_a_run_has_are_drawn(answer: Where) -> None:
+    assert list(readings(answer)) == ["where-trained", "where-matched"]
+    first = answer.effects[0].model_copy(update={"without_outliers": Interval(**interval(0.03, star=True))})
+    found = readings(answer.model_copy(update={"effects": [first, *answer.effects[1:]]}))
+    assert [reading.words for reading in found.values()] == ["as trained", "at equal FLOPs", "without outliers"]
+    assert readings(answer.model_copy(update={"effects": []})) == {}

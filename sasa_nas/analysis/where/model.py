@@ -197,7 +197,7 @@ class Model:
 
     @cached_property
     def score_slopes(self) -> list[Estimate]:
-        """What accuracy gains with each standard deviation of what the score says beyond the effects."""
+        """Gains of accuracy with a standard deviation of each part of the score, beyond the effects."""
         beyond = self._beyond(self.taken) if self.taken else None
         if beyond is None:
             return []

@@ -103,7 +103,7 @@ class StageEffect(Interval):
 
 
 class OperatorTrainings(BaseModel):
-    """How the balanced trainings of an operator in a stage ended.
+    """Counts of the balanced trainings of an operator in a stage.
 
     Attributes:
         stage: Number of the stage, from 0.
@@ -137,7 +137,7 @@ class Interaction(Interval):
 
 
 class ScoreUse(BaseModel):
-    """What scores of all designs do for the effects.
+    """Use of scores of all designs for the effects.
 
     Attributes:
         name: Name of the score.

@@ -53,7 +53,7 @@ class Score:
 
 @dataclass(frozen=True, eq=False)
 class Beyond:
-    """What scores say beyond a sum of effects: its effects over all designs are zero.
+    """Rest of scores beyond a sum of effects; its own effects over all designs are zero.
 
     Attributes:
         sample: (N, K), of each observation, in standard deviations over all designs.

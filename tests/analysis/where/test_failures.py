@@ -4,6 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from assertions import every
 from pydantic import ValidationError
 from studies import Kinds, coverage, half_width, kinds_of, normal, operators, study, trainings, truths, with_accuracies
 
@@ -103,7 +104,7 @@ def test_collapsed_trainings_do_not_blur_the_estimate_without_outliers() -> None
 def test_outliers_are_named_and_none_is_where_noise_is_normal() -> None:
     (answer,) = study("hybrid256", RECORDS, mean, normal(0.01), 1)
     assert (answer.outliers, answer.failures, words.remarks(answer)) == ([], [], [])
-    assert all(e.without_outliers is None for e in [*answer.effects, *answer.stages])
+    assert every(e.without_outliers is None for e in [*answer.effects, *answer.stages])
 
     def end(_: np.random.Generator, accuracies: np.ndarray) -> np.ndarray:
         return np.where(np.isin(np.arange(len(accuracies)), (3, 30)), CHANCE, accuracies)
@@ -114,7 +115,7 @@ def test_outliers_are_named_and_none_is_where_noise_is_normal() -> None:
     assert remark.startswith("2 trainings ended far from what the others let expect: trials 3 and 30. Without them, ")
     assert "the largest effect is that of stage 4: +" in remark
     assert sum(one.outliers for one in answer.failures if one.stage == 0) == 2
-    assert all(e.without_outliers is not None for e in [*answer.effects, *answer.stages])
+    assert every(e.without_outliers is not None for e in [*answer.effects, *answer.stages])
 
 
 def test_least_absolute_deviations_are_the_medians_of_groups() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import formula_runs
 import numpy as np
 import pytest
+from assertions import every
 from at_once import LEAST, REPETITIONS, effects, of_trainings
 from formula_runs import designs_of, plan_of
 from studies import Kinds, kinds_of, normal, operators, study, trainings
@@ -63,7 +64,7 @@ def test_the_answer_says_over_which_designs_it_averages(limited: Population) -> 
     remarks = words.remarks(answer)
     assert any(text.startswith("Effects are averages over the 128 designs within the limits") for text in remarks)
     assert "Too few designs have augmented conv in stage 1 for an effect." in remarks
-    assert all(e.contexts is not None and 0 < e.contexts <= 1 for e in operators(answer))
+    assert every(e.contexts is not None and 0 < e.contexts <= 1 for e in operators(answer))
 
 
 def interacting(kinds: Kinds) -> float:

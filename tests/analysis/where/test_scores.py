@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from assertions import every
 from at_once import LEAST
 from formula_runs import answer_of, designs_of, plan_of, records_of
 from scipy import stats
@@ -231,7 +232,7 @@ def test_a_run_takes_a_score_that_accuracy_follows_and_tells_both() -> None:
         assert use.width < 0.5
         assert scored(answer, "with_score") == [(e.effect, e.low, e.high) for e in answer.effects]
         assert scored(answer, "without_score") != scored(answer, "with_score")
-        assert all(stage.with_score is not None and stage.without_score is not None for stage in answer.stages)
+        assert every(stage.with_score is not None and stage.without_score is not None for stage in answer.stages)
         (remark,) = words.remarks(answer)
         assert remark.startswith("Scores of all 256 designs narrow the intervals to ")
     plain = answer_of("hybrid256", with_accuracies(records, accuracies))
