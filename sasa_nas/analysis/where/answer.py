@@ -159,7 +159,9 @@ def _score(
         network = next(r.architecture for r in records if r.architecture is not None)
         population = population_of(space, network.image, network.num_classes)
     if scores is not None and population is None:
-        raise UserError("scores cannot be used: which designs are within max_latency is not known without measuring")
+        raise UserError(
+            "scores cannot be used: the space has a limit on latency, or operators whose code is not at hand"
+        )
     if population is None:
         return None
     return costs(population, sample) if scores is None else score_of(scores, population, sample, name)

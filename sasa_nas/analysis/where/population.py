@@ -11,16 +11,21 @@ from pydantic import ValidationError
 from sasa_nas.analysis.where.factors import Level, Values, Vector, factors_of, values_of
 from sasa_nas.cost import Counts, count_network
 from sasa_nas.cost.memory import training_memory
+from sasa_nas.errors import UserError
 from sasa_nas.space import Architecture, Image, Infeasible, SearchSpace, proxy_of, size
 from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.space.enumeration import every_design
 from sasa_nas.space.sampling import Walker
 
-MOST_DESIGNS = 4096
+MOST_DESIGNS = 2048
 """Largest space whose designs are all listed."""
+_MOST_BLOCKS = 1000
+"""Most blocks of a network that is counted for this: a run may come from a stranger, and counting takes time."""
 DRAWN = 400
 """Number of designs drawn from a larger one."""
-_DRAWS = 4 * DRAWN
+_DRAWS = 2 * DRAWN
+_FEWEST_DRAWN = 100
+"""Fewest designs within the limits, of those drawn, that stand for all."""
 
 Context = tuple[Level | None, ...]
 """A network's values of all factors but one."""
@@ -51,7 +56,10 @@ class Population:
 
 @lru_cache(maxsize=4)
 def population_of(space: SearchSpace, image: Image, num_classes: int) -> Population | None:
-    """Return the designs of a space within its limits; None if a limit can only be measured.
+    """Return the designs of a space within its limits.
+
+    None if a limit can only be measured, if almost no design is within the limits, or if networks cannot be counted: as
+    those with operators whose code is not at hand, which reading a run does not ask for.
 
     Args:
         space: The search space.
@@ -68,13 +76,20 @@ def population_of(space: SearchSpace, image: Image, num_classes: int) -> Populat
             network = proxy_of(design, space.proxy, image, num_classes)
         except ValidationError:
             continue
-        counts = count_network(network).total
+        if sum(stage.blocks for stage in network.stages) > _MOST_BLOCKS:
+            return None
+        try:
+            counts = count_network(network).total
+        except UserError:
+            return None
         if _within(space, network, counts):
             found.setdefault(network.id, (network, values_of(design), counts))
             if not complete and len(found) == DRAWN:
                 break
         else:
             beyond.append(values_of(design))
+    if len(found) < (1 if complete else _FEWEST_DRAWN):
+        return None
     return Population(
         space=space.name,
         architectures=[network for network, _, _ in found.values()],

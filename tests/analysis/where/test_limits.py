@@ -11,7 +11,7 @@ from formula_runs import designs_of, plan_of
 from studies import Kinds, kinds_of, normal, operators, study, trainings
 
 from sasa_nas.analysis.where import words
-from sasa_nas.analysis.where.population import Population, contexts_of, population_of
+from sasa_nas.analysis.where.population import DRAWN, Population, contexts_of, population_of
 from sasa_nas.space import load_space
 from sasa_nas.space.proxy import Limits
 
@@ -99,3 +99,24 @@ def test_intervals_hold_the_average_over_designs_within_the_limits(limited: Popu
     assert min(one.hold(truth[name]) for name, one in zip(names, raw, strict=True)) / REPETITIONS >= LEAST
     # what attention is worth beside an operator that is forbidden there is not told
     assert min(one.hold(beyond[name]) for name, one in zip(names, raw, strict=True)) / REPETITIONS < 0.6
+
+
+def test_a_space_whose_designs_cannot_be_known_has_no_population() -> None:
+    network, space = designs_of("hybrid256", 1)[0].architecture, plan_of("hybrid256").space
+    for limits in (Limits(max_latency=0.1), Limits(max_params=1), Limits(max_flops=1.0)):
+        limited = space.model_copy(update={"limits": limits})
+        assert population_of(limited, network.image, network.num_classes) is None
+    roomy = space.model_copy(update={"limits": Limits(max_memory=1e12, max_params=10**9)})
+    found = population_of(roomy, network.image, network.num_classes)
+    assert found is not None
+    assert (len(found.networks), found.beyond, found.complete) == (256, [], True)
+
+
+def test_a_large_space_is_sampled_the_same_way_each_time() -> None:
+    found = population("resnet_hybrid")
+    assert (len(found.networks), found.complete) == (DRAWN, False)
+    assert len({network.id for network in found.architectures}) == DRAWN
+    again = population_of.__wrapped__(plan_of("resnet_hybrid").space, found.architectures[0].image, 10)
+    assert again is not None
+    assert [network.id for network in again.architectures] == [network.id for network in found.architectures]
+    assert contexts_of(found, [("stages[0].operator", LOCAL, "conv")]) == {}
