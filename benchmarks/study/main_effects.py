@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sasa_nas.analysis.where.factors import Matrix, Vector
+from sasa_nas.analysis.factors import Matrix, Vector
 from sasa_nas.analysis.where.linear import Estimate, coefficient_weights, holm
 from study.tables import BASELINE, Studied, has
 

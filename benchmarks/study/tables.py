@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sasa_nas.analysis.where.factors import Vector
+from sasa_nas.analysis.factors import Vector
 from sasa_nas.analysis.where.linear import Estimate
 from sasa_nas.errors import UserError
 from sasa_nas.space import Architecture

@@ -18,14 +18,14 @@ class Block:
         builder: Function of a `BlockPlan` that returns the module, as `module:name`.
         options: Fields of a stage that apply to such blocks, of those that do not apply to all.
         parameter_free_shortcut: Whether shortcuts without parameters are possible.
-        in_detector: Whether such blocks can be in a detector's backbone.
+        activated: Whether every block ends with an activation, so that its output can be read as features.
     """
 
     name: ClassVar[str]
     builder: ClassVar[Reference]
     options: ClassVar[frozenset[str]] = frozenset()
     parameter_free_shortcut: ClassVar[bool] = False
-    in_detector: ClassVar[bool] = False
+    activated: ClassVar[bool] = False
 
     def out_channels(self, stage: Stage) -> int:
         """Return the output channels of a stage; by default its width."""

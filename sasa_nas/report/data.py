@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sasa_nas.analysis.front_record import Front, summarise
 from sasa_nas.analysis.history import HistoryPoint, hypervolume_history
 from sasa_nas.analysis.pareto import pareto_front
+from sasa_nas.analysis.posterior import Expectation, expectations
 from sasa_nas.analysis.predictors import Predictor, correlate_predictors
 from sasa_nas.analysis.rank_correlation import RankCorrelation
 from sasa_nas.analysis.retrained import Retrained, summarise_retraining
@@ -31,6 +32,7 @@ class ReportData:
         records: All trials, by number.
         front: The trained networks that no other dominates, cheapest first.
         summary: The front in numbers.
+        expected: Expectations of the trained networks' accuracies by the trial's number; empty if these are too few.
         history: Growth of the hypervolume.
         curves: Learning curves by the trial's number.
         where: Effects of attention, or the reason why they cannot be estimated.
@@ -47,6 +49,7 @@ class ReportData:
     records: Sequence[TrialRecord]
     front: Sequence[TrialRecord]
     summary: Front
+    expected: Mapping[int, Expectation]
     history: Sequence[HistoryPoint]
     curves: Mapping[int, Curve]
     where: Where
@@ -91,6 +94,7 @@ def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -
         records=records,
         front=pareto_front(records),
         summary=summarise(info, records),
+        expected=expectations(records),
         history=hypervolume_history(records),
         curves=curves,
         where=where(info, records),

@@ -122,13 +122,18 @@ def _facts(data: ReportData) -> list[Fact]:
     if data.front:
         best, knee = pick(data.front, "best"), pick(data.front, "knee")
         facts = [
-            Fact("best network", f"{100 * (best.accuracy or 0.0):.2f}%", f"trial {best.number}"),
-            Fact("knee of the front", f"{100 * (knee.accuracy or 0.0):.2f}%", f"trial {knee.number}"),
+            Fact("best network", f"{100 * (best.accuracy or 0.0):.2f}%", _trial(data, best)),
+            Fact("knee of the front", f"{100 * (knee.accuracy or 0.0):.2f}%", _trial(data, knee)),
             Fact("on the front", str(len(data.front)), "networks that none beats"),
             Fact("hypervolume", f"{data.summary.hypervolume:.3f}", "accuracy x decades of FLOPs"),
             *facts,
         ]
     return facts
+
+
+def _trial(data: ReportData, record: TrialRecord) -> str:
+    expected = data.expected.get(record.number)
+    return f"trial {record.number}" + ("" if expected is None else f", expected {100 * expected.mean:.2f}%")
 
 
 def _policy(style: str, script: str) -> str:

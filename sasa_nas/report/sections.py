@@ -26,8 +26,8 @@ class Section:
     Attributes:
         id: Anchor of the section.
         short: Name in the list of sections.
-        title: Heading.
-        intro: Introduction.
+        title: Heading of the section.
+        intro: Text below the heading.
         body: Body of the section.
     """
 
@@ -78,7 +78,7 @@ def _results(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section
         "Accuracy against cost",
         "Every dot is a network trained to the end; the line joins those that no other beats in both accuracy and "
         f"FLOPs. Point at a network, or move to it with the tab key, to see it; a click or Enter copies {takes}."
-        f"{_baseline(data)}{_own_objectives(data)}",
+        f"{_baseline(data)}{_expected(data)}{_own_objectives(data)}",
         _figure(drawn["front"]),
     )
     if "networks" in drawn:
@@ -95,6 +95,16 @@ def _results(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section
 def _baseline(data: ReportData) -> str:
     baseline = baseline_of(data.records)
     return f" {describe_baseline(baseline, data.front)}" if baseline else ""
+
+
+def _expected(data: ReportData) -> str:
+    if not data.expected:
+        return ""
+    numbers = ", ".join(str(point.trial) for point in data.summary.expected_front)
+    return (
+        " What is drawn is what was seen, and the best of many trainings was also lucky: the table of all trials has "
+        f"the accuracy that new trainings are expected to reach, by which the front is trials {numbers}."
+    )
 
 
 def _own_objectives(data: ReportData) -> str:

@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from scipy import stats
 
+from sasa_nas.analysis.factors import BASELINE
 from sasa_nas.analysis.where.effects import (
     ALPHA,
     NO_OTHERS,
@@ -21,7 +22,6 @@ from sasa_nas.analysis.where.effects import (
     pair_effects,
     stage_effects,
 )
-from sasa_nas.analysis.where.factors import BASELINE
 from sasa_nas.analysis.where.failures import failures, failures_as_chance, outliers, trainings_by_operator
 from sasa_nas.analysis.where.interactions import more_designs, operator_interactions, stage_interactions
 from sasa_nas.analysis.where.linear import Estimate

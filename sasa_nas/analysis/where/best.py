@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from scipy import stats
 
-from sasa_nas.analysis.where.factors import Vector
+from sasa_nas.analysis.factors import Vector
 from sasa_nas.analysis.where.linear import CONFIDENCE, Noise
 
 

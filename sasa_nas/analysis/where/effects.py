@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sasa_nas.analysis.factors import BASELINE, Level
 from sasa_nas.analysis.where.best import best_stages
-from sasa_nas.analysis.where.factors import BASELINE, Level
 from sasa_nas.analysis.where.interactions import PairEstimate
 from sasa_nas.analysis.where.linear import Estimate, holm
 from sasa_nas.analysis.where.model import Contrast, Model

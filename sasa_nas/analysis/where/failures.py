@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import linprog
 
 from sasa_nas.analysis.designs import trained
-from sasa_nas.analysis.where.factors import Matrix, Vector
+from sasa_nas.analysis.factors import Matrix, Vector
 from sasa_nas.analysis.where.linear import independent
 from sasa_nas.analysis.where.model import Model
 from sasa_nas.analysis.where.records import OperatorTrainings

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from scipy import stats
 
-from sasa_nas.analysis.where.factors import Matrix, Vector
+from sasa_nas.analysis.factors import Matrix, Vector
 
 CONFIDENCE = 0.95
 _TINY = 1e-8
@@ -21,7 +21,7 @@ class Estimate:
 
     Attributes:
         value: The estimate.
-        error: Its standard error.
+        error: Standard error of the estimate.
         df: Degrees of freedom of its t distribution.
     """
 

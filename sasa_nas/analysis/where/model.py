@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sasa_nas.analysis.where.factors import Factor, Level, Matrix, Vector, factors_of
+from sasa_nas.analysis.factors import Factor, Level, Matrix, Vector, factors_of
 from sasa_nas.analysis.where.linear import Estimate, Noise, coefficient_weights, independent
 from sasa_nas.analysis.where.sample import LEAST_FREE, Sample
 from sasa_nas.analysis.where.scores import Beyond, Score, beyond_effects

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 import numpy as np
 from pydantic import ValidationError
 
-from sasa_nas.analysis.where.factors import Level, Values, Vector, factors_of, values_of
+from sasa_nas.analysis.factors import Level, Values, Vector, factors_of, values_of
 from sasa_nas.cost import Counts, count_network
 from sasa_nas.cost.memory import training_memory
 from sasa_nas.errors import UserError

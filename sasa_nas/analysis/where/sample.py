@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sasa_nas.analysis.designs import trained
-from sasa_nas.analysis.where.factors import Values, Vector, values_of
+from sasa_nas.analysis.factors import Values, Vector, values_of
 from sasa_nas.run import Arm, TrialRecord
 
 LEAST_FREE = 4

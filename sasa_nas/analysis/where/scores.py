@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sasa_nas.analysis.where.factors import Factor, Matrix, Values
+from sasa_nas.analysis.factors import Factor, Matrix, Values
 from sasa_nas.analysis.where.population import Population
 from sasa_nas.analysis.where.sample import Sample
 from sasa_nas.errors import UserError

@@ -12,4 +12,4 @@ class BasicBlock(Block):
     builder = "sasa_nas.blocks.basic.building:build"
     options = frozenset({"replaces"})
     parameter_free_shortcut = True
-    in_detector = True
+    activated = True

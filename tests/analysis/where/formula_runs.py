@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 
+from sasa_nas.analysis.factors import Level
 from sasa_nas.analysis.where import RESOLUTION, Scores, Where, where
-from sasa_nas.analysis.where.factors import Level
 from sasa_nas.run import Arm, Outcome, RunInfo, SearchSettings, TrialRecord
 from sasa_nas.searching.plan import Design, SearchPlan, draw, plan_search
 from sasa_nas.searching.propose.balanced import BalancedDesigns

@@ -112,6 +112,7 @@ def test_a_space_whose_designs_cannot_be_known_has_no_population() -> None:
     assert (len(found.networks), found.beyond, found.complete) == (256, [], True)
 
 
+@pytest.mark.slow
 def test_a_large_space_is_sampled_the_same_way_each_time() -> None:
     found = population("resnet_hybrid")
     assert (len(found.networks), found.complete) == (DRAWN, False)

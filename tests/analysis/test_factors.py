@@ -1,4 +1,4 @@
-from sasa_nas.analysis.where.factors import factors_of, values_of
+from sasa_nas.analysis.factors import factors_of, values_of
 from sasa_nas.operators.conv import Conv
 from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.space import Architecture, Stage
