@@ -26,8 +26,8 @@ class OtherEffects:
     """Raw effects of the same operators and stages in another reading of the trainings.
 
     Attributes:
-        effects: By factor and level.
-        stages: By the stage's number.
+        effects: Intervals by factor and level.
+        stages: Intervals by the number of the stage, from 0.
     """
 
     effects: Mapping[LevelOf, Interval]
@@ -125,7 +125,7 @@ def level_effects(
     """Return one effect for each contrast of a family.
 
     Args:
-        contrasts: Of the model.
+        contrasts: The family, of `model`.
         model: The model.
         contexts: Share of the combinations of other choices in which limits allow a level and its baseline.
         readings: Other readings of the same effects.

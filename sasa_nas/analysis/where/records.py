@@ -87,10 +87,10 @@ class StageEffect(Interval):
         stage: Number of the stage, from 0.
         operators: The kinds of operators averaged.
         at_matched_flops: The effect between networks of equal FLOPs, as in `Effect`.
-        with_score: Likewise.
-        without_score: Likewise.
-        failures_as_chance: Likewise.
-        without_outliers: Likewise.
+        with_score: The effect with scores of all designs, as in `Effect`.
+        without_score: The effect by the trainings alone, as in `Effect`.
+        failures_as_chance: The effect with failures as chance, as in `Effect`.
+        without_outliers: The effect without outliers, as in `Effect`.
     """
 
     stage: int
@@ -194,8 +194,8 @@ class Where(BaseModel):
         stages: Effects of attention in each stage, the most helpful first.
         best: Numbers, from 0, of the stages that may be the first of `stages` as far as can be told: that one, then
             those whose effect is not smaller by a test at 5 %.
-        score: What scores of all designs do; None without any.
-        failures: How the trainings of each operator in each stage ended; empty if all did well.
+        score: Use of scores of all designs; None without any.
+        failures: Counts of trainings by operator and stage; empty if none failed or is an outlier.
         outliers: Numbers of the balanced trials that lie far from what the others let expect.
         allowed: Number of designs within the space's limits; None if that is not known.
         not_told: Operators, as `stages[0].operator=pairwise`, of which the balanced trainings have too few designs.

@@ -113,7 +113,7 @@ def score_of(scores: Scores, population: Population, sample: Sample, name: str) 
     """Return scores of a sample and of all designs.
 
     Args:
-        scores: By the network's id, or a function.
+        scores: Numbers by the id of the network, or a function.
         population: The designs of the space.
         sample: The observations.
         name: Name of the score.
