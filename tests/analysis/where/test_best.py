@@ -56,9 +56,9 @@ def near_the_ceiling(kinds: Kinds) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize(("mean", "deviation"), [(close, 0.01), (near_the_ceiling, 0.004)])
 def test_the_wrong_stage_is_never_named_alone(mean, deviation: float) -> None:
-    answers = study("hybrid256", trainings("hybrid256", 24), mean, normal(deviation), 60)
-    assert sum(answer.stages[0].stage != 3 for answer in answers) > 5, "there is something to be careful about"
-    assert sum(3 not in answer.best for answer in answers) <= 3
+    answers = study("hybrid256", trainings("hybrid256", 24), mean, normal(deviation), 30)
+    assert sum(answer.stages[0].stage != 3 for answer in answers) > 2, "there is something to be careful about"
+    assert sum(3 not in answer.best for answer in answers) <= 2
 
 
 def told(best: list[int]) -> str:
