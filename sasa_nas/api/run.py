@@ -16,7 +16,7 @@ from sasa_nas.run.external import NOTHING
 if TYPE_CHECKING:
     from sasa_nas.analysis.retrained import Retrained
     from sasa_nas.analysis.score_quality import ScoresReport
-    from sasa_nas.analysis.where import Where
+    from sasa_nas.analysis.where import Scores, Where
     from sasa_nas.report import WrittenReport
     from sasa_nas.searching import SearchObserver, SearchSummary
     from sasa_nas.workflows.export import Exported, ExportRequest
@@ -92,15 +92,30 @@ class Run:
 
         plot_front(self.trials(), Path(file), space=self.info.space_name, dataset=self.info.dataset)
 
-    def where(self, *, resolution: float | None = None) -> "Where":
+    def where(self, *, resolution: float | None = None, scores: "Scores | Path | str | None" = None) -> "Where":
         """Estimate the signed effect of attention in each stage, and of each other choice, from the balanced trials.
 
         Args:
             resolution: Effect on accuracy that should be found, in (0, 1); 0.05 if None.
-        """
-        from sasa_nas.analysis.where import RESOLUTION, where
+            scores: Scores of all networks of the space, such as a supernet's, which narrow the intervals as far as
+                accuracy follows them: numbers by `Architecture.id`, a function of the network, or a JSON file of such
+                numbers; FLOPs and parameters if None.
 
-        return where(self.info, self.trials(), resolution=RESOLUTION if resolution is None else resolution)
+        Raises:
+            UserError: If the file cannot be read, or a network has no score.
+
+        Examples:
+            >>> import sasa_nas
+            >>> run = sasa_nas.Run("runs/first")  # doctest: +SKIP
+            >>> answer = run.where(scores=lambda network: -float(len(network.stages)))  # doctest: +SKIP
+        """
+        from sasa_nas.analysis.where import RESOLUTION, read_scores, where
+
+        name = "scores"
+        if isinstance(scores, str | Path):
+            name, scores = f"scores of {Path(scores).name}", read_scores(Path(scores))
+        wanted = RESOLUTION if resolution is None else resolution
+        return where(self.info, self.trials(), resolution=wanted, scores=scores, score_name=name)
 
     def scores(self) -> "ScoresReport":
         """Judge how well training-free scores sort the run's networks by accuracy, beside parameters and FLOPs.

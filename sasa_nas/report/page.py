@@ -13,6 +13,7 @@ from sasa_nas._version import __version__
 from sasa_nas.analysis.front_record import describe_outcomes
 from sasa_nas.analysis.labels import compact_count
 from sasa_nas.analysis.pareto import pick
+from sasa_nas.analysis.where.words import headline
 from sasa_nas.files import write_text
 from sasa_nas.report.assets import asset
 from sasa_nas.report.data import ReportData, gather
@@ -22,7 +23,6 @@ from sasa_nas.report.markup import plain_text
 from sasa_nas.report.operator_colours import colour_style
 from sasa_nas.report.sections import sections
 from sasa_nas.report.trials_table import trials_data
-from sasa_nas.report.where_section import headline
 from sasa_nas.run import Outcome, RunFolder, TrialRecord
 
 

@@ -10,6 +10,7 @@ from sasa_nas.analysis.baseline import baseline_of, describe_baseline
 from sasa_nas.analysis.front_record import describe_outcomes
 from sasa_nas.analysis.labels import compact_count, operator_letter
 from sasa_nas.analysis.retrained import Retrained, SeedMean
+from sasa_nas.analysis.where import words
 from sasa_nas.report import predictors_section, where_section
 from sasa_nas.report.chart import both
 from sasa_nas.report.data import ReportData
@@ -51,9 +52,8 @@ def sections(data: ReportData, drawn: Mapping[str, Drawing]) -> list[Section]:
 
 
 def _where(data: ReportData, drawn: Mapping[str, Drawing]) -> Section:
-    names = {"where-trained": "as trained", "where-matched": "at equal FLOPs"}
-    overs = {name: shown for name, shown in names.items() if name in drawn}
-    parts = [tag("p", tag("strong", where_section.headline(data.where)))]
+    overs = {name: reading.words for name, reading in where_section.READINGS.items() if name in drawn}
+    parts = [tag("p", tag("strong", words.headline(data.where)))]
     parts += [_switch(overs), *(tag("div", _figure(drawn[name]), id=name) for name in overs)]
     parts.append(where_section.details(data.where))
     return Section(
