@@ -3,7 +3,7 @@
     python benchmarks/expected_fronts.py [--table tables/hybrid256_digits.json.gz] [--trainings 64] [--repetitions 30]
 
 Each repetition replays a default search in a table, makes the front of the accuracies that it saw and the front of
-those that are expected (`sasa_nas.analysis.posterior`), and compares both with the networks' mean accuracy over the
+those that are expected (`sasa_nas.surrogate.posterior`), and compares both with the networks' mean accuracy over the
 trainings of the table that the search did *not* see. Writes `benchmarks/results/expected_fronts_<table>.json`;
 intervals are 95 % intervals of the mean over repetitions.
 """
@@ -19,17 +19,17 @@ from typing import Any
 import optuna
 from scipy.stats import kendalltau
 
-from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.pareto import undominated
-from sasa_nas.analysis.posterior import posterior_of
 from sasa_nas.files import write_text
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord
+from sasa_nas.run.designs import designs
 from sasa_nas.run.provenance import versions
 from sasa_nas.searching.observer import SearchObserver
 from sasa_nas.searching.propose.proposer import Proposer
 from sasa_nas.searching.propose.study import SearchStudy
 from sasa_nas.searching.simulate.replay import recorded, replay_plan
 from sasa_nas.searching.simulate.simulation import WORKERS, simulate
+from sasa_nas.surrogate.posterior import posterior_of
 from sasa_nas.table import Table, load_table
 from sasa_nas.training.device import describe_device, pick_device
 

@@ -46,6 +46,7 @@ FORBIDDEN = {
     "analysis": {"searching", "workflows", "training", "exporting", "report", "cli", "api"},
     "report": {"searching", "workflows", "training", "scoring", "exporting", "layers", "models", "cli", "api"},
     "exporting": {"searching", "workflows", "training", "scoring", "run", "analysis", "report", "cli", "api"},
+    "surrogate": {"searching", "workflows", "training", "analysis", "exporting", "report", "cli", "api"},
     "testing": {"searching", "workflows", "training", "run", "table", "report", "cli", "api"},
     "api": {"cli"},
 }

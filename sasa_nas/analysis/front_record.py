@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.analysis.baseline import baseline_among
-from sasa_nas.analysis.designs import Designs
-from sasa_nas.analysis.pareto import dominated_volume, reference_of, undominated
-from sasa_nas.analysis.posterior import Expectation, expectations, expected_front
+from sasa_nas.analysis.pareto import dominated_volume, expected_front, reference_of, undominated
 from sasa_nas.objectives import DEFAULT_OBJECTIVES
 from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
+from sasa_nas.run.designs import Designs
 from sasa_nas.run.phases import add_up
+from sasa_nas.surrogate.posterior import Expectation, expectations
 
 
 class FrontPoint(BaseModel):

@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from sasa_nas.analysis.designs import trained
 from sasa_nas.analysis.front_record import Front, summarise
 from sasa_nas.analysis.pareto import Pick, pareto_front, pick
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import DEFAULT_OBJECTIVES
 from sasa_nas.run import Arm, ExternalResources, RunFolder, RunInfo, TrialRecord, read_info, read_trials
+from sasa_nas.run.designs import designs, trained
 from sasa_nas.run.external import NOTHING
+from sasa_nas.surrogate.posterior import LEAST
 
 # what a method needs beyond these is imported when it is called: torch and Ray take seconds
 if TYPE_CHECKING:
@@ -131,15 +132,20 @@ class Run:
         self,
         *,
         balanced: int = 0,
+        settle: int = 0,
         swaps: bool = False,
         swap_seeds: int = 1,
         external: ExternalResources = NOTHING,
         observer: "SearchObserver | None" = None,
     ) -> "Run":
-        """Train in the run what tells better where attention helps; the rest of its search stays as it is.
+        """Train in the run what tells better where attention helps, or which networks are on the front.
+
+        The rest of its search stays as it is.
 
         Args:
             balanced: Trainings in balance over the space's options, on top of those so far.
+            settle: Trainings of networks whose place on the front is least certain, one by one, each with another
+                seed; on top of those so far.
             swaps: Whether each network of the front is compared with twins that have convolution where it attends, in
                 one stage at a time.
             swap_seeds: Number of seeds of each network and each twin.
@@ -150,11 +156,15 @@ class Run:
             The run, whose `session` says how this session ended.
 
         Raises:
-            UserError: If the run was replayed, its record names a resource that `external` does not, nothing can be
-                swapped in it, or another process is searching in it.
+            UserError: If the run was replayed, has too few networks to settle a front, its record names a resource that
+                `external` does not, nothing can be swapped in it, or another process is searching in it.
         """
         from sasa_nas.searching import Swaps, train_more
 
+        if settle and len(designs(self.trials())) < LEAST:
+            raise UserError(
+                f"to settle a front takes {LEAST} trained networks; let the search go on (`sasa-nas resume`)"
+            )
         wanted = None
         if swaps:
             # without earlier swaps, by which networks would get onto the front for being compared
@@ -162,7 +172,10 @@ class Run:
             wanted = Swaps([record.number for record in front], swap_seeds)
         path = self.folder.path
         return Run(
-            path, session=train_more(path, balanced=balanced, swaps=wanted, external=external, observer=observer)
+            path,
+            session=train_more(
+                path, balanced=balanced, settle=settle, swaps=wanted, external=external, observer=observer
+            ),
         )
 
     def pick(self, how: str) -> TrialRecord:

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.cli.external import Address, DataDir, Dataset, Storage
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sasa_nas.analysis.posterior import Expectation
     from sasa_nas.run import TrialRecord
+    from sasa_nas.surrogate.posterior import Expectation
 
 
 def pareto(
@@ -29,10 +30,23 @@ def pareto(
         str,
         typer.Option(help=f"Compare networks by these, accuracy among them: {', '.join(OBJECTIVES)}."),
     ] = ",".join(DEFAULT_OBJECTIVES),
+    settle: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="First train N times the networks whose place is least certain."),
+    ] = 0,
+    address: Address = None,
+    storage: Storage = None,
+    data_dir: DataDir = None,
+    dataset: Dataset = None,
 ) -> None:
-    """Show the networks of a run that no other beats in both accuracy and FLOPs, or in all of other objectives."""
+    """Show the networks of a run that no other beats in both accuracy and FLOPs, or in all of other objectives.
+
+    With --settle, what the run uses outside its folder is named again, as for resume.
+    """
     import sasa_nas
+    from sasa_nas.cli.external import resources
     from sasa_nas.cli.lists import parse_objectives
+    from sasa_nas.cli.more_training import train_more
     from sasa_nas.cli.output import print_json, stdout_console
 
     wanted = parse_objectives(objectives)
@@ -40,6 +54,8 @@ def pareto(
     if plot is not None and not usual:
         raise UserError("--plot draws accuracy against FLOPs: leave --objectives out")
     source = sasa_nas.Run(run)
+    if settle:
+        train_more(source, resources(address, storage, data_dir, dataset), settle=settle)
     if plot is not None:
         source.plot_front(plot)
     if as_json:
@@ -59,11 +75,11 @@ def print_front(
 ) -> None:
     """Print the front of a run's trials as a table, the baseline, the hypervolume, and the trials by outcome."""
     from sasa_nas.analysis.baseline import baseline_among, describe_baseline
-    from sasa_nas.analysis.designs import Designs
     from sasa_nas.analysis.front_record import count_outcomes, describe_outcomes
-    from sasa_nas.analysis.pareto import undominated
-    from sasa_nas.analysis.posterior import expectations, expected_front
+    from sasa_nas.analysis.pareto import expected_front, undominated
     from sasa_nas.cli.output import plain_table
+    from sasa_nas.run.designs import Designs
+    from sasa_nas.surrogate.posterior import expectations
 
     outcomes = describe_outcomes(count_outcomes(records))
     designs = Designs(records)

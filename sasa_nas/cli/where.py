@@ -7,17 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sasa_nas.cli.echo import echo
 from sasa_nas.cli.external import Address, DataDir, Dataset, Storage
-from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sasa_nas.analysis.where import Effect, Interval, Where
-    from sasa_nas.api.run import Run
-    from sasa_nas.run import ExternalResources
 
 
 _OTHERS = {"failures_as_chance": "failures as chance", "without_outliers": "without outliers"}
@@ -60,13 +56,15 @@ def where(
     """
     import sasa_nas
     from sasa_nas.cli.external import resources, words_for_run
+    from sasa_nas.cli.more_training import train_more
     from sasa_nas.cli.output import print_json, program, shell_line, stdout_console
 
     if swap_seeds is not None and not swaps:
         raise UserError("--swap-seeds says how often --swaps trains; give both")
     source = sasa_nas.Run(run)
     if more or swaps:
-        _train(source, more, swaps, swap_seeds or 1, resources(address, storage, data_dir, dataset))
+        external = resources(address, storage, data_dir, dataset)
+        train_more(source, external, balanced=more, swaps=swaps, swap_seeds=swap_seeds or 1)
     answer = source.where(resolution=resolution, scores=scores)
     if plot is not None:
         from sasa_nas.analysis.where.figure import plot_where
@@ -82,22 +80,6 @@ def where(
         console.print(f"\nTrain them:\n  {words}", soft_wrap=True)
     if plot is not None:
         console.print(f"Figure: {plot}", soft_wrap=True)
-
-
-def _train(source: Run, more: int, swaps: bool, swap_seeds: int, external: ExternalResources) -> None:
-    """Train with progress on stderr; after Ctrl-C, print the command that resumes instead of an answer."""
-    from sasa_nas.cli.external import words_for_run
-    from sasa_nas.cli.output import program, shell_line
-    from sasa_nas.cli.progress import observing
-
-    with observing() as observer:
-        trained = source.train_more(
-            balanced=more, swaps=swaps, swap_seeds=swap_seeds, external=external, observer=observer
-        )
-    if trained.session is not None and trained.session.interrupted:
-        words = shell_line(program(), "resume", source.folder.path, *words_for_run(source.folder))
-        echo(f"\nStopped early. Go on with:\n  {words}", err=True)
-        raise typer.Exit(INTERRUPTED)
 
 
 def _print(console: Console, answer: Where) -> None:

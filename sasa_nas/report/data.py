@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from sasa_nas.analysis.front_record import Front, summarise
 from sasa_nas.analysis.history import HistoryPoint, hypervolume_history
 from sasa_nas.analysis.pareto import pareto_front
-from sasa_nas.analysis.posterior import Expectation, expectations
 from sasa_nas.analysis.predictors import Predictor, correlate_predictors
 from sasa_nas.analysis.rank_correlation import RankCorrelation
 from sasa_nas.analysis.retrained import Retrained, summarise_retraining
@@ -19,6 +18,7 @@ from sasa_nas.run.retraining_records import list_retrainings
 from sasa_nas.sharing import shareable, shareable_command
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
+from sasa_nas.surrogate.posterior import Expectation, expectations
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,12 @@ from sasa_nas.analysis.labels import (
     operator_letter,
     shortened,
 )
-from sasa_nas.analysis.posterior import Expectation
 from sasa_nas.objectives import Objective
 from sasa_nas.report.data import ReportData
 from sasa_nas.report.markup import tag
 from sasa_nas.report.operator_colours import operator_class
 from sasa_nas.run import TrialRecord
+from sasa_nas.surrogate.posterior import Expectation
 
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("trial", "num"),

@@ -79,6 +79,14 @@ def test_expected_accuracies_are_shown_apart_where_there_are_enough_networks(cap
     assert any(row.startswith("Expected is the mean of new trainings") and "trials 0" in row for row in rows)
 
 
+def test_too_few_networks_cannot_be_settled(capsys, make_run, make_record) -> None:
+    run = make_run([make_record(0, 0.5, 1000), make_record(1, 0.75, 4000)])
+    assert main(["pareto", str(run), "--settle", "2"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "sasa-nas: to settle a front takes 8 trained networks; let the search go on (`sasa-nas resume`)"
+    )
+
+
 def test_few_networks_have_no_expectation(capsys, make_run, make_record) -> None:
     run = str(make_run([make_record(0, 0.5, 1000), make_record(1, 0.75, 4000)]))
     assert main(["pareto", run, "--json"]) == 0

@@ -8,7 +8,6 @@ from functools import lru_cache
 
 from scipy import stats
 
-from sasa_nas.analysis.factors import BASELINE
 from sasa_nas.analysis.where.effects import (
     ALPHA,
     NO_OTHERS,
@@ -38,6 +37,7 @@ from sasa_nas.space import SearchSpace, size
 from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.space.files import validate_space
 from sasa_nas.space.sampling import Walker
+from sasa_nas.surrogate.factors import BASELINE
 
 RESOLUTION = 0.05
 """Default of the effect on accuracy that an answer should be able to detect."""

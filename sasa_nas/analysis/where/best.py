@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from scipy import stats
 
-from sasa_nas.analysis.factors import Vector
 from sasa_nas.analysis.where.linear import CONFIDENCE, Noise
+from sasa_nas.surrogate.factors import Vector
 
 
 def best_stages(effects: Mapping[int, tuple[Vector, Vector]], noise: Noise) -> list[int]:

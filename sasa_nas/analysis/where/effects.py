@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sasa_nas.analysis.factors import BASELINE, Level
 from sasa_nas.analysis.where.best import best_stages
 from sasa_nas.analysis.where.interactions import PairEstimate
 from sasa_nas.analysis.where.linear import Estimate, holm
 from sasa_nas.analysis.where.model import Contrast, Model
 from sasa_nas.analysis.where.records import Effect, Interaction, Interval, PerGflop, StageEffect
 from sasa_nas.analysis.where.words import stage_of
+from sasa_nas.surrogate.factors import BASELINE, Level
 
 ALPHA = 0.05
 _SMALLEST_SHARE = 0.01

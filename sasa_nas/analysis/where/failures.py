@@ -5,12 +5,12 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from scipy.optimize import linprog
 
-from sasa_nas.analysis.designs import trained
-from sasa_nas.analysis.factors import Matrix, Vector
 from sasa_nas.analysis.where.linear import independent
 from sasa_nas.analysis.where.model import Model
 from sasa_nas.analysis.where.records import OperatorTrainings
 from sasa_nas.run import Arm, Outcome, TrialRecord
+from sasa_nas.run.designs import trained
+from sasa_nas.surrogate.factors import Matrix, Vector
 
 FAILED = (Outcome.DIVERGED, Outcome.BROKEN, Outcome.OUT_OF_MEMORY, Outcome.TIMED_OUT)
 """Outcomes that a network is to blame for, as it would fail again; a worker that is lost is none."""

@@ -7,10 +7,10 @@ from itertools import combinations, product
 
 import numpy as np
 
-from sasa_nas.analysis.factors import BASELINE, Factor, Level, Matrix, Vector
 from sasa_nas.analysis.where.linear import Estimate, independent
 from sasa_nas.analysis.where.model import SHARE_FREE, Model
 from sasa_nas.analysis.where.sample import LEAST_FREE
+from sasa_nas.surrogate.factors import BASELINE, Factor, Level, Matrix, Vector
 
 ATTENTION = "attention"
 """Level that stands for all operators of a stage except convolution."""

@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from scipy import stats
 
-from sasa_nas.analysis.factors import Matrix, Vector
+from sasa_nas.surrogate.factors import Matrix, Vector
 
 CONFIDENCE = 0.95
 _TINY = 1e-8

@@ -6,10 +6,10 @@ from functools import cached_property
 
 import numpy as np
 
-from sasa_nas.analysis.factors import Factor, Level, Matrix, Vector, factors_of
 from sasa_nas.analysis.where.linear import Estimate, Noise, coefficient_weights, independent
 from sasa_nas.analysis.where.sample import LEAST_FREE, Sample
 from sasa_nas.analysis.where.scores import Beyond, Score, beyond_effects
+from sasa_nas.surrogate.factors import Factor, Level, Matrix, Vector, factors_of
 
 SHARE_FREE = 1 / 3
 """Residual degrees of freedom, as a share of its columns, that a model needs before it takes in more factors."""

@@ -8,7 +8,6 @@ from functools import lru_cache, partial
 import numpy as np
 from pydantic import ValidationError
 
-from sasa_nas.analysis.factors import Level, Values, Vector, factors_of, values_of
 from sasa_nas.cost import Counts, count_network
 from sasa_nas.cost.memory import training_memory
 from sasa_nas.errors import UserError
@@ -16,6 +15,7 @@ from sasa_nas.space import Architecture, Image, Infeasible, SearchSpace, proxy_o
 from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.space.enumeration import every_design
 from sasa_nas.space.sampling import Walker
+from sasa_nas.surrogate.factors import Level, Values, Vector, factors_of, values_of
 
 MOST_DESIGNS = 2048
 """Largest space whose designs are all listed."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sasa_nas.analysis.designs import trained
-from sasa_nas.analysis.factors import Values, Vector, values_of
 from sasa_nas.run import Arm, TrialRecord
+from sasa_nas.run.designs import trained
+from sasa_nas.surrogate.factors import Values, Vector, values_of
 
 LEAST_FREE = 4
 """Least degrees of freedom from which noise is estimated."""

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sasa_nas.analysis.factors import Factor, Matrix, Values
 from sasa_nas.analysis.where.population import Population
 from sasa_nas.analysis.where.sample import Sample
 from sasa_nas.errors import UserError
 from sasa_nas.files import LARGEST_CURVE, UnfitFile, read_bytes
 from sasa_nas.space import Architecture
+from sasa_nas.surrogate.factors import Factor, Matrix, Values
 
 Scores = Mapping[str, float] | Callable[[Architecture], float]
 """A score of each network that a search may train, by its `Architecture.id` or by a function; any scale, any sign."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 
-from sasa_nas.analysis.factors import Level
 from sasa_nas.analysis.where import RESOLUTION, Scores, Where, where
 from sasa_nas.run import Arm, Outcome, RunInfo, SearchSettings, TrialRecord
 from sasa_nas.searching.plan import Design, SearchPlan, draw, plan_search
@@ -12,6 +11,7 @@ from sasa_nas.searching.propose.balanced import BalancedDesigns
 from sasa_nas.space import SearchSpace, load_space
 from sasa_nas.space.choosers import RecallChooser
 from sasa_nas.space.files import validate_space
+from sasa_nas.surrogate.factors import Level
 from sasa_nas.synthetic import Planted
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from studies import Kinds, normal, study, trainings
+from planted_studies import Kinds, normal, study, trainings
 
 from sasa_nas.analysis.where import Where
 from sasa_nas.analysis.where.best import best_stages

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from studies import normal, study, trainings
+from planted_studies import normal, study, trainings
 
 from sasa_nas.analysis.where import Interval, Where
 from sasa_nas.analysis.where.words import headline

@@ -5,8 +5,19 @@ from itertools import product
 import numpy as np
 import pytest
 from assertions import every
+from planted_studies import (
+    Kinds,
+    coverage,
+    half_width,
+    kinds_of,
+    normal,
+    operators,
+    study,
+    trainings,
+    truths,
+    with_accuracies,
+)
 from pydantic import ValidationError
-from studies import Kinds, coverage, half_width, kinds_of, normal, operators, study, trainings, truths, with_accuracies
 
 from sasa_nas.analysis.where import Where, words
 from sasa_nas.analysis.where.failures import failures_as_chance, least_absolute

@@ -8,7 +8,7 @@ import pytest
 from assertions import every
 from at_once import LEAST, REPETITIONS, effects, of_trainings
 from formula_runs import designs_of, plan_of
-from studies import Kinds, kinds_of, normal, operators, study, trainings
+from planted_studies import Kinds, kinds_of, normal, operators, study, trainings
 
 from sasa_nas.analysis.where import words
 from sasa_nas.analysis.where.population import DRAWN, Population, contexts_of, population_of

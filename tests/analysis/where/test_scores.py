@@ -10,8 +10,8 @@ import pytest
 from assertions import every
 from at_once import LEAST
 from formula_runs import answer_of, designs_of, plan_of, records_of
+from planted_studies import normal, study, trainings, with_accuracies
 from scipy import stats
-from studies import normal, study, trainings, with_accuracies
 
 from sasa_nas.analysis.where import Where, words
 from sasa_nas.analysis.where.effects import ALPHA

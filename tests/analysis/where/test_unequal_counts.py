@@ -5,7 +5,7 @@ from itertools import product
 import pytest
 from assertions import every
 from formula_runs import designs_of
-from studies import Kinds, coverage, half_width, kinds_of, normal, study, trainings, truths
+from planted_studies import Kinds, coverage, half_width, kinds_of, normal, study, trainings, truths
 
 from sasa_nas.analysis.where import Where
 from sasa_nas.run import TrialRecord

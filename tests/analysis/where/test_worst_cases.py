@@ -6,7 +6,7 @@ from itertools import product
 import numpy as np
 import pytest
 from at_once import LEAST, REPETITIONS, effects, of_trainings
-from studies import Kinds, coverage, kinds_of, normal, operators, study, trainings, truths
+from planted_studies import Kinds, coverage, kinds_of, normal, operators, study, trainings, truths
 
 from sasa_nas.analysis.where.linear import holm
 

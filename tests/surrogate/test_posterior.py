@@ -5,8 +5,8 @@ import pytest
 from assertions import every
 
 from sasa_nas.analysis.pareto import undominated
-from sasa_nas.analysis.posterior import DRAWS, LEAST, Posterior, posterior_of
 from sasa_nas.run import Outcome, TrialRecord
+from sasa_nas.surrogate.posterior import DRAWS, LEAST, Posterior, posterior_of
 
 NOISE, GAIN = 0.01, 0.005
 PATTERNS = [f"{number:05b}".replace("0", "C").replace("1", "L") for number in range(32)]

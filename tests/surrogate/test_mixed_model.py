@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
-from sasa_nas.analysis.mixed_model import FLAT, GRID, Conditional, Matrix, MixedModel, Vector, fit
+from sasa_nas.surrogate.mixed_model import FLAT, GRID, Conditional, Matrix, MixedModel, Vector, fit
 
 
 def planted(

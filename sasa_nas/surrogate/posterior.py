@@ -5,18 +5,17 @@ keep. The model here sees all trainings at once, and takes a network's own ones 
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from sasa_nas.analysis.designs import Designs, trained
-from sasa_nas.analysis.factors import Factor, factors_of, values_of
-from sasa_nas.analysis.mixed_model import Matrix, MixedModel, Vector, fit
-from sasa_nas.analysis.pareto import undominated
 from sasa_nas.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from sasa_nas.run import TrialRecord
+from sasa_nas.run.designs import Designs, trained
 from sasa_nas.space import Architecture
+from sasa_nas.surrogate.factors import Factor, factors_of, values_of
+from sasa_nas.surrogate.mixed_model import Matrix, MixedModel, Vector, fit
 
 LEAST = 8
 """Fewest networks that a model is made of."""
@@ -119,23 +118,6 @@ def expectations(
     means = [record.accuracy or 0.0 for record in posterior.expected]
     rows = zip(posterior.networks, means, posterior.model.sd, posterior.front_chances(objectives), strict=True)
     return {record.number: Expectation(mean, float(sd), float(chance)) for record, mean, sd, chance in rows}
-
-
-def expected_front(
-    networks: Sequence[TrialRecord],
-    expected: Mapping[int, Expectation],
-    objectives: Sequence[str] = DEFAULT_OBJECTIVES,
-) -> list[TrialRecord]:
-    """Return the networks that no other dominates by expected accuracy, as `pareto_front` sorts them.
-
-    Args:
-        networks: Trained networks, no two of one design.
-        expected: Their expectations, from `expectations`; networks without one are left out.
-        objectives: Names of objectives.
-    """
-    by_number = {network.number: network for network in networks if network.number in expected}
-    means = [n.model_copy(update={"accuracy": expected[n.number].mean}) for n in by_number.values()]
-    return [by_number[record.number] for record in undominated(means, objectives)]
 
 
 def posterior_of(records: Sequence[TrialRecord]) -> Posterior | None:
