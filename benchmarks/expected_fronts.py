@@ -1,11 +1,12 @@
 """Gap between the accuracy that a front promises and what its networks keep, as seen and as expected.
 
-    python benchmarks/expected_fronts.py [--table tables/hybrid256_digits.json.gz] [--trainings 64] [--repetitions 30]
+    python benchmarks/expected_fronts.py [--table tables/hybrid256_digits.json.gz] [--trainings 64] [--settle 0]
+        [--repetitions 30]
 
-Each repetition replays a default search in a table, makes the front of the accuracies that it saw and the front of
-those that are expected (`sasa_nas.surrogate.posterior`), and compares both with the networks' mean accuracy over the
-trainings of the table that the search did *not* see. Writes `benchmarks/results/expected_fronts_<table>.json`;
-intervals are 95 % intervals of the mean over repetitions.
+Each repetition replays a default search in a table, of whose trainings the last may settle its front. It makes the
+front of the accuracies that the search saw and the front of those that are expected (`sasa_nas.surrogate.posterior`),
+and compares both with the networks' mean accuracy over the trainings of the table that the search did *not* see. Writes
+`benchmarks/results/expected_fronts_<table>.json`; intervals are 95 % intervals of the mean over repetitions.
 """
 
 import argparse
@@ -49,17 +50,18 @@ class Keeper(SearchObserver):
             self.records.append(record)
 
 
-def searched(table: Table, trainings: int, seed: int) -> tuple[list[TrialRecord], dict[str, float]]:
+def searched(table: Table, trainings: int, settle: int, seed: int) -> tuple[list[TrialRecord], dict[str, float]]:
     """Return the trainings of a search, and the mean accuracy of the others of each network that has others.
 
     Args:
         table: The table.
         trainings: Number of trainings.
+        settle: Number of these by which the front is settled in the end.
         seed: Seed of the search.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    settings, keeper = SearchSettings(seed=seed, trials=trainings), Keeper()
+    settings, keeper = SearchSettings(seed=seed, trials=trainings - settle, settle=settle), Keeper()
     proposer = Proposer(SearchStudy(settings), replay_plan(table, settings), keeper)
     simulate(proposer, recorded(table), workers=WORKERS, observer=keeper)
     seen: dict[str, list[float]] = {}
@@ -85,9 +87,9 @@ def judged(front: Sequence[TrialRecord], others: dict[str, float]) -> dict[str, 
     }
 
 
-def repetition(table: Table, trainings: int, seed: int) -> dict[str, dict[str, float]]:
+def repetition(table: Table, trainings: int, settle: int, seed: int) -> dict[str, dict[str, float]]:
     """Return the figures of one search, by the kind of front."""
-    records, others = searched(table, trainings, seed)
+    records, others = searched(table, trainings, settle, seed)
     posterior = posterior_of(records)
     if posterior is None:
         raise ValueError(f"{trainings} trainings are too few for a model")
@@ -113,14 +115,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--table", type=Path, default=ROOT / "tables" / "hybrid256_digits.json.gz")
     parser.add_argument("--trainings", type=int, default=64)
+    parser.add_argument("--settle", type=int, default=0, help="of these, to settle the front in the end")
     parser.add_argument("--repetitions", type=int, default=30)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     table = load_table(options.table)
-    rows = [repetition(table, options.trainings, seed) for seed in range(options.repetitions)]
+    rows = [repetition(table, options.trainings, options.settle, seed) for seed in range(options.repetitions)]
     result: dict[str, Any] = {
         "table": options.table.name,
         "trainings": options.trainings,
+        "settle": options.settle,
         "repetitions": options.repetitions,
         "machine": describe_device(pick_device("cpu")),
         "versions": versions(),
@@ -128,7 +132,8 @@ def main() -> None:
     for kind in rows[0]:
         result[kind] = {name: interval([row[kind][name] for row in rows]) for name in rows[0][kind]}
         print(kind, {name: value["mean"] for name, value in result[kind].items()})
-    out = options.out or RESULTS / f"expected_fronts_{options.table.name.removesuffix('.json.gz')}.json"
+    settled = f"_settle_{options.settle}" if options.settle else ""
+    out = options.out or RESULTS / f"expected_fronts_{options.table.name.removesuffix('.json.gz')}{settled}.json"
     write_text(out, json.dumps(result, indent=1) + "\n")
 
 
