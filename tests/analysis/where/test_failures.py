@@ -134,3 +134,11 @@ def test_least_absolute_deviations_are_the_medians_of_groups() -> None:
     columns = np.column_stack([np.ones(10), group])
     observed = np.array([1.0, 2.0, 3.0, 4.0, 90.0, 11.0, 12.0, 13.0, 14.0, -70.0])
     assert least_absolute(columns, observed) == pytest.approx([3.0, 12.0 - 3.0])
+
+
+def test_noise_below_a_ceiling_is_no_outlier() -> None:
+    def at_ceiling(kinds: Kinds) -> float:
+        return 1.5 if kinds[1] == LOCAL else 0.34  # cut off at 1
+
+    answers = study("matching", trainings("matching", 8), at_ceiling, normal(0.012), 20)
+    assert every(answer.outliers == [] for answer in answers)
