@@ -19,6 +19,9 @@ class Block:
         options: Fields of a stage that apply to such blocks, of those that do not apply to all.
         parameter_free_shortcut: Whether shortcuts without parameters are possible.
         in_detector: Whether such blocks can be in a detector's backbone.
+        operator_parts: Names of the module's sub-modules that are an operator's own: the operators, and batch norm
+            behind them. In a supernet blocks that differ in the operator alone share all others; None if they share
+            nothing.
     """
 
     name: ClassVar[str]
@@ -26,6 +29,7 @@ class Block:
     options: ClassVar[frozenset[str]] = frozenset()
     parameter_free_shortcut: ClassVar[bool] = False
     in_detector: ClassVar[bool] = False
+    operator_parts: ClassVar[frozenset[str] | None] = None
 
     def out_channels(self, stage: Stage) -> int:
         """Return the output channels of a stage; by default its width."""

@@ -13,3 +13,4 @@ class BasicBlock(Block):
     options = frozenset({"replaces"})
     parameter_free_shortcut = True
     in_detector = True
+    operator_parts = frozenset({"first", "first_norm", "second", "second_norm"})

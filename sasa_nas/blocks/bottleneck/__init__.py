@@ -14,6 +14,7 @@ class BottleneckBlock(Block):
     options = frozenset({"expansion"})
     parameter_free_shortcut = True
     in_detector = True
+    operator_parts = frozenset({"operator", "operator_norm"})
 
     def out_channels(self, stage: Stage) -> int:
         """Return `expansion` times the width."""

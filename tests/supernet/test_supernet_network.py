@@ -1,0 +1,125 @@
+"""Paths are ordinary networks, and share what does not belong to an operator."""
+
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+
+from sasa_nas.blocks import BLOCKS
+from sasa_nas.models import build
+from sasa_nas.operators import OPERATORS
+from sasa_nas.space import Architecture, load_space
+from sasa_nas.space.architecture import Image
+from sasa_nas.space.choosers import RandomChooser
+from sasa_nas.supernet.cover import Proxies, cover
+from sasa_nas.supernet.network import Supernet
+
+OTHER = {"kind": "conv", "kernel_size": 5}
+
+
+def network(block: str, *operators: dict[str, Any], **stage: Any) -> Architecture:
+    width = {"blocks": 2, "width": 16, **stage}
+    return Architecture.model_validate(
+        {
+            "block": block,
+            "stem": {"kind": "conv", "width": 8, "kernel_size": 3, "stride": 1, "pool": False},
+            "stages": [{**width, "stride": 1 + i, "operator": operator} for i, operator in enumerate(operators)],
+            "head_width": 24 if block == "inverted" else None,
+            "image": {"channels": 2, "height": 9, "width": 7},
+            "num_classes": 5,
+        }
+    )
+
+
+def disturbed(network: torch.nn.Module) -> None:
+    """Draw all weights and statistics, so that none is what it is in every new network."""
+    generator = torch.Generator().manual_seed(5)
+    for name, tensor in network.state_dict().items():
+        if tensor.is_floating_point():
+            fresh = torch.randn(tensor.shape, generator=generator)
+            tensor.copy_(fresh.abs() + 0.5 if name.endswith("var") else 0.3 * fresh)
+
+
+KINDS = [{"kind": entry.kind, **entry.examples[0]} for entry in OPERATORS if entry.kind != "conv"]
+
+
+@pytest.mark.parametrize("block", list(BLOCKS))
+@pytest.mark.parametrize("operator", KINDS, ids=lambda operator: operator["kind"])
+def test_a_path_is_the_stand_alone_network_bit_for_bit(operator: dict[str, Any], block: str) -> None:
+    ends = [network(block, operator, OTHER), network(block, OTHER, operator)]
+    supernet = Supernet(ends)
+    disturbed(supernet)
+    images = torch.randn(3, 2, 9, 7, generator=torch.Generator().manual_seed(1))
+    seen = []
+    for pair in product((operator, OTHER), repeat=2):
+        design = network(block, *pair)
+        path = supernet.path(design).eval()
+        alone = build(design).eval()
+        alone.load_state_dict(path.state_dict())
+        with torch.inference_mode():
+            seen.append(path(images))
+            assert torch.equal(seen[-1], alone(images))
+        assert path.architecture == design
+    assert all(not torch.equal(one, other) for i, one in enumerate(seen) for other in seen[:i])
+
+
+@pytest.mark.parametrize("block", list(BLOCKS))
+def test_operators_and_the_norms_behind_them_are_apart_and_all_else_is_shared(block: str) -> None:
+    designs = [network(block, OTHER, operator) for operator in (OTHER, KINDS[0])]
+    supernet = Supernet(designs)
+    first, second = (dict(supernet.path(design).named_parameters()) for design in designs)
+    own = BLOCKS[block].operator_parts
+    assert own
+    apart = {name for name in first if second.get(name) is not first[name]}
+    assert apart
+    assert {name.split(".")[1] for name in apart} == {"1"}
+    assert {part for name in apart for part in name.split(".") if part in own} == own
+    assert not {name for name in set(first) - apart if name.startswith("stages.1") and set(name.split(".")) & own}
+
+
+def test_two_blocks_of_a_stage_share_nothing() -> None:
+    design = network("bottleneck", OTHER, OTHER, blocks=3)
+    parameters = list(Supernet([design]).path(design).named_parameters(remove_duplicate=False))
+    assert len({id(tensor) for _, tensor in parameters}) == len(parameters)
+
+
+def test_a_block_that_declares_nothing_shares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(BLOCKS["basic"]), "operator_parts", None)
+    designs = [network("basic", OTHER, operator) for operator in (OTHER, KINDS[0])]
+    first, second = (dict(supernet.named_parameters()) for supernet in map(Supernet(designs).path, designs))
+    assert {name for name in first if second.get(name) is first[name]} == {
+        name for name in first if not name.startswith("stages.1")
+    }
+
+
+def test_a_path_draws_no_random_numbers() -> None:
+    design = network("basic", OTHER, OTHER)
+    supernet = Supernet([design])
+    before = torch.get_rng_state()
+    supernet.path(design)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_weights_are_told_once_and_are_all() -> None:
+    supernet = Supernet([network("san", operator, OTHER) for operator in (OTHER, *KINDS)])
+    weights = supernet.weights()
+    assert len({tensor.data_ptr() for tensor in weights.values()}) == len(weights)
+    assert set(dict(supernet.named_parameters())) <= set(weights)
+    everything = {id(tensor) for tensor in supernet.state_dict(keep_vars=True).values()}
+    assert len(weights) == len(everything) < len(supernet.state_dict())
+
+
+@pytest.mark.parametrize("name", ["hybrid256", "resnet_hybrid", "matching"])
+def test_the_cover_of_a_space_holds_every_network(name: str) -> None:
+    import random
+
+    space = load_space(name)
+    proxies = Proxies(space, Image(channels=1, height=8, width=8), 10)
+    with torch.device("meta"):
+        supernet = Supernet(cover(proxies).designs)
+    chooser = RandomChooser(random.Random(0))
+    designs = [design for _ in range(40) if (design := proxies.draw(chooser)) is not None]
+    assert len(designs) > 30
+    for design in designs:
+        assert supernet.path(design).state_dict().keys()
