@@ -80,6 +80,8 @@ def every_answer(node: Any, path: str) -> Iterator[dict[str, Label]]:
         yield from ({path: value} for value in node.values())
     elif isinstance(node, BaseModel):
         yield from _combined([every_answer(getattr(node, n), f"{path}.{n}") for n in type(node).model_fields])
+    elif isinstance(node, tuple):
+        yield from _combined([every_answer(item, f"{path}[{i}]") for i, item in enumerate(node)])
     else:
         yield {}
 
