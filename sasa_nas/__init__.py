@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from sasa_nas.api.run import Run
     from sasa_nas.api.searches import draw_designs, replay, resume, search
+    from sasa_nas.api.supernets import supernet_agreement, supernet_scores, train_supernet
     from sasa_nas.api.tables import make_table, table_reliability
     from sasa_nas.data.known import register_dataset
     from sasa_nas.detection.records import DetectionSettings, DetectorResources
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from sasa_nas.workflows.evaluate import EvaluationSettings, make_attacks
     from sasa_nas.workflows.export import ExportRequest, WeightsChoice
     from sasa_nas.workflows.latency import LatencyRequest
-    from sasa_nas.workflows.observer import RetrainingObserver, TableObserver, TrainingObserver
+    from sasa_nas.workflows.observer import RetrainingObserver, SupernetObserver, TableObserver, TrainingObserver
     from sasa_nas.workflows.retrain import RetrainingRequest
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "SearchSettings",
     "SearchSpace",
     "Selection",
+    "SupernetObserver",
     "Table",
     "TableObserver",
     "TrainingObserver",
@@ -94,9 +96,12 @@ __all__ = [
     "resume_training",
     "scores",
     "search",
+    "supernet_agreement",
+    "supernet_scores",
     "table_reliability",
     "train",
     "train_detector",
+    "train_supernet",
     "verify_export",
 ]
 
@@ -117,6 +122,7 @@ _MODULES = {
     "SearchSettings": "run",
     "SearchSpace": "space",
     "Selection": "analysis.attention_maps",
+    "SupernetObserver": "workflows.observer",
     "Table": "table",
     "TableObserver": "workflows.observer",
     "TrainingObserver": "workflows.observer",
@@ -147,9 +153,12 @@ _MODULES = {
     "resume_training": "api.networks",
     "scores": "api.networks",
     "search": "api.searches",
+    "supernet_agreement": "api.supernets",
+    "supernet_scores": "api.supernets",
     "table_reliability": "api.tables",
     "train": "api.networks",
     "train_detector": "api.detectors",
+    "train_supernet": "api.supernets",
     "verify_export": "api.networks",
 }
 """Module of each name."""

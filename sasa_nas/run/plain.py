@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sasa_nas.errors import UserError
 from sasa_nas.run.folder import RetrainingFolder, RunFolder, TrialFolder
+from sasa_nas.run.supernet_folder import SupernetFolder
 from sasa_nas.run.training_folder import TrainingFolder
 
 
@@ -37,6 +38,13 @@ def check_training(folder: TrainingFolder) -> None:
     seeds = list(_children(folder.seeds))
     _require_plain(own)
     _require_plain(seeds)
+    _require_plain(file for seed in seeds for file in _children(seed))
+
+
+def check_supernet(folder: SupernetFolder) -> None:
+    """Check the same of a supernet's files, those of its seeds included."""
+    seeds = list(_children(folder.seeds))
+    _require_plain([folder.path, folder.info, folder.paths, folder.lock, folder.seeds, *seeds])
     _require_plain(file for seed in seeds for file in _children(seed))
 
 

@@ -77,7 +77,8 @@ def every_answer(node: Any, path: str) -> Iterator[dict[str, Label]]:
             inside = f"{path}.{label}" if has_forks(option) else path
             yield from ({path: label, **answers} for answers in every_answer(option, inside))
     elif isinstance(node, Range):
-        yield from ({path: value} for value in node.values())
+        for value in node.values():
+            yield {path: value}
     elif isinstance(node, BaseModel):
         yield from _combined([every_answer(getattr(node, n), f"{path}.{n}") for n in type(node).model_fields])
     elif isinstance(node, tuple):

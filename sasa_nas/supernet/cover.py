@@ -25,7 +25,7 @@ Answers = Mapping[str, Label]
 
 @dataclass(frozen=True)
 class Cover:
-    """What a supernet of a space is made of.
+    """Parts of a supernet of a space.
 
     Attributes:
         designs: Networks at the proxy's size, in which every part of every network of the space occurs.

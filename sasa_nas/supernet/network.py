@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from sasa_nas.blocks import BLOCKS
 from sasa_nas.blocks.building import build_part
@@ -29,7 +30,8 @@ class Supernet(nn.Module):
     1904.00420, the operators are separate modules; that each has batch norm of its own is from slimmable networks, Yu
     et al. 2018, arXiv 1812.08928.) A path is then an ordinary network of such blocks.
 
-    Weights are drawn from torch's random state, in the order of the designs.
+    Weights are drawn from torch's random state, in the order of the designs. The state dict has each tensor once, under
+    the first of its names.
 
     Args:
         designs: Networks whose parts it holds, at the size at which they are trained. Paths are all networks that can
@@ -49,6 +51,9 @@ class Supernet(nn.Module):
             self._add(design)
         if not self._stems:
             raise ValueError("designs: expected at least one")
+        self._aliases = _aliases(self)
+        self.register_state_dict_post_hook(_told_once)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_under_all_names)  # type: ignore[no-untyped-call]
 
     def path(self, design: Architecture) -> Network:
         """Return the network of a design, whose modules are the supernet's own.
@@ -65,19 +70,11 @@ class Supernet(nn.Module):
         # its classifier is replaced, and must not draw weights
         with torch.device("meta"):
             network = Network(stem, stages, plan.last.out_channels, design.num_classes, head=head)
-        network.classifier = self.classifiers[_classifier(plan.last, design)]
+        classifier = self.classifiers[_classifier(plan.last, design)]
+        assert isinstance(classifier, nn.Linear)
+        network.classifier = classifier
         network.architecture = design
         return network
-
-    def weights(self) -> dict[str, Tensor]:
-        """Return the state dict with each tensor under one name, though blocks share it."""
-        seen: set[int] = set()
-        found: dict[str, Tensor] = {}
-        for name, tensor in self.state_dict(keep_vars=True).items():
-            if id(tensor) not in seen:
-                seen.add(id(tensor))
-                found[name] = tensor.detach()
-        return found
 
     def _sequence(self, name: str, plans: Sequence[Plan]) -> Iterator[nn.Module]:
         return (self.parts[self._parts[place, plan]] for place, plan in _places(name, plans))
@@ -116,3 +113,26 @@ def _places(name: str, plans: Sequence[Plan]) -> Iterator[tuple[str, Plan]]:
 
 def _classifier(last: Plan, design: Architecture) -> str:
     return f"{last.out_channels}_{design.num_classes}"
+
+
+def _aliases(module: nn.Module) -> dict[str, str]:
+    """Return the further names of tensors that a module has under several, each with the first name."""
+    first: dict[int, str] = {}
+    found: dict[str, str] = {}
+    for name, tensor in module.state_dict(keep_vars=True).items():
+        if first.setdefault(id(tensor), name) != name:
+            found[name] = first[id(tensor)]
+    return found
+
+
+def _told_once(supernet: nn.Module, state: dict[str, Any], prefix: str, _: dict[str, Any]) -> None:
+    assert isinstance(supernet, Supernet)
+    for alias in supernet._aliases:
+        del state[prefix + alias]
+
+
+def _under_all_names(supernet: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
+    assert isinstance(supernet, Supernet)
+    for alias, name in supernet._aliases.items():
+        if prefix + name in state:
+            state[prefix + alias] = state[prefix + name]

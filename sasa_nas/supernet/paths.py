@@ -30,9 +30,7 @@ class FairPaths:
         generator: The source of randomness.
     """
 
-    def __init__(
-        self, proxies: Proxies, operators: Sequence[Sequence[Answers]], generator: random.Random
-    ) -> None:
+    def __init__(self, proxies: Proxies, operators: Sequence[Sequence[Answers]], generator: random.Random) -> None:
         self._proxies, self._operators = proxies, operators
         self._balanced = BalancedChooser(generator)
 

@@ -20,20 +20,24 @@ from sasa_nas.tasks import TASKS, Task
 from sasa_nas.training.loop import EpochLoop, EpochReport, NonFiniteLoss
 from sasa_nas.training.outright import train_outright
 from sasa_nas.workflows.loading import within_memory
-from sasa_nas.workflows.observer import TrainingObserver
+from sasa_nas.workflows.observer import SeedObserver, TrainingObserver
 
 Result = TypeVar("Result", bound=ResultRecord)
 Result_co = TypeVar("Result_co", bound=ResultRecord, covariant=True)
 
 
-class TrainingJob(Protocol[Result_co]):
-    """A validated training: a network, its data, and its recipe."""
+class SeedJob(Protocol):
+    """A training that each seed repeats: a network, its data, and its recipe."""
 
     metrics: type[Any]
     """The dataclass of an epoch's metrics, an `EpochReport`."""
 
     def trainer(self, seed: int) -> EpochLoop[Any, Any, Any]:
         """Return a trainer before its first epoch."""
+
+
+class TrainingJob(SeedJob, Protocol[Result_co]):
+    """A validated training."""
 
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> Result_co:
         """Return the result, once all seeds are trained."""
@@ -118,7 +122,7 @@ def carry_out(
     ):
         observer.training_started(folder, info)
         for seed in info.settings.seeds:
-            _train_seed(folder.seed(seed), job, seed, observer)
+            train_seed(folder.seed(seed), job, seed, observer)
         result = job.result(folder, observer)
         write_text(folder.result, result.model_dump_json(indent=2) + "\n")
     return result
@@ -127,7 +131,7 @@ def carry_out(
 class _SeedProgress:
     """Progress of one seed, which keeps its metrics on disk and forwards events to an observer."""
 
-    def __init__(self, folder: SeedFolder, seed: int, observer: TrainingObserver) -> None:
+    def __init__(self, folder: SeedFolder, seed: int, observer: SeedObserver) -> None:
         self._folder = folder
         self._seed = seed
         self._observer = observer
@@ -162,8 +166,13 @@ def _readable(weights: Path) -> bool:
     return True
 
 
-def _train_seed(place: SeedFolder, job: TrainingJob[Any], seed: int, observer: TrainingObserver) -> None:
-    """Train one seed to the end, unless it is trained; its weights are written last."""
+def train_seed(place: SeedFolder, job: SeedJob, seed: int, observer: SeedObserver) -> None:
+    """Train one seed to the end, unless it is trained; its weights are written last.
+
+    Raises:
+        UserError: If the training diverges.
+        OSError: If a file cannot be written.
+    """
     place.path.mkdir(parents=True, exist_ok=True)
     if not _readable(place.weights):
         try:

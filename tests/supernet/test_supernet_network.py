@@ -98,10 +98,18 @@ def test_a_path_draws_no_random_numbers() -> None:
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_weights_are_told_once_and_are_all() -> None:
-    supernet = Supernet([network("san", operator, OTHER) for operator in (OTHER, *KINDS)])
-    weights = supernet.weights()
-    assert len({tensor.data_ptr() for tensor in weights.values()}) == len(weights)
-    assert set(dict(supernet.named_parameters())) <= set(weights)
-    everything = {id(tensor) for tensor in supernet.state_dict(keep_vars=True).values()}
-    assert len(weights) == len(everything) < len(supernet.state_dict())
+def test_the_state_has_each_tensor_once_and_all_of_them() -> None:
+    designs = [network("san", operator, OTHER) for operator in (OTHER, *KINDS)]
+    supernet = Supernet(designs)
+    disturbed(supernet)
+    state = supernet.state_dict()
+    assert len({tensor.data_ptr() for tensor in state.values()}) == len(state)
+    assert set(dict(supernet.named_parameters())) <= set(state)
+    other = Supernet(designs)
+    other.load_state_dict(state)
+    for design in designs:
+        expected, found = supernet.path(design).state_dict(), other.path(design).state_dict()
+        assert expected.keys() == found.keys()
+        assert all(torch.equal(expected[name], found[name]) for name in expected)
+    with pytest.raises(RuntimeError, match="Missing key"):
+        other.load_state_dict({name: state[name] for name in list(state)[1:]})

@@ -2,7 +2,6 @@
 
 import copy
 import io
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -62,8 +61,8 @@ def test_a_resumed_training_is_the_uninterrupted_one_bit_for_bit() -> None:
     second = trainer(proxies, splits, epochs=3)
     second.load_state_dict(torch.load(content, weights_only=True))
     assert [metrics.train_loss for metrics in second.epochs()] == losses[1:]
-    resumed = second.model.weights()
-    for name, tensor in whole.model.weights().items():
+    resumed = second.model.state_dict()
+    for name, tensor in whole.model.state_dict().items():
         assert torch.equal(resumed[name], tensor), name
 
 
@@ -74,13 +73,12 @@ def test_the_seed_decides_weights_and_paths() -> None:
 
 
 @pytest.fixture
-def crippled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def crippled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Window attention that lets nothing through."""
     from sasa_nas.operators.local_attention.layer import LocalAttention2d
 
     forward = LocalAttention2d.forward
     monkeypatch.setattr(LocalAttention2d, "forward", lambda self, x: 0.0 * forward(self, x))
-    yield
 
 
 @pytest.mark.usefixtures("crippled")
