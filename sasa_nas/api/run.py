@@ -101,7 +101,7 @@ class Run:
         return where(self.info, self.trials(), resolution=RESOLUTION if resolution is None else resolution)
 
     def scores(self) -> "ScoresReport":
-        """Judge how well training-free scores sort the run's networks by accuracy, beside parameters and FLOPs.
+        """Judge how well scores, and the run's supernet, sort its networks by accuracy, beside parameters and FLOPs.
 
         Raises:
             UserError: If the run has no scores, or too few networks.

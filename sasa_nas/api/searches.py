@@ -1,17 +1,21 @@
 """Searches: of a space by training, in a table of recorded trainings, or of designs alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sasa_nas.api.run import Run
-from sasa_nas.run import ExternalResources, SearchSettings
+from sasa_nas.api.supernets import train_supernet
+from sasa_nas.run import ExternalResources, RunFolder, SearchSettings
 from sasa_nas.run.external import NOTHING
 from sasa_nas.space import SearchSpace, load_space
 
 if TYPE_CHECKING:
+    from sasa_nas.run.supernet_folder import SupernetFolder
     from sasa_nas.searching.observer import SearchObserver
-    from sasa_nas.searching.plan import Design
+    from sasa_nas.searching.plan import Design, SearchPlan
+    from sasa_nas.training.loop import EpochReport
 
 
 def search(
@@ -48,7 +52,9 @@ def search(
 
     wanted = space if isinstance(space, SearchSpace) else load_space(str(space))
     place = None if out is None else Path(out)
-    summary = searching.search(wanted, settings, out=place, observer=observer, command=command)
+    observer = observer or searching.SearchObserver()
+    prepare = partial(_judged_by_supernet, observer)
+    summary = searching.search(wanted, settings, out=place, observer=observer, command=command, prepare=prepare)
     return Run(summary.folder.path, session=summary)
 
 
@@ -80,7 +86,9 @@ def resume(
     """
     from sasa_nas import searching
 
-    summary = searching.resume(Path(run), trials=trials, external=external, observer=observer)
+    observer = observer or searching.SearchObserver()
+    prepare = partial(_judged_by_supernet, observer)
+    summary = searching.resume(Path(run), trials=trials, external=external, observer=observer, prepare=prepare)
     return Run(summary.folder.path, session=summary)
 
 
@@ -143,3 +151,26 @@ def draw_designs(
 
     wanted = space if isinstance(space, SearchSpace) else load_space(str(space))
     return dry_run(plan_designs(wanted, settings or SearchSettings()), designs)
+
+
+def _judged_by_supernet(observer: "SearchObserver", folder: RunFolder, plan: "SearchPlan") -> None:
+    """Train the supernet of a search that wants one, in the run's folder, and judge the space's designs by it."""
+    from sasa_nas.workflows.observer import SupernetObserver
+
+    class Forwarding(SupernetObserver):
+        """An observer that tells the search's."""
+
+        def epoch_ended(self, seed: int, metrics: "EpochReport") -> None:
+            observer.preparing(f"supernet: epoch {metrics.epoch}, {metrics.headline}")
+
+        def supernet_started(self, folder: "SupernetFolder", seeds: Sequence[int], epochs: int, designs: int) -> None:
+            observer.preparing(f"supernet: {epochs} epochs, then {designs} networks are judged")
+
+    if plan.settings.one_shot:
+        train_supernet(
+            plan.space,
+            folder.supernet.path,
+            seeds=(plan.settings.seed,),
+            data_dir=plan.settings.data_dir,
+            observer=Forwarding(),
+        )

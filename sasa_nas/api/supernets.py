@@ -79,7 +79,8 @@ def supernet_scores(folder: Path | str) -> Mapping[str, float]:
         >>> sasa_nas.supernet_scores("runs/supernet")["5d0e6a2c4c9b"]  # doctest: +SKIP
         -2.41
     """
-    from sasa_nas.run.supernet_records import one_shot_scores, read_paths
+    from sasa_nas.run.path_records import one_shot_scores
+    from sasa_nas.run.supernet_records import read_paths
 
     return one_shot_scores(read_paths(SupernetFolder(Path(folder))))
 
@@ -101,7 +102,8 @@ def supernet_agreement(folder: Path | str) -> float | None:
         >>> sasa_nas.supernet_agreement("runs/supernet")  # doctest: +SKIP
         0.71
     """
-    from sasa_nas.run.supernet_records import losses_by_design, read_paths
+    from sasa_nas.run.path_records import losses_by_design
+    from sasa_nas.run.supernet_records import read_paths
     from sasa_nas.table.reliability import tau_between_seeds
 
     return tau_between_seeds(list(losses_by_design(read_paths(SupernetFolder(Path(folder)))).values()))

@@ -17,8 +17,8 @@ from sasa_nas.workflows.observer import SupernetObserver
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sasa_nas.run.path_records import PathRecord
     from sasa_nas.run.supernet_folder import SupernetFolder
-    from sasa_nas.run.supernet_records import PathRecord
     from sasa_nas.training.loop import EpochReport
     from sasa_nas.workflows.supernet import SupernetSummary
 

@@ -19,6 +19,7 @@ def check_run(folder: RunFolder) -> None:
     """
     own = [folder.info, folder.log, folder.lock, folder.tune, folder.operators, folder.trials, folder.retrainings]
     _require_plain([*own, *_children(folder.trials), *_children(folder.retrainings)])
+    check_supernet(folder.supernet)
 
 
 def check_trial(folder: TrialFolder) -> None:

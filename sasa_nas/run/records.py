@@ -134,6 +134,8 @@ class SearchSettings(BaseModel):
     """With halving, the first level; each further one is `eta` times as far."""
     scores: Scores = ()
     """Training-free scores that every trained design is given, beside that of the filter."""
+    one_shot: bool = False
+    """Whether a supernet judges the space's designs before the first training; see `RunFolder.supernet`."""
     score_filter: Score | None = None
     """The score by which designs that chance proposes are sorted out before training; none where it is left out."""
     score_keep: Annotated[float, Field(gt=0.0, le=1.0)] = 0.25
@@ -231,7 +233,7 @@ class TrialRecord(BaseModel):
     robust_accuracy: Accuracy | None = None
     """On the validation split under attack, after the last epoch."""
     scores: dict[str, Finite] = {}
-    """Of the untrained network."""
+    """Of the untrained network, by their names; a run's supernet adds `one_shot` when trials are read."""
     epochs: Natural = 0
     """Epochs trained."""
     rungs: dict[Annotated[int, Field(ge=1, lt=2**63)], Accuracy] = {}

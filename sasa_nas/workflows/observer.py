@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sasa_nas.run import TrainingFolder
+    from sasa_nas.run.path_records import PathRecord
     from sasa_nas.run.supernet_folder import SupernetFolder
-    from sasa_nas.run.supernet_records import PathRecord
     from sasa_nas.table.journal import Curve
     from sasa_nas.training.loop import EpochReport
 

@@ -17,9 +17,10 @@ from sasa_nas.files import make_directory, write_text
 from sasa_nas.models import Network
 from sasa_nas.models.layout import to_channels_last
 from sasa_nas.run.new_folder import sole_writer
+from sasa_nas.run.path_records import PathLog, PathRecord
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.run.supernet_folder import SupernetFolder
-from sasa_nas.run.supernet_records import PathLog, PathRecord, SupernetInfo, read_supernet
+from sasa_nas.run.supernet_records import SupernetInfo, read_supernet
 from sasa_nas.space import Architecture, Image, SearchSpace
 from sasa_nas.space.files import trained_part
 from sasa_nas.supernet.cover import Cover, Proxies, cover
@@ -186,12 +187,18 @@ def _begin(
         write_text(folder.info, info.model_dump_json(indent=2) + "\n")
         return
     earlier = read_supernet(folder)
-    same = trained_part(earlier.space) == trained_part(space.model_dump(mode="json"))
+    same = _without_place(trained_part(earlier.space)) == _without_place(trained_part(space.model_dump(mode="json")))
     if not same or earlier.device_type != device.type:
-        what = "space, epochs or data set" if not same else f"device ({earlier.device_type})"
+        what = "space or recipe" if not same else f"device ({earlier.device_type})"
         raise UserError(f"{folder.path} holds a supernet of another {what}; choose another --out")
     if not same_statistics((mean, std), (earlier.mean, earlier.std)):
-        raise UserError(f"dataset '{splits.info.name}' has changed since {folder.path} was begun; put its files back")
+        raise UserError(f"dataset '{splits.info.name}' is not the one that {folder.path} was begun with; give that one")
+
+
+def _without_place(space: SearchSpace) -> SearchSpace:
+    """Return a space without its data set's name, as a folder may move; its content is compared by statistics."""
+    placeless: SearchSpace = space.model_copy(update={"proxy": space.proxy.model_copy(update={"dataset": ""})})
+    return placeless
 
 
 def _judge(

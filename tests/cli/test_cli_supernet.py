@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from assertions import every
 
-from sasa_nas import supernet_agreement, supernet_scores
+from sasa_nas import Run, supernet_agreement, supernet_scores
 from sasa_nas.cli.app import main
 
 COMMAND = ["supernet", "--space", "tiny", "--epochs", "1", "--train-images", "64", "--device", "cpu"]
@@ -40,3 +40,31 @@ def test_a_space_without_choices_of_operators_is_one_line(tmp_path: Path, capsys
     assert main(["supernet", "--space", str(space), "--out", str(tmp_path / "out")]) == 2
     assert "no stage of space 'fixed' chooses its operator" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_a_search_judges_first_and_its_scores_have_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    limits = ["--epochs", "1", "--train-images", "64", "--workers", "1", "--balanced", "0", "--sampler", "random"]
+    assert main(["search", "--space", "tiny", "--one-shot", "--trials", "5", *limits, "--out", str(out)]) == 0
+    progress = capsys.readouterr().err
+    assert progress.index("8 networks are judged") < progress.index("trial 0")
+    judged = supernet_scores(out / "supernet")
+    records = Run(out).trials()
+    assert [record.scores for record in records] == [{"one_shot": judged[str(r.architecture_id)]} for r in records]
+    assert main(["scores", str(out)]) == 0
+    assert "one_shot" in capsys.readouterr().out
+    assert main(["report", str(out)]) == 0
+    page = next(out.glob("*.html")).read_text(encoding="utf-8")
+    assert "shared weights" in page
+    assert "one_shot" in page
+    # of a finished supernet nothing is trained again
+    assert main(["resume", str(out), "--trials", "6"]) == 0
+    assert "supernet: epoch" not in capsys.readouterr().err
+
+
+def test_a_replay_has_no_images_for_a_supernet(capsys: pytest.CaptureFixture[str]) -> None:
+    table = Path(__file__).parents[2] / "tables" / "groups_64_tiny_imagenet.json.gz"
+    assert main(["search", "--replay", str(table), "--one-shot"]) == 2
+    assert "has no images for a supernet" in capsys.readouterr().err

@@ -9,14 +9,9 @@ from toy_supernets import toy_proxies, toy_space, toy_splits
 
 from sasa_nas.errors import UserError
 from sasa_nas.models import build
+from sasa_nas.run.path_records import PathRecord, losses_by_design, one_shot_scores
 from sasa_nas.run.supernet_folder import SupernetFolder
-from sasa_nas.run.supernet_records import (
-    PathRecord,
-    losses_by_design,
-    one_shot_scores,
-    read_paths,
-    read_supernet,
-)
+from sasa_nas.run.supernet_records import read_paths, read_supernet
 from sasa_nas.space import Architecture, SearchSpace
 from sasa_nas.supernet.paths import judged_designs
 from sasa_nas.training.evaluate import evaluate
