@@ -88,6 +88,14 @@ def train(
     data_dir: Annotated[
         Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
     ] = None,
+    inherit: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Begin with a supernet's weights; the network is a path of it, as in a trial's architecture.json.",
+            show_default=False,
+        ),
+    ] = None,
     out: Out = None,
     resume: Resume = None,
 ) -> None:
@@ -125,10 +133,12 @@ def train(
         "device": device,
         "data_dir": data_dir.resolve() if data_dir else None,
     }
-    _conclude(_train(target, given(settings), out))
+    _conclude(_train(target, given(settings), out, inherit))
 
 
-def _train(target: str, options: dict[str, Any], out: Path | None) -> TrainingSummary[TrainingInfo, TrainingResult]:
+def _train(
+    target: str, options: dict[str, Any], out: Path | None, inherit: Path | None
+) -> TrainingSummary[TrainingInfo, TrainingResult]:
     """Train the network that `target` names, with the given settings and defaults for the rest."""
     import sasa_nas
     from sasa_nas.cli.output import shell_line
@@ -138,7 +148,7 @@ def _train(target: str, options: dict[str, Any], out: Path | None) -> TrainingSu
     command = shell_line("sasa-nas", *sys.argv[1:])
     with observing_training() as observer:
         settings = validate_settings(sasa_nas.TrainingSettings, options, "the command line")
-        return sasa_nas.train(target, settings, out=out, observer=observer, command=command)
+        return sasa_nas.train(target, settings, out=out, inherit=inherit, observer=observer, command=command)
 
 
 def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult]) -> None:

@@ -20,7 +20,7 @@ from sasa_nas.run.new_folder import sole_writer
 from sasa_nas.run.path_records import PathLog, PathRecord
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.run.supernet_folder import SupernetFolder
-from sasa_nas.run.supernet_records import SupernetInfo, read_supernet
+from sasa_nas.run.supernet_records import SupernetInfo, read_paths, read_supernet
 from sasa_nas.space import Architecture, Image, SearchSpace
 from sasa_nas.space.files import trained_part
 from sasa_nas.supernet.cover import Cover, Proxies, cover
@@ -130,24 +130,32 @@ def train_supernet(
     return SupernetSummary(folder, designs, records)
 
 
-def inherited(folder: SupernetFolder, design: Architecture, seed: int, splits: SearchSplits) -> Network:
-    """Return the stand-alone network of a design with its weights of a supernet, its batch norm recalibrated.
+def inherited(folder: SupernetFolder, design: Architecture, splits: SearchSplits) -> Network:
+    """Return the stand-alone network of a design with the weights of a supernet, its batch norm recalibrated.
 
     Args:
-        folder: The supernet's.
+        folder: The supernet's, of whose seeds the first is taken.
         design: A network of the supernet's space, at the size of its proxy.
-        seed: Seed of the supernet.
         splits: The data set that the supernet was trained on.
 
     Raises:
-        UserError: If the folder is no supernet's, its seed is not trained, or the design is none of its paths.
+        UserError: If the folder is no supernet's, nothing is judged yet, the data set is another one, or the design is
+            none of its paths.
     """
     info = read_supernet(folder)
+    if not same_statistics(splits.standardisation.per_channel(), (info.mean, info.std)):
+        raise UserError(f"the supernet in {folder.path} was trained on another data set than '{splits.info.name}'")
+    seed = min((record.seed for record in read_paths(folder)), default=None)
+    if seed is None:
+        raise UserError(f"the supernet in {folder.path} is not trained to the end; go on with `sasa-nas supernet`")
     job = _job(trained_part(info.space), splits, torch.device("cpu"))
     try:
         path = _trained(job, folder, seed).path(design)
     except KeyError:
-        raise UserError(f"architecture {design.id} is no path of the supernet in {folder.path}") from None
+        raise UserError(
+            f"architecture {design.id} is no path of the supernet in {folder.path}; give a network of its space, at "
+            "the size of its proxy, for the same images"
+        ) from None
     _path_judge(job, seed).recalibrate(path)
     return path
 

@@ -2,12 +2,14 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+from torch import Tensor
 
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.weights import load_weights, save_weights
@@ -71,18 +73,32 @@ def _file_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", last)[:80]
 
 
-def write_folder(folder: TrainingFolder, network: NetworkDescription, info: TrainingRecord) -> None:
+def write_folder(
+    folder: TrainingFolder,
+    network: NetworkDescription,
+    info: TrainingRecord,
+    inherited: Mapping[str, Tensor] | None = None,
+) -> None:
     """Make a new training's folder.
+
+    Args:
+        folder: The folder.
+        network: The network.
+        info: Record of the training.
+        inherited: Weights that every seed begins with, if they are not drawn.
 
     Raises:
         UserError: If it cannot be written.
     """
     try:
         make_directory(folder.path)
+        if inherited is not None:
+            save_weights(folder.inherited, inherited)
         write_text(folder.architecture, network.to_json())
         write_text(folder.info, info.model_dump_json(indent=2) + "\n")
     except OSError as error:
         folder.architecture.unlink(missing_ok=True)
+        folder.inherited.unlink(missing_ok=True)
         raise Unwritable(folder.path, error, "choose another --out") from error
 
 

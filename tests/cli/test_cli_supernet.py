@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+import torch
 from assertions import every
 
 from sasa_nas import Run, supernet_agreement, supernet_scores
 from sasa_nas.cli.app import main
+from sasa_nas.exporting.weights import load_weights
+from sasa_nas.run import TrainingFolder, read_training
 
 COMMAND = ["supernet", "--space", "tiny", "--epochs", "1", "--train-images", "64", "--device", "cpu"]
 
@@ -59,9 +62,32 @@ def test_a_search_judges_first_and_its_scores_have_a_row(tmp_path: Path, capsys:
     page = next(out.glob("*.html")).read_text(encoding="utf-8")
     assert "shared weights" in page
     assert "one_shot" in page
+    _train_inheriting(out, tmp_path / "inherited")
     # of a finished supernet nothing is trained again
     assert main(["resume", str(out), "--trials", "6"]) == 0
     assert "supernet: epoch" not in capsys.readouterr().err
+
+
+def _train_inheriting(run: Path, out: Path) -> None:
+    """Train a trial's network with the supernet's weights, at a rate that leaves them where they are."""
+    design = run / "trials" / "0000" / "architecture.json"
+    still = ["--learning-rate", "1e-12", "--weight-decay", "0", "--epochs", "1", "--train-images", "64"]
+    inherit = ["--inherit", str(run / "supernet"), "--out", str(out)]
+    assert main(["train", str(design), "--dataset", "digits", *still, *inherit]) == 0
+    first, last = load_weights(out / "inherited.safetensors"), load_weights(out / "seeds" / "0" / "weights.safetensors")
+    assert first.keys() == last.keys()
+    for name, tensor in first.items():
+        if "running" not in name and "tracked" not in name:
+            torch.testing.assert_close(last[name], tensor, rtol=0.0, atol=1e-9)
+    assert read_training(TrainingFolder(out)).inherited == str(run / "supernet")
+
+
+def test_a_network_of_another_space_inherits_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "trained"
+    command = ["train", "resnet18", "--dataset", "digits", "--width-multiplier", "0.125", "--out", str(out)]
+    assert main([*command, "--inherit", str(tmp_path)]) == 2
+    assert "is no supernet" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_a_replay_has_no_images_for_a_supernet(capsys: pytest.CaptureFixture[str]) -> None:

@@ -139,7 +139,7 @@ def test_a_network_inherits_its_path(tmp_path: Path) -> None:
     records = trained(folder)
     designs: dict[str, Architecture] = {design.id: design for design in judged_designs(toy_proxies(), 4)}
     for record in records:
-        network = inherited(folder, designs[record.architecture_id], 0, splits)
+        network = inherited(folder, designs[record.architecture_id], splits)
         alone = build(designs[record.architecture_id])
         alone.load_state_dict(network.state_dict())
         found = evaluate(alone, splits.validation)
@@ -147,4 +147,4 @@ def test_a_network_inherits_its_path(tmp_path: Path) -> None:
         assert found.accuracy == record.accuracy
     stranger = designs[records[0].architecture_id].model_copy(update={"num_classes": 7})
     with pytest.raises(UserError, match="is no path of the supernet"):
-        inherited(folder, stranger, 0, splits)
+        inherited(folder, stranger, splits)
