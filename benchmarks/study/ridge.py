@@ -6,8 +6,8 @@ import statistics
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
-from sasa_nas.analysis.rank_correlation import rank_correlation
 from study.tables import Studied
 
 Vector = NDArray[np.float64]
@@ -76,8 +76,8 @@ def ridge_tau(studied: Studied, trainings: int) -> dict[str, float] | None:
         trained = np.array([network for network, _ in pairs[:trainings]])
         accuracies = np.array([finals[network, seed] for network, seed in pairs[:trainings]])
         truth = finals[:, order[used:]].mean(1)
-        found = rank_correlation(predicted(columns, trained, accuracies).tolist(), truth.tolist())
+        tau = float(stats.kendalltau(predicted(columns, trained, accuracies), truth).statistic)
         # all alike: no order
-        taus.append(0.0 if found is None else found.tau)
+        taus.append(0.0 if math.isnan(tau) else tau)
     low, high = np.quantile(taus, [0.025, 0.975])
     return {"tau": statistics.fmean(taus), "low": float(low), "high": float(high), "trainings": trainings}
