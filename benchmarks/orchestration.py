@@ -31,7 +31,8 @@ from sasa_nas.searching import observer, search
 from sasa_nas.searching.driver import tune_run
 from sasa_nas.searching.driver.searcher import TASK
 from sasa_nas.searching.driver.tune_components import TrialTrainable
-from sasa_nas.searching.worker.training import Training, TrainingReport, TrainingTask
+from sasa_nas.searching.worker.messages import TrainingReport, TrainingTask
+from sasa_nas.searching.worker.training import Training
 from sasa_nas.space import load_space
 
 ROOT = Path(__file__).parent.parent

@@ -8,24 +8,24 @@ The verbs of the command line, for Python:
     print(run.pareto().front, run.where().stages)
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sasa_nas._version import __version__
+from sasa_nas._lazy import lazy_names
 
 if TYPE_CHECKING:
+    from sasa_nas._version import __version__
     from sasa_nas.analysis.attention_maps import Selection
     from sasa_nas.api.catalogue import list_datasets, list_models, list_operators, list_spaces
     from sasa_nas.api.detectors import detect, resume_detector, train_detector
+    from sasa_nas.api.exports import export, verify_export
     from sasa_nas.api.networks import (
         attention_maps,
         describe,
         evaluate,
-        export,
+        load_architecture,
         resume_training,
         scores,
         train,
-        verify_export,
     )
     from sasa_nas.api.run import Run
     from sasa_nas.api.searches import draw_designs, replay, resume, search
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
     from sasa_nas.operators import register_operator
     from sasa_nas.run import ExternalResources, SearchSettings, TrainingSettings
     from sasa_nas.searching.observer import SearchObserver
-    from sasa_nas.space import Architecture, Recipe, SearchSpace, load_architecture, load_space
+    from sasa_nas.space import Architecture, Recipe, SearchSpace, load_space
     from sasa_nas.table import Table, load_table
     from sasa_nas.workflows.attention import ImageSource
     from sasa_nas.workflows.evaluate import EvaluationSettings, make_attacks
     from sasa_nas.workflows.export import ExportRequest, WeightsChoice
     from sasa_nas.workflows.latency import LatencyRequest
     from sasa_nas.workflows.observer import RetrainingObserver, SupernetObserver, TableObserver, TrainingObserver
-    from sasa_nas.workflows.retrain import RetrainingRequest
+    from sasa_nas.workflows.retraining_plan import RetrainingRequest
 
 __all__ = [
     "Architecture",
@@ -105,72 +105,41 @@ __all__ = [
     "verify_export",
 ]
 
-_MODULES = {
-    "Architecture": "space",
-    "DetectionSettings": "detection.records",
-    "DetectorResources": "detection.records",
-    "EvaluationSettings": "workflows.evaluate",
-    "ExportRequest": "workflows.export",
-    "ExternalResources": "run",
-    "ImageSource": "workflows.attention",
-    "LatencyRequest": "workflows.latency",
-    "Recipe": "space",
-    "RetrainingObserver": "workflows.observer",
-    "RetrainingRequest": "workflows.retrain",
-    "Run": "api.run",
-    "SearchObserver": "searching.observer",
-    "SearchSettings": "run",
-    "SearchSpace": "space",
-    "Selection": "analysis.attention_maps",
-    "SupernetObserver": "workflows.observer",
-    "Table": "table",
-    "TableObserver": "workflows.observer",
-    "TrainingObserver": "workflows.observer",
-    "TrainingSettings": "run",
-    "UserError": "errors",
-    "WeightsChoice": "workflows.export",
-    "attention_maps": "api.networks",
-    "build": "models",
-    "describe": "api.networks",
-    "detect": "api.detectors",
-    "draw_designs": "api.searches",
-    "evaluate": "api.networks",
-    "export": "api.networks",
-    "list_datasets": "api.catalogue",
-    "list_models": "api.catalogue",
-    "list_operators": "api.catalogue",
-    "list_spaces": "api.catalogue",
-    "load_architecture": "space",
-    "load_space": "space",
-    "load_table": "table",
-    "make_attacks": "workflows.evaluate",
-    "make_table": "api.tables",
-    "register_dataset": "data.known",
-    "register_operator": "operators",
-    "replay": "api.searches",
-    "resume": "api.searches",
-    "resume_detector": "api.detectors",
-    "resume_training": "api.networks",
-    "scores": "api.networks",
-    "search": "api.searches",
-    "supernet_agreement": "api.supernets",
-    "supernet_scores": "api.supernets",
-    "table_reliability": "api.tables",
-    "train": "api.networks",
-    "train_detector": "api.detectors",
-    "train_supernet": "api.supernets",
-    "verify_export": "api.networks",
-}
-"""Module of each name."""
-
-
-def __getattr__(name: str) -> Any:
-    """Import a name when it is first used, so that `import sasa_nas` takes no time."""
-    if name not in _MODULES:
-        raise AttributeError(f"module 'sasa_nas' has no attribute '{name}'")
-    return getattr(import_module(f"sasa_nas.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    """Return the public names, for completion in shells and notebooks."""
-    return list(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "_version": ("__version__",),
+        "analysis.attention_maps": ("Selection",),
+        "api.catalogue": ("list_datasets", "list_models", "list_operators", "list_spaces"),
+        "api.detectors": ("detect", "resume_detector", "train_detector"),
+        "api.exports": ("export", "verify_export"),
+        "api.networks": (
+            "attention_maps",
+            "describe",
+            "evaluate",
+            "load_architecture",
+            "resume_training",
+            "scores",
+            "train",
+        ),
+        "api.run": ("Run",),
+        "api.searches": ("draw_designs", "replay", "resume", "search"),
+        "api.supernets": ("supernet_agreement", "supernet_scores", "train_supernet"),
+        "api.tables": ("make_table", "table_reliability"),
+        "data.known": ("register_dataset",),
+        "detection.records": ("DetectionSettings", "DetectorResources"),
+        "errors": ("UserError",),
+        "models": ("build",),
+        "operators": ("register_operator",),
+        "run": ("ExternalResources", "SearchSettings", "TrainingSettings"),
+        "searching.observer": ("SearchObserver",),
+        "space": ("Architecture", "Recipe", "SearchSpace", "load_space"),
+        "table": ("Table", "load_table"),
+        "workflows.attention": ("ImageSource",),
+        "workflows.evaluate": ("EvaluationSettings", "make_attacks"),
+        "workflows.export": ("ExportRequest", "WeightsChoice"),
+        "workflows.latency": ("LatencyRequest",),
+        "workflows.observer": ("RetrainingObserver", "SupernetObserver", "TableObserver", "TrainingObserver"),
+        "workflows.retraining_plan": ("RetrainingRequest",),
+    },
+)

@@ -15,9 +15,9 @@ class Task:
 
     Attributes:
         name: The name in the records of trainings.
-        network: What its networks are called in a sentence.
-        labels: What its data sets hold beside images.
-        folder: Begins the name of a data set that is a folder of one's own.
+        network: Noun for its networks in a sentence.
+        labels: Plural noun for what its data sets hold beside images.
+        folder: Prefix of the name of a data set that is a folder.
         train: The command that trains its networks.
         use: The command that a trained network is used by.
         field: A field that the descriptions of its networks alone have; None for the task of all others.

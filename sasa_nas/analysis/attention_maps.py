@@ -30,7 +30,7 @@ class Place:
         stage: The stage's number, or the stem.
         block: Number among the stage's blocks; 0 in the stem.
         index: Number among the block's attention layers: the second 3x3 of a basic block is 1.
-        operator: The operator's kind.
+        operator: Kind of the layer's operator.
         layer: The module.
         probe: The adapter by which its attention weights are computed.
     """
@@ -104,7 +104,7 @@ class AttentionView:
     """Attention maps of one image in one network.
 
     Attributes:
-        network: Its name.
+        network: Name of the network.
         weights: The file of its weights, or that they are random.
         image: Source of the image.
         picture: The image, `(channels, H, W)` in [0, 1].

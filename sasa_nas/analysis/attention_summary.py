@@ -42,7 +42,7 @@ class MapSummary(BaseModel):
         stage: The stage's number, or the stem.
         block: Number among the stage's blocks.
         layer: Number among the block's attention layers.
-        operator: The operator's kind.
+        operator: Kind of the layer's operator.
         height: Height of the layer's map, in cells.
         width: Width of the layer's map, in cells.
         pixel: Row and column of the query in the image that the network sees.

@@ -1,6 +1,6 @@
 """The all-convolution baseline of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.labels import compact_count
@@ -18,8 +18,13 @@ def baseline_of(records: Sequence[TrialRecord]) -> TrialRecord | None:
     Returns:
         The network's record; None if no such network was trained to the end.
     """
-    found = [record for record in designs(records) if record.architecture and record.architecture.all_convolution]
-    return min(found, key=lambda record: record.number, default=None)
+    return baseline_among(designs(records))
+
+
+def baseline_among(networks: Iterable[TrialRecord]) -> TrialRecord | None:
+    """Return the `baseline_of` trained networks, no two of one design."""
+    found = [network for network in networks if network.architecture and network.architecture.all_convolution]
+    return min(found, key=lambda network: network.number, default=None)
 
 
 def describe_baseline(baseline: TrialRecord, front: Sequence[TrialRecord]) -> str:

@@ -33,7 +33,7 @@ class PartDescription(BaseModel):
     Attributes:
         kind: The stem's kind; `linear` for the classifier; what a head consists of.
         output: Channels, height and width of its output: 1 x 1 for the classifier.
-        params: Parameters.
+        params: Number of parameters.
         macs: Multiply-accumulates of one image.
         flops: FLOPs of one image, by the description's convention.
     """
@@ -59,7 +59,7 @@ class StageDescription(BaseModel):
         width: Channels of the operator.
         stride: Stride of the first block, or of the pool before it.
         output: Channels, height and width of its output.
-        params: Parameters.
+        params: Number of parameters.
         macs: Multiply-accumulates of one image.
         flops: FLOPs of one image, by the description's convention.
     """
@@ -85,8 +85,8 @@ class LatencyDescription(BaseModel):
     Attributes:
         batch: Images per pass.
         seconds: Median over the calls.
-        low: Lower quartile.
-        high: Upper quartile.
+        low: Lower quartile, in seconds.
+        high: Upper quartile, in seconds.
         calls: Number of measured calls.
         device: Device of the measurement.
         threads: Number of CPU threads.
@@ -125,7 +125,7 @@ class Description(BaseModel):
     Attributes:
         name: Name of the network.
         architecture_id: `NetworkDescription.id` at this image size.
-        params: Parameters.
+        params: Number of parameters.
         flops: FLOPs of one image, by `convention`.
         convention: Convention of counting FLOPs; see `sasa_nas.cost.Counts.flops`.
         macs: Multiply-accumulates of one image, by kind.
@@ -134,7 +134,7 @@ class Description(BaseModel):
         block: Kind of the residual blocks.
         shortcut: Kind of the shortcuts where shapes change.
         stem: The first layers.
-        stages: In the order of the forward pass.
+        stages: The stages, in the order of the forward pass.
         head: The part between the last stage and the classifier, if any.
         classifier: The mean over the map and the linear layer, if the network has one.
         training_memory: Memory of a training step; None if it cannot be estimated.

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from sasa_nas.analysis.baseline import baseline_of
+from sasa_nas.analysis.baseline import baseline_among
 from sasa_nas.analysis.designs import Designs
-from sasa_nas.analysis.pareto import hypervolume, reference_point, undominated
+from sasa_nas.analysis.pareto import dominated_volume, reference_of, undominated
 from sasa_nas.objectives import DEFAULT_OBJECTIVES
 from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
 from sasa_nas.run.phases import add_up
@@ -23,13 +23,13 @@ class FrontPoint(BaseModel):
         accuracy: Accuracy on the validation split, 0 to 1; the mean over trainings.
         trainings: Number of trainings, which differ in their seeds.
         flops: FLOPs of one image, two per multiply-accumulate.
-        params: Parameters.
+        params: Number of parameters.
         memory: Memory of a training step, in bytes.
         latency: Seconds for one image on the worker's device.
         latency_quartiles: Lower and upper quartile of the latency.
         robust_accuracy: Accuracy on the validation split under attack, 0 to 1.
         scores: Training-free scores of the untrained network, and that of the run's supernet.
-        epochs: Epochs trained.
+        epochs: Number of epochs trained.
         seconds: Wall-clock time of the training.
         stem: Kind of the stem.
         operators: Kind of operator of each stage.
@@ -94,14 +94,14 @@ def summarise(info: RunInfo, records: Sequence[TrialRecord], objectives: Sequenc
         UserError: If networks were trained but an objective was never measured.
     """
     found = Designs(records)
-    trainings = found.trainings()
-    baseline = baseline_of(records)
+    networks, trainings = found.means(), found.trainings()
+    baseline, reference = baseline_among(networks), reference_of(networks, objectives)
     return Front(
         objectives=tuple(objectives),
-        front=[front_point(record, trainings[record.number]) for record in undominated(found.means(), objectives)],
+        front=[front_point(record, trainings[record.number]) for record in undominated(networks, objectives)],
         baseline=baseline and front_point(baseline, trainings[baseline.number]),
-        hypervolume=hypervolume(records, objectives),
-        reference=reference_point(records, objectives),
+        hypervolume=0.0 if reference is None else dominated_volume(networks, reference),
+        reference=reference,
         space=info.space_name,
         dataset=info.dataset,
         outcomes=count_outcomes(records),
@@ -124,8 +124,8 @@ def front_point(record: TrialRecord, trainings: int) -> FrontPoint:
     """Return the data of a design.
 
     Args:
-        record: Its record, from `Designs.means`.
-        trainings: Its number of trainings, from `Designs.trainings`.
+        record: Record of the design, from `Designs.means`.
+        trainings: Number of trainings of the design, from `Designs.trainings`.
     """
     architecture = record.architecture
     return FrontPoint(

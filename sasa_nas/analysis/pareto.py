@@ -69,7 +69,14 @@ def reference_point(
     Raises:
         UserError: If networks were trained but an objective was never measured.
     """
-    networks = _measured(designs(records), objectives)
+    return reference_of(designs(records), objectives)
+
+
+def reference_of(
+    networks: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES
+) -> dict[str, float] | None:
+    """Return the `reference_point` of trained networks, no two of one design."""
+    networks = _measured(list(networks), objectives)
     if not networks:
         return None
     classes = [record.architecture.num_classes for record in networks if record.architecture]
@@ -108,7 +115,7 @@ def dominated_volume(networks: Iterable[TrialRecord], reference: Mapping[str, fl
 
     Args:
         networks: No two of one design; those that another dominates add nothing.
-        reference: Values by objective.
+        reference: Point that the volume is measured from: values by objective.
     """
     objectives = tuple(reference)
     known = _measured(list(networks), objectives)
@@ -122,7 +129,7 @@ def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
     """Return one network of a front of accuracy against FLOPs.
 
     Args:
-        front: From `pareto_front`.
+        front: Networks of the front, as returned by `pareto_front`.
         how: `best`: the most accurate. `knee`: the one farthest above the line between the front's ends, both axes
             (logarithm of FLOPs, accuracy) scaled to run from 0 to 1 between them; the cheaper one of equals. A front
             that bends the other way has its cheapest end as knee.

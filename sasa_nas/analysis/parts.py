@@ -113,7 +113,7 @@ def describe_part(kind: str, output: Image, counts: Counts, convention: Conventi
     Args:
         kind: Kind of the part.
         output: Channels, height and width of its output.
-        counts: Its counts.
+        counts: Counts of the part.
         convention: Convention of counting FLOPs.
     """
     return PartDescription(

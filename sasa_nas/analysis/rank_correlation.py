@@ -22,7 +22,7 @@ class RankCorrelation(BaseModel):
     Attributes:
         tau: Kendall's tau-b, -1 to 1.
         low: Lower end of its 95 % bootstrap interval.
-        high: Upper end.
+        high: Upper end of the interval.
         n: Number of networks.
     """
 
@@ -40,7 +40,7 @@ class Difference(BaseModel):
     Attributes:
         value: Difference of the two taus.
         low: Lower end of its 95 % bootstrap interval; both taus are taken of the same resampled networks.
-        high: Upper end.
+        high: Upper end of the interval.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -103,7 +103,7 @@ def rank_difference(
 
     Args:
         x: One value per network.
-        rival: Another predictor, in the same order.
+        rival: Predictions of the other predictor, in the same order.
         y: The predicted quantity.
         seed: Seed of the resampling.
 

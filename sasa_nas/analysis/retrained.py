@@ -27,7 +27,7 @@ class SeedMean(BaseModel):
     """Mean of a share over several seeds.
 
     Attributes:
-        mean: Over the seeds.
+        mean: Mean over the seeds.
         low: Lower end of the 95 % interval of the mean by Student's t, no lower than 0; None for one seed.
         high: Upper end, no higher than 1.
         values: The value of each seed.

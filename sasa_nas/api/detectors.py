@@ -33,7 +33,7 @@ def train_detector(
         target: Name of a detector, its file, or the folder of another detector's training, whose design is taken.
         settings: Data set, recipe, weights of the backbone, seeds, device.
         out: Folder of the training, which must not exist or be empty; `runs/train-<name>-<time>` if None.
-        observer: Receives the progress.
+        observer: Observer of the progress; None for none.
         command: Command line that asked for it, for the record.
 
     Returns:
@@ -63,7 +63,7 @@ def resume_detector(
     Args:
         folder: Folder of the training; a finished one is left as it is.
         external: Resources outside the folder that its record names, named again, or others in their place.
-        observer: Receives the progress.
+        observer: Observer of the progress; None for none.
 
     Raises:
         UserError: If the folder is no detector's training, its record names a resource that `external` does not, its
@@ -85,7 +85,7 @@ def detect(
 
     Args:
         folder: Folder of the detector's training, whose first finished seed is taken.
-        files: The images.
+        files: Files of the images.
         score_threshold: The least score of an object that is reported, in [0.05, 1].
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
 

@@ -1,12 +1,11 @@
-"""Single networks: described, trained, measured, scored, looked into and exported."""
+"""Single networks: loaded, described, trained, measured, scored and looked into."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sasa_nas.api.run import Run
 from sasa_nas.errors import UserError
-from sasa_nas.run import ExternalResources, RunFolder, TrainingFolder
+from sasa_nas.run import ExternalResources
 from sasa_nas.run.external import NOTHING
 from sasa_nas.run.training_records import TrainingInfo, TrainingResult, TrainingSettings
 
@@ -15,12 +14,32 @@ if TYPE_CHECKING:
     from sasa_nas.analysis.attention_maps import AttentionView, Selection
     from sasa_nas.analysis.description import Description
     from sasa_nas.cost import Convention
-    from sasa_nas.exporting.verification_report import VerificationReport
+    from sasa_nas.space import Architecture
     from sasa_nas.workflows.attention import ImageSource
     from sasa_nas.workflows.evaluate import EvaluationReport, EvaluationSettings
-    from sasa_nas.workflows.export import Exported, ExportRequest
     from sasa_nas.workflows.latency import LatencyRequest
     from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
+
+
+def load_architecture(target: Path | str) -> "Architecture":
+    """Return the design of a classifier, by its name or from a file or a folder.
+
+    Args:
+        target: Name of a network (`list_models`), which goes before a file of the same name; a JSON or YAML file; or
+            the folder of a trial, of a training or of an export.
+
+    Raises:
+        UserError: If there is no such network, or it is a detector.
+
+    Examples:
+        >>> import sasa_nas
+        >>> network = sasa_nas.load_architecture("sasa_resnet50")
+        >>> [stage.operator.kind for stage in network.stages]
+        ['local_attention', 'local_attention', 'local_attention', 'local_attention']
+    """
+    from sasa_nas.workflows.targets import find_architecture
+
+    return find_architecture(str(target))
 
 
 def describe(
@@ -37,7 +56,7 @@ def describe(
         target: Name of a network, an architecture's file, or a trained network's folder.
         changes: Fields to change first, such as `stages[0].operator.kernel_size=11`.
         image_size: Height and width in pixels; the network's own if None.
-        convention: How FLOPs are counted; `sasa` counts two for each multiply-accumulate.
+        convention: Convention by which FLOPs are counted; `sasa` counts two for each multiply-accumulate.
         latency: Forward passes to measure too.
 
     Raises:
@@ -80,7 +99,7 @@ def train(
         out: Folder of the training, which must not exist or be empty; `runs/train-<name>-<time>` if None.
         inherit: Folder of a supernet with the weights to begin with; they are drawn if None. The network is one of its
             paths, as in the `architecture.json` of a search's trial.
-        observer: Receives the progress.
+        observer: Observer of the progress; None for none.
         command: Command line that asked for it, for the record.
 
     Returns:
@@ -111,7 +130,7 @@ def resume_training(
     Args:
         folder: Folder of the training; a finished one is left as it is.
         external: Resources outside the folder that its record names, named again, or others in their place.
-        observer: Receives the progress.
+        observer: Observer of the progress; None for none.
 
     Raises:
         UserError: If the folder is no classifier's training, its record names a resource that `external` does not, its
@@ -157,11 +176,11 @@ def scores(
     """Compute training-free scores of a network with random weights, from images of a train split.
 
     Args:
-        target: As for `train`.
+        target: Name of a network, an architecture's file, or a trained network's folder.
         names: Names of scores; all that are registered if empty.
         dataset: Name of the data set, to whose images and classes the network is fitted.
         data_dir: Folder of the data sets; None for the default place.
-        seed: Fixes initial weights and images.
+        seed: Seed of the initial weights and of the choice of images.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Returns:
@@ -199,10 +218,11 @@ def attention_maps(
     """Show where pixels of an image attend in a network, head by head.
 
     Args:
-        target: As for `train`; a trained network's own weights are taken, others are random.
+        target: Name of a network, an architecture's file, or a trained network's folder; others than the last have
+            random weights.
         source: The image; the first of the validation split that the network was trained on if None.
         selection: Pixels, layers and heads; the centre, each stage's last block and the first heads if None.
-        seed: Fixes random weights.
+        seed: Seed of random weights.
 
     Raises:
         UserError: If there is no such network, image, layer, head or pixel, or the network has no attention.
@@ -225,70 +245,3 @@ def attention_maps(
         subject = trained_subject(Path(target), source)
     maps = attention_maps(subject.network, subject.inputs, selection or Selection())
     return AttentionView(target, subject.weights, subject.image, subject.picture, maps)
-
-
-def export(
-    target: str, request: "ExportRequest | None" = None, *, trial: int | None = None, pick: str | None = None
-) -> "Exported":
-    """Write any classifier as files that need torch alone, or a runtime of ONNX.
-
-    Args:
-        target: Folder of a run, of a trial or of a training, an architecture's file, or the name of a network; the
-            last two have random weights unless `request` names a file.
-        request: Formats, weights, folder; a Python module if None.
-        trial: Number of the trial of a run.
-        pick: Trial of a run's front if none is named: `best` (also if None) or `knee`.
-
-    Raises:
-        UserError: If there is no such network, it is a detector, it is not trained, weights do not fit, or the
-            folder cannot be written.
-
-    Examples:
-        >>> import sasa_nas
-        >>> sasa_nas.export("runs/first", pick="knee").folder  # doctest: +SKIP
-    """
-    from sasa_nas.exporting.names import ARCHITECTURE_FILE
-    from sasa_nas.workflows.export import ExportRequest, export_name, of_architecture, of_training, write_export
-    from sasa_nas.workflows.targets import NetworkFolder, Trial, find_architecture, resolve
-
-    request = request or ExportRequest()
-    found = resolve(target)
-    if isinstance(found, RunFolder):
-        run = Run(found.path)
-        return run.export(trial if trial is not None else run.pick(pick or "best").number, request)
-    if trial is not None or pick is not None:
-        raise UserError(f"--trial and --pick choose among the trials of a run, and '{target}' is no run's folder")
-    if isinstance(found, Trial):
-        return Run(found.run.path).export(found.number, request)
-    if request.size == "target":
-        raise UserError(f"--size target belongs to the trials of a run, and '{target}' is none")
-    if isinstance(found, TrainingFolder):
-        return write_export(of_training(found, request.choice), request)
-    architecture = find_architecture(target)
-    if isinstance(found, NetworkFolder):
-        raise UserError(
-            f"{target} does not tell how its weights were trained; export the run or the training that they come from, "
-            f"or its {ARCHITECTURE_FILE} with --weights"
-        )
-    return write_export(of_architecture(architecture, export_name(target), request.choice), request)
-
-
-def verify_export(folder: Path | str, *, seed: int = 0, trust: bool = False) -> "VerificationReport":
-    """Run every file of an export without sasa-nas, under limits, and compare it with the network it was made from.
-
-    Args:
-        folder: Folder that `export` wrote.
-        seed: Fixes the images.
-        trust: Whether files that hold something else than this version writes are run too.
-
-    Raises:
-        UserError: If a file does not fit or is refused, or the verification goes beyond its limits.
-
-    Examples:
-        >>> import sasa_nas
-        >>> all(check.ok for check in sasa_nas.verify_export("exports/first").checks)  # doctest: +SKIP
-        True
-    """
-    from sasa_nas.exporting.verifying import verify_export
-
-    return verify_export(Path(folder), seed=seed, trust=trust)

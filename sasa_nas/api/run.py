@@ -21,20 +21,22 @@ if TYPE_CHECKING:
     from sasa_nas.searching import SearchObserver, SearchSummary
     from sasa_nas.workflows.export import Exported, ExportRequest
     from sasa_nas.workflows.observer import RetrainingObserver
-    from sasa_nas.workflows.retrain import RetrainingRequest, RetrainingSummary
+    from sasa_nas.workflows.retrain import RetrainingSummary
+    from sasa_nas.workflows.retraining_plan import RetrainingRequest
 
 
 class Run:
     """A run's folder, read afresh by each method, also while its search is under way.
 
     Args:
-        path: The folder.
+        path: Folder of the run.
         session: End of the session of the search that has just ended, if one has.
 
     Attributes:
         folder: Paths of the run's files.
         info: Space, settings and provenance of the run.
-        session: As given; its `interrupted` and `exhausted` say how the session ended.
+        session: Summary of the session that returned this run, whose `interrupted` and `exhausted` say how it ended;
+            None of a run that was read.
 
     Raises:
         UserError: If the folder is no run's.
@@ -127,7 +129,7 @@ class Run:
                 one stage at a time.
             swap_seeds: Number of seeds of each network and each twin.
             external: Resources outside the run's folder that its record names, named again, or others in their place.
-            observer: Receives the progress.
+            observer: Observer of the progress; None for none.
 
         Returns:
             The run, whose `session` says how this session ended.
@@ -176,7 +178,7 @@ class Run:
 
         Args:
             request: Networks and settings; the front, by the space's target, if None.
-            observer: Receives the progress.
+            observer: Observer of the progress; None for none.
             command: Command line that asked for it, for the record.
 
         Returns:
@@ -186,7 +188,8 @@ class Run:
             UserError: If nothing can be trained as asked.
         """
         from sasa_nas.analysis.retrained import summarise_retraining
-        from sasa_nas.workflows.retrain import RetrainingRequest, retrain_run
+        from sasa_nas.workflows.retrain import retrain_run
+        from sasa_nas.workflows.retraining_plan import RetrainingRequest
 
         records = self.trials()
         front = [record.number for record in pareto_front(records)]

@@ -34,7 +34,7 @@ def search(
         space: Search space, the name of one that ships with the package, or a YAML file.
         settings: Number of trials, sampler, objectives, workers and the rest; the defaults if None.
         out: Folder of the run, which must not exist or be empty; `runs/<space>-<time>` if None.
-        observer: Receives the progress.
+        observer: Observer of the progress; None for none.
         command: Command line that asked for the search, for the record.
 
     Returns:
@@ -71,7 +71,7 @@ def resume(
         run: Folder of the run.
         trials: New number of trials, if more are wanted than the run was begun with.
         external: Resources outside the run's folder that its record names, named again, or others in their place.
-        observer: Receives the progress.
+        observer: Observer of the progress; None for none.
 
     Returns:
         The run, whose `session` says how this session ended.
@@ -104,9 +104,9 @@ def replay(
 
     Args:
         table: File that `make_table` wrote; its space is searched.
-        settings: As for `search`.
+        settings: Number of trials, sampler, objectives and the rest; the defaults if None.
         out: Folder of the run; `runs/<space>-replay-<time>` if None.
-        observer: Receives the progress.
+        observer: Observer of the progress; None for none.
         command: Command line that asked for the search, for the record.
 
     Returns:
@@ -132,9 +132,9 @@ def draw_designs(
     """Draw designs that a search could train, in balance over the space's options; nothing is trained.
 
     Args:
-        space: As for `search`.
+        space: Search space, the name of one that ships with the package, or a YAML file.
         designs: Number of designs; a small space repeats itself.
-        settings: As for `search`; the seed and the data set's folder are used.
+        settings: Settings whose seed and folder of data sets are used; the defaults if None.
 
     Returns:
         The designs, one after the other, each with its parameters and FLOPs.

@@ -38,7 +38,7 @@ def train_supernet(
         most_paths: Most designs that are judged; a larger space is judged by so many, drawn in balance.
         data_dir: Folder of the data sets; None for the default place.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        observer: Receives the progress.
+        observer: Observer of the progress; None for none.
         command: Command line that asked for it, for the record.
 
     Raises:

@@ -37,7 +37,7 @@ def make_table(
         workers: Processes, of one thread each; one a CPU core if None.
         data_dir: Folder of the data sets; None for the default place.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        observer: Receives the progress.
+        observer: Observer of the progress; None for none.
 
     Raises:
         UserError: If the space is too large, the data are missing, the file cannot be written, or a training fails.

@@ -1,5 +1,7 @@
 """Construction of the parts between stem and classifier from their plans."""
 
+from collections.abc import Callable
+
 from torch import nn
 
 from sasa_nas.blocks.plans import BlockPlan, HeadPlan, NormPlan, Plan, StageAttentionPlan
@@ -29,6 +31,24 @@ def build_stage_attention(plan: StageAttentionPlan) -> nn.Module:
 def build_head(plan: HeadPlan) -> nn.Module:
     """Return a 1x1 convolution, batch norm and ReLU."""
     return ConvNormActivation(plan.in_channels, plan.out_channels)
+
+
+def two_operator_block(plan: BlockPlan, block: Callable[..., nn.Module]) -> nn.Module:
+    """Return a block of two spatial operators.
+
+    Args:
+        plan: Plan of the block.
+        block: Class of the block, with the constructor of `sasa_nas.blocks.basic.layer.BasicBlock`.
+    """
+    return block(
+        plan.in_channels,
+        plan.width,
+        first_operator(plan, plan.in_channels),
+        second_operator(plan),
+        stride=plan.stride,
+        attention=block_attention(plan, plan.out_channels),
+        parameter_free_shortcut=plan.parameter_free_shortcut,
+    )
 
 
 def first_operator(plan: BlockPlan, in_channels: int) -> nn.Module:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from sasa_nas.cli.options import DataFolder
 from sasa_nas.errors import UserError
 
 if TYPE_CHECKING:
@@ -82,9 +83,7 @@ def attention_map(
         typer.Option(metavar="N,N,...", help="Heads to show.", show_default="the first 8"),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of random weights.")] = 0,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
-    ] = None,
+    data_dir: DataFolder = None,
     plot: Annotated[
         Path | None, typer.Option(help="Draw the maps into this .png, .svg or .pdf file.", show_default=False)
     ] = None,

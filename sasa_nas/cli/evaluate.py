@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.cli.options import DataFolder, Device
 from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
 
@@ -68,10 +69,8 @@ def evaluate(
     ] = False,
     seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Fixes the attacks' random starts and targets.")] = 0,
     batch_size: Annotated[int, typer.Option(min=1, help="Images at a time.")] = 256,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
-    ] = None,
+    device: Device = "auto",
+    data_dir: DataFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Measure a trained network: accuracy, zero-shot rotations and flips, adversarial accuracy."""

@@ -56,16 +56,17 @@ def print_front(
     console: Console, records: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES
 ) -> None:
     """Print the front of a run's trials as a table, the baseline, the hypervolume, and the trials by outcome."""
-    from sasa_nas.analysis.baseline import baseline_of, describe_baseline
+    from sasa_nas.analysis.baseline import baseline_among, describe_baseline
     from sasa_nas.analysis.designs import Designs
     from sasa_nas.analysis.front_record import count_outcomes, describe_outcomes
     from sasa_nas.analysis.labels import compact_count, further_objectives, objective_label, stage_labels
-    from sasa_nas.analysis.pareto import pareto_front
+    from sasa_nas.analysis.pareto import undominated
     from sasa_nas.cli.output import plain_table
 
     outcomes = describe_outcomes(count_outcomes(records))
-    front = pareto_front(records, objectives)
-    trainings = Designs(records).trainings()
+    designs = Designs(records)
+    networks, trainings = designs.means(), designs.trainings()
+    front = undominated(networks, objectives)
     if not front:
         console.print(f"No network of this run is trained to the end yet. Trials: {outcomes or 'none'}.")
         return
@@ -75,7 +76,7 @@ def print_front(
     if repeated:
         numbers.insert(2, "mean of")
     table = plain_table(*numbers, "stem", "operators by stage", "seconds", right=(*numbers, "seconds"))
-    baseline = baseline_of(records)
+    baseline = baseline_among(networks)
     for record in front:
         table.add_row(
             f"{record.number}*" if baseline and record.number == baseline.number else str(record.number),
@@ -92,16 +93,16 @@ def print_front(
     if baseline is not None:
         mark = "* " if baseline.number in {record.number for record in front} else ""
         console.print(f"{mark}{describe_baseline(baseline, front)}", soft_wrap=True)
-    console.print(_volume(records, objectives), soft_wrap=True)
+    console.print(_volume(networks, objectives), soft_wrap=True)
     console.print(f"{len(front)} of {len(records)} trials on the front. Trials: {outcomes}.", soft_wrap=True)
 
 
-def _volume(records: Sequence[TrialRecord], objectives: Sequence[str]) -> str:
-    """Return the text of the front's hypervolume."""
-    from sasa_nas.analysis.pareto import hypervolume, reference_point
+def _volume(networks: Sequence[TrialRecord], objectives: Sequence[str]) -> str:
+    """Return the text of the hypervolume of trained networks, no two of one design."""
+    from sasa_nas.analysis.pareto import dominated_volume, reference_of
 
-    reference = reference_point(records, objectives) or {}
-    value = hypervolume(records, objectives, reference)
+    reference = reference_of(networks, objectives) or {}
+    value = dominated_volume(networks, reference)
     if set(objectives) == set(DEFAULT_OBJECTIVES):
         from sasa_nas.analysis.labels import compact_count
 

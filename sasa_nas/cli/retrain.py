@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from sasa_nas.cli.echo import echo
+from sasa_nas.cli.options import DataFolder
 from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
@@ -54,9 +55,7 @@ def retrain(
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images of a step.", show_default=False)] = None,
     learning_rate: Annotated[float | None, typer.Option(help="AdamW's peak.", show_default=False)] = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.", show_default="auto")] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
-    ] = None,
+    data_dir: DataFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Train the front, or chosen trials, in full: full width and depth, more epochs, several seeds.

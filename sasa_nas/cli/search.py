@@ -11,6 +11,7 @@ import typer
 
 from sasa_nas.cli.counts import parse_amount, parse_count
 from sasa_nas.cli.external import Address, DataDir, Dataset, Storage
+from sasa_nas.cli.options import DataFolder, SpaceDataset, SpaceEpochs, SpaceTrainImages
 from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
@@ -37,21 +38,9 @@ def search(
         str | None, typer.Option(help="A shipped search space's name, or a YAML file.", show_default=False)
     ] = None,
     trials: Annotated[int, typer.Option(min=1, help="Distinct networks to train.")] = 32,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs of each training, instead of the space's.", show_default=False)
-    ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Data set, instead of the space's; see `list datasets`.", show_default=False)
-    ] = None,
-    train_images: Annotated[
-        int | None,
-        typer.Option(
-            parser=parse_count,
-            metavar="N",
-            help="Train on a stratified subset of so many images, instead of the space's number.",
-            show_default=False,
-        ),
-    ] = None,
+    epochs: SpaceEpochs = None,
+    dataset: SpaceDataset = None,
+    train_images: SpaceTrainImages = None,
     max_params: Annotated[
         int | None,
         typer.Option(parser=parse_count, metavar="N", help="Most parameters, as 500000 or 2M.", show_default=False),
@@ -137,9 +126,7 @@ def search(
             show_default=False,
         ),
     ] = None,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
-    ] = None,
+    data_dir: DataFolder = None,
     out: Annotated[
         Path | None, typer.Option(help="The run's folder; runs/<space>-<time> if left out.", show_default=False)
     ] = None,

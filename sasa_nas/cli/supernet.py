@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sasa_nas.cli.counts import parse_count
 from sasa_nas.cli.decoding import DecodingLog
 from sasa_nas.cli.echo import echo
+from sasa_nas.cli.options import DataFolder, Device, SpaceDataset, SpaceEpochs, SpaceTrainImages
 from sasa_nas.workflows.observer import SupernetObserver
 
 if TYPE_CHECKING:
@@ -32,28 +32,14 @@ def supernet(
     space: Annotated[str, typer.Option(help="A shipped search space's name, or a YAML file.", show_default=False)],
     out: Annotated[Path, typer.Option(help="The supernet's folder.", show_default=False)],
     seeds: Annotated[int, typer.Option(min=1, max=100, help="Supernets, a seed each, whose scores are averaged.")] = 1,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs of a supernet, instead of the space's.", show_default=False)
-    ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Data set, instead of the space's; see `list datasets`.", show_default=False)
-    ] = None,
-    train_images: Annotated[
-        int | None,
-        typer.Option(
-            parser=parse_count,
-            metavar="N",
-            help="Train on a stratified subset of so many images, instead of the space's number.",
-            show_default=False,
-        ),
-    ] = None,
+    epochs: SpaceEpochs = None,
+    dataset: SpaceDataset = None,
+    train_images: SpaceTrainImages = None,
     paths: Annotated[
         int, typer.Option(min=1, metavar="N", help="Most designs to judge; of a larger space so many, in balance.")
     ] = 2000,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
-    ] = None,
+    device: Device = "auto",
+    data_dir: DataFolder = None,
 ) -> None:
     """Train one network that contains all designs of a space, and judge each design by it.
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sasa_nas.cli.counts import parse_count
 from sasa_nas.cli.decoding import DecodingLog
 from sasa_nas.cli.echo import echo
+from sasa_nas.cli.options import DataFolder, Device, SpaceDataset, SpaceEpochs, SpaceTrainImages
 from sasa_nas.workflows.observer import TableObserver
 
 if TYPE_CHECKING:
@@ -33,28 +33,14 @@ def table(
             show_default=False,
         ),
     ] = None,
-    dataset: Annotated[
-        str | None, typer.Option(help="Data set, instead of the space's; see `list datasets`.", show_default=False)
-    ] = None,
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Epochs of a training, instead of the space's.", show_default=False)
-    ] = None,
-    train_images: Annotated[
-        int | None,
-        typer.Option(
-            parser=parse_count,
-            metavar="N",
-            help="Train on a stratified subset of so many images, instead of the space's number.",
-            show_default=False,
-        ),
-    ] = None,
+    dataset: SpaceDataset = None,
+    epochs: SpaceEpochs = None,
+    train_images: SpaceTrainImages = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="Processes; one a CPU core if left out.", show_default=False)
     ] = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
-    ] = None,
+    device: Device = "auto",
+    data_dir: DataFolder = None,
 ) -> None:
     """Train every network of a small space, and keep accuracy and loss after every epoch, FLOPs and latency.
 

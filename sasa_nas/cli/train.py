@@ -1,30 +1,31 @@
-"""`sasa-nas train`: one classifier trained outright, with one seed or several."""
+"""`sasa-nas train`: one classifier trained, with one seed or several."""
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sasa_nas.cli.counts import parse_count
-from sasa_nas.cli.outright import (
-    Device,
+from sasa_nas.cli.options import DataFolder, Device
+from sasa_nas.cli.training_command import (
     FirstSeed,
     Out,
     Resume,
     Seeds,
     WeightDecay,
-    given,
-    print_folder,
+    begin_training,
+    conclude,
     require_alone,
     require_target,
+    seeds_table,
 )
 from sasa_nas.tasks import CLASSIFICATION
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.table import Table
 
     from sasa_nas.run import TrainingInfo, TrainingResult
     from sasa_nas.workflows.observer import TrainingSummary
@@ -85,9 +86,7 @@ def train(
         float | None, typer.Option(help="Multiplies every stage's number of blocks.", show_default="1")
     ] = None,
     device: Device = "auto",
-    data_dir: Annotated[
-        Path | None, typer.Option(help="Where data sets lie or are downloaded to.", show_default=False)
-    ] = None,
+    data_dir: DataFolder = None,
     inherit: Annotated[
         Path | None,
         typer.Option(
@@ -99,21 +98,31 @@ def train(
     out: Out = None,
     resume: Resume = None,
 ) -> None:
-    """Train a network outright.
+    """Train a network, with one seed or several.
 
     It is measured on the test split, which is read once, at the very end. `train-detector` trains object detectors.
     """
     import sasa_nas
     from sasa_nas.cli.training_progress import observing_training
 
+    folder = data_dir.resolve() if data_dir else None
     if resume is not None:
         require_alone(context, RESUMING)
-        external = sasa_nas.ExternalResources(data_dir=data_dir.resolve() if data_dir else None, dataset=dataset)
+        external = sasa_nas.ExternalResources(data_dir=folder, dataset=dataset)
         with observing_training() as observer:
-            summary = sasa_nas.resume_training(resume, external=external, observer=observer)
-        _conclude(summary)
+            _conclude(sasa_nas.resume_training(resume, external=external, observer=observer))
         return
     target, dataset = require_target(target, dataset, CLASSIFICATION)
+    settings = {
+        "dataset": dataset,
+        "image_size": image_size,
+        "train_images": train_images,
+        "seeds": tuple(range(seed, seed + seeds)),
+        "width_multiplier": width_multiplier,
+        "depth_multiplier": depth_multiplier,
+        "device": device,
+        "data_dir": folder,
+    }
     recipe = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -122,56 +131,25 @@ def train(
         "label_smoothing": label_smoothing,
         "augment": augment,
     }
-    settings = {
-        "dataset": dataset,
-        "image_size": image_size,
-        "train_images": train_images,
-        "recipe": given(recipe),
-        "seeds": tuple(range(seed, seed + seeds)),
-        "width_multiplier": width_multiplier,
-        "depth_multiplier": depth_multiplier,
-        "device": device,
-        "data_dir": data_dir.resolve() if data_dir else None,
-    }
-    _conclude(_train(target, given(settings), out, inherit))
-
-
-def _train(
-    target: str, options: dict[str, Any], out: Path | None, inherit: Path | None
-) -> TrainingSummary[TrainingInfo, TrainingResult]:
-    """Train the network that `target` names, with the given settings and defaults for the rest."""
-    import sasa_nas
-    from sasa_nas.cli.output import shell_line
-    from sasa_nas.cli.training_progress import observing_training
-    from sasa_nas.run.training_records import validate_settings
-
-    command = shell_line("sasa-nas", *sys.argv[1:])
-    with observing_training() as observer:
-        settings = validate_settings(sasa_nas.TrainingSettings, options, "the command line")
-        return sasa_nas.train(target, settings, out=out, inherit=inherit, observer=observer, command=command)
+    train_it = partial(sasa_nas.train, inherit=inherit)
+    _conclude(begin_training(train_it, sasa_nas.TrainingSettings, target, settings, recipe, out))
 
 
 def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult]) -> None:
     """Print the training's folder, its results, and the next steps."""
     from sasa_nas.cli.external import words_for_training
-    from sasa_nas.cli.output import program, shell_line, stdout_console
+    from sasa_nas.cli.output import program, shell_line
 
-    console, again = stdout_console(), words_for_training(summary.info)
-    print_folder(console, summary, again)
-    if summary.result is not None:
-        _print_accuracy(console, summary.result)
+    external = words_for_training(summary.info)
+    console = conclude(summary, _accuracies(summary.result) if summary.result else None, external)
     path = summary.folder.path
-    line = shell_line(program(), "evaluate", path, "--split", "test", "--rotations", "--flips", "--pgd", *again)
+    line = shell_line(program(), "evaluate", path, "--split", "test", "--rotations", "--flips", "--pgd", *external)
     console.print(f"\nMeasure how robust it is:\n  {line}", soft_wrap=True)
 
 
-def _print_accuracy(console: Console, result: TrainingResult) -> None:
-    """Print the accuracies of every seed and, if there are several, their mean and deviation."""
-    from sasa_nas.cli.output import percent, plain_table
-
-    table = plain_table("seed", "validation", "test", right=("seed", "validation", "test"))
-    for seed in result.seeds:
-        table.add_row(str(seed.seed), f"{100 * seed.validation.accuracy:.2f}%", f"{100 * seed.test.accuracy:.2f}%")
-    if len(result.seeds) > 1:
-        table.add_row("mean", percent(result.validation), percent(result.test))
-    console.print(table)
+def _accuracies(result: TrainingResult) -> Table:
+    columns = {
+        "validation": ([seed.validation.accuracy for seed in result.seeds], result.validation),
+        "test": ([seed.test.accuracy for seed in result.seeds], result.test),
+    }
+    return seeds_table([seed.seed for seed in result.seeds], columns)

@@ -1,29 +1,29 @@
-"""`sasa-nas train-detector`: one object detector trained outright, with one seed or several."""
+"""`sasa-nas train-detector`: one object detector trained, with one seed or several."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sasa_nas.cli.outright import (
-    Device,
+from sasa_nas.cli.options import Device
+from sasa_nas.cli.training_command import (
     FirstSeed,
     Out,
     Resume,
     Seeds,
     WeightDecay,
-    given,
-    print_folder,
+    begin_training,
+    conclude,
     require_alone,
     require_target,
+    seeds_table,
 )
 from sasa_nas.tasks import DETECTION
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.table import Table
 
     from sasa_nas.detection.records import DetectionInfo, DetectionResult
     from sasa_nas.workflows.observer import TrainingSummary
@@ -75,23 +75,29 @@ def train_detector(
     out: Out = None,
     resume: Resume = None,
 ) -> None:
-    """Train an object detector outright.
+    """Train an object detector, with one seed or several.
 
     It is measured by COCO's average precision on the validation part; `detect` uses it.
     """
     import sasa_nas
     from sasa_nas.cli.training_progress import observing_training
 
+    folder = data_dir.resolve() if data_dir else None
     if resume is not None:
         require_alone(context, RESUMING)
-        external = sasa_nas.DetectorResources(
-            data_dir=data_dir.resolve() if data_dir else None, dataset=dataset, backbone_weights=backbone_weights
-        )
+        external = sasa_nas.DetectorResources(data_dir=folder, dataset=dataset, backbone_weights=backbone_weights)
         with observing_training() as observer:
-            summary = sasa_nas.resume_detector(resume, external=external, observer=observer)
-        _conclude(summary)
+            _conclude(sasa_nas.resume_detector(resume, external=external, observer=observer))
         return
     target, dataset = require_target(target, dataset, DETECTION)
+    settings = {
+        "dataset": dataset,
+        "image_size": image_size,
+        "seeds": tuple(range(seed, seed + seeds)),
+        "backbone_weights": str(backbone_weights) if backbone_weights else None,
+        "device": device,
+        "data_dir": folder,
+    }
     recipe = {
         "epochs": epochs,
         "batch_size": batch_size,
@@ -99,51 +105,23 @@ def train_detector(
         "weight_decay": weight_decay,
         "augment": augment,
     }
-    settings = {
-        "dataset": dataset,
-        "image_size": image_size,
-        "recipe": given(recipe),
-        "seeds": tuple(range(seed, seed + seeds)),
-        "backbone_weights": str(backbone_weights) if backbone_weights else None,
-        "device": device,
-        "data_dir": data_dir.resolve() if data_dir else None,
-    }
-    _conclude(_train(target, given(settings), out))
-
-
-def _train(target: str, options: dict[str, Any], out: Path | None) -> TrainingSummary[DetectionInfo, DetectionResult]:
-    """Train the network that `target` names, with the given settings and defaults for the rest."""
-    import sasa_nas
-    from sasa_nas.cli.output import shell_line
-    from sasa_nas.cli.training_progress import observing_training
-    from sasa_nas.run.training_records import validate_settings
-
-    command = shell_line("sasa-nas", *sys.argv[1:])
-    with observing_training() as observer:
-        settings = validate_settings(sasa_nas.DetectionSettings, options, "the command line")
-        return sasa_nas.train_detector(target, settings, out=out, observer=observer, command=command)
+    _conclude(begin_training(sasa_nas.train_detector, sasa_nas.DetectionSettings, target, settings, recipe, out))
 
 
 def _conclude(summary: TrainingSummary[DetectionInfo, DetectionResult]) -> None:
     """Print the training's folder, its results, and the next steps."""
     import sasa_nas
-    from sasa_nas.cli.output import program, shell_line, stdout_console
+    from sasa_nas.cli.output import program, shell_line
 
-    console = stdout_console()
-    print_folder(console, summary, sasa_nas.DetectorResources.of_detector(summary.info.settings).options)
-    if summary.result is not None:
-        _print_precision(console, summary.result)
+    external = sasa_nas.DetectorResources.of_detector(summary.info.settings).options
+    console = conclude(summary, _precisions(summary.result) if summary.result else None, external)
     words = ("detect", summary.folder.path, "--image", "FILE", "--plot", "objects.png")
     console.print(f"\nFind objects in images:\n  {shell_line(program(), *words)}", soft_wrap=True)
 
 
-def _print_precision(console: Console, result: DetectionResult) -> None:
-    """Print the average precisions of every seed and, if there are several, their mean and deviation."""
-    from sasa_nas.cli.output import percent, plain_table
-
-    table = plain_table("seed", "validation mAP", "AP50", right=("seed", "validation mAP", "AP50"))
-    for seed in result.seeds:
-        table.add_row(str(seed.seed), f"{100 * seed.ap:.2f}%", f"{100 * seed.ap50:.2f}%")
-    if len(result.seeds) > 1:
-        table.add_row("mean", percent(result.ap), percent(result.ap50))
-    console.print(table)
+def _precisions(result: DetectionResult) -> Table:
+    columns = {
+        "validation mAP": ([seed.ap for seed in result.seeds], result.ap),
+        "AP50": ([seed.ap50 for seed in result.seeds], result.ap50),
+    }
+    return seeds_table([seed.seed for seed in result.seeds], columns)

@@ -1,4 +1,4 @@
-"""Progress of an outright training: a bar on a terminal, one line per epoch in a log."""
+"""Progress of one network's training: a bar on a terminal, one line per epoch in a log."""
 
 from __future__ import annotations
 

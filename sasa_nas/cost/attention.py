@@ -24,7 +24,7 @@ def attention_counts(layer: nn.Module, height: int, width: int) -> Counts:
     """Count the work of a layer on one map, without that of its sub-modules.
 
     Args:
-        layer: Any module.
+        layer: Module of any kind.
         height: Rows of its input.
         width: Columns of its input.
 

@@ -30,8 +30,8 @@ class Latency:
     Attributes:
         batch: Batch size.
         seconds: Median over the calls.
-        low: Lower quartile.
-        high: Upper quartile.
+        low: Lower quartile, in seconds.
+        high: Upper quartile, in seconds.
         calls: Number of measured calls.
 
     Raises:

@@ -25,7 +25,7 @@ class Setting:
     """Setting of a measurement of latency.
 
     Attributes:
-        device: The device.
+        device: Device of the measurement.
         device_name: Model of the device, as latencies of one GPU do not hold for another.
         threads: Number of CPU threads.
         dtype: Type of weights and images.

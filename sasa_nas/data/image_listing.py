@@ -39,7 +39,7 @@ class Listing:
     """The images of a folder.
 
     Attributes:
-        path: The folder.
+        path: Path of the folder.
         train_root: Folder of the classes of train images: `path` itself if there are no parts.
         classes: Names of the classes; a label is an index into them.
         train: Images of the train part, or all of them, class by class in the order of their names.

@@ -15,7 +15,7 @@ class Dataset:
     """A registered data set.
 
     Attributes:
-        info: Facts about it.
+        info: Facts about the data set.
         load: Function that reads its parts.
     """
 

@@ -14,7 +14,7 @@ class RawImages:
 
     Attributes:
         images: (N, C, H, W), uint8.
-        labels: (N,), int64.
+        labels: (N,), int64: index of each image's class.
     """
 
     images: npt.NDArray[np.uint8]

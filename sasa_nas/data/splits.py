@@ -97,7 +97,7 @@ class ImageSet:
 
     Attributes:
         images: (N, C, H, W); float32 and already standardised, or uint8 together with `standardisation`.
-        labels: (N,), int64.
+        labels: (N,), int64: index of each image's class.
         standardisation: Statistics applied to uint8 images batch by batch, which takes a quarter of float32's memory.
 
     Raises:

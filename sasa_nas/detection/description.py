@@ -91,7 +91,7 @@ def fitted_detector(detector: Detector, *, num_classes: int, image_size: int | N
 
     Args:
         detector: The detector to fit.
-        num_classes: Classes of objects.
+        num_classes: Number of classes of objects.
         image_size: Height and width of the input in pixels.
     """
     backbone = detector.backbone
@@ -102,8 +102,8 @@ def fitted_detector(detector: Detector, *, num_classes: int, image_size: int | N
 
 
 def _check_backbone(backbone: Architecture) -> None:
-    if not BLOCKS[backbone.block].in_detector:
-        able = " or ".join(name for name, block in BLOCKS.items() if block.in_detector)
+    if not BLOCKS[backbone.block].activated:
+        able = " or ".join(name for name, block in BLOCKS.items() if block.activated)
         raise Misfit("backbone.block", f"a detector cannot stand on {backbone.block} blocks, only on {able} ones")
     if len(backbone.stages) < 4:
         raise Misfit("backbone.stages", f"a detector needs four stages or more, not {len(backbone.stages)}")

@@ -25,7 +25,7 @@ def plot_detections(pictures: Sequence[Tensor], found: Sequence[DetectedImage], 
 
     Args:
         pictures: (3, height, width) each, uint8; at least one.
-        found: What is in each.
+        found: Detections in each image.
         path: A file that ends in .png, .svg or .pdf; written whole or not at all.
 
     Raises:

@@ -17,7 +17,7 @@ from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.space.architecture import Architecture, Image
 
 _NECKS: dict[str, Operator] = {"retinanet": Conv(), "retinanet_attention": LocalAttention(kernel_size=7, num_heads=8)}
-"""What stands for the 3x3 convolutions of pyramid and heads (Ramachandran et al. 2019, Table 2)."""
+"""Operators in the place of the 3x3 convolutions of pyramid and heads (Ramachandran et al. 2019, Table 2)."""
 
 _BACKBONES: dict[str, Callable[[int], Architecture]] = {
     "resnet": resnet,

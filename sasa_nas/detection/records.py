@@ -13,7 +13,7 @@ from sasa_nas.run.provenance import Place
 from sasa_nas.run.reader import read_record
 from sasa_nas.run.training_folder import TrainingFolder
 from sasa_nas.run.training_records import (
-    OutrightSettings,
+    BaseTrainingSettings,
     ResultRecord,
     Seed,
     Share,
@@ -25,8 +25,8 @@ from sasa_nas.run.training_records import (
 from sasa_nas.tasks import DETECTION
 
 
-class DetectionSettings(OutrightSettings):
-    """Settings of the outright training of a detector, which architecture.json describes."""
+class DetectionSettings(BaseTrainingSettings):
+    """Settings of the training of a detector, which architecture.json describes."""
 
     recipe: DetectionRecipe = DetectionRecipe()
     backbone_weights: Place | None = None

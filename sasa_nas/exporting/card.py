@@ -26,7 +26,7 @@ class ModelCard:
         dataset: Name of the data set that it was trained on.
         accuracy: Accuracy on the validation images, in [0, 1].
         test_accuracy: Accuracy on the test images, in [0, 1].
-        epochs: Epochs trained.
+        epochs: Number of epochs trained.
         mean: Mean of each channel, subtracted from the pixels, in the data set's own unit.
         std: Standard deviation of each channel, which they were divided by.
         class_names: Names of the classes, in the order of the logits.

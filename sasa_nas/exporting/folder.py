@@ -36,7 +36,7 @@ def export_network(
 
     Args:
         architecture: The network.
-        weights: Its state dict.
+        weights: State dict of the network.
         folder: Folder to write. It must not exist, be empty, or hold an earlier export and nothing else, which is
             replaced.
         card: Facts for the model card beyond the architecture.

@@ -31,7 +31,7 @@ class Subject:
 
     Attributes:
         architecture: The network's description.
-        weights: Its state dict.
+        weights: State dict of the network.
         title: One line that names it.
     """
 

@@ -29,7 +29,7 @@ class VerificationReport(BaseModel):
 
     Attributes:
         folder: The export.
-        architecture_id: The network's `Architecture.id`.
+        architecture_id: `Architecture.id` of the network.
         seed: Seed of the random images.
         tolerance: Largest difference of two logits that counts as equal.
         checks: Check of every file on every batch.

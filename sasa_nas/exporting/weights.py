@@ -58,7 +58,7 @@ def built(architecture: Architecture, weights: Mapping[str, Tensor]) -> Network:
 
     Args:
         architecture: The network.
-        weights: Its state dict.
+        weights: State dict of the network.
 
     Raises:
         UserError: If the weights are those of another network.

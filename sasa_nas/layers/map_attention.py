@@ -18,7 +18,7 @@ class MapAttention2d(nn.Module):
         in_channels: Channels of the input.
         key_channels: Channels of queries and keys over all heads; `num_heads` divides it.
         value_channels: Channels of values and of the result; `num_heads` divides it.
-        num_heads: Heads.
+        num_heads: Number of heads.
         relative: Whether the logits have a relative term.
         bias: Whether the four projections have biases.
         feature_size: Largest (height, width) of the map in pixels, for the relative tables.

@@ -38,7 +38,7 @@ def mapping_layers(mapping: nn.Sequential) -> tuple[MappingLayer, ...] | None:
     """Return the parameters of a mapping, for operators that compute it without calling its modules.
 
     Args:
-        mapping: As `mapping_gamma` makes it, in training or evaluation mode.
+        mapping: Result of `mapping_gamma`, in training or evaluation mode.
 
     Returns:
         One entry for each batch norm, ReLU and convolution; None where the modules are others, such as
@@ -62,8 +62,8 @@ def update_running_statistics(mapping: nn.Sequential, statistics: Sequence[Batch
     """Update the running statistics of a mapping's norms, as `nn.BatchNorm2d` does when it is called.
 
     Args:
-        mapping: What `mapping_layers` was given.
-        statistics: Of each of its norms that used the batch's, in order.
+        mapping: Mapping that `mapping_layers` was called with.
+        statistics: Statistics of each of its norms that used the batch's, in order.
     """
     norms = [module for module in mapping if isinstance(module, nn.BatchNorm2d)]
     norms = [norm for norm in norms if norm.training or norm.running_mean is None]

@@ -14,7 +14,7 @@ class ResNet(nn.Module):
         stages: One module a stage, as a rule an `nn.Sequential` of blocks.
         num_features: Channels that are pooled and classified: the head's output or, without one, the last stage's.
         num_classes: Width of the logits.
-        head: What stands between the last stage and the pool, if anything does.
+        head: Module between the last stage and the pool; None for none.
     """
 
     def __init__(

@@ -110,7 +110,7 @@ def import_folders(package: str, path: Iterable[str], *, first: str) -> None:
 
     Args:
         package: Name of the package.
-        path: Its `__path__`.
+        path: `__path__` of the package.
         first: The folder to import before the others, which come in alphabetical order.
     """
     folders = [module.name for module in pkgutil.iter_modules(path) if module.ispkg]
@@ -125,7 +125,7 @@ class OneOf:
     to it too.
 
     Args:
-        registry: The kinds.
+        registry: Registry of the kinds.
         derive: Function from a kind's description to the type to validate by, such as the one with choices.
     """
 

@@ -80,7 +80,7 @@ def require_divisor(field: str, value: int, width: int) -> None:
 
     Args:
         field: Name of the option.
-        value: Its value, at least 1.
+        value: Value of the field, at least 1.
         width: Number of channels.
 
     Raises:

@@ -19,7 +19,7 @@ def build_operator(
         operator: Description of a registered kind.
         in_channels: Channels of the input.
         out_channels: Channels of the output.
-        stride: 1 or 2.
+        stride: Stride of the operator, 1 or 2.
         feature_size: Height and width of the input map, for layers with this argument, such as global attention for its
             tables of positions.
 

@@ -38,8 +38,8 @@ class OperatorEntry:
         forms: Function from a torch device to the name of the implementation that runs there, and the reason; None
             if there is only one.
         decompositions: Functions that return decompositions of library operators into torch's own, for exports.
-        initialise_in_detector: Function that changes the initial weights of a layer in a detector; None for no
-            change.
+        initialise_without_norm: Function that changes the initial weights of a layer that no norm follows; None for
+            no change.
         bound_flow: Function that changes a layer so that weights without a softmax do not multiply the flow that
             synflow measures; None for no change.
         examples: Options of designs for tests, beside the defaults.
@@ -55,7 +55,7 @@ class OperatorEntry:
     probe: Reference = None
     forms: Reference = None
     decompositions: tuple[Reference, ...] = ()
-    initialise_in_detector: Reference = None
+    initialise_without_norm: Reference = None
     bound_flow: Reference = None
     examples: tuple[Mapping[str, Any], ...] = field(default=({},))
     foreign: bool = False
@@ -92,7 +92,7 @@ def register_operator(
     probe: Reference = None,
     forms: Reference = None,
     decompositions: Sequence[Reference] = (),
-    initialise_in_detector: Reference = None,
+    initialise_without_norm: Reference = None,
     bound_flow: Reference = None,
     examples: Sequence[Mapping[str, Any]] = ({},),
 ) -> Callable[[D], D]:
@@ -102,17 +102,17 @@ def register_operator(
 
     Args:
         short: Name in tables; for all arguments see `OperatorEntry`.
-        letter: One capital letter.
+        letter: Name in a network's word, one capital letter.
         colour: Two hexadecimal colours, as `#7b3fa0`.
-        layer: Class or function.
+        layer: Class of the layer, or a function that returns it.
         count: Function of layer, height and width. There is no default: an operator that costs nothing would win
             every comparison.
         probe: Function of the layer.
         forms: Function of a device.
-        decompositions: Functions without arguments.
-        initialise_in_detector: Function of the layer.
+        decompositions: Functions without arguments that return decompositions for exports.
+        initialise_without_norm: Function of the layer.
         bound_flow: Function of the layer.
-        examples: Dictionaries of options.
+        examples: Dictionaries of options of designs for tests.
 
     Raises:
         ValueError: If the kind, the short name or the letter is taken, or an argument is invalid.
@@ -153,7 +153,7 @@ def register_operator(
                 probe=probe,
                 forms=forms,
                 decompositions=tuple(decompositions),
-                initialise_in_detector=initialise_in_detector,
+                initialise_without_norm=initialise_without_norm,
                 bound_flow=bound_flow,
                 examples=tuple(examples),
             )

@@ -20,7 +20,7 @@ def refuse_forward_mode(operator: str, *tensors: Tensor | None) -> None:
     """Raise where a tensor has a tangent, which autograd would drop at a library's operator and return zeros.
 
     Args:
-        operator: Its name.
+        operator: Name of the operator.
         tensors: All that it is given.
 
     Raises:

@@ -7,7 +7,7 @@ BACKEND_VARIABLE = "SASA_NAS_BACKEND"
 """The environment variable that says what a backend of `auto` means."""
 
 BACKENDS = ("auto", "naive", "dense", "slices", "fused", "blocks", "cpu", "triton")
-"""What the variable may name; an operator that has no backend of that name chooses for itself."""
+"""Values of the variable; an operator that has no backend of that name chooses for itself."""
 
 
 def requested_backend(argument: str, allowed: Sequence[str]) -> str:

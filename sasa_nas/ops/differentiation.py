@@ -20,12 +20,12 @@ def register_gradients(
     """Make `backward` the derivative of `operator`, and refuse a derivative of that.
 
     Args:
-        name: What the operator is called when a derivative is refused.
+        name: Name of the operator in the message that refuses a derivative.
         operator: Takes tensors, some of which may be None, then options that have no gradient. Of several outputs the
             first is what is differentiated; the others are kept for `backward` alone.
         backward: Takes the gradient of the output, the operator's tensors, its outputs where they are kept, and its
             options; returns a gradient for each tensor, anything for one that is None.
-        tensors: How many of the operator's arguments are tensors.
+        tensors: Number of the operator's arguments that are tensors.
         keeps_outputs: Whether `backward` wants the outputs.
         keeps_first: Whether it wants the first of them too.
     """

@@ -12,9 +12,9 @@ class Launch:
 
     Attributes:
         kernel: A function of `triton.jit`.
-        programs: How many programs run.
-        arguments: By the kernel's names: tensors, strides and sizes in small letters, constants in capitals.
-        options: What Triton's compiler is told.
+        programs: Number of programs.
+        arguments: Arguments by the kernel's names: tensors, strides and sizes in small letters, constants in capitals.
+        options: Options of Triton's compiler.
     """
 
     kernel: Any

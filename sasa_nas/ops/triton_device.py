@@ -19,8 +19,8 @@ def triton_cannot(device: torch.device, dtype: torch.dtype) -> str | None:
     triton is first imported.
 
     Args:
-        device: Where the tensors are.
-        dtype: Their type.
+        device: Device of the tensors.
+        dtype: Type of the tensors.
     """
     if dtype not in DTYPES:
         return f"tensors are {str(dtype).removeprefix('torch.')}, not one of float32, float16 and bfloat16"

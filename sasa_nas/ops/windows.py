@@ -21,10 +21,10 @@ def check_alike(name: str, tensor: Tensor, other_name: str, other: Tensor) -> No
     """Raise unless two arguments have one type and are on one device.
 
     Args:
-        name: Of the first.
-        tensor: The first.
-        other_name: Of the second, which the error is about.
-        other: The second.
+        name: Name of the first tensor.
+        tensor: The first tensor.
+        other_name: Name of the second tensor, which the error is about.
+        other: The second tensor.
 
     Raises:
         ValueError: They differ.
@@ -59,7 +59,7 @@ def reflection_indices(size: int, radius: int, *, device: torch.device) -> Tenso
     Args:
         size: Pixels along the axis, at least one.
         radius: Places added at either end.
-        device: Where the indices shall live.
+        device: Device of the indices.
 
     Returns:
         `(size + 2 * radius,)` int64 indices in `[0, size)`.
@@ -73,8 +73,8 @@ def window_selection(height: int, width: int, kernel_size: int, *, like: Tensor)
     """Return the pixel of a small map at each place of each pixel's window, the map being reflected at its edges.
 
     Args:
-        height: Of the map, in pixels.
-        width: Of the map, in pixels.
+        height: Height of the map in pixels.
+        width: Width of the map in pixels.
         kernel_size: Side of the window, odd.
         like: Gives the result's type and device.
 

@@ -42,8 +42,8 @@ class Scale:
     Attributes:
         low: The number at `start`; below `high`, and positive for a logarithm.
         high: The number at `end`.
-        start: Pixel of `low`.
-        end: Pixel of `high`.
+        start: Coordinate of `low` in pixels.
+        end: Coordinate of `high` in pixels.
         log: Whether the axis is logarithmic.
     """
 

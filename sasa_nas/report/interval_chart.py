@@ -20,7 +20,7 @@ class Estimate:
         name: Name of the estimated quantity.
         value: The estimate.
         low: The lower end of its interval; None if there is no interval.
-        high: The upper end.
+        high: Upper end of the interval.
         colour: CSS class of its colour, such as `op-conv`.
         note: Text at the row's end.
     """

@@ -17,7 +17,7 @@ def tag(element: str, *children: Child, **attributes: Attribute) -> Markup:
 
     Args:
         element: Name of the element.
-        children: Its content; text is escaped, markup is not, None is left out.
+        children: Content of the element; text is escaped, markup is not, None is left out.
         attributes: Attributes by name, with `_` for `-` and a trailing `_` after a Python keyword (`class_`);
             None and False are left out, True is an attribute without a value, numbers are rounded to two decimals.
     """

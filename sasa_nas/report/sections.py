@@ -25,8 +25,8 @@ class Section:
     Attributes:
         id: Anchor of the section.
         short: Name in the list of sections.
-        title: Heading.
-        intro: Introduction.
+        title: Heading of the section.
+        intro: Text below the heading.
         body: Body of the section.
     """
 

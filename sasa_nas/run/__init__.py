@@ -1,6 +1,6 @@
 """A run as a directory of plain files: where each thing lies, how it is written, how it is read back.
 
-A run is a search's (`RunFolder`) or an outright training's (`TrainingFolder`).
+A `RunFolder` holds a search, a `TrainingFolder` the training of one network.
 """
 
 from sasa_nas.run.external import ExternalResources

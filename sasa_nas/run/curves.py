@@ -19,7 +19,7 @@ class Curve:
 
     Attributes:
         epochs: Epochs done, ascending, from 1.
-        accuracies: After each of them, in [0, 1].
+        accuracies: Accuracy after each of these epochs, in [0, 1].
     """
 
     epochs: tuple[int, ...]

@@ -8,12 +8,12 @@ from typing import TypeVar
 from sasa_nas.data.folders import names_folder
 from sasa_nas.errors import UserError, printable
 from sasa_nas.run.records import RunInfo
-from sasa_nas.run.training_records import OutrightSettings
+from sasa_nas.run.training_records import BaseTrainingSettings
 
 PRIVATE = "local"
-"""As an address: a private Ray on this machine, whatever cluster the record names. Ray calls it so too."""
+"""Address of a private Ray on this machine, whatever cluster the record names. Ray calls it so too."""
 NO_STORAGE = "none"
-"""As a storage: the run's own folder, whatever URL the record names."""
+"""Storage that stands for the run's own folder, whatever URL the record names."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class ExternalResources:
     Attributes:
         address: A running Ray cluster.
         storage: The URL of a folder where workers keep trials.
-        data_dir: Where data sets lie or are downloaded to.
+        data_dir: Folder that data sets lie in or are downloaded to.
         dataset: A data set that is a folder, such as `imagefolder:/data/flowers`.
     """
 
@@ -51,8 +51,8 @@ class ExternalResources:
         )
 
     @classmethod
-    def of_training(cls, settings: OutrightSettings) -> "ExternalResources":
-        """Return what the record of an outright training names."""
+    def of_training(cls, settings: BaseTrainingSettings) -> "ExternalResources":
+        """Return what the record of a training names."""
         return cls(data_dir=settings.data_dir, dataset=folder_or_none(settings.dataset))
 
     @property
@@ -77,10 +77,10 @@ def confirmed(recorded: Resources, named: Resources, folder: Path) -> Resources:
     """Return what may be used of the resources that a folder's record names: what the command names, no more.
 
     Args:
-        recorded: By the folder's record.
-        named: By the command; another value takes the place of the recorded one, `PRIVATE` and `NO_STORAGE` do
-            without any.
-        folder: For the message.
+        recorded: Resources that the folder's record names.
+        named: Resources that the command names; another value takes the place of the recorded one, `PRIVATE` and
+            `NO_STORAGE` do without any.
+        folder: Path of the folder, for the message.
 
     Raises:
         UserError: If the record names something that the command does not.

@@ -66,7 +66,7 @@ class RetrainingFolder:
         return self.path / ".lock"
 
     def network(self, trial: int) -> TrainingFolder:
-        """Return the outright training of one trial's network."""
+        """Return the folder of the training of one trial's network."""
         return TrainingFolder(self.path / f"{trial:04d}")
 
 

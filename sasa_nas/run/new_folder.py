@@ -18,8 +18,8 @@ class Unwritable(UserError):
 
     Args:
         path: The folder.
-        error: Why.
-        remedy: What to do.
+        error: Error of the operating system.
+        remedy: Advice at the end of the message.
     """
 
     def __init__(self, path: Path, error: OSError, remedy: str) -> None:
@@ -28,7 +28,7 @@ class Unwritable(UserError):
 
 
 RUNS = Path("runs")
-"""Where folders go whose place nobody named."""
+"""Default parent of new folders."""
 
 
 def default_folder(name: str) -> Path:

@@ -24,7 +24,7 @@ from sasa_nas.run.stored_trial import StoredTrial, record_of_data
 from sasa_nas.run.study_guard import check_study, tame
 
 _OUTCOMES = {"WAITING": Outcome.WAITING, "RUNNING": Outcome.RUNNING}
-"""Of a trial that a killed process left without a record, by Optuna's state."""
+"""Outcome of a trial that a killed process left without a record, by Optuna's state."""
 
 
 def read_old_study(path: Path) -> list[StoredTrial]:

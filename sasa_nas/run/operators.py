@@ -54,7 +54,7 @@ def require_operators(recorded: Sequence[RecordedFile], run: Path) -> None:
     """Check that the operators of a run are loaded as they were.
 
     Args:
-        recorded: From the run's record.
+        recorded: Operators that the run's record names.
         run: The run's folder, for the message.
 
     Raises:

@@ -41,7 +41,7 @@ def sampling_of(trial: FrozenTrial, constraints: Mapping[str, float]) -> Samplin
     """Return what samplers must know of a trial.
 
     Args:
-        trial: As Optuna has it.
+        trial: Optuna's record of the trial.
         constraints: Its constraints by name.
     """
     return Sampling(
@@ -63,7 +63,7 @@ def frozen_of(stored: StoredTrial, values: Sequence[float] | None) -> FrozenTria
 
     Args:
         stored: The trial.
-        values: Its objectives, if it was trained to the end.
+        values: Objectives of the trial, if it was trained to the end.
 
     Raises:
         ValueError: If its choices are none of those that it had, or objectives are missing.

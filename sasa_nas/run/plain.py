@@ -34,7 +34,7 @@ def check_retraining(folder: RetrainingFolder) -> None:
 
 
 def check_training(folder: TrainingFolder) -> None:
-    """Check the same of an outright training's files, those of its seeds included."""
+    """Check the same of a training's files, those of its seeds included."""
     own = [folder.info, folder.architecture, folder.inherited, folder.result, folder.lock, folder.seeds]
     seeds = list(_children(folder.seeds))
     _require_plain(own)

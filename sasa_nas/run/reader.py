@@ -26,7 +26,7 @@ def read_record(file: Path, kind: type[Record], missing: str) -> Record:
 
     Args:
         file: The file.
-        kind: What it should hold.
+        kind: Type of the record in the file.
         missing: The message where there is no such file.
 
     Raises:

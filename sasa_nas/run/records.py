@@ -73,10 +73,10 @@ class Arm(StrEnum):
 
 
 Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp"]
-"""Who proposes designs: Optuna's tree-structured Parzen estimator, evolution (NSGA-II or III), chance, or a Gaussian
+"""Samplers of designs: Optuna's tree-structured Parzen estimator, evolution (NSGA-II or III), chance, or a Gaussian
 process."""
 Resource = Literal["cpus", "gpus"]
-"""What a trial takes a share of."""
+"""Resource that a trial takes a share of."""
 Score = Annotated[str, NameIn(SCORES)]
 """Name of a training-free score."""
 
@@ -111,14 +111,14 @@ class SearchSettings(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Fixes the proposals, the weights' initialisation and the order of the data."""
     workers: Annotated[int, Field(ge=1, lt=2**63)] | None = None
-    """Trials at a time, at most; as many as the machines hold where it is left out."""
+    """Most trials at a time; default: as many as the machines hold."""
     cpus_per_trial: Annotated[int, Field(ge=1, lt=2**63)] = 1
     """CPU cores, and threads, of one trial."""
     gpus_per_trial: Annotated[float, Field(ge=0.0, allow_inf_nan=False)] = 0.0
     """GPUs of one trial; a fraction lets several trials share one."""
     auto: tuple[Resource, ...] = ()
-    """Of which a trial's share is found out before the search begins, in place of what is given above. In run.json
-    it is settled: it says there what was found, and a resume keeps it."""
+    """Resources whose share for a trial is measured before the search begins, in place of what is given above. In
+    run.json the fields above hold what was measured, and a resume keeps it."""
     sampler: Sampler = "tpe"
     objectives: Objectives = ("accuracy", "flops")
     balanced: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
@@ -129,27 +129,27 @@ class SearchSettings(BaseModel):
     halving: bool = False
     """Whether trainings that others outdo are stopped early."""
     eta: Annotated[int, Field(ge=2, lt=2**63)] = 3
-    """With halving, one of so many trainings goes on from each level."""
+    """Reduction factor of halving: one of so many trainings goes on from each level."""
     grace_epochs: Annotated[int, Field(ge=1, lt=2**63)] = 1
-    """With halving, the first level; each further one is `eta` times as far."""
+    """Epochs before the first level of halving; each further level is `eta` times as far."""
     scores: Scores = ()
     """Training-free scores that every trained design is given, beside that of the filter."""
     one_shot: bool = False
     """Whether a supernet judges the space's designs before the first training; see `RunFolder.supernet`."""
     score_filter: Score | None = None
-    """The score by which designs that chance proposes are sorted out before training; none where it is left out."""
+    """Score by which designs that chance proposes are sorted out before training; default: none."""
     score_keep: Annotated[float, Field(gt=0.0, le=1.0)] = 0.25
-    """With a filter, the share of the designs drawn that is kept, the best by the score."""
+    """Share of the designs drawn that a filter keeps, the best by its score."""
     accuracy_floor: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     """Networks below are of no interest, however cheap."""
     trial_timeout: Annotated[float, Field(gt=0.0, allow_inf_nan=False)] | None = None
     """Seconds of wall-clock time that a trial may take in one session; a worker that takes longer is killed."""
     address: str | None = None
-    """A running Ray cluster to join; a private one is started where it is left out."""
+    """Address of a running Ray cluster to join; default: a private one is started."""
     storage: StorageUrl | None = None
-    """The URL of a folder where workers keep their trials; the run's own, on a shared disk, where it is left out."""
+    """URL of a folder where workers keep their trials; default: the run's own, on a shared disk."""
     data_dir: Place | None = None
-    """Where data sets lie or are downloaded to."""
+    """Folder that data sets lie in or are downloaded to; the default place if None."""
 
 
 class RunInfo(BaseModel):
@@ -168,9 +168,9 @@ class RunInfo(BaseModel):
     git: str | None
     """The commit of the working folder at the start, `+` at its end for changes on top."""
     device: str
-    """What the driver's machine trains on."""
+    """Description of the device that the driver's machine trains on."""
     packing: Packing | None = None
-    """How it was found out what share of the machine a trial takes; None where a person said so."""
+    """Measurement of a trial's share of the machine; None if the share was given."""
     mean: tuple[Finite, ...] = ()
     """Per channel, what is subtracted from a pixel before training, in the data set's own unit."""
     std: tuple[Finite, ...] = ()
@@ -215,12 +215,12 @@ class TrialRecord(BaseModel):
     number: Natural
     outcome: Outcome
     choices: dict[str, str | int | float | bool | None] = {}
-    """What was chosen at each fork of the space."""
+    """Label or number chosen, by the name of the fork."""
     architecture: Architecture | None = None
     """The trained network; None for a trial whose parts do not fit together."""
     full_size: Architecture | None = None
     accuracy: Accuracy | None = None
-    """On the validation split, after the last epoch; only of trained networks."""
+    """Accuracy on the validation split after the last epoch; only of trained networks."""
     flops: Natural | None = None
     """Floating-point operations of one image, two a multiply-accumulate."""
     params: Natural | None = None
@@ -231,9 +231,9 @@ class TrialRecord(BaseModel):
     latency_quartiles: tuple[PositiveFloat, PositiveFloat] | None = None
     """Around the latency: how much the machine disturbed it."""
     robust_accuracy: Accuracy | None = None
-    """On the validation split under attack, after the last epoch."""
+    """Accuracy on the validation split under attack, after the last epoch."""
     scores: dict[str, Finite] = {}
-    """Of the untrained network, by their names; a run's supernet adds `one_shot` when trials are read."""
+    """Training-free scores of the untrained network, by name; `one_shot`, a supernet's, is added on reading."""
     epochs: Natural = 0
     """Epochs trained."""
     rungs: dict[Annotated[int, Field(ge=1, lt=2**63)], Accuracy] = {}
@@ -241,17 +241,17 @@ class TrialRecord(BaseModel):
     seconds: Seconds | None = None
     """Wall-clock time of the training."""
     phases: Phases | None = None
-    """Where the time went; None where nobody measured it."""
+    """Time by phase; None if it was not measured."""
     reason: Told | None = None
-    """Why it was not trained, or not to the end."""
+    """Reason why it was not trained, or not to the end."""
     duplicate_of: Natural | None = None
     arm: Arm = Arm.SEARCH
     seed: Natural | None = None
-    """Fixes the initial weights and the order of the data; the search's own seed where it is left out."""
+    """Seed of the initial weights and the order of the data; default: the search's own."""
     swap_of: Natural | None = None
-    """Of a swap: the trial on the front that it repeats, whole or with one stage swapped."""
+    """Trial on the front that a swap repeats, whole or with one stage swapped."""
     swapped_stage: Natural | None = None
-    """Of a swap: the stage that has convolution instead; None where the network is whole."""
+    """Stage of a swap that has convolution instead; None if the network is whole."""
 
     @property
     def architecture_id(self) -> str | None:

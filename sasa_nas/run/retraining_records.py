@@ -13,10 +13,10 @@ from sasa_nas.run.records import Natural
 from sasa_nas.run.training_records import TrainingSettings
 
 Size = Literal["target", "proxy"]
-"""At what width and depth: the design's own, or those at which the search trained it."""
+"""Width and depth of a retraining: the design's own, or those at which the search trained it."""
 
 NAME = r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$"
-"""What a retraining may be called: it is a folder's name."""
+"""Pattern of a retraining's name, which is a folder's."""
 
 
 class RetrainedDesign(BaseModel):
@@ -26,7 +26,7 @@ class RetrainedDesign(BaseModel):
 
     trial: Natural
     flops: Natural
-    """Of one image, two a multiply-accumulate; at the size that is trained here."""
+    """FLOPs of one image, two a multiply-accumulate, at the size that is trained here."""
     params: Natural
 
 

@@ -21,9 +21,9 @@ class Numbers(BaseModel):
     """Numbers of which one was chosen, integers if all three are.
 
     Attributes:
-        low: The smallest.
-        high: The largest.
-        step: Difference between neighbours.
+        low: The smallest number.
+        high: The largest number.
+        step: Difference between neighbouring numbers.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,11 +37,11 @@ class Sampling(BaseModel):
     """Facts that Optuna's samplers must know of a trial, beside its record.
 
     Attributes:
-        options: What each choice was made of, by the fork's name: labels or numbers.
-        constraints: By how much the design misses each demand that it was measured by; feasible at 0 and below.
+        options: Options of each choice, labels or numbers, by the fork's name.
+        constraints: Violation of each constraint that was measured; feasible at 0 and below.
         attributes: Notes of Optuna's own, such as the generation of an evolutionary sampler.
-        begun: When the trial was proposed.
-        ended: When it ended.
+        begun: Time at which the trial was proposed.
+        ended: Time at which it ended.
     """
 
     model_config = ConfigDict(frozen=True)

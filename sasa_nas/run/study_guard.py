@@ -14,9 +14,9 @@ LONGEST_VALUE = 2**24
 """Bytes of one value. The record of a trial has a few thousand."""
 
 _STEPS = 10_000
-"""Of SQLite's machine, after which the time is looked at."""
+"""Steps of SQLite's machine after which the time is looked at."""
 _SECONDS, _SECONDS_A_BYTE = 5.0, 1e-6
-"""Of processor time that a check and a reading may take. A thousand trials take a tenth of a second."""
+"""Seconds of processor time that a check and a reading may take. A thousand trials take a tenth of a second."""
 
 _SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")
 """End of a journal that names a further file, which SQLite would read, and remove, as it rolls back."""

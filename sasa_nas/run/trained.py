@@ -22,7 +22,7 @@ class TrainingData:
 
     Attributes:
         dataset: The data set's name.
-        data_dir: Where it lay; None for the default place.
+        data_dir: Folder of data sets; None for the default place.
         mean: Per channel, what was subtracted from a pixel; empty where it is not known.
         std: Per channel, what it was divided by.
     """
@@ -54,14 +54,14 @@ def find_trained(path: Path) -> Trained:
     """Return the trained network of a folder; no weights are read.
 
     Args:
-        path: The folder of an outright training (whose finished seeds count), of a search's trial, or of an export.
+        path: The folder of a training (whose finished seeds count), of a search's trial, or of an export.
 
     Raises:
         UserError: If it is none of these, or holds no trained weights yet.
     """
     training = TrainingFolder(path)
     if training.info.is_file():
-        return _outright(training)
+        return _of_training(training)
     architecture = architecture_file(path)
     weights = TrialFolder(path).weights
     if not weights.is_file():
@@ -87,7 +87,7 @@ def architecture_file(path: Path) -> Path:
     raise UserError(f"{path} holds no {file.name}, so it is no folder of a training, of a run's trial or of an export")
 
 
-def _outright(folder: TrainingFolder) -> Trained:
+def _of_training(folder: TrainingFolder) -> Trained:
     info = read_training(folder)
     weights = tuple(
         Weights(folder.seed(seed).weights, seed) for seed in info.settings.seeds if folder.seed(seed).weights.is_file()

@@ -1,4 +1,4 @@
-"""Paths of the files of an outright training. Nothing here reads or writes."""
+"""Paths of the files of a training. Nothing here reads or writes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ class SeedFolder:
 
 @dataclass(frozen=True)
 class TrainingFolder:
-    """The files of one network that is trained outright, with one seed or several."""
+    """The files of one network's training, with one seed or several."""
 
     path: Path
 

@@ -1,4 +1,4 @@
-"""Records of an outright training and of its result, as plain data."""
+"""Records of one network's training and of its result, as plain data."""
 
 import statistics
 from collections.abc import Sequence
@@ -21,37 +21,37 @@ from sasa_nas.tasks import CLASSIFICATION, TASKS, Task
 TaskName = Annotated[str, NameIn(TASKS)]
 
 Seed = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
-"""As torch takes it."""
+"""Seed for torch."""
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
-class OutrightSettings(BaseModel):
-    """On what a network is trained outright, and how often."""
+class BaseTrainingSettings(BaseModel):
+    """Settings of the training of any task's network: data, recipe, seeds and device."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str
-    """As `sasa_nas.data` takes it."""
+    """Name of a data set of `sasa_nas.data`."""
     image_size: Annotated[int, Field(ge=1)] | None = None
-    """Side in pixels to which images are resized; the data set's or the network's own where it is left out."""
+    """Side in pixels to which images are resized; default: the data set's or the network's own."""
     seeds: Annotated[tuple[Seed, ...], Field(min_length=1)] = (0,)
     """Each trains the network anew: its initial weights, the order of the data, the augmentation."""
     device: str = "auto"
-    """As `sasa_nas.training.device.pick_device` takes it."""
+    """Device for `sasa_nas.training.device.pick_device`: `auto`, `cpu`, `cuda` or `cuda:N`."""
     data_dir: Place | None = None
-    """Where data sets lie or are downloaded to."""
+    """Folder that data sets lie in or are downloaded to; the default place if None."""
     recipe: Schedule
 
 
-Settings = TypeVar("Settings", bound=OutrightSettings)
+Settings = TypeVar("Settings", bound=BaseTrainingSettings)
 
 
-class TrainingSettings(OutrightSettings):
+class TrainingSettings(BaseTrainingSettings):
     """Settings of the training of one classifier."""
 
     train_images: Annotated[int, Field(ge=1)] | None = None
-    """Images of a stratified subset of the train part; all of them where it is left out."""
+    """Images of a stratified subset of the train part; default: all of them."""
     recipe: Recipe = Recipe()
     width_multiplier: Multiplier = 1.0
     depth_multiplier: Multiplier = 1.0
@@ -64,7 +64,7 @@ class TrainingRecord(BaseModel):
 
     format: Literal[1] = 1
     name: Told
-    """What the network was called by."""
+    """Name, file or folder by which the network was given."""
     architecture_id: str
     """The id of the network in architecture.json."""
     created: datetime
@@ -73,9 +73,9 @@ class TrainingRecord(BaseModel):
     git: str | None
     """The commit of the working folder at the start, `+` at its end for changes on top."""
     device: str
-    """What it was begun on."""
+    """Description of the device that the training was begun on."""
     task: TaskName
-    settings: OutrightSettings
+    settings: BaseTrainingSettings
 
 
 class _TaskRecord(BaseModel):
@@ -154,9 +154,9 @@ class TrainingResult(ResultRecord):
     task: Literal["classification"] = "classification"
     seeds: Annotated[tuple[SeedResult, ...], Field(min_length=1)]
     validation: Spread
-    """Of the accuracies."""
+    """Spread of the accuracies on the validation part."""
     test: Spread
-    """Of the accuracies."""
+    """Spread of the accuracies on the test part."""
 
 
 def validate_settings(kind: type[Settings], data: dict[str, Any], source: str) -> Settings:

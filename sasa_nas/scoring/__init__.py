@@ -23,7 +23,7 @@ def register_score(name: str, compute: Reference) -> None:
     """Register a training-free score.
 
     Args:
-        name: Its name in settings and records.
+        name: Name of the score in settings and records.
         compute: Function of a network and batches, as `methods` describes it: the object, or `module:name`.
 
     Raises:

@@ -35,7 +35,7 @@ def compute_scores(
         scores: Names of registered scores.
         train: The train part; no other may be looked at.
         seed: Fixes initial weights and images; near seeds are unrelated.
-        device: Where to compute.
+        device: Device to compute on.
     """
     with seeded(seed):
         network = build(architecture)

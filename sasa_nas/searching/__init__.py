@@ -3,8 +3,9 @@
 The only room that imports Ray, or Optuna's samplers; what draws designs alone, for a dry run, imports neither.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sasa_nas._lazy import lazy_names
 
 if TYPE_CHECKING:
     from sasa_nas.searching.observer import SearchObserver, SearchSummary
@@ -14,20 +15,12 @@ if TYPE_CHECKING:
 
 __all__ = ["SearchObserver", "SearchPlan", "SearchSummary", "Swaps", "plan_search", "resume", "search", "train_more"]
 
-_FILES = {
-    "SearchObserver": "observer",
-    "SearchPlan": "plan",
-    "SearchSummary": "observer",
-    "Swaps": "propose.swaps",
-    "plan_search": "plan",
-    "resume": "session",
-    "search": "session",
-    "train_more": "session",
-}
-
-
-def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is first used: Ray takes seconds."""
-    if name not in _FILES:
-        raise AttributeError(f"module 'sasa_nas.searching' has no attribute '{name}'")
-    return getattr(import_module(f"sasa_nas.searching.{_FILES[name]}"), name)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "observer": ("SearchObserver", "SearchSummary"),
+        "plan": ("SearchPlan", "plan_search"),
+        "propose.swaps": ("Swaps",),
+        "session": ("resume", "search", "train_more"),
+    },
+)

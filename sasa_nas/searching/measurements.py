@@ -15,7 +15,7 @@ class MeasurementRequest(BaseModel):
     Attributes:
         measured: Objectives that are measured, by name.
         max_latency: Seconds beyond which it is not trained.
-        scores: Which training-free scores it is given.
+        scores: Names of the training-free scores to compute.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -51,11 +51,11 @@ def make_folder(
     """Create the run's folder with its run.json; the folder's lock is held.
 
     Args:
-        folder: Where.
-        plan: What is searched.
+        folder: Folder to make.
+        plan: Plan of the search.
         command: The command line that asked for this.
-        device: What networks are trained on.
-        packing: How trials share the machine, if that was found out.
+        device: Description of the device that networks are trained on.
+        packing: Measured shares of the machine; None if they were not measured.
         table: The table that is replayed, if one is.
 
     Raises:

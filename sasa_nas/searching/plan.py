@@ -17,7 +17,7 @@ from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import SearchSettings
 from sasa_nas.searching.observer import SearchObserver
 from sasa_nas.space import Architecture, Image, Infeasible, Proxy, SearchSpace, proxy_of
-from sasa_nas.space.choosers import BalancedChooser, Chooser, Label, RandomChooser, RecordingChooser
+from sasa_nas.space.choosers import Chooser, Label, LatinHypercubeChooser, RandomChooser, RecordingChooser
 from sasa_nas.space.sampling import Walker
 from sasa_nas.space.validation_errors import space_error
 from sasa_nas.synthetic import is_synthetic
@@ -59,7 +59,7 @@ class Design:
     architecture: Architecture
     counts: Counts
     batch_size: int
-    """Of the proxy's recipe."""
+    """Batch size of the proxy's recipe."""
 
     @property
     def flops(self) -> int:
@@ -90,9 +90,9 @@ def plan_search(space: SearchSpace, settings: SearchSettings, observer: SearchOb
     """Check that a search can be: find a first design within the limits, then read the data set once.
 
     Args:
-        space: What is searched.
-        settings: How.
-        observer: Told how many images are decoded, where any must be.
+        space: Space to search.
+        settings: Settings of the search.
+        observer: Observer of the decoding of images; None for none.
 
     Raises:
         UserError: As `plan_designs`, or if the data set is missing or has too few images.
@@ -134,8 +134,8 @@ def refuse_measuring(plan: SearchPlan, what: str) -> None:
     """Raise where something is wished for that only a worker can measure.
 
     Args:
-        plan: Of a search without workers.
-        what: It searches.
+        plan: Plan of a search without workers.
+        what: Noun phrase for what is searched, for the message.
 
     Raises:
         UserError: If an objective, a limit, a score or a supernet needs a network.
@@ -198,7 +198,7 @@ def dry_run(plan: SearchPlan, designs: int) -> Iterator[Design]:
 
 
 def _balanced_draws(plan: SearchPlan, designs: int) -> Iterator[Design]:
-    chooser = BalancedChooser(random.Random(plan.settings.seed))
+    chooser = LatinHypercubeChooser(random.Random(plan.settings.seed))
     drawn = 0
     while drawn < designs:
         try:

@@ -16,7 +16,7 @@ def trainable(path: Path, named: ExternalResources) -> RunInfo:
 
     Args:
         path: The run's folder.
-        named: By the command.
+        named: Resources that the command names.
 
     Raises:
         UserError: If it is no run, was replayed, its operators are not loaded as they were, or it uses resources that
@@ -45,7 +45,7 @@ def require_same_data(plan: SearchPlan, info: RunInfo, path: Path) -> None:
     """Raise if a run's data set is no longer what its networks were trained on.
 
     Args:
-        plan: Of the data set as it is.
+        plan: Plan made from the data set as it is now.
         info: The run's record.
         path: The run's folder, for the message.
 

@@ -46,12 +46,12 @@ def search(
     """Search `space` and keep everything in a new run folder.
 
     Args:
-        space: What is searched; its proxy says how designs are judged.
-        settings: How many trials, with which seed, on what.
-        out: The run's folder, which must not exist or be empty; `runs/<space>-<time>` where it is left out.
-        observer: Told of everything that happens.
+        space: Space to search; its proxy says how designs are judged.
+        settings: Settings of the search; the defaults if None.
+        out: Folder of the run, which must not exist or be empty; default: `runs/<space>-<time>`.
+        observer: Observer of the progress.
         command: The command line that asked for this, for the record.
-        prepare: Called once the run's folder exists, before its first training.
+        prepare: Function called once the run's folder exists, before its first training; None for none.
 
     Returns:
         The run's folder and its trials.
@@ -97,10 +97,10 @@ def resume(
     Args:
         path: The run's folder.
         trials: A new number of trials, where more are wanted than the run was begun with.
-        external: What the run's record names outside its folder, named again, or what takes its place: a moved data
-            set, another cluster, `local` for a private Ray, `none` for no storage.
-        observer: Told of everything that happens.
-        prepare: As for `search`; called before the first training of this session.
+        external: External resources that the run's record names, or their replacements: a moved data set, another
+            cluster, `local` for a private Ray, `none` for no storage.
+        observer: Observer of the progress.
+        prepare: Function called before the first training of this session; None for none.
 
     Raises:
         UserError: If `path` is no run, its record names something that `external` does not, its storage cannot be
@@ -125,8 +125,8 @@ def train_more(
         balanced: Trainings in balance over the space's options, beyond those wanted so far; whole designs are trained,
             with both their seeds.
         swaps: Networks to be compared with twins that have convolution in one stage.
-        external: As for `resume`.
-        observer: Told of everything that happens.
+        external: External resources, as for `resume`.
+        observer: Observer of the progress.
 
     Raises:
         UserError: As `resume`; or if nothing can be trained or swapped in the run.

@@ -12,7 +12,7 @@ from sasa_nas.files import write_atomically
 SCHEME = "://"
 
 Signature = tuple[int, int, int]
-"""Of a file on this machine: its inode, its size in bytes, and the time of its last change in nanoseconds."""
+"""Signature of a file on this machine: its inode, its size in bytes, and the time of its last change in nanoseconds."""
 
 
 class StorageError(Exception):
@@ -23,7 +23,7 @@ class Storage:
     """A folder behind a URL, such as `s3://bucket/runs/first`; nothing is made or read yet.
 
     Args:
-        url: Of any kind that fsspec knows.
+        url: URL of a folder, of any kind that fsspec knows.
 
     Raises:
         UserError: If it is no such URL, or the package for its kind is not installed on this machine.
@@ -133,7 +133,7 @@ class StoredFolder:
     """A folder of plain files in a storage, and its copy on this machine.
 
     Args:
-        url: Of the folder in the storage.
+        url: URL of the folder in the storage.
         local: The copy; made when it is needed.
 
     Raises:

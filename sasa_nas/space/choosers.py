@@ -1,4 +1,4 @@
-"""Choosers at the forks of a search space: random, balanced, recording and recalling."""
+"""Choosers at the forks of a search space: random, by Latin hypercube, recording and recalling."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ class RandomChooser:
         return self.generator.choice(values.values())
 
 
-class BalancedChooser:
+class LatinHypercubeChooser:
     """Chooser of every option of every fork equally often, over many walks.
 
     Each fork has its own random permutation of its options, drawn anew when it is used up: after as many walks as a

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sasa_nas.errors import UserError
 from sasa_nas.space import Architecture, size
-from sasa_nas.space.choosers import BalancedChooser, Chooser, Label, RecallChooser
+from sasa_nas.space.choosers import Chooser, Label, LatinHypercubeChooser, RecallChooser
 from sasa_nas.space.enumeration import every_design
 from sasa_nas.space.searchable import Number, Range
 from sasa_nas.supernet.cover import Answers, Proxies
@@ -32,7 +32,7 @@ class FairPaths:
 
     def __init__(self, proxies: Proxies, operators: Sequence[Sequence[Answers]], generator: random.Random) -> None:
         self._proxies, self._operators = proxies, operators
-        self._balanced = BalancedChooser(generator)
+        self._balanced = LatinHypercubeChooser(generator)
 
     def __len__(self) -> int:
         """Return the number of paths of an update."""
@@ -89,7 +89,7 @@ def judged_designs(proxies: Proxies, most: int) -> list[Architecture]:
             if design is not None:
                 found.setdefault(design.id, design)
         return list(found.values())
-    balanced = BalancedChooser(random.Random(0))
+    balanced = LatinHypercubeChooser(random.Random(0))
     failures = 0
     while len(found) < most and failures < _TRIES:
         design = proxies.draw(balanced)

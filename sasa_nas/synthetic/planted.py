@@ -11,7 +11,7 @@ from sasa_nas.space import Architecture
 CHANCE = 0.1
 """Accuracy before the first epoch."""
 STEEPNESS = 4.0
-"""How many time constants of its learning curve a training lasts."""
+"""Length of a training in time constants of its learning curve."""
 CALM = 0.75
 """Accuracy from which on the noise is the smallest."""
 
@@ -21,8 +21,8 @@ class Course:
     """One training, epoch by epoch.
 
     Attributes:
-        accuracy: On the validation split, after each epoch.
-        train_loss: Likewise.
+        accuracy: Accuracy on the validation split after each epoch.
+        train_loss: Loss on the train split after each epoch.
         seconds: Wall-clock time of the whole training.
     """
 
@@ -37,12 +37,12 @@ class Planted:
 
     Attributes:
         base: Accuracy of the network that has convolution everywhere, at 10^7 FLOPs.
-        operators: By stage and kind of operator.
-        parameters: By stage, kind, name of the operator's field, and value; they add to the operator's own.
-        interactions: By two stages: what comes on top where neither has convolution.
-        per_decade: By how much accuracy grows when FLOPs grow tenfold.
+        operators: Effects by stage and kind of operator.
+        parameters: Effects by stage, kind, name of the operator's field, and value, in addition to the operator's.
+        interactions: Effects by two stages, in addition, where neither has convolution.
+        per_decade: Gain of accuracy for ten times the FLOPs.
         noise: Standard deviation of the noise of one training, from an accuracy of `CALM` on.
-        growth: By how much more, as a share a tenth of accuracy, the noise of worse networks is.
+        growth: Growth of the noise of worse networks, as a share for each tenth of accuracy.
     """
 
     base: float = 0.6
@@ -58,7 +58,7 @@ class Planted:
 
         Args:
             architecture: The trained network.
-            flops: Of one image.
+            flops: FLOPs of one image.
         """
         total = self.base + self.per_decade * (math.log10(max(flops, 1)) - 7.0)
         operators = [stage.operator for stage in architecture.stages]
@@ -81,8 +81,8 @@ class Planted:
 
         Args:
             architecture: The trained network.
-            flops: Of one image.
-            seed: Of the training.
+            flops: FLOPs of one image.
+            seed: Seed of the training.
         """
         mean = self.mean(architecture, flops)
         drawn = _generator(architecture, seed).gauss(mean, self.spread(mean))
@@ -93,9 +93,9 @@ class Planted:
 
         Args:
             architecture: The trained network.
-            flops: Of one image.
-            seed: Of the training.
-            epochs: Of the training; after the last one its accuracy is `accuracy`.
+            flops: FLOPs of one image.
+            seed: Seed of the training.
+            epochs: Epochs of the training, after the last of which its accuracy is `accuracy`.
         """
         final = self.accuracy(architecture, flops, seed)
         whole = 1.0 - math.exp(-STEEPNESS)

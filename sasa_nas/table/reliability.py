@@ -25,7 +25,7 @@ class Reliability:
         single: Intraclass correlation ICC(1) of one training, 0 to 1: the expected squared correlation between a
             training's result and its network's true value.
         low: Lower end of its 95 % interval.
-        high: Upper end.
+        high: Upper end of the interval.
         between: Standard deviation of the networks' true values.
         within: Standard deviation between seeds of one network, pooled over networks.
         degrees: Degrees of freedom of `within`: trainings less networks.
@@ -96,7 +96,7 @@ class Consistency:
     Attributes:
         single: Intraclass correlation ICC(3,1), 0 to 1.
         low: Lower end of its 95 % interval.
-        high: Upper end.
+        high: Upper end of the interval.
         within: Standard deviation of the residual, beyond the effects of network and seed.
         seeds: Standard deviation of the shifts between seeds.
         networks: Number of networks.

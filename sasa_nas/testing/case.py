@@ -28,7 +28,7 @@ class Case:
 
     Attributes:
         entry: Facts about its kind.
-        operator: Its description.
+        operator: Description of the operator.
         width: Output channels, which its options fit.
         options: Options that differ from the defaults.
     """
@@ -51,7 +51,7 @@ class Case:
         """Build a module, freshly initialised from a fixed seed.
 
         Args:
-            stride: 1 or 2.
+            stride: Stride of the layer, 1 or 2.
             size: Height and width of the input map.
             in_channels: Channels of the input; by default `in_channels` of the case.
         """
@@ -77,7 +77,7 @@ class Case:
         Args:
             size: Height and width; by default `SIZE`.
             batch: Number of maps.
-            dtype: Their type.
+            dtype: Type of the maps.
         """
         return random_maps(batch, self.in_channels, *(size or SIZE), dtype=dtype)
 

@@ -67,7 +67,7 @@ class ConformanceCheck:
 
     Attributes:
         kind: Name of the registered kind.
-        check: The rule.
+        check: Rule that is checked.
     """
 
     kind: str

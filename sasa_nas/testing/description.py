@@ -13,7 +13,7 @@ from sasa_nas.operators import OPERATORS, AnyOperator, Operator
 from sasa_nas.testing.case import SIZE, Case
 from sasa_nas.testing.check import Nonconformity, brief
 
-REFERENCES = ("layer", "count", "probe", "forms", "initialise_in_detector", "bound_flow")
+REFERENCES = ("layer", "count", "probe", "forms", "initialise_without_norm", "bound_flow")
 """Fields of an entry that are references to code."""
 
 _TRIED = (1, 3, 4, 8, 12, 32)

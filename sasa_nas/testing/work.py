@@ -41,7 +41,7 @@ class Work:
         summed: Multiply-accumulates: products that were summed.
         added: Products of tensors that were added to another tensor, which may be multiply-accumulates written as a
             loop, or a scale and a shift.
-        softmax: Elements of softmaxes.
+        softmax: Number of elements of softmaxes.
         pooled: Input elements of pools.
         opaque: Operators from outside torch with neither a decomposition nor a formula.
     """

@@ -92,7 +92,7 @@ def draw_targets(labels: Tensor, num_classes: int, generator: torch.Generator) -
     """Return a wrong class for each label, all wrong ones equally likely.
 
     Args:
-        labels: (B,), int64.
+        labels: (B,), int64: index of each image's class.
         num_classes: Number of classes, at least 2.
         generator: Random generator, on the CPU.
 

@@ -180,7 +180,7 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         """Resume from another trainer's state, exactly if seed, data and recipe are the same.
 
         Args:
-            state: From `state_dict`.
+            state: State that `state_dict` returned.
 
         Raises:
             ValueError: If the optimiser's state is another model's.

@@ -13,7 +13,7 @@ def decays(name: str, parameter: nn.Parameter) -> bool:
     """Return True if weight decay applies to a parameter: to matrices and kernels, not norms, biases or positions.
 
     Args:
-        name: Its name in `named_parameters`. Relative position embeddings are those called `rel_*`.
+        name: Name of the parameter in `named_parameters`. Relative position embeddings are those called `rel_*`.
         parameter: The parameter.
     """
     return parameter.ndim >= 2 and not name.rpartition(".")[2].startswith("rel_")

@@ -74,7 +74,7 @@ class Trainer(EpochLoop[nn.Module, tuple[Tensor, Tensor], EpochMetrics]):
         validation: The validation part, at least one example.
         info: Facts with the augmentation: the largest shift, and whether images may be flipped.
         recipe: Epochs, batch size, rates.
-        seed: Seed, non-negative.
+        seed: Seed of batches, augmentation and dropout, non-negative.
         device: Device of weights and data.
 
     Raises:

@@ -71,8 +71,8 @@ def trained_subject(target: Path, source: ImageSource) -> Subject:
     pixels.
 
     Args:
-        target: The folder of an outright training (its first seed), of a search's trial or of an export.
-        source: The image.
+        target: The folder of a training (its first seed), of a search's trial or of an export.
+        source: Source of the image.
 
     Raises:
         UserError: If there is no trained network, or no such image.
@@ -92,7 +92,7 @@ def untrained_subject(architecture: Architecture, name: str, source: ImageSource
     Args:
         architecture: The network.
         name: Name of the network.
-        source: The image.
+        source: Source of the image.
         seed: Seed of the weights.
 
     Raises:

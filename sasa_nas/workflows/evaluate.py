@@ -132,7 +132,7 @@ def evaluate_network(target: Path, settings: EvaluationSettings) -> EvaluationRe
     """Measure the trained network of a folder; nothing is written.
 
     Args:
-        target: The folder of an outright training (all its finished seeds are measured), of a trial or an export.
+        target: The folder of a training (all its finished seeds are measured), of a trial or of an export.
         settings: Settings of the evaluation. Images are standardised by their own data set's train part.
 
     Raises:

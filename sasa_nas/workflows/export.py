@@ -28,8 +28,8 @@ class Exportable:
 
     Attributes:
         architecture: The network.
-        weights: Its state dict.
-        card: Its model card, still without the export's command.
+        weights: State dict of the network.
+        card: Model card of the network, still without the export's command.
     """
 
     architecture: Architecture
@@ -185,7 +185,7 @@ def _retraining(folder: RunFolder, trial: int) -> str | None:
 
 
 def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
-    """Return one seed of a classifier's outright training, the first that is trained to the end if none is named.
+    """Return one seed of a classifier's training, the first that is trained to the end if none is named.
 
     Args:
         folder: Folder of the training.

@@ -24,7 +24,7 @@ class LatencyRequest:
         batches: Batch sizes.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         threads: CPU threads; torch's own number if None.
-        dtype: One of `DTYPES`.
+        dtype: Name of the number format, one of `DTYPES`.
         fresh: Whether to ignore the cache.
     """
 
@@ -41,7 +41,7 @@ def setting_of(device: str, *, threads: int | None, dtype: str) -> Setting:
     Args:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         threads: CPU threads; default: torch's own number.
-        dtype: One of `DTYPES`.
+        dtype: Name of the number format, one of `DTYPES`.
 
     Raises:
         UserError: If there is no such device or type.

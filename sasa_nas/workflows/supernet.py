@@ -97,8 +97,8 @@ def train_supernet(
 
     Args:
         space: A space whose stages choose operators; see `supernet.cover`.
-        folder: Where everything is kept.
-        request: Seeds, and what to judge.
+        folder: Folder of the supernet.
+        request: Seeds, designs to judge, device.
         observer: Observer of the progress.
         command: The command line, for the record.
 

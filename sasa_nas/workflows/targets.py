@@ -71,7 +71,7 @@ def find_network(target: str) -> NetworkDescription:
     """Return the network of any task that `target` names.
 
     Args:
-        target: As for `resolve`; of a folder, the network that it holds.
+        target: Name, file or folder, as for `resolve`; of a folder, the network that it holds is returned.
 
     Raises:
         UserError: See `resolve`; and if the folder is a whole run, or holds no network.

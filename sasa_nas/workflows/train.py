@@ -1,4 +1,4 @@
-"""Outright training of one classifier, with the test part read at the very end."""
+"""Training of one classifier, with the test part read at the very end."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from torch import Tensor
 
 from sasa_nas.data.registry import load
-from sasa_nas.data.splits import Splits
+from sasa_nas.data.splits import DatasetInfo, Splits
 from sasa_nas.exporting.weights import check_weights, load_weights
 from sasa_nas.run import (
     ExternalResources,
@@ -36,7 +36,7 @@ from sasa_nas.training.proxy import EpochMetrics, Trainer, new_trainer, require_
 from sasa_nas.workflows.loading import load_for, load_network, require_unchanged
 from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
 from sasa_nas.workflows.supernet import inherited
-from sasa_nas.workflows.training_session import carry_out, new_folder, require_same_network, write_folder
+from sasa_nas.workflows.training_session import begin_session, new_folder, require_same_network, resume_session
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,7 @@ def train_network(
         std=std,
         inherited=None if inherit is None else str(inherit),
     )
-    write_folder(folder, job.architecture, info, job.inherited)
-    return TrainingSummary(folder, info, carry_out(folder, info, job, observer))
+    return begin_session(folder, job.architecture, info, job, observer, job.inherited)
 
 
 def resume_network(
@@ -149,30 +148,28 @@ def resume_network(
         UserError: If `path` is no training, its record names something that `external` does not, its data set has
             changed, or another process is training in it; and see `train_network`.
     """
-    folder = TrainingFolder(path)
-    info = read_training(folder)
-    if folder.result.exists():
-        return TrainingSummary(folder, info, read_result(folder))
-    architecture = load_architecture(folder.architecture)
-    require_same_network(folder, architecture, info)
-    named = confirmed(ExternalResources.of_training(info.settings), external, path)
-    dataset = named.dataset or info.settings.dataset
-    settings = info.settings.model_copy(update={"data_dir": named.data_dir, "dataset": dataset})
-    device = pick_device(settings.device)
-    observer = observer or TrainingObserver()
-    splits = load_for(
-        architecture,
-        settings.dataset,
-        settings.data_dir,
-        train_images=settings.train_images,
-        progress=observer.decoding,
-    )
-    require_unchanged(splits, training_data(info))
-    weights = None if info.inherited is None else load_weights(folder.inherited)
-    if weights is not None:
-        check_weights(architecture, weights)
-    job = _Classification(info.name, architecture, settings, splits, device, weights)
-    return TrainingSummary(folder, info, carry_out(folder, info, job, observer))
+
+    def resumed_job(folder: TrainingFolder, info: TrainingInfo, observer: TrainingObserver) -> _Classification:
+        architecture = load_architecture(folder.architecture)
+        require_same_network(folder, architecture, info)
+        named = confirmed(ExternalResources.of_training(info.settings), external, path)
+        dataset = named.dataset or info.settings.dataset
+        settings = info.settings.model_copy(update={"data_dir": named.data_dir, "dataset": dataset})
+        device = pick_device(settings.device)
+        splits = load_for(
+            architecture,
+            settings.dataset,
+            settings.data_dir,
+            train_images=settings.train_images,
+            progress=observer.decoding,
+        )
+        require_unchanged(splits, training_data(info))
+        weights = None if info.inherited is None else load_weights(folder.inherited)
+        if weights is not None:
+            check_weights(architecture, weights)
+        return _Classification(info.name, architecture, settings, splits, device, weights)
+
+    return resume_session(path, read_training, read_result, resumed_job, observer)
 
 
 def _plan(
@@ -187,13 +184,30 @@ def _plan(
         progress=observer.decoding,
     )
     require_batches(settings.recipe, splits.train)
-    info = splits.info
-    image = Image(channels=info.channels, height=info.height, width=info.width)
-    try:
-        thinned = scaled(architecture, settings.width_multiplier, settings.depth_multiplier)
-        fitted = fitted_to(thinned, image, info.num_classes)
-    except ValidationError as error:
-        raise space_error(f"{name}, fitted to {info.name}", error) from error
+    network = fitted_network(architecture, settings, splits.info, name)
     # a folder's name is made absolute, so that a resume from elsewhere reads the same one
-    absolute = settings.model_copy(update={"dataset": info.name})
-    return _Classification(name, fitted, absolute, splits, device)
+    absolute = settings.model_copy(update={"dataset": splits.info.name})
+    return _Classification(name, network, absolute, splits, device)
+
+
+def fitted_network(
+    architecture: Architecture, settings: TrainingSettings, data: DatasetInfo, name: str
+) -> Architecture:
+    """Return a network as it is trained: scaled by its multipliers, fitted to images and classes of a data set.
+
+    Args:
+        architecture: The network, for images and classes of any number.
+        settings: Settings with the multipliers.
+        data: The data set.
+        name: Name of the network, for the error.
+
+    Raises:
+        SpaceError: If it does not fit.
+    """
+    image = Image(channels=data.channels, height=data.height, width=data.width)
+    try:
+        return fitted_to(
+            scaled(architecture, settings.width_multiplier, settings.depth_multiplier), image, data.num_classes
+        )
+    except ValidationError as error:
+        raise space_error(f"{name}, fitted to {data.name}", error) from error

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -19,11 +19,12 @@ from sasa_nas.run.new_folder import Unwritable, default_folder, require_new, sol
 from sasa_nas.run.training_records import ResultRecord, TrainingRecord
 from sasa_nas.space import NetworkDescription
 from sasa_nas.tasks import TASKS, Task
+from sasa_nas.training.checkpoint import train_with_checkpoints
 from sasa_nas.training.loop import EpochLoop, EpochReport, NonFiniteLoss
-from sasa_nas.training.outright import train_outright
 from sasa_nas.workflows.loading import within_memory
-from sasa_nas.workflows.observer import SeedObserver, TrainingObserver
+from sasa_nas.workflows.observer import SeedObserver, TrainingObserver, TrainingSummary
 
+Info = TypeVar("Info", bound=TrainingRecord)
 Result = TypeVar("Result", bound=ResultRecord)
 Result_co = TypeVar("Result_co", bound=ResultRecord, covariant=True)
 
@@ -73,23 +74,67 @@ def _file_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", last)[:80]
 
 
-def write_folder(
+def begin_session(
+    folder: TrainingFolder,
+    network: NetworkDescription,
+    info: Info,
+    job: TrainingJob[Result],
+    observer: TrainingObserver | None,
+    inherited: Mapping[str, Tensor] | None = None,
+) -> TrainingSummary[Info, Result]:
+    """Make the folder of a new training, and run the first session of it.
+
+    Args:
+        folder: Folder of the training, from `new_folder`.
+        network: The network as it is trained.
+        info: Record of the training.
+        job: The training to carry out.
+        observer: Observer of the progress; None for none.
+        inherited: Weights that every seed begins with; None if they are drawn.
+
+    Raises:
+        UserError: If the folder cannot be written, the disk is full, the GPU's memory is too small or the training
+            diverges.
+    """
+    _write_folder(folder, network, info, inherited)
+    return TrainingSummary(folder, info, _carry_out(folder, info, job, observer or TrainingObserver()))
+
+
+def resume_session(
+    path: Path,
+    read_info: Callable[[TrainingFolder], Info],
+    read_result: Callable[[TrainingFolder], Result],
+    resumed_job: Callable[[TrainingFolder, Info, TrainingObserver], TrainingJob[Result]],
+    observer: TrainingObserver | None,
+) -> TrainingSummary[Info, Result]:
+    """Run another session of a training; a finished training is left as it is.
+
+    Args:
+        path: Folder of the training.
+        read_info: Function that reads the training's record.
+        read_result: Function that reads the result of a finished training.
+        resumed_job: Function that returns the training as it was begun, validated again.
+        observer: Observer of the progress; None for none.
+
+    Raises:
+        UserError: If the folder cannot be read, another process is training in it, the disk is full, the GPU's memory
+            is too small or the training diverges; and whatever `resumed_job` raises.
+    """
+    folder = TrainingFolder(path)
+    info = read_info(folder)
+    if folder.result.exists():
+        return TrainingSummary(folder, info, read_result(folder))
+    observer = observer or TrainingObserver()
+    job = resumed_job(folder, info, observer)
+    return TrainingSummary(folder, info, _carry_out(folder, info, job, observer))
+
+
+def _write_folder(
     folder: TrainingFolder,
     network: NetworkDescription,
     info: TrainingRecord,
-    inherited: Mapping[str, Tensor] | None = None,
+    inherited: Mapping[str, Tensor] | None,
 ) -> None:
-    """Make a new training's folder.
-
-    Args:
-        folder: The folder.
-        network: The network.
-        info: Record of the training.
-        inherited: Weights that every seed begins with, if they are not drawn.
-
-    Raises:
-        UserError: If it cannot be written.
-    """
     try:
         make_directory(folder.path)
         if inherited is not None:
@@ -112,24 +157,10 @@ def require_same_network(folder: TrainingFolder, network: NetworkDescription, in
         raise UserError(f"{folder.architecture} is not the network that {folder.info} speaks of; put it back")
 
 
-def carry_out(
+def _carry_out(
     folder: TrainingFolder, info: TrainingRecord, job: TrainingJob[Result], observer: TrainingObserver
 ) -> Result | None:
-    """Run one session of a training: train the remaining seeds, then write the result.
-
-    Args:
-        folder: Folder of the training, from `write_folder`.
-        info: Record of the training.
-        job: The training.
-        observer: Observer of the progress.
-
-    Returns:
-        The result; None if Ctrl-C ended the session.
-
-    Raises:
-        UserError: If another process is training in the folder, the disk is full, the GPU's memory is too small or
-            the training diverges.
-    """
+    """Train the remaining seeds, then write and return the result; return None if Ctrl-C ended the session."""
     result: Result | None = None
     with (
         sole_writer(folder.path, folder.lock, TASKS[info.task].resuming(folder.path)),
@@ -192,7 +223,7 @@ def train_seed(place: SeedFolder, job: SeedJob, seed: int, observer: SeedObserve
     place.path.mkdir(parents=True, exist_ok=True)
     if not _readable(place.weights):
         try:
-            trainer = train_outright(
+            trainer = train_with_checkpoints(
                 partial(job.trainer, seed),
                 job.metrics,
                 checkpoint=place.checkpoint,

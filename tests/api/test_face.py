@@ -14,7 +14,7 @@ import sasa_nas
 
 PACKAGE = Path(sasa_nas.__file__).parent
 FUNCTIONS = sorted(name for name in sasa_nas.__all__ if name.islower() and name != "__version__")
-MODULES = ["catalogue", "detectors", "networks", "run", "searches", "supernets", "tables"]
+MODULES = ["catalogue", "detectors", "exports", "networks", "run", "searches", "supernets", "tables"]
 BELOW = {
     *("blocks", "channel_attention", "cost", "data", "detection", "exporting", "layers", "models", "ops", "report"),
     *("scoring", "searching", "stems", "supernet", "synthetic", "table", "training", "workflows"),
@@ -43,6 +43,12 @@ def test_every_name_is_there_and_documented(name: str) -> None:
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'serach'"):
         sasa_nas.serach  # noqa: B018
+
+
+@pytest.mark.parametrize("package", ["sasa_nas", "sasa_nas.searching"])
+def test_public_names_are_those_that_are_imported_when_used(package: str) -> None:
+    module = importlib.import_module(package)
+    assert dir(module) == sorted(module.__all__)
 
 
 @pytest.mark.parametrize("name", [*FUNCTIONS, "Run"])

@@ -29,7 +29,7 @@ from sasa_nas.space.proxy import Recipe
 from sasa_nas.table import load_table
 from sasa_nas.table import records as table_records
 from sasa_nas.table.journal import Journal, TableTask
-from sasa_nas.training.outright import BadCheckpoint, load_checkpoint, save_checkpoint
+from sasa_nas.training.checkpoint import BadCheckpoint, load_checkpoint, save_checkpoint
 from sasa_nas.training.proxy import EpochMetrics, Trainer
 from sasa_nas.training.seeding import seeded
 

@@ -149,3 +149,15 @@ def test_whole_map_tables_have_the_planned_size() -> None:
     assert tables["stages.1.0.first.attention.rel_rows"] == (13, 12)
     assert tables["stages.1.0.second.attention.rel_rows"] == (7, 12)
     assert tables["stages.1.0.second.attention.rel_cols"] == (11, 12)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_blocks_end_with_an_activation_where_they_say_so(block: str) -> None:
+    torch.manual_seed(0)
+    architecture = small({"kind": "conv"}, block, STEMS["conv"])
+    network = build(architecture)
+    maps = network.stem(torch.randn(2, 2, 11, 7))
+    for plans, stage in zip(plan_network(architecture).stages, network.stages, strict=True):
+        for plan, part in zip(plans, stage, strict=True):
+            maps = part(maps)
+            assert not isinstance(plan, BlockPlan) or bool((maps >= 0.0).all()) is BLOCKS[block].activated

@@ -23,7 +23,7 @@ from sasa_nas.exporting.verification import verify_here
 from sasa_nas.models import build
 from sasa_nas.nodes import OddInt, Positive
 from sasa_nas.space import Architecture, SearchSpace, SpaceError, sample
-from sasa_nas.space.choosers import BalancedChooser
+from sasa_nas.space.choosers import LatinHypercubeChooser
 from sasa_nas.space.files import validate_space
 from sasa_nas.stems import STEMS, Stem, register_stem
 
@@ -105,7 +105,7 @@ def test_they_can_be_searched_and_their_mistakes_are_named() -> None:
         stem = {"kind": "patches", "side": side}
         return validate_space({"name": "mine", "block": block, "stem": stem, "stages": [{}]}, "mine.yaml")
 
-    chooser = BalancedChooser(random.Random(0))
+    chooser = LatinHypercubeChooser(random.Random(0))
     drawn = [sample(space({"choice": [1, 2]}, {"choice": ["basic", "plain"]}), chooser) for _ in range(4)]
     assert {one.block for one in drawn} == {"basic", "plain"}
     assert {one.stem.reduction for one in drawn} == {1, 2}

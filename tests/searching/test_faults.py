@@ -19,7 +19,7 @@ from sasa_nas.searching import search
 from sasa_nas.searching.driver import tune_run
 from sasa_nas.searching.driver.searcher import TASK
 from sasa_nas.searching.driver.tune_components import TrialTrainable, Watch
-from sasa_nas.searching.worker.training import TrainingTask
+from sasa_nas.searching.worker.messages import TrainingTask
 from sasa_nas.training.loop import NonFiniteLoss
 
 TIMEOUT = 3600.0

@@ -20,33 +20,10 @@ from assertions import every
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, RunFolder, read_trials
 from sasa_nas.searching import resume
+from sasa_nas.searching.scratch import LOCK
 
-WORKERS = 2
-"""Of the search that is killed; one is enough for those that are asked to end."""
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_ctrl_c_leaves_a_readable_run_that_a_resume_completes(make_space, tmp_path: Path) -> None:
-    space = tmp_path / "space.json"
-    space.write_text(json.dumps(make_space(lambda d: d["proxy"]["recipe"].update(epochs=30)).model_dump(mode="json")))
-    out = tmp_path / "run"
-    process = start_search(space, out, trials=4, workers=1)
-    wait_for_epochs(process, out, 1)
-    # a terminal sends Ctrl-C to the whole group, Ray's processes included
-    os.killpg(process.pid, signal.SIGINT)
-    stdout, stderr = process.communicate(timeout=90)
-    assert process.returncode == 130
-    assert "Traceback" not in stderr
-    assert f"resume {out}" in stdout
-    before = read_trials(RunFolder(out))
-    assert Outcome.RUNNING in {record.outcome for record in before}
-    _make_short(out)
-    summary = resume(out)
-    assert not summary.interrupted
-    assert [record.outcome for record in summary.records if record.architecture] == [Outcome.TRAINED] * 4
-    begun = [record for record in before if record.outcome is not Outcome.WAITING]
-    assert [r.architecture_id for r in summary.records[: len(begun)]] == [r.architecture_id for r in begun]
+EPOCHS = 12
+"""Of each trial: enough for a search to be struck twice in the middle of one."""
 
 
 @pytest.mark.slow
@@ -54,10 +31,7 @@ def test_ctrl_c_leaves_a_readable_run_that_a_resume_completes(make_space, tmp_pa
 def test_a_search_keeps_to_itself_and_ends_as_after_ctrl_c_if_terminated(
     make_space, tmp_path: Path, short_folder: Path
 ) -> None:
-    space = tmp_path / "space.json"
-    space.write_text(json.dumps(make_space(lambda d: d["proxy"]["recipe"].update(epochs=30)).model_dump(mode="json")))
-    out = tmp_path / "run"
-    process = start_search(space, out, trials=4, workers=1, TMPDIR=str(short_folder))
+    process, out = start_search(make_space, tmp_path, TMPDIR=str(short_folder))
     wait_for_epochs(process, out, 1)
     (scratch,) = short_folder.glob("sasa-nas-*")
     assert scratch.stat().st_mode & 0o077 == 0
@@ -77,11 +51,19 @@ def test_a_search_keeps_to_itself_and_ends_as_after_ctrl_c_if_terminated(
     assert [len(token) for token in tokens] == [64]
 
 
-def start_search(space: Path, out: Path, *, trials: int, workers: int, **environment: str) -> subprocess.Popen[str]:
-    """Starts a search as a person does, in a process group of its own."""
-    command = [sys.executable, "-c", "import sys; from sasa_nas.cli.app import main; sys.exit(main())", "search"]
+def start_search(make_space, tmp_path: Path, **environment: str) -> tuple[subprocess.Popen[str], Path]:
+    """Starts a search of three trials; returns its process and its folder."""
+    space, out = tmp_path / "space.json", tmp_path / "run"
+    data = make_space(lambda d: d["proxy"]["recipe"].update(epochs=EPOCHS)).model_dump(mode="json")
+    space.write_text(json.dumps(data))
+    words = ("search", "--space", str(space), "--trials", "3", "--workers", "1", "--out", str(out))
+    return start(*words, **environment), out
+
+
+def start(*words: str, **environment: str) -> subprocess.Popen[str]:
+    """Starts a command as a person does, in a process group of its own."""
     return subprocess.Popen(
-        [*command, "--space", str(space), "--trials", str(trials), "--workers", str(workers), "--out", str(out)],
+        [sys.executable, "-c", "import sys; from sasa_nas.cli.app import main; sys.exit(main())", *words],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -116,15 +98,22 @@ def short_folder() -> Iterator[Path]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_killed_search_keeps_a_second_one_out_before_and_is_resumed_after(
+def test_a_search_that_is_interrupted_and_then_killed_is_completed(
     make_space, tmp_path: Path, short_folder: Path, notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    epochs = 12
-    space, out = tmp_path / "space.json", tmp_path / "run"
-    data = make_space(lambda d: d["proxy"]["recipe"].update(epochs=epochs)).model_dump(mode="json")
-    space.write_text(json.dumps(data))
-    process = start_search(space, out, trials=3, workers=WORKERS, TMPDIR=str(short_folder))
-    wait_for_epochs(process, out, 2)
+    process, out = start_search(make_space, tmp_path, TMPDIR=str(short_folder))
+    wait_for_epochs(process, out, 1)
+    # a terminal sends Ctrl-C to the whole group, Ray's processes included
+    os.killpg(process.pid, signal.SIGINT)
+    stdout, stderr = process.communicate(timeout=90)
+    assert process.returncode == 130
+    assert "Traceback" not in stderr
+    assert f"resume {out}" in stdout
+    interrupted = read_trials(RunFolder(out))
+    assert Outcome.RUNNING in {record.outcome for record in interrupted}
+
+    process = start("resume", str(out), TMPDIR=str(short_folder))
+    wait_for_epochs(process, out, max(trained_epochs(out).values()) + 2)
     with pytest.raises(UserError, match="another process is writing to"):
         resume(out)
     os.kill(process.pid, signal.SIGKILL)
@@ -132,20 +121,22 @@ def test_a_killed_search_keeps_a_second_one_out_before_and_is_resumed_after(
     (leftover,) = short_folder.glob("sasa-nas-*")
     wait_until_nobody_names(leftover)
     before = trained_epochs(out)
-    unfinished = {r.number for r in read_trials(RunFolder(out)) if r.outcome is Outcome.RUNNING}
-    assert unfinished
+    (unfinished,) = (r.number for r in read_trials(RunFolder(out)) if r.outcome is Outcome.RUNNING)
 
     monkeypatch.setattr(tempfile, "tempdir", str(short_folder))
     summary = resume(out, observer=notes)
-    assert not list(short_folder.glob("sasa-nas-*"))
+    # the folder itself goes a minute after it was emptied
+    assert {path.name for folder in short_folder.glob("sasa-nas-*") for path in folder.iterdir()} <= {LOCK}
     assert not summary.interrupted
     assert [record.number for record in summary.records] == list(range(len(summary.records)))
     spent = [record for record in summary.records if record.outcome.spent]
     assert [record.outcome for record in spent] == [Outcome.TRAINED] * 3
-    assert trained_epochs(out) == {record.number: epochs for record in spent}
+    begun = [record for record in interrupted if record.outcome is not Outcome.WAITING]
+    assert [r.architecture_id for r in summary.records[: len(begun)]] == [r.architecture_id for r in begun]
+    assert trained_epochs(out) == {record.number: EPOCHS for record in spent}
     # a training first reports its last epoch once more; what is between that and what was on disk is trained twice
-    first = {number: min(r.epoch for r in notes.epochs if r.number == number) for number in unfinished}
-    assert sum(max(0, before.get(number, 0) - first[number]) for number in unfinished) <= WORKERS
+    first = min(report.epoch for report in notes.epochs if report.number == unfinished)
+    assert before.get(unfinished, 0) - first <= 1
     assert not list(out.glob("trials/*/checkpoint*"))
 
 
@@ -161,10 +152,3 @@ def command_lines() -> Iterator[bytes]:
     for file in Path("/proc").glob("[0-9]*/cmdline"):
         with suppress(OSError):
             yield file.read_bytes()
-
-
-def _make_short(out: Path) -> None:
-    """Lets the rest of an interrupted run train for one epoch, for the test's sake."""
-    info = json.loads((out / "run.json").read_text())
-    info["space"]["proxy"]["recipe"]["epochs"] = 1
-    (out / "run.json").write_text(json.dumps(info))

@@ -11,7 +11,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.run import RunFolder, SearchSettings, read_info
 from sasa_nas.searching.new_run import make_folder
 from sasa_nas.searching.plan import OverLimit, SearchPlan, draw, dry_run, find_new, plan_designs
-from sasa_nas.searching.worker.training import DataCache
+from sasa_nas.searching.worker.data_cache import DataCache
 from sasa_nas.space import Infeasible, SearchSpace
 from sasa_nas.space.choosers import RandomChooser
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sasa_nas.space import load_space, sample
-from sasa_nas.space.choosers import BalancedChooser, RandomChooser, RecordingChooser
+from sasa_nas.space.choosers import LatinHypercubeChooser, RandomChooser, RecordingChooser
 from sasa_nas.space.searchable import Range
 
 RANGE = Range(range=(2, 8, 2))
@@ -16,8 +16,8 @@ RANGE = Range(range=(2, 8, 2))
 
 @settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 1000), options=st.integers(1, 6), rounds=st.integers(1, 4))
-def test_a_balanced_fork_deals_every_option_once_a_round(seed: int, options: int, rounds: int) -> None:
-    chooser = BalancedChooser(Random(seed))
+def test_a_latin_hypercube_deals_every_option_of_a_fork_once_a_round(seed: int, options: int, rounds: int) -> None:
+    chooser = LatinHypercubeChooser(Random(seed))
     labels = [f"option{i}" for i in range(options)]
     for _ in range(rounds):
         dealt = [chooser.option("fork", labels) for _ in range(options)]
@@ -26,8 +26,8 @@ def test_a_balanced_fork_deals_every_option_once_a_round(seed: int, options: int
         assert sorted(numbers) == [2, 4, 6, 8]
 
 
-def test_balanced_forks_are_dealt_apart() -> None:
-    chooser = BalancedChooser(Random(3))
+def test_forks_of_a_latin_hypercube_are_dealt_apart() -> None:
+    chooser = LatinHypercubeChooser(Random(3))
     pairs = Counter((chooser.option("a", [0, 1]), chooser.option("b", [0, 1])) for _ in range(400))
     # both forks are exactly even, and all four combinations come up: a shared deck would bring two
     assert {a: sum(n for (x, _), n in pairs.items() if x == a) for a in (0, 1)} == {0: 200, 1: 200}
@@ -35,9 +35,9 @@ def test_balanced_forks_are_dealt_apart() -> None:
     assert len(pairs) == 4
 
 
-def test_balanced_draws_of_a_space_have_each_operator_equally_often() -> None:
+def test_a_latin_hypercube_of_a_space_has_each_operator_equally_often() -> None:
     space = load_space("tiny")
-    chooser = BalancedChooser(Random(0))
+    chooser = LatinHypercubeChooser(Random(0))
     designs = [sample(space, chooser) for _ in range(10)]
     for stage in range(3):
         kinds = Counter(design.stages[stage].operator.kind for design in designs)

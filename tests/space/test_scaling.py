@@ -157,7 +157,7 @@ def test_everything_but_widths_and_depths_is_kept() -> None:
     assert scaled(architecture, 0.5, 0.5) == expected
 
 
-def test_key_channels_counted_outright_shrink_with_the_width() -> None:
+def test_key_channels_given_as_a_number_shrink_with_the_width() -> None:
     architecture = Architecture(stages=(Stage(operator=AugmentedConv(min_key_dim=20)),))
     operator = scaled(architecture, 0.25, 1.0).stages[0].operator
     assert isinstance(operator, AugmentedConv)

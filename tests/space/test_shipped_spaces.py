@@ -7,14 +7,14 @@ import torch
 
 from sasa_nas.models import build
 from sasa_nas.space import Architecture, Image, load_space, proxy_of, sample, shipped_spaces, size
-from sasa_nas.space.choosers import BalancedChooser
+from sasa_nas.space.choosers import LatinHypercubeChooser
 
 SPACES = sorted(shipped_spaces())
 IMAGES = [(28, 28), (32, 48), (96, 65)]
 
 
 def designs(name: str, number: int) -> list[Architecture]:
-    chooser = BalancedChooser(Random(0))
+    chooser = LatinHypercubeChooser(Random(0))
     space = load_space(name)
     return [sample(space, chooser) for _ in range(number)]
 

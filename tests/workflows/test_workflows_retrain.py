@@ -16,7 +16,8 @@ from sasa_nas.space import Architecture, Stage, load_architecture
 from sasa_nas.stems.conv import ConvStem
 from sasa_nas.workflows import retrain
 from sasa_nas.workflows.observer import TrainingObserver
-from sasa_nas.workflows.retrain import RetrainingRequest, _sampled, retrain_run
+from sasa_nas.workflows.retrain import retrain_run
+from sasa_nas.workflows.retraining_plan import RetrainingRequest, sampled
 
 REQUEST = RetrainingRequest(epochs=1, seeds=2, batch_size=512, image_size=6, device="cpu")
 
@@ -144,9 +145,9 @@ def test_a_sample_adds_other_networks_once(records: Sequence[TrialRecord]) -> No
     # trials 1 and 3 have the same design
     unlike = [r.model_copy(update={"architecture": r.full_size}) for r in records]
     known = {r.number: r for r in unlike if r.outcome is Outcome.TRAINED}
-    assert sorted(_sampled([1], known, 9, 0)) == [0, 1, 2]
-    assert _sampled([1], known, 1, 0) == _sampled([1], known, 1, 0)
-    assert len(_sampled([1], known, 1, 0)) == 2
+    assert sorted(sampled([1], known, 9, 0)) == [0, 1, 2]
+    assert sampled([1], known, 1, 0) == sampled([1], known, 1, 0)
+    assert len(sampled([1], known, 1, 0)) == 2
 
 
 def test_a_network_that_fails_does_not_hold_up_the_others(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:

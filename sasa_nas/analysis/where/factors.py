@@ -54,7 +54,7 @@ class Factor:
 
     Attributes:
         name: Path of the field.
-        levels: Its values, the baseline first.
+        levels: Values of the factor, the baseline first.
         within: The factor and the level that it belongs to; None if every network has it.
         numeric: Whether only the trend over its levels is estimated.
     """

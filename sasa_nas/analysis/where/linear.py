@@ -18,7 +18,7 @@ class Estimate:
 
     Attributes:
         value: The estimate.
-        error: Its standard error.
+        error: Standard error of the estimate.
         df: Degrees of freedom of its t distribution.
     """
 

@@ -7,7 +7,7 @@ class Interval(BaseModel):
     """A signed effect on accuracy (0 to 1) with its 95 % interval.
 
     Attributes:
-        effect: The estimate.
+        effect: Estimate of the effect.
         low: The interval's lower end.
         high: The interval's upper end.
         p: Two-sided p-value of this effect alone.

@@ -12,5 +12,5 @@ class BasicBlock(Block):
     builder = "sasa_nas.blocks.basic.building:build"
     options = frozenset({"replaces"})
     parameter_free_shortcut = True
-    in_detector = True
+    activated = True
     operator_parts = frozenset({"first", "first_norm", "second", "second_norm"})

@@ -13,7 +13,7 @@ class BottleneckBlock(Block):
     builder = "sasa_nas.blocks.bottleneck.building:build"
     options = frozenset({"expansion"})
     parameter_free_shortcut = True
-    in_detector = True
+    activated = True
     operator_parts = frozenset({"operator", "operator_norm"})
 
     def out_channels(self, stage: Stage) -> int:

@@ -23,10 +23,10 @@ class BoxedExample:
     """An image in memory.
 
     Attributes:
-        source: Where it comes from.
+        source: The image and its objects in the data set.
         pixels: (3, height, width), uint8.
         boxes: (N, 4), float32: left, top, right and bottom in pixels, of the image as it is here.
-        labels: (N,), int64.
+        labels: (N,), int64: index of each object's category.
     """
 
     source: BoxedImage
@@ -87,10 +87,10 @@ class BoxBatches:
     uninterrupted one sees.
 
     Args:
-        data: The images.
+        data: Images to put in batches.
         batch_size: Images a batch. The remainder of an epoch is left out, unless the whole set is smaller than a
             batch: then it is one batch.
-        seed: Non-negative.
+        seed: Seed of the order and the augmentation of the data, non-negative.
         flip: Whether images are mirrored at random.
 
     Raises:

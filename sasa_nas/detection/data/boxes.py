@@ -20,11 +20,11 @@ class BoxedImage:
 
     Attributes:
         id: The data set's number for it.
-        path: The file.
-        height: In pixels.
-        width: In pixels.
+        path: Path of the image's file.
+        height: Height in pixels.
+        width: Width in pixels.
         boxes: (N, 4), float32: left, top, right and bottom in pixels, inside the image and not empty. N may be 0.
-        labels: (N,), int64.
+        labels: (N,), int64: index of each object's category.
     """
 
     id: int
@@ -54,8 +54,8 @@ class BoxedSet:
     """One part of a data set.
 
     Attributes:
-        images: At least one.
-        truth: What is in them, in COCO's format, crowds included; average precision is measured against it.
+        images: The images with their objects; at least one.
+        truth: Annotations in COCO's format, crowds included, against which average precision is measured.
     """
 
     images: Sequence[BoxedImage]
@@ -78,10 +78,10 @@ class BoxedSplits:
     """The parts of a data set of boxes.
 
     Attributes:
-        name: As `load_coco` takes it, with an absolute path.
-        categories: By label.
-        train: What weights are fitted to.
-        validation: What average precision is measured on; it holds one box at least.
+        name: Name of the data set for `load_coco`, with an absolute path.
+        categories: Categories in the order of labels.
+        train: Part that weights are fitted to.
+        validation: Part that average precision is measured on, with one box at least.
     """
 
     name: str

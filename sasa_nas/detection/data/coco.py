@@ -38,7 +38,7 @@ def load_coco(name: str, data_dir: Path | None = None) -> BoxedSplits:
 
     Args:
         name: `coco:PATH`, a relative path being looked for in the working directory and then in `data_dir`.
-        data_dir: Where one's data sets lie.
+        data_dir: Folder of data sets; None for the working directory alone.
 
     Raises:
         UserError: If a file is missing, is not in COCO's format, or speaks of an image, a category or a box that

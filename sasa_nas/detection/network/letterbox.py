@@ -8,9 +8,9 @@ from torchvision.models.detection.transform import GeneralizedRCNNTransform, res
 from sasa_nas.blocks.plans import Size
 
 PIXEL_MEAN = (0.485, 0.456, 0.406)
-"""Of ImageNet's red, green and blue in [0, 1]; subtracted from a pixel."""
+"""Mean of ImageNet's red, green and blue in [0, 1], which is subtracted from a pixel."""
 PIXEL_STD = (0.229, 0.224, 0.225)
-"""What is divided by afterwards."""
+"""Their standard deviation, by which it is divided afterwards."""
 
 
 class Letterbox(GeneralizedRCNNTransform):  # type: ignore[misc]

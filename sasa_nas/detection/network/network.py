@@ -24,7 +24,7 @@ class Trunk(nn.Module):
     """A network without its classifier, which gives the maps of its last three stages.
 
     Args:
-        network: Its stem and stages are taken over, names included.
+        network: Network whose stem and stages are taken over, names included.
     """
 
     def __init__(self, network: Network) -> None:
@@ -46,7 +46,7 @@ class PyramidBackbone(nn.Module):
     """Trunk and pyramid, in the form that torchvision's detectors take.
 
     Args:
-        detector: What to build.
+        detector: Description of the detector.
     """
 
     def __init__(self, detector: Detector) -> None:
@@ -72,7 +72,7 @@ class DetectionNetwork(RetinaNet):  # type: ignore[misc]
     Batch norms train like all else, until `freeze_norms` is called.
 
     Args:
-        detector: What to build.
+        detector: Description of the detector.
     """
 
     _norms_frozen = False
@@ -123,7 +123,7 @@ def load_backbone(network: DetectionNetwork, weights: Mapping[str, Tensor]) -> N
     """Load the stem and the stages of a trained classifier, by name, and freeze the norms.
 
     Args:
-        network: The detector.
+        network: Detector whose backbone is loaded.
         weights: The classifier's state, as `sasa-nas train` writes it.
 
     Raises:

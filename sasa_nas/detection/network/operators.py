@@ -14,15 +14,16 @@ def build_spatial(detector: Detector, size: Size, *, stride: int = 1) -> nn.Modu
     """Build the replacement of a 3x3 convolution of the pyramid's width.
 
     Args:
-        detector: Says which operator.
+        detector: Detector whose operator is built.
         size: Height and width of the largest map that it meets.
-        stride: 1 or 2.
+        stride: Stride of the operator, 1 or 2.
     """
     width = detector.pyramid_width
     if isinstance(detector.operator, Conv):
         return _conv(detector.operator, width, width, stride=stride)
     module = build_operator(detector.operator, width, width, stride=stride, feature_size=size)
-    initialise = OPERATORS[detector.operator.kind].initialise_in_detector
+    # the convolutions of pyramid and heads have no norm either
+    initialise = OPERATORS[detector.operator.kind].initialise_without_norm
     if initialise is not None:
         resolve(initialise)(module)
     return module
@@ -34,7 +35,7 @@ def build_last(detector: Detector, out_channels: int, size: Size, *, bias: float
     An operator that is no convolution keeps its channels, and a pointwise convolution follows it.
 
     Args:
-        detector: Says which operator.
+        detector: Detector whose operator is built.
         out_channels: Channels of the output.
         size: Height and width of the largest map that it meets.
         bias: Initial value of the output's biases.

@@ -14,7 +14,7 @@ class CoarseLevels(ExtraFPNBlock):  # type: ignore[misc]
 
     Args:
         p6: A module that halves a map.
-        p7: Another.
+        p7: A second module that halves a map.
     """
 
     def __init__(self, p6: nn.Module, p7: nn.Module) -> None:

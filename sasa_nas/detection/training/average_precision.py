@@ -24,7 +24,7 @@ class Detections:
     Attributes:
         boxes: (N, 4), float32: left, top, right and bottom in the image's pixels.
         scores: (N,), float32, in [0, 1].
-        labels: (N,), int64.
+        labels: (N,), int64: index of each object's category.
     """
 
     boxes: Tensor
@@ -38,7 +38,7 @@ class AveragePrecision:
 
     Attributes:
         ap: Averaged over the overlaps 0.5, 0.55, ..., 0.95 from which on a box counts as found: COCO's mAP.
-        ap50: At the overlap 0.5 alone.
+        ap50: Average precision at the overlap 0.5 alone.
     """
 
     ap: float
@@ -49,9 +49,9 @@ def detect(network: DetectionNetwork, images: Sequence[Tensor], device: torch.de
     """Find objects in images of any size.
 
     Args:
-        network: On `device`; its mode is put back afterwards.
+        network: Network on `device`; its mode is restored afterwards.
         images: (3, H, W) each, uint8; at least one.
-        device: Where to compute.
+        device: Device to compute on.
     """
     with evaluating(network), torch.inference_mode(), autocast(device):
         found = network([as_input(image, device) for image in images])
@@ -74,11 +74,11 @@ def evaluate_detector(
     """Evaluate `network`, in evaluation mode, on every image of `data`; restore its mode.
 
     Args:
-        network: On `device`.
-        data: It holds one box at least that is no crowd.
-        categories: By label.
+        network: Network on `device`.
+        data: Images with one box at least that is no crowd.
+        categories: Categories in the order of labels.
         batch_size: Images at a time.
-        device: Where to compute.
+        device: Device to compute on.
 
     Raises:
         UserError: If an image cannot be read.
@@ -96,9 +96,9 @@ def average_precision(
     """Compute average precision from detections and annotations.
 
     Args:
-        truth: In COCO's format, as `BoxedSet` has it.
+        truth: Annotations in COCO's format, as in `BoxedSet`.
         found: The number of an image and what was found in it; an image may be missing.
-        categories: By label.
+        categories: Categories in the order of labels.
     """
     results = [
         {"image_id": number, "category_id": categories[label].id, "bbox": [x0, y0, x1 - x0, y1 - y0], "score": score}

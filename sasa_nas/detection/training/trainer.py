@@ -70,11 +70,11 @@ class DetectionTrainer(EpochLoop[DetectionNetwork, list[BoxedExample], Detection
     the CPU the same seed and weights give bit-identical numbers. The process's own random state is left alone.
 
     Args:
-        network: For the data set's classes. It is moved to `device` and trained in place.
-        splits: The data.
+        network: Network for the data set's classes, which is moved to `device` and trained in place.
+        splits: Train and validation part of the data set.
         recipe: Epochs, batch size, rates.
-        seed: Non-negative.
-        device: Where the network lives and runs.
+        seed: Seed of the order and the augmentation of the data, non-negative.
+        device: Device of the network and its training.
 
     Raises:
         UserError: As `require_norm_batches`.

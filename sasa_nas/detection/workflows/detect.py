@@ -31,10 +31,10 @@ def detect_objects(
     """Find objects in images, one image after the other, with the first seed of a finished training.
 
     Args:
-        target: The folder of a detector's outright training.
-        files: The images.
-        score_threshold: What is less sure is left out, in [0, 1]; the network itself leaves out what is below 0.05.
-        device: As `pick_device` takes it.
+        target: The folder of a detector's training.
+        files: Files of the images.
+        score_threshold: Least score of a detection that is kept, in [0, 1]; the network itself keeps none below 0.05.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
 
     Returns:
         What is in each image, and the images, (3, height, width), uint8.

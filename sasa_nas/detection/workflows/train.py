@@ -1,4 +1,4 @@
-"""Outright training of one detector."""
+"""Training of one detector."""
 
 import json
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ from sasa_nas.tasks import DETECTION
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.training.seeding import seeded
 from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
-from sasa_nas.workflows.training_session import carry_out, new_folder, require_same_network, write_folder
+from sasa_nas.workflows.training_session import begin_session, new_folder, require_same_network, resume_session
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def train_detector(
     """Train a detector, fitted to a data set's categories, and keep everything in a new folder.
 
     Args:
-        detector: For categories of any number.
+        detector: The detector, for categories of any number.
         settings: Data set, recipe and seeds of the training.
         name: Name of the detector.
         out: The folder, which must be empty or not exist; default: `runs/train-<name>-<time>`.
@@ -127,8 +127,7 @@ def train_detector(
         categories=tuple(map(CategoryRecord.model_validate, splits.categories)),
         fingerprint=splits.fingerprint(),
     )
-    write_folder(folder, fitted, info)
-    return TrainingSummary(folder, info, carry_out(folder, info, job, observer or TrainingObserver()))
+    return begin_session(folder, fitted, info, job, observer)
 
 
 def resume_detector(
@@ -138,36 +137,36 @@ def resume_detector(
 
     Args:
         path: The training's folder. A finished training is left as it is.
-        external: What the training's record names outside its folder, named again, or what takes its place.
-        observer: Told of everything that happens.
+        external: External resources that the training's record names, or their replacements.
+        observer: Observer of the progress.
 
     Raises:
         UserError: If `path` is no detector's training, its record names something that `external` does not, its data
             set has changed, or another process is training in it; and as `train_detector`.
     """
-    folder = TrainingFolder(path)
-    info = read_detection(folder)
-    if folder.result.exists():
-        return TrainingSummary(folder, info, read_detection_result(folder))
-    detector = load_detector(folder.architecture)
-    require_same_network(folder, detector, info)
-    named = confirmed(DetectorResources.of_detector(info.settings), external or DetectorResources(), path)
-    settings = info.settings.model_copy(
-        update={
-            "data_dir": named.data_dir,
-            "dataset": named.dataset or info.settings.dataset,
-            "backbone_weights": named.backbone_weights,
-        }
-    )
-    device = pick_device(settings.device)
-    splits = load_coco(settings.dataset, settings.data_dir)
-    if splits.fingerprint() != info.fingerprint:
-        raise UserError(
-            f"dataset '{splits.name}' is no longer what the detector was trained on (its annotations have changed); "
-            "put its files back"
+    known = external or DetectorResources()
+
+    def resumed_job(folder: TrainingFolder, info: DetectionInfo, _: TrainingObserver) -> _Detection:
+        detector = load_detector(folder.architecture)
+        require_same_network(folder, detector, info)
+        named = confirmed(DetectorResources.of_detector(info.settings), known, path)
+        settings = info.settings.model_copy(
+            update={
+                "data_dir": named.data_dir,
+                "dataset": named.dataset or info.settings.dataset,
+                "backbone_weights": named.backbone_weights,
+            }
         )
-    job = _job(info.name, detector, settings, splits, device)
-    return TrainingSummary(folder, info, carry_out(folder, info, job, observer or TrainingObserver()))
+        device = pick_device(settings.device)
+        splits = load_coco(settings.dataset, settings.data_dir)
+        if splits.fingerprint() != info.fingerprint:
+            raise UserError(
+                f"dataset '{splits.name}' is no longer what the detector was trained on (its annotations have "
+                "changed); put its files back"
+            )
+        return _job(info.name, detector, settings, splits, device)
+
+    return resume_session(path, read_detection, read_detection_result, resumed_job, observer)
 
 
 def _absolute(path: Path | None) -> Path | None:

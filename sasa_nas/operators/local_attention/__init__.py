@@ -19,7 +19,7 @@ from sasa_nas.operators.registry import register_operator
     probe="sasa_nas.operators.local_attention.facts:probe",
     forms="sasa_nas.ops.local_attention.dispatch:explain_choice",
     decompositions=["sasa_nas.ops.local_attention.library:local_attention_decompositions"],
-    initialise_in_detector="sasa_nas.operators.local_attention.facts:initialise_in_detector",
+    initialise_without_norm="sasa_nas.operators.local_attention.facts:initialise_without_norm",
     examples=[
         {"kernel_size": 3, "num_heads": 2},
         {"kernel_size": 5, "num_heads": 4, "padding": "zeros"},

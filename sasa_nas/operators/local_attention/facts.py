@@ -8,7 +8,7 @@ from sasa_nas.operators.pooling import stride_pool_inputs
 from sasa_nas.operators.probe import AttentionProbe
 
 VALUE_STD = 0.01
-"""Standard deviation of the initial value projection in a detector (Ramachandran et al. 2019)."""
+"""Standard deviation of the initial value projection if no norm follows (Ramachandran et al. 2019, for detectors)."""
 
 
 def count(layer: LocalAttention2d, height: int, width: int) -> Counts:
@@ -32,6 +32,6 @@ def probe(layer: LocalAttention2d) -> AttentionProbe:
     )
 
 
-def initialise_in_detector(layer: LocalAttention2d) -> None:
+def initialise_without_norm(layer: LocalAttention2d) -> None:
     """Draw the value projection from N(0, `VALUE_STD`)."""
     nn.init.normal_(layer.value.weight, std=VALUE_STD)

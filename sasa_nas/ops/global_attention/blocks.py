@@ -17,7 +17,7 @@ BLOCK_PAIRS = {"cpu": 2**17}
 """Pairs of a block: on a CPU they are in its cache."""
 
 OTHER_BLOCK_PAIRS = 2**24
-"""On other devices a block keeps all of the device busy."""
+"""Pairs of a block on other devices: enough to keep all of the device busy."""
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,9 @@ def blocks_backward(problem: GlobalProblem, out: Tensor, lse: Tensor, grad_out: 
     """Return the gradients of `blocks_forward`.
 
     Args:
-        problem: As it went forward.
-        out: What `blocks_forward` returned.
-        lse: As `out`.
+        problem: Problem of the forward pass.
+        out: Result of `blocks_forward`.
+        lse: Log-sum-exp of the logits, from the same call.
         grad_out: The gradient of `out`.
     """
     planes = _planes(problem)

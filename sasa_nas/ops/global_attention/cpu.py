@@ -40,7 +40,7 @@ def cpu_cannot(problem: GlobalProblem) -> str | None:
     The first call of a machine compiles them, which takes some seconds.
 
     Args:
-        problem: Its tensors' types and devices are looked at, not their numbers.
+        problem: Problem, of which types and devices are read, not values.
     """
     query = problem.query
     if query.device.type != "cpu":
@@ -78,9 +78,9 @@ def cpu_backward(problem: GlobalProblem, out: Tensor, lse: Tensor, grad_out: Ten
     """Return the gradients of `cpu_forward`, which compute the weights of the softmax again.
 
     Args:
-        problem: As it went forward.
-        out: What `cpu_forward` returned.
-        lse: As `out`.
+        problem: Problem of the forward pass.
+        out: Result of `cpu_forward`.
+        lse: Log-sum-exp of the logits, from the same call.
         grad_out: The gradient of `out`, in any layout.
 
     Returns:

@@ -17,7 +17,7 @@ GlobalBackend = Literal["auto", "naive", "fused", "blocks", "cpu", "triton"]
 """`auto` chooses; `naive` holds all logits in memory; else see `forms.GlobalForm`."""
 
 NAIVE_PIXELS = 64
-"""Of a map on a CPU whose logits are so few that to hold all of them is the fastest where loops are not."""
+"""Pixels of a map on a CPU up to which holding all logits is the fastest where loops are not."""
 
 
 def global_attention(
@@ -36,7 +36,7 @@ def global_attention(
 
     Args:
         query: `(B, H, W, heads, head_dim)`, any floating type, any strides.
-        key: As `query`.
+        key: Keys, of the shape of `query`.
         value: `(B, H, W, heads, value_dim)`; `value_dim` may differ from `head_dim`.
         rel_rows: `(2H - 1, head_dim)`, shared by the heads, or None.
         rel_cols: `(2W - 1, head_dim)`; both or neither.
@@ -69,8 +69,8 @@ def can_run(backend: GlobalBackend, problem: GlobalProblem) -> str | None:
     """Return the reason why a backend cannot compute a problem, in a few words; None if it can.
 
     Args:
-        backend: Which one.
-        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
+        backend: Name of the backend.
+        problem: Problem, of which types, devices and shapes are read, not values.
     """
     return None if backend in ("auto", "naive") else form_cannot(cast("GlobalForm", backend), problem)
 
@@ -88,7 +88,7 @@ def explain_choice(device: torch.device, side: int = 14) -> tuple[GlobalBackend,
 
     Args:
         device: One that tensors can be made on.
-        side: Of the maps, in pixels.
+        side: Side of the maps in pixels.
 
     Raises:
         ValueError: SASA_NAS_BACKEND names no backend.

@@ -24,19 +24,19 @@ MAX_TRITON_SIDE = 32
 """Pixels of the longer side of a map with nearly twice as many offsets that a kernel's registers hold."""
 
 SMALL_PIXELS = 64
-"""Of a map on which kernels of float32 are the faster although they look at offsets beyond its edge, and on a CPU
+"""Pixels of a map up to which kernels of float32 are faster although they compute offsets beyond its edge, and on a CPU
 matrix products for wide heads although they hold relative logits of all queries in memory."""
 
 LOOPS_CHANNELS = 24
-"""Of a head that loops are the fastest for on any map; more are a matter for matrix products."""
+"""Channels of a head up to which loops are the fastest on any map; more are a matter for matrix products."""
 
 
 def form_cannot(form: GlobalForm, problem: GlobalProblem) -> str | None:
     """Return the reason why a form cannot compute a problem, in a few words; None if it can.
 
     Args:
-        form: Which one.
-        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
+        form: Name of the form.
+        problem: Problem, of which types, devices and shapes are read, not values.
     """
     match form:
         case "blocks":
@@ -86,7 +86,7 @@ def run_forward(form: GlobalForm, problem: GlobalProblem) -> tuple[Tensor, Tenso
 
     Args:
         form: One that can run.
-        problem: What to compute.
+        problem: Problem to compute.
 
     Returns:
         The attention `(B, H, W, heads, value_dim)` of the type of the values, and the natural logarithms of the sums
@@ -112,9 +112,9 @@ def run_backward(
 
     Args:
         form: One that can run.
-        problem: As it went forward.
-        out: What `run_forward` returned.
-        lse: As `out`.
+        problem: Problem of the forward pass.
+        out: Result of `run_forward`.
+        lse: Log-sum-exp of the logits, from the same call.
         grad_out: The gradient of `out`, in any layout.
     """
     with torch.autocast(problem.query.device.type, enabled=False):

@@ -45,9 +45,9 @@ def fused_backward(problem: GlobalProblem, out: Tensor, lse: Tensor, grad_out: T
     """Return the gradients of `fused_forward`.
 
     Args:
-        problem: As it went forward.
-        out: What `fused_forward` returned.
-        lse: As `out`.
+        problem: Problem of the forward pass.
+        out: Result of `fused_forward`.
+        lse: Log-sum-exp of the logits, from the same call.
         grad_out: The gradient of `out`.
     """
     query, key, value = problem.query, problem.key, problem.value

@@ -22,7 +22,7 @@ def global_attention(
 
     Args:
         query: `(B, H, W, heads, head_dim)`, any floating type.
-        key: As `query`.
+        key: Keys, of the shape of `query`.
         value: `(B, H, W, heads, value_dim)`; `value_dim` may differ from `head_dim`.
         rel_rows: `(2H - 1, head_dim)`, shared by the heads, or None.
         rel_cols: `(2W - 1, head_dim)`; both or neither.

@@ -11,7 +11,7 @@ class GlobalProblem:
 
     Attributes:
         query: `(B, H, W, heads, head_dim)`.
-        key: As `query`.
+        key: Keys, of the shape of `query`.
         value: `(B, H, W, heads, value_dim)`.
         rel_rows: `(2H - 1, head_dim)`, or None.
         rel_cols: `(2W - 1, head_dim)`, or None.

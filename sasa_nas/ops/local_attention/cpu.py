@@ -39,7 +39,7 @@ def cpu_cannot(problem: Problem) -> str | None:
     The first call of a machine compiles them, which takes a second or two.
 
     Args:
-        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
+        problem: Problem, of which types, devices and shapes are read, not values.
     """
     query = problem.query
     if query.device.type != "cpu":
@@ -79,9 +79,9 @@ def cpu_backward(problem: Problem, out: Tensor, lse: Tensor, grad_out: Tensor) -
     """Return the gradients of `cpu_forward`, which compute the weights of the softmax again.
 
     Args:
-        problem: As it went forward.
-        out: What `cpu_forward` returned first.
-        lse: What it returned second.
+        problem: Problem of the forward pass.
+        out: Result of `cpu_forward`.
+        lse: Log-sum-exp of the logits, from the same call.
         grad_out: The gradient of the attention, in any layout.
 
     Returns:

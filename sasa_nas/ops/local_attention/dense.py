@@ -27,14 +27,14 @@ def dense_local_attention(
 
     Args:
         query: `(B, H, W, heads, head_dim)`, any floating type.
-        key: As `query`, or None.
+        key: Keys, of the shape of `query`, or None.
         value: `(B, H, W, heads, value_dim)`.
         rel_rows: `(kernel_size, head_dim)` or `(heads, kernel_size, head_dim)`, or None.
-        rel_cols: As `rel_rows`; both or neither.
+        rel_cols: Embeddings of the column offsets, of the shape of `rel_rows`; both or neither.
         kernel_size: Side of the window in pixels, odd.
-        stride: Between the pixels that attend.
+        stride: Distance of the pixels that attend.
         scale: Factor of all logits.
-        padding: What a key beyond the edge is.
+        padding: Treatment of keys beyond the edge: `mask` or `zeros`.
 
     Returns:
         `(B, ceil(H / stride), ceil(W / stride), heads, value_dim)` of the type of `value`.

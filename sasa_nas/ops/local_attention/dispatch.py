@@ -17,7 +17,7 @@ Backend = Literal["auto", "naive", "dense", "slices", "cpu", "triton"]
 """`auto` chooses; `naive` lays windows out in memory, `dense` looks at all pairs of pixels; else see `forms.Form`."""
 
 DENSE_PAIRS = 4
-"""Of the forms in plain PyTorch, the dense one is the faster where it looks at up to this many windows of pairs."""
+"""Windows of pairs up to which the dense form is faster than the other forms in plain PyTorch."""
 
 
 def local_attention(
@@ -39,14 +39,14 @@ def local_attention(
 
     Args:
         query: `(B, H, W, heads, head_dim)`, any floating type, any strides.
-        key: As `query`, or None: the logits are then those of the relative embeddings alone.
+        key: Keys, of the shape of `query`, or None: the logits are then those of the relative embeddings alone.
         value: `(B, H, W, heads, value_dim)`; `value_dim` may differ from `head_dim`.
         rel_rows: `(kernel_size, head_dim)` or `(heads, kernel_size, head_dim)`, or None.
-        rel_cols: As `rel_rows`, for the column offsets; both or neither.
+        rel_cols: Embeddings of the column offsets, of the shape of `rel_rows`; both or neither.
         kernel_size: Side of the window in pixels, odd.
-        stride: Between the pixels that attend, from the first on; all pixels are attended to.
+        stride: Distance of the pixels that attend, from the first on; all pixels are attended to.
         scale: Factor of all logits.
-        padding: What a key beyond the edge is: absent from the softmax (`mask`) or a zero vector (`zeros`).
+        padding: Treatment of keys beyond the edge: absent from the softmax (`mask`) or a zero vector (`zeros`).
         backend: The form to take; where it is `auto`, the variable SASA_NAS_BACKEND of the environment may name one.
 
     Returns:
@@ -83,8 +83,8 @@ def can_run(backend: Backend, problem: Problem) -> str | None:
     """Return the reason why a backend cannot compute a problem, in a few words; None if it can.
 
     Args:
-        backend: Which one.
-        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
+        backend: Name of the backend.
+        problem: Problem, of which types, devices and shapes are read, not values.
     """
     return None if backend in ("auto", "naive", "dense") else form_cannot(cast("Form", backend), problem)
 

@@ -24,8 +24,8 @@ def form_cannot(form: Form, problem: Problem) -> str | None:
     """Return the reason why a form cannot compute a problem, in a few words; None if it can.
 
     Args:
-        form: Which one.
-        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
+        form: Name of the form.
+        problem: Problem, of which types, devices and shapes are read, not values.
     """
     query, value = problem.query, problem.value
     match form:
@@ -51,7 +51,7 @@ def run_forward(form: Form, problem: Problem) -> tuple[Tensor, Tensor]:
 
     Args:
         form: One that can run.
-        problem: What to compute.
+        problem: Problem to compute.
 
     Returns:
         The attention `(B, H', W', heads, value_dim)` of the type of the values, and the natural logarithms of the sums
@@ -76,9 +76,9 @@ def run_backward(form: Form, problem: Problem, out: Tensor, lse: Tensor, grad_ou
 
     Args:
         form: One that can run.
-        problem: As it went forward.
-        out: What `run_forward` returned.
-        lse: As `out`.
+        problem: Problem of the forward pass.
+        out: Result of `run_forward`.
+        lse: Log-sum-exp of the logits, from the same call.
         grad_out: The gradient of `out`, in any layout.
     """
     with torch.autocast(problem.query.device.type, enabled=False):
@@ -119,7 +119,7 @@ def output_like(heads: Tensor, stride: int = 1) -> Tensor:
 
     Args:
         heads: `(B, H, W, heads, channels)`.
-        stride: Between the pixels.
+        stride: Distance of the pixels.
     """
     seen = heads[:, ::stride, ::stride]
     return like_map(seen) if heads.device.type == "cpu" else seen.new_empty(seen.shape)

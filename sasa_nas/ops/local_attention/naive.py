@@ -33,14 +33,15 @@ def local_attention(
 
     Args:
         query: `(B, H, W, heads, head_dim)`, any floating type.
-        key: As `query`, or None: the logits are then those of the relative embeddings alone.
+        key: Keys, of the shape of `query`, or None: the logits are then those of the relative embeddings alone.
         value: `(B, H, W, heads, value_dim)`; `value_dim` may differ from `head_dim`.
         rel_rows: `(kernel_size, head_dim)` or `(heads, kernel_size, head_dim)`, or None.
-        rel_cols: As `rel_rows`, for the column offsets; both or neither.
+        rel_cols: Embeddings of the column offsets, of the shape of `rel_rows`; both or neither.
         kernel_size: Side of the window in pixels, odd.
-        stride: Between the pixels that attend, from the first on; all pixels are attended to.
+        stride: Distance of the pixels that attend, from the first on; all pixels are attended to.
         scale: Factor of all logits.
-        padding: What a key beyond the edge is. With `zeros` its logit is the relative term alone.
+        padding: Treatment of keys beyond the edge: absent from the softmax (`mask`) or a zero vector (`zeros`), whose
+            logit is the relative term alone.
 
     Returns:
         `(B, ceil(H / stride), ceil(W / stride), heads, value_dim)` of the type of `value`.

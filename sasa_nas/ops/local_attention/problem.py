@@ -16,11 +16,11 @@ class Problem:
         key: `(B, H, W, heads, head_dim)`, or None.
         value: `(B, H, W, heads, value_dim)`.
         rel_rows: `(kernel_size, head_dim)` or `(heads, kernel_size, head_dim)`, or None.
-        rel_cols: As `rel_rows`.
+        rel_cols: Embeddings of the column offsets, of the shape of `rel_rows`.
         kernel_size: Side of the window in pixels, odd.
-        stride: Between the pixels of the query.
+        stride: Distance of the query's pixels.
         scale: Factor of all logits.
-        padding: What a key beyond the edge is.
+        padding: Treatment of keys beyond the edge: `mask` or `zeros`.
     """
 
     query: Tensor

@@ -59,7 +59,7 @@ def slices_forward(problem: Problem) -> tuple[Tensor, Tensor]:
     """Window attention without gradients.
 
     Args:
-        problem: On any device and of any floating type.
+        problem: Problem on any device, of any floating type.
 
     Returns:
         The attention `(B, H', W', heads, value_dim)` of the type of the values, and the natural logarithms of the sums
@@ -90,9 +90,9 @@ def slices_backward(problem: Problem, out: Tensor, lse: Tensor, grad_out: Tensor
     """Return the gradients of `slices_forward`.
 
     Args:
-        problem: As it went forward.
-        out: What `slices_forward` returned.
-        lse: As `out`.
+        problem: Problem of the forward pass.
+        out: Result of `slices_forward`.
+        lse: Log-sum-exp of the logits, from the same call.
         grad_out: The gradient of `out`.
     """
     query, key, kernel_size = problem.query, problem.key, problem.kernel_size

@@ -34,8 +34,8 @@ def triton_forward(problem: Problem, plan: Planner = choose_plan) -> tuple[Tenso
     """Window attention without gradients, by one kernel.
 
     Args:
-        problem: With maps on one CUDA device, in any layout.
-        plan: How the kernel cuts its work up.
+        problem: Problem with maps on one CUDA device, in any layout.
+        plan: Tile sizes and warps of the kernel.
 
     Returns:
         The attention `(B, H', W', heads, value_dim)` of the maps' type, and the natural logarithms of the sums of the
@@ -55,11 +55,11 @@ def triton_backward(
     The same inputs give the same bits: every element is summed by one program in a fixed order.
 
     Args:
-        problem: As it went forward.
-        out: What `triton_forward` returned.
-        lse: As `out`.
+        problem: Problem of the forward pass.
+        out: Result of `triton_forward`.
+        lse: Log-sum-exp of the logits, from the same call.
         grad_out: The gradient of `out`, in any layout.
-        plan: How the kernels cut their work up.
+        plan: Tile sizes and warps of the kernels.
     """
     launches, gradients = backward_launches(problem, out, lse, grad_out, plan)
     with torch.cuda.device(out.device) if out.is_cuda else nullcontext():
@@ -79,7 +79,7 @@ def triton_backward(
 
 def forward_launch(problem: Problem, plan: Planner) -> tuple[Launch, Tensor, Tensor]:
     """Return the launch of the forward pass, and the output and log-sum-exp that it fills."""
-    # shapes are given outright: `empty_like` would keep a permuted or expanded layout
+    # shapes are given in full: `empty_like` would keep a permuted or expanded layout
     out = problem.value.new_empty(*problem.query.shape[:4], problem.value.shape[4])
     # float32 weights are as exact as a plain softmax' if their sums have more digits
     exact = torch.float64 if problem.query.dtype == torch.float32 else torch.float32

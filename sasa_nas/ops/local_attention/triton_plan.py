@@ -27,14 +27,14 @@ class WindowShape:
     """Facts that the plan of a kernel depends on.
 
     Attributes:
-        height: Of the map of keys, in pixels.
-        width: Of the map of keys.
+        height: Height of the map of keys in pixels.
+        width: Width of the map of keys in pixels.
         depth: Channels of a head's keys.
         value_depth: Channels of a head's values.
         kernel_size: Side of the window.
-        stride: Of the queries.
+        stride: Distance of the queries' pixels.
         clipped: Whether windows end where the map does, as with padding of `mask`.
-        dtype: Of all maps.
+        dtype: Type of all maps.
         wide: Whether offsets within one image need more than 32 bits.
     """
 
@@ -54,7 +54,7 @@ class Plan:
     """Constants that a kernel is compiled for beyond its problem.
 
     Attributes:
-        kind: Which kernel.
+        kind: Name of the kernel.
         rows: Queries (or keys) of single heads in a program, a power of two; a tile is 16.
         warps: Warps of 32 threads in a program.
         tile: Rows and columns of pixels in a tile; their product is 16.

@@ -8,7 +8,7 @@ from sasa_nas.ops.local_attention.problem import Problem
 from sasa_nas.ops.local_attention.triton_plan import TILE_PIXELS, Pass, Plan, WindowShape, next_power_of_two
 
 WORD_BYTES = 16
-"""What a thread reads at once."""
+"""Bytes that a thread reads at once."""
 
 
 def window_shape(problem: Problem, maps: dict[str, Tensor]) -> WindowShape:

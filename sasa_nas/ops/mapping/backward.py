@@ -17,10 +17,10 @@ def mapping_backward(
     """Compute the gradients of `apply_mapping`.
 
     Args:
-        related: What the mapping was applied to, `(B, C, h, w)`.
+        related: Input of the mapping, `(B, C, h, w)`.
         mapping: The layers.
         statistics: Mean and biased variance of each norm that used the batch's own; None of the others.
-        gradient: Of the weights, `(B, O, h, w)`.
+        gradient: Gradient of the mapping's output, `(B, O, h, w)`.
 
     Returns:
         The gradient of `related`; and of each layer those of norm_weight, norm_bias, weight, and bias where there is

@@ -13,11 +13,11 @@ class MappingLayer:
 
     Attributes:
         norm_weight: Scale of the normalised inputs, `(C,)`.
-        norm_bias: What is added to them, `(C,)`.
+        norm_bias: Shift of the norm, `(C,)`.
         mean: Statistics to normalise with, `(C,)`; None for those of the batch.
         variance: Biased, `(C,)`; None for that of the batch.
-        weight: Of the convolution, `(O, C)`.
-        bias: Of the convolution, `(O,)`, or None.
+        weight: Weight of the convolution, `(O, C)`.
+        bias: Bias of the convolution, `(O,)`, or None.
         eps: Added to the variance.
     """
 
@@ -90,7 +90,7 @@ def check_mapping_types(mapping: Sequence[MappingLayer], maps: Tensor) -> None:
 
     Args:
         mapping: The layers.
-        maps: What they are applied to.
+        maps: Maps that the mapping is applied to.
 
     Raises:
         ValueError: Names the parameter that does not fit.

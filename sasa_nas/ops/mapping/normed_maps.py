@@ -13,7 +13,7 @@ class NormedMaps:
 
     Args:
         maps: `(B, C, H, W)`.
-        layer: Whose norm.
+        layer: Layer with the norm.
 
     Attributes:
         statistics: Mean and biased variance that it normalises with, `(C,)` float32.
@@ -36,7 +36,7 @@ class NormedMaps:
         """Return the gradient of the maps, through the batch's statistics where they were taken.
 
         Args:
-            grad: Of the results of `active`, float32.
+            grad: Gradient of the results of `active`, float32.
 
         Returns:
             The gradient, and `(2, C)`: those of the norm's bias and weight.

@@ -32,7 +32,7 @@ def map_arguments(name: str, maps: Tensor) -> dict[str, Tensor | int | float]:
     """Return a map as kernels take it: its memory, its strides, those between pixels in words, and a word's elements.
 
     Args:
-        name: In the kernel's arguments.
+        name: Name of the map in the kernel's arguments.
         maps: `(B, C, H, W)`.
     """
     sb, sc, sy, sx = maps.stride()
@@ -47,12 +47,12 @@ def norm_coefficients(
     """Return the coefficients of a norm for the kernels, `(6, C)` float32; see triton_norms.py.
 
     Args:
-        layer: Whose norm.
-        mean: That it subtracts.
-        variance: That it divides by, biased.
+        layer: Layer with the norm.
+        mean: Mean that the norm subtracts, `(C,)`.
+        variance: Biased variance that the norm divides by, `(C,)`.
         sums: `(2, C)` of the gradient of its result, and of that times the normalised input, where its statistics are
             the batch's and the gradient of its input is wanted.
-        count: Of numbers that the statistics and the sums are of.
+        count: Number of elements that statistics and sums are taken over.
     """
     deviation = (variance.double() + layer.eps).rsqrt()
     scale = layer.norm_weight * deviation
@@ -66,7 +66,7 @@ def combined_statistics(parts: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         parts: `(parts, 2, C)`: means and sums of squared deviations.
-        counts: `(parts,)`, of numbers a part.
+        counts: `(parts,)`: number of elements of each part.
     """
     means, squares = parts.double().unbind(1)
     shares = (counts.double() / counts.sum())[:, None]

@@ -21,8 +21,8 @@ def composed_attention(problem: Problem, backend: Backend) -> tuple[Tensor, tupl
     """Compute the attention and the statistics of norms that used the batch's, with gradients.
 
     Args:
-        problem: What to compute.
-        backend: Of relation and aggregation.
+        problem: Problem to compute.
+        backend: Backend of relation and aggregation.
     """
     size = problem.kernel_size
     logits, statistics = apply_mapping(_related(problem, backend).flatten(3), problem.mapping)
@@ -52,9 +52,9 @@ def composed_backward(problem: Problem, grad_out: Tensor, statistics: Sequence[t
     """Compute the gradients of `composed_forward`, step by step: there is no autograd within an operator.
 
     Args:
-        problem: As it went forward.
+        problem: Problem of the forward pass.
         grad_out: The gradient of the attention.
-        statistics: Of the outcome.
+        statistics: Statistics of the forward pass's outcome.
     """
     related = _related(problem).flatten(3)
     steps: list[_Step] = []

@@ -18,7 +18,7 @@ from sasa_nas.ops.window_sums.sums import map_like
 SOURCE = Path(__file__).parent / "loops" / "pairwise.c"
 
 _KINDS = ("sum", "subtraction", "hadamard", "concatenation", "dot")
-"""In the order of the constants of loops/image.h."""
+"""Kinds of relation, in the order of the constants of loops/image.h."""
 assert set(_KINDS) == set(get_args(PairwiseKind))
 
 
@@ -94,9 +94,9 @@ def cpu_backward(problem: Problem, grad_out: Tensor, outcome: Outcome) -> Gradie
     """Compute the gradients of `cpu_forward`, relation and weights again.
 
     Args:
-        problem: As it went forward.
+        problem: Problem of the forward pass.
         grad_out: The gradient of the attention, any strides.
-        outcome: What `cpu_forward` returned.
+        outcome: Outcome of `cpu_forward`.
 
     Raises:
         MemoryError: There is not enough memory for the copies of one image for each thread.
@@ -141,9 +141,9 @@ def _job(problem: Problem, mapping: Sequence[MappingLayer], outcome: Outcome) ->
     """Return the arguments of both passes.
 
     Args:
-        problem: Its maps are read.
-        mapping: Its layers, contiguous; they have to live as long as the job.
-        outcome: Its log-sum-exp and statistics, which one pass writes and the other reads.
+        problem: Problem whose maps are read.
+        mapping: Layers of the problem, contiguous; they have to live as long as the job.
+        outcome: Log-sum-exp and statistics, which one pass writes and the other reads.
     """
     batch, channels, height, width = problem.query.shape
     first, last = mapping[0], mapping[-1]

@@ -43,12 +43,12 @@ def pairwise_attention(
 
     Args:
         query: `(B, C, H, W)`, any floating type, any strides.
-        key: As `query`.
+        key: Keys, of the shape of `query`.
         value: `(B, V, H, W)` of the same type; the channels of the weights divide V.
         mapping: Gamma, from the relation's channels (see `relation.naive.pairwise_relation`) to those of the weights.
         kernel_size: Side of the window, odd.
         kind: The comparison delta.
-        positions: How many of the last channels of query and key are subtracted, whatever the kind.
+        positions: Number of the last channels of query and key that are subtracted, whatever the kind.
         backend: The form to take; where it is `auto`, the variable SASA_NAS_BACKEND of the environment may name one.
 
     Returns:

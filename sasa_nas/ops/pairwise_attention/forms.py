@@ -21,8 +21,8 @@ def form_cannot(form: Form, problem: Problem) -> str | None:
     """Return the reason why a form cannot compute a problem, in a few words; None if it can.
 
     Args:
-        form: Which one.
-        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
+        form: Name of the form.
+        problem: Problem, of which types, devices and shapes are read, not values.
     """
     device, dtype = problem.query.device, problem.query.dtype
     match form:
@@ -49,7 +49,7 @@ def run_forward(form: Form, problem: Problem) -> Outcome:
 
     Args:
         form: One that can run.
-        problem: What to compute.
+        problem: Problem to compute.
     """
     with torch.autocast(problem.query.device.type, enabled=False):
         match form:
@@ -68,9 +68,9 @@ def run_backward(form: Form, problem: Problem, grad_out: Tensor, outcome: Outcom
 
     Args:
         form: One that can run.
-        problem: As it went forward.
+        problem: Problem of the forward pass.
         grad_out: The gradient of the attention, any strides.
-        outcome: What `run_forward` returned.
+        outcome: Outcome of `run_forward`.
     """
     with torch.autocast(problem.query.device.type, enabled=False):
         match form:

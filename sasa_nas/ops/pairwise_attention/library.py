@@ -160,7 +160,7 @@ def apply_operator(problem: Problem, form: str) -> tuple[Tensor, tuple[BatchStat
     """Compute a problem by the operator, with gradients.
 
     Args:
-        problem: Of one or two layers, of which the last alone has a bias.
+        problem: Problem of one or two layers, of which the last alone may have a bias.
         form: A `Form`, or `auto`.
 
     Returns:

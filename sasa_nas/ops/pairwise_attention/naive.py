@@ -27,12 +27,12 @@ def pairwise_attention(
 
     Args:
         query: `(B, C, H, W)`.
-        key: As `query`.
+        key: Keys, of the shape of `query`.
         value: `(B, V, H, W)`; the channels of the weights divide V.
         mapping: Gamma, from the relation's channels (see `relation.naive.pairwise_relation`) to those of the weights.
         kernel_size: Side of the window, odd.
         kind: The comparison delta.
-        positions: How many of the last channels of query and key are subtracted, whatever the kind.
+        positions: Number of the last channels of query and key that are subtracted, whatever the kind.
 
     Returns:
         `(B, V, H, W)`, and the statistics of each norm of gamma that used the batch's own, over all pairs.

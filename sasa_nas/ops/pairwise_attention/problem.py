@@ -14,12 +14,12 @@ class Problem:
 
     Attributes:
         query: `(B, C, H, W)`, the encoded positions among its channels, any strides.
-        key: As `query`.
+        key: Keys, of the shape of `query`.
         value: `(B, V, H, W)`, any strides.
         mapping: One or two layers; only the last may have a bias.
         kernel_size: Side of the window, odd.
         kind: The comparison.
-        positions: How many of the last channels of query and key are subtracted, whatever the kind.
+        positions: Number of the last channels of query and key that are subtracted, whatever the kind.
     """
 
     query: Tensor

@@ -49,8 +49,8 @@ class Pairs:
     """A problem for the kernels.
 
     Attributes:
-        problem: What to compute.
-        plan: How kernels cut their work up.
+        problem: Problem to compute.
+        plan: Function that chooses tile sizes and warps of a kernel.
     """
 
     problem: Problem
@@ -66,10 +66,10 @@ class Pairs:
         """Return the launch of a kernel for `places` pixels, those of the maps if not said.
 
         Args:
-            step: Which kernel.
-            maps: What it reads and writes with strides, beside query, key and value.
-            others: Its other arguments, by their names.
-            places: How many pixels or places its programs share.
+            step: Pass whose kernel is launched.
+            maps: Maps that it reads and writes with strides, beside query, key and value, by name.
+            others: Other arguments of the kernel by name.
+            places: Number of pixels or places that its programs share; None for the pixels of the maps.
         """
         batch, _, height, width = self.problem.query.shape
         widths, constants = widths_of(self.problem), self.constants()

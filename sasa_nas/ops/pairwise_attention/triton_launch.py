@@ -33,7 +33,7 @@ def statistics_launch(pairs: Pairs, first_norm: Tensor | None) -> tuple[Launch, 
     """Return the launch that finds a norm's statistics, and the parts `(programs, 2, channels)` that it fills.
 
     Args:
-        pairs: The call.
+        pairs: Problem and plans of the call.
         first_norm: The first norm's coefficients for the second norm's statistics, None for the first's.
     """
     of_hidden = first_norm is not None
@@ -49,7 +49,7 @@ def forward_launch(pairs: Pairs, norms: Sequence[Tensor]) -> tuple[Launch, Tenso
     """Return the launch of the attention, and the output and log-sum-exp that it fills.
 
     Args:
-        pairs: The call.
+        pairs: Problem and plans of the call.
         norms: The coefficients of the layers' norms.
     """
     batch, _, height, width = pairs.problem.query.shape
@@ -65,7 +65,7 @@ def triton_forward(problem: Problem, plan: Planner = choose_plan) -> Outcome:
 
     Args:
         problem: One that `triton_cannot` has nothing against, its maps on one CUDA device in any layout.
-        plan: How kernels cut their work up.
+        plan: Function that chooses tile sizes and warps of a kernel.
     """
     pairs, device = Pairs(problem, plan), problem.query.device
     statistics: list[tuple[Tensor, Tensor]] = []
@@ -90,8 +90,8 @@ class Backward:
     """Arguments that the kernels of the backward pass share.
 
     Attributes:
-        pairs: The call.
-        statistics: What `triton_forward` returned.
+        pairs: Problem and plans of the call.
+        statistics: Statistics that `triton_forward` returned.
         lse: `(B, weight channels, H, W)` float32, contiguous.
         delta: The sum over a weight channel's channels of the output times its gradient, in memory as `lse`.
         grad_out: The gradient of the output, in any layout.
@@ -174,10 +174,10 @@ def triton_backward(problem: Problem, grad_out: Tensor, outcome: Outcome, plan: 
     The same inputs give the same bits: every number is summed in a fixed order.
 
     Args:
-        problem: As it went forward.
+        problem: Problem of the forward pass.
         grad_out: The gradient of the attention, in any layout.
-        outcome: What `triton_forward` returned.
-        plan: How kernels cut their work up.
+        outcome: Outcome of `triton_forward`.
+        plan: Function that chooses tile sizes and warps of a kernel.
     """
     pairs, device, weights = Pairs(problem, plan), problem.query.device, problem.weight_channels
     products = torch.unflatten(grad_out.float() * outcome.out.float(), 1, (-1, weights))

@@ -36,13 +36,13 @@ class Widths:
     """Channels as the kernels hold them, padded to powers of two, and the type of the maps.
 
     Attributes:
-        near: Of the relation, but for positions.
-        extras: Of positions, and of a scalar product.
-        hidden: Of the mapping's first layer.
-        weights: Of the weights, as matrix products take them.
-        shared: Of the weights, as values take them.
-        groups: That share a weight.
-        dtype: Of the maps.
+        near: Channels of the relation, but for positions.
+        extras: Channels of positions, and of a scalar product.
+        hidden: Output channels of the mapping's first layer.
+        weights: Channels of the weights, padded for matrix products.
+        shared: Channels of the weights, padded for the values.
+        groups: Channels that share a weight.
+        dtype: Type of the maps.
     """
 
     near: int
@@ -59,8 +59,8 @@ class Plan:
     """Tile sizes and warps of a kernel.
 
     Attributes:
-        pixels: Of a program.
-        warps: Of a program.
+        pixels: Pixels of a program.
+        warps: Warps of a program.
         together: Groups of values that are read at once, where they need not be kept.
     """
 
@@ -73,7 +73,7 @@ def kernels_cannot(problem: Problem) -> str | None:
     """Return the reason why the kernels cannot compute a problem, in a few words; None if they can.
 
     Args:
-        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
+        problem: Problem, of which types, devices and shapes are read, not values.
     """
     query, margin = problem.query, problem.kernel_size - 1
     why = triton_cannot(query.device, query.dtype)

@@ -19,8 +19,8 @@ def composed_attention(problem: Problem, backend: Backend) -> tuple[Tensor, tupl
     """Compute relation, mapping and aggregation; autograd keeps what they yield.
 
     Args:
-        problem: With any number of layers and biases.
-        backend: Of relation and aggregation.
+        problem: Problem with any number of layers and biases.
+        backend: Backend of relation and aggregation.
 
     Returns:
         See `naive.patchwise_attention`.
@@ -37,7 +37,7 @@ def composed_forward(problem: Problem) -> Found:
     """Compute the attention without gradients, as an operator of torch's library.
 
     Args:
-        problem: With one or two layers.
+        problem: Problem with one or two layers.
     """
     with torch.no_grad():
         out, found = composed_attention(problem, "auto")
@@ -53,8 +53,8 @@ def composed_backward(problem: Problem, found: Found, grad_out: Tensor) -> Gradi
     """Compute the gradients, by going forward again.
 
     Args:
-        problem: As it went forward.
-        found: What `composed_forward` returned; its statistics are looked at.
+        problem: Problem of the forward pass.
+        found: Result of `composed_forward`, of which the statistics are read.
         grad_out: The gradient of the attention.
     """
     size, value = problem.kernel_size, problem.value

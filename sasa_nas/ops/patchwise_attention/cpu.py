@@ -59,7 +59,7 @@ def cpu_cannot(problem: Problem) -> str | None:
     The first call of a machine compiles them, which takes a few seconds.
 
     Args:
-        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
+        problem: Problem, of which types, devices and shapes are read, not values.
     """
     query = problem.query
     if query.device.type != "cpu":
@@ -109,8 +109,8 @@ def cpu_backward(problem: Problem, found: Found, grad_out: Tensor) -> Gradients:
     """Compute the gradients of `cpu_forward`, which compute the weights of the windows again.
 
     Args:
-        problem: As it went forward.
-        found: What `cpu_forward` returned; `out` is not looked at.
+        problem: Problem of the forward pass.
+        found: Result of `cpu_forward`; `out` is not read.
         grad_out: The gradient of the attention, in any layout.
 
     Raises:

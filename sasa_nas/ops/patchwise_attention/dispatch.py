@@ -42,12 +42,12 @@ def patchwise_attention(
 
     Args:
         query: `(B, C, H, W)`, any floating type, any strides.
-        key: As `query`.
+        key: Keys, of the shape of `query`.
         value: `(B, V, H, W)` of the same type; any strides.
         mapping: Layers of gamma, from the relation's channels to `weight_channels * kernel_size**2`; `weight_channels`
             divides V.
         kernel_size: Side of the window, odd.
-        kind: How a window is described.
+        kind: Description of a window: `star`, `clique` or `concatenation`.
         backend: The form to take; where it is `auto`, the variable SASA_NAS_BACKEND of the environment may name one.
 
     Returns:

@@ -20,8 +20,8 @@ def form_cannot(form: Form, problem: Problem) -> str | None:
     """Return why a form cannot compute a problem, in a few words; None where it can.
 
     Args:
-        form: Which one.
-        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
+        form: Name of the form.
+        problem: Problem, of which types, devices and shapes are read, not values.
     """
     device, dtype = problem.query.device, problem.query.dtype
     match form:
@@ -43,7 +43,7 @@ def form_of(asked: str, problem: Problem) -> Form:
 
     Args:
         asked: A form, or `auto` for the best that can run.
-        problem: What it is to compute.
+        problem: Problem to compute.
 
     Raises:
         ValueError: The form asked for cannot run.
@@ -62,7 +62,7 @@ def run_forward(form: Form, problem: Problem) -> Found:
 
     Args:
         form: One that can run.
-        problem: What to compute.
+        problem: Problem to compute.
     """
     match form:
         case "triton":
@@ -80,8 +80,8 @@ def run_backward(form: Form, problem: Problem, found: Found, grad_out: Tensor) -
 
     Args:
         form: One that can run.
-        problem: As it went forward.
-        found: What it yielded; `out` is not looked at.
+        problem: Problem of the forward pass.
+        found: Result of `run_forward`; `out` is not read.
         grad_out: The gradient of the attention.
     """
     match form:

@@ -119,7 +119,7 @@ def patchwise_attention_backward_operator(
 
 
 Parameters = tuple[Tensor | None, Tensor | None, Tensor | None, Tensor | None, Tensor | None]
-"""Of a layer but for its bias: norm_weight, norm_bias, mean, variance, weight."""
+"""Parameters of a layer but for its bias: norm_weight, norm_bias, mean, variance, weight."""
 
 
 def _problem(

@@ -21,7 +21,7 @@ def patchwise_attention(
 
     Args:
         query: `(B, C, H, W)`.
-        key: As `query`.
+        key: Keys, of the shape of `query`.
         value: `(B, V, H, W)`.
         mapping: Layers of gamma, from the relation's channels to `weight_channels * kernel_size**2`, which are those of
             the first weight channel's window row by row, then of the second's; `weight_channels` divides V.

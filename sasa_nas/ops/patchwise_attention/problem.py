@@ -14,11 +14,11 @@ class Problem:
 
     Attributes:
         query: `(B, C, H, W)`, any strides.
-        key: As `query`.
+        key: Keys, of the shape of `query`.
         value: `(B, V, H, W)`, any strides.
         mapping: One or two layers, only the last of which may have a bias; statistics of the batch are None.
         kernel_size: Side of the window, odd.
-        kind: How a window is described.
+        kind: Description of a window: `star`, `clique` or `concatenation`.
     """
 
     query: Tensor
@@ -40,7 +40,7 @@ class Found:
 
     Attributes:
         out: The attention, `(B, V, H, W)`, in memory as `map_like` of the values.
-        hidden: What the first of two layers yields, `(B, O, H, W)`, contiguous; of one layer None.
+        hidden: Output of the first of two layers, `(B, O, H, W)`, contiguous; None of one layer.
         statistics: Mean and biased variance, `(C,)`, of each layer's norm that used the batch's; else None.
     """
 
@@ -54,10 +54,10 @@ class LayerGradients:
     """The gradients of a layer's parameters; each is like its parameter.
 
     Attributes:
-        norm_weight: Of `MappingLayer.norm_weight`.
-        norm_bias: Of `MappingLayer.norm_bias`.
-        weight: Of `MappingLayer.weight`.
-        bias: Of `MappingLayer.bias`, None where that is None.
+        norm_weight: Gradient of `MappingLayer.norm_weight`.
+        norm_bias: Gradient of `MappingLayer.norm_bias`.
+        weight: Gradient of `MappingLayer.weight`.
+        bias: Gradient of `MappingLayer.bias`, None if that is None.
     """
 
     norm_weight: Tensor
@@ -71,10 +71,10 @@ class Gradients:
     """The gradients of a problem.
 
     Attributes:
-        query: In memory as `map_like` of the queries.
-        key: As `query`, of the keys.
-        value: As `query`, of the values.
-        mapping: Of each layer.
+        query: Gradient of the queries, in memory as `map_like` of them.
+        key: Gradient of the keys, in memory as `map_like` of them.
+        value: Gradient of the values, in memory as `map_like` of them.
+        mapping: Gradients of each layer.
     """
 
     query: Tensor

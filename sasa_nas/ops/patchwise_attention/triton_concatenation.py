@@ -23,7 +23,7 @@ class Concatenation:
     """The first layer of a problem, and its launches.
 
     Args:
-        problem: Of kind `concatenation`.
+        problem: Problem of kind `concatenation`.
 
     Attributes:
         statistics: Mean and biased variance of its norm's inputs, `(C,)` float32.
@@ -67,7 +67,7 @@ class Concatenation:
         """Return the launches, in order, for the gradient of the keys, and that.
 
         Args:
-            grad: As of `parameters_launch`.
+            grad: Gradient, as for `parameters_launch`.
             sums: `(2, C)`, those that the gradients of the norm's inputs take; see `norm_coefficients`.
         """
         key, margin = self.problem.key, self.problem.kernel_size - 1
@@ -119,7 +119,7 @@ def concatenation_forward(problem: Problem) -> tuple[Tensor, tuple[Tensor, Tenso
     """Compute what the first layer yields.
 
     Args:
-        problem: Of kind `concatenation`.
+        problem: Problem of kind `concatenation`.
 
     Returns:
         `(B, O, H, W)` of the maps' type, contiguous, and the batch's mean and biased variance where they were taken.
@@ -134,7 +134,7 @@ def concatenation_backward(problem: Problem, grad: Tensor) -> tuple[Tensor, Tens
     """Compute the gradients of queries, keys and the layer.
 
     Args:
-        problem: As it went forward.
+        problem: Problem of the forward pass.
         grad: The gradient of what `concatenation_forward` returned, `(B, O, H, W)`.
     """
     first = Concatenation(problem)

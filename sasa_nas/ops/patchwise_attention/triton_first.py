@@ -25,7 +25,7 @@ from sasa_nas.ops.mapping.triton_products import (
 from sasa_nas.ops.window_sums.triton_tiles import reflected
 
 ROWS_OF_NORM = tl.constexpr(6)
-"""Of a norm's coefficients; see triton_norms.py."""
+"""Rows of a norm's coefficients; see triton_norms.py."""
 
 
 @triton.jit(do_not_specialize=SIZES)

@@ -29,8 +29,8 @@ class WindowWeights:
     """The second layer of a problem with the sums of values, and its launches.
 
     Args:
-        problem: With two layers.
-        hidden: What the first yields, `(B, O, H, W)`.
+        problem: Problem with two layers.
+        hidden: Output of the first layer, `(B, O, H, W)`.
         statistics: Mean and biased variance that the second's norm normalises `hidden` with.
     """
 
@@ -155,9 +155,9 @@ def triton_backward(problem: Problem, found: Found, grad_out: Tensor) -> Gradien
     The same inputs give the same bits: every number is summed in a fixed order.
 
     Args:
-        problem: As it went forward.
-        found: What `triton_forward` returned; its output is not looked at, nor are its statistics, which may be rounded
-            to the parameters' type: they are found again.
+        problem: Problem of the forward pass.
+        found: Result of `triton_forward`; its output is not read, nor are its statistics, which may be rounded to the
+            parameters' type: they are computed again.
         grad_out: The gradient of the attention, in any layout.
     """
     assert found.hidden is not None

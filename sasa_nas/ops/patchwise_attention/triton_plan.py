@@ -17,7 +17,7 @@ MOST_VALUES = 512
 """Channels that registers hold."""
 
 PROGRAMS = 1024
-"""Of kernels that sum over pixels, about: more than a GPU runs at once."""
+"""Approximate number of programs of kernels that sum over pixels: more than a GPU runs at once."""
 
 VALUES_OF_THREAD = 8
 """Values that a thread reads at once where none need be kept."""
@@ -28,8 +28,8 @@ class Plan:
     """Tile sizes and warps of a kernel.
 
     Attributes:
-        pixels: Of a program.
-        warps: Of a program.
+        pixels: Pixels of a program.
+        warps: Warps of a program.
         together: Groups of values that are read at once, where they need not be kept.
     """
 
@@ -42,7 +42,7 @@ def kernels_cannot(problem: Problem) -> str | None:
     """Return why the kernels cannot compute a problem, in a few words; None where they can.
 
     Args:
-        problem: Its tensors' types, devices and shapes are looked at, not their numbers.
+        problem: Problem, of which types, devices and shapes are read, not values.
     """
     query, margin = problem.query, problem.kernel_size - 1
     why = triton_cannot(query.device, query.dtype)
@@ -80,7 +80,7 @@ def chunks_of(tiles: int, places: int) -> tuple[int, int]:
     """Return into how many chunks the pixels' tiles are cut, and the tiles of each.
 
     Args:
-        tiles: Of pixels.
+        tiles: Number of tiles of pixels.
         places: Programs of each chunk.
     """
     each = max(-(-tiles * places // PROGRAMS), 1)
@@ -91,7 +91,7 @@ def first_plan(channels: int, hidden: int) -> Plan:
     """Return the plan of the kernels of the first layer.
 
     Args:
-        channels: Of the keys, as padded.
+        channels: Channels of the keys, padded.
         hidden: That the layer yields, as padded.
     """
     if max(channels, hidden) <= 32:

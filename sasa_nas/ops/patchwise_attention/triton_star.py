@@ -16,7 +16,7 @@ def star_forward(problem: Problem) -> tuple[Tensor, tuple[Tensor, Tensor] | None
     """Compute what the first layer yields.
 
     Args:
-        problem: Of kind `star`.
+        problem: Problem of kind `star`.
 
     Returns:
         `(B, O, H, W)` of the maps' type, contiguous, and the batch's mean and biased variance where they were taken.
@@ -31,7 +31,7 @@ def star_backward(problem: Problem, grad: Tensor) -> tuple[Tensor, Tensor, Layer
     """Compute the gradients of queries, keys and the layer.
 
     Args:
-        problem: As it went forward.
+        problem: Problem of the forward pass.
         grad: The gradient of what `star_forward` returned, `(B, O, H, W)`.
     """
     layer, dtype = problem.mapping[0], problem.value.dtype

@@ -28,10 +28,10 @@ def pairwise_relation(
 
     Args:
         query: `(B, C, H, W)`, any floating type, any strides.
-        key: As `query`.
+        key: Keys, of the shape of `query`.
         kernel_size: Side of the window, odd.
         kind: The comparison.
-        positions: How many of the last channels are encoded positions, which are subtracted whatever the kind.
+        positions: Number of the last channels that are encoded positions, which are subtracted whatever the kind.
         backend: The form to take; where it is `auto`, the variable SASA_NAS_BACKEND of the environment may name one.
 
     Returns:
@@ -72,7 +72,7 @@ def patchwise_relation(
 
     Args:
         query: `(B, C, H, W)`, any floating type, any strides.
-        key: As `query`.
+        key: Keys, of the shape of `query`.
         kernel_size: Side of the window, odd.
         kind: The description.
         backend: See `pairwise_relation`.

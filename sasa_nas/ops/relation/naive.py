@@ -8,10 +8,10 @@ from torch import Tensor
 from sasa_nas.ops.windows import check_kernel_size, reflected_windows
 
 PairwiseKind = Literal["sum", "subtraction", "hadamard", "concatenation", "dot"]
-"""How two pixels' vectors are compared."""
+"""Comparison of two pixels' vectors."""
 
 PatchwiseKind = Literal["star", "clique", "concatenation"]
-"""How a pixel and all of its window are compared."""
+"""Comparison of a pixel and all of its window."""
 
 
 def pairwise_relation(
@@ -25,10 +25,10 @@ def pairwise_relation(
 
     Args:
         query: `(B, C, H, W)`.
-        key: As `query`.
+        key: Keys, of the shape of `query`.
         kernel_size: Side of the window, odd.
         kind: The comparison.
-        positions: How many of the last channels are encoded positions, which are subtracted whatever the kind.
+        positions: Number of the last channels that are encoded positions, which are subtracted whatever the kind.
 
     Returns:
         `(B, R, kernel_size**2, H, W)`, the window row by row; of C channels that are no positions, R is 2C for
@@ -70,7 +70,7 @@ def patchwise_relation(query: Tensor, key: Tensor, *, kernel_size: int, kind: Pa
 
     Args:
         query: `(B, C, H, W)`.
-        key: As `query`.
+        key: Keys, of the shape of `query`.
         kernel_size: Side of the window, odd.
         kind: The description.
 
@@ -115,7 +115,7 @@ def check_relation(query: Tensor, key: Tensor, kernel_size: int, kind: str, kind
         key: See `pairwise_relation`.
         kernel_size: See `pairwise_relation`.
         kind: See `pairwise_relation`.
-        kinds: What `kind` may be.
+        kinds: Allowed values of `kind`.
 
     Raises:
         ValueError: Names the argument that does not fit.

@@ -40,8 +40,8 @@ def cpu_cannot(device: torch.device, dtype: torch.dtype) -> str | None:
     The first call of a machine compiles them, which takes a second or two.
 
     Args:
-        device: Where the tensors are.
-        dtype: Their type.
+        device: Device of the tensors.
+        dtype: Type of the tensors.
     """
     if device.type != "cpu":
         return f"tensors are on {device.type}, not on a CPU"

@@ -16,7 +16,7 @@ Form = Literal["triton", "cpu", "slices"]
 """Kernels on a GPU, compiled loops on a CPU, and plain PyTorch anywhere: the first that can run is the fastest."""
 
 Backend = Literal["auto", "naive", "slices", "cpu", "triton"]
-"""What relation and aggregation may be asked for: `auto` chooses, `naive` lays windows out in memory."""
+"""Backends of relation and aggregation: `auto` chooses, `naive` lays windows out in memory."""
 
 FORMS: tuple[Form, ...] = ("triton", "cpu", "slices")
 
@@ -25,9 +25,9 @@ def form_cannot(form: Form, device: torch.device, dtype: torch.dtype) -> str | N
     """Return the reason why a form cannot run, in a few words; None if it can.
 
     Args:
-        form: Which one.
-        device: Where the tensors are.
-        dtype: Their type.
+        form: Name of the form.
+        device: Device of the tensors.
+        dtype: Type of the tensors.
     """
     match form:
         case "slices":
@@ -48,7 +48,7 @@ def sums_by(form: str, maps: Tensor) -> WindowSums:
 
     Args:
         form: A `Form`, or `auto` for the best that can run.
-        maps: Its type and device are looked at.
+        maps: Maps, of which type and device are read.
 
     Raises:
         ValueError: The form cannot run.

@@ -25,12 +25,13 @@ class WindowSums:
     """One form of the sums. Tensors have one type and device; inputs may have any strides, results are like inputs.
 
     Attributes:
-        weighted_sums: Of weights, shown and kernel_size: the center.
-        products: Of center, shown, kernel_size and weights to write to; `weights_like` makes them.
-        spread_sums: Of weights, center and kernel_size: the shown.
-        comparisons: Of center or None, shown, kernel_size, sign and weights to write to, whose pixels lie in memory as
-            `weights_like` lays them.
-        comparison_sums: Of weights, a map to be like, kernel_size and sign: the center and the shown.
+        weighted_sums: Function of weights, shown and kernel_size that returns the center.
+        products: Function of center, shown, kernel_size and the weights to write to, from `weights_like`.
+        spread_sums: Function of weights, center and kernel_size that returns the shown.
+        comparisons: Function of center or None, shown, kernel_size, sign and the weights to write to, whose pixels lie
+            in memory as those of `weights_like`.
+        comparison_sums: Function of weights, a map of the results' layout, kernel_size and sign that returns the center
+            and the shown.
     """
 
     weighted_sums: Callable[[Tensor, Tensor, int], Tensor]
@@ -60,8 +61,8 @@ def weights_like(maps: Tensor, channels: int, places: int) -> Tensor:
 
     Args:
         maps: `(B, C, H, W)`.
-        channels: Of the weights.
-        places: Of a window.
+        channels: Channels of the weights.
+        places: Places of a window.
     """
     batch, _, height, width = maps.shape
     if maps.device.type == "cpu" or not are_channels_last(maps):

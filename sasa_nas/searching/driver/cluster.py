@@ -22,7 +22,7 @@ OBJECT_STORE_BYTES = 100 * 2**20
 """Shared memory of a private Ray. Only small reports pass through it: workers read data sets themselves."""
 
 ANSWER_SECONDS = 10.0
-"""How long a cluster may take to accept a connection."""
+"""Seconds that a cluster may take to accept a connection."""
 
 HANDLER_SECONDS = 0.05
 """Seconds between two times that the handler of SIGTERM is put back while Ray starts."""
@@ -33,7 +33,7 @@ def ray_cluster(settings: SearchSettings, go_on: str) -> Iterator[int]:
     """Ray for the length of a `with` block.
 
     Args:
-        settings: Of the search.
+        settings: Settings of the search.
         go_on: The command that goes on with the search, should a private Ray break down.
 
     Yields:
@@ -76,7 +76,7 @@ class _Start(threading.Thread):
     started.
 
     Args:
-        address: Of the cluster to join; None for a private Ray.
+        address: Address of the cluster to join; None for a private Ray.
     """
 
     def __init__(self, address: str | None) -> None:
@@ -86,7 +86,7 @@ class _Start(threading.Thread):
         self._failure: Exception | None = None
         self._up = threading.Event()
         self.over = threading.Event()
-        """To be set when Ray is shut down."""
+        """Event that is set when Ray is shut down."""
 
     def carry_out(self, temporary: Path | None) -> None:
         """Start Ray. A signal is heard when that is done: before, there is nothing that could be shut down.

@@ -34,11 +34,11 @@ class DaemonWatch:
     Begin it before Ray starts. In another thread a search is not interrupted, only ended.
 
     Args:
-        words: What a person is told, after what has happened; one line.
-        interval: As `INTERVAL`.
-        patience: As `PATIENCE`.
-        starting: As `STARTING`.
-        end: Called with the whole line where the search does not end; by default it ends this process.
+        words: Advice of one line, printed after what has happened.
+        interval: Seconds between two looks at Ray's processes.
+        patience: Seconds that the search may take to end after a process of Ray has died.
+        starting: Seconds that Ray may take to start.
+        end: Function that is called with the whole line if the search does not end; by default it ends this process.
     """
 
     def __init__(

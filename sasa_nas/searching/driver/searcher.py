@@ -18,7 +18,7 @@ from sasa_nas.searching.observer import EpochReport, SearchObserver
 from sasa_nas.searching.plan import SearchPlan
 from sasa_nas.searching.propose.proposal import Proposal, stop_reason
 from sasa_nas.searching.propose.proposer import Proposer
-from sasa_nas.searching.worker.training import TrainingReport, TrainingTask
+from sasa_nas.searching.worker.messages import TrainingReport, TrainingTask
 
 TASK = "task"
 """The key of Tune's config that holds a `TrainingTask`."""
@@ -47,10 +47,10 @@ class StudySearcher(Searcher):  # type: ignore[misc]
     done.
 
     Args:
-        proposer: Where designs come from and results go to.
-        plan: What is searched.
-        folder: The run's.
-        observer: Told of every epoch.
+        proposer: Proposer of the designs, which learns their results.
+        plan: Plan of the search.
+        folder: Folder of the run.
+        observer: Observer of the search.
     """
 
     def __init__(self, proposer: Proposer, plan: SearchPlan, folder: RunFolder, observer: SearchObserver) -> None:
@@ -63,7 +63,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
         self._live: dict[str, _Live] = {}
         self._failures_in_a_row = 0
         self.failure: Exception | None = None
-        """Why the whole search must stop."""
+        """Error that stops the whole search; None for none."""
         self._ended = False
 
     def set_search_properties(self, metric: str | None, mode: str | None, config: dict[str, Any], **spec: Any) -> bool:

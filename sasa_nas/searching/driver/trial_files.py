@@ -11,7 +11,7 @@ class TrialFiles:
     """The files of a run's trials, in its folder and in its storage, where it has one.
 
     Args:
-        folder: The run's.
+        folder: Folder of the run.
         storage: The URL of the folder where workers keep trials; None where they write into the run's own.
     """
 

@@ -10,10 +10,12 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from sasa_nas.run import Outcome
 from sasa_nas.searching.driver.searcher import REPORT, TASK, StudySearcher
 from sasa_nas.searching.storage import StorageError
-from sasa_nas.searching.worker.training import DataCache, Training, TrainingTask
+from sasa_nas.searching.worker.data_cache import DataCache
+from sasa_nas.searching.worker.messages import TrainingTask
+from sasa_nas.searching.worker.training import Training
 
 RESTARTS = 2
-"""How often a trial whose worker died begins again without a new epoch in between, before it is given up."""
+"""Restarts of a trial whose worker died, without a new epoch in between, before it is given up."""
 
 
 class TrialTrainable(tune.Trainable):  # type: ignore[misc]
@@ -45,7 +47,7 @@ class HalvingScheduler(FIFOScheduler):  # type: ignore[misc]
     """Asks after every epoch whether a trial goes on; the order of trials is the searcher's.
 
     Args:
-        searcher: Knows.
+        searcher: Searcher that decides whether a trial goes on.
     """
 
     def __init__(self, searcher: StudySearcher) -> None:
@@ -75,7 +77,7 @@ class Watch(tune.Callback):  # type: ignore[misc]
     """Knows the trials' workers, and kills those that take too long. Tune asks it ten times a second.
 
     Args:
-        searcher: Told of it.
+        searcher: Searcher that is told of trials whose time is over.
         timeout: Seconds that a trial may run, restarts included; None for any time.
     """
 
@@ -123,7 +125,7 @@ class Watch(tune.Callback):  # type: ignore[misc]
         """Return the trials of whose workers Ray speaks in a message; all that are under way, if it names none.
 
         Args:
-            message: It names a worker by its id, in hexadecimal digits.
+            message: Message that names a worker by its id, in hexadecimal digits.
         """
         named = {trial_id for trial_id, actor in self._actors.items() if actor in message}
         return named & self._searcher.live() or self._searcher.live()
@@ -137,7 +139,7 @@ class StopAll(tune.Stopper):  # type: ignore[misc]
     """Ends the experiment once the searcher cannot go on. Trials under way stay as they are.
 
     Args:
-        searcher: Knows.
+        searcher: Searcher that knows whether the experiment can go on.
     """
 
     def __init__(self, searcher: StudySearcher) -> None:

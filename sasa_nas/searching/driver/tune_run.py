@@ -22,10 +22,10 @@ def train_proposed(
     """Train what a proposer proposes until it is done, or Ctrl-C ends it; Ray runs.
 
     Args:
-        proposer: Where designs come from and results go to.
-        plan: Of the search.
-        folder: The run's.
-        observer: Told of every epoch.
+        proposer: Proposer of the designs, which learns their results.
+        plan: Plan of the search.
+        folder: Folder of the run.
+        observer: Observer of the search.
         slots: Trials at a time.
 
     Raises:

@@ -10,7 +10,7 @@ class ArmSchedule:
     """Shares out trainings between the search's sampler and designs in balance. Those that are requested do not count.
 
     Args:
-        settings: Of the search.
+        settings: Settings of the search.
         started: Trainings of each arm that have begun; looked up whenever something is asked.
         searching: Whether the search itself goes on; if not, only balanced trainings that are due are left.
     """

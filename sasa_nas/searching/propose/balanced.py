@@ -21,7 +21,7 @@ REPLICATES = 2
 CANDIDATES = 64
 """Random designs among which the next balanced one is chosen."""
 PAIR_WEIGHT = 0.125
-"""What a pair of stages' operators weighs beside one stage's."""
+"""Weight of a pair of stages' operators beside one stage's."""
 SECTIONS = 3
 """Equal sections that a range of more numbers is divided in, to balance them like options."""
 
@@ -33,9 +33,9 @@ class _Walk:
     """Chooses at random and keeps what was chosen.
 
     Attributes:
-        chooser: Who chooses.
-        answers: By the fork's name.
-        taken: By the fork's name, the place of the option taken, and of how many.
+        chooser: Chooser that decides.
+        answers: Labels and numbers chosen, by the fork's name.
+        taken: Index of the option taken and number of options, by the fork's name.
     """
 
     chooser: RandomChooser
@@ -74,9 +74,10 @@ class BalancedDesigns:
     other options of its fork, and whose pairs of operators have, each beside the other pairs of its two stages: the
     minimisation of Pocock and Simon (1975), which they devised to make groups of patients comparable. Limits of the
     space, and parts that do not fit together, cost as little of the balance as they must.
+    `LatinHypercubeChooser`, by which a sampler's first designs are drawn, considers neither pairs nor limits.
 
     Args:
-        plan: What is searched.
+        plan: Plan of the search.
     """
 
     def __init__(self, plan: SearchPlan) -> None:

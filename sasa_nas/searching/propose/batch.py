@@ -15,7 +15,7 @@ class BatchBackend(BaseJournalBackend):
     """Operations of one storage on their way to another backend; of no others is anything known here.
 
     Args:
-        backend: Where they are written.
+        backend: Backend that they are written to.
     """
 
     def __init__(self, backend: BaseJournalBackend) -> None:

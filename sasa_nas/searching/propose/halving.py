@@ -17,7 +17,7 @@ def levels(*, epochs: int, grace: int, eta: int) -> tuple[int, ...]:
     """Return the epochs after which trainings are compared: `grace`, `grace * eta`, ... below `epochs`.
 
     Args:
-        epochs: Of a whole training.
+        epochs: Epochs of a whole training.
         grace: Epochs that every training gets, at least 1.
         eta: Factor between levels, at least 2.
     """
@@ -38,8 +38,8 @@ class MultiObjectiveHalving:
     the front survives beside the accurate one. Objectives are scaled to [0, 1] within a level.
 
     Args:
-        levels: From `levels`; none stops nothing.
-        eta: One of so many goes on.
+        levels: Epochs at which trainings are compared, from `levels`; with none, none is stopped.
+        eta: Reduction factor: one of so many trainings goes on from a level.
         bound: Networks whose first objective is above it are of no interest: whatever their others, they come after
             all below it, the nearest to it first (constrained domination, Deb et al. 2002).
     """
@@ -54,9 +54,9 @@ class MultiObjectiveHalving:
         """Enters what a trial of an earlier session reached, without a decision.
 
         Args:
-            number: The trial's.
-            epoch: A level.
-            losses: As it had them there; a number that is not finite has no place among others.
+            number: Number of the trial.
+            epoch: One of the levels.
+            losses: Losses of the trial at that level; they are ignored if one is not finite.
         """
         if epoch in self._reached and all(map(math.isfinite, losses)):
             self._reached[epoch][number] = tuple(losses)
@@ -65,8 +65,8 @@ class MultiObjectiveHalving:
         """Return whether a training goes on after this epoch. Asked again for the same level, nothing is entered twice.
 
         Args:
-            number: The trial's.
-            epoch: Epochs done.
+            number: Number of the trial.
+            epoch: Epochs that the trial has trained.
             losses: Objectives after them; a number that is not finite stops the training.
         """
         if not all(map(math.isfinite, losses)):

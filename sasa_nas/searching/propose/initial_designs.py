@@ -12,7 +12,14 @@ from sasa_nas.searching.plan import SearchPlan, draw, find_new
 from sasa_nas.searching.propose.baseline import baseline
 from sasa_nas.searching.propose.score_filter import Candidate, ScoreFilter
 from sasa_nas.space import Infeasible
-from sasa_nas.space.choosers import BalancedChooser, Chooser, Label, RandomChooser, RecallChooser, RecordingChooser
+from sasa_nas.space.choosers import (
+    Chooser,
+    Label,
+    LatinHypercubeChooser,
+    RandomChooser,
+    RecallChooser,
+    RecordingChooser,
+)
 from sasa_nas.space.matching import choices_of
 
 Choices = Mapping[str, Label]
@@ -29,14 +36,14 @@ def startup(plan: SearchPlan, score_filter: ScoreFilter | None, seen: set[str], 
     In balance means that every option of every fork comes up equally often. A later session comes to the same designs.
 
     Args:
-        plan: What is searched.
-        score_filter: Keeps the best of those in balance, where there is one.
+        plan: Plan of the search.
+        score_filter: Filter that keeps the best of those in balance; None for no filter.
         seen: Ids of the designs that earlier sessions had; the new ones are added.
-        wanted: How many there are to be with those in `seen`.
+        wanted: Number of designs to reach, those in `seen` included.
     """
     if len(seen) >= wanted:
         return
-    balanced = BalancedChooser(random.Random(plan.settings.seed))
+    balanced = LatinHypercubeChooser(random.Random(plan.settings.seed))
     reference = baseline(plan)
     named = (choices_of(plan.space, model_architecture(name)) for name in list_models())
     for answers in (None if reference is None else reference.choices, *named):
@@ -57,10 +64,10 @@ def screened(plan: SearchPlan, score_filter: ScoreFilter, seen: Iterable[str], t
     """Yield the best of many random new designs.
 
     Args:
-        plan: What is searched.
-        score_filter: Tells which are the best.
+        plan: Plan of the search.
+        score_filter: Filter that keeps the best designs.
         seen: Ids of the designs that are not new.
-        trials: So many are in the study; another number gives other designs.
+        trials: Number of trials in the study; another number gives other designs.
     """
     chance = RandomChooser(random.Random(f"{plan.settings.seed}/screen/{trials}"))
     drawn = _draw_new(plan, chance, score_filter.drawn(REFILL), set(seen))
@@ -72,9 +79,9 @@ def random_new(plan: SearchPlan, seen: Container[str], trials: int) -> Choices |
     """Return a random design whose id is not in `seen`; None if there seems to be none.
 
     Args:
-        plan: What is searched.
+        plan: Plan of the search.
         seen: Ids of the designs that are not new.
-        trials: So many are in the study; another number gives another design.
+        trials: Number of trials in the study; another number gives another design.
     """
     return find_new(plan, seen, random.Random(f"{plan.settings.seed}/{trials}"))
 

@@ -20,7 +20,7 @@ MOST = 300
 KEPT = 150
 """Finished trials that it still knows after the others are forgotten."""
 BEST = 50
-"""Of these, those with the best objectives; the others are the newest."""
+"""Trials among these with the best objectives; the others are the newest."""
 
 
 def remembered(finished: Sequence[StoredTrial], objectives: Sequence[str]) -> list[StoredTrial]:

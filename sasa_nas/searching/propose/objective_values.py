@@ -28,9 +28,9 @@ def losses(record: TrialRecord, accuracy: float, objectives: Sequence[str]) -> t
     accurate than others as cheap, search without it.
 
     Args:
-        record: Holds the costs.
-        accuracy: After the epochs trained so far.
-        objectives: Of the search.
+        record: Record that holds the network's costs.
+        accuracy: Accuracy after the epochs trained so far.
+        objectives: Objectives of the search.
 
     Returns:
         As many numbers for every network of a search; NaN for a cost of which nothing is known.

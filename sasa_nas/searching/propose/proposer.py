@@ -31,16 +31,16 @@ PATIENCE = 10
 """Proposals turned down in a row after which a random new design is put in the sampler's hand."""
 
 MEMORY_FAILURES = 2
-"""How often memory may run out under a training before it is given up; its neighbours may have been to blame once."""
+"""Times that memory may run out under a training before it is given up; its neighbours may have been to blame once."""
 
 
 class Proposer:
     """Designs to train, one at a time, until as many have been trained as were asked for.
 
     Args:
-        study: The run's.
-        plan: What is searched.
-        observer: Told of everything that happens.
+        study: Study of the run.
+        plan: Plan of the search.
+        observer: Observer of the progress.
         searching: Whether the search itself goes on; if not, only what was cut off, what was requested, and balanced
             trainings that are due are proposed.
     """
@@ -56,7 +56,7 @@ class Proposer:
         self._interrupted: list[int] = []
         """Under way in an earlier session, or put back."""
         self._later: list[int] = []
-        """To be tried once more when there is less to do."""
+        """Trials to be tried once more when there is less to do."""
         self._memory_failures: Counter[int] = Counter()
         known = (r for r in records if r.outcome.spent or r.latency is not None)
         self._numbers = {r.architecture.id: r.number for r in known if r.architecture}
@@ -79,7 +79,7 @@ class Proposer:
                 self._interrupted.append(record.number)
         self._too_slow: list[float] = []
         self.hopeless: str | None = None
-        """Why no further design can be within the limits, as far as it looks."""
+        """Reason why no further design seems to be within the limits; None if there may be one."""
         self._score_filter = ScoreFilter(plan) if plan.settings.score_filter else None
         self.exhausted = False
         """Whether no design is left that was not trained."""
@@ -160,7 +160,7 @@ class Proposer:
         Args:
             number: A trial under way.
             epoch: Epochs it has trained.
-            accuracy: On the validation split, after them.
+            accuracy: Accuracy on the validation split after these epochs.
         """
         proposal = self._live[number]
         # an effect is estimated from whole trainings, whatever came out

@@ -1,4 +1,4 @@
-"""Trainings that are asked for outright, not proposed by the sampler: why, with which seed, of which design."""
+"""Trainings that are requested by name, not proposed by the sampler: reason, seed and design of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,9 +28,9 @@ def enqueue(study: SearchStudy, answers: Mapping[str, Label], request: Request) 
     """Put a training in the study's line, where it outlives this process.
 
     Args:
-        study: Of a run.
+        study: Study of the run.
         answers: The choices that lead to the design.
-        request: Why it is trained, and with which seed.
+        request: Reason and seed of the training.
 
     Returns:
         The trial's number.

@@ -31,7 +31,7 @@ def constrain(trial: Trial, constraints: Mapping[str, float]) -> None:
 
     Args:
         trial: The trial.
-        constraints: By name; feasible at 0 and below.
+        constraints: Violation of each constraint by name; feasible at 0 and below.
     """
     trial.set_user_attr(CONSTRAINTS, dict(constraints))
     if _NAMED:
@@ -47,8 +47,8 @@ def make_sampler(name: Sampler, *, seed: int, startup: int) -> BaseSampler:
     """Return a sampler for several objectives and conditional parameters.
 
     Args:
-        name: Which.
-        seed: Fixes its proposals.
+        name: Name of the sampler.
+        seed: Seed of its proposals.
         startup: Trials whose results it waits for before it learns from them; until then it draws at random.
     """
     asked = None if _NAMED else _constraints_of

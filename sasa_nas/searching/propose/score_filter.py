@@ -29,8 +29,8 @@ class ScoreFilter:
     """Keeps the best share of designs by a score.
 
     Args:
-        plan: Of a search whose settings name a score to filter by.
-        score_of: Scores a design; by the plan's score, on the CPU and the train part, where it is left out.
+        plan: Plan of a search whose settings name a score to filter by.
+        score_of: Function that scores a design; by default the plan's score, on the CPU and the train part.
     """
 
     def __init__(self, plan: SearchPlan, score_of: Callable[[Design], float] | None = None) -> None:
@@ -45,8 +45,8 @@ class ScoreFilter:
         """Return the candidates to train, in the order of their scores.
 
         Args:
-            candidates: As many as `drawn` says, or fewer where a space holds no more.
-            wanted: How many to keep at most.
+            candidates: Candidates, of the number that `drawn` returns or fewer if the space holds no more.
+            wanted: Most candidates to keep.
         """
         ordered = sorted(candidates, key=lambda candidate: self._score_of(candidate.design), reverse=True)
         return ordered[: min(wanted, math.ceil(len(candidates) * self._share))]
@@ -56,7 +56,7 @@ class _Scorer:
     """Reads the train part when the first design is scored.
 
     Args:
-        plan: Whose.
+        plan: Plan of the search, which names the score and the data set.
     """
 
     def __init__(self, plan: SearchPlan) -> None:

@@ -32,10 +32,9 @@ class OpenTrial:
     """A trial under way.
 
     Attributes:
-        number: In the run; Optuna counts its own.
-        optuna: The sampler's, which makes the choices.
-        constraints: By how much its design misses each demand that it was measured by, once known; feasible at 0 and
-            below.
+        number: Number of the trial in the run; Optuna numbers its own.
+        optuna: Optuna's trial, which makes the choices.
+        constraints: Violation of each constraint, once it is measured; feasible at 0 and below.
     """
 
     number: int
@@ -47,9 +46,9 @@ class SearchStudy:
     """The trials of a search, with its objectives and its sampler. There is one writer.
 
     Args:
-        settings: Of the search.
-        log: Where trials are kept, and come from; nowhere by default.
-        view: Where they are shown; nowhere by default.
+        settings: Settings of the search.
+        log: Log that trials are read from and appended to; None to keep none.
+        view: View for other programs; None for none.
 
     Raises:
         ValueError: If a trial of the log is none of such a search.
@@ -129,8 +128,8 @@ class SearchStudy:
         """Keep a trial with these choices that waits to be taken up by its number.
 
         Args:
-            record: Its number is the next one.
-            choices: That it will make.
+            record: Record of the trial, whose number is the next one.
+            choices: Choices that the trial will make.
         """
         self._keep(StoredTrial(record.model_copy(update={"choices": dict(choices)}), Sampling()))
 

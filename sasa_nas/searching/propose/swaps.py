@@ -26,8 +26,8 @@ class Swaps:
     """Networks that are compared with their twins.
 
     Attributes:
-        trials: Their numbers.
-        seeds: With how many seeds each network and each twin is trained.
+        trials: Numbers of the networks' trials.
+        seeds: Number of seeds with which each network and each twin is trained.
     """
 
     trials: Sequence[int]
@@ -38,8 +38,8 @@ class _SwapChooser:
     """Answers as was written down, but for the operator of one stage, which becomes a convolution.
 
     Args:
-        answers: By the fork's name.
-        stage: From 0.
+        answers: Labels and numbers to repeat, by the fork's name.
+        stage: Index of the stage, from 0.
     """
 
     def __init__(self, answers: Mapping[str, Label], stage: int) -> None:

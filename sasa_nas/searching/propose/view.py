@@ -29,8 +29,8 @@ class StudyView:
     """An Optuna study that shows trials as they come.
 
     Args:
-        folder: The run's; a view that is there is replaced.
-        directions: Of the objectives.
+        folder: Folder of the run; an existing view is replaced.
+        directions: Directions of the objectives.
     """
 
     def __init__(self, folder: RunFolder, directions: Sequence[Literal["maximize", "minimize"]]) -> None:
@@ -48,7 +48,7 @@ class StudyView:
 
         Args:
             stored: The trial; those before it were shown.
-            values: Its objectives, if it was trained to the end.
+            values: Objectives of the trial, if it was trained to the end.
         """
         if self._study is not None:
             try:

@@ -34,9 +34,9 @@ def replay(
 
     Args:
         path: The table's file.
-        settings: How to search; of the table's seeds each is taken once before any is taken again.
-        out: The run's folder; `runs/<space>-<time>` where it is left out.
-        observer: Told of everything that happens.
+        settings: Settings of the search; each of the table's seeds is used once before any is used again.
+        out: Folder of the run; default: `runs/<space>-<time>`.
+        observer: Observer of the progress.
         command: The command line that asked for this, for the record.
 
     Raises:

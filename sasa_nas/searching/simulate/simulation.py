@@ -18,7 +18,7 @@ WORKERS = 4
 """Workers of a simulation, unless the settings say otherwise."""
 
 Courses = Callable[[Proposal], Course]
-"""How a training goes, told beforehand."""
+"""Function that returns the course of a proposed training."""
 
 
 def by_formula(plan: SearchPlan) -> Courses:
@@ -54,10 +54,10 @@ def simulate(
     """Lets workers carry out what `proposer` proposes.
 
     Args:
-        proposer: Of any plan.
-        courses: How each training goes.
+        proposer: Proposer of a search by any plan.
+        courses: Function that returns the course of a training.
         workers: Trainings side by side.
-        observer: Told of every epoch.
+        observer: Observer of the search.
         budget: Epochs of all trainings together after which everything stops as it is.
 
     Returns:

@@ -42,8 +42,8 @@ class MachineLock:
     """One process's part in taking turns.
 
     Args:
-        folder: Of the lock files, which exists; the same for all that take turns.
-        patience: As `PATIENCE`.
+        folder: Existing folder of the lock files, the same for all processes that take turns.
+        patience: Seconds after which a measurement begins although others' steps have not ended.
     """
 
     def __init__(self, folder: Path, *, patience: float = PATIENCE) -> None:
@@ -94,8 +94,8 @@ class YieldingBatches(Generic[Batch_co]):
     """Batches before each of which measurements that wait may go first.
 
     Args:
-        batches: Whose.
-        make_room: Called before each.
+        batches: Batches to yield.
+        make_room: Function that is called before each batch.
     """
 
     def __init__(self, batches: EpochBatches[Batch_co], make_room: Callable[[], None]) -> None:

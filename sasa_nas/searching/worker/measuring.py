@@ -24,8 +24,8 @@ class Subject:
     """A network whose objectives are measured.
 
     Attributes:
-        architecture: Its design.
-        network: As initialised or as trained, on the device; None before the training, for which one is built.
+        architecture: Design of the network.
+        network: Network on the device, as trained; None before the training, when one is built.
         splits: Data set of the search; the train part before training, the validation part after it.
         seed: Seed of its training.
         device: Device that trains it.

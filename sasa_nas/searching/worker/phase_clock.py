@@ -15,8 +15,8 @@ class PhaseClock:
     """Adds up seconds by phase. A phase inside another is counted once, as the inner one.
 
     Args:
-        proposed: When the driver proposed the trial, in seconds since the epoch; None where nobody knows. The clocks
-            of two machines may differ, so that what comes out is never below zero.
+        proposed: Time at which the driver proposed the trial, in seconds since the epoch; None if unknown. The clocks
+            of two machines may differ, so that a wait below zero counts as zero.
     """
 
     def __init__(self, proposed: float | None = None) -> None:

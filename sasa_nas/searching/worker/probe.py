@@ -11,7 +11,7 @@ import torch
 from sasa_nas.data.splits import ImageSet
 from sasa_nas.errors import one_line
 from sasa_nas.operators.plugins import OperatorFile, receive_operators
-from sasa_nas.searching.worker.training import DataCache
+from sasa_nas.searching.worker.data_cache import DataCache
 from sasa_nas.space import Architecture, Proxy
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.training.evaluate import evaluate
@@ -23,7 +23,7 @@ WARM_UP = 2
 """Steps before the first that counts."""
 FEWEST_STEPS = 2
 CONTEXT_BYTES = 700 * 2**20
-"""Of a card, taken by every process that uses it, before its first tensor: an ample guess."""
+"""Bytes of a card that every process takes before its first tensor: an ample guess."""
 EVALUATED = 256
 """Images of one batch of the evaluation, at least."""
 
@@ -39,7 +39,7 @@ class Material:
     proxy: Proxy
     data_dir: Path
     device: str
-    """As `pick_device` takes it."""
+    """Device for `pick_device`: `auto`, `cpu`, `cuda` or `cuda:N`."""
     seed: int
 
 
@@ -68,7 +68,7 @@ class Probe:
     """Trains the networks of `material` in turn; no error leaves it.
 
     Args:
-        material: What is trained.
+        material: Designs and data to train.
     """
 
     def __init__(self, material: Material) -> None:

@@ -6,108 +6,27 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
-from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from safetensors.torch import save_file
 
-from sasa_nas.data.registry import load_for_search
-from sasa_nas.data.splits import SearchSplits
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_atomically, write_text
-from sasa_nas.operators.plugins import OperatorFile, receive_operators
-from sasa_nas.run import Outcome, Phases, TrialFolder
-from sasa_nas.searching.measurements import MeasurementRequest, Measurements, too_slow
+from sasa_nas.run import Outcome, TrialFolder
+from sasa_nas.searching.measurements import Measurements, too_slow
 from sasa_nas.searching.scratch import Scratch
 from sasa_nas.searching.storage import StorageError, StoredFolder
+from sasa_nas.searching.worker.data_cache import DataCache
 from sasa_nas.searching.worker.machine_lock import YieldingBatches, machine_lock
 from sasa_nas.searching.worker.measuring import Subject, after_training, before_training
+from sasa_nas.searching.worker.messages import TrainingReport, TrainingTask
 from sasa_nas.searching.worker.phase_clock import PhaseClock
 from sasa_nas.sharing import shareable_traceback
-from sasa_nas.space import Architecture, Proxy
+from sasa_nas.training.checkpoint import BadCheckpoint, load_checkpoint, save_checkpoint
 from sasa_nas.training.device import pick_device
 from sasa_nas.training.loop import NonFiniteLoss
 from sasa_nas.training.memory import is_out_of_memory, release_memory
-from sasa_nas.training.outright import BadCheckpoint, load_checkpoint, save_checkpoint
 from sasa_nas.training.proxy import EpochMetrics, Trainer, new_trainer
-
-
-class TrainingTask(BaseModel):
-    """All that a worker needs to train one trial; travels as JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    operators: tuple[OperatorFile, ...] = ()
-    """Files of operators that are not the package's own."""
-    number: int
-    folder: Path
-    """The trial's folder, on a disk that driver and worker share; not used if there is a storage."""
-    storage: str | None = None
-    """The URL of the folder that keeps the trial's files instead."""
-    architecture: Architecture
-    full_size: Architecture
-    proxy: Proxy
-    data_dir: Path
-    seed: int
-    threads: int
-    device: str
-    """As `pick_device` takes it."""
-    proposed: float | None = None
-    """When it was handed out, in seconds since the epoch."""
-    request: MeasurementRequest = MeasurementRequest()
-
-    @property
-    def training(self) -> str:
-        """Identity of the training, without its number: numbers come again where the end of a study is lost."""
-        return f"{self.architecture.id}, seed {self.seed}"
-
-    @staticmethod
-    def received(text: str) -> "TrainingTask":
-        """Return a task from its JSON, in a worker: the operators that it names are loaded first.
-
-        Raises:
-            UserError: If these cannot be loaded.
-        """
-        data = json.loads(text)
-        receive_operators(tuple(map(OperatorFile.model_validate, data.get("operators", ()))))
-        return TrainingTask.model_validate_json(text)
-
-
-class TrainingReport(BaseModel):
-    """Report of a worker after an epoch, or when a training ends early."""
-
-    model_config = ConfigDict(frozen=True)
-
-    number: int
-    epoch: int = 0
-    accuracy: float | None = None
-    train_loss: float | None = None
-    outcome: Outcome
-    reason: str | None = None
-    halt: str | None = None
-    """Why no training can go on, this one or another."""
-    seconds: float = 0.0
-    phases: Phases = Phases()
-    findings: Measurements = Measurements()
-
-
-class DataCache:
-    """The data set that a worker read last, kept from one trial to the next."""
-
-    def __init__(self) -> None:
-        self._key: tuple[str, Path, int | None, int | None] | None = None
-        self._splits: SearchSplits | None = None
-
-    def get(self, proxy: Proxy, data_dir: Path) -> SearchSplits:
-        """Return the splits of the proxy's data set."""
-        key = (proxy.dataset, data_dir, proxy.image_size, proxy.train_images)
-        if self._splits is None or key != self._key:
-            self._splits = load_for_search(
-                proxy.dataset, data_dir=data_dir, image_size=proxy.image_size, train_images=proxy.train_images
-            )
-            self._key = key
-        return self._splits
 
 
 class Unready(Exception):
@@ -118,8 +37,8 @@ class Training:
     """One trial's training: every call of `advance` is an epoch, and of errors only `StorageError` leaves it.
 
     Args:
-        task: What to train.
-        data: The worker's data.
+        task: Task to carry out.
+        data: Data set that the worker read last.
     """
 
     def __init__(self, task: TrainingTask, data: DataCache) -> None:

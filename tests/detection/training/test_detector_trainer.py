@@ -16,8 +16,8 @@ from sasa_nas.detection.network import build_detector
 from sasa_nas.detection.recipe import DetectionRecipe
 from sasa_nas.detection.training.trainer import DetectionMetrics, DetectionTrainer
 from sasa_nas.errors import UserError
+from sasa_nas.training.checkpoint import load_checkpoint, save_checkpoint
 from sasa_nas.training.loop import NonFiniteLoss
-from sasa_nas.training.outright import load_checkpoint, save_checkpoint
 from sasa_nas.training.seeding import seeded
 
 CPU = torch.device("cpu")

@@ -1,4 +1,4 @@
-"""Detectors trained outright and used: what is kept, what a kill costs, and what is refused."""
+"""Detectors trained and used: what is kept, what a kill costs, and what is refused."""
 
 import json
 from collections.abc import Callable

@@ -16,7 +16,7 @@ from sasa_nas.searching.plan import SearchPlan
 from sasa_nas.searching.propose.proposer import Proposer
 from sasa_nas.searching.propose.study import opened_study
 from sasa_nas.searching.storage import StoredFolder
-from sasa_nas.searching.worker.training import TrainingReport, TrainingTask
+from sasa_nas.searching.worker.messages import TrainingReport, TrainingTask
 
 MakePlan = Callable[..., SearchPlan]
 MakeSearcher = Callable[[SearchPlan], StudySearcher]

@@ -18,7 +18,9 @@ from sasa_nas.searching.propose import proposer as proposing
 from sasa_nas.searching.propose.proposer import Proposer
 from sasa_nas.searching.propose.score_filter import ScoreFilter
 from sasa_nas.searching.propose.study import opened_study
-from sasa_nas.searching.worker.training import DataCache, Training, TrainingTask
+from sasa_nas.searching.worker.data_cache import DataCache
+from sasa_nas.searching.worker.messages import TrainingTask
+from sasa_nas.searching.worker.training import Training
 from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.training.adversarial import STANDARD_ATTACK
 from sasa_nas.workflows.evaluate import make_attacks

@@ -16,7 +16,9 @@ from sasa_nas.data.splits import SearchSplits, Splits, three_way_split
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, SearchSettings
 from sasa_nas.searching.plan import SearchPlan, draw, plan_search
-from sasa_nas.searching.worker.training import DataCache, Training, TrainingReport, TrainingTask
+from sasa_nas.searching.worker.data_cache import DataCache
+from sasa_nas.searching.worker.messages import TrainingReport, TrainingTask
+from sasa_nas.searching.worker.training import Training
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.choosers import RandomChooser
 

@@ -16,7 +16,9 @@ from sasa_nas.models import build
 from sasa_nas.run import Outcome, TrialFolder
 from sasa_nas.searching.plan import SearchPlan, draw
 from sasa_nas.searching.storage import Storage, StorageError
-from sasa_nas.searching.worker.training import DataCache, Training, TrainingReport, TrainingTask
+from sasa_nas.searching.worker.data_cache import DataCache
+from sasa_nas.searching.worker.messages import TrainingReport, TrainingTask
+from sasa_nas.searching.worker.training import Training
 from sasa_nas.space import load_architecture
 from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.training.proxy import Trainer
@@ -151,7 +153,7 @@ def test_a_full_disk_halts_the_search_and_what_was_written_stays(
         write_atomically(path, write)
 
     with monkeypatch.context() as patched:
-        for module in ("sasa_nas.files", "sasa_nas.training.outright", "sasa_nas.searching.worker.training"):
+        for module in ("sasa_nas.files", "sasa_nas.training.checkpoint", "sasa_nas.searching.worker.training"):
             patched.setattr(f"{module}.write_atomically", full)
         report = training.advance()
         if file == "weights.safetensors":

@@ -14,7 +14,7 @@ def probed_designs(plan: SearchPlan) -> list[Architecture]:
     """Return the network that keeps most memory as it trains, then those of median and lower-quartile FLOPs.
 
     Args:
-        plan: Of a search; its seed fixes the draws.
+        plan: Plan of the search, whose seed fixes the draws.
     """
     generator = random.Random(plan.settings.seed)
     drawn: dict[str, Design] = {}

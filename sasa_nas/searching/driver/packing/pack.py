@@ -20,7 +20,7 @@ from sasa_nas.searching.worker.probe import Material, ProbeTask, Throughput
 from sasa_nas.space import Architecture
 
 SECONDS = 0.5
-"""Of one measurement."""
+"""Seconds of one measurement."""
 REPEATS = 3
 
 
@@ -28,8 +28,8 @@ def pack(plan: SearchPlan, observer: SearchObserver) -> tuple[SearchPlan, Packin
     """Return the plan with the shares that its settings leave open; Ray runs.
 
     Args:
-        plan: Of a search.
-        observer: Told of the measurement and what it gave.
+        plan: Plan of the search.
+        observer: Observer of the measurement and its result.
 
     Returns:
         The settled plan, and what was measured; None if nothing was.
@@ -83,11 +83,11 @@ def measure(
     worker trains each design. Measurements alternate, so that whatever else the machine does hits all ways alike.
 
     Args:
-        pool: Trains.
-        material: What the pool trains, the design that wants most memory first.
-        machine: Where the pool trains.
-        settings: Of the search.
-        seconds: Of one measurement.
+        pool: Pool of workers that train.
+        material: Designs and data that the pool trains, the design that needs most memory first.
+        machine: Machine of the pool.
+        settings: Settings of the search.
+        seconds: Seconds of one measurement.
         repeats: Measurements of every way in every round.
 
     Raises:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sasa_nas.run.packing import MeasuredShare, Share
 
 MARGIN = 0.05
-"""What a way to share must gain over one that is nearer to the default: less is noise."""
+"""Gain that a way to share must have over one that is nearer to the default: less is noise."""
 SPARE = 0.1
 """Share of the memory that stays free: other designs may want more than those that were measured."""
 CARD_TRIALS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -17,8 +17,8 @@ def fitting(trial_bytes: int, capacity_bytes: int) -> int:
     """Return the number of trials that the memory holds; one at least, which is tried in any case.
 
     Args:
-        trial_bytes: Of one trial.
-        capacity_bytes: Of all.
+        trial_bytes: Bytes of memory that one trial takes.
+        capacity_bytes: Bytes of memory that the machine or the card has.
     """
     return max(1, int((1.0 - SPARE) * capacity_bytes / max(1, trial_bytes)))
 
@@ -27,7 +27,7 @@ def machine_shares(cpus: int, *, most: int, fit: int) -> list[Share]:
     """Ways to divide a machine's processor, from one thread a trial, the default, to one trial on all of it.
 
     Args:
-        cpus: Cores.
+        cpus: Number of CPU cores.
         most: Trials at a time that are wanted.
         fit: Trials at a time that its memory holds.
     """
@@ -41,7 +41,7 @@ def card_shares(cpus: int, *, cpus_per_trial: int, most: int, fit: int) -> list[
 
     Args:
         cpus: Cores of the machine for each of its cards.
-        cpus_per_trial: What a trial takes of them.
+        cpus_per_trial: Cores that each trial takes of them.
         most: Trials at a time that are wanted.
         fit: Trials at a time that the card's memory holds.
     """
@@ -53,7 +53,7 @@ def together(throughputs: Sequence[Sequence[Sequence[float]]]) -> float:
     """Images a second of trials side by side that each train several designs, the same number of images of each.
 
     Args:
-        throughputs: By trial, design and repetition, images a second; 0 where a training failed.
+        throughputs: Images a second by trial, design and repetition; 0 where a training failed.
 
     Returns:
         The sum over trials of the harmonic mean over designs of the median over repetitions; 0 if a training failed.

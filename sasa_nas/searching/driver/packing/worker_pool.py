@@ -16,7 +16,7 @@ from sasa_nas.searching.worker.probe import Material, Probe, ProbeTask, Throughp
 PATIENCE = 300.0
 """Seconds after which a worker that does not answer counts as failed."""
 CARD_PART = 0.03
-"""Of a card, for each worker, so that as many as are ever tried get the same one."""
+"""Share of a card for each worker, so that as many as are ever tried get the same one."""
 assert CARD_PART * max(CARD_TRIALS) <= 1.0
 
 

@@ -56,7 +56,7 @@ class BadCheckpoint(Exception):
     """Error that a checkpoint cannot be used; the message has the reason in one line."""
 
 
-def train_outright(
+def train_with_checkpoints(
     make: Callable[[], Trainer_],
     metrics: type[Metrics],
     *,

@@ -11,7 +11,7 @@ from torch import nn
 
 from sasa_nas.data.splits import DatasetInfo, ImageSet
 from sasa_nas.space.proxy import Recipe
-from sasa_nas.training.outright import BadCheckpoint, load_checkpoint, save_checkpoint, train_outright
+from sasa_nas.training.checkpoint import BadCheckpoint, load_checkpoint, save_checkpoint, train_with_checkpoints
 from sasa_nas.training.proxy import EpochMetrics, Trainer
 from sasa_nas.training.seeding import seeded
 
@@ -74,7 +74,7 @@ class Log:
 
 def run(path: Path, make=Counter, metrics=Count, log=None):
     log = log or Log()
-    trainer = train_outright(make, metrics, checkpoint=path, progress=log)
+    trainer = train_with_checkpoints(make, metrics, checkpoint=path, progress=log)
     return trainer, log
 
 
