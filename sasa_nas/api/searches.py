@@ -10,6 +10,7 @@ from sasa_nas.api.supernets import train_supernet
 from sasa_nas.run import ExternalResources, RunFolder, SearchSettings
 from sasa_nas.run.external import NOTHING
 from sasa_nas.space import SearchSpace, load_space
+from sasa_nas.workflows.observer import SupernetObserver
 
 if TYPE_CHECKING:
     from sasa_nas.run.supernet_folder import SupernetFolder
@@ -53,7 +54,7 @@ def search(
     wanted = space if isinstance(space, SearchSpace) else load_space(str(space))
     place = None if out is None else Path(out)
     observer = observer or searching.SearchObserver()
-    prepare = partial(_judged_by_supernet, observer)
+    prepare = partial(_judge_by_supernet, observer)
     summary = searching.search(wanted, settings, out=place, observer=observer, command=command, prepare=prepare)
     return Run(summary.folder.path, session=summary)
 
@@ -87,7 +88,7 @@ def resume(
     from sasa_nas import searching
 
     observer = observer or searching.SearchObserver()
-    prepare = partial(_judged_by_supernet, observer)
+    prepare = partial(_judge_by_supernet, observer)
     summary = searching.resume(Path(run), trials=trials, external=external, observer=observer, prepare=prepare)
     return Run(summary.folder.path, session=summary)
 
@@ -153,24 +154,32 @@ def draw_designs(
     return dry_run(plan_designs(wanted, settings or SearchSettings()), designs)
 
 
-def _judged_by_supernet(observer: "SearchObserver", folder: RunFolder, plan: "SearchPlan") -> None:
+class _Forwarding(SupernetObserver):
+    """An observer of a supernet that reports to a search's.
+
+    Args:
+        observer: Observer of the search.
+    """
+
+    def __init__(self, observer: "SearchObserver") -> None:
+        self._observer = observer
+
+    def supernet_started(self, folder: "SupernetFolder", seeds: Sequence[int], epochs: int, designs: int) -> None:
+        """Report what is trained and judged."""
+        self._observer.preparing(f"supernet: {epochs} epochs, then {designs} networks are judged")
+
+    def epoch_ended(self, seed: int, metrics: "EpochReport") -> None:
+        """Report an epoch."""
+        self._observer.preparing(f"supernet: epoch {metrics.epoch}, {metrics.headline}")
+
+
+def _judge_by_supernet(observer: "SearchObserver", folder: RunFolder, plan: "SearchPlan") -> None:
     """Train the supernet of a search that wants one, in the run's folder, and judge the space's designs by it."""
-    from sasa_nas.workflows.observer import SupernetObserver
-
-    class Forwarding(SupernetObserver):
-        """An observer that tells the search's."""
-
-        def epoch_ended(self, seed: int, metrics: "EpochReport") -> None:
-            observer.preparing(f"supernet: epoch {metrics.epoch}, {metrics.headline}")
-
-        def supernet_started(self, folder: "SupernetFolder", seeds: Sequence[int], epochs: int, designs: int) -> None:
-            observer.preparing(f"supernet: {epochs} epochs, then {designs} networks are judged")
-
     if plan.settings.one_shot:
         train_supernet(
             plan.space,
             folder.supernet.path,
             seeds=(plan.settings.seed,),
             data_dir=plan.settings.data_dir,
-            observer=Forwarding(),
+            observer=_Forwarding(observer),
         )

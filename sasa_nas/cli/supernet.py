@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.api.supernets import MOST_PATHS
 from sasa_nas.cli.decoding import DecodingLog
 from sasa_nas.cli.echo import echo
 from sasa_nas.cli.options import DataFolder, Device, SpaceDataset, SpaceEpochs, SpaceTrainImages
@@ -37,7 +38,7 @@ def supernet(
     train_images: SpaceTrainImages = None,
     paths: Annotated[
         int, typer.Option(min=1, metavar="N", help="Most designs to judge; of a larger space so many, in balance.")
-    ] = 2000,
+    ] = MOST_PATHS,
     device: Device = "auto",
     data_dir: DataFolder = None,
 ) -> None:

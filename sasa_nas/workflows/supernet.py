@@ -45,10 +45,10 @@ class SupernetRequest:
         data_dir: Folder of data sets; if None, the default one.
     """
 
-    seeds: Sequence[int] = (0,)
-    most_paths: int = 2000
-    device: str = "auto"
-    data_dir: Path | None = None
+    seeds: Sequence[int]
+    most_paths: int
+    device: str
+    data_dir: Path | None
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,12 @@ from sasa_nas.training.loop import EpochReport
 from sasa_nas.workflows.observer import SupernetObserver
 from sasa_nas.workflows.supernet import SupernetRequest, inherited, train_supernet
 
-CPU = SupernetRequest(device="cpu")
+
+def request(seeds: tuple[int, ...] = (0,), most_paths: int = 9) -> SupernetRequest:
+    return SupernetRequest(seeds=seeds, most_paths=most_paths, device="cpu", data_dir=None)
+
+
+CPU = request()
 
 
 class Notes(SupernetObserver):
@@ -51,7 +56,7 @@ def _toy_data(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_design_is_judged_by_every_seed_and_read_back(tmp_path: Path) -> None:
     folder, notes = SupernetFolder(tmp_path / "net"), Notes()
-    records = trained(folder, SupernetRequest(seeds=(0, 3), device="cpu"), notes)
+    records = trained(folder, request((0, 3)), notes)
     assert read_paths(folder) == records
     assert [record.seed for record in records] == [0] * 4 + [3] * 4
     assert len({record.architecture_id for record in records}) == 4
@@ -80,10 +85,9 @@ def test_a_stop_anywhere_changes_no_number(tmp_path: Path, after: int) -> None:
 
 def test_more_seeds_and_more_designs_can_be_had_later(tmp_path: Path) -> None:
     folder = SupernetFolder(tmp_path)
-    first = trained(folder, SupernetRequest(most_paths=2, device="cpu"))
+    first = trained(folder, request(most_paths=2))
     notes = Notes()
-    request = SupernetRequest(seeds=(0, 1), most_paths=9, device="cpu")
-    later = trained(folder, request, notes)
+    later = trained(folder, request((0, 1)), notes)
     assert len(first) == 2
     assert set(first) < set(later)
     assert len(later) == 8
@@ -91,8 +95,8 @@ def test_more_seeds_and_more_designs_can_be_had_later(tmp_path: Path) -> None:
     assert "seed 1 epoch 1" in notes.events
 
 
-def trained(folder: SupernetFolder, request: SupernetRequest = CPU, notes: Notes | None = None) -> list[PathRecord]:
-    return list(train_supernet(toy_space(), folder, request, observer=notes or Notes()).records)
+def trained(folder: SupernetFolder, wanted: SupernetRequest = CPU, notes: Notes | None = None) -> list[PathRecord]:
+    return list(train_supernet(toy_space(), folder, wanted, observer=notes or Notes()).records)
 
 
 def longer(space: SearchSpace) -> SearchSpace:
