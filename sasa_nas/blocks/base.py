@@ -19,9 +19,6 @@ class Block:
         options: Fields of a stage that apply to such blocks, of those that do not apply to all.
         parameter_free_shortcut: Whether shortcuts without parameters are possible.
         activated: Whether every block ends with an activation, so that its output can be read as features.
-        operator_parts: Names of the module's sub-modules that are an operator's own: the operators, and batch norm
-            behind them. In a supernet blocks that differ in the operator alone share all others; None if they share
-            nothing.
     """
 
     name: ClassVar[str]
@@ -29,7 +26,6 @@ class Block:
     options: ClassVar[frozenset[str]] = frozenset()
     parameter_free_shortcut: ClassVar[bool] = False
     activated: ClassVar[bool] = False
-    operator_parts: ClassVar[frozenset[str] | None] = None
 
     def out_channels(self, stage: Stage) -> int:
         """Return the output channels of a stage; by default its width."""

@@ -13,4 +13,3 @@ class BasicBlock(Block):
     options = frozenset({"replaces"})
     parameter_free_shortcut = True
     activated = True
-    operator_parts = frozenset({"first", "first_norm", "second", "second_norm"})

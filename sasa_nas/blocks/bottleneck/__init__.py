@@ -14,7 +14,6 @@ class BottleneckBlock(Block):
     options = frozenset({"expansion"})
     parameter_free_shortcut = True
     activated = True
-    operator_parts = frozenset({"operator", "operator_norm"})
 
     def out_channels(self, stage: Stage) -> int:
         """Return `expansion` times the width."""

@@ -16,7 +16,6 @@ class InvertedBlock(Block):
     name = "inverted"
     builder = "sasa_nas.blocks.inverted.building:build"
     options = frozenset({"expansion", "depthwise_size"})
-    operator_parts = frozenset({"expand", "expand_norm"})
 
     def check(self, stage: Stage) -> None:
         """Check that there is an operator only where there is an expansion."""

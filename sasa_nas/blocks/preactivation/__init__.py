@@ -13,7 +13,6 @@ class PreactivationBlock(Block):
     builder = "sasa_nas.blocks.preactivation.building:build"
     options = frozenset({"replaces"})
     parameter_free_shortcut = True
-    operator_parts = frozenset({"first", "second_norm", "second"})
 
     def plan_end(self, channels: int, size: Size) -> tuple[NormPlan, ...]:
         """Return batch norm and ReLU after the last block."""

@@ -23,7 +23,6 @@ class SanBlock(Block):
     name = "san"
     builder = "sasa_nas.blocks.san.building:build"
     options = frozenset({"expansion"})
-    operator_parts = frozenset({"operator", "operator_norm"})
 
     def out_channels(self, stage: Stage) -> int:
         """Return `expansion` times the width."""
