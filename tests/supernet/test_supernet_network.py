@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+from assertions import every
 
 from sasa_nas.blocks import BLOCKS
 from sasa_nas.models import build
@@ -59,7 +60,7 @@ def test_a_path_is_the_stand_alone_network_bit_for_bit(operator: dict[str, Any],
             seen.append(path(images))
             assert torch.equal(seen[-1], alone(images))
         assert path.architecture == design
-    assert all(not torch.equal(one, other) for i, one in enumerate(seen) for other in seen[:i])
+    assert every(not torch.equal(one, other) for i, one in enumerate(seen) for other in seen[:i])
 
 
 @pytest.mark.parametrize("block", list(BLOCKS))

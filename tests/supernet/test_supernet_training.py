@@ -6,6 +6,7 @@ import io
 import pytest
 import torch
 import torch.nn.functional as F
+from assertions import every
 from torch import nn
 from toy_supernets import CONV, LOCAL, POINT, images, toy_proxies, toy_splits
 
@@ -108,7 +109,7 @@ def test_a_judgement_does_not_depend_on_others_and_leaves_weights_alone() -> Non
     back = [judge.judge(made.model.path(design)) for design in reversed(designs)]
     assert forth == back[::-1]
     assert len({result.loss for result in forth}) == 4
-    assert all(torch.equal(before[name], tensor) for name, tensor in made.model.named_parameters())
+    assert every(torch.equal(before[name], tensor) for name, tensor in made.model.named_parameters())
 
 
 def test_recalibrated_statistics_are_the_means_over_the_batches() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from assertions import every
 from toy_supernets import toy_proxies, toy_space, toy_splits
 
 from sasa_nas.errors import UserError
@@ -121,7 +122,7 @@ def test_what_is_there_already_is_left_alone(tmp_path: Path, prepare: Callable[[
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     with pytest.raises(UserError, match=reason):
         train_supernet(toy_space(), folder, CPU, observer=Notes())
-    assert all(path.read_bytes() == content for path, content in before.items())
+    assert every(path.read_bytes() == content for path, content in before.items())
 
 
 def test_a_folder_that_is_no_supernet_is_named(tmp_path: Path) -> None:
