@@ -41,31 +41,28 @@ def correlated(studied: Studied, scores: Mapping[str, float]) -> RankCorrelation
 
 
 def effects(studied: Studied, records: Sequence[PathRecord]) -> list[dict[str, Any]]:
-    """Return the effect of each operator in each stage against the stage's first one, by loss, here and in the table.
+    """Return the effect of each operator in each stage against the stage's first one, by the supernet and by the table.
 
-    An effect is the mean validation loss of all networks with the operator there, less that of those with the first; of
-    the table it is over all seeds, or None without losses.
+    An effect is the mean accuracy of all networks with the operator there, less that of those with the first, over all
+    seeds.
     """
-    judged = {design: statistics.fmean(losses) for design, losses in losses_by_design(records).items()}
-    true = {
-        row.architecture.id: statistics.fmean(course[-1] for course in row.validation_loss)
-        for row in studied.table.rows
-        if row.validation_loss
-    }
+    judged: dict[str, list[float]] = {}
+    for record in records:
+        judged.setdefault(record.architecture_id, []).append(record.accuracy)
+    told = [statistics.fmean(judged[one.id]) for one in studied.architectures]
     found = []
     for stage in range(len(studied.architectures[0].stages)):
-        first, *others = dict.fromkeys(one.stages[stage].operator for one in studied.architectures)
+        operators = [one.stages[stage].operator for one in studied.architectures]
+        first, *others = dict.fromkeys(operators)
         for operator in others:
-
-            def gain(losses: Mapping[str, float], stage: int = stage, of: object = operator, to: object = first) -> Any:
-                sides = [
-                    [losses[one.id] for one in studied.architectures if one.stages[stage].operator == side]
-                    for side in (of, to)
-                    if losses
-                ]
-                return statistics.fmean(sides[0]) - statistics.fmean(sides[1]) if sides else None
-
-            found.append({"stage": stage, "operator": operator.kind, "supernet": gain(judged), "table": gain(true)})
+            sides: list[float] = []
+            for accuracies in (told, studied.means.tolist()):
+                with_it, without = (
+                    [accuracy for accuracy, here in zip(accuracies, operators, strict=True) if here == side]
+                    for side in (operator, first)
+                )
+                sides.append(statistics.fmean(with_it) - statistics.fmean(without))
+            found.append({"stage": stage, "operator": operator.kind, "supernet": sides[0], "table": sides[1]})
     return found
 
 

@@ -32,11 +32,9 @@ def shared_weights(one_shot: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         one_shot: The results for one table.
     """
-    seeds, epochs = len(one_shot["seeds"]), one_shot["epochs"]
-    many = "a supernet" if seeds == 1 else f"{seeds} supernets"
-    rows = {f"{many} of {epochs} epochs": one_shot["one_shot"]}
+    rows = {f"one-shot supernet, seeds: {len(one_shot['seeds'])}": one_shot["one_shot"]}
     if one_shot["ridge"] is not None:
-        rows[f"ridge on operators, {one_shot['ridge']['trainings']} trainings of as many epochs"] = one_shot["ridge"]
+        rows["ridge on operators, as many epochs"] = one_shot["ridge"]
     return rows
 
 
