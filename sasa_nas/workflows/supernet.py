@@ -13,10 +13,10 @@ from sasa_nas.data.registry import load_for_search
 from sasa_nas.data.splits import SearchSplits, same_statistics
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.weights import check_state, load_weights
-from sasa_nas.files import make_directory, write_text
+from sasa_nas.files import is_temporary, make_directory, write_text
 from sasa_nas.models import Network
 from sasa_nas.models.layout import to_channels_last
-from sasa_nas.run.new_folder import sole_writer
+from sasa_nas.run.new_folder import Unwritable, sole_writer
 from sasa_nas.run.path_records import PathLog, PathRecord
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.run.supernet_folder import SupernetFolder
@@ -117,7 +117,7 @@ def train_supernet(
     )
     job = _job(space, splits, device)
     designs = judged_designs(job.proxies, request.most_paths)
-    _make_parent(folder.path)
+    _make_folder(folder)
     go_on = f"sasa-nas supernet --space {space.name} --out {folder.path}"
     with sole_writer(folder.path, folder.lock, go_on), within_memory(proxy.recipe.batch_size):
         _begin(folder, space, splits, device, command)
@@ -166,11 +166,21 @@ def _job(space: SearchSpace, splits: SearchSplits, device: torch.device) -> _Job
     return _Job(proxies, cover(proxies), splits, device)
 
 
-def _make_parent(path: Path) -> None:
+def _make_folder(folder: SupernetFolder) -> None:
+    """Make the folder of a supernet, unless it exists.
+
+    Raises:
+        UserError: If it holds anything else, or cannot be made.
+    """
+    path = folder.path
     try:
         make_directory(path)
+        # a kill before supernet.json was written leaves the lock and a temporary file
+        foreign = [one for one in path.iterdir() if one != folder.lock and not is_temporary(one)]
     except OSError as error:
-        raise UserError(f"{path} cannot be made: {error.strerror}; choose another --out") from error
+        raise Unwritable(path, error, "choose another --out") from error
+    if foreign and not os.path.lexists(folder.info):
+        raise UserError(f"{path} is not empty; choose another --out")
 
 
 def _begin(
@@ -179,8 +189,6 @@ def _begin(
     """Write supernet.json, or check that the one that is there is of the same training."""
     mean, std = splits.standardisation.per_channel()
     if not os.path.lexists(folder.info):
-        if any(path != folder.lock for path in folder.path.iterdir()):
-            raise UserError(f"{folder.path} is not empty; choose another --out")
         info = SupernetInfo(
             space=space.model_dump(mode="json"),
             device_type=device.type,

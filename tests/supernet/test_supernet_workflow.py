@@ -100,6 +100,14 @@ def trained(folder: SupernetFolder, wanted: SupernetRequest = CPU, notes: Notes 
     return list(train_supernet(toy_space(), folder, wanted, observer=notes or Notes()).records)
 
 
+def test_a_kill_before_the_record_is_gone_on_from(tmp_path: Path) -> None:
+    folder = SupernetFolder(tmp_path)
+    folder.lock.touch()
+    (tmp_path / ".supernet.json.abcdefgh.json").write_text('{"half')
+    assert len(trained(folder)) == 4
+    assert not list(tmp_path.glob(".supernet.json.*"))
+
+
 def longer(space: SearchSpace) -> SearchSpace:
     recipe = space.proxy.recipe.model_copy(update={"epochs": 5})
     return space.model_copy(update={"proxy": space.proxy.model_copy(update={"recipe": recipe})})
@@ -123,6 +131,7 @@ def test_what_is_there_already_is_left_alone(tmp_path: Path, prepare: Callable[[
     with pytest.raises(UserError, match=reason):
         train_supernet(toy_space(), folder, CPU, observer=Notes())
     assert every(path.read_bytes() == content for path, content in before.items())
+    assert folder.info.exists() or not folder.lock.exists()
 
 
 def test_a_folder_that_is_no_supernet_is_named(tmp_path: Path) -> None:
