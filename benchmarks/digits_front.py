@@ -11,10 +11,10 @@ import json
 from pathlib import Path
 
 from sasa_nas import Run, SearchSettings, load_space, search
-from sasa_nas.analysis.designs import trained
 from sasa_nas.analysis.figures import plot_front
 from sasa_nas.analysis.labels import stage_labels
 from sasa_nas.files import write_text
+from sasa_nas.run.designs import trained
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results" / "digits_front.json"

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import optuna
 
-from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.files import write_text
 from sasa_nas.run import (
@@ -26,6 +25,7 @@ from sasa_nas.run import (
     TrialRecord,
     read_trials,
 )
+from sasa_nas.run.designs import designs
 from sasa_nas.run.retraining_records import RetrainedDesign, RetrainingInfo
 from sasa_nas.run.training_records import Score, SeedResult, Spread
 from sasa_nas.searching.measurements import Measurements

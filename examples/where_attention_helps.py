@@ -26,7 +26,7 @@ def print_effects(run: sasa_nas.Run) -> None:
     for stage in answer.stages:
         star = "*" if stage.star else " "
         points = f"{100 * stage.effect:+5.1f}{star} [{100 * stage.low:+.1f}, {100 * stage.high:+.1f}]"
-        print(f"attention in stage {stage.stage}: {points}")
+        print(f"attention in stage {stage.stage + 1}: {points}")
     print(answer.note)
 
 

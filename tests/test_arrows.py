@@ -69,6 +69,7 @@ FORBIDDEN = {
         "api",
     },
     "exporting": {"searching", "workflows", "training", "scoring", "run", "analysis", "report", "cli", "api"},
+    "surrogate": {"searching", "workflows", "training", "analysis", "exporting", "report", "cli", "api"},
     "testing": {"searching", "workflows", "training", "run", "table", "report", "cli", "api"},
     "api": {"cli"},
 }

@@ -16,6 +16,7 @@ CHAOS = Path(__file__).parent.parent / "benchmarks" / "chaos.py"
 NIGHT = {
     25: ("formula", Kind.KILL_DRIVER),
     31: ("formula", Kind.FILL),
+    77: ("formula", Kind.FILL),
     94: ("formula", Kind.HANG_UP),
     380: ("search", Kind.KILL_WORKER),
     190: ("search", Kind.KILL_RAYLET),
@@ -23,12 +24,8 @@ NIGHT = {
     178: ("retrain", Kind.TEAR),
 }
 """Rounds of what is a test of its own by day, too: deaths at every write of the study, a killed search, the deaths of
-workers, and signals to a search, a training and a process. By day a killed search's file is torn and a disk fills up.
-"""
-ROUNDS = NIGHT | {
-    53: ("formula", Kind.TEAR),
-    77: ("formula", Kind.FILL),
-}
+workers, a full disk, and signals to a search, a training and a process. By day a killed search's file is torn."""
+ROUNDS = NIGHT | {53: ("formula", Kind.TEAR)}
 """By seed, what happens."""
 
 

@@ -26,7 +26,7 @@ def test_a_search_and_its_front(tmp_path: Path, capfd, monkeypatch) -> None:
 
 def test_where_attention_helps(capfd, monkeypatch) -> None:
     found = output("where_attention_helps", capfd=capfd, monkeypatch=monkeypatch)
-    assert found.startswith("attention in stage 3: ")
+    assert found.startswith("attention in stage 4: ")
 
 
 @pytest.mark.slow

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sasa_nas.analysis.where.factors import Matrix, Vector
 from sasa_nas.analysis.where.linear import Estimate, coefficient_weights, holm
+from sasa_nas.surrogate.factors import Matrix, Vector
 from study.tables import BASELINE, Studied, has
 
 COLLINEAR = 1e-4

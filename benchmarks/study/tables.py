@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from sasa_nas.analysis.where.factors import Vector
 from sasa_nas.analysis.where.linear import Estimate
 from sasa_nas.errors import UserError
 from sasa_nas.space import Architecture
+from sasa_nas.surrogate.factors import Vector
 from sasa_nas.table import Table, load_table
 from sasa_nas.table.reliability import Reliability, estimate_reliability, final_accuracies
 

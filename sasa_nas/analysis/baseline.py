@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.labels import compact_count
 from sasa_nas.run import TrialRecord
+from sasa_nas.run.designs import designs
 
 
 def baseline_of(records: Sequence[TrialRecord]) -> TrialRecord | None:

@@ -15,13 +15,13 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 from matplotlib.transforms import Bbox
 
 from sasa_nas.analysis.baseline import baseline_of
-from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.figure_file import INK, write_figure
 from sasa_nas.analysis.labels import attention_stages, compact_count, operator_letter, shortened, stage_letters
 from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.analysis.ticks import cost_ticks
 from sasa_nas.operators import OPERATORS
 from sasa_nas.run import TrialRecord
+from sasa_nas.run.designs import designs
 
 _FAINT = "#e4e4e4"
 _LINE = "#c2410c"

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.analysis.baseline import baseline_among
-from sasa_nas.analysis.designs import Designs
-from sasa_nas.analysis.pareto import dominated_volume, reference_of, undominated
+from sasa_nas.analysis.pareto import dominated_volume, expected_front, reference_of, undominated
 from sasa_nas.objectives import DEFAULT_OBJECTIVES
 from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
+from sasa_nas.run.designs import Designs
 from sasa_nas.run.phases import add_up
+from sasa_nas.surrogate.posterior import Expectation, expectations
 
 
 class FrontPoint(BaseModel):
@@ -22,6 +23,10 @@ class FrontPoint(BaseModel):
         architecture_id: The trained network's `Architecture.id`.
         accuracy: Accuracy on the validation split, 0 to 1; the mean over trainings.
         trainings: Number of trainings, which differ in their seeds.
+        expected: Accuracy that new trainings would reach on average, 0 to 1, as all trainings of the run tell together;
+            None if they are too few.
+        expected_sd: Standard deviation of `expected`.
+        front_chance: Probability that it is on the front of true accuracies.
         flops: FLOPs of one image, two per multiply-accumulate.
         params: Number of parameters.
         memory: Memory of a training step, in bytes.
@@ -41,6 +46,9 @@ class FrontPoint(BaseModel):
     architecture_id: str | None
     accuracy: float
     trainings: int
+    expected: float | None
+    expected_sd: float | None
+    front_chance: float | None
     flops: int
     params: int | None
     memory: int | None
@@ -60,6 +68,8 @@ class Front(BaseModel):
     Attributes:
         objectives: Names of the objectives that networks are compared by.
         front: The networks that no other dominates, by the last objective, the best first.
+        expected_front: The networks that no other dominates by expected accuracy, in the same order; empty if trainings
+            are too few.
         baseline: The first all-convolution network, on the front or not; None if none is trained.
         hypervolume: Volume that the front dominates, in accuracies (0 to 1) times decades of costs.
         reference: Point that the hypervolume is measured from, by objective; None if nothing is trained.
@@ -73,6 +83,7 @@ class Front(BaseModel):
 
     objectives: tuple[str, ...]
     front: list[FrontPoint]
+    expected_front: list[FrontPoint]
     baseline: FrontPoint | None
     hypervolume: float
     reference: dict[str, float] | None
@@ -96,10 +107,16 @@ def summarise(info: RunInfo, records: Sequence[TrialRecord], objectives: Sequenc
     found = Designs(records)
     networks, trainings = found.means(), found.trainings()
     baseline, reference = baseline_among(networks), reference_of(networks, objectives)
+    expected = expectations(records, objectives)
+
+    def point(record: TrialRecord) -> FrontPoint:
+        return front_point(record, trainings[record.number], expected.get(record.number))
+
     return Front(
         objectives=tuple(objectives),
-        front=[front_point(record, trainings[record.number]) for record in undominated(networks, objectives)],
-        baseline=baseline and front_point(baseline, trainings[baseline.number]),
+        front=[point(record) for record in undominated(networks, objectives)],
+        expected_front=[point(record) for record in expected_front(networks, expected, objectives)],
+        baseline=baseline and point(baseline),
         hypervolume=0.0 if reference is None else dominated_volume(networks, reference),
         reference=reference,
         space=info.space_name,
@@ -120,12 +137,13 @@ def describe_outcomes(counts: Mapping[Outcome, int]) -> str:
     return ", ".join(f"{count:,} {outcome.words}" for outcome, count in counts.items())
 
 
-def front_point(record: TrialRecord, trainings: int) -> FrontPoint:
+def front_point(record: TrialRecord, trainings: int, expected: Expectation | None = None) -> FrontPoint:
     """Return the data of a design.
 
     Args:
         record: Record of the design, from `Designs.means`.
         trainings: Number of trainings of the design, from `Designs.trainings`.
+        expected: Expectation of its accuracy; None if the run's trainings are too few.
     """
     architecture = record.architecture
     return FrontPoint(
@@ -133,6 +151,9 @@ def front_point(record: TrialRecord, trainings: int) -> FrontPoint:
         architecture_id=record.architecture_id,
         accuracy=math.nan if record.accuracy is None else record.accuracy,
         trainings=trainings,
+        expected=expected and expected.mean,
+        expected_sd=expected and expected.sd,
+        front_chance=expected and expected.front_chance,
         flops=record.flops or 0,
         params=record.params,
         memory=record.memory,

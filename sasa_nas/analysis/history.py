@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sasa_nas.analysis.designs import Designs, trained
 from sasa_nas.analysis.pareto import dominated_volume, reference_point, undominated
 from sasa_nas.run import TrialRecord
+from sasa_nas.run.designs import Designs, trained
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,11 @@ def operator_letter(kind: str) -> str:
     return OPERATORS[kind].letter if kind in OPERATORS else "?"
 
 
+def stage_name(stage: int) -> str:
+    """Return the name of a stage for people, who count from 1, as the data count from 0: `stage 1` is `stages[0]`."""
+    return f"stage {stage + 1}"
+
+
 def stage_labels(architecture: Architecture) -> list[str]:
     """Return the `operator_label` of every stage."""
     return [operator_label(stage.operator) for stage in architecture.stages]

@@ -13,10 +13,11 @@ import moocore
 import numpy as np
 from numpy.typing import NDArray
 
-from sasa_nas.analysis.designs import designs
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from sasa_nas.run import TrialRecord
+from sasa_nas.run.designs import designs
+from sasa_nas.surrogate.posterior import Expectation
 
 Pick = Literal["best", "knee"]
 
@@ -48,6 +49,23 @@ def undominated(networks: Iterable[TrialRecord], objectives: Sequence[str] = DEF
     # the last is the first key, then the others in their order
     order = np.lexsort([*losses[kept].T[-2::-1], losses[kept, -1]])
     return [known[i] for i in kept[order]]
+
+
+def expected_front(
+    networks: Sequence[TrialRecord],
+    expected: Mapping[int, Expectation],
+    objectives: Sequence[str] = DEFAULT_OBJECTIVES,
+) -> list[TrialRecord]:
+    """Return the networks that no other dominates by expected accuracy, sorted as by `pareto_front`.
+
+    Args:
+        networks: Trained networks, no two of one design.
+        expected: Their expectations, from `expectations`; networks without one are left out.
+        objectives: Names of objectives.
+    """
+    by_number = {network.number: network for network in networks if network.number in expected}
+    means = [n.model_copy(update={"accuracy": expected[n.number].mean}) for n in by_number.values()]
+    return [by_number[record.number] for record in undominated(means, objectives)]
 
 
 def reference_point(

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
 
-from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.labels import attention_stages
 from sasa_nas.analysis.rank_correlation import RankCorrelation, rank_correlations
 from sasa_nas.analysis.score_quality import score_names
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import TrialRecord
+from sasa_nas.run.designs import designs
 from sasa_nas.run.path_records import ONE_SHOT
 
 _Value = Callable[[TrialRecord], float | None]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.analysis.rank_correlation import (
     FEWEST,
@@ -17,6 +16,7 @@ from sasa_nas.analysis.rank_correlation import (
 )
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import RunFolder, TrialRecord, read_result
+from sasa_nas.run.designs import designs
 from sasa_nas.run.retraining_records import RetrainedDesign, RetrainingInfo, Size, read_retraining
 from sasa_nas.run.training_records import TrainingResult
 

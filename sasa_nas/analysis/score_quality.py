@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
-from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.rank_correlation import (
     FEWEST,
     Difference,
@@ -16,6 +15,7 @@ from sasa_nas.analysis.rank_correlation import (
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import RunInfo, TrialRecord
+from sasa_nas.run.designs import designs
 from sasa_nas.scoring import SCORES
 from sasa_nas.space.files import validate_space
 

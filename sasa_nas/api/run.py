@@ -4,19 +4,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from sasa_nas.analysis.designs import trained
 from sasa_nas.analysis.front_record import Front, summarise
 from sasa_nas.analysis.pareto import Pick, pareto_front, pick
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import DEFAULT_OBJECTIVES
 from sasa_nas.run import Arm, ExternalResources, RunFolder, RunInfo, TrialRecord, read_info, read_trials
+from sasa_nas.run.designs import designs, trained
 from sasa_nas.run.external import NOTHING
+from sasa_nas.surrogate.posterior import LEAST
 
 # what a method needs beyond these is imported when it is called: torch and Ray take seconds
 if TYPE_CHECKING:
     from sasa_nas.analysis.retrained import Retrained
     from sasa_nas.analysis.score_quality import ScoresReport
-    from sasa_nas.analysis.where import Where
+    from sasa_nas.analysis.where import Scores, Where
     from sasa_nas.report import WrittenReport
     from sasa_nas.searching import SearchObserver, SearchSummary
     from sasa_nas.workflows.export import Exported, ExportRequest
@@ -92,15 +93,30 @@ class Run:
 
         plot_front(self.trials(), Path(file), space=self.info.space_name, dataset=self.info.dataset)
 
-    def where(self, *, resolution: float | None = None) -> "Where":
+    def where(self, *, resolution: float | None = None, scores: "Scores | Path | str | None" = None) -> "Where":
         """Estimate the signed effect of attention in each stage, and of each other choice, from the balanced trials.
 
         Args:
             resolution: Effect on accuracy that should be found, in (0, 1); 0.05 if None.
-        """
-        from sasa_nas.analysis.where import RESOLUTION, where
+            scores: Scores of all networks of the space, such as a supernet's, which narrow the intervals as far as
+                accuracy follows them: numbers by `Architecture.id`, a function of the network, or a JSON file of such
+                numbers; FLOPs and parameters if None.
 
-        return where(self.info, self.trials(), resolution=RESOLUTION if resolution is None else resolution)
+        Raises:
+            UserError: If the file cannot be read, or a network has no score.
+
+        Examples:
+            >>> import sasa_nas
+            >>> run = sasa_nas.Run("runs/first")  # doctest: +SKIP
+            >>> answer = run.where(scores=lambda network: -float(len(network.stages)))  # doctest: +SKIP
+        """
+        from sasa_nas.analysis.where import RESOLUTION, read_scores, where
+
+        name = "scores"
+        if isinstance(scores, str | Path):
+            name, scores = f"scores of {Path(scores).name}", read_scores(Path(scores))
+        wanted = RESOLUTION if resolution is None else resolution
+        return where(self.info, self.trials(), resolution=wanted, scores=scores, score_name=name)
 
     def scores(self) -> "ScoresReport":
         """Judge how well scores, and the run's supernet, sort its networks by accuracy, beside parameters and FLOPs.
@@ -116,15 +132,20 @@ class Run:
         self,
         *,
         balanced: int = 0,
+        settle: int = 0,
         swaps: bool = False,
         swap_seeds: int = 1,
         external: ExternalResources = NOTHING,
         observer: "SearchObserver | None" = None,
     ) -> "Run":
-        """Train in the run what tells better where attention helps; the rest of its search stays as it is.
+        """Train in the run what tells better where attention helps, or which networks are on the front.
+
+        The rest of its search stays as it is.
 
         Args:
             balanced: Trainings in balance over the space's options, on top of those so far.
+            settle: Trainings of networks whose place on the front is least certain, one by one, each with another
+                seed; on top of those so far.
             swaps: Whether each network of the front is compared with twins that have convolution where it attends, in
                 one stage at a time.
             swap_seeds: Number of seeds of each network and each twin.
@@ -135,11 +156,15 @@ class Run:
             The run, whose `session` says how this session ended.
 
         Raises:
-            UserError: If the run was replayed, its record names a resource that `external` does not, nothing can be
-                swapped in it, or another process is searching in it.
+            UserError: If the run was replayed, has too few networks to settle a front, its record names a resource that
+                `external` does not, nothing can be swapped in it, or another process is searching in it.
         """
         from sasa_nas.searching import Swaps, train_more
 
+        if settle and len(designs(self.trials())) < LEAST:
+            raise UserError(
+                f"to settle a front takes {LEAST} trained networks; let the search go on (`sasa-nas resume`)"
+            )
         wanted = None
         if swaps:
             # without earlier swaps, by which networks would get onto the front for being compared
@@ -147,7 +172,10 @@ class Run:
             wanted = Swaps([record.number for record in front], swap_seeds)
         path = self.folder.path
         return Run(
-            path, session=train_more(path, balanced=balanced, swaps=wanted, external=external, observer=observer)
+            path,
+            session=train_more(
+                path, balanced=balanced, settle=settle, swaps=wanted, external=external, observer=observer
+            ),
         )
 
     def pick(self, how: str) -> TrialRecord:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.cli.external import Address, DataDir, Dataset, Storage
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sasa_nas.run import TrialRecord
+    from sasa_nas.surrogate.posterior import Expectation
 
 
 def pareto(
@@ -27,10 +30,23 @@ def pareto(
         str,
         typer.Option(help=f"Compare networks by these, accuracy among them: {', '.join(OBJECTIVES)}."),
     ] = ",".join(DEFAULT_OBJECTIVES),
+    settle: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="First train N times the networks whose place is least certain."),
+    ] = 0,
+    address: Address = None,
+    storage: Storage = None,
+    data_dir: DataDir = None,
+    dataset: Dataset = None,
 ) -> None:
-    """Show the networks of a run that no other beats in both accuracy and FLOPs, or in all of other objectives."""
+    """Show the networks of a run that no other beats in both accuracy and FLOPs, or in all of other objectives.
+
+    With --settle, what the run uses outside its folder is named again, as for resume.
+    """
     import sasa_nas
+    from sasa_nas.cli.external import resources
     from sasa_nas.cli.lists import parse_objectives
+    from sasa_nas.cli.more_training import train_more
     from sasa_nas.cli.output import print_json, stdout_console
 
     wanted = parse_objectives(objectives)
@@ -38,6 +54,8 @@ def pareto(
     if plot is not None and not usual:
         raise UserError("--plot draws accuracy against FLOPs: leave --objectives out")
     source = sasa_nas.Run(run)
+    if settle:
+        train_more(source, resources(address, storage, data_dir, dataset), settle=settle)
     if plot is not None:
         source.plot_front(plot)
     if as_json:
@@ -57,44 +75,87 @@ def print_front(
 ) -> None:
     """Print the front of a run's trials as a table, the baseline, the hypervolume, and the trials by outcome."""
     from sasa_nas.analysis.baseline import baseline_among, describe_baseline
-    from sasa_nas.analysis.designs import Designs
     from sasa_nas.analysis.front_record import count_outcomes, describe_outcomes
-    from sasa_nas.analysis.labels import compact_count, further_objectives, objective_label, stage_labels
-    from sasa_nas.analysis.pareto import undominated
+    from sasa_nas.analysis.pareto import expected_front, undominated
     from sasa_nas.cli.output import plain_table
+    from sasa_nas.run.designs import Designs
+    from sasa_nas.surrogate.posterior import expectations
 
     outcomes = describe_outcomes(count_outcomes(records))
     designs = Designs(records)
-    networks, trainings = designs.means(), designs.trainings()
+    networks = designs.means()
     front = undominated(networks, objectives)
     if not front:
         console.print(f"No network of this run is trained to the end yet. Trials: {outcomes or 'none'}.")
         return
-    further = further_objectives(objectives)
-    repeated = any(trainings[record.number] > 1 for record in front)
-    numbers = ["trial", "accuracy", "FLOPs", "params", *(row.heading for row in further)]
-    if repeated:
-        numbers.insert(2, "mean of")
-    table = plain_table(*numbers, "stem", "operators by stage", "seconds", right=(*numbers, "seconds"))
-    baseline = baseline_among(networks)
+    expected, baseline = expectations(records, objectives), baseline_among(networks)
+    trainings = designs.trainings()
+    columns = _columns({r.number: trainings[r.number] for r in front}, expected, baseline, objectives)
+    table = plain_table(*columns, right=tuple(name for name in columns if name not in ("stem", "operators by stage")))
     for record in front:
-        table.add_row(
-            f"{record.number}*" if baseline and record.number == baseline.number else str(record.number),
-            f"{100 * (record.accuracy or 0.0):.2f}%",
-            *([str(trainings[record.number])] if repeated else []),
-            compact_count(record.flops or 0),
-            "-" if record.params is None else compact_count(record.params),
-            *(objective_label(row.name, getattr(record, row.name)) for row in further),
-            record.architecture.stem.kind if record.architecture else "-",
-            " ".join(stage_labels(record.architecture)) if record.architecture else "-",
-            "-" if record.seconds is None else f"{record.seconds:.1f}",
-        )
+        table.add_row(*(shown(record) for shown in columns.values()))
     console.print(table)
     if baseline is not None:
         mark = "* " if baseline.number in {record.number for record in front} else ""
         console.print(f"{mark}{describe_baseline(baseline, front)}", soft_wrap=True)
+    if expected:
+        numbers = ", ".join(str(record.number) for record in expected_front(networks, expected, objectives))
+        console.print(
+            "Expected is the mean of new trainings, with its 95 % interval; chance is that of being on the front by "
+            f"true accuracy. The front by expected accuracy: trials {numbers}.",
+            soft_wrap=True,
+        )
     console.print(_volume(networks, objectives), soft_wrap=True)
     console.print(f"{len(front)} of {len(records)} trials on the front. Trials: {outcomes}.", soft_wrap=True)
+
+
+def _columns(
+    trainings: Mapping[int, int],
+    expected: Mapping[int, Expectation],
+    baseline: TrialRecord | None,
+    objectives: Sequence[str],
+) -> dict[str, Callable[[TrialRecord], str]]:
+    """Return the text of a network in each column of the front's table, by the column's heading."""
+    from sasa_nas.analysis.labels import compact_count, further_objectives, stage_labels
+
+    def number(record: TrialRecord) -> str:
+        return f"{record.number}*" if baseline and record.number == baseline.number else str(record.number)
+
+    def expectation(record: TrialRecord) -> str:
+        found = expected.get(record.number)
+        return "-" if found is None else f"{100 * found.mean:.2f} ±{196 * found.sd:.2f}%"
+
+    def chance(record: TrialRecord) -> str:
+        return f"{expected[record.number].front_chance:.0%}" if record.number in expected else "-"
+
+    def operators(record: TrialRecord) -> str:
+        return " ".join(stage_labels(record.architecture)) if record.architecture else "-"
+
+    columns: dict[str, Callable[[TrialRecord], str]] = {
+        "trial": number,
+        "accuracy": lambda record: f"{100 * (record.accuracy or 0.0):.2f}%",
+    }
+    if any(count > 1 for count in trainings.values()):
+        columns["mean of"] = lambda record: str(trainings[record.number])
+    if expected:
+        columns |= {"expected": expectation, "chance": chance}
+    columns |= {
+        "FLOPs": lambda record: compact_count(record.flops or 0),
+        "params": lambda record: "-" if record.params is None else compact_count(record.params),
+    }
+    for row in further_objectives(objectives):
+        columns[row.heading] = partial(_objective, row.name)
+    return columns | {
+        "stem": lambda record: record.architecture.stem.kind if record.architecture else "-",
+        "operators by stage": operators,
+        "seconds": lambda record: "-" if record.seconds is None else f"{record.seconds:.1f}",
+    }
+
+
+def _objective(name: str, record: TrialRecord) -> str:
+    from sasa_nas.analysis.labels import objective_label
+
+    return objective_label(name, getattr(record, name))
 
 
 def _volume(networks: Sequence[TrialRecord], objectives: Sequence[str]) -> str:

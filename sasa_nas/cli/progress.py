@@ -14,7 +14,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from sasa_nas.analysis.designs import Designs
 from sasa_nas.analysis.front_record import describe_outcomes
 from sasa_nas.analysis.labels import compact_count, stage_labels
 from sasa_nas.analysis.pareto import undominated
@@ -22,6 +21,7 @@ from sasa_nas.cli.decoding import DecodingLog, decoding_bar
 from sasa_nas.cli.machine_load import MachineLoad
 from sasa_nas.cli.output import stderr_console
 from sasa_nas.run import Outcome
+from sasa_nas.run.designs import Designs
 from sasa_nas.run.packing import tell_packing
 from sasa_nas.searching.observer import SearchObserver
 

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sasa_nas.cli.echo import echo
 from sasa_nas.cli.external import Address, DataDir, Dataset, Storage
-from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.errors import UserError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sasa_nas.analysis.where import Effect, Interval, Where
-    from sasa_nas.api.run import Run
-    from sasa_nas.run import ExternalResources
+
+
+_OTHERS = {"failures_as_chance": "failures as chance", "without_outliers": "without outliers"}
+"""Headings of further estimates of an effect, by the name in JSON; only those that a run has are printed."""
 
 
 def where(
@@ -27,6 +27,14 @@ def where(
         Path | None, typer.Option(help="Also draw the effects into this .png, .svg or .pdf file.", show_default=False)
     ] = None,
     resolution: Annotated[float, typer.Option(help="The effect on accuracy that an answer should find.")] = 0.05,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSON file of scores of all networks of the space by their id, which may narrow the intervals, "
+            "instead of FLOPs and parameters.",
+            show_default=False,
+        ),
+    ] = None,
     more: Annotated[
         int, typer.Option(min=0, metavar="N", help="First train N more networks in balance, two of each design.")
     ] = 0,
@@ -48,14 +56,16 @@ def where(
     """
     import sasa_nas
     from sasa_nas.cli.external import resources, words_for_run
+    from sasa_nas.cli.more_training import train_more
     from sasa_nas.cli.output import print_json, program, shell_line, stdout_console
 
     if swap_seeds is not None and not swaps:
         raise UserError("--swap-seeds says how often --swaps trains; give both")
     source = sasa_nas.Run(run)
     if more or swaps:
-        _train(source, more, swaps, swap_seeds or 1, resources(address, storage, data_dir, dataset))
-    answer = source.where(resolution=resolution)
+        external = resources(address, storage, data_dir, dataset)
+        train_more(source, external, balanced=more, swaps=swaps, swap_seeds=swap_seeds or 1)
+    answer = source.where(resolution=resolution, scores=scores)
     if plot is not None:
         from sasa_nas.analysis.where.figure import plot_where
 
@@ -72,39 +82,26 @@ def where(
         console.print(f"Figure: {plot}", soft_wrap=True)
 
 
-def _train(source: Run, more: int, swaps: bool, swap_seeds: int, external: ExternalResources) -> None:
-    """Train with progress on stderr; after Ctrl-C, print the command that resumes instead of an answer."""
-    from sasa_nas.cli.external import words_for_run
-    from sasa_nas.cli.output import program, shell_line
-    from sasa_nas.cli.progress import observing
-
-    with observing() as observer:
-        trained = source.train_more(
-            balanced=more, swaps=swaps, swap_seeds=swap_seeds, external=external, observer=observer
-        )
-    if trained.session is not None and trained.session.interrupted:
-        words = shell_line(program(), "resume", source.folder.path, *words_for_run(source.folder))
-        echo(f"\nStopped early. Go on with:\n  {words}", err=True)
-        raise typer.Exit(INTERRUPTED)
-
-
 def _print(console: Console, answer: Where) -> None:
+    from sasa_nas.analysis.labels import stage_name
+    from sasa_nas.analysis.where import words
     from sasa_nas.cli.output import plain_table
 
-    for stage in answer.stages[:1]:
-        told = "" if stage.star else ", which chance would do as well"
-        console.print(f"Attention helps most in stage {stage.stage}: {_points(stage)} points of accuracy{told}.\n")
+    if answer.stages:
+        console.print(f"{words.headline(answer)}\n", soft_wrap=True)
     if answer.effects:
-        headings = ("effect", "at matched FLOPs", "per GFLOP", "n")
+        others = [name for name in _OTHERS if any(getattr(e, name) is not None for e in answer.effects)]
+        headings = ("effect", *map(_OTHERS.__getitem__, others), "at matched FLOPs", "per GFLOP", "n")
         table = plain_table("factor", "level", "against", *headings, right=headings)
         shown = [e for e in answer.effects if e.factor.endswith(".operator") or e.star]
         for effect in shown:
             matched = effect.at_matched_flops
             table.add_row(
-                effect.factor,
+                words.factor_name(effect.factor),
                 str(effect.level),
                 str(effect.baseline),
                 _points(effect),
+                *("-" if other is None else _points(other) for other in (getattr(effect, name) for name in others)),
                 "-" if matched is None else _points(matched),
                 _per_gflop(effect),
                 str(effect.n),
@@ -113,19 +110,14 @@ def _print(console: Console, answer: Where) -> None:
         rest = len(answer.effects) - len(shown)
         hidden = f"; {rest} other factors without a star are in --json" if rest else ""
         console.print(f"Points of accuracy with 95 % intervals; * after Holm's correction{hidden}.\n", soft_wrap=True)
-    for pair in answer.interactions:
-        if pair.star:
-            console.print(f"{pair.factors[0]} and {pair.factors[1]} together: {_points(pair)} beyond their sum")
-    for pair in answer.operator_interactions:
-        if pair.star:
-            one, other = (f"{level} in {factor}" for factor, level in zip(pair.factors, pair.levels, strict=True))
-            console.print(f"{one} and {other} together: {_points(pair)} beyond their sum", soft_wrap=True)
+    for sentence in (*words.together(answer), *words.remarks(answer)):
+        console.print(sentence, soft_wrap=True)
     if answer.swaps:
         table = plain_table("in place", "operators", "effect", "pairs", "trials swapped", right=("effect", "pairs"))
         for swap in answer.swaps:
             ends = "" if swap.low is None or swap.high is None else f" [{100 * swap.low:+.1f}, {100 * swap.high:+.1f}]"
             table.add_row(
-                f"stages[{swap.stage}]",
+                stage_name(swap.stage),
                 ", ".join(swap.operators),
                 f"{100 * swap.effect:+.1f}{ends}",
                 str(swap.pairs),
@@ -133,7 +125,7 @@ def _print(console: Console, answer: Where) -> None:
             )
         console.print(table)
         console.print("The front's networks against twins with convolution in that stage, trained with equal seeds.\n")
-    console.print(f"{answer.note[0].upper()}{answer.note[1:]}.", soft_wrap=True)
+    console.print(words.note(answer), soft_wrap=True)
     if answer.more_for_interactions:
         console.print(f"Which operators go together would take at least {answer.more_for_interactions} more to tell.")
 

@@ -18,6 +18,7 @@ from sasa_nas.run.retraining_records import list_retrainings
 from sasa_nas.sharing import shareable, shareable_command
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
+from sasa_nas.surrogate.posterior import Expectation, expectations
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class ReportData:
         records: All trials, by number.
         front: The trained networks that no other dominates, cheapest first.
         summary: The front in numbers.
+        expected: Expectations of the trained networks' accuracies by the trial's number; empty if these are too few.
         history: Growth of the hypervolume.
         curves: Learning curves by the trial's number.
         where: Effects of attention, or the reason why they cannot be estimated.
@@ -47,6 +49,7 @@ class ReportData:
     records: Sequence[TrialRecord]
     front: Sequence[TrialRecord]
     summary: Front
+    expected: Mapping[int, Expectation]
     history: Sequence[HistoryPoint]
     curves: Mapping[int, Curve]
     where: Where
@@ -91,6 +94,7 @@ def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -
         records=records,
         front=pareto_front(records),
         summary=summarise(info, records),
+        expected=expectations(records),
         history=hypervolume_history(records),
         curves=curves,
         where=where(info, records),

@@ -19,7 +19,7 @@ from sasa_nas.report.ranks_chart import draw_ranks
 from sasa_nas.report.retrained_chart import draw_retrained
 from sasa_nas.report.stages_chart import draw_stages
 from sasa_nas.report.time_chart import draw_phases
-from sasa_nas.report.where_section import draw_effects, has_matched, operator_effects
+from sasa_nas.report.where_section import draw_effects, readings
 from sasa_nas.run.phases import add_up
 
 Draw = Callable[[Size], Markup]
@@ -58,10 +58,8 @@ def _draws(data: ReportData) -> dict[str, Draw]:
         found["hypervolume-trainings"] = partial(draw_history, data.history, "trainings")
         if data.history[-1].seconds > 0:
             found["hypervolume-time"] = partial(draw_history, data.history, "time")
-    if operator_effects(data.where):
-        found["where-trained"] = partial(draw_effects, data.where, matched=False)
-        if has_matched(data.where):
-            found["where-matched"] = partial(draw_effects, data.where, matched=True)
+    for name, reading in readings(data.where).items():
+        found[name] = partial(draw_effects, data.where, reading)
     for retrained in data.retrained:
         found[f"retrained-{retrained.name}"] = partial(draw_retrained, retrained)
         if retrained.correlations:

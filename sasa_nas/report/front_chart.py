@@ -8,13 +8,13 @@ from typing import TypeAlias
 from markupsafe import Markup
 
 from sasa_nas.analysis.baseline import baseline_of
-from sasa_nas.analysis.designs import designs
 from sasa_nas.analysis.labels import attention_stages, compact_count, stage_letters
 from sasa_nas.analysis.pareto import pareto_front, pick
 from sasa_nas.analysis.ticks import cost_ticks, linear_ticks
 from sasa_nas.report.chart import Frame, Scale, Size, figure, percent, stairs, text, x_axis, y_axis
 from sasa_nas.report.markup import tag
 from sasa_nas.run import TrialRecord
+from sasa_nas.run.designs import designs
 
 SHADES = 6
 """Number of colours for the number of attention stages."""

@@ -13,6 +13,7 @@ from sasa_nas._version import __version__
 from sasa_nas.analysis.front_record import describe_outcomes
 from sasa_nas.analysis.labels import compact_count
 from sasa_nas.analysis.pareto import pick
+from sasa_nas.analysis.where.words import headline
 from sasa_nas.files import write_text
 from sasa_nas.report.assets import asset
 from sasa_nas.report.data import ReportData, gather
@@ -22,7 +23,6 @@ from sasa_nas.report.markup import plain_text
 from sasa_nas.report.operator_colours import colour_style
 from sasa_nas.report.sections import sections
 from sasa_nas.report.trials_table import trials_data
-from sasa_nas.report.where_section import headline
 from sasa_nas.run import Outcome, RunFolder, TrialRecord
 
 
@@ -122,13 +122,18 @@ def _facts(data: ReportData) -> list[Fact]:
     if data.front:
         best, knee = pick(data.front, "best"), pick(data.front, "knee")
         facts = [
-            Fact("best network", f"{100 * (best.accuracy or 0.0):.2f}%", f"trial {best.number}"),
-            Fact("knee of the front", f"{100 * (knee.accuracy or 0.0):.2f}%", f"trial {knee.number}"),
+            Fact("best network", f"{100 * (best.accuracy or 0.0):.2f}%", _trial(data, best)),
+            Fact("knee of the front", f"{100 * (knee.accuracy or 0.0):.2f}%", _trial(data, knee)),
             Fact("on the front", str(len(data.front)), "networks that none beats"),
             Fact("hypervolume", f"{data.summary.hypervolume:.3f}", "accuracy x decades of FLOPs"),
             *facts,
         ]
     return facts
+
+
+def _trial(data: ReportData, record: TrialRecord) -> str:
+    expected = data.expected.get(record.number)
+    return f"trial {record.number}" + ("" if expected is None else f", expected {100 * expected.mean:.2f}%")
 
 
 def _policy(style: str, script: str) -> str:

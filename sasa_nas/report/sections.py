@@ -10,6 +10,7 @@ from sasa_nas.analysis.baseline import baseline_of, describe_baseline
 from sasa_nas.analysis.front_record import describe_outcomes
 from sasa_nas.analysis.labels import compact_count, operator_letter
 from sasa_nas.analysis.retrained import Retrained, SeedMean
+from sasa_nas.analysis.where import words
 from sasa_nas.report import predictors_section, where_section
 from sasa_nas.report.chart import both
 from sasa_nas.report.data import ReportData
@@ -51,9 +52,8 @@ def sections(data: ReportData, drawn: Mapping[str, Drawing]) -> list[Section]:
 
 
 def _where(data: ReportData, drawn: Mapping[str, Drawing]) -> Section:
-    names = {"where-trained": "as trained", "where-matched": "at equal FLOPs"}
-    overs = {name: shown for name, shown in names.items() if name in drawn}
-    parts = [tag("p", tag("strong", where_section.headline(data.where)))]
+    overs = {name: reading.words for name, reading in where_section.READINGS.items() if name in drawn}
+    parts = [tag("p", tag("strong", words.headline(data.where)))]
     parts += [_switch(overs), *(tag("div", _figure(drawn[name]), id=name) for name in overs)]
     parts.append(where_section.details(data.where))
     return Section(
@@ -78,7 +78,7 @@ def _results(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section
         "Accuracy against cost",
         "Every dot is a network trained to the end; the line joins those that no other beats in both accuracy and "
         f"FLOPs. Point at a network, or move to it with the tab key, to see it; a click or Enter copies {takes}."
-        f"{_baseline(data)}{_own_objectives(data)}",
+        f"{_baseline(data)}{_expected(data)}{_own_objectives(data)}",
         _figure(drawn["front"]),
     )
     if "networks" in drawn:
@@ -95,6 +95,16 @@ def _results(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section
 def _baseline(data: ReportData) -> str:
     baseline = baseline_of(data.records)
     return f" {describe_baseline(baseline, data.front)}" if baseline else ""
+
+
+def _expected(data: ReportData) -> str:
+    if not data.expected:
+        return ""
+    numbers = ", ".join(str(point.trial) for point in data.summary.expected_front)
+    return (
+        " What is drawn is what was seen, and the best of many trainings was also lucky: the table of all trials has "
+        f"the accuracy that new trainings are expected to reach, by which the front is trials {numbers}."
+    )
 
 
 def _own_objectives(data: ReportData) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from sasa_nas.analysis.labels import compact_count, operator_label, operator_letter
+from sasa_nas.analysis.labels import compact_count, operator_label, operator_letter, stage_name
 from sasa_nas.report.chart import Size, figure, text
 from sasa_nas.report.front_chart import sentence
 from sasa_nas.report.markup import tag
@@ -41,7 +41,7 @@ def draw_stages(records: Sequence[TrialRecord], size: Size) -> Markup:
 
 
 def _head(index: int, columns: int) -> str:
-    return f"stage {index}" if columns <= 5 else str(index)
+    return stage_name(index) if columns <= 5 else str(index + 1)
 
 
 def _row(record: TrialRecord, y: float, row: float, left: float, stem: float, width: float, size: Size) -> Markup:

@@ -19,11 +19,13 @@ from sasa_nas.report.data import ReportData
 from sasa_nas.report.markup import tag
 from sasa_nas.report.operator_colours import operator_class
 from sasa_nas.run import TrialRecord
+from sasa_nas.surrogate.posterior import Expectation
 
 _COLUMNS: tuple[tuple[str, str], ...] = (
     ("trial", "num"),
     ("outcome", "words"),
     ("accuracy", "num down"),
+    ("expected", "num down wide-only"),
     ("FLOPs", "num"),
     ("params", "num wide-only"),
     ("further", "num wide-only"),
@@ -58,6 +60,7 @@ def trials_table(data: ReportData) -> Markup:
         _row(
             record,
             further,
+            expected=data.expected.get(record.number),
             on_front=record.number in front,
             is_baseline=baseline is not None and record.number == baseline.number,
             command=data.command(record),
@@ -87,9 +90,14 @@ def trials_table(data: ReportData) -> Markup:
 
 
 def _row(
-    record: TrialRecord, further: Sequence[Objective], *, on_front: bool, is_baseline: bool, command: str | None
+    record: TrialRecord,
+    further: Sequence[Objective],
+    *,
+    expected: Expectation | None,
+    on_front: bool,
+    is_baseline: bool,
+    command: str | None,
 ) -> Markup:
-    accuracy = record.accuracy
     words = [record.outcome.words, *(["front"] if on_front else []), *(["baseline"] if is_baseline else [])]
     copy = (
         tag(
@@ -107,7 +115,8 @@ def _row(
         "tr",
         _number(str(record.number), record.number),
         tag("td", ", ".join(words), class_="words"),
-        _number("" if accuracy is None else f"{100 * accuracy:.2f}%", accuracy),
+        _number("", None) if record.accuracy is None else _accuracy(record.accuracy),
+        _number("", None, "wide-only") if expected is None else _accuracy(expected.mean, "wide-only"),
         _number("" if record.flops is None else compact_count(record.flops), record.flops),
         _number("" if record.params is None else compact_count(record.params), record.params, "wide-only"),
         *(_objective(row, getattr(record, row.name)) for row in further),
@@ -118,6 +127,10 @@ def _row(
         tag("td", copy),
         class_="on-front" if on_front else None,
     )
+
+
+def _accuracy(value: float, more: str = "") -> Markup:
+    return _number(f"{100 * value:.2f}%", value, more)
 
 
 def _number(shown: str, value: float | int | None, more: str = "") -> Markup:
@@ -147,13 +160,17 @@ def _stage_letters(record: TrialRecord) -> Markup | None:
 
 def trials_data(data: ReportData) -> dict[str, Any]:
     """Return the data of each trial that the page's script shows on hover, as JSON data."""
-    return {"trials": {str(record.number): _data(record, data.command(record)) for record in data.records}}
+    return {"trials": {str(r.number): _data(r, data.expected.get(r.number), data.command(r)) for r in data.records}}
 
 
-def _data(record: TrialRecord, command: str | None) -> dict[str, Any]:
+def _data(record: TrialRecord, expected: Expectation | None, command: str | None) -> dict[str, Any]:
     data: dict[str, Any] = {"outcome": record.outcome.words}
     if record.accuracy is not None:
         data["accuracy"] = f"{100 * record.accuracy:.2f}%"
+    if expected is not None:
+        data["expected"] = (
+            f"expected {100 * expected.mean:.2f} ±{196 * expected.sd:.2f}%, on the front {expected.front_chance:.0%}"
+        )
     if record.flops is not None:
         data["cost"] = f"{compact_count(record.flops)} FLOPs, {compact_count(record.params or 0)} params"
     if record.architecture is not None:

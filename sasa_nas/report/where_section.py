@@ -1,12 +1,38 @@
 """Section on the effects of attention: a summary, and every operator's effect in every stage with its interval."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from markupsafe import Markup
 
-from sasa_nas.analysis.where import Effect, Interaction, Interval, Where
+from sasa_nas.analysis.labels import stage_name
+from sasa_nas.analysis.where import Effect, Interval, Where, words
 from sasa_nas.report.chart import Size
 from sasa_nas.report.interval_chart import Estimate, draw_estimates
 from sasa_nas.report.markup import tag
 from sasa_nas.report.operator_colours import operator_class
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A reading of the effects.
+
+    Attributes:
+        words: Name of the reading.
+        of: Function that returns an effect's interval; None if it has none.
+    """
+
+    words: str
+    of: Callable[[Effect], Interval | None]
+
+
+READINGS = {
+    "where-trained": Reading("as trained", lambda effect: effect),
+    "where-matched": Reading("at equal FLOPs", lambda effect: effect.at_matched_flops),
+    "where-outliers": Reading("without outliers", lambda effect: effect.without_outliers),
+    "where-failures": Reading("with failures as chance", lambda effect: effect.failures_as_chance),
+}
+"""Readings of the effects by the id of their drawing."""
 
 
 def operator_effects(answer: Where) -> list[Effect]:
@@ -16,19 +42,17 @@ def operator_effects(answer: Where) -> list[Effect]:
     )
 
 
-def has_matched(answer: Where) -> bool:
-    """Return True if any effect at matched FLOPs is known."""
-    return any(effect.at_matched_flops is not None for effect in operator_effects(answer))
+def readings(answer: Where) -> dict[str, Reading]:
+    """Return the readings of the effects that a run has, by the id of their drawing."""
+    effects = operator_effects(answer)
+    return {name: one for name, one in READINGS.items() if any(one.of(effect) is not None for effect in effects)}
 
 
-def draw_effects(answer: Where, size: Size, *, matched: bool) -> Markup:
-    """Return the chart of at least one effect, raw or at matched FLOPs."""
-    estimates = []
-    for effect in operator_effects(answer):
-        interval = effect.at_matched_flops if matched else effect
-        if interval is not None:
-            estimates.append(_estimate(effect, interval))
-    how = "at equal FLOPs" if matched else "as trained"
+def draw_effects(answer: Where, reading: Reading, size: Size) -> Markup:
+    """Return the chart of at least one effect in one reading."""
+    intervals = [(effect, reading.of(effect)) for effect in operator_effects(answer)]
+    estimates = [_estimate(effect, interval) for effect, interval in intervals if interval is not None]
+    how = reading.words
     return draw_estimates(
         estimates,
         size,
@@ -41,7 +65,7 @@ def draw_effects(answer: Where, size: Size, *, matched: bool) -> Markup:
 
 def _estimate(effect: Effect, interval: Interval) -> Estimate:
     return Estimate(
-        group=f"stage {effect.factor.removeprefix('stages[').partition(']')[0]}",
+        group=words.factor_name(effect.factor),
         name=str(effect.level).replace("_", " "),
         value=100 * interval.effect,
         low=100 * interval.low,
@@ -51,51 +75,17 @@ def _estimate(effect: Effect, interval: Interval) -> Estimate:
     )
 
 
-def headline(answer: Where) -> str:
-    """Return a summary in a sentence."""
-    if not answer.stages:
-        return "Where attention helps cannot be told yet."
-    best = answer.stages[0]
-    if best.effect <= 0:
-        text = f"Attention helps in no stage; it costs least in stage {best.stage}: {_points(best)} points of accuracy"
-    else:
-        text = f"Attention helps most in stage {best.stage}: {_points(best)} points of accuracy"
-    return text + ("." if best.star else ", which chance could have done as well.")
-
-
 def details(answer: Where) -> Markup:
     """Return the details below the chart: interactions, swaps, and the precision of the estimates."""
-    items = [
-        f"{_stage(pair.factors[0])} and {_stage(pair.factors[1])} together: {_points(pair)} points beyond their sum."
-        for pair in answer.interactions
-        if pair.star
-    ]
-    items += [
-        f"{_operator(pair, 0)} and {_operator(pair, 1)} together: {_points(pair)} points beyond their sum."
-        for pair in answer.operator_interactions
-        if pair.star
-    ]
+    items = [*words.together(answer), *words.remarks(answer)]
     for swap in answer.swaps:
         ends = "" if swap.low is None or swap.high is None else f" ({100 * swap.low:+.1f} to {100 * swap.high:+.1f})"
         items.append(
-            f"On the front itself, attention in stage {swap.stage} is worth {100 * swap.effect:+.1f} points{ends} "
-            f"against a twin with convolution there, over {swap.pairs} pairs."
+            f"On the front itself, attention in {stage_name(swap.stage)} is worth {100 * swap.effect:+.1f} points"
+            f"{ends} against a twin with convolution there, over {swap.pairs} pairs."
         )
-    note = f"{answer.note[:1].upper()}{answer.note[1:]}."
     found = tag("ul", *(tag("li", item) for item in items)) if items else None
-    return tag("div", found, tag("p", note, class_=None if answer.enough else "warn"))
-
-
-def _stage(factor: str) -> str:
-    return f"Stage {factor.removeprefix('stages[').partition(']')[0]}"
-
-
-def _operator(pair: Interaction, place: int) -> str:
-    return f"{pair.levels[place].replace('_', ' ').capitalize()} in {_stage(pair.factors[place]).lower()}"
-
-
-def _points(interval: Interval) -> str:
-    return f"{100 * interval.effect:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
+    return tag("div", found, tag("p", words.note(answer), class_=None if answer.enough else "warn"))
 
 
 def intro(answer: Where) -> str:

@@ -2,7 +2,7 @@
 
 import os
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -88,7 +88,7 @@ def losses_by_design(records: Sequence[PathRecord]) -> dict[str, tuple[float, ..
     }
 
 
-def one_shot_scores(records: Sequence[PathRecord]) -> Mapping[str, float]:
+def one_shot_scores(records: Sequence[PathRecord]) -> dict[str, float]:
     """Return a score of each design, the higher the better: minus its mean validation loss over all seeds, by its id.
 
     Designs that a seed has not judged are left out, as seeds shift all losses.

@@ -45,7 +45,7 @@ def check_training(folder: TrainingFolder) -> None:
 def check_supernet(folder: SupernetFolder) -> None:
     """Check the same of a supernet's files, those of its seeds included."""
     seeds = list(_children(folder.seeds))
-    _require_plain([folder.path, folder.info, folder.paths, folder.lock, folder.seeds, *seeds])
+    _require_plain([folder.path, folder.info, folder.paths, folder.scores, folder.lock, folder.seeds, *seeds])
     _require_plain(file for seed in seeds for file in _children(seed))
 
 

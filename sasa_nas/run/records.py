@@ -70,6 +70,8 @@ class Arm(StrEnum):
     """Drawn in balance over the space's options, each design with several seeds, to estimate effects."""
     SWAP = "swap"
     """A network of the front, or its twin with convolution in one stage, to compare the two at equal seeds."""
+    SETTLE = "settle"
+    """A network whose place on the front was uncertain, once more with another seed."""
 
 
 Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp"]
@@ -126,6 +128,8 @@ class SearchSettings(BaseModel):
     attention helps is what a search is for, and its sampler's own trials cannot tell."""
     more_balanced: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Trainings in balance that come on top of `trials`, for smaller effects to be found."""
+    settle: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Trainings, on top of all others, of networks whose place on the front is least certain."""
     halving: bool = False
     """Whether trainings that others outdo are stopped early."""
     eta: Annotated[int, Field(ge=2, lt=2**63)] = 3

@@ -23,6 +23,11 @@ class SupernetFolder:
         return self.path / "paths.jsonl"
 
     @property
+    def scores(self) -> Path:
+        """A JSON object of the score of each design by its id, for `where`; there once all are judged."""
+        return self.path / "scores.json"
+
+    @property
     def lock(self) -> Path:
         """Held by the one process that may write here."""
         return self.path / ".lock"

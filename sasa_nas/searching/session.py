@@ -114,6 +114,7 @@ def train_more(
     path: Path,
     *,
     balanced: int = 0,
+    settle: int = 0,
     swaps: Swaps | None = None,
     external: ExternalResources = NOTHING,
     observer: SearchObserver | None = None,
@@ -124,6 +125,7 @@ def train_more(
         path: The run's folder.
         balanced: Trainings in balance over the space's options, beyond those wanted so far; whole designs are trained,
             with both their seeds.
+        settle: Trainings of networks whose place on the front is least certain, beyond those wanted so far.
         swaps: Networks to be compared with twins that have convolution in one stage.
         external: External resources, as for `resume`.
         observer: Observer of the progress.
@@ -133,7 +135,8 @@ def train_more(
     """
     info = trainable(path, external)
     more = info.settings.more_balanced + REPLICATES * math.ceil(balanced / REPLICATES)
-    return _go_on(path, info, {"more_balanced": more}, observer, searching=False, swaps=swaps)
+    changes = {"more_balanced": more, "settle": info.settings.settle + settle}
+    return _go_on(path, info, changes, observer, searching=False, swaps=swaps)
 
 
 def _go_on(

@@ -1,5 +1,6 @@
 """Training of a space's supernet, and its judgement of the space's designs."""
 
+import json
 import math
 import os
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from sasa_nas.files import is_temporary, make_directory, write_text
 from sasa_nas.models import Network
 from sasa_nas.models.layout import to_channels_last
 from sasa_nas.run.new_folder import Unwritable, sole_writer
-from sasa_nas.run.path_records import PathLog, PathRecord
+from sasa_nas.run.path_records import PathLog, PathRecord, one_shot_scores
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.run.supernet_folder import SupernetFolder
 from sasa_nas.run.supernet_records import SupernetInfo, read_paths, read_supernet
@@ -127,6 +128,8 @@ def train_supernet(
             train_seed(folder.seed(seed), job, seed, observer)
             _judge(job, folder, seed, designs, log, observer)
         records = [log.records[design.id, seed] for seed in request.seeds for design in designs]
+        scores = one_shot_scores(list(log.records.values()))
+        write_text(folder.scores, json.dumps(scores, indent=1) + "\n")
     return SupernetSummary(folder, designs, records)
 
 

@@ -49,6 +49,54 @@ def test_the_baseline_is_marked_and_told(capsys, make_run, make_record) -> None:
         assert (baseline["trial"], baseline["accuracy"], baseline["operators"]) == (0, 0.5, ["conv", "conv"])
 
 
+def test_expected_accuracies_are_shown_apart_where_there_are_enough_networks(capsys, make_run, make_record) -> None:
+    # the most accurate was lucky: three stages gain a point each, and its like have less
+    records = [
+        make_record(
+            number,
+            0.5 + 0.01 * pattern.count("L") + (0.02 if number == 7 else 0.0),
+            1000 + number,
+            pattern=pattern,
+            design=0,
+        )
+        for number, pattern in enumerate(f"{i % 8:03b}".replace("0", "C").replace("1", "L") for i in range(8))
+    ]
+    records += [records[7].model_copy(update={"number": 8, "accuracy": 0.51})]
+    run = str(make_run(records))
+    assert main(["pareto", run, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    best = data["front"][-1]
+    assert (best["trial"], best["accuracy"]) == (7, pytest.approx(0.53))
+    assert 0.5 < best["expected"] < 0.55
+    assert 0.0 < best["expected_sd"] < 0.05
+    assert 0.0 < best["front_chance"] <= 1.0
+    assert data["expected_front"][0]["trial"] == 0
+    assert main(["pareto", run]) == 0
+    head, *rows = capsys.readouterr().out.splitlines()
+    assert head.split()[:7] == ["trial", "accuracy", "mean", "of", "expected", "chance", "FLOPs"]
+    assert rows[0].split()[0] == "0*"
+    assert f"{100 * best['expected']:.2f} ±{196 * best['expected_sd']:.2f}%" in "".join(rows)
+    assert any(row.startswith("Expected is the mean of new trainings") and "trials 0" in row for row in rows)
+
+
+def test_too_few_networks_cannot_be_settled(capsys, make_run, make_record) -> None:
+    run = make_run([make_record(0, 0.5, 1000), make_record(1, 0.75, 4000)])
+    assert main(["pareto", str(run), "--settle", "2"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "sasa-nas: to settle a front takes 8 trained networks; let the search go on (`sasa-nas resume`)"
+    )
+
+
+def test_few_networks_have_no_expectation(capsys, make_run, make_record) -> None:
+    run = str(make_run([make_record(0, 0.5, 1000), make_record(1, 0.75, 4000)]))
+    assert main(["pareto", run, "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [point["expected"] for point in data["front"]] == [None, None]
+    assert data["expected_front"] == []
+    assert main(["pareto", run]) == 0
+    assert "xpected" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("trials", [0, 2])
 def test_a_run_without_trained_trials(capsys, make_run, make_record, trials: int) -> None:
     run = make_run([make_record(i) for i in range(trials)])

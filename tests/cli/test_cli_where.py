@@ -9,7 +9,8 @@ from failing import fails
 
 from sasa_nas.cli.app import main
 from sasa_nas.run import Arm, Outcome, RunFolder, read_trials
-from sasa_nas.space import load_space
+from sasa_nas.space import load_space, proxy_of
+from sasa_nas.space.enumeration import every_design
 
 EFFECT_KEYS = {"factor", "level", "effect", "low", "high", "at_matched_flops", "per_gflop", "n"}
 
@@ -53,14 +54,38 @@ def test_the_answer_comes_first_and_the_table_after(capsys, additive: Path, tmp_
     capsys.readouterr()
     assert main(["where", str(additive), "--plot", str(figure)]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("Attention helps most in stage 2: +")
-    assert "*" in lines[0]
-    assert [line.split()[:3] for line in lines if line.startswith("stages[")] == [
-        [f"stages[{stage}].operator", "local_attention", "conv"] for stage in range(3)
+    assert lines[0].startswith("Attention helps most in stage 3: +")
+    assert "chance" not in lines[0]
+    assert [line.split()[:4] for line in lines if line.startswith("stage ")] == [
+        ["stage", str(stage), "local_attention", "conv"] for stage in (1, 2, 3)
     ]
     assert any("32 balanced trainings find effects of" in line for line in lines)
     assert str(figure) in lines[-1]
     assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_scores_of_a_file_are_used_or_refused_in_one_line(capsys, tmp_path: Path) -> None:
+    options = ["--dataset", "synthetic:additive", "--trials", "40", "--balanced", "1"]
+    assert main(["search", "--space", "hybrid256", *options, "--out", str(tmp_path / "run")]) == 0
+    trained = read_trials(RunFolder(tmp_path / "run"))
+    capsys.readouterr()
+    file = tmp_path / "mine.json"
+    file.write_text(json.dumps({record.architecture_id: record.number for record in trained}))
+    assert "has no score; scores must cover every design" in fails(capsys, "where", tmp_path / "run", "--scores", file)
+    network = trained[0].architecture
+    assert network is not None
+    space = load_space("hybrid256")
+    every_network = [
+        proxy_of(design, space.proxy, network.image, network.num_classes) for _, design in every_design(space)
+    ]
+    file.write_text(json.dumps({one.id: i % 7 for i, one in enumerate(every_network)}))
+    assert main(["where", str(tmp_path / "run"), "--scores", str(file), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert (data["score"]["name"], data["score"]["asked"]) == ("scores of mine.json", True)
+    assert data["effects"][0]["without_score"]["low"] < data["effects"][0]["without_score"]["high"]
+    assert main(["where", str(tmp_path / "run"), "--scores", str(file)]) == 0
+    assert "Scores of mine.json tell nothing of accuracy beyond the sum of effects" in capsys.readouterr().out
+    assert "cannot be read" in fails(capsys, "where", tmp_path / "run", "--scores", tmp_path / "nowhere.json")
 
 
 def test_too_small_a_run_says_how_many_more_and_trains_them(capsys, tmp_path: Path) -> None:
@@ -97,8 +122,8 @@ def test_swaps_stand_in_the_table_and_in_json(capsys, tmp_path: Path) -> None:
     assert main(["where", str(run), "--swaps", "--swap-seeds", "3"]) == 0
     out = capsys.readouterr().out
     assert read_trials(RunFolder(run)) == before, "twins are there already"
-    rows = [line.split() for line in out.splitlines() if line.startswith("stages[")]
-    assert [row[:2] for row in rows] == [[f"stages[{swap['stage']}]", "local_attention"] for swap in swaps]
+    rows = [line.split() for line in out.splitlines() if line.startswith("stage ")]
+    assert [row[:3] for row in rows] == [["stage", str(swap["stage"] + 1), "local_attention"] for swap in swaps]
     assert "twins with convolution" in out
 
 
@@ -137,7 +162,7 @@ def test_after_a_replay_there_is_an_answer_but_nothing_more_to_train(capsys, tmp
     assert main(["search", "--replay", str(table), "--trials", "24", "--balanced", "1", "--out", str(run)]) == 0
     assert main(["where", str(run), "--resolution", "0.001"]) == 0
     out = capsys.readouterr().out
-    assert "Attention helps most in stage 2" in out
+    assert "Attention helps most in stage 3" in out
     assert "--more" not in out
     for option in ("--more 4", "--swaps"):
         line = fails(capsys, "where", run, *option.split())

@@ -5,8 +5,19 @@ import pytest
 from sasa_nas.operators import OPERATORS
 from sasa_nas.testing import ConformanceCheck, conformance_checks
 
+BY_DAY = "conv"
+"""Kind of which all cases are made a program of torch.export by day. Of the others, the check of ONNX traces one."""
+
+
+def marks(check: ConformanceCheck) -> list[pytest.MarkDecorator]:
+    if not check.check.slow:
+        return []
+    by_night = check.check.name == "torch.export" and check.kind != BY_DAY
+    return [pytest.mark.slow, pytest.mark.timeout(300), *[pytest.mark.night] * by_night]
+
+
 CHECKS = [
-    pytest.param(check, marks=[pytest.mark.slow, pytest.mark.timeout(300)] if check.check.slow else [], id=str(check))
+    pytest.param(check, marks=marks(check), id=str(check))
     for kind in OPERATORS.kinds
     for check in conformance_checks(kind)
 ]

@@ -17,6 +17,12 @@ VARIANTS = {
     "checked": "-O1 -fsanitize=undefined -fno-sanitize-recover=all",
 }
 """Options of the compiler, by what they stand for."""
+NIGHT = "four lanes at a time"
+"""Vectors of the oldest processors; by day those of eight lanes are tried, beside the machine's own."""
+PROCESSORS = [
+    pytest.param(options, id=name, marks=[pytest.mark.night] * (name == NIGHT)) for name, options in VARIANTS.items()
+]
+"""Options as the parameters of a test."""
 
 
 @contextmanager

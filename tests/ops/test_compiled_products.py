@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from other_processors import VARIANTS, compiled_with
+from other_processors import NIGHT, VARIANTS, compiled_with
 from torch import Tensor
 
 from sasa_nas.ops.compiled import CannotCompileError, load_library
@@ -41,7 +41,10 @@ SIZES = [(1, 1, 1), (2, 3, 2), (4, 6, 25), (5, 4, 3), (7, 10, 9), (16, 18, 49), 
 """Rows, columns of the matrix, vectors of columns of the planes."""
 
 
-@pytest.fixture(scope="module", params=["own", *VARIANTS])
+@pytest.fixture(
+    scope="module",
+    params=["own", *(pytest.param(name, marks=[pytest.mark.night] * (name == NIGHT)) for name in VARIANTS)],
+)
 def functions(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ctypes.CDLL]:
     folder: Path = tmp_path_factory.mktemp("products")
     (folder / "functions.c").write_text(SOURCE)

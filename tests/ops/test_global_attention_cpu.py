@@ -11,7 +11,7 @@ import torch
 from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from other_processors import VARIANTS, compiled_with
+from other_processors import PROCESSORS, compiled_with
 from torch import Tensor
 
 from sasa_nas.ops.compiled import load_library
@@ -299,7 +299,7 @@ def test_no_memory_is_an_error_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS.keys())
+@pytest.mark.parametrize("options", PROCESSORS)
 def test_other_processors(options: str, tmp_path: Path) -> None:
     with compiled_with(options, tmp_path):
         why = cpu_cannot(SMALL)

@@ -10,7 +10,7 @@ import torch
 from assertions import every
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from other_processors import VARIANTS, compiled_with
+from other_processors import PROCESSORS, compiled_with
 from torch import Tensor
 from window_problems import (
     MANY,
@@ -257,7 +257,7 @@ def test_without_a_compiler_another_form_runs(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS.keys())
+@pytest.mark.parametrize("options", PROCESSORS)
 def test_other_processors(options: str, tmp_path: Path) -> None:
     with compiled_with(options, tmp_path):
         why = cpu_cannot(SMALL)

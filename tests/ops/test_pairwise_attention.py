@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 import torch
 from assertions import every
-from other_processors import VARIANTS, compiled_with
+from other_processors import PROCESSORS, compiled_with
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -240,7 +240,7 @@ def test_works_in_a_forked_child() -> None:
 
 @pytest.mark.slow
 @needs_a_compiler
-@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS.keys())
+@pytest.mark.parametrize("options", PROCESSORS)
 def test_other_processors(options: str, tmp_path: Path) -> None:
     with compiled_with(options, tmp_path):
         why = cpu_cannot()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from other_processors import VARIANTS, compiled_with
+from other_processors import PROCESSORS, compiled_with
 from patchwise_problems import Sizes, assert_near, case, channels_last, contiguous, results
 from torch import Tensor
 
@@ -61,7 +61,7 @@ def test_works_in_a_forked_child() -> None:
 
 @pytest.mark.slow
 @needs_a_compiler
-@pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS.keys())
+@pytest.mark.parametrize("options", PROCESSORS)
 def test_other_processors(options: str, tmp_path: Path) -> None:
     with compiled_with(options, tmp_path):
         form, why = explain_choice(torch.device("cpu"))

@@ -19,24 +19,30 @@ def interpreter() -> Iterator[Interpreter]:
     interpreter.close()
 
 
+NIGHT = [
+    SanCase("subtraction", dtype="float16", batch=2),
+    SanCase("dot", keys=9, hidden=9),
+    SanCase("concatenation", patchwise=True, dtype="float16", batch=2),
+    SanCase("concatenation", patchwise=True, keys=9, weights=3, groups=3, layout="inside_nan"),
+]
+"""Cases that differ from those by day in numbers alone, and in precision, which the kernels of windows are tried in."""
+
+
 @pytest.mark.parametrize(
     "case",
     [
         SanCase("subtraction", layout="channels_last"),
-        SanCase("subtraction", dtype="float16", batch=2),
         # wide enough for matrix products, values that share a weight by threes
         SanCase("sum", keys=9, hidden=10, weights=3, groups=3, layout="inside_nan"),
         SanCase("hadamard", layers=1, batch=2, layout="expanded"),
         SanCase("concatenation", positions=0, training=False, layout="channels_last"),
-        SanCase("dot", keys=9, hidden=9),
         # windows larger than the map, and more pixels than a program has
         SanCase("subtraction", height=2, width=3, kernel_size=5, training=False),
         SanCase("subtraction", height=9, width=9, keys=1, hidden=1, weights=1, groups=1),
         SanCase("concatenation", patchwise=True, layout="channels_last"),
-        SanCase("concatenation", patchwise=True, dtype="float16", batch=2),
-        SanCase("concatenation", patchwise=True, keys=9, weights=3, groups=3, layout="inside_nan"),
         SanCase("concatenation", patchwise=True, height=2, width=3, kernel_size=5, training=False),
         SanCase("star", patchwise=True, keys=9, hidden=9, height=9, width=9, layout="channels_last"),
+        *(pytest.param(case, marks=pytest.mark.night) for case in NIGHT),
     ],
     ids=str,
 )

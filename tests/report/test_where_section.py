@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 
 from sasa_nas.analysis.where import Effect, Interaction, Interval, StageEffect, Where
+from sasa_nas.analysis.where.words import headline
 from sasa_nas.report.chart import SIZES
 from sasa_nas.report.data import ReportData
 from sasa_nas.report.page import render
-from sasa_nas.report.where_section import details, draw_effects, headline
+from sasa_nas.report.where_section import READINGS, details, draw_effects, readings
 from sasa_nas.run import TrialRecord
 
 
@@ -20,7 +21,7 @@ def interval(effect: float, *, star: bool) -> dict[str, float | bool]:
 
 @pytest.fixture
 def answer() -> Where:
-    """Attention gains two points in stage 1 and loses one in stage 0; one effect is known at equal FLOPs."""
+    """Attention gains two points in the second stage and loses one in the first; one effect is known at equal FLOPs."""
     effects = [
         Effect(
             **interval(value, star=value > 0),
@@ -72,21 +73,21 @@ def test_the_answer_is_on_the_page(
     page = render(replace(make_report_data(records), where=answer))
     section = page[page.index('<section id="where"') :]
     section = section[: section.index("</section>")]
-    assert "Attention helps most in stage 1: +2.0 (+1.0 to +3.0) points of accuracy." in section
+    assert "Attention helps most in stage 2: +2.0 (+1.0 to +3.0) points of accuracy." in section
     # two effects as trained and one at equal FLOPs, each at two sizes
     assert len(re.findall('class="bar op-local_attention"', section)) == 6
     assert 'value="where-matched"' in section
     assert "It is told well." in section
     together = (
-        "Local attention in stage 0 and Pairwise in stage 1 together: +3.0 (+2.0 to +4.0) points beyond their sum."
+        "Local attention in stage 1 and pairwise in stage 2 together: +3.0 (+2.0 to +4.0) points beyond their sum."
     )
     assert together in section
-    assert "Patchwise" not in section
+    assert "patchwise" not in section
 
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_bar_spans_its_interval_on_the_right_side_of_zero(answer: Where, size: object) -> None:
-    drawn = str(draw_effects(answer, size, matched=False))  # type: ignore[arg-type]
+    drawn = str(draw_effects(answer, READINGS["where-trained"], size))  # type: ignore[arg-type]
     bars = re.findall(r'<line x1="([\d.]+)" x2="([\d.]+)" y1="([\d.]+)"[^>]*class="bar', drawn)
     (zero,) = re.findall(r'class="zero" x1="([\d.]+)"', drawn)
     (low0, high0, y0), (low1, high1, y1) = [tuple(map(float, bar)) for bar in bars]
@@ -101,7 +102,7 @@ def test_the_sentence_is_no_bolder_than_the_numbers(answer: Where) -> None:
     unsure = answer.model_copy(update={"stages": [first.model_copy(update={"star": False})]})
     assert headline(unsure).endswith("which chance could have done as well.")
     worse = answer.model_copy(update={"stages": [answer.stages[1]]})
-    assert headline(worse).startswith("Attention helps in no stage; it costs least in stage 0: -1.0")
+    assert headline(worse).startswith("Attention helps in no stage; it costs least in stage 1: -1.0")
 
 
 def test_a_run_that_cannot_answer_says_what_where_says(
@@ -114,3 +115,11 @@ def test_a_run_that_cannot_answer_says_what_where_says(
     note = data.where.note
     assert f'<p class="warn">{note[0].upper()}{note[1:]}.</p>' in page
     assert "warn" in details(answer.model_copy(update={"enough": False}))
+
+
+def test_readings_that_a_run_has_are_drawn(answer: Where) -> None:
+    assert list(readings(answer)) == ["where-trained", "where-matched"]
+    first = answer.effects[0].model_copy(update={"without_outliers": Interval(**interval(0.03, star=True))})
+    found = readings(answer.model_copy(update={"effects": [first, *answer.effects[1:]]}))
+    assert [reading.words for reading in found.values()] == ["as trained", "at equal FLOPs", "without outliers"]
+    assert readings(answer.model_copy(update={"effects": []})) == {}

@@ -8,10 +8,13 @@ from assertions import every
 
 from sasa_nas.errors import UserError
 from sasa_nas.run import Arm, Outcome, SearchSettings, TrialRecord, read_info, read_trials
+from sasa_nas.run.designs import designs
 from sasa_nas.searching import Swaps, resume, search, train_more
+from sasa_nas.searching.propose.settling import FIRST_SEED as SETTLING_SEED
 from sasa_nas.searching.propose.swaps import FIRST_SEED
 from sasa_nas.searching.session import SearchSummary
 from sasa_nas.space import SearchSpace
+from sasa_nas.surrogate.posterior import LEAST
 
 MakeSpace = Callable[..., SearchSpace]
 
@@ -61,6 +64,21 @@ def test_an_unfinished_search_is_left_as_it_is(finished: SearchSummary, notes) -
     assert of(summary.records, Arm.SEARCH) == of(finished.records, Arm.SEARCH)
     assert [record.arm for record in notes.ended] == [Arm.BALANCED] * 4
     assert read_info(finished.folder).settings.trials == 10
+
+
+def test_the_front_is_settled_by_trainings_with_seeds_of_their_own(
+    make_space: MakeSpace, tmp_path: Path, notes
+) -> None:
+    found = search(make_space(synthetic), SearchSettings(trials=16, seed=3, balanced=0.5), out=tmp_path / "run")
+    assert len(designs(found.records)) == LEAST
+    summary = train_more(found.folder.path, settle=5, observer=notes)
+    assert [record.arm for record in notes.ended] == [Arm.SETTLE] * 5
+    settled = of(summary.records, Arm.SETTLE)
+    assert [r.seed for r in settled] == [3 + SETTLING_SEED + i for i in range(5)]
+    assert {r.architecture_id for r in settled} <= {r.architecture_id for r in found.records}
+    assert summary.records[: len(found.records)] == found.records
+    assert of(resume(found.folder.path).records, Arm.SETTLE) == settled
+    assert len(of(train_more(found.folder.path, settle=1).records, Arm.SETTLE)) == 6
 
 
 def attending(records: list[TrialRecord], count: int) -> TrialRecord:

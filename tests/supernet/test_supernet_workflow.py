@@ -8,6 +8,7 @@ import pytest
 from assertions import every
 from toy_supernets import toy_proxies, toy_space, toy_splits
 
+from sasa_nas.analysis.where.scores import read_scores
 from sasa_nas.errors import UserError
 from sasa_nas.models import build
 from sasa_nas.run.path_records import PathRecord, losses_by_design, one_shot_scores
@@ -65,7 +66,9 @@ def test_every_design_is_judged_by_every_seed_and_read_back(tmp_path: Path) -> N
         f"path {i} of seed 0" for i in (1, 2, 3, 4)
     ]
     assert read_supernet(folder).space["name"] == "toy"
-    assert {path.name for path in folder.path.iterdir()} <= {"supernet.json", "paths.jsonl", "seeds", ".lock"}
+    left = {"supernet.json", "paths.jsonl", "scores.json", "seeds"}
+    assert left <= {path.name for path in folder.path.iterdir()} <= {*left, ".lock"}
+    assert read_scores(folder.scores) == one_shot_scores(records)
     losses = losses_by_design(records)
     assert {design: -sum(both) / 2 for design, both in losses.items()} == pytest.approx(one_shot_scores(records))
 

@@ -2,16 +2,34 @@
 
 import math
 import random
+from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 
 from scipy import stats
 
-from sasa_nas.analysis.where.factors import BASELINE
-from sasa_nas.analysis.where.interactions import PairEstimate, more_designs, operator_interactions, stage_interactions
-from sasa_nas.analysis.where.linear import Estimate, holm
-from sasa_nas.analysis.where.model import LEAST_FREE, Contrast, Model
-from sasa_nas.analysis.where.records import Effect, Interaction, Interval, PerGflop, StageEffect, Where
-from sasa_nas.analysis.where.sample import Sample, sample_of
+from sasa_nas.analysis.where.effects import (
+    ALPHA,
+    NO_OTHERS,
+    OtherEffects,
+    Readings,
+    best_of,
+    contrasts_by_stage,
+    level_effects,
+    operators_first,
+    other_effects,
+    pair_effects,
+    stage_effects,
+)
+from sasa_nas.analysis.where.failures import failures, failures_as_chance, outliers, trainings_by_operator
+from sasa_nas.analysis.where.interactions import more_designs, operator_interactions, stage_interactions
+from sasa_nas.analysis.where.linear import Estimate
+from sasa_nas.analysis.where.model import Contrast, Model
+from sasa_nas.analysis.where.population import MOST_DESIGNS, Population, contexts_of, population_of
+from sasa_nas.analysis.where.records import Where
+from sasa_nas.analysis.where.sample import LEAST_FREE, Sample, sample_of
+from sasa_nas.analysis.where.score_use import judged
+from sasa_nas.analysis.where.scores import Score, Scores, costs, score_of
 from sasa_nas.analysis.where.swaps import swap_effects
 from sasa_nas.errors import UserError
 from sasa_nas.run import RunInfo, TrialRecord
@@ -19,59 +37,91 @@ from sasa_nas.space import SearchSpace, size
 from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.space.files import validate_space
 from sasa_nas.space.sampling import Walker
+from sasa_nas.surrogate.factors import BASELINE
 
 RESOLUTION = 0.05
 """Default of the effect on accuracy that an answer should be able to detect."""
-ALPHA = 0.05
 POWER = 0.8
 REPLICATES = 2
 """Trainings per balanced design."""
-_SMALLEST_SHARE = 0.01
-"""Change of FLOPs, as a share of a network's, below which an effect per FLOP means nothing."""
 _WALKS = 200
 
 
-def where(info: RunInfo, records: Sequence[TrialRecord], *, resolution: float = RESOLUTION) -> Where:
+def where(
+    info: RunInfo,
+    records: Sequence[TrialRecord],
+    *,
+    resolution: float = RESOLUTION,
+    scores: Scores | None = None,
+    score_name: str = "scores",
+) -> Where:
     """Estimate the signed effect of every operator in every stage, and of other factors, with 95 % intervals.
 
     Effects are differences of accuracy from the baseline, `conv` where that is an option, averaged evenly over the
-    other options of the space. They rest on the balanced trainings alone.
+    other options of the space, within its limits. They rest on the balanced trainings alone.
 
     Args:
         info: Record of the run.
         records: Trials of the run.
         resolution: The effect on accuracy that should be detectable, in (0, 1).
+        scores: Scores of all networks of the space, which narrow the intervals as far as accuracy follows them; FLOPs
+            and parameters if None. Effects are taken with them only if that helps; see `helps`.
+        score_name: Name of the scores.
 
     Raises:
-        UserError: If `resolution` is out of range.
+        UserError: If `resolution` is out of range, or a design has no score.
     """
     if not 0.0 < resolution < 1.0:
         raise UserError(f"the effect to be found must lie between 0 and 1, in accuracy, not {resolution}")
     space: SearchSpace = validate_space(info.space, "run.json: space")
-    sample = sample_of(records, size(space))
+    population = _population(space, records)
+    designs = size(space) if population is None else len(population.networks)
+    sample = sample_of(records, designs)
     trainings = int(sample.counts.sum())
     model = Model(sample) if sample.networks else None
     swaps = swap_effects(records)
     if model is None or not model.fits:
-        more = max(REPLICATES, REPLICATES * (_operator_columns(space) + 1 + LEAST_FREE) - trainings)
+        kinds = _operators(space)
+        columns = len(kinds) - len({stage for stage, _ in kinds}) + 1
+        more = max(REPLICATES, REPLICATES * (columns + LEAST_FREE) - trainings)
         note = f"{trainings} balanced trainings are too few to tell effects from noise; at least {more} more are needed"
         return Where(
-            baseline=BASELINE, effects=[], stages=[], interactions=[], operator_interactions=[],
-            more_for_interactions=None, swaps=swaps, enough=False, resolution=resolution, detectable=None,
-            more_trials=more, trainings=trainings, designs=sample.designs, training_noise=sample.training_noise,
-            covered=sample.covered, note=note,
+            baseline=BASELINE, effects=[], stages=[], failures=trainings_by_operator(records, []), interactions=[],
+            operator_interactions=[], more_for_interactions=None, swaps=swaps, enough=False, resolution=resolution,
+            detectable=None, more_trials=more, trainings=trainings, designs=sample.designs,
+            training_noise=sample.training_noise, covered=sample.covered, note=note,
         )  # fmt: skip
-    operators = [c for c in model.contrasts if c.factor.is_operator]
-    others = [c for c in model.contrasts if not c.factor.is_operator]
+    score = _score(space, records, population, sample, scores, score_name)
+    scored = None if score is None else Model(sample, score)
+    use = None if score is None or scored is None else judged(score, model, scored)
+    taken = scored if scored is not None and use is not None and use.taken else model
+    operators, others = operators_first(taken)
+    by_stage = contrasts_by_stage(operators)
     detectable = max((_detectable(c.raw) for c in operators), default=None)
     more = _missing_trainings(detectable, resolution, trainings)
+    far = outliers(model)
+    readings = Readings(
+        with_score=NO_OTHERS if scored is None else other_effects(scored),
+        without_score=NO_OTHERS if scored is None else other_effects(model),
+        as_chance=_other_reading(failures_as_chance(records), designs) if failures(records) else NO_OTHERS,
+        without_outliers=_other_reading([r for r in records if r.number not in far], designs) if far else NO_OTHERS,
+    )
+    contexts = contexts_of(population, [(c.factor.name, c.level, c.factor.levels[0]) for c in operators])
     return Where(
         baseline=BASELINE,
-        effects=[*_effects(operators, sample), *_effects(others, sample)],
-        stages=_stages(model, operators),
-        interactions=_interactions(stage_interactions(model)),
-        operator_interactions=_interactions(operator_interactions(model)),
-        more_for_interactions=REPLICATES * more_designs(model, size(space)),
+        effects=[
+            effect for family in (operators, others) for effect in level_effects(family, taken, contexts, readings)
+        ],
+        stages=stage_effects(taken, by_stage, readings),
+        best=best_of(by_stage),
+        score=use,
+        failures=trainings_by_operator(records, far),
+        outliers=far,
+        allowed=None if population is None else len(population.networks),
+        not_told=_not_told(space, operators),
+        interactions=pair_effects(stage_interactions(model)),
+        operator_interactions=pair_effects(operator_interactions(model)),
+        more_for_interactions=REPLICATES * more_designs(model, designs),
         swaps=swaps,
         enough=detectable is not None and more == 0,
         resolution=resolution,
@@ -80,9 +130,56 @@ def where(info: RunInfo, records: Sequence[TrialRecord], *, resolution: float = 
         trainings=trainings,
         designs=sample.designs,
         training_noise=sample.training_noise,
+        nothing_differs=sample.nothing_differs,
         covered=sample.covered,
-        note=_note(detectable, resolution, more, trainings),
+        note=_note(detectable, resolution, more, sample),
     )
+
+
+def _population(space: SearchSpace, records: Sequence[TrialRecord]) -> Population | None:
+    """Return all designs that the run may train; None if they are too many, or a limit can only be measured."""
+    network = next((r.architecture for r in records if r.architecture is not None), None)
+    if network is None or size(space) > MOST_DESIGNS:
+        return None
+    return population_of(space, network.image, network.num_classes)
+
+
+def _score(
+    space: SearchSpace,
+    records: Sequence[TrialRecord],
+    population: Population | None,
+    sample: Sample,
+    scores: Scores | None,
+    name: str,
+) -> Score | None:
+    """Return the score of all designs; None if every design is trained, or there is none."""
+    if sample.covered:
+        return None
+    if population is None:
+        network = next(r.architecture for r in records if r.architecture is not None)
+        population = population_of(space, network.image, network.num_classes)
+    if scores is not None and population is None:
+        raise UserError(
+            "scores cannot be used: the space has a limit on latency, or operators whose code is not at hand"
+        )
+    if population is None:
+        return None
+    return costs(population, sample) if scores is None else score_of(scores, population, sample, name)
+
+
+def _other_reading(records: Sequence[TrialRecord], designs: int) -> OtherEffects:
+    """Return the effects in the same trainings with some of them changed or left out."""
+    return other_effects(Model(sample_of(records, designs)))
+
+
+def _not_told(space: SearchSpace, operators: Sequence[Contrast]) -> list[str]:
+    """Return the operators that have no estimate, though their stage has a choice."""
+    told = {(c.factor.name, level) for c in operators for level in (c.level, c.factor.levels[0])}
+    kinds = [(f"stages[{stage}].operator", kind) for stage, kind in sorted(_operators(space))]
+    choices = Counter(name for name, _ in kinds)
+    return [
+        f"{name}={kind}" for name, kind in kinds if choices[name] > 1 and kind != BASELINE and (name, kind) not in told
+    ]
 
 
 def _detectable(estimate: Estimate) -> float:
@@ -99,103 +196,22 @@ def _missing_trainings(detectable: float | None, resolution: float, trainings: i
     return REPLICATES * math.ceil(missing / REPLICATES)
 
 
-def _note(detectable: float | None, resolution: float, more: int, trainings: int) -> str:
+def _note(detectable: float | None, resolution: float, more: int, sample: Sample) -> str:
     if detectable is None:
         return "no stage of this space has a choice of operators"
+    trainings = int(sample.counts.sum())
+    if sample.nothing_differs:
+        accuracy = f"{100 * float(sample.accuracy[0]):.1f} %"
+        return f"all {trainings} balanced trainings ended at {accuracy}; a harder task or fewer epochs could tell more"
     found = f"{trainings} balanced trainings find effects of {100 * detectable:.1f} points or more with 80 % power"
     if not more:
         return found
     return f"{found}; for {100 * resolution:.1f} points about {more} more are needed"
 
 
-def _operator_columns(space: SearchSpace) -> int:
-    """Return the number of operators' effects to estimate, found by random walks through the space."""
+@lru_cache(maxsize=4)
+def _operators(space: SearchSpace) -> frozenset[tuple[int, str]]:
+    """Return the stages' kinds of operators, found by random walks through the space."""
     chooser, walker = RandomChooser(random.Random(0)), Walker(space)
-    kinds: set[tuple[int, str]] = set()
-    most = 0
-    for _ in range(_WALKS):
-        stages = walker.walk(chooser)["stages"]
-        most = max(most, len(stages))
-        kinds |= {(i, str(stage["operator"]["kind"])) for i, stage in enumerate(stages)}
-    return len(kinds) - most
-
-
-def _interval(estimate: Estimate, adjusted: float) -> Interval:
-    return Interval(
-        effect=estimate.value,
-        low=estimate.low,
-        high=estimate.high,
-        p=estimate.p,
-        p_adjusted=adjusted,
-        star=adjusted < ALPHA,
-    )
-
-
-def _intervals(estimates: Sequence[Estimate | None]) -> list[Interval | None]:
-    """Return the intervals of a family of estimates, with p-values adjusted for multiple comparisons."""
-    adjusted = iter(holm([estimate.p for estimate in estimates if estimate is not None]))
-    return [None if estimate is None else _interval(estimate, next(adjusted)) for estimate in estimates]
-
-
-def _effects(contrasts: Sequence[Contrast], sample: Sample) -> list[Effect]:
-    raw = _intervals([c.raw for c in contrasts])
-    matched = _intervals([c.matched for c in contrasts])
-    found = []
-    for contrast, interval, at_matched in zip(contrasts, raw, matched, strict=True):
-        assert interval is not None
-        factor = contrast.factor
-        having = [network.get(factor.name) == contrast.level for network in sample.networks]
-        found.append(
-            Effect(
-                **interval.model_dump(),
-                factor=factor.name,
-                level=contrast.level,
-                baseline=factor.levels[0],
-                at_matched_flops=at_matched,
-                per_gflop=_per_gflop(contrast, float(sample.flops.mean())),
-                n=int(sample.counts[having].sum()),
-                designs=len(set(sample.design[having].tolist())),
-            )
-        )
-    return found
-
-
-def _per_gflop(contrast: Contrast, mean_gflops: float) -> PerGflop | None:
-    change = abs(contrast.extra_gflops)
-    if change < _SMALLEST_SHARE * mean_gflops:
-        return None
-    scaled = contrast.raw.scaled(1.0 / change)
-    return PerGflop(effect=scaled.value, low=scaled.low, high=scaled.high, extra_gflops=contrast.extra_gflops)
-
-
-def _stages(model: Model, operators: Sequence[Contrast]) -> list[StageEffect]:
-    by_stage: dict[str, list[Contrast]] = {}
-    for contrast in operators:
-        if contrast.factor.levels[0] == BASELINE:
-            by_stage.setdefault(contrast.factor.name, []).append(contrast)
-    pairs = [model.mean_effect(contrasts) for contrasts in by_stage.values()]
-    raw, matched = _intervals([pair[0] for pair in pairs]), _intervals([pair[1] for pair in pairs])
-    found = [
-        StageEffect(
-            **interval.model_dump(),
-            stage=int(name.removeprefix("stages[").split("]")[0]),
-            operators=[str(contrast.level) for contrast in contrasts],
-            at_matched_flops=at_matched,
-        )
-        for (name, contrasts), interval, at_matched in zip(by_stage.items(), raw, matched, strict=True)
-        if interval is not None
-    ]
-    return sorted(found, key=lambda stage: -stage.effect)
-
-
-def _interactions(pairs: Sequence[PairEstimate]) -> list[Interaction]:
-    return [
-        Interaction(
-            **interval.model_dump(),
-            factors=(pair.factors[0].name, pair.factors[1].name),
-            levels=(str(pair.levels[0]), str(pair.levels[1])),
-            n=pair.n,
-        )
-        for pair, interval in zip(pairs, _intervals([pair.estimate for pair in pairs]), strict=True)
-        if interval is not None
-    ]
+    drawn = (walker.walk(chooser)["stages"] for _ in range(_WALKS))
+    return frozenset((i, str(stage["operator"]["kind"])) for stages in drawn for i, stage in enumerate(stages))

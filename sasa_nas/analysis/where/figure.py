@@ -10,8 +10,11 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from sasa_nas.analysis.figure_file import INK, write_figure
 from sasa_nas.analysis.labels import shortened
 from sasa_nas.analysis.where.records import Effect, Interval, Where
+from sasa_nas.analysis.where.words import factor_name
 
-_RAW, _MATCHED, _FAINT = "#1d4ed8", "#c2410c", "#e4e4e4"
+_RAW, _MATCHED, _ROBUST, _FAILURES, _FAINT = "#1d4ed8", "#c2410c", "#0f766e", "#6b7280", "#e4e4e4"
+_SPREAD = 0.28
+"""Distance between the first and the last line of an operator, in rows."""
 _ROW = 0.42
 """Height of a row, in inches."""
 
@@ -53,7 +56,7 @@ def draw_where(answer: Where) -> Figure:
         return figure
     panels = figure.subplots(1, len(stages), sharex=True, sharey=True, squeeze=False)[0]
     for axes, stage in zip(panels, stages, strict=True):
-        _style(axes, stage.removesuffix(".operator"))
+        _style(axes, factor_name(stage))
         for effect in operators:
             if effect.factor == stage:
                 _draw(axes, len(levels) - 1 - levels.index(str(effect.level)), effect)
@@ -64,7 +67,7 @@ def draw_where(answer: Where) -> Figure:
     figure.supxlabel("points of validation accuracy, 95 % intervals; * after Holm's correction", fontsize=8, color=INK)
     handles, names = panels[0].get_legend_handles_labels()
     unique = dict(zip(names, handles, strict=True))
-    figure.legend(unique.values(), unique.keys(), loc="upper right", fontsize=8, frameon=False, ncols=2, labelcolor=INK)
+    figure.legend(unique.values(), unique.keys(), loc="upper right", fontsize=8, frameon=False, ncols=4, labelcolor=INK)
     return figure
 
 
@@ -81,9 +84,18 @@ def _style(axes: Axes, title: str) -> None:
 
 
 def _draw(axes: Axes, row: int, effect: Effect) -> None:
-    _line(axes, row + 0.14, effect, _RAW, "o", "as trained")
-    if effect.at_matched_flops is not None:
-        _line(axes, row - 0.14, effect.at_matched_flops, _MATCHED, "s", "at equal FLOPs")
+    intervals = [
+        (effect, _RAW, "o", "as trained"),
+        (effect.without_outliers, _ROBUST, "D", "without outliers"),
+        (effect.failures_as_chance, _FAILURES, "v", "failures as chance"),
+        (effect.at_matched_flops, _MATCHED, "s", "at equal FLOPs"),
+    ]
+    count = sum(interval is not None for interval, *_ in intervals)
+    place = row + _SPREAD / 2
+    for interval, colour, marker, label in intervals:
+        if interval is not None:
+            _line(axes, place, interval, colour, marker, label)
+            place -= _SPREAD / max(1, count - 1)
 
 
 def _line(axes: Axes, y: float, interval: Interval, colour: str, marker: str, label: str) -> None:

@@ -7,9 +7,10 @@ from itertools import combinations, product
 
 import numpy as np
 
-from sasa_nas.analysis.where.factors import BASELINE, Factor, Level, Matrix, Vector
-from sasa_nas.analysis.where.linear import Estimate, coefficient_weights, independent
-from sasa_nas.analysis.where.model import LEAST_FREE, SHARE_FREE, Model
+from sasa_nas.analysis.where.linear import Estimate, independent
+from sasa_nas.analysis.where.model import SHARE_FREE, Model
+from sasa_nas.analysis.where.sample import LEAST_FREE
+from sasa_nas.surrogate.factors import BASELINE, Factor, Level, Matrix, Vector
 
 ATTENTION = "attention"
 """Level that stands for all operators of a stage except convolution."""
@@ -43,7 +44,7 @@ def stage_interactions(model: Model) -> list[PairEstimate]:
         kept = independent(columns)
         if columns.shape[1] - 1 not in kept or not model.leaves_over(columns):
             continue
-        estimate = model.noise(columns).estimate(coefficient_weights(columns[:, kept])[-1])
+        estimate = model.noise(columns).estimate(model.weights(columns[:, kept])[-1])
         if estimate is not None:
             levels = _attention_of(one), _attention_of(other)
             found.append(PairEstimate((one, other), levels, estimate, _trainings(model, both)))
@@ -89,7 +90,7 @@ def _pair_interactions(model: Model, one: Factor, other: Factor) -> list[PairEst
     columns = _columns_for(model, one, other)
     if columns is None:
         return []
-    weights, noise = coefficient_weights(columns), model.noise(columns)
+    weights, noise = model.weights(columns), model.noise(columns)
     determined = np.einsum("pn,np->p", weights, columns)
     pairs = list(product(one.contrasts, other.contrasts))
     found = []

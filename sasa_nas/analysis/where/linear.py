@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import stats
 
-from sasa_nas.analysis.where.factors import Matrix, Vector
+from sasa_nas.surrogate.factors import Matrix, Vector
 
 CONFIDENCE = 0.95
 _TINY = 1e-8
+_ROUNDING = 1e-10
+"""Share of the largest observation below which a sum of observations is taken for rounding: float64 keeps 16 digits."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +39,15 @@ class Estimate:
         """The interval's upper end."""
         return self.value + self._half
 
-    @property
+    @cached_property
     def _half(self) -> float:
         return float(stats.t.ppf(0.5 + CONFIDENCE / 2, self.df)) * self.error
 
-    @property
+    @cached_property
     def p(self) -> float:
         """Two-sided p-value."""
         if self.error <= 0.0:
-            return float(abs(self.value) <= _TINY)
+            return float(self.value == 0.0)
         return float(2.0 * stats.t.sf(abs(self.value) / self.error, self.df))
 
     def scaled(self, factor: float) -> "Estimate":
@@ -85,33 +88,51 @@ class Noise:
     Args:
         observed: (N,), the observations.
         model: (N, P), the columns that explain them.
+        pooled: Whether an observation that the model fits exactly has the variance of the others, on average; otherwise
+            there is no estimate that rests on it.
     """
 
-    def __init__(self, observed: Vector, model: Matrix) -> None:
+    def __init__(self, observed: Vector, model: Matrix, *, pooled: bool = False) -> None:
         span = basis(model)
+        self._pooled = pooled
         self._observed = observed
         self._maker = np.eye(len(observed)) - span @ span.T
         self._free = np.diag(self._maker)
+        self._rounding = _ROUNDING * float(np.abs(observed).max(initial=0.0))
         residuals = self._maker @ observed
-        with np.errstate(divide="ignore", invalid="ignore"):
-            self._variances = np.where(self._free > _TINY, residuals**2 / self._free, 0.0)
+        residuals[np.abs(residuals) <= self._rounding] = 0.0
+        self._squares = residuals**2
         self.df = len(observed) - span.shape[1]
         """Residual degrees of freedom."""
         self.deviation = float(np.sqrt(residuals @ residuals / max(1, self.df)))
         """Standard deviation of an observation around the model."""
 
-    def estimate(self, weights: Vector) -> Estimate | None:
-        """Return the weighted sum of the observations; None if an observation of non-zero weight has leverage 1."""
+    def estimate(self, weights: Vector, drawn: Vector | None = None) -> Estimate | None:
+        """Return the weighted sum of the observations.
+
+        None if an observation of non-zero weight has leverage 1 and noise is not pooled, or all have.
+
+        Args:
+            weights: (N,), of the observations.
+            drawn: (M,), independent deviations of a further sample, whose sum adds to the estimate's error.
+        """
         squares = weights**2
         bound = self._free <= _TINY
-        if float(squares[bound].sum()) > _TINY * float(squares.sum()):
+        exact = float(squares[bound].sum())
+        if exact > _TINY * float(squares.sum()) and not (self._pooled and self.df > 0):
             return None
         shares = np.where(bound, 0.0, squares / np.where(bound, 1.0, self._free))
+        if self._pooled and self.df > 0:
+            shares = shares + np.where(bound, 0.0, exact / self.df)
         spread = float(shares @ (self._maker**2) @ shares)
         if spread <= 0.0:
             return None
         df = float((shares * self._free).sum()) ** 2 / spread
-        return Estimate(float(weights @ self._observed), float(np.sqrt(squares @ self._variances)), df)
+        value = float(weights @ self._observed)
+        # equal accuracies differ in their last binary digit once they are averaged and projected
+        value = 0.0 if abs(value) <= self._rounding * float(np.abs(weights).sum()) else value
+        further = 0.0 if drawn is None else float(drawn @ drawn)
+        return Estimate(value, float(np.sqrt(shares @ self._squares + further)), df)
 
 
 def coefficient_weights(columns: Matrix) -> Matrix:

@@ -1,17 +1,16 @@
 """Linear model of a sample: effects, raw and at matched FLOPs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from sasa_nas.analysis.where.factors import Factor, Level, Matrix, Vector, factors_of
 from sasa_nas.analysis.where.linear import Estimate, Noise, coefficient_weights, independent
-from sasa_nas.analysis.where.sample import Sample
+from sasa_nas.analysis.where.sample import LEAST_FREE, Sample
+from sasa_nas.analysis.where.scores import Beyond, Score, beyond_effects
+from sasa_nas.surrogate.factors import Factor, Level, Matrix, Vector, factors_of
 
-LEAST_FREE = 4
-"""Least residual degrees of freedom of a model."""
 SHARE_FREE = 1 / 3
 """Residual degrees of freedom, as a share of its columns, that a model needs before it takes in more factors."""
 _COLLINEAR = 1e-4
@@ -26,6 +25,8 @@ class Contrast:
         factor: The factor.
         level: The level.
         weights: (N,), the weights of the observations in the effect.
+        drawn: (M,), what each design of a sample that scores are known of adds to the effect's error; zeros if they are
+            known of all designs, or of none.
         noise: Noise model of the effect.
         raw: The effect.
         matched: The effect at equal FLOPs; None if FLOPs differ by this factor alone.
@@ -35,6 +36,7 @@ class Contrast:
     factor: Factor
     level: Level
     weights: Vector
+    drawn: Vector
     noise: Noise
     raw: Estimate
     matched: Estimate | None
@@ -58,10 +60,12 @@ class Model:
 
     Args:
         sample: The observations; not empty.
+        score: A score of all designs that sharpens raw effects; None without one.
     """
 
-    def __init__(self, sample: Sample) -> None:
+    def __init__(self, sample: Sample, score: Score | None = None) -> None:
         self.sample = sample
+        self._score = score
         self.factors = factors_of(sample.networks)
         self._ones = np.ones((len(sample.networks), 1))
         self._log_flops = np.log10(sample.flops)[:, None]
@@ -88,7 +92,21 @@ class Model:
         """Return the noise model of estimates of these columns' coefficients."""
         if self.sample.covered:
             columns = (self.sample.design[:, None] == np.unique(self.sample.design)).astype(np.float64)
-        return Noise(self.sample.accuracy, columns)
+        return Noise(self.sample.accuracy, columns, pooled=self.sample.covered)
+
+    def weights(self, columns: Matrix) -> Matrix:
+        """Return the weights of the coefficients of independent columns, `(P, N)`; every design weighs the same.
+
+        Where observations are trainings, those of a design share its weight: by their numbers, designs that were
+        trained more often would count for more of what the columns leave out, as of interactions.
+        """
+        if not self.sample.covered:
+            return coefficient_weights(columns)
+        _, first, design, counts = np.unique(
+            self.sample.design, return_index=True, return_inverse=True, return_counts=True
+        )
+        weights: Matrix = coefficient_weights(columns[first])[:, design] / counts[design]
+        return weights
 
     def leaves_over(self, columns: Matrix) -> bool:
         """Return True if a model of these columns has at least `LEAST_FREE` residual degrees of freedom."""
@@ -117,13 +135,16 @@ class Model:
     def _contrasts(self, factors: Sequence[Factor], wanted: Sequence[Factor]) -> list[Contrast]:
         columns = self.columns(factors)
         labels = [(factor, level) for factor in factors for level in factor.contrasts]
-        kept = independent(columns)
-        rows = dict(zip(kept, coefficient_weights(columns[:, kept]), strict=True))
-        noise = self.noise(columns)
+        plain, _ = self._rows(columns)
+        beyond = self._beyond(factors)
+        rows, noise = self._rows(columns if beyond is None else np.hstack([columns, beyond.sample]))
         matched = {factor.name: self._matched(factor) for factor in wanted}
         found = []
         for place, (factor, level) in enumerate(labels, start=1):
-            raw = noise.estimate(rows[place]) if place in rows and factor in wanted else None
+            if place not in rows or factor not in wanted:
+                continue
+            drawn = self._drawn(place, rows, beyond, columns.shape[1])
+            raw = noise.estimate(rows[place], drawn)
             if raw is None:
                 continue
             at_matched = matched[factor.name]
@@ -133,13 +154,57 @@ class Model:
                     factor=factor,
                     level=level,
                     weights=rows[place],
+                    drawn=drawn,
                     noise=noise,
                     raw=raw,
                     matched=None if at_matched is None or weights is None else at_matched.noise.estimate(weights),
-                    extra_gflops=float(rows[place] @ self.sample.flops),
+                    extra_gflops=float(plain[place] @ self.sample.flops),
                 )
             )
         return found
+
+    def _rows(self, columns: Matrix) -> tuple[dict[int, Vector], Noise]:
+        """Return the weights of the coefficients that can be told, by the place of their column, and the noise."""
+        kept = independent(columns)
+        return dict(zip(kept, self.weights(columns[:, kept]), strict=True)), self.noise(columns)
+
+    @cached_property
+    def _everywhere(self) -> dict[str, Matrix]:
+        """Columns of the factors in the designs that have scores."""
+        networks = [] if self._score is None else self._score.networks
+        return {factor.name: factor.columns(networks) for factor in self.factors}
+
+    def _beyond(self, factors: Sequence[Factor]) -> Beyond | None:
+        """Return what the score says beyond the effects of these factors; None if nothing, or too little is trained."""
+        if self._score is None:
+            return None
+        columns = self.columns(factors)
+        ones = np.ones((len(self._score.networks), 1))
+        everywhere = np.hstack([ones, *(self._everywhere[factor.name] for factor in factors)])
+        beyond = beyond_effects(self._score, factors, columns, everywhere)
+        if beyond is None or not self.leaves_over(np.hstack([columns, beyond.sample])):
+            return None
+        return beyond
+
+    def _drawn(self, place: int, rows: Mapping[int, Vector], beyond: Beyond | None, width: int) -> Vector:
+        """Return what each design of a sample that scores are known of adds to an effect's error."""
+        if self._score is None or beyond is None or self._score.complete:
+            return np.zeros(1)
+        places = range(width, width + beyond.sample.shape[1])
+        slopes = np.array([rows[i] @ self.sample.accuracy if i in rows else 0.0 for i in places])
+        drawn: Vector = beyond.weights[place] * (beyond.everywhere @ slopes)
+        return drawn
+
+    @cached_property
+    def score_slopes(self) -> list[Estimate]:
+        """Gains of accuracy with a standard deviation of each part of the score, beyond the effects."""
+        beyond = self._beyond(self.taken) if self.taken else None
+        if beyond is None:
+            return []
+        columns = self.columns(self.taken)
+        rows, noise = self._rows(np.hstack([columns, beyond.sample]))
+        slopes = [noise.estimate(row) for place, row in rows.items() if place >= columns.shape[1]]
+        return [slope for slope in slopes if slope is not None]
 
     def _matched(self, factor: Factor) -> _Matched | None:
         """Return the regression on this factor and log FLOPs alone; None if FLOPs differ by the factor alone.
@@ -154,13 +219,14 @@ class Model:
             return None
         columns = np.hstack([columns, self._log_flops])
         kept = independent(columns)
-        rows = dict(zip(kept, coefficient_weights(columns[:, kept]), strict=True))
+        rows = dict(zip(kept, self.weights(columns[:, kept]), strict=True))
         weights = {level: rows[i] for i, level in enumerate(factor.contrasts, start=1) if i in rows}
         return _Matched(weights, self.noise(columns))
 
     def mean_effect(self, contrasts: Sequence[Contrast]) -> tuple[Estimate | None, Estimate | None]:
         """Return the mean of several effects of one factor, raw and at matched FLOPs."""
-        raw = contrasts[0].noise.estimate(np.mean([c.weights for c in contrasts], axis=0))
+        weights, drawn = np.mean([c.weights for c in contrasts], axis=0), np.mean([c.drawn for c in contrasts], axis=0)
+        raw = contrasts[0].noise.estimate(weights, drawn)
         matched = self._matched(contrasts[0].factor)
         if matched is None or any(c.level not in matched.weights for c in contrasts):
             return raw, None

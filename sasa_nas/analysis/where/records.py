@@ -56,6 +56,14 @@ class Effect(Interval):
         per_gflop: The effect per GFLOP; None if the level changes FLOPs by less than a hundredth.
         n: Number of trainings with the level.
         designs: Number of distinct designs with the level.
+        contexts: Share of the combinations of all other choices in which the space's limits allow both the level and
+            the baseline; the effect is averaged over those, and nothing is known of the others. None if that is not
+            known: in spaces too large to list, and of factors within an option.
+        with_score: The effect with scores of all designs, as `Where.score` says; None without any.
+        without_score: The effect by the trainings alone; None without scores. The one of both that is taken is the
+            effect itself.
+        failures_as_chance: The effect if a failed training counts as guessing a class; None if none failed.
+        without_outliers: The effect without trainings that lie far from the rest; None if there are none.
     """
 
     factor: str
@@ -65,6 +73,11 @@ class Effect(Interval):
     per_gflop: PerGflop | None
     n: int
     designs: int
+    contexts: float | None = None
+    with_score: Interval | None = None
+    without_score: Interval | None = None
+    failures_as_chance: Interval | None = None
+    without_outliers: Interval | None = None
 
 
 class StageEffect(Interval):
@@ -74,11 +87,39 @@ class StageEffect(Interval):
         stage: Number of the stage, from 0.
         operators: The kinds of operators averaged.
         at_matched_flops: The effect between networks of equal FLOPs, as in `Effect`.
+        with_score: The effect with scores of all designs, as in `Effect`.
+        without_score: The effect by the trainings alone, as in `Effect`.
+        failures_as_chance: The effect with failures as chance, as in `Effect`.
+        without_outliers: The effect without outliers, as in `Effect`.
     """
 
     stage: int
     operators: list[str]
     at_matched_flops: Interval | None
+    with_score: Interval | None = None
+    without_score: Interval | None = None
+    failures_as_chance: Interval | None = None
+    without_outliers: Interval | None = None
+
+
+class OperatorTrainings(BaseModel):
+    """Counts of the balanced trainings of an operator in a stage.
+
+    Attributes:
+        stage: Number of the stage, from 0.
+        operator: The kind of operator.
+        trainings: Number of trainings, failed ones included.
+        failed: Those that diverged, broke, ran out of memory or took too long.
+        outliers: Those trained to the end, but far from what the others let expect.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: int
+    operator: str
+    trainings: int
+    failed: int
+    outliers: int
 
 
 class Interaction(Interval):
@@ -93,6 +134,30 @@ class Interaction(Interval):
     factors: tuple[str, str]
     levels: tuple[str, str]
     n: int
+
+
+class ScoreUse(BaseModel):
+    """Use of scores of all designs for the effects.
+
+    Attributes:
+        name: Name of the score.
+        designs: Number of designs that it is known of.
+        complete: Whether these are all designs within the limits, and not a sample of them.
+        asked: Whether it was given, and not chosen for want of one.
+        p: p-value of what it says of accuracy beyond the sum of effects; None if it is such a sum itself.
+        width: Mean width of the intervals of operators' effects, as a share of that without the score.
+        taken: Whether the effects are those with the score.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    designs: int
+    complete: bool
+    asked: bool
+    p: float | None
+    width: float
+    taken: bool
 
 
 class SwapEffect(BaseModel):
@@ -127,6 +192,13 @@ class Where(BaseModel):
         baseline: Level that operators are compared with.
         effects: Effects of operators, then of other factors; empty if too little is trained.
         stages: Effects of attention in each stage, the most helpful first.
+        best: Numbers, from 0, of the stages that may be the first of `stages` as far as can be told: that one, then
+            those whose effect is not smaller by a test at 5 %.
+        score: Use of scores of all designs; None without any.
+        failures: Counts of trainings by operator and stage; empty if none failed or is an outlier.
+        outliers: Numbers of the balanced trials that lie far from what the others let expect.
+        allowed: Number of designs within the space's limits; None if that is not known.
+        not_told: Operators, as `stages[0].operator=pairwise`, of which the balanced trainings have too few designs.
         interactions: Interactions of two stages.
         operator_interactions: Interactions of single operators of two stages that have several beside convolution, for
             the stages for which the sample is large enough.
@@ -140,6 +212,7 @@ class Where(BaseModel):
         trainings: Number of balanced trainings that the answer rests on.
         designs: Number of distinct designs among them.
         training_noise: Standard deviation of accuracy between trainings of one design; None without replicates.
+        nothing_differs: Whether all balanced trainings ended with the same accuracy, as on an easy data set.
         covered: Whether every design of the space is among them, so that only the noise of training is left.
         note: Remark for the reader, in a sentence.
     """
@@ -149,6 +222,12 @@ class Where(BaseModel):
     baseline: str
     effects: list[Effect]
     stages: list[StageEffect]
+    best: list[int] = []
+    score: ScoreUse | None = None
+    failures: list[OperatorTrainings] = []
+    outliers: list[int] = []
+    allowed: int | None = None
+    not_told: list[str] = []
     interactions: list[Interaction]
     operator_interactions: list[Interaction]
     more_for_interactions: int | None
@@ -160,5 +239,6 @@ class Where(BaseModel):
     trainings: int
     designs: int
     training_noise: float | None
+    nothing_differs: bool = False
     covered: bool
     note: str

@@ -6,9 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sasa_nas.analysis.designs import trained
-from sasa_nas.analysis.where.factors import Values, Vector, values_of
 from sasa_nas.run import Arm, TrialRecord
+from sasa_nas.run.designs import trained
+from sasa_nas.surrogate.factors import Values, Vector, values_of
+
+LEAST_FREE = 4
+"""Least degrees of freedom from which noise is estimated."""
+_EQUAL = 1e-9
+"""Difference of accuracies that is rounding: one image of the largest data sets is a thousand times more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,7 +21,8 @@ class Sample:
     """The observations that effects are estimated from.
 
     Attributes:
-        networks: The network of each of N observations.
+        records: The trainings of each of N observations.
+        networks: The network of each.
         accuracy: (N,), the mean of a design's trainings, or one training.
         flops: (N,), GFLOPs of one image.
         counts: (N,), number of trainings in each observation.
@@ -25,6 +31,7 @@ class Sample:
         training_noise: Standard deviation between trainings of one design; None without replicates.
     """
 
+    records: list[list[TrialRecord]]
     networks: list[Values]
     accuracy: Vector
     flops: Vector
@@ -38,13 +45,18 @@ class Sample:
         """Number of distinct designs."""
         return len(set(self.design.tolist()))
 
+    @property
+    def nothing_differs(self) -> bool:
+        """True if all trainings ended with the same accuracy."""
+        return bool(np.ptp(self.accuracy) <= _EQUAL) and (self.training_noise or 0.0) <= _EQUAL
+
 
 def sample_of(records: Sequence[TrialRecord], size: int) -> Sample:
     """Return the balanced trainings among `records`.
 
     A design's trainings share what a model of the space leaves out, so that they count as one observation, their mean.
     Where the run holds every design of the space, nothing is left to generalise to: trainings are observations, and
-    scatter around their own design.
+    scatter around their own design. A few designs must have been trained again for that.
 
     Args:
         records: All trials of a run.
@@ -55,12 +67,13 @@ def sample_of(records: Sequence[TrialRecord], size: int) -> Sample:
         if record.arm is Arm.BALANCED and record.architecture is not None:
             by_design.setdefault(record.architecture.id, []).append(record)
     groups = list(by_design.values())
-    covered = len(groups) >= size and all(len(group) > 1 for group in groups)
+    free = sum(len(group) - 1 for group in groups)
+    covered = len(groups) >= size and free >= LEAST_FREE
     units = [[record] for group in groups for record in group] if covered else groups
     places = [i for i, group in enumerate(groups) for _ in (group if covered else [group])]
     spreads = [float(np.var(_accuracies(group))) * len(group) for group in groups]
-    free = sum(len(group) - 1 for group in groups)
     return Sample(
+        records=units,
         networks=[_values(unit[0]) for unit in units],
         accuracy=np.array([np.mean(_accuracies(unit)) for unit in units]),
         flops=np.array([(unit[0].flops or 0) / 1e9 for unit in units]),

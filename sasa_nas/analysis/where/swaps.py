@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from sasa_nas.analysis.designs import trained
 from sasa_nas.analysis.where.linear import CONFIDENCE
 from sasa_nas.analysis.where.records import SwapEffect
 from sasa_nas.run import Arm, TrialRecord
+from sasa_nas.run.designs import trained
 
 
 @dataclass(frozen=True)

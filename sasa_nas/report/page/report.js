@@ -16,6 +16,7 @@
     const trial = data.trials[number];
     tip.replaceChildren(element("b", "", `Trial ${number}`), ` ${trial.outcome}`);
     tip.append(element("br"), [trial.accuracy, trial.cost].filter(Boolean).join(" at "));
+    if (trial.expected) tip.append(element("br"), trial.expected);
     if (trial.stages) {
       const row = element("div", "minis");
       row.append(element("span", "mini stem", trial.stem));

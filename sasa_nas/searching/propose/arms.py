@@ -7,7 +7,9 @@ from sasa_nas.searching.propose.balanced import REPLICATES
 
 
 class ArmSchedule:
-    """Shares out trainings between the search's sampler and designs in balance. Those that are requested do not count.
+    """Shares out trainings between the search's sampler and designs in balance; those that settle the front come last.
+
+    Trainings that are requested by name do not count.
 
     Args:
         settings: Settings of the search.
@@ -33,11 +35,12 @@ class ArmSchedule:
             exhausted: Whether the sampler has no new design.
         """
         balanced = self._started[Arm.BALANCED]
-        if self._left <= 0:
-            return None
-        if self._is_due(balanced) or (exhausted and balanced < self.share + self._settings.more_balanced):
-            return Arm.BALANCED
-        return Arm.SEARCH if self._searching and not exhausted else None
+        if self._left > 0:
+            if self._is_due(balanced) or (exhausted and balanced < self.share + self._settings.more_balanced):
+                return Arm.BALANCED
+            if self._searching and not exhausted:
+                return Arm.SEARCH
+        return Arm.SETTLE if self._unsettled > 0 else None
 
     @property
     def planned(self) -> int:
@@ -50,7 +53,11 @@ class ArmSchedule:
         while self._is_due(balanced):
             balanced += 1
         left = self._left if self._searching else balanced - begun
-        return sum(self._started[arm] for arm in Arm) + max(0, left)
+        return sum(self._started[arm] for arm in Arm) + max(0, left) + max(0, self._unsettled)
+
+    @property
+    def _unsettled(self) -> int:
+        return self._settings.settle - self._started[Arm.SETTLE]
 
     @property
     def _left(self) -> int:

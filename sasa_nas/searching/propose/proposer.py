@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import replace
 
 from sasa_nas.run import Arm, Outcome, TrialRecord
+from sasa_nas.run.designs import designs
 from sasa_nas.searching.measurements import Measurements
 from sasa_nas.searching.observer import SearchObserver
 from sasa_nas.searching.plan import OverLimit, SearchPlan, draw
@@ -21,9 +22,11 @@ from sasa_nas.searching.propose.objective_values import losses
 from sasa_nas.searching.propose.proposal import Proposal, stop_reason, tell_end
 from sasa_nas.searching.propose.requests import Request
 from sasa_nas.searching.propose.score_filter import ScoreFilter
+from sasa_nas.searching.propose.settling import FIRST_SEED, least_certain
 from sasa_nas.searching.propose.study import STARTUP, OpenTrial, SearchStudy
 from sasa_nas.searching.propose.trial_chooser import TrialChooser
 from sasa_nas.space import Infeasible
+from sasa_nas.surrogate.posterior import LEAST
 
 TOO_SLOW_IN_A_ROW = 50
 """Designs slower than the space's limit, one after the other, after which a search ends."""
@@ -102,6 +105,8 @@ class Proposer:
         while (arm := self._next_arm()) is not None:
             if arm is Arm.BALANCED:
                 return self._propose_balanced()
+            if arm is Arm.SETTLE:
+                return self._propose_settling()
             proposal = self._search()
             if proposal is not None:
                 return proposal
@@ -112,6 +117,17 @@ class Proposer:
         place = self._started[Arm.BALANCED]
         request = Request(arm=Arm.BALANCED, seed=self._plan.settings.seed + 1 + place)
         proposal = self._consider(self._study.ask_for(self._balanced[place // REPLICATES]), request)
+        assert proposal is not None
+        return proposal
+
+    def _propose_settling(self) -> Proposal:
+        """Return the next training of the network whose place on the front is least certain."""
+        records = self._study.records()
+        number = least_certain(records, self._plan.settings.objectives)
+        assert number is not None  # otherwise it would be no arm's turn
+        place = self._started[Arm.SETTLE]
+        request = Request(arm=Arm.SETTLE, seed=self._plan.settings.seed + FIRST_SEED + place)
+        proposal = self._consider(self._study.ask_for(records[number].choices), request)
         assert proposal is not None
         return proposal
 
@@ -217,7 +233,10 @@ class Proposer:
 
     def _next_arm(self) -> Arm | None:
         """Return the arm whose training is to be proposed next."""
-        return None if self.hopeless else self._quota.next_arm(exhausted=self.exhausted)
+        arm = None if self.hopeless else self._quota.next_arm(exhausted=self.exhausted)
+        if arm is Arm.SETTLE and len(designs(self._study.records())) < LEAST:
+            return None
+        return arm
 
     @property
     def waiting(self) -> bool:
@@ -277,5 +296,5 @@ class Proposer:
                 return first
             case Arm.SWAP:
                 return same
-            case Arm.BALANCED:
+            case Arm.BALANCED | Arm.SETTLE:
                 return number

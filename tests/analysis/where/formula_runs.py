@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 
-from sasa_nas.analysis.where import RESOLUTION, Where, where
-from sasa_nas.analysis.where.factors import Level
+from sasa_nas.analysis.where import RESOLUTION, Scores, Where, where
 from sasa_nas.run import Arm, Outcome, RunInfo, SearchSettings, TrialRecord
 from sasa_nas.searching.plan import Design, SearchPlan, draw, plan_search
 from sasa_nas.searching.propose.balanced import BalancedDesigns
 from sasa_nas.space import SearchSpace, load_space
 from sasa_nas.space.choosers import RecallChooser
 from sasa_nas.space.files import validate_space
+from sasa_nas.surrogate.factors import Level
 from sasa_nas.synthetic import Planted
 
 
@@ -63,7 +63,21 @@ def space_of_pairs() -> SearchSpace:
     return validate_space(data, "test")
 
 
-MADE = {"conditional": conditional_space, "pairs": space_of_pairs}
+def space_of_sixteen() -> SearchSpace:
+    """Four stages, each of convolution or window attention: sixteen networks."""
+    kinds = [{"kind": "conv"}, {"kind": "local_attention", "kernel_size": 3, "num_heads": 4}]
+    stage = {"blocks": 1, "width": 16, "operator": {"choice": kinds}}
+    data = {
+        "name": "sixteen",
+        "block": "basic",
+        "stem": {"kind": "conv", "width": 16},
+        "stages": [stage, stage, stage, stage],
+        "proxy": {"dataset": "digits", "recipe": {"epochs": 1}},
+    }
+    return validate_space(data, "test")
+
+
+MADE = {"conditional": conditional_space, "pairs": space_of_pairs, "sixteen": space_of_sixteen}
 
 
 @cache
@@ -107,7 +121,9 @@ def answer(name: str, formula: Planted, count: int, repetition: int = 0) -> Wher
     return answer_of(name, records_of(name, formula, count, repetition))
 
 
-def answer_of(name: str, records: Sequence[TrialRecord], *, resolution: float = RESOLUTION) -> Where:
+def answer_of(
+    name: str, records: Sequence[TrialRecord], *, resolution: float = RESOLUTION, scores: Scores | None = None
+) -> Where:
     plan = plan_of(name)
     info = RunInfo(
         space=plan.space.model_dump(mode="json"),
@@ -118,4 +134,4 @@ def answer_of(name: str, records: Sequence[TrialRecord], *, resolution: float = 
         git=None,
         device="cpu",
     )
-    return where(info, records, resolution=resolution)
+    return where(info, records, resolution=resolution, scores=scores)

@@ -7,7 +7,7 @@ from formula_runs import MADE
 
 from sasa_nas import SearchSettings, load_space, search
 from sasa_nas.analysis.where import Where
-from sasa_nas.analysis.where.factors import Level
+from sasa_nas.surrogate.factors import Level
 from sasa_nas.synthetic import planted
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]

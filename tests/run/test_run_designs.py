@@ -2,10 +2,10 @@
 
 import pytest
 
-from sasa_nas.analysis.designs import Designs, designs, trained
 from sasa_nas.analysis.history import hypervolume_history
 from sasa_nas.analysis.pareto import hypervolume, pareto_front
 from sasa_nas.run import Outcome
+from sasa_nas.run.designs import Designs, designs, trained
 
 
 def test_only_what_has_an_accuracy_and_a_cost_is_trained(make_record) -> None:

@@ -1,7 +1,7 @@
-from sasa_nas.analysis.where.factors import factors_of, values_of
 from sasa_nas.operators.conv import Conv
 from sasa_nas.operators.local_attention import LocalAttention
 from sasa_nas.space import Architecture, Stage
+from sasa_nas.surrogate.factors import factors_of, values_of
 
 
 def network(operator, blocks: int = 1) -> dict:

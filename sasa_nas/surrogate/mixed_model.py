@@ -1,0 +1,246 @@
+"""A linear mixed model of networks that are each trained a few times, by empirical Bayes.
+
+Training j of network i ends at `y_ij = b_0 + x_i b + u_i + e_ij`, with `b ~ N(0, t^2)`, `u_i ~ N(0, s_u^2)` and
+`e_ij ~ N(0, s^2)`. What is wanted is the network's own value `m_i = b_0 + x_i b + u_i`, without the chance of its
+seeds. Given the three variances all is exact, and takes the time of a matrix of so many columns (Woodbury's identity),
+because networks of equally many trainings enter by their sums of squares and products alone. The ratios `s_u^2 / s^2`
+and `t^2 / s^2` are integrated over a grid, because without a network that is trained twice accuracies alone cannot tell
+`s_u` from `s`; given these, `s^2` is estimated in closed form.
+
+Source: Robinson (1991), That BLUP is a good thing: the estimation of random effects, Statistical Science 6 (1).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Vector = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float64]
+
+PRIOR_RATIO = 0.5
+"""Prior median of `s_u^2 / s^2` and of `t^2 / s^2`. With less, intervals are too short where no network is trained
+twice and the columns leave as much as seeds do; with more, networks that do not differ keep more of their luck."""
+PRIOR_WIDTH = 1.5
+"""Prior standard deviation of the logarithms of these ratios."""
+GRID = np.linspace(-2.5, 2.5, 9) * PRIOR_WIDTH + np.log(PRIOR_RATIO)
+"""Values of the ratios' logarithms."""
+NEGLIGIBLE = 1e-3
+"""Parts of the mixture with less probability are left out."""
+FLAT = 1e4
+"""Prior variance of `b_0` around the mean of all networks, over `s^2`: next to no prior."""
+
+
+@dataclass(frozen=True, eq=False)
+class Conditional:
+    """The model given its variances.
+
+    Attributes:
+        noise: Standard deviation `s` between trainings of one network.
+        network: Standard deviation `s_u` of networks around their columns' prediction.
+        slope: Prior standard deviation `t` of the columns' coefficients.
+        coefficients: (1 + p,), posterior mean of `b_0` and `b`.
+        covariance: (1 + p, 1 + p), their posterior covariance.
+        shrinkage: (N,), weight of a network's own residual in its prediction, 0 to 1.
+        residual: (N,), posterior mean of `u`, given the coefficients' posterior mean.
+        columns: (N, 1 + p), the networks' columns, with the intercept's first.
+    """
+
+    noise: float
+    network: float
+    slope: float
+    coefficients: Vector
+    covariance: Matrix
+    shrinkage: Vector
+    residual: Vector
+    columns: Matrix
+
+    @property
+    def mean(self) -> Vector:
+        """Posterior mean of `m`, of shape (N,)."""
+        return self.columns @ self.coefficients + self.residual
+
+    @property
+    def variance(self) -> Vector:
+        """Posterior variance of `m`, of shape (N,)."""
+        # u_i given b has mean shrinkage * (y_i - z_i b), so that of z_i b a share of 1 - shrinkage is left in m_i
+        return (1.0 - self.shrinkage) ** 2 * self._spread(self.columns) + self.network**2 * (1.0 - self.shrinkage)
+
+    def predict(self, columns: Matrix) -> tuple[Vector, Vector]:
+        """Return posterior mean and variance of networks by their columns, with the intercept's first."""
+        return columns @ self.coefficients, self._spread(columns) + self.network**2
+
+    def draws(self, count: int, generator: np.random.Generator) -> Matrix:
+        """Return draws from the joint posterior of `m`, of shape (count, N)."""
+        root = np.linalg.cholesky(self.covariance)
+        offsets = generator.standard_normal((count, len(self.coefficients))) @ root.T
+        own = generator.standard_normal((count, len(self.columns)))
+        own *= self.network * np.sqrt(1.0 - self.shrinkage)
+        drawn: Matrix = self.mean + offsets @ self.columns.T * (1.0 - self.shrinkage) + own
+        return drawn
+
+    def _spread(self, columns: Matrix) -> Vector:
+        spread: Vector = ((columns @ self.covariance) * columns).sum(axis=1)
+        return spread
+
+
+@dataclass(frozen=True, eq=False)
+class MixedModel:
+    """A fitted model: a mixture over the ratios of its variances.
+
+    Attributes:
+        parts: The model for each pair of ratios that is not improbable.
+        weights: Posterior probability of each.
+    """
+
+    parts: tuple[Conditional, ...]
+    weights: Vector
+
+    @property
+    def noise(self) -> float:
+        """Standard deviation between trainings of one network."""
+        return float(np.sqrt(self.weights @ [part.noise**2 for part in self.parts]))
+
+    @property
+    def network(self) -> float:
+        """Standard deviation of networks around their columns' prediction."""
+        return float(np.sqrt(self.weights @ [part.network**2 for part in self.parts]))
+
+    @property
+    def mean(self) -> Vector:
+        """Posterior mean of `m`, of shape (N,)."""
+        return self._mixed([(part.mean, part.variance) for part in self.parts])[0]
+
+    @property
+    def sd(self) -> Vector:
+        """Posterior standard deviation of `m`, of shape (N,)."""
+        return self._mixed([(part.mean, part.variance) for part in self.parts])[1]
+
+    def predict(self, columns: Matrix) -> tuple[Vector, Vector]:
+        """Return posterior mean and standard deviation of networks that were never trained.
+
+        Args:
+            columns: (M, p), their columns.
+        """
+        full = _with_intercept(columns)
+        return self._mixed([part.predict(full) for part in self.parts])
+
+    def draws(self, count: int, seed: int = 0) -> Matrix:
+        """Return draws from the joint posterior of `m`, of shape (count, N)."""
+        generator = np.random.default_rng(seed)
+        counts = generator.multinomial(count, self.weights)
+        return np.concatenate([part.draws(int(n), generator) for part, n in zip(self.parts, counts, strict=True)])
+
+    def _mixed(self, parts: list[tuple[Vector, Vector]]) -> tuple[Vector, Vector]:
+        """Return mean and standard deviation of a mixture, from those and the variances of its parts."""
+        means, variances = (np.array(each) for each in zip(*parts, strict=True))
+        mean = self.weights @ means
+        return mean, np.sqrt(self.weights @ (variances + (means - mean) ** 2))
+
+
+def fit(means: Vector, counts: Vector, within: float, columns: Matrix) -> MixedModel:
+    """Fit the model.
+
+    Args:
+        means: (N,), mean of each network's trainings; two networks at least.
+        counts: (N,), number of its trainings.
+        within: Sum of squares of all trainings around their networks' means.
+        columns: (N, p), what is known of each network, of about unit variance.
+    """
+    sums = _Sums.of(means, counts, within, _with_intercept(columns))
+    found = [sums.given(np.exp(network), np.exp(columns)) for network in GRID for columns in GRID]
+    densities = np.array([density for density, _ in found])
+    weights = np.exp(densities - densities.max())
+    weights = np.where(weights > NEGLIGIBLE * weights.sum(), weights, 0.0)
+    parts = tuple(part for (_, part), weight in zip(found, weights, strict=True) if weight > 0.0)
+    return MixedModel(parts, weights[weights > 0.0] / weights.sum())
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """The data of a fit, reduced to sums over networks of equally many trainings.
+
+    Attributes:
+        means: (N,), means of networks around their common `centre`.
+        counts: (N,), numbers of trainings.
+        columns: (N, 1 + p), with the intercept's first.
+        kinds: (k,), the different numbers of trainings.
+        sizes: (k,), numbers of networks of each.
+        squares: (k, 1 + p, 1 + p), sums of products of their columns.
+        moments: (k, 1 + p), sums of products of their columns and means.
+        powers: (k,), sums of squares of their means.
+        within: Sum of squares of trainings around their networks' means.
+        centre: Mean of the networks' means.
+    """
+
+    means: Vector
+    counts: Vector
+    columns: Matrix
+    kinds: Vector
+    sizes: Vector
+    squares: Matrix
+    moments: Matrix
+    powers: Vector
+    within: float
+    centre: float
+
+    @classmethod
+    def of(cls, means: Vector, counts: Vector, within: float, columns: Matrix) -> "_Sums":
+        """Return the sums of the arguments of `fit`."""
+        centre = float(means.mean())
+        centred = means - centre
+        kinds, sizes = np.unique(counts, return_counts=True)
+        groups = [(columns[counts == kind], centred[counts == kind]) for kind in kinds]
+        return cls(
+            means=centred,
+            counts=counts,
+            columns=columns,
+            kinds=kinds,
+            sizes=sizes.astype(np.float64),
+            squares=np.array([x.T @ x for x, _ in groups]),
+            moments=np.array([x.T @ y for x, y in groups]),
+            powers=np.array([y @ y for _, y in groups]),
+            within=within,
+            centre=centre,
+        )
+
+    def given(self, network: float, columns: float) -> tuple[float, Conditional]:
+        """Return the logarithm of the ratios' posterior density, up to a constant, and the model given them.
+
+        Args:
+            network: `s_u^2 / s^2`.
+            columns: `t^2 / s^2`.
+        """
+        # all variances here are over s^2
+        spread = network + 1.0 / self.kinds
+        prior = np.full(self.columns.shape[1], columns)
+        prior[0] = FLAT
+        precision = np.tensordot(1.0 / spread, self.squares, axes=1) + np.diag(1.0 / prior)
+        root = np.linalg.cholesky(precision)
+        half = np.linalg.solve(root, self.moments.T @ (1.0 / spread))
+        free = float(self.counts.sum()) - 1.0
+        # of trainings that are all equal, rounding alone would be left
+        variance = max(float(self.powers @ (1.0 / spread) - half @ half + self.within) / free, 1e-16)
+        inverse = np.linalg.inv(root)
+        covariance = inverse.T @ inverse
+        coefficients = inverse.T @ half
+        shrinkage = network / (network + 1.0 / self.counts)
+        residual = shrinkage * (self.means - self.columns @ coefficients)
+        coefficients[0] += self.centre
+        determinant = self.sizes @ np.log(spread) + np.log(prior).sum() + 2.0 * np.log(np.diag(root)).sum()
+        ratios = (np.log([network, columns]) - np.log(PRIOR_RATIO)) / PRIOR_WIDTH
+        density = -0.5 * float(determinant + free * np.log(variance) + (ratios**2).sum())
+        return density, Conditional(
+            noise=float(np.sqrt(variance)),
+            network=float(np.sqrt(variance * network)),
+            slope=float(np.sqrt(variance * columns)),
+            coefficients=coefficients,
+            covariance=variance * covariance,
+            shrinkage=shrinkage,
+            residual=residual,
+            columns=self.columns,
+        )
+
+
+def _with_intercept(columns: Matrix) -> Matrix:
+    return np.column_stack([np.ones(len(columns)), columns])

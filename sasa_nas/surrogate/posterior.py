@@ -1,0 +1,194 @@
+"""Expected accuracies of a run's networks, and the chance that each is on the true front.
+
+The best of many trainings was also lucky: a front of the accuracies that were seen promises more than its networks
+keep. The model here sees all trainings at once, and takes a network's own ones for no more than they tell.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sasa_nas.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
+from sasa_nas.run import TrialRecord
+from sasa_nas.run.designs import Designs, trained
+from sasa_nas.space import Architecture
+from sasa_nas.surrogate.factors import Factor, factors_of, values_of
+from sasa_nas.surrogate.mixed_model import Matrix, MixedModel, Vector, fit
+
+LEAST = 8
+"""Fewest networks that a model is made of."""
+DRAWS = 2000
+"""Draws from the posterior by which chances are estimated: to a percent or better."""
+
+
+@dataclass(frozen=True, eq=False)
+class Coding:
+    """Columns of a regression for networks: their options, FLOPs and parameters.
+
+    Attributes:
+        factors: Factors in which the networks differ.
+        centre: (p,), mean of each column over the networks.
+        scale: (p,), standard deviation of each column.
+    """
+
+    factors: tuple[Factor, ...]
+    centre: Vector
+    scale: Vector
+
+    def columns(self, networks: Sequence[Architecture], costs: Matrix) -> Matrix:
+        """Return standardised columns, of shape (N, p).
+
+        Args:
+            networks: The networks.
+            costs: (N, 2), logarithms of their FLOPs and parameters.
+        """
+        return (_raw(self.factors, networks, costs) - self.centre) / self.scale
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """Posterior distribution of the accuracy that each network of a run has without the chance of its seeds.
+
+    Attributes:
+        networks: One record a design, as `Designs.means`.
+        coding: Columns of the model.
+        model: The model.
+    """
+
+    networks: list[TrialRecord]
+    coding: Coding
+    model: MixedModel
+
+    @property
+    def expected(self) -> list[TrialRecord]:
+        """The networks with expected accuracies, 0 to 1, in the place of those that were seen."""
+        pairs = zip(self.networks, np.clip(self.model.mean, 0.0, 1.0), strict=True)
+        return [network.model_copy(update={"accuracy": float(mean)}) for network, mean in pairs]
+
+    def front_chances(self, objectives: Sequence[str] = DEFAULT_OBJECTIVES, *, seed: int = 0) -> Vector:
+        """Return the probability of each network to be on the front of true accuracies, of shape (N,).
+
+        Args:
+            objectives: Names of objectives. All but the accuracy are taken for exact.
+            seed: Seed of the draws from the posterior.
+        """
+        draws = self.model.draws(DRAWS, seed)
+        others = [name for name in objectives if name != "accuracy"]
+        if not others:
+            best: Vector = (draws == draws.max(axis=1, keepdims=True)).mean(axis=0)
+            return best
+        losses = np.array([[_loss(name, record) for name in others] for record in self.networks])
+        if len(others) == 1:
+            return _chances_at_one_cost(draws, losses[:, 0])
+        return np.array([_chance(place, draws, losses) for place in range(len(self.networks))])
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Expectation of a network's accuracy.
+
+    Attributes:
+        mean: Accuracy that new trainings of it would reach on average, 0 to 1.
+        sd: Posterior standard deviation of `mean`.
+        front_chance: Probability that it is on the front of true accuracies.
+    """
+
+    mean: float
+    sd: float
+    front_chance: float
+
+
+def expectations(
+    records: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES
+) -> dict[int, Expectation]:
+    """Return the expectation of each trained network, by the number of its first trial.
+
+    Args:
+        records: All trials of a run.
+        objectives: Names of the front's objectives.
+
+    Returns:
+        Nothing if fewer than `LEAST` networks are trained.
+    """
+    posterior = posterior_of(records)
+    if posterior is None:
+        return {}
+    means = [record.accuracy or 0.0 for record in posterior.expected]
+    rows = zip(posterior.networks, means, posterior.model.sd, posterior.front_chances(objectives), strict=True)
+    return {record.number: Expectation(mean, float(sd), float(chance)) for record, mean, sd, chance in rows}
+
+
+def posterior_of(records: Sequence[TrialRecord]) -> Posterior | None:
+    """Fit the model to a run.
+
+    Args:
+        records: All its trials; those trained to the end are taken.
+
+    Returns:
+        None if fewer than `LEAST` networks are trained.
+    """
+    known = [r for r in trained(records) if r.architecture is not None]
+    found = Designs(known)
+    networks = found.means()
+    if len(networks) < LEAST:
+        return None
+    counts, within = _replicates(known, networks)
+    architectures = [record.architecture for record in networks if record.architecture is not None]
+    costs = _costs(networks)
+    coding = _coding(architectures, costs)
+    means = np.array([record.accuracy or 0.0 for record in networks])
+    return Posterior(networks, coding, fit(means, counts, within, coding.columns(architectures, costs)))
+
+
+def _replicates(records: Sequence[TrialRecord], networks: Sequence[TrialRecord]) -> tuple[Vector, float]:
+    """Return the number of trainings of each network, and their sum of squares around their means."""
+    trainings: dict[str | None, list[float]] = {network.architecture_id: [] for network in networks}
+    for record in records:
+        trainings[record.architecture_id].append(record.accuracy or 0.0)
+    within = sum(float(np.var(values)) * len(values) for values in trainings.values())
+    return np.array([float(len(values)) for values in trainings.values()]), within
+
+
+def _costs(networks: Sequence[TrialRecord]) -> Matrix:
+    return np.array([[math.log(record.flops or 1), math.log(record.params or 1)] for record in networks])
+
+
+def _coding(networks: Sequence[Architecture], costs: Matrix) -> Coding:
+    factors = tuple(factors_of([values_of(network) for network in networks]))
+    raw = _raw(factors, networks, costs)
+    scale = raw.std(axis=0)
+    # a column that does not vary is zero, whatever it is divided by
+    return Coding(factors, raw.mean(axis=0), np.where(scale > 1e-9, scale, 1.0))
+
+
+def _raw(factors: Sequence[Factor], networks: Sequence[Architecture], costs: Matrix) -> Matrix:
+    values = [values_of(network) for network in networks]
+    return np.column_stack([*(factor.columns(values) for factor in factors), costs])
+
+
+def _loss(name: str, record: TrialRecord) -> float:
+    """Return an objective's value, the smaller the better; unknown is worst."""
+    value = getattr(record, name)
+    if value is None:
+        return math.inf
+    return -float(value) if OBJECTIVES[name].maximised else float(value)
+
+
+def _chances_at_one_cost(draws: Matrix, costs: Vector) -> Vector:
+    """Return each network's share of draws in which none that costs no more is as accurate."""
+    order = np.argsort(costs, kind="stable")
+    by_cost = draws[:, order]
+    best = np.maximum.accumulate(by_cost, axis=1)
+    # of networks that cost the same, the last one's best is all of theirs
+    last = np.searchsorted(costs[order], costs[order], side="right") - 1
+    chances = np.empty(len(costs))
+    chances[order] = (by_cost >= best[:, last]).mean(axis=0)
+    return chances
+
+
+def _chance(place: int, draws: Matrix, losses: Matrix) -> float:
+    """Return one network's share of draws in which none that costs no more in any objective is as accurate."""
+    rivals = (losses <= losses[place]).all(axis=1)
+    return float((draws[:, place] >= draws[:, rivals].max(axis=1)).mean())
