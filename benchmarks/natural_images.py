@@ -5,7 +5,7 @@
 Trains nothing: everything is told from those of the study's tables that exist, and the missing ones are named. Writes
 `benchmarks/results/natural_images.json`, the figures in `docs/studies/`, and the tables of
 `docs/studies/natural_images.md`, between its markers, two of them from what `searchers.py` and `effects.py` left of the
-same tables. Training-free scores need the tables' images; those of a table
+same tables, and two rows of a third from `one_shot.py`. Training-free scores need the tables' images; those of a table
 that has not changed are taken from the last results, and without images they are left out.
 """
 
@@ -23,6 +23,7 @@ from study.main_effects import main_effects
 from study.networks import networks
 from study.page import filled
 from study.page_tables import blocks
+from study.predictors import shared_weights
 from study.replays import read_replays, searchers_table, where_table
 from study.result import table_result
 from study.tables import NATURAL, TABLES, Studied, read_studied
@@ -89,6 +90,9 @@ def main() -> int:
     results = {
         one.name: table_result(one, scores_of(one, earlier, options.data_dir, not options.no_scores)) for one in tables
     }
+    for name, found in read_replays(options.out.parent, "one_shot").items():
+        if name in results:
+            results[name]["predictors"] |= shared_weights(found)
     result = {"tables": results, "missing": missing, "versions": versions(), "git": git_state()}
     write_text(options.out, json.dumps(result, indent=1) + "\n")
     draw(tables, results, options.page.parent)

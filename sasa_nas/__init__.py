@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from sasa_nas.api.run import Run
     from sasa_nas.api.searches import draw_designs, replay, resume, search
+    from sasa_nas.api.supernets import supernet_agreement, supernet_scores, train_supernet
     from sasa_nas.api.tables import make_table, table_reliability
     from sasa_nas.data.known import register_dataset
     from sasa_nas.detection.records import DetectionSettings, DetectorResources
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from sasa_nas.workflows.evaluate import EvaluationSettings, make_attacks
     from sasa_nas.workflows.export import ExportRequest, WeightsChoice
     from sasa_nas.workflows.latency import LatencyRequest
-    from sasa_nas.workflows.observer import RetrainingObserver, TableObserver, TrainingObserver
+    from sasa_nas.workflows.observer import RetrainingObserver, SupernetObserver, TableObserver, TrainingObserver
     from sasa_nas.workflows.retraining_plan import RetrainingRequest
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "SearchSettings",
     "SearchSpace",
     "Selection",
+    "SupernetObserver",
     "Table",
     "TableObserver",
     "TrainingObserver",
@@ -94,9 +96,12 @@ __all__ = [
     "resume_training",
     "scores",
     "search",
+    "supernet_agreement",
+    "supernet_scores",
     "table_reliability",
     "train",
     "train_detector",
+    "train_supernet",
     "verify_export",
 ]
 
@@ -119,6 +124,7 @@ __getattr__, __dir__ = lazy_names(
         ),
         "api.run": ("Run",),
         "api.searches": ("draw_designs", "replay", "resume", "search"),
+        "api.supernets": ("supernet_agreement", "supernet_scores", "train_supernet"),
         "api.tables": ("make_table", "table_reliability"),
         "data.known": ("register_dataset",),
         "detection.records": ("DetectionSettings", "DetectorResources"),
@@ -133,7 +139,7 @@ __getattr__, __dir__ = lazy_names(
         "workflows.evaluate": ("EvaluationSettings", "make_attacks"),
         "workflows.export": ("ExportRequest", "WeightsChoice"),
         "workflows.latency": ("LatencyRequest",),
-        "workflows.observer": ("RetrainingObserver", "TableObserver", "TrainingObserver"),
+        "workflows.observer": ("RetrainingObserver", "SupernetObserver", "TableObserver", "TrainingObserver"),
         "workflows.retraining_plan": ("RetrainingRequest",),
     },
 )

@@ -26,6 +26,18 @@ def predictors(studied: Studied, scores: Scores) -> dict[str, RankCorrelation]:
     return rank_correlations(values, studied.means.tolist())
 
 
+def shared_weights(one_shot: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rows of a supernet from the results of `one_shot.py`: its tau, and that of a ridge at equal epochs.
+
+    Args:
+        one_shot: The results for one table.
+    """
+    rows = {f"one-shot supernet, seeds: {len(one_shot['seeds'])}": one_shot["one_shot"]}
+    if one_shot["ridge"] is not None:
+        rows["ridge on operators, as many epochs"] = one_shot["ridge"]
+    return rows
+
+
 def early_epochs(studied: Studied) -> dict[str, list[dict[str, Any] | None]]:
     """Return how well what one seed shows after each epoch sorts networks by the final accuracy of their other seeds.
 

@@ -33,7 +33,7 @@ class FrontPoint(BaseModel):
         latency: Seconds for one image on the worker's device.
         latency_quartiles: Lower and upper quartile of the latency.
         robust_accuracy: Accuracy on the validation split under attack, 0 to 1.
-        scores: Training-free scores of the untrained network.
+        scores: Training-free scores of the untrained network, and that of the run's supernet.
         epochs: Number of epochs trained.
         seconds: Wall-clock time of the training.
         stem: Kind of the stem.

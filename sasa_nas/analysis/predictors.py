@@ -1,4 +1,4 @@
-"""Rank correlation of predictors (costs, designs, training-free scores) with the accuracy of a run's networks."""
+"""Rank correlation of predictors (costs, designs, scores) with the accuracy of a run's networks."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ from sasa_nas.analysis.score_quality import score_names
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import TrialRecord
 from sasa_nas.run.designs import designs
+from sasa_nas.run.path_records import ONE_SHOT
 
 _Value = Callable[[TrialRecord], float | None]
 
@@ -29,7 +30,8 @@ class Predictor:
     """A predictor of accuracy and its rank correlation.
 
     Attributes:
-        group: `cost`, `design`, or `training-free score`; empty if there is a single group.
+        group: `cost`, `design`, `training-free score`, or `shared weights` for a supernet's; empty if there is a single
+            group.
         name: Name of the predictor.
         correlation: Rank correlation with the predicted quantity.
     """
@@ -47,7 +49,7 @@ def correlate_predictors(records: Sequence[TrialRecord]) -> list[Predictor]:
     """
     networks = designs(records)
     predictors = dict(_PREDICTORS)
-    predictors |= {("training-free score", score): partial(_score, score) for score in score_names(networks)}
+    predictors |= {(_group(score), score): partial(_score, score) for score in score_names(networks)}
     found: list[Predictor] = []
     accuracies = [record.accuracy or 0.0 for record in networks]
     for group in dict.fromkeys(group for group, _ in predictors):
@@ -59,6 +61,10 @@ def correlate_predictors(records: Sequence[TrialRecord]) -> list[Predictor]:
         ranks = rank_correlations(values, accuracies)
         found += [Predictor(group, name, rank) for name, rank in sorted(ranks.items(), key=lambda item: -item[1].tau)]
     return found
+
+
+def _group(score: str) -> str:
+    return "shared weights" if score == ONE_SHOT else "training-free score"
 
 
 def _score(name: str, record: TrialRecord) -> float | None:

@@ -1,4 +1,4 @@
-"""Rank correlation of training-free scores with accuracy, compared with that of parameters and FLOPs."""
+"""Rank correlation of scores with accuracy, compared with that of parameters and FLOPs."""
 
 from collections.abc import Sequence
 
@@ -96,7 +96,7 @@ def judge_scores(info: RunInfo, records: Sequence[TrialRecord]) -> ScoresReport:
     """
     networks = designs(records)
     if not score_names(networks):
-        raise UserError(f"no network of this run has scores; search with --scores {','.join(SCORES)} to have them")
+        raise UserError(f"no network of this run has scores; search with --scores {','.join(SCORES)} or --one-shot")
     if len(networks) < FEWEST:
         raise UserError(f"{len(networks)} networks of this run are trained; correlations need {FEWEST} at least")
     space = validate_space(info.space, "run.json: space")

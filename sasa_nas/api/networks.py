@@ -87,6 +87,7 @@ def train(
     settings: TrainingSettings,
     *,
     out: Path | str | None = None,
+    inherit: Path | str | None = None,
     observer: "TrainingObserver | None" = None,
     command: str = "",
 ) -> "TrainingSummary[TrainingInfo, TrainingResult]":
@@ -96,6 +97,8 @@ def train(
         target: Name of a network, an architecture's file, or a trained network's folder, whose design is taken.
         settings: Data set, recipe, seeds, device.
         out: Folder of the training, which must not exist or be empty; `runs/train-<name>-<time>` if None.
+        inherit: Folder of a supernet with the weights to begin with; they are drawn if None. The network is one of its
+            paths, as in the `architecture.json` of a search's trial.
         observer: Observer of the progress; None for none.
         command: Command line that asked for it, for the record.
 
@@ -115,7 +118,8 @@ def train(
     from sasa_nas.workflows.train import train_network
 
     place, network = None if out is None else Path(out), find_to_train(target, Architecture)
-    return train_network(network, settings, name=target, out=place, observer=observer, command=command)
+    first = None if inherit is None else Path(inherit)
+    return train_network(network, settings, name=target, out=place, inherit=first, observer=observer, command=command)
 
 
 def resume_training(

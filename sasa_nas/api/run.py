@@ -119,7 +119,7 @@ class Run:
         return where(self.info, self.trials(), resolution=wanted, scores=scores, score_name=name)
 
     def scores(self) -> "ScoresReport":
-        """Judge how well training-free scores sort the run's networks by accuracy, beside parameters and FLOPs.
+        """Judge how well scores, and the run's supernet, sort its networks by accuracy, beside parameters and FLOPs.
 
         Raises:
             UserError: If the run has no scores, or too few networks.

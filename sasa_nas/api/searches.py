@@ -1,17 +1,22 @@
 """Searches: of a space by training, in a table of recorded trainings, or of designs alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sasa_nas.api.run import Run
-from sasa_nas.run import ExternalResources, SearchSettings
+from sasa_nas.api.supernets import train_supernet
+from sasa_nas.run import ExternalResources, RunFolder, SearchSettings
 from sasa_nas.run.external import NOTHING
 from sasa_nas.space import SearchSpace, load_space
+from sasa_nas.workflows.observer import SupernetObserver
 
 if TYPE_CHECKING:
+    from sasa_nas.run.supernet_folder import SupernetFolder
     from sasa_nas.searching.observer import SearchObserver
-    from sasa_nas.searching.plan import Design
+    from sasa_nas.searching.plan import Design, SearchPlan
+    from sasa_nas.training.loop import EpochReport
 
 
 def search(
@@ -48,7 +53,9 @@ def search(
 
     wanted = space if isinstance(space, SearchSpace) else load_space(str(space))
     place = None if out is None else Path(out)
-    summary = searching.search(wanted, settings, out=place, observer=observer, command=command)
+    observer = observer or searching.SearchObserver()
+    prepare = partial(_judge_by_supernet, observer)
+    summary = searching.search(wanted, settings, out=place, observer=observer, command=command, prepare=prepare)
     return Run(summary.folder.path, session=summary)
 
 
@@ -80,7 +87,9 @@ def resume(
     """
     from sasa_nas import searching
 
-    summary = searching.resume(Path(run), trials=trials, external=external, observer=observer)
+    observer = observer or searching.SearchObserver()
+    prepare = partial(_judge_by_supernet, observer)
+    summary = searching.resume(Path(run), trials=trials, external=external, observer=observer, prepare=prepare)
     return Run(summary.folder.path, session=summary)
 
 
@@ -143,3 +152,34 @@ def draw_designs(
 
     wanted = space if isinstance(space, SearchSpace) else load_space(str(space))
     return dry_run(plan_designs(wanted, settings or SearchSettings()), designs)
+
+
+class _Forwarding(SupernetObserver):
+    """An observer of a supernet that reports to a search's.
+
+    Args:
+        observer: Observer of the search.
+    """
+
+    def __init__(self, observer: "SearchObserver") -> None:
+        self._observer = observer
+
+    def supernet_started(self, folder: "SupernetFolder", seeds: Sequence[int], epochs: int, designs: int) -> None:
+        """Report what is trained and judged."""
+        self._observer.preparing(f"supernet: {epochs} epochs, then {designs} networks are judged")
+
+    def epoch_ended(self, seed: int, metrics: "EpochReport") -> None:
+        """Report an epoch."""
+        self._observer.preparing(f"supernet: epoch {metrics.epoch}, {metrics.headline}")
+
+
+def _judge_by_supernet(observer: "SearchObserver", folder: RunFolder, plan: "SearchPlan") -> None:
+    """Train the supernet of a search that wants one, in the run's folder, and judge the space's designs by it."""
+    if plan.settings.one_shot:
+        train_supernet(
+            plan.space,
+            folder.supernet.path,
+            seeds=(plan.settings.seed,),
+            data_dir=plan.settings.data_dir,
+            observer=_Forwarding(observer),
+        )

@@ -30,6 +30,7 @@ from sasa_nas.cli.retrain import retrain
 from sasa_nas.cli.scores import scores
 from sasa_nas.cli.search import resume, search
 from sasa_nas.cli.signals import INTERRUPTED, ending_like_interrupt
+from sasa_nas.cli.supernet import supernet
 from sasa_nas.cli.table import table
 from sasa_nas.cli.train import train
 from sasa_nas.cli.train_detector import train_detector
@@ -63,6 +64,7 @@ _COMMANDS: dict[str, Callable[..., None]] = {
     "describe": describe,
     "check-operator": check_operator,
     "table": table,
+    "supernet": supernet,
     "list": list_entries,
     "doctor": doctor,
 }

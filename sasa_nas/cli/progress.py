@@ -139,6 +139,10 @@ class LineObserver(SearchObserver):
         """Print the decision and its reason."""
         self._say(tell_packing(packing))
 
+    def preparing(self, state: str) -> None:
+        """Print the state."""
+        self._say(state)
+
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
         """Print the run's folder."""
         self._tally.begin(trials, earlier)
@@ -205,6 +209,10 @@ class LiveObserver(SearchObserver):
     def packed(self, packing: Packing) -> None:
         """Print the decision and its reason above the panel."""
         self._console.print(tell_packing(packing), soft_wrap=True)
+
+    def preparing(self, state: str) -> None:
+        """Fill the state line."""
+        self._state = state
 
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
         """Fill the panel's head."""

@@ -1,4 +1,4 @@
-"""`sasa-nas scores`: rank correlation of training-free scores with a run's accuracies."""
+"""`sasa-nas scores`: rank correlation of scores with a run's accuracies."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def scores(
-    run: Annotated[Path, typer.Argument(help="Folder of a run, searched with --scores.", show_default=False)],
+    run: Annotated[Path, typer.Argument(help="A run, searched with --scores or --one-shot.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
-    """Show how well training-free scores sort a run's networks by accuracy, beside parameters and FLOPs."""
+    """Show how well scores sort a run's networks by accuracy, beside parameters and FLOPs."""
     import sasa_nas
     from sasa_nas.cli.output import plain_table, print_json, stdout_console
 

@@ -83,6 +83,9 @@ def search(
         str | None,
         typer.Option(help=f"Training-free scores to give each design: {','.join(SCORES)}.", show_default=False),
     ] = None,
+    one_shot: Annotated[
+        bool, typer.Option("--one-shot", help="Judge the space's designs by a supernet first; see `supernet`.")
+    ] = False,
     score_filter: Annotated[
         str | None,
         typer.Option(
@@ -167,6 +170,7 @@ def search(
         grace_epochs=grace_epochs,
         accuracy_floor=accuracy_floor,
         scores=parse_scores(scores),
+        one_shot=one_shot,
         score_filter=parse_score(score_filter),
         score_keep=score_keep,
     )

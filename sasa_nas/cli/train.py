@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -85,6 +87,14 @@ def train(
     ] = None,
     device: Device = "auto",
     data_dir: DataFolder = None,
+    inherit: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Begin with a supernet's weights; the network is a path of it, as in a trial's architecture.json.",
+            show_default=False,
+        ),
+    ] = None,
     out: Out = None,
     resume: Resume = None,
 ) -> None:
@@ -121,7 +131,8 @@ def train(
         "label_smoothing": label_smoothing,
         "augment": augment,
     }
-    _conclude(begin_training(sasa_nas.train, sasa_nas.TrainingSettings, target, settings, recipe, out))
+    train_it = partial(sasa_nas.train, inherit=inherit)
+    _conclude(begin_training(train_it, sasa_nas.TrainingSettings, target, settings, recipe, out))
 
 
 def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult]) -> None:

@@ -36,7 +36,7 @@ class ReportData:
         history: Growth of the hypervolume.
         curves: Learning curves by the trial's number.
         where: Effects of attention, or the reason why they cannot be estimated.
-        predictors: Rank correlations of costs, designs and training-free scores with accuracy.
+        predictors: Rank correlations of costs, designs and scores with accuracy.
         scores: Rank correlations of the scores, compared with those of parameters and FLOPs.
         latency: Rank correlation of FLOPs with latency; None if it was not measured.
         retrained: Results of the retrainings that have at least one network.

@@ -30,7 +30,7 @@ def details(scores: Sequence[ScoreQuality], latency: RankCorrelation | None) -> 
     """
     parts = []
     if scores:
-        parts.append(tag("h3", "Are the training-free scores worth their time?"))
+        parts.append(tag("h3", "Are the scores worth their time?"))
         parts.append(tag("ul", *(tag("li", tag("strong", score.name), f": {_verdict(score)}") for score in scores)))
     if latency is not None:
         parts.append(tag("h3", "Do FLOPs tell latency?"))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from sasa_nas.run.supernet_folder import SupernetFolder
 from sasa_nas.run.training_folder import TrainingFolder
 
 
@@ -123,6 +124,11 @@ class RunFolder:
     def trial(self, number: int) -> TrialFolder:
         """Return the folder of one trial."""
         return TrialFolder(self.trials / f"{number:04d}")
+
+    @property
+    def supernet(self) -> SupernetFolder:
+        """Return the folder of the supernet by which the space's designs were judged; there if one was trained."""
+        return SupernetFolder(self.path / "supernet")
 
     @property
     def retrainings(self) -> Path:

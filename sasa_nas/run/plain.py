@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sasa_nas.errors import UserError
 from sasa_nas.run.folder import RetrainingFolder, RunFolder, TrialFolder
+from sasa_nas.run.supernet_folder import SupernetFolder
 from sasa_nas.run.training_folder import TrainingFolder
 
 
@@ -18,6 +19,7 @@ def check_run(folder: RunFolder) -> None:
     """
     own = [folder.info, folder.log, folder.lock, folder.tune, folder.operators, folder.trials, folder.retrainings]
     _require_plain([*own, *_children(folder.trials), *_children(folder.retrainings)])
+    check_supernet(folder.supernet)
 
 
 def check_trial(folder: TrialFolder) -> None:
@@ -33,10 +35,17 @@ def check_retraining(folder: RetrainingFolder) -> None:
 
 def check_training(folder: TrainingFolder) -> None:
     """Check the same of a training's files, those of its seeds included."""
-    own = [folder.info, folder.architecture, folder.result, folder.lock, folder.seeds]
+    own = [folder.info, folder.architecture, folder.inherited, folder.result, folder.lock, folder.seeds]
     seeds = list(_children(folder.seeds))
     _require_plain(own)
     _require_plain(seeds)
+    _require_plain(file for seed in seeds for file in _children(seed))
+
+
+def check_supernet(folder: SupernetFolder) -> None:
+    """Check the same of a supernet's files, those of its seeds included."""
+    seeds = list(_children(folder.seeds))
+    _require_plain([folder.path, folder.info, folder.paths, folder.scores, folder.lock, folder.seeds, *seeds])
     _require_plain(file for seed in seeds for file in _children(seed))
 
 

@@ -9,6 +9,7 @@ from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import LARGEST_RECORD, read_text
 from sasa_nas.run.folder import RunFolder
 from sasa_nas.run.operators import recall_operators
+from sasa_nas.run.path_records import ONE_SHOT, one_shot_scores, read_path_lines
 from sasa_nas.run.plain import check_run
 from sasa_nas.run.records import RunInfo, TrialRecord
 from sasa_nas.run.trial_log import read_log
@@ -66,6 +67,8 @@ def read_info(folder: RunFolder) -> RunInfo:
 def read_trials(folder: RunFolder) -> list[TrialRecord]:
     """Every trial of a run, by number, also while its search is under way.
 
+    Among a design's scores is what the run's supernet says of it, if there is one.
+
     Raises:
         RunError: If `folder` is not a run's, or its trials cannot be read.
     """
@@ -77,10 +80,23 @@ def read_trials(folder: RunFolder) -> list[TrialRecord]:
     else:
         raise RunError(f"{folder.path} holds no {folder.log.name}: its search did not get as far as a first trial")
     try:
-        return read(file)
+        return _with_one_shot(read(file), folder)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or one_line(error)
         raise RunError(f"{file} is damaged or foreign: {reason[:200]}") from error
+
+
+def _with_one_shot(records: list[TrialRecord], folder: RunFolder) -> list[TrialRecord]:
+    """Return trials with what the run's supernet says of their designs, if it has one, among their scores."""
+    if not folder.supernet.paths.exists():
+        return records
+    judged = one_shot_scores(read_path_lines(folder.supernet.paths))
+    found: list[TrialRecord] = []
+    for record in records:
+        score = judged.get(record.architecture_id or "")
+        scores = record.scores if score is None else record.scores | {ONE_SHOT: score}
+        found.append(record.model_copy(update={"scores": scores}))
+    return found
 
 
 def _read_old(path: Path) -> list[TrialRecord]:

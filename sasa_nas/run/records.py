@@ -138,6 +138,8 @@ class SearchSettings(BaseModel):
     """Epochs before the first level of halving; each further level is `eta` times as far."""
     scores: Scores = ()
     """Training-free scores that every trained design is given, beside that of the filter."""
+    one_shot: bool = False
+    """Whether a supernet judges the space's designs before the first training; see `RunFolder.supernet`."""
     score_filter: Score | None = None
     """Score by which designs that chance proposes are sorted out before training; default: none."""
     score_keep: Annotated[float, Field(gt=0.0, le=1.0)] = 0.25
@@ -235,7 +237,7 @@ class TrialRecord(BaseModel):
     robust_accuracy: Accuracy | None = None
     """Accuracy on the validation split under attack, after the last epoch."""
     scores: dict[str, Finite] = {}
-    """Training-free scores of the untrained network, by name."""
+    """Training-free scores of the untrained network, by name; `one_shot`, a supernet's, is added on reading."""
     epochs: Natural = 0
     """Epochs trained."""
     rungs: dict[Annotated[int, Field(ge=1, lt=2**63)], Accuracy] = {}

@@ -43,6 +43,11 @@ class TrainingFolder:
         return self.path / "architecture.json"
 
     @property
+    def inherited(self) -> Path:
+        """The weights that every seed begins with, taken from a supernet; there if they are not drawn."""
+        return self.path / "inherited.safetensors"
+
+    @property
     def result(self) -> Path:
         """Result: a `TrainingResult`, as JSON; there once all seeds are trained."""
         return self.path / "result.json"

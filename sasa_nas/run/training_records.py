@@ -93,6 +93,8 @@ class TrainingInfo(TrainingRecord):
     """Per channel, what is subtracted from a pixel before training, in the data set's own unit."""
     std: tuple[float, ...]
     """Per channel, what it is divided by afterwards."""
+    inherited: Told | None = None
+    """The supernet that the first weights are of, if they are not drawn; they are in `TrainingFolder.inherited`."""
 
 
 class Score(BaseModel):

@@ -39,6 +39,9 @@ class SearchObserver(Observer):
     def packed(self, packing: Packing) -> None:
         """Report the measured shares of the machine and the one that is taken."""
 
+    def preparing(self, state: str) -> None:
+        """Report in a few words what is done before the first training."""
+
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
         """Report that the run's folder exists.
 

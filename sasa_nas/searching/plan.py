@@ -138,12 +138,14 @@ def refuse_measuring(plan: SearchPlan, what: str) -> None:
         what: Noun phrase for what is searched, for the message.
 
     Raises:
-        UserError: If an objective, a limit or a score needs a network.
+        UserError: If an objective, a limit, a score or a supernet needs a network.
     """
     settings = plan.settings
     wished = [name for name in settings.objectives if OBJECTIVES[name].measured_by is not None]
     if plan.space.limits.max_latency is not None:
         wished.append("latency")
+    if settings.one_shot:
+        raise UserError(f"{what} has no images for a supernet: leave out one_shot")
     if wished or settings.scores or settings.score_filter:
         raise UserError(f"{what} has no networks to measure: leave out {wished[0] if wished else 'scores'}")
 

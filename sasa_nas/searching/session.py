@@ -1,7 +1,7 @@
 """A session of a search: makes or opens a run's folder, starts Ray where networks are trained, settles the files."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
@@ -30,6 +30,9 @@ from sasa_nas.training.device import describe_device, pick_device
 
 configure_logging()
 
+Preparation = Callable[[RunFolder, SearchPlan], None]
+"""Work of other rooms on a run's folder, before its first training."""
+
 
 def search(
     space: SearchSpace,
@@ -38,6 +41,7 @@ def search(
     out: Path | None = None,
     observer: SearchObserver | None = None,
     command: str = "",
+    prepare: Preparation | None = None,
 ) -> SearchSummary:
     """Search `space` and keep everything in a new run folder.
 
@@ -47,6 +51,7 @@ def search(
         out: Folder of the run, which must not exist or be empty; default: `runs/<space>-<time>`.
         observer: Observer of the progress.
         command: The command line that asked for this, for the record.
+        prepare: Function called once the run's folder exists, before its first training; None for none.
 
     Returns:
         The run's folder and its trials.
@@ -74,7 +79,7 @@ def search(
         slots = trials_at_a_time(plan.settings)
         with _sole_searcher(folder):
             make_folder(folder, plan, command, device=describe_device(pick_device("auto")), packing=packing)
-            return _carry_out(folder, plan, observer, nullcontext(slots))
+            return _carry_out(folder, plan, observer, nullcontext(slots), prepare=prepare)
 
 
 def resume(
@@ -83,6 +88,7 @@ def resume(
     trials: int | None = None,
     external: ExternalResources = NOTHING,
     observer: SearchObserver | None = None,
+    prepare: Preparation | None = None,
 ) -> SearchSummary:
     """Goes on with a run where it stopped.
 
@@ -94,13 +100,14 @@ def resume(
         external: External resources that the run's record names, or their replacements: a moved data set, another
             cluster, `local` for a private Ray, `none` for no storage.
         observer: Observer of the progress.
+        prepare: Function called before the first training of this session; None for none.
 
     Raises:
         UserError: If `path` is no run, its record names something that `external` does not, its storage cannot be
             reached, its data set has changed, or another process is searching in it.
     """
     info = trainable(path, external)
-    return _go_on(path, info, {} if trials is None else {"trials": trials}, observer)
+    return _go_on(path, info, {} if trials is None else {"trials": trials}, observer, prepare=prepare)
 
 
 def train_more(
@@ -140,6 +147,7 @@ def _go_on(
     *,
     searching: bool = True,
     swaps: Swaps | None = None,
+    prepare: Preparation | None = None,
 ) -> SearchSummary:
     folder = RunFolder(path)
     settings = info.settings.model_copy(update=changes)
@@ -154,7 +162,8 @@ def _go_on(
             with opened_study(folder, settings) as study:
                 request_swaps(study, plan, swaps)
         write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
-        return _carry_out(folder, plan, observer, _workers(settings, folder), searching=searching)
+        workers = _workers(settings, folder)
+        return _carry_out(folder, plan, observer, workers, searching=searching, prepare=prepare)
 
 
 @contextmanager
@@ -187,6 +196,7 @@ def _carry_out(
     cluster: AbstractContextManager[int],
     *,
     searching: bool = True,
+    prepare: Preparation | None = None,
 ) -> SearchSummary:
     """One session: proposes and trains until enough is trained, with `cluster` entered only if anything is left."""
     with opened_study(folder, plan.settings) as study:
@@ -194,6 +204,8 @@ def _carry_out(
         observer.search_started(folder, proposer.planned, study.records())
         # Ctrl-C in Tune's own loop makes `fit` return, anywhere else it arrives here
         with suppress(KeyboardInterrupt):
+            if prepare is not None and not proposer.done:
+                prepare(folder, plan)
             if not proposer.done and is_synthetic(plan.data.name):
                 workers = plan.settings.workers or WORKERS
                 simulate(proposer, by_formula(plan), workers=workers, observer=observer)

@@ -1,14 +1,16 @@
-"""Enumeration of all designs of a small space."""
+"""Enumeration of all designs of a small space, and of all options of a part of any."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import product
+from typing import Any
 
 from pydantic import BaseModel
 
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.choosers import Label, RecordingChooser
-from sasa_nas.space.sampling import Infeasible, Walker
-from sasa_nas.space.searchable import Number, Range
+from sasa_nas.space.sampling import Infeasible, Walker, has_forks, option_labels
+from sasa_nas.space.searchable import Choice, Number, Range
 
 
 class _EnumeratingChooser:
@@ -58,3 +60,33 @@ def every_design(space: BaseModel) -> Iterator[tuple[dict[str, Label], Architect
         if not trail:
             return
         answers = [index for index, _ in trail[:-1]] + [trail[-1][0] + 1]
+
+
+def every_answer(node: Any, path: str) -> Iterator[dict[str, Label]]:
+    """Yield all choices at the forks of a part of a space, whether or not what is chosen fits together.
+
+    Args:
+        node: The part.
+        path: Its path in the space, as in `stages[0].operator`, with which the names of its forks begin.
+
+    Yields:
+        The choice at each fork, by the fork's name; nothing but an empty dictionary if there are no forks.
+    """
+    if isinstance(node, Choice):
+        for option, label in zip(node.choice, option_labels(node), strict=True):
+            inside = f"{path}.{label}" if has_forks(option) else path
+            yield from ({path: label, **answers} for answers in every_answer(option, inside))
+    elif isinstance(node, Range):
+        for value in node.values():
+            yield {path: value}
+    elif isinstance(node, BaseModel):
+        yield from _combined([every_answer(getattr(node, n), f"{path}.{n}") for n in type(node).model_fields])
+    elif isinstance(node, tuple):
+        yield from _combined([every_answer(item, f"{path}[{i}]") for i, item in enumerate(node)])
+    else:
+        yield {}
+
+
+def _combined(parts: Sequence[Iterator[dict[str, Label]]]) -> Iterator[dict[str, Label]]:
+    for picked in product(*parts):
+        yield {name: label for answers in picked for name, label in answers.items()}

@@ -4,7 +4,7 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -144,6 +144,16 @@ def validate_space(data: dict[str, Any], source: str) -> SearchSpace:
     except ValidationError as error:
         raise space_error(source, error) from error
     return space
+
+
+def trained_part(space: Mapping[str, Any]) -> SearchSpace:
+    """Return a recorded space without what does not affect the training of its proxies: limits, target, description.
+
+    Raises:
+        SpaceError: If the data do not describe a search space.
+    """
+    kept = {name: value for name, value in space.items() if name not in ("description", "limits", "target")}
+    return validate_space(kept, "the recorded space")
 
 
 def load_architecture(path: str | Path) -> Architecture:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sasa_nas.errors import UserError
 from sasa_nas.files import LARGEST_TABLE, read_bytes, write_text
-from sasa_nas.space import SearchSpace, SpaceError
-from sasa_nas.space.files import validate_space
+from sasa_nas.space import SpaceError
+from sasa_nas.space.files import trained_part
 
 
 class TableTask(BaseModel):
@@ -84,16 +84,10 @@ def _same_table(line: str, task: TableTask) -> bool:
     """Return True if the first line of a journal, which may be of an older version, is of the same table."""
     try:
         earlier = TableTask.model_validate_json(line)
-        same_space = _trained_of(earlier.space) == _trained_of(task.space)
+        same_space = trained_part(earlier.space) == trained_part(task.space)
     except (ValidationError, SpaceError):
         return False
     return same_space and (earlier.seeds, earlier.device) == (task.seeds, task.device)
-
-
-def _trained_of(space: dict[str, object]) -> SearchSpace:
-    """Return a space without limits and target, which do not affect a table of proxies."""
-    kept = {name: value for name, value in space.items() if name not in ("description", "limits", "target")}
-    return validate_space(kept, "the journal's space")
 
 
 def _readable(lines: list[str]) -> Iterator[Curve]:

@@ -105,8 +105,11 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         self._trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
 
     @abstractmethod
-    def _loss(self, batch: Batch) -> Tensor:
-        """Return the terms of a batch's loss, (T,); their sum is minimised."""
+    def _losses(self, batch: Batch) -> Iterator[Tensor]:
+        """Yield losses of a batch, as a rule one: their terms, (T,), the sum of all of which is minimised.
+
+        The gradient of each is computed before the next is asked for: one forward pass is in memory at a time.
+        """
 
     @abstractmethod
     def _validate(self, terms: list[float], seconds: float) -> Metrics:
@@ -151,13 +154,15 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
 
         The model is in training mode.
         """
-        terms = self._loss(batch)
         for parameter in self._trained:
             parameter.grad = None
-        terms.sum().backward()  # type: ignore[no-untyped-call]
+        losses: list[Tensor] = []
+        for terms in self._losses(batch):
+            terms.sum().backward()  # type: ignore[no-untyped-call]
+            losses.append(terms.detach())
         nn.utils.clip_grad_norm_(self._trained, CLIP_NORM)
         self.optimizer.step()
-        return terms.detach()
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum(0)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state for resuming, of tensors, numbers and plain containers only.

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -112,12 +113,12 @@ class Trainer(EpochLoop[nn.Module, tuple[Tensor, Tensor], EpochMetrics]):
         self.validation = validation.to(device)
         self.recipe = recipe
 
-    def _loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
-        """Return the cross-entropy, (1,)."""
+    def _losses(self, batch: tuple[Tensor, Tensor]) -> Iterator[Tensor]:
+        """Yield the cross-entropy, (1,)."""
         images, labels = batch
         with autocast(self.device):
             logits = self.model(channels_last(images))
-        return F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing).view(1)
+        yield F.cross_entropy(logits.float(), labels, label_smoothing=self.recipe.label_smoothing).view(1)
 
     def _validate(self, terms: list[float], seconds: float) -> EpochMetrics:
         """Measure the model on the whole validation part.

@@ -9,7 +9,11 @@ from sasa_nas.observer import Observer
 from sasa_nas.run.training_records import ResultRecord, TrainingRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sasa_nas.run import TrainingFolder
+    from sasa_nas.run.path_records import PathRecord
+    from sasa_nas.run.supernet_folder import SupernetFolder
     from sasa_nas.table.journal import Curve
     from sasa_nas.training.loop import EpochReport
 
@@ -27,11 +31,8 @@ class TrainingSummary(Generic[Info, Result]):
     """Result of the training; None if it was stopped before its end."""
 
 
-class TrainingObserver(Observer):
-    """Observer of a training, called between epochs."""
-
-    def training_started(self, folder: TrainingFolder, info: TrainingRecord) -> None:
-        """Report that the training's folder exists."""
+class SeedObserver(Observer):
+    """Observer of trainings with several seeds, called between epochs."""
 
     def seed_started(self, seed: int, epochs: int) -> None:
         """Report that a seed begins, or is resumed after `epochs` epochs."""
@@ -41,6 +42,13 @@ class TrainingObserver(Observer):
 
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
         """Report that a seed has trained one more epoch."""
+
+
+class TrainingObserver(SeedObserver):
+    """Observer of a training, called between epochs."""
+
+    def training_started(self, folder: TrainingFolder, info: TrainingRecord) -> None:
+        """Report that the training's folder exists."""
 
     def testing_started(self) -> None:
         """Report that all seeds are trained, and that the test split, where there is one, is read."""
@@ -74,3 +82,13 @@ class TableObserver(Observer):
 
     def timed(self, done: int, networks: int) -> None:
         """Report the number of networks with measured latencies."""
+
+
+class SupernetObserver(SeedObserver):
+    """Observer of the training of a supernet, and of its judgement of paths."""
+
+    def supernet_started(self, folder: SupernetFolder, seeds: Sequence[int], epochs: int, designs: int) -> None:
+        """Report that the supernet's folder exists, and how many designs each seed will judge."""
+
+    def path_judged(self, record: PathRecord, done: int) -> None:
+        """Report a judged path, the `done`-th of its seed."""

@@ -1,14 +1,17 @@
 """Training of one classifier, with the test part read at the very end."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import torch
 from pydantic import ValidationError
+from torch import Tensor
 
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import DatasetInfo, Splits
+from sasa_nas.exporting.weights import check_weights, load_weights
 from sasa_nas.run import (
     ExternalResources,
     TrainingFolder,
@@ -20,6 +23,7 @@ from sasa_nas.run import (
 )
 from sasa_nas.run.external import NOTHING, confirmed
 from sasa_nas.run.provenance import git_state, versions
+from sasa_nas.run.supernet_folder import SupernetFolder
 from sasa_nas.run.trained import training_data
 from sasa_nas.run.training_records import Score, SeedResult, Spread
 from sasa_nas.space import Architecture, Image, load_architecture
@@ -31,6 +35,7 @@ from sasa_nas.training.evaluate import evaluate
 from sasa_nas.training.proxy import EpochMetrics, Trainer, new_trainer, require_batches
 from sasa_nas.workflows.loading import load_for, load_network, require_unchanged
 from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
+from sasa_nas.workflows.supernet import inherited
 from sasa_nas.workflows.training_session import begin_session, new_folder, require_same_network, resume_session
 
 
@@ -43,11 +48,16 @@ class _Classification:
     settings: TrainingSettings
     splits: Splits
     device: torch.device
+    inherited: Mapping[str, Tensor] | None = None
+    """Weights that every seed begins with, if they are not drawn."""
     metrics = EpochMetrics
 
     def trainer(self, seed: int) -> Trainer:
         """Return a trainer before its first epoch."""
-        return new_trainer(self.architecture, self.splits, self.settings.recipe, seed=seed, device=self.device)
+        trainer = new_trainer(self.architecture, self.splits, self.settings.recipe, seed=seed, device=self.device)
+        if self.inherited is not None:
+            trainer.model.load_state_dict(self.inherited)
+        return trainer
 
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> TrainingResult:
         """Evaluate the weights on disk on the validation and the test part."""
@@ -80,6 +90,7 @@ def train_network(
     *,
     name: str,
     out: Path | None = None,
+    inherit: Path | None = None,
     observer: TrainingObserver | None = None,
     command: str = "",
 ) -> TrainingSummary[TrainingInfo, TrainingResult]:
@@ -92,6 +103,8 @@ def train_network(
         settings: Data set, recipe and seeds of the training.
         name: Name of the network.
         out: The folder, which must be empty or not exist; default: `runs/train-<name>-<time>`.
+        inherit: Folder of a supernet, of which the network is a path: its first seed's weights are those that all seeds
+            begin with; if None, they are drawn.
         observer: Observer of the progress.
         command: The command line, for the record.
 
@@ -102,6 +115,8 @@ def train_network(
     folder = new_folder(name, out, CLASSIFICATION)
     observer = observer or TrainingObserver()
     job = _plan(architecture, settings, name, observer)
+    if inherit is not None:
+        job = replace(job, inherited=inherited(SupernetFolder(inherit), job.architecture, job.splits).state_dict())
     mean, std = job.splits.standardisation.per_channel()
     info = TrainingInfo(
         name=name,
@@ -114,8 +129,9 @@ def train_network(
         device=describe_device(job.device),
         mean=mean,
         std=std,
+        inherited=None if inherit is None else str(inherit),
     )
-    return begin_session(folder, job.architecture, info, job, observer)
+    return begin_session(folder, job.architecture, info, job, observer, job.inherited)
 
 
 def resume_network(
@@ -148,7 +164,10 @@ def resume_network(
             progress=observer.decoding,
         )
         require_unchanged(splits, training_data(info))
-        return _Classification(info.name, architecture, settings, splits, device)
+        weights = None if info.inherited is None else load_weights(folder.inherited)
+        if weights is not None:
+            check_weights(architecture, weights)
+        return _Classification(info.name, architecture, settings, splits, device, weights)
 
     return resume_session(path, read_training, read_result, resumed_job, observer)
 

@@ -2,12 +2,14 @@
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
+
+from torch import Tensor
 
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.weights import load_weights, save_weights
@@ -20,21 +22,25 @@ from sasa_nas.tasks import TASKS, Task
 from sasa_nas.training.checkpoint import train_with_checkpoints
 from sasa_nas.training.loop import EpochLoop, EpochReport, NonFiniteLoss
 from sasa_nas.workflows.loading import within_memory
-from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
+from sasa_nas.workflows.observer import SeedObserver, TrainingObserver, TrainingSummary
 
 Info = TypeVar("Info", bound=TrainingRecord)
 Result = TypeVar("Result", bound=ResultRecord)
 Result_co = TypeVar("Result_co", bound=ResultRecord, covariant=True)
 
 
-class TrainingJob(Protocol[Result_co]):
-    """A validated training: a network, its data, and its recipe."""
+class SeedJob(Protocol):
+    """A training that each seed repeats: a network, its data, and its recipe."""
 
     metrics: type[Any]
     """The dataclass of an epoch's metrics, an `EpochReport`."""
 
     def trainer(self, seed: int) -> EpochLoop[Any, Any, Any]:
         """Return a trainer before its first epoch."""
+
+
+class TrainingJob(SeedJob, Protocol[Result_co]):
+    """A validated training."""
 
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> Result_co:
         """Return the result, once all seeds are trained."""
@@ -74,6 +80,7 @@ def begin_session(
     info: Info,
     job: TrainingJob[Result],
     observer: TrainingObserver | None,
+    inherited: Mapping[str, Tensor] | None = None,
 ) -> TrainingSummary[Info, Result]:
     """Make the folder of a new training, and run the first session of it.
 
@@ -83,12 +90,13 @@ def begin_session(
         info: Record of the training.
         job: The training to carry out.
         observer: Observer of the progress; None for none.
+        inherited: Weights that every seed begins with; None if they are drawn.
 
     Raises:
         UserError: If the folder cannot be written, the disk is full, the GPU's memory is too small or the training
             diverges.
     """
-    _write_folder(folder, network, info)
+    _write_folder(folder, network, info, inherited)
     return TrainingSummary(folder, info, _carry_out(folder, info, job, observer or TrainingObserver()))
 
 
@@ -121,13 +129,21 @@ def resume_session(
     return TrainingSummary(folder, info, _carry_out(folder, info, job, observer))
 
 
-def _write_folder(folder: TrainingFolder, network: NetworkDescription, info: TrainingRecord) -> None:
+def _write_folder(
+    folder: TrainingFolder,
+    network: NetworkDescription,
+    info: TrainingRecord,
+    inherited: Mapping[str, Tensor] | None,
+) -> None:
     try:
         make_directory(folder.path)
+        if inherited is not None:
+            save_weights(folder.inherited, inherited)
         write_text(folder.architecture, network.to_json())
         write_text(folder.info, info.model_dump_json(indent=2) + "\n")
     except OSError as error:
         folder.architecture.unlink(missing_ok=True)
+        folder.inherited.unlink(missing_ok=True)
         raise Unwritable(folder.path, error, "choose another --out") from error
 
 
@@ -153,7 +169,7 @@ def _carry_out(
     ):
         observer.training_started(folder, info)
         for seed in info.settings.seeds:
-            _train_seed(folder.seed(seed), job, seed, observer)
+            train_seed(folder.seed(seed), job, seed, observer)
         result = job.result(folder, observer)
         write_text(folder.result, result.model_dump_json(indent=2) + "\n")
     return result
@@ -162,7 +178,7 @@ def _carry_out(
 class _SeedProgress:
     """Progress of one seed, which keeps its metrics on disk and forwards events to an observer."""
 
-    def __init__(self, folder: SeedFolder, seed: int, observer: TrainingObserver) -> None:
+    def __init__(self, folder: SeedFolder, seed: int, observer: SeedObserver) -> None:
         self._folder = folder
         self._seed = seed
         self._observer = observer
@@ -197,8 +213,13 @@ def _readable(weights: Path) -> bool:
     return True
 
 
-def _train_seed(place: SeedFolder, job: TrainingJob[Any], seed: int, observer: TrainingObserver) -> None:
-    """Train one seed to the end, unless it is trained; its weights are written last."""
+def train_seed(place: SeedFolder, job: SeedJob, seed: int, observer: SeedObserver) -> None:
+    """Train one seed to the end, unless it is trained; its weights are written last.
+
+    Raises:
+        UserError: If the training diverges.
+        OSError: If a file cannot be written.
+    """
     place.path.mkdir(parents=True, exist_ok=True)
     if not _readable(place.weights):
         try:

@@ -14,10 +14,10 @@ import sasa_nas
 
 PACKAGE = Path(sasa_nas.__file__).parent
 FUNCTIONS = sorted(name for name in sasa_nas.__all__ if name.islower() and name != "__version__")
-MODULES = ["catalogue", "detectors", "exports", "networks", "run", "searches", "tables"]
+MODULES = ["catalogue", "detectors", "exports", "networks", "run", "searches", "supernets", "tables"]
 BELOW = {
     *("blocks", "channel_attention", "cost", "data", "detection", "exporting", "layers", "models", "ops", "report"),
-    *("scoring", "searching", "stems", "synthetic", "table", "training", "workflows"),
+    *("scoring", "searching", "stems", "supernet", "synthetic", "table", "training", "workflows"),
 }
 """Rooms whose functions the command line must not call, but for observers, its base classes, and drawing of answers."""
 

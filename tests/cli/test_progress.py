@@ -52,6 +52,16 @@ def test_a_measured_share_is_one_line_on_either(tmp_path) -> None:
         assert told == tell_packing(packing)
 
 
+def test_what_precedes_the_trainings_is_a_line_on_either() -> None:
+    for kind in (LineObserver, LiveObserver):
+        console = terminal()
+        observer = kind(console)
+        observer.preparing("supernet: epoch 1")
+        if isinstance(observer, LiveObserver):
+            console.print(observer.render())
+        assert console.file.getvalue().splitlines() == ["supernet: epoch 1"]
+
+
 def test_a_log_has_a_line_for_every_training_that_ends(tmp_path, make_record) -> None:
     console = terminal()
     play(LineObserver(console), RunFolder(tmp_path), make_record)

@@ -1,6 +1,7 @@
 """The trainer of detectors, with a result after every epoch."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -101,15 +102,15 @@ class DetectionTrainer(EpochLoop[DetectionNetwork, list[BoxedExample], Detection
         self.splits = splits
         self.recipe = recipe
 
-    def _loss(self, batch: list[BoxedExample]) -> Tensor:
-        """Return the losses of classes and of boxes, (2,)."""
+    def _losses(self, batch: list[BoxedExample]) -> Iterator[Tensor]:
+        """Yield the losses of classes and of boxes, (2,)."""
         images = [as_input(example.pixels, self.device) for example in batch]
         targets = [
             {"boxes": example.boxes.to(self.device), "labels": example.labels.to(self.device)} for example in batch
         ]
         with autocast(self.device):
             losses = self.model(images, targets)
-        return torch.stack((losses["classification"], losses["bbox_regression"]))
+        yield torch.stack((losses["classification"], losses["bbox_regression"]))
 
     def _validate(self, terms: list[float], seconds: float) -> DetectionMetrics:
         """Measure average precision on the whole validation part.
