@@ -9,7 +9,7 @@ DATASET ?= digits
 DATA_DIR ?=
 # files in the order that tests/conftest.py gives them: those of slow tests first; bytecode is kept, for the sake of the
 # processes that tests start
-PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: search test unit test-all lint docs gpu-check table study clean help
 
@@ -39,7 +39,7 @@ study: $(VENV)/.installed
 test: lint unit
 
 unit: $(VENV)/.installed-dev
-	$(PYTEST)  # three processes on two cores, a thread each: some wait for Ray
+	$(PYTEST)  # two processes, a thread each
 
 test-all: $(VENV)/.installed-dev lint
 	$(PYTEST) -m ""
