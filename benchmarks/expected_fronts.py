@@ -23,7 +23,7 @@ from scipy.stats import kendalltau
 from sasa_nas.analysis.pareto import undominated
 from sasa_nas.files import write_text
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord
-from sasa_nas.run.designs import designs
+from sasa_nas.run.designs import Designs
 from sasa_nas.run.provenance import versions
 from sasa_nas.searching.observer import SearchObserver
 from sasa_nas.searching.propose.proposer import Proposer
@@ -90,10 +90,11 @@ def judged(front: Sequence[TrialRecord], others: dict[str, float]) -> dict[str, 
 def repetition(table: Table, trainings: int, settle: int, seed: int) -> dict[str, dict[str, float]]:
     """Return the figures of one search, by the kind of front."""
     records, others = searched(table, trainings, settle, seed)
-    posterior = posterior_of(records)
+    found = Designs(records)
+    posterior = posterior_of(found)
     if posterior is None:
         raise ValueError(f"{trainings} trainings are too few for a model")
-    seen, expected = designs(records), posterior.expected
+    seen, expected = found.means(), posterior.expected
     known = [i for i, record in enumerate(seen) if record.architecture_id in others]
     true = [others[str(seen[i].architecture_id)] for i in known]
     return {

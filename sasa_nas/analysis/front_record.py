@@ -107,7 +107,7 @@ def summarise(info: RunInfo, records: Sequence[TrialRecord], objectives: Sequenc
     found = Designs(records)
     networks, trainings = found.means(), found.trainings()
     baseline, reference = baseline_among(networks), reference_of(networks, objectives)
-    expected = expectations(records, objectives)
+    expected = expectations(found, objectives)
 
     def point(record: TrialRecord) -> FrontPoint:
         return front_point(record, trainings[record.number], expected.get(record.number))

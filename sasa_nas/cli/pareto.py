@@ -88,7 +88,7 @@ def print_front(
     if not front:
         console.print(f"No network of this run is trained to the end yet. Trials: {outcomes or 'none'}.")
         return
-    expected, baseline = expectations(records, objectives), baseline_among(networks)
+    expected, baseline = expectations(designs, objectives), baseline_among(networks)
     trainings = designs.trainings()
     columns = _columns({r.number: trainings[r.number] for r in front}, expected, baseline, objectives)
     table = plain_table(*columns, right=tuple(name for name in columns if name not in ("stem", "operators by stage")))

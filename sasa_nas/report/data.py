@@ -14,6 +14,7 @@ from sasa_nas.analysis.score_quality import ScoreQuality, latency_against_flops,
 from sasa_nas.analysis.where import Where, where
 from sasa_nas.run import Outcome, RunError, RunFolder, RunInfo, TrialRecord, read_info, read_trials
 from sasa_nas.run.curves import Curve, read_curve
+from sasa_nas.run.designs import Designs
 from sasa_nas.run.retraining_records import list_retrainings
 from sasa_nas.sharing import shareable, shareable_command
 from sasa_nas.space import SearchSpace
@@ -94,7 +95,7 @@ def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -
         records=records,
         front=pareto_front(records),
         summary=summarise(info, records),
-        expected=expectations(records),
+        expected=expectations(Designs(records)),
         history=hypervolume_history(records),
         curves=curves,
         where=where(info, records),

@@ -48,6 +48,10 @@ class Designs:
         """
         return list(self._means.values())
 
+    def groups(self) -> list[list[TrialRecord]]:
+        """Return the trainings of each design, in the order of `means`."""
+        return list(self._trainings.values())
+
     def trainings(self) -> dict[int, int]:
         """Return the number of trainings of each design, by the number of its first trial."""
         return {trainings[0].number: len(trainings) for trainings in self._trainings.values()}

@@ -82,9 +82,11 @@ class Factor:
         """
         matrix = np.zeros((len(networks), len(self.contrasts)))
         centre = self._codes(self.levels).mean(axis=0) if self.within else np.zeros(len(self.contrasts))
+        rows = dict(zip(self.levels, self._codes(self.levels) - centre, strict=True))
         for i, network in enumerate(networks):
             if self.name in network:
-                matrix[i] = self._codes([network[self.name]])[0] - centre
+                level = network[self.name]
+                matrix[i] = rows[level] if level in rows else self._codes([level])[0] - centre
         return matrix
 
     def _codes(self, values: Sequence[Level]) -> Matrix:

@@ -12,9 +12,9 @@ import numpy as np
 
 from sasa_nas.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from sasa_nas.run import TrialRecord
-from sasa_nas.run.designs import Designs, trained
+from sasa_nas.run.designs import Designs
 from sasa_nas.space import Architecture
-from sasa_nas.surrogate.factors import Factor, factors_of, values_of
+from sasa_nas.surrogate.factors import Factor, Values, factors_of, values_of
 from sasa_nas.surrogate.mixed_model import Matrix, MixedModel, Vector, fit
 
 LEAST = 8
@@ -44,7 +44,15 @@ class Coding:
             networks: The networks.
             costs: (N, 2), logarithms of their FLOPs and parameters.
         """
-        return (_raw(self.factors, networks, costs) - self.centre) / self.scale
+        return self.standardised(_raw(self.factors, [values_of(network) for network in networks], costs))
+
+    def standardised(self, raw: Matrix) -> Matrix:
+        """Return columns on the scale of the networks that the coding was made of.
+
+        Args:
+            raw: (N, p), columns as they are.
+        """
+        return (raw - self.centre) / self.scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,19 +108,17 @@ class Expectation:
     front_chance: float
 
 
-def expectations(
-    records: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES
-) -> dict[int, Expectation]:
+def expectations(found: Designs, objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> dict[int, Expectation]:
     """Return the expectation of each trained network, by the number of its first trial.
 
     Args:
-        records: All trials of a run.
+        found: All trainings of a run.
         objectives: Names of the front's objectives.
 
     Returns:
         Nothing if fewer than `LEAST` networks are trained.
     """
-    posterior = posterior_of(records)
+    posterior = posterior_of(found)
     if posterior is None:
         return {}
     means = [record.accuracy or 0.0 for record in posterior.expected]
@@ -120,52 +126,46 @@ def expectations(
     return {record.number: Expectation(mean, float(sd), float(chance)) for record, mean, sd, chance in rows}
 
 
-def posterior_of(records: Sequence[TrialRecord]) -> Posterior | None:
+def posterior_of(found: Designs) -> Posterior | None:
     """Fit the model to a run.
 
     Args:
-        records: All its trials; those trained to the end are taken.
+        found: All its trainings; those of networks that are known are taken.
 
     Returns:
         None if fewer than `LEAST` networks are trained.
     """
-    known = [r for r in trained(records) if r.architecture is not None]
-    found = Designs(known)
-    networks = found.means()
-    if len(networks) < LEAST:
+    pairs = [pair for pair in zip(found.means(), found.groups(), strict=True) if pair[0].architecture is not None]
+    if len(pairs) < LEAST:
         return None
-    counts, within = _replicates(known, networks)
-    architectures = [record.architecture for record in networks if record.architecture is not None]
-    costs = _costs(networks)
-    coding = _coding(architectures, costs)
-    means = np.array([record.accuracy or 0.0 for record in networks])
-    return Posterior(networks, coding, fit(means, counts, within, coding.columns(architectures, costs)))
-
-
-def _replicates(records: Sequence[TrialRecord], networks: Sequence[TrialRecord]) -> tuple[Vector, float]:
-    """Return the number of trainings of each network, and their sum of squares around their means."""
-    trainings: dict[str | None, list[float]] = {network.architecture_id: [] for network in networks}
-    for record in records:
-        trainings[record.architecture_id].append(record.accuracy or 0.0)
-    within = sum(float(np.var(values)) * len(values) for values in trainings.values())
-    return np.array([float(len(values)) for values in trainings.values()]), within
+    networks = [network for network, _ in pairs]
+    accuracies = [np.array([record.accuracy or 0.0 for record in group]) for _, group in pairs]
+    raw, coding = _coding([record.architecture for record in networks if record.architecture], _costs(networks))
+    model = fit(
+        means=np.array([values.mean() for values in accuracies]),
+        counts=np.array([float(len(values)) for values in accuracies]),
+        within=float(sum(values.var() * len(values) for values in accuracies)),
+        columns=coding.standardised(raw),
+    )
+    return Posterior(networks, coding, model)
 
 
 def _costs(networks: Sequence[TrialRecord]) -> Matrix:
     return np.array([[math.log(record.flops or 1), math.log(record.params or 1)] for record in networks])
 
 
-def _coding(networks: Sequence[Architecture], costs: Matrix) -> Coding:
-    factors = tuple(factors_of([values_of(network) for network in networks]))
-    raw = _raw(factors, networks, costs)
+def _coding(networks: Sequence[Architecture], costs: Matrix) -> tuple[Matrix, Coding]:
+    """Return the columns of networks as they are, and their coding."""
+    values = [values_of(network) for network in networks]
+    factors = tuple(factors_of(values))
+    raw = _raw(factors, values, costs)
     scale = raw.std(axis=0)
     # a column that does not vary is zero, whatever it is divided by
-    return Coding(factors, raw.mean(axis=0), np.where(scale > 1e-9, scale, 1.0))
+    return raw, Coding(factors, raw.mean(axis=0), np.where(scale > 1e-9, scale, 1.0))
 
 
-def _raw(factors: Sequence[Factor], networks: Sequence[Architecture], costs: Matrix) -> Matrix:
-    values = [values_of(network) for network in networks]
-    return np.column_stack([*(factor.columns(values) for factor in factors), costs])
+def _raw(factors: Sequence[Factor], networks: Sequence[Values], costs: Matrix) -> Matrix:
+    return np.column_stack([*(factor.columns(networks) for factor in factors), costs])
 
 
 def _loss(name: str, record: TrialRecord) -> float:

@@ -6,6 +6,7 @@ from assertions import every
 
 from sasa_nas.analysis.pareto import undominated
 from sasa_nas.run import Outcome, TrialRecord
+from sasa_nas.run.designs import Designs
 from sasa_nas.surrogate.posterior import DRAWS, LEAST, Posterior, posterior_of
 
 NOISE, GAIN = 0.01, 0.005
@@ -35,7 +36,7 @@ def gap(networks: list[TrialRecord], true: dict[str, float]) -> float:
 
 
 def found(records: list[TrialRecord]) -> Posterior:
-    posterior = posterior_of(records)
+    posterior = posterior_of(Designs(records))
     assert posterior is not None
     return posterior
 
@@ -87,11 +88,11 @@ def test_the_cheapest_network_is_on_the_front(planted) -> None:
 
 def test_few_networks_are_no_sample(make_record) -> None:
     records = [make_record(number, 0.5, 1000) for number in range(LEAST - 1)]
-    assert posterior_of(records) is None
+    assert posterior_of(Designs(records)) is None
     failed = make_record(LEAST, outcome=Outcome.DIVERGED)
-    assert posterior_of([*records, failed]) is None
-    assert posterior_of([*records, make_record(LEAST + 1, 0.5, 1000)]) is not None
-    assert posterior_of([]) is None
+    assert posterior_of(Designs([*records, failed])) is None
+    assert posterior_of(Designs([*records, make_record(LEAST + 1, 0.5, 1000)])) is not None
+    assert posterior_of(Designs()) is None
 
 
 def test_expected_accuracies_are_shares(make_record) -> None:

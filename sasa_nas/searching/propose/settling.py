@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from sasa_nas.run import Arm, Outcome, TrialRecord
+from sasa_nas.run.designs import Designs
 from sasa_nas.surrogate.posterior import Posterior, posterior_of
 
 FIRST_SEED = 200_000
@@ -25,7 +26,7 @@ def least_certain(records: Sequence[TrialRecord], objectives: Sequence[str]) -> 
     Returns:
         Number of the network's first trial; None if too few networks are trained for a model.
     """
-    posterior = posterior_of(records)
+    posterior = posterior_of(Designs(records))
     if posterior is None:
         return None
     under_way = [r for r in records if r.arm is Arm.SETTLE and r.outcome is Outcome.RUNNING]
@@ -34,7 +35,7 @@ def least_certain(records: Sequence[TrialRecord], objectives: Sequence[str]) -> 
         done = {"outcome": Outcome.TRAINED}
         imagined = [r.model_copy(update=done | {"accuracy": means.get(r.architecture_id)}) for r in under_way]
         rest = [r for r in records if r.outcome is not Outcome.RUNNING]
-        posterior = posterior_of([*rest, *imagined]) or posterior
+        posterior = posterior_of(Designs([*rest, *imagined])) or posterior
     return posterior.networks[int(np.argmax(_worth(posterior, objectives)))].number
 
 
