@@ -214,6 +214,18 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, lambda temporary: _write(temporary, text.encode()))
 
 
+def append_line(path: Path, line: str) -> None:
+    """Append a line to a file; it is on the disk when this returns.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    with path.open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path`, atomically."""
     write_atomically(path, lambda temporary: _write(temporary, content))

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sasa_nas.files import LARGEST_LOG, read_bytes, write_text
+from sasa_nas.files import LARGEST_LOG, append_line, read_bytes, write_text
 from sasa_nas.run.records import Accuracy, Finite, Natural
 
 ONE_SHOT = "one_shot"
@@ -55,10 +55,7 @@ class PathLog:
         Raises:
             OSError: If it cannot be written.
         """
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(record.model_dump_json() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self._path, record.model_dump_json())
         self.records[record.architecture_id, record.seed] = record
 
 

@@ -27,10 +27,29 @@ class SeedFolder:
 
 
 @dataclass(frozen=True)
-class TrainingFolder:
-    """The files of one network's training, with one seed or several."""
+class SeededFolder:
+    """The files that all trainings with one seed or several have."""
 
     path: Path
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that may write here."""
+        return self.path / ".lock"
+
+    @property
+    def seeds(self) -> Path:
+        """The folder of the seeds' folders."""
+        return self.path / "seeds"
+
+    def seed(self, seed: int) -> SeedFolder:
+        """Return the folder of one seed."""
+        return SeedFolder(self.seeds / str(seed))
+
+
+@dataclass(frozen=True)
+class TrainingFolder(SeededFolder):
+    """The files of one network's training, with one seed or several."""
 
     @property
     def info(self) -> Path:
@@ -51,17 +70,3 @@ class TrainingFolder:
     def result(self) -> Path:
         """Result: a `TrainingResult`, as JSON; there once all seeds are trained."""
         return self.path / "result.json"
-
-    @property
-    def lock(self) -> Path:
-        """Held by the one process that may write here."""
-        return self.path / ".lock"
-
-    @property
-    def seeds(self) -> Path:
-        """The folder of the seeds' folders."""
-        return self.path / "seeds"
-
-    def seed(self, seed: int) -> SeedFolder:
-        """Return the folder of one seed."""
-        return SeedFolder(self.seeds / str(seed))

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from sasa_nas.data.batches import Batches, epoch_seed
+from sasa_nas.data.batches import epoch_seed
 from sasa_nas.data.splits import SearchSplits
 from sasa_nas.models.layout import channels_last, to_channels_last
 from sasa_nas.space.proxy import Recipe
@@ -17,7 +17,7 @@ from sasa_nas.supernet.network import Supernet
 from sasa_nas.supernet.paths import FairPaths
 from sasa_nas.training.evaluate import autocast
 from sasa_nas.training.loop import EpochLoop
-from sasa_nas.training.proxy import require_batches
+from sasa_nas.training.proxy import proxy_batches, require_batches
 from sasa_nas.training.seeding import seeded
 
 _STREAM = 3
@@ -79,14 +79,7 @@ class SupernetTrainer(EpochLoop[Supernet, tuple[Tensor, Tensor], SupernetMetrics
         require_batches(recipe, splits.train)
         with seeded(seed):
             supernet = Supernet(cover.designs)
-        info = splits.info
-        batches = Batches(
-            splits.train.to(device),
-            batch_size=recipe.batch_size,
-            seed=seed,
-            shift=info.shift if recipe.augment else 0,
-            flip=info.flip and recipe.augment,
-        )
+        batches = proxy_batches(splits.train.to(device), splits.info, recipe, seed)
         super().__init__(
             to_channels_last(supernet.to(device)),
             batches,

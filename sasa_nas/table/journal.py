@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from sasa_nas.errors import UserError
-from sasa_nas.files import LARGEST_TABLE, read_bytes, write_text
+from sasa_nas.files import LARGEST_TABLE, append_line, read_bytes, write_text
 from sasa_nas.space import SpaceError
 from sasa_nas.space.files import trained_part
 
@@ -73,10 +73,7 @@ class Journal:
         Raises:
             OSError: If it cannot be written.
         """
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(curve.model_dump_json() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        append_line(self.path, curve.model_dump_json())
         self.curves[curve.architecture_id, curve.seed] = curve
 
 

@@ -47,6 +47,24 @@ class EpochMetrics:
         return f"validation {100 * self.accuracy:.2f}%"
 
 
+def proxy_batches(train: ImageSet, info: DatasetInfo, recipe: Recipe, seed: int) -> Batches:
+    """Return the batches of a training by a proxy's recipe.
+
+    Args:
+        train: The train part, on the device of the training.
+        info: Facts about the data set, such as the shift that its images bear.
+        recipe: Recipe of the proxy.
+        seed: Seed of the order and the augmentation.
+    """
+    return Batches(
+        train,
+        batch_size=recipe.batch_size,
+        seed=seed,
+        shift=info.shift if recipe.augment else 0,
+        flip=info.flip and recipe.augment,
+    )
+
+
 def require_batches(recipe: Recipe, train: ImageSet) -> None:
     """Check that no batch would be a single example.
 
@@ -94,13 +112,7 @@ class Trainer(EpochLoop[nn.Module, tuple[Tensor, Tensor], EpochMetrics]):
     ) -> None:
         require_batches(recipe, train)
         model = to_channels_last(model.to(device))
-        batches = Batches(
-            train.to(device),
-            batch_size=recipe.batch_size,
-            seed=seed,
-            shift=info.shift if recipe.augment else 0,
-            flip=info.flip and recipe.augment,
-        )
+        batches = proxy_batches(train.to(device), info, recipe, seed)
         super().__init__(
             model,
             batches,

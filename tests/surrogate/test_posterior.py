@@ -31,7 +31,7 @@ def planted(make_record):
 
 
 def gap(networks: list[TrialRecord], true: dict[str, float]) -> float:
-    """How much more a front promises than its networks keep, on average."""
+    """Mean difference between the accuracies of a front's networks and their true values."""
     return float(np.mean([(network.accuracy or 0.0) - true[str(network.architecture_id)] for network in networks]))
 
 

@@ -35,7 +35,7 @@ def population(name: str = "hybrid256") -> Population:
 
 
 def beyond(values: np.ndarray, designs: Population, model: Model) -> np.ndarray:
-    """What values of all designs have beyond a sum of operators' effects, with a standard deviation of one."""
+    """Residuals of values of all designs after a regression on operators, scaled to a standard deviation of one."""
     ones = np.ones((len(values), 1))
     columns = np.hstack([ones, *(factor.columns(designs.networks) for factor in model.taken)])
     rest = values - columns @ np.linalg.lstsq(columns, values, rcond=None)[0]
