@@ -4,18 +4,21 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import ValidationError
 
-from sasa_nas.cost import Counts, count_network
-from sasa_nas.cost.memory import training_memory
 from sasa_nas.errors import UserError
 from sasa_nas.space import Architecture, Image, Infeasible, SearchSpace, proxy_of, size
 from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.space.enumeration import every_design
 from sasa_nas.space.sampling import Walker
 from sasa_nas.surrogate.factors import Level, Values, Vector, factors_of, values_of
+
+# counting imports torch, which takes seconds: only an answer that wants counts pays for it
+if TYPE_CHECKING:
+    from sasa_nas.cost import Counts
 
 MOST_DESIGNS = 2048
 """Largest space whose designs are all listed."""
@@ -68,6 +71,8 @@ def population_of(space: SearchSpace, image: Image, num_classes: int) -> Populat
     """
     if space.limits.max_latency is not None:
         return None
+    from sasa_nas.cost import count_network
+
     complete = size(space) <= MOST_DESIGNS
     found: dict[str, tuple[Architecture, Values, Counts]] = {}
     beyond: list[Values] = []
@@ -148,7 +153,7 @@ def _drawn(space: SearchSpace) -> Iterator[Architecture]:
             continue
 
 
-def _within(space: SearchSpace, network: Architecture, counts: Counts) -> bool:
+def _within(space: SearchSpace, network: Architecture, counts: "Counts") -> bool:
     limits = space.limits
     if limits.max_params is not None and counts.params > limits.max_params:
         return False
@@ -156,4 +161,6 @@ def _within(space: SearchSpace, network: Architecture, counts: Counts) -> bool:
         return False
     if limits.max_memory is None:
         return True
+    from sasa_nas.cost.memory import training_memory
+
     return training_memory(network).of_batch(space.proxy.recipe.batch_size) <= limits.max_memory
