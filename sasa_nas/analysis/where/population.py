@@ -24,10 +24,10 @@ MOST_DESIGNS = 2048
 """Largest space whose designs are all listed."""
 _MOST_BLOCKS = 1000
 """Most blocks of a network that is counted for this: a run may come from a stranger, and counting takes time."""
-DRAWN = 150
+DRAWN = 400
 """Number of designs drawn from a larger one: each is counted, at 15 ms where networks have few parts in common."""
 _DRAWS = 2 * DRAWN
-_FEWEST_DRAWN = 64
+_FEWEST_DRAWN = 100
 """Fewest designs within the limits, of those drawn, that stand for all."""
 
 Context = tuple[Level | None, ...]
