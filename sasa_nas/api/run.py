@@ -17,7 +17,7 @@ from sasa_nas.surrogate.posterior import LEAST
 if TYPE_CHECKING:
     from sasa_nas.analysis.retrained import Retrained
     from sasa_nas.analysis.score_quality import ScoresReport
-    from sasa_nas.analysis.where import Scores, Where
+    from sasa_nas.analysis.where import Bounds, Scores, Where
     from sasa_nas.report import WrittenReport
     from sasa_nas.searching import SearchObserver, SearchSummary
     from sasa_nas.workflows.export import Exported, ExportRequest
@@ -117,6 +117,24 @@ class Run:
             name, scores = f"scores of {Path(scores).name}", read_scores(Path(scores))
         wanted = RESOLUTION if resolution is None else resolution
         return where(self.info, self.trials(), resolution=wanted, scores=scores, score_name=name)
+
+    def bounds(self) -> "Bounds | None":
+        """Bound the effect of attention in each stage by a model of all trainings, not of the balanced ones alone.
+
+        That is the answer of a short search, and part of `where`, which takes longer.
+
+        Returns:
+            None if too few networks are trained, or none with convolution and attention in the same stage.
+
+        Examples:
+            >>> import sasa_nas
+            >>> found = sasa_nas.Run("runs/first").bounds()  # doctest: +SKIP
+            >>> print([(one.stage, one.low, one.high) for one in found.stages])  # doctest: +SKIP
+        """
+        from sasa_nas.analysis.where import attention_bounds
+        from sasa_nas.space.files import validate_space
+
+        return attention_bounds(validate_space(self.info.space, "run.json: space"), self.trials())
 
     def scores(self) -> "ScoresReport":
         """Judge how well scores, and the run's supernet, sort its networks by accuracy, beside parameters and FLOPs.

@@ -235,6 +235,7 @@ def _replay(table: Path, settings: SearchSettings, out: Path | None) -> None:
     from sasa_nas.cli.output import shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front
     from sasa_nas.cli.progress import observing
+    from sasa_nas.cli.where import print_bounds
 
     with observing() as observer:
         run = sasa_nas.replay(
@@ -243,6 +244,7 @@ def _replay(table: Path, settings: SearchSettings, out: Path | None) -> None:
     console = stdout_console()
     console.print(f"\nRun: {run.folder.path}, replayed: it holds no weights", soft_wrap=True)
     print_front(console, run.trials())
+    print_bounds(console, run)
 
 
 def _conclude(run: Run) -> None:
@@ -250,6 +252,7 @@ def _conclude(run: Run) -> None:
     from sasa_nas.cli.external import words_for_run
     from sasa_nas.cli.output import program, shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front
+    from sasa_nas.cli.where import print_bounds
     from sasa_nas.run.phases import add_up, tell
 
     session = run.session
@@ -258,6 +261,7 @@ def _conclude(run: Run) -> None:
     console = stdout_console()
     console.print(f"\nRun: {path}", soft_wrap=True)
     print_front(console, session.records, run.info.settings.objectives)
+    print_bounds(console, run)
     console.print(f"Where the time went: {tell(add_up(record.phases for record in session.records))}.")
     if session.exhausted:
         console.print("Every network of the space is trained: there was no new one left to try.")

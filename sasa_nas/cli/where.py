@@ -13,7 +13,8 @@ from sasa_nas.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sasa_nas.analysis.where import Effect, Interval, Where
+    from sasa_nas import Run
+    from sasa_nas.analysis.where import Bounds, Effect, Interval, Where
 
 
 _OTHERS = {"failures_as_chance": "failures as chance", "without_outliers": "without outliers"}
@@ -87,7 +88,7 @@ def _print(console: Console, answer: Where) -> None:
     from sasa_nas.analysis.where import words
     from sasa_nas.cli.output import plain_table
 
-    if answer.stages:
+    if answer.stages or answer.bounds is not None:
         console.print(f"{words.headline(answer)}\n", soft_wrap=True)
     if answer.effects:
         others = [name for name in _OTHERS if any(getattr(e, name) is not None for e in answer.effects)]
@@ -112,6 +113,8 @@ def _print(console: Console, answer: Where) -> None:
         console.print(f"Points of accuracy with 95 % intervals; * after Holm's correction{hidden}.\n", soft_wrap=True)
     for sentence in (*words.together(answer), *words.remarks(answer)):
         console.print(sentence, soft_wrap=True)
+    if answer.bounds is not None and not answer.enough:
+        _print_table(console, answer.bounds)
     if answer.swaps:
         table = plain_table("in place", "operators", "effect", "pairs", "trials swapped", right=("effect", "pairs"))
         for swap in answer.swaps:
@@ -128,6 +131,29 @@ def _print(console: Console, answer: Where) -> None:
     console.print(words.note(answer), soft_wrap=True)
     if answer.more_for_interactions:
         console.print(f"Which operators go together would take at least {answer.more_for_interactions} more to tell.")
+
+
+def print_bounds(console: Console, run: Run) -> None:
+    """Print what all trainings of a run say of attention, if they are enough to say something."""
+    from sasa_nas.analysis.where import words
+
+    found = run.bounds()
+    if found is not None:
+        console.print(f"{words.bounded(found)} {words.basis(found)}", soft_wrap=True)
+
+
+def _print_table(console: Console, bounds: Bounds) -> None:
+    from sasa_nas.analysis.where import words
+    from sasa_nas.cli.output import plain_table
+
+    table = plain_table("by all trainings", "attention", right=("attention",))
+    for one in bounds.places:
+        table.add_row(
+            words.factor_name(one.factor),
+            f"{100 * one.effect:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]",
+        )
+    console.print(table)
+    console.print(f"{words.basis(bounds)}\n", soft_wrap=True)
 
 
 def _points(interval: Interval) -> str:

@@ -1,13 +1,13 @@
 """Estimation of all effects of a run from its balanced trainings."""
 
 import math
-import random
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 
 from scipy import stats
 
+from sasa_nas.analysis.where.attention_bounds import attention_bounds
+from sasa_nas.analysis.where.choices import STEM, kind_shares
 from sasa_nas.analysis.where.effects import (
     ALPHA,
     NO_OTHERS,
@@ -34,9 +34,7 @@ from sasa_nas.analysis.where.swaps import swap_effects
 from sasa_nas.errors import UserError
 from sasa_nas.run import RunInfo, TrialRecord
 from sasa_nas.space import SearchSpace, size
-from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.space.files import validate_space
-from sasa_nas.space.sampling import Walker
 from sasa_nas.surrogate.factors import BASELINE
 
 RESOLUTION = 0.05
@@ -44,7 +42,6 @@ RESOLUTION = 0.05
 POWER = 0.8
 REPLICATES = 2
 """Trainings per balanced design."""
-_WALKS = 200
 
 
 def where(
@@ -82,14 +79,17 @@ def where(
     swaps = swap_effects(records)
     if model is None or not model.fits:
         kinds = _operators(space)
-        columns = len(kinds) - len({stage for stage, _ in kinds}) + 1
+        columns = len(kinds) - len({path for path, _ in kinds}) + 1
         more = max(REPLICATES, REPLICATES * (columns + LEAST_FREE) - trainings)
-        note = f"{trainings} balanced trainings are too few to tell effects from noise; at least {more} more are needed"
+        note = (
+            f"{trainings} balanced trainings are too few for the effects of operators; at least {more} more are needed"
+        )
         return Where(
             baseline=BASELINE, effects=[], stages=[], failures=trainings_by_operator(records, []), interactions=[],
             operator_interactions=[], more_for_interactions=None, swaps=swaps, enough=False, resolution=resolution,
             detectable=None, more_trials=more, trainings=trainings, designs=sample.designs,
             training_noise=sample.training_noise, covered=sample.covered, note=note,
+            bounds=attention_bounds(space, records),
         )  # fmt: skip
     score = _score(space, records, population, sample, scores, score_name)
     scored = None if score is None else Model(sample, score)
@@ -114,6 +114,7 @@ def where(
         ],
         stages=stage_effects(taken, by_stage, readings),
         best=best_of(by_stage),
+        bounds=attention_bounds(space, records),
         score=use,
         failures=trainings_by_operator(records, far),
         outliers=far,
@@ -175,7 +176,7 @@ def _other_reading(records: Sequence[TrialRecord], designs: int) -> OtherEffects
 def _not_told(space: SearchSpace, operators: Sequence[Contrast]) -> list[str]:
     """Return the operators that have no estimate, though their stage has a choice."""
     told = {(c.factor.name, level) for c in operators for level in (c.level, c.factor.levels[0])}
-    kinds = [(f"stages[{stage}].operator", kind) for stage, kind in sorted(_operators(space))]
+    kinds = _operators(space)
     choices = Counter(name for name, _ in kinds)
     return [
         f"{name}={kind}" for name, kind in kinds if choices[name] > 1 and kind != BASELINE and (name, kind) not in told
@@ -209,9 +210,6 @@ def _note(detectable: float | None, resolution: float, more: int, sample: Sample
     return f"{found}; for {100 * resolution:.1f} points about {more} more are needed"
 
 
-@lru_cache(maxsize=4)
-def _operators(space: SearchSpace) -> frozenset[tuple[int, str]]:
-    """Return the stages' kinds of operators, found by random walks through the space."""
-    chooser, walker = RandomChooser(random.Random(0)), Walker(space)
-    drawn = (walker.walk(chooser)["stages"] for _ in range(_WALKS))
-    return frozenset((i, str(stage["operator"]["kind"])) for stages in drawn for i, stage in enumerate(stages))
+def _operators(space: SearchSpace) -> list[tuple[str, str]]:
+    """Return the stages' kinds of operators, each with the path of its factor."""
+    return [(path, kind) for path, kinds in kind_shares(space).items() if path != STEM for kind in kinds]
