@@ -95,7 +95,8 @@ def table_of(name: str) -> Table:
 def planted_space(task: str) -> SearchSpace:
     """Return the space whose networks are trained by a formula."""
     space = load_space(SPACE)
-    return space.model_copy(update={"proxy": space.proxy.model_copy(update={"dataset": task})})
+    found: SearchSpace = space.model_copy(update={"proxy": space.proxy.model_copy(update={"dataset": task})})
+    return found
 
 
 def prepared(case: Case, settings: SearchSettings) -> tuple[SearchPlan, Courses]:

@@ -93,7 +93,7 @@ def test_too_small_a_run_says_how_many_more_and_trains_them(capsys, tmp_path: Pa
     capsys.readouterr()
     assert main(["where", str(run)]) == 0
     out = capsys.readouterr().out
-    assert "2 balanced trainings are too few to tell effects from noise; at least 14 more are needed" in out
+    assert "2 balanced trainings are too few for the effects of operators; at least 14 more are needed" in out
     assert f"where {run} --more 14" in out
     assert main(["where", str(run), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
@@ -104,6 +104,26 @@ def test_too_small_a_run_says_how_many_more_and_trains_them(capsys, tmp_path: Pa
     assert "18/18 trained" in err
     assert data["trainings"] == 16
     assert len(data["effects"]) == 3
+
+
+def test_a_short_search_ends_with_bounds_by_all_its_trainings(capsys, tmp_path: Path) -> None:
+    run = searched(tmp_path / "run", trials=16, balanced=0.25)
+    ended = capsys.readouterr().out
+    assert main(["where", str(run)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith(lines[0]) for line in ended.splitlines()), "the search says it, too"
+    assert [line.split()[:2] for line in lines if line.startswith("stage ")] == [
+        ["stage", "1"],
+        ["stage", "2"],
+        ["stage", "3"],
+    ]
+    assert "By a model of all 16 trainings, at 95 % for all places together." in lines
+    assert main(["where", str(run), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["bounds"]
+    for place, effect in zip(found["places"], (-0.06, 0.02, 0.05), strict=True):
+        assert place["levels"] == ["local_attention"]
+        assert place["low"] <= effect <= place["high"]
+    assert (found["trainings"], found["not_told"]) == (16, [])
 
 
 def test_swaps_stand_in_the_table_and_in_json(capsys, tmp_path: Path) -> None:

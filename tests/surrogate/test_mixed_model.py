@@ -42,6 +42,31 @@ def test_it_is_the_conditional_distribution() -> None:
         assert np.allclose(np.cov(draws.T), covariance, atol=0.05 * float(np.diag(covariance).max()))
 
 
+def test_fixed_coefficients_are_those_of_generalised_least_squares() -> None:
+    generator = np.random.default_rng(6)
+    counts = np.array([1.0, 2.0] * 10)
+    x = generator.standard_normal((20, 5))
+    means = x @ np.array([0.4, -0.2, 0.0, 0.01, 0.0]) + 0.02 * generator.standard_normal(20)
+    model = fit(means, counts, 0.01, x, fixed=2)
+    assert model.free == 30 - 1 - 2
+    weights = np.array([1.0, 0.5, 0.0, 0.0, 2.0])
+    found = []
+    for part in model.parts:
+        own = part.slope**2 * x[:, 2:] @ x[:, 2:].T + part.network**2 * np.eye(20) + np.diag(part.noise**2 / counts)
+        inverse, unknown = np.linalg.inv(own), np.column_stack([np.ones(20), x[:, :2]])
+        covariance = np.linalg.inv(unknown.T @ inverse @ unknown)
+        coefficients = covariance @ unknown.T @ inverse @ means
+        # a prior variance of ten thousand times the noise's is next to none
+        assert part.coefficients[1:3] == pytest.approx(coefficients[1:], abs=1e-4)
+        assert part.covariance[:3, :3] == pytest.approx(covariance, rel=5e-3, abs=1e-7)
+        full = np.concatenate([[0.0], weights])
+        found.append((full @ part.coefficients, full @ part.covariance @ full))
+    mean, sd = model.combination(weights)
+    each, variances = (np.array(values) for values in zip(*found, strict=True))
+    assert mean == pytest.approx(model.weights @ each)
+    assert sd**2 == pytest.approx(model.weights @ variances + model.weights @ (each - mean) ** 2)
+
+
 def test_its_parts_are_weighed_by_how_well_they_explain_the_trainings() -> None:
     generator = np.random.default_rng(5)
     model, _ = planted(generator, np.full(30, 2.0), columns=0.005, network=0.01, noise=0.005)

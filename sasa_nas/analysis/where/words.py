@@ -85,7 +85,10 @@ def _bound(places: Sequence[PlaceBound], *, alone: bool) -> str:
     if min(gain, cost) >= 1.0:
         return "Where attention helps cannot be told yet." if alone else "Of the rest nothing can be told yet."
     if len(places) == 1:
-        return f"In {_place(places[0])} it gains at most {100 * gain:.1f} points and costs at most {100 * cost:.1f}."
+        what = "attention" if alone else "it"
+        return (
+            f"In {_place(places[0])} {what} gains at most {100 * gain:.1f} points and costs at most {100 * cost:.1f}."
+        )
     start = "Nowhere does attention gain more than" if alone else "Nowhere else does it gain more than"
     return f"{start} {100 * gain:.1f} points or cost more than {100 * cost:.1f}."
 
