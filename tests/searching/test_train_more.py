@@ -10,8 +10,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.run import Arm, Outcome, SearchSettings, TrialRecord, read_info, read_trials
 from sasa_nas.run.designs import designs
 from sasa_nas.searching import Swaps, resume, search, train_more
-from sasa_nas.searching.propose.settling import FIRST_SEED as SETTLING_SEED
-from sasa_nas.searching.propose.swaps import FIRST_SEED
+from sasa_nas.searching.propose.requests import FIRST_SEEDS
 from sasa_nas.searching.session import SearchSummary
 from sasa_nas.space import SearchSpace
 from sasa_nas.surrogate.posterior import LEAST
@@ -74,7 +73,7 @@ def test_the_front_is_settled_by_trainings_with_seeds_of_their_own(
     summary = train_more(found.folder.path, settle=5, observer=notes)
     assert [record.arm for record in notes.ended] == [Arm.SETTLE] * 5
     settled = of(summary.records, Arm.SETTLE)
-    assert [r.seed for r in settled] == [3 + SETTLING_SEED + i for i in range(5)]
+    assert [r.seed for r in settled] == [3 + FIRST_SEEDS[Arm.SETTLE] + i for i in range(5)]
     assert {r.architecture_id for r in settled} <= {r.architecture_id for r in found.records}
     assert summary.records[: len(found.records)] == found.records
     assert of(resume(found.folder.path).records, Arm.SETTLE) == settled
@@ -91,7 +90,7 @@ def test_each_attention_stage_is_swapped_at_the_seed_of_its_network(finished: Se
     swaps = of(summary.records, Arm.SWAP)
     stages = [i for i, kind in enumerate(kinds(whole)) if kind != "conv"]
     assert [(r.swap_of, r.swapped_stage, r.seed) for r in swaps] == [
-        (whole.number, stage, 3 + FIRST_SEED + seed) for seed in range(2) for stage in [None, *stages]
+        (whole.number, stage, 3 + FIRST_SEEDS[Arm.SWAP] + seed) for seed in range(2) for stage in [None, *stages]
     ]
     for record in swaps:
         expected = kinds(whole)

@@ -20,9 +20,9 @@ from sasa_nas.searching.propose.baseline import baseline
 from sasa_nas.searching.propose.halving import halving_of
 from sasa_nas.searching.propose.objective_values import losses
 from sasa_nas.searching.propose.proposal import Proposal, stop_reason, tell_end
-from sasa_nas.searching.propose.requests import Request
+from sasa_nas.searching.propose.requests import FIRST_SEEDS, Request
 from sasa_nas.searching.propose.score_filter import ScoreFilter
-from sasa_nas.searching.propose.settling import FIRST_SEED, least_certain
+from sasa_nas.searching.propose.settling import least_certain
 from sasa_nas.searching.propose.study import STARTUP, OpenTrial, SearchStudy
 from sasa_nas.searching.propose.trial_chooser import TrialChooser
 from sasa_nas.space import Infeasible
@@ -115,7 +115,7 @@ class Proposer:
     def _propose_balanced(self) -> Proposal:
         """Return the next training in balance: of a new design, or of the last one again with another seed."""
         place = self._started[Arm.BALANCED]
-        request = Request(arm=Arm.BALANCED, seed=self._plan.settings.seed + 1 + place)
+        request = self._request(Arm.BALANCED)
         proposal = self._consider(self._study.ask_for(self._balanced[place // REPLICATES]), request)
         assert proposal is not None
         return proposal
@@ -125,8 +125,7 @@ class Proposer:
         records = self._study.records()
         number = least_certain(records, self._plan.settings.objectives)
         assert number is not None  # otherwise it would be no arm's turn
-        place = self._started[Arm.SETTLE]
-        request = Request(arm=Arm.SETTLE, seed=self._plan.settings.seed + FIRST_SEED + place)
+        request = self._request(Arm.SETTLE)
         proposal = self._consider(self._study.ask_for(records[number].choices), request)
         assert proposal is not None
         return proposal
@@ -136,7 +135,7 @@ class Proposer:
         if self._score_filter is not None and self._plan.settings.sampler == "random" and not self._study.line:
             trials = len(self._study)
             self._study.line.extend(initial_designs.screened(self._plan, self._score_filter, self._numbers, trials))
-        request = Request(seed=self._plan.settings.seed)
+        request = self._request(Arm.SEARCH)
         for _ in range(PATIENCE):
             proposal = self._consider(self._study.ask(), request)
             if proposal is not None:
@@ -147,6 +146,10 @@ class Proposer:
         else:
             self._study.line.append(choices)
         return None
+
+    def _request(self, arm: Arm) -> Request:
+        """Return the request of an arm's next training, with a seed that no other training of the run has."""
+        return Request(self._plan.settings.seed + FIRST_SEEDS[arm] + self._started[arm], arm)
 
     def found(self, number: int, findings: Measurements) -> None:
         """Note what a worker found out about a design under way."""

@@ -1,4 +1,4 @@
-"""Trainings that are requested by name, not proposed by the sampler: reason, seed and design of each."""
+"""Requests of trainings: the reason and the seed of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,6 +6,18 @@ from dataclasses import dataclass
 from sasa_nas.run import Arm, Outcome, SearchSettings, TrialRecord
 from sasa_nas.searching.propose.study import SearchStudy
 from sasa_nas.space.choosers import Label
+
+FIRST_SEEDS: Mapping[Arm, int] = {
+    Arm.BALANCED: 1,
+    Arm.SWAP: 100_000,
+    Arm.SETTLE: 200_000,
+    Arm.SEARCH: 300_000,
+}
+"""First seed of each arm's trainings, added to the seed of the search.
+
+Each training has a seed of its own. With one for all, the search would find out about that seed: it does to a stage in
+one network what it does in all others, and no number of trainings would average that out.
+"""
 
 
 @dataclass(frozen=True)
