@@ -38,6 +38,15 @@ def where(
     more: Annotated[
         int, typer.Option(min=0, metavar="N", help="First train N more networks in balance, two of each design.")
     ] = 0,
+    widths: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="First train the all-convolution network N times at other widths, for effects at equal FLOPs; 8 is two "
+            "of each width.",
+        ),
+    ] = 0,
     swaps: Annotated[
         bool,
         typer.Option("--swaps", help="First train the front's networks, and twins with convolution in one stage."),
@@ -52,7 +61,7 @@ def where(
 ) -> None:
     """Show where attention helps: each operator's effect on accuracy against convolution, stage by stage.
 
-    With --more or --swaps, what the run uses outside its folder is named again, as for resume.
+    With --more, --widths or --swaps, what the run uses outside its folder is named again, as for resume.
     """
     import sasa_nas
     from sasa_nas.cli.external import resources, words_for_run
@@ -62,9 +71,9 @@ def where(
     if swap_seeds is not None and not swaps:
         raise UserError("--swap-seeds says how often --swaps trains; give both")
     source = sasa_nas.Run(run)
-    if more or swaps:
+    if more or widths or swaps:
         external = resources(address, storage, data_dir, dataset)
-        train_more(source, external, balanced=more, swaps=swaps, swap_seeds=swap_seeds or 1)
+        train_more(source, external, balanced=more, widths=widths, swaps=swaps, swap_seeds=swap_seeds or 1)
     answer = source.where(resolution=resolution, scores=scores)
     if plot is not None:
         from sasa_nas.analysis.where.figure import plot_where

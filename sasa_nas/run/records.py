@@ -72,6 +72,16 @@ class Arm(StrEnum):
     """A network of the front, or its twin with convolution in one stage, to compare the two at equal seeds."""
     SETTLE = "settle"
     """A network whose place on the front was uncertain, once more with another seed."""
+    WIDTH = "width"
+    """The all-convolution network, widened or thinned, to tell what the same FLOPs buy when they are spent on width."""
+
+    @property
+    def outside(self) -> bool:
+        """Return whether its networks are none of the space's, because their widths are others.
+
+        They stand on no front, and no sampler and no model of the space's networks learns from them.
+        """
+        return self is Arm.WIDTH
 
 
 Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp"]
@@ -130,6 +140,8 @@ class SearchSettings(BaseModel):
     """Trainings in balance that come on top of `trials`, for smaller effects to be found."""
     settle: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Trainings, on top of all others, of networks whose place on the front is least certain."""
+    widths: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Trainings, on top of all others, of the all-convolution network at other widths."""
     halving: bool = False
     """Whether trainings that others outdo are stopped early."""
     eta: Annotated[int, Field(ge=2, lt=2**63)] = 3
@@ -256,6 +268,8 @@ class TrialRecord(BaseModel):
     """Trial on the front that a swap repeats, whole or with one stage swapped."""
     swapped_stage: Natural | None = None
     """Stage of a swap that has convolution instead; None if the network is whole."""
+    width_multiplier: PositiveFloat | None = None
+    """Multiplier of all widths of the network, where it was widened or thinned; `full_size` is the design before."""
 
     @property
     def architecture_id(self) -> str | None:

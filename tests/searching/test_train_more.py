@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 from assertions import every
 
+from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.errors import UserError
 from sasa_nas.run import Arm, Outcome, SearchSettings, TrialRecord, read_info, read_trials
 from sasa_nas.run.designs import designs
 from sasa_nas.searching import Swaps, resume, search, train_more
 from sasa_nas.searching.propose.settling import FIRST_SEED as SETTLING_SEED
 from sasa_nas.searching.propose.swaps import FIRST_SEED
+from sasa_nas.searching.propose.widths import FIRST_SEED as WIDTH_SEED
+from sasa_nas.searching.propose.widths import MULTIPLIERS
 from sasa_nas.searching.session import SearchSummary
 from sasa_nas.space import SearchSpace
 from sasa_nas.surrogate.posterior import LEAST
@@ -21,6 +24,14 @@ MakeSpace = Callable[..., SearchSpace]
 
 def synthetic(data: dict) -> None:
     data["proxy"].update(dataset="synthetic:additive", recipe={"epochs": 2})
+
+
+def synthetic_of_many(data: dict) -> None:
+    """Hundreds of networks, so that a sampler has something to choose."""
+    synthetic(data)
+    local = {"kind": "local_attention", "kernel_size": {"choice": [3, 5, 7]}, "num_heads": 2}
+    for stage in data["stages"]:
+        stage["operator"] = {"choice": [{"kind": "conv"}, local]}
 
 
 @pytest.fixture
@@ -79,6 +90,54 @@ def test_the_front_is_settled_by_trainings_with_seeds_of_their_own(
     assert summary.records[: len(found.records)] == found.records
     assert of(resume(found.folder.path).records, Arm.SETTLE) == settled
     assert len(of(train_more(found.folder.path, settle=1).records, Arm.SETTLE)) == 6
+
+
+def test_the_convolutional_network_is_trained_at_other_widths_one_after_the_other(
+    finished: SearchSummary, notes
+) -> None:
+    path = finished.folder.path
+    before = pareto_front(finished.records)
+    summary = train_more(path, widths=6, observer=notes)
+    assert [record.arm for record in notes.ended] == [Arm.WIDTH] * 6
+    trained = of(summary.records, Arm.WIDTH)
+    assert [r.seed for r in trained] == [3 + WIDTH_SEED + i for i in range(6)]
+    assert [r.width_multiplier for r in trained] == [*MULTIPLIERS, *MULTIPLIERS[:2]]
+    assert {tuple(kinds(r)) for r in trained} == {("conv",) * 3}
+    costs = {r.width_multiplier: r.flops for r in trained}
+    baseline = next(r for r in finished.records if set(kinds(r)) == {"conv"})
+    for multiplier, flops in costs.items():
+        assert flops == pytest.approx(baseline.flops * multiplier**2, rel=0.2)  # of widths of 8, in whole channels
+    assert {r.full_size for r in trained} == {baseline.full_size}
+    assert summary.records[: len(finished.records)] == finished.records
+    assert pareto_front(summary.records) == before
+    assert designs(summary.records) == designs(finished.records)
+    assert resume(path).records == summary.records
+    assert [r.width_multiplier for r in of(train_more(path, widths=1).records, Arm.WIDTH)][6:] == [MULTIPLIERS[2]]
+
+
+def test_the_sampler_learns_nothing_of_networks_outside_the_space(make_space: MakeSpace, tmp_path: Path) -> None:
+    def go_on(name: str, widths: int) -> list[TrialRecord]:
+        settings = SearchSettings(trials=14, seed=3, balanced=0.0, sampler="tpe", workers=1)
+        path = search(make_space(synthetic_of_many), settings, out=tmp_path / name).folder.path
+        if widths:
+            train_more(path, widths=widths)
+        return of(resume(path, trials=20).records, Arm.SEARCH)
+
+    plain, widened = go_on("plain", 0), go_on("widened", 7)
+    assert len(plain) == 20
+    assert [r.architecture_id for r in widened] == [r.architecture_id for r in plain]
+
+
+def test_a_space_without_convolution_has_no_widths_to_compare_with(make_space: MakeSpace, tmp_path: Path) -> None:
+    def edit(data: dict) -> None:
+        synthetic(data)
+        data["stages"][0]["operator"] = {"kind": "local_attention", "kernel_size": {"choice": [3, 5]}, "num_heads": 2}
+
+    run = search(make_space(edit), SearchSettings(trials=2), out=tmp_path / "run")
+    with pytest.raises(UserError, match="has no all-convolution network within its limits"):
+        train_more(run.folder.path, widths=2)
+    assert read_info(run.folder).settings.widths == 0
+    assert resume(run.folder.path).records == run.records
 
 
 def attending(records: list[TrialRecord], count: int) -> TrialRecord:

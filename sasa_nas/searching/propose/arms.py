@@ -7,7 +7,9 @@ from sasa_nas.searching.propose.balanced import REPLICATES
 
 
 class ArmSchedule:
-    """Shares out trainings between the search's sampler and designs in balance; those that settle the front come last.
+    """Shares out trainings between the search's sampler and designs in balance.
+
+    The all-convolution network at other widths comes after them, and what settles the front last.
 
     Trainings that are requested by name do not count.
 
@@ -40,6 +42,8 @@ class ArmSchedule:
                 return Arm.BALANCED
             if self._searching and not exhausted:
                 return Arm.SEARCH
+        if self._unwidened > 0:
+            return Arm.WIDTH
         return Arm.SETTLE if self._unsettled > 0 else None
 
     @property
@@ -53,7 +57,11 @@ class ArmSchedule:
         while self._is_due(balanced):
             balanced += 1
         left = self._left if self._searching else balanced - begun
-        return sum(self._started[arm] for arm in Arm) + max(0, left) + max(0, self._unsettled)
+        return sum(self._started[arm] for arm in Arm) + sum(max(0, n) for n in (left, self._unwidened, self._unsettled))
+
+    @property
+    def _unwidened(self) -> int:
+        return self._settings.widths - self._started[Arm.WIDTH]
 
     @property
     def _unsettled(self) -> int:

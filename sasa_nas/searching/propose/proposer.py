@@ -22,7 +22,8 @@ from sasa_nas.searching.propose.objective_values import losses
 from sasa_nas.searching.propose.proposal import Proposal, stop_reason, tell_end
 from sasa_nas.searching.propose.requests import Request
 from sasa_nas.searching.propose.score_filter import ScoreFilter
-from sasa_nas.searching.propose.settling import FIRST_SEED, least_certain
+from sasa_nas.searching.propose import settling, widths
+from sasa_nas.searching.propose.settling import least_certain
 from sasa_nas.searching.propose.study import STARTUP, OpenTrial, SearchStudy
 from sasa_nas.searching.propose.trial_chooser import TrialChooser
 from sasa_nas.space import Infeasible
@@ -61,9 +62,10 @@ class Proposer:
         self._later: list[int] = []
         """Trials to be tried once more when there is less to do."""
         self._memory_failures: Counter[int] = Counter()
-        known = (r for r in records if r.outcome.spent or r.latency is not None)
+        own = [r for r in records if not r.arm.outside]
+        known = (r for r in own if r.outcome.spent or r.latency is not None)
         self._numbers = {r.architecture.id: r.number for r in known if r.architecture}
-        done = (r for r in records if r.outcome.spent)
+        done = (r for r in own if r.outcome.spent)
         self._seeded = {
             (r.architecture.id, Request.of(r, plan.settings).seed): r.number for r in done if r.architecture
         }
@@ -71,6 +73,7 @@ class Proposer:
         self._started = Counter(r.arm for r in records if r.outcome.spent or r.outcome is Outcome.RUNNING)
         self._quota = ArmSchedule(plan.settings, self._started, searching=searching)
         self._balanced = BalancedDesigns(plan)
+        self._widenings = widths.widenings(plan) if plan.settings.widths else []
         self._live: dict[int, Proposal] = {}
         self._halving = halving_of(plan)
         self._rungs: dict[int, dict[int, float]] = {}
@@ -105,6 +108,8 @@ class Proposer:
         while (arm := self._next_arm()) is not None:
             if arm is Arm.BALANCED:
                 return self._propose_balanced()
+            if arm is Arm.WIDTH:
+                return self._propose_width()
             if arm is Arm.SETTLE:
                 return self._propose_settling()
             proposal = self._search()
@@ -120,13 +125,23 @@ class Proposer:
         assert proposal is not None
         return proposal
 
+    def _propose_width(self) -> Proposal:
+        """Return the next training of the all-convolution network at another width, one width after the other."""
+        place = self._started[Arm.WIDTH]
+        wanted = self._widenings[place % len(self._widenings)]
+        seed = self._plan.settings.seed + widths.FIRST_SEED + place
+        request = Request(arm=Arm.WIDTH, seed=seed, width_multiplier=wanted.multiplier)
+        proposal = self._consider(self._study.ask_for(wanted.choices, Arm.WIDTH), request)
+        assert proposal is not None
+        return proposal
+
     def _propose_settling(self) -> Proposal:
         """Return the next training of the network whose place on the front is least certain."""
         records = self._study.records()
         number = least_certain(records, self._plan.settings.objectives)
         assert number is not None  # otherwise it would be no arm's turn
         place = self._started[Arm.SETTLE]
-        request = Request(arm=Arm.SETTLE, seed=self._plan.settings.seed + FIRST_SEED + place)
+        request = Request(arm=Arm.SETTLE, seed=self._plan.settings.seed + settling.FIRST_SEED + place)
         proposal = self._consider(self._study.ask_for(records[number].choices), request)
         assert proposal is not None
         return proposal
@@ -263,6 +278,8 @@ class Proposer:
         """Return the design that a trial chooses, under way from now on; None if it is not to be trained."""
         try:
             design = draw(self._plan, TrialChooser(trial.optuna))
+            if request.width_multiplier is not None:
+                design = widths.at_width(design, request.width_multiplier)
         except OverLimit as error:
             trial.constraints["limits"] = error.excess
             over = Proposal(trial.number, error.design, request).record(Outcome.INFEASIBLE)
@@ -289,6 +306,8 @@ class Proposer:
     def _earlier(self, proposal: Proposal) -> int:
         """Return the trial that makes a proposal needless, or the proposal's own, which is remembered."""
         number, design, request = proposal.number, proposal.design.architecture.id, proposal.request
+        if request.arm.outside:
+            return number
         first = self._numbers.setdefault(design, number)
         same = self._seeded.setdefault((design, request.seed), number)
         match request.arm:
@@ -296,5 +315,5 @@ class Proposer:
                 return first
             case Arm.SWAP:
                 return same
-            case Arm.BALANCED | Arm.SETTLE:
+            case _:
                 return number

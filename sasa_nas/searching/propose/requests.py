@@ -16,12 +16,13 @@ class Request:
     arm: Arm = Arm.SEARCH
     swap_of: int | None = None
     swapped_stage: int | None = None
+    width_multiplier: float | None = None
 
     @staticmethod
     def of(record: TrialRecord, settings: SearchSettings) -> "Request":
         """Return the request that a trial was begun with."""
         seed = settings.seed if record.seed is None else record.seed
-        return Request(seed, record.arm, record.swap_of, record.swapped_stage)
+        return Request(seed, record.arm, record.swap_of, record.swapped_stage, record.width_multiplier)
 
 
 def enqueue(study: SearchStudy, answers: Mapping[str, Label], request: Request) -> int:

@@ -1,0 +1,108 @@
+"""What FLOPs are worth in a run: the accuracy that the all-convolution network gains by FLOPs spent on width.
+
+An operator that raises accuracy and costs more is only worth its FLOPs if these would have bought less elsewhere. The
+trainings of one network at several widths say what they buy: they hold all operators fixed, so that nothing an operator
+decides is conditioned on, as it is where accuracy is regressed on operators and FLOPs together.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sasa_nas.analysis.where.linear import CONFIDENCE, Estimate, Noise, coefficient_weights
+from sasa_nas.analysis.where.sample import LEAST_FREE
+from sasa_nas.run import Arm, TrialRecord
+from sasa_nas.run.designs import trained
+from sasa_nas.surrogate.factors import Matrix, Vector
+
+LEAST_WIDTHS = 3
+"""Fewest networks of different FLOPs that a curve is drawn through."""
+LEAST_TRAININGS = 2 + LEAST_FREE
+"""Fewest trainings that a curve is drawn through."""
+_SPREAD = 0.5
+"""Least range of a curve, in doublings of FLOPs."""
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Accuracy of the all-convolution network as a polynomial of the logarithm of its FLOPs.
+
+    Attributes:
+        records: The N trainings.
+        centre: Logarithm to base 2 of the FLOPs that powers are taken from.
+        weights: (D, N), weights of the trainings in the coefficients of powers 1 to D.
+        noise: Noise of the trainings.
+    """
+
+    records: list[TrialRecord]
+    centre: float
+    weights: Matrix
+    noise: Noise
+
+    def powers(self, flops: Vector) -> Matrix:
+        """Return powers 1 to D of the logarithms of FLOPs, `(M, D)`.
+
+        Args:
+            flops: (M,), FLOPs of networks.
+        """
+        return _powers(np.log2(flops) - self.centre, len(self.weights))
+
+    def bought(self, change: Vector) -> Estimate:
+        """Return the accuracy that a change of FLOPs buys, if it is spent on width.
+
+        Args:
+            change: (D,), change of each of `powers`.
+        """
+        found = self.noise.estimate(change @ self.weights)
+        # a training of leverage 1 has no width beside it to be judged by; `curve_of` draws none through such
+        assert found is not None
+        return found
+
+    @property
+    def coefficients(self) -> Vector:
+        """(D,), the coefficients of powers 1 to D."""
+        return np.array([self.bought(unit).value for unit in np.eye(len(self.weights))])
+
+    def per_doubling(self, flops: Vector) -> Estimate:
+        """Return the accuracy that doubled FLOPs buy, on average over networks: the curve's mean slope there.
+
+        Args:
+            flops: (M,), FLOPs of the networks.
+        """
+        at = np.log2(flops) - self.centre
+        powers = np.arange(1, len(self.weights) + 1)
+        return self.bought((powers * at[:, None] ** (powers - 1)).mean(axis=0))
+
+
+def curve_of(records: Sequence[TrialRecord]) -> Curve | None:
+    """Return the curve through a run's trainings at several widths; None if they are too few.
+
+    The rule, fixed beforehand: a line, or a parabola if its bend differs from zero by a test at 5 % and the trainings
+    leave `LEAST_FREE` degrees of freedom.
+
+    Args:
+        records: All trials of a run.
+    """
+    found = [record for record in trained(records) if record.arm is Arm.WIDTH]
+    flops = np.array([float(record.flops or 0) for record in found])
+    widths = len(set(flops.tolist()))
+    if len(found) < LEAST_TRAININGS or widths < LEAST_WIDTHS or np.ptp(np.log2(flops)) < _SPREAD:
+        return None
+    bent = _curve(found, flops, 2) if widths > LEAST_WIDTHS and len(found) > LEAST_TRAININGS else None
+    if bent is not None and bent.bought(np.array([0.0, 1.0])).p < 1.0 - CONFIDENCE:
+        return bent
+    return _curve(found, flops, 1)
+
+
+def _curve(records: list[TrialRecord], flops: Vector, degree: int) -> Curve | None:
+    centre = float(np.log2(flops).mean())
+    columns = np.hstack([np.ones((len(flops), 1)), _powers(np.log2(flops) - centre, degree)])
+    noise = Noise(np.array([record.accuracy or 0.0 for record in records]), columns)
+    curve = Curve(records, centre, coefficient_weights(columns)[1:], noise)
+    return None if noise.estimate(curve.weights[-1]) is None else curve
+
+
+def _powers(logs: Vector, degree: int) -> Matrix:
+    powers: Matrix = logs[:, None] ** np.arange(1, degree + 1)
+    return powers
