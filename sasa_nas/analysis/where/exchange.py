@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from sasa_nas.analysis.where.linear import CONFIDENCE, Estimate, Noise, coefficient_weights
-from sasa_nas.analysis.where.sample import LEAST_FREE
+from sasa_nas.analysis.where.records import Exchange, Interval, WidthPoint
+from sasa_nas.analysis.where.sample import LEAST_FREE, Sample
 from sasa_nas.run import Arm, TrialRecord
 from sasa_nas.run.designs import trained
 from sasa_nas.surrogate.factors import Matrix, Vector
@@ -54,9 +55,10 @@ class Curve:
         Args:
             change: (D,), change of each of `powers`.
         """
+        if not change.any():
+            return Estimate(0.0, 0.0, float(self.noise.df))
         found = self.noise.estimate(change @ self.weights)
-        # a training of leverage 1 has no width beside it to be judged by; `curve_of` draws none through such
-        assert found is not None
+        assert found is not None  # `curve_of` draws none through a training that has no other beside it
         return found
 
     @property
@@ -75,6 +77,11 @@ class Curve:
         return self.bought((powers * at[:, None] ** (powers - 1)).mean(axis=0))
 
 
+def widths_trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """Return the trainings of the all-convolution network at other widths."""
+    return [record for record in trained(records) if record.arm is Arm.WIDTH]
+
+
 def curve_of(records: Sequence[TrialRecord]) -> Curve | None:
     """Return the curve through a run's trainings at several widths; None if they are too few.
 
@@ -84,7 +91,7 @@ def curve_of(records: Sequence[TrialRecord]) -> Curve | None:
     Args:
         records: All trials of a run.
     """
-    found = [record for record in trained(records) if record.arm is Arm.WIDTH]
+    found = widths_trained(records)
     flops = np.array([float(record.flops or 0) for record in found])
     widths = len(set(flops.tolist()))
     if len(found) < LEAST_TRAININGS or widths < LEAST_WIDTHS or np.ptp(np.log2(flops)) < _SPREAD:
@@ -100,9 +107,42 @@ def _curve(records: list[TrialRecord], flops: Vector, degree: int) -> Curve | No
     columns = np.hstack([np.ones((len(flops), 1)), _powers(np.log2(flops) - centre, degree)])
     noise = Noise(np.array([record.accuracy or 0.0 for record in records]), columns)
     curve = Curve(records, centre, coefficient_weights(columns)[1:], noise)
-    return None if noise.estimate(curve.weights[-1]) is None else curve
+    return None if any(noise.estimate(row) is None for row in curve.weights) else curve
 
 
 def _powers(logs: Vector, degree: int) -> Matrix:
     powers: Matrix = logs[:, None] ** np.arange(1, degree + 1)
     return powers
+
+
+def exchange_of(curve: Curve, sample: Sample) -> Exchange:
+    """Return the exchange rate of accuracy and FLOPs at the designs of a sample.
+
+    Args:
+        curve: The curve.
+        sample: The balanced designs.
+    """
+    flops = 1e9 * sample.flops
+    rate = curve.per_doubling(flops)
+    groups: dict[int, list[TrialRecord]] = {}
+    for record in curve.records:
+        groups.setdefault(record.flops or 0, []).append(record)
+    points = [
+        WidthPoint(
+            multiplier=group[0].width_multiplier or 1.0,
+            flops=cost,
+            accuracy=float(np.mean([record.accuracy for record in group])),
+            trainings=len(group),
+        )
+        for cost, group in sorted(groups.items())
+    ]
+    return Exchange(
+        per_doubling=Interval(
+            effect=rate.value, low=rate.low, high=rate.high, p=rate.p, p_adjusted=rate.p, star=rate.p < 1.0 - CONFIDENCE
+        ),
+        error=rate.error,
+        degree=len(curve.weights),
+        points=points,
+        trainings=len(curve.records),
+        beyond=float(np.mean((flops < points[0].flops) | (flops > points[-1].flops))),
+    )
