@@ -146,7 +146,7 @@ class Run:
         Args:
             balanced: Trainings in balance over the space's options, on top of those so far.
             widths: Trainings of the all-convolution network at other widths, one width after the other, by which
-                `where` tells effects at equal FLOPs; on top of those so far. From six on there is an answer.
+                `where` tells effects at equal FLOPs; on top of those so far. From seven on there is an answer.
             settle: Trainings of networks whose place on the front is least certain, one by one, each with another
                 seed; on top of those so far.
             swaps: Whether each network of the front is compared with twins that have convolution where it attends, in

@@ -13,7 +13,7 @@ from sasa_nas.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sasa_nas.analysis.where import Effect, Interval, Where
+    from sasa_nas.analysis.where import Interval, Where
 
 
 _OTHERS = {"failures_as_chance": "failures as chance", "without_outliers": "without outliers"}
@@ -84,9 +84,13 @@ def where(
         return
     console = stdout_console()
     _print(console, answer)
-    if answer.more_trials and source.info.table is None:
+    trainable = source.info.table is None
+    if answer.more_trials and trainable:
         words = shell_line(program(), "where", run, "--more", answer.more_trials, *words_for_run(source.folder))
         console.print(f"\nTrain them:\n  {words}", soft_wrap=True)
+    if answer.more_widths and trainable:
+        words = shell_line(program(), "where", run, "--widths", answer.more_widths, *words_for_run(source.folder))
+        console.print(f"\nSee effects at equal FLOPs, by what these buy as width:\n  {words}", soft_wrap=True)
     if plot is not None:
         console.print(f"Figure: {plot}", soft_wrap=True)
 
@@ -100,19 +104,19 @@ def _print(console: Console, answer: Where) -> None:
         console.print(f"{words.headline(answer)}\n", soft_wrap=True)
     if answer.effects:
         others = [name for name in _OTHERS if any(getattr(e, name) is not None for e in answer.effects)]
-        headings = ("effect", *map(_OTHERS.__getitem__, others), "at matched FLOPs", "per GFLOP", "n")
+        equal = ["at equal FLOPs"] if answer.exchange is not None else []
+        headings = ("effect", *map(_OTHERS.__getitem__, others), "FLOPs", *equal, "n")
         table = plain_table("factor", "level", "against", *headings, right=headings)
         shown = [e for e in answer.effects if e.factor.endswith(".operator") or e.star]
         for effect in shown:
-            matched = effect.at_matched_flops
             table.add_row(
                 words.factor_name(effect.factor),
                 str(effect.level),
                 str(effect.baseline),
                 _points(effect),
-                *("-" if other is None else _points(other) for other in (getattr(effect, name) for name in others)),
-                "-" if matched is None else _points(matched),
-                _per_gflop(effect),
+                *(_points(getattr(effect, name)) for name in others),
+                _change(effect.extra_flops),
+                *([_points(effect.at_equal_flops)] if equal else []),
                 str(effect.n),
             )
         console.print(table)
@@ -139,13 +143,12 @@ def _print(console: Console, answer: Where) -> None:
         console.print(f"Which operators go together would take at least {answer.more_for_interactions} more to tell.")
 
 
-def _points(interval: Interval) -> str:
+def _points(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
     star = "*" if interval.star else " "
     return f"{100 * interval.effect:+.1f}{star} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
 
 
-def _per_gflop(effect: Effect) -> str:
-    found = effect.per_gflop
-    if found is None:
-        return "-"
-    return f"{100 * found.effect:+.3g} {'spent' if found.extra_gflops > 0 else 'saved'}"
+def _change(share: float) -> str:
+    return f"{100 * share:+.0f} %"

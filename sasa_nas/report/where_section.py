@@ -28,7 +28,7 @@ class Reading:
 
 READINGS = {
     "where-trained": Reading("as trained", lambda effect: effect),
-    "where-matched": Reading("at equal FLOPs", lambda effect: effect.at_matched_flops),
+    "where-equal": Reading("at equal FLOPs", lambda effect: effect.at_equal_flops),
     "where-outliers": Reading("without outliers", lambda effect: effect.without_outliers),
     "where-failures": Reading("with failures as chance", lambda effect: effect.failures_as_chance),
 }

@@ -3,6 +3,7 @@
 from sasa_nas.analysis.where.answer import RESOLUTION, where
 from sasa_nas.analysis.where.records import (
     Effect,
+    Exchange,
     Interaction,
     Interval,
     OperatorTrainings,
@@ -11,12 +12,14 @@ from sasa_nas.analysis.where.records import (
     StageEffect,
     SwapEffect,
     Where,
+    WidthPoint,
 )
 from sasa_nas.analysis.where.scores import Scores, read_scores
 
 __all__ = [
     "RESOLUTION",
     "Effect",
+    "Exchange",
     "Interaction",
     "Interval",
     "OperatorTrainings",
@@ -26,6 +29,7 @@ __all__ = [
     "StageEffect",
     "SwapEffect",
     "Where",
+    "WidthPoint",
     "read_scores",
     "where",
 ]

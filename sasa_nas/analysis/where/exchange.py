@@ -10,16 +10,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sasa_nas.analysis.where.linear import CONFIDENCE, Estimate, Noise, coefficient_weights
+from sasa_nas.analysis.where.linear import CONFIDENCE, Estimate, Noise, coefficient_weights, independent
 from sasa_nas.analysis.where.records import Exchange, Interval, WidthPoint
 from sasa_nas.analysis.where.sample import LEAST_FREE, Sample
 from sasa_nas.run import Arm, TrialRecord
 from sasa_nas.run.designs import trained
 from sasa_nas.surrogate.factors import Matrix, Vector
 
-LEAST_WIDTHS = 3
+DEGREE = 2
+"""Degree of a curve. A line would be narrower by some per cent, but wrong by more than that where accuracy levels off,
+and whether it does a few trainings cannot tell: a rule that bends the curve only if a test says so is no better."""
+LEAST_WIDTHS = DEGREE + 1
 """Fewest networks of different FLOPs that a curve is drawn through."""
-LEAST_TRAININGS = 2 + LEAST_FREE
+LEAST_TRAININGS = DEGREE + 1 + LEAST_FREE
 """Fewest trainings that a curve is drawn through."""
 _SPREAD = 0.5
 """Least range of a curve, in doublings of FLOPs."""
@@ -27,12 +30,12 @@ _SPREAD = 0.5
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """Accuracy of the all-convolution network as a polynomial of the logarithm of its FLOPs.
+    """Accuracy of the all-convolution network as a parabola over the logarithm of its FLOPs.
 
     Attributes:
         records: The N trainings.
         centre: Logarithm to base 2 of the FLOPs that powers are taken from.
-        weights: (D, N), weights of the trainings in the coefficients of powers 1 to D.
+        weights: (2, N), weights of the trainings in the coefficients of the first and the second power.
         noise: Noise of the trainings.
     """
 
@@ -42,18 +45,18 @@ class Curve:
     noise: Noise
 
     def powers(self, flops: Vector) -> Matrix:
-        """Return powers 1 to D of the logarithms of FLOPs, `(M, D)`.
+        """Return the first and second power of the logarithms of FLOPs, `(M, 2)`.
 
         Args:
             flops: (M,), FLOPs of networks.
         """
-        return _powers(np.log2(flops) - self.centre, len(self.weights))
+        return _powers(np.log2(flops) - self.centre)
 
     def bought(self, change: Vector) -> Estimate:
         """Return the accuracy that a change of FLOPs buys, if it is spent on width.
 
         Args:
-            change: (D,), change of each of `powers`.
+            change: (2,), change of each of `powers`.
         """
         if not change.any():
             return Estimate(0.0, 0.0, float(self.noise.df))
@@ -63,8 +66,8 @@ class Curve:
 
     @property
     def coefficients(self) -> Vector:
-        """(D,), the coefficients of powers 1 to D."""
-        return np.array([self.bought(unit).value for unit in np.eye(len(self.weights))])
+        """(2,), the coefficients of the first and the second power."""
+        return np.array([self.bought(unit).value for unit in np.eye(DEGREE)])
 
     def per_doubling(self, flops: Vector) -> Estimate:
         """Return the accuracy that doubled FLOPs buy, on average over networks: the curve's mean slope there.
@@ -72,9 +75,7 @@ class Curve:
         Args:
             flops: (M,), FLOPs of the networks.
         """
-        at = np.log2(flops) - self.centre
-        powers = np.arange(1, len(self.weights) + 1)
-        return self.bought((powers * at[:, None] ** (powers - 1)).mean(axis=0))
+        return self.bought(np.array([1.0, 2.0 * float(np.log2(flops).mean() - self.centre)]))
 
 
 def widths_trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:
@@ -85,33 +86,28 @@ def widths_trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:
 def curve_of(records: Sequence[TrialRecord]) -> Curve | None:
     """Return the curve through a run's trainings at several widths; None if they are too few.
 
-    The rule, fixed beforehand: a line, or a parabola if its bend differs from zero by a test at 5 % and the trainings
-    leave `LEAST_FREE` degrees of freedom.
-
     Args:
         records: All trials of a run.
     """
     found = widths_trained(records)
-    flops = np.array([float(record.flops or 0) for record in found])
-    widths = len(set(flops.tolist()))
-    if len(found) < LEAST_TRAININGS or widths < LEAST_WIDTHS or np.ptp(np.log2(flops)) < _SPREAD:
+    if len(found) < LEAST_TRAININGS:
         return None
-    bent = _curve(found, flops, 2) if widths > LEAST_WIDTHS and len(found) > LEAST_TRAININGS else None
-    if bent is not None and bent.bought(np.array([0.0, 1.0])).p < 1.0 - CONFIDENCE:
-        return bent
-    return _curve(found, flops, 1)
+    logs = np.log2([float(record.flops or 1) for record in found])
+    if len(set(logs.tolist())) < LEAST_WIDTHS or np.ptp(logs) < _SPREAD:
+        return None
+    centre = float(logs.mean())
+    columns = np.hstack([np.ones((len(found), 1)), _powers(logs - centre)])
+    if len(independent(columns)) <= DEGREE:
+        return None
+    noise = Noise(np.array([record.accuracy or 0.0 for record in found]), columns)
+    weights: Matrix = coefficient_weights(columns)[1:]
+    if any(noise.estimate(row) is None for row in weights):
+        return None
+    return Curve(found, centre, weights, noise)
 
 
-def _curve(records: list[TrialRecord], flops: Vector, degree: int) -> Curve | None:
-    centre = float(np.log2(flops).mean())
-    columns = np.hstack([np.ones((len(flops), 1)), _powers(np.log2(flops) - centre, degree)])
-    noise = Noise(np.array([record.accuracy or 0.0 for record in records]), columns)
-    curve = Curve(records, centre, coefficient_weights(columns)[1:], noise)
-    return None if any(noise.estimate(row) is None for row in curve.weights) else curve
-
-
-def _powers(logs: Vector, degree: int) -> Matrix:
-    powers: Matrix = logs[:, None] ** np.arange(1, degree + 1)
+def _powers(logs: Vector) -> Matrix:
+    powers: Matrix = logs[:, None] ** np.arange(1, DEGREE + 1)
     return powers
 
 
@@ -141,7 +137,6 @@ def exchange_of(curve: Curve, sample: Sample) -> Exchange:
             effect=rate.value, low=rate.low, high=rate.high, p=rate.p, p_adjusted=rate.p, star=rate.p < 1.0 - CONFIDENCE
         ),
         error=rate.error,
-        degree=len(curve.weights),
         points=points,
         trainings=len(curve.records),
         beyond=float(np.mean((flops < points[0].flops) | (flops > points[-1].flops))),

@@ -194,7 +194,6 @@ class Exchange(BaseModel):
     Attributes:
         per_doubling: Gain of accuracy by doubled FLOPs, on average over the FLOPs of the balanced designs.
         error: Standard error of that gain.
-        degree: 1 if accuracy is a line over the logarithm of FLOPs, 2 if it is a parabola.
         points: The widths, the thinnest first.
         trainings: Number of trainings.
         beyond: Share of the balanced designs that cost less or more than all of the widths.
@@ -204,7 +203,6 @@ class Exchange(BaseModel):
 
     per_doubling: Interval
     error: float
-    degree: int
     points: list[WidthPoint]
     trainings: int
     beyond: float
