@@ -77,7 +77,7 @@ def _estimate(effect: Effect, interval: Interval) -> Estimate:
 
 def details(answer: Where) -> Markup:
     """Return the details below the chart: interactions, swaps, and the precision of the estimates."""
-    items = [*words.together(answer), *words.remarks(answer)]
+    items = [*words.together(answer), *_unequal(answer), *words.remarks(answer)]
     for swap in answer.swaps:
         ends = "" if swap.low is None or swap.high is None else f" ({100 * swap.low:+.1f} to {100 * swap.high:+.1f})"
         items.append(
@@ -86,6 +86,17 @@ def details(answer: Where) -> Markup:
         )
     found = tag("ul", *(tag("li", item) for item in items)) if items else None
     return tag("div", found, tag("p", words.note(answer), class_=None if answer.enough else "warn"))
+
+
+def _unequal(answer: Where) -> list[str]:
+    """Return a sentence on the FLOPs by which operators differ, where effects at equal FLOPs are not known."""
+    shares = [effect.extra_flops for effect in operator_effects(answer)]
+    if answer.exchange is not None or not shares:
+        return []
+    return [
+        f"Effects are as trained: operators change the FLOPs of a network by {100 * min(shares):+.0f} % to "
+        f"{100 * max(shares):+.0f} %, whose own worth is in them."
+    ]
 
 
 def intro(answer: Where) -> str:
