@@ -33,6 +33,13 @@ class SamplerName(StrEnum):
     GP = "gp"
 
 
+class BalancedAtName(StrEnum):
+    """Names of `sasa_nas.run.records.BalancedAt`, likewise."""
+
+    DESIGN = "design"
+    FLOPS = "flops"
+
+
 def search(
     space: Annotated[
         str | None, typer.Option(help="A shipped search space's name, or a YAML file.", show_default=False)
@@ -70,6 +77,10 @@ def search(
         float,
         typer.Option(min=0, max=1, help="Share of the trials drawn in balance, from which `where` tells effects."),
     ] = 0.25,
+    balanced_at: Annotated[
+        BalancedAtName,
+        typer.Option(help="flops: widen or thin each balanced design until it costs what convolution would."),
+    ] = BalancedAtName.DESIGN,
     halving: Annotated[
         bool, typer.Option("--halving", help="Stop trainings early that others outdo in all objectives together.")
     ] = False,
@@ -165,6 +176,7 @@ def search(
         sampler=sampler.value,
         objectives=parse_objectives(objectives),
         balanced=balanced,
+        balanced_at=balanced_at.value,
         halving=halving,
         eta=eta,
         grace_epochs=grace_epochs,

@@ -43,8 +43,8 @@ def where(
         typer.Option(
             min=0,
             metavar="N",
-            help="First train the all-convolution network N times at other widths, for effects at equal FLOPs; 8 is two "
-            "of each width.",
+            help="First train the all-convolution network N times at other widths, for effects at equal FLOPs; 8 is "
+            "twice at each width.",
         ),
     ] = 0,
     swaps: Annotated[

@@ -91,7 +91,7 @@ def details(answer: Where) -> Markup:
 def _unequal(answer: Where) -> list[str]:
     """Return a sentence on the FLOPs by which operators differ, where effects at equal FLOPs are not known."""
     shares = [effect.extra_flops for effect in operator_effects(answer)]
-    if answer.exchange is not None or not shares:
+    if answer.exchange is not None or answer.equal_flops or not shares:
         return []
     return [
         f"Effects are as trained: operators change the FLOPs of a network by {100 * min(shares):+.0f} % to "

@@ -74,6 +74,13 @@ class Arm(StrEnum):
     """A network whose place on the front was uncertain, once more with another seed."""
     WIDTH = "width"
     """The all-convolution network, widened or thinned, to tell what the same FLOPs buy when they are spent on width."""
+    EQUAL = "equal"
+    """As `BALANCED`, but each design widened or thinned until it costs what convolution in all stages would cost."""
+
+    @property
+    def in_balance(self) -> bool:
+        """Return whether its designs are drawn in balance over the space's options, so that they tell effects."""
+        return self in (Arm.BALANCED, Arm.EQUAL)
 
     @property
     def outside(self) -> bool:
@@ -81,12 +88,14 @@ class Arm(StrEnum):
 
         They stand on no front, and no sampler and no model of the space's networks learns from them.
         """
-        return self is Arm.WIDTH
+        return self in (Arm.WIDTH, Arm.EQUAL)
 
 
 Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp"]
 """Samplers of designs: Optuna's tree-structured Parzen estimator, evolution (NSGA-II or III), chance, or a Gaussian
 process."""
+BalancedAt = Literal["design", "flops"]
+"""What is equal among balanced designs: nothing, as they are trained as the space has them, or their FLOPs."""
 Resource = Literal["cpus", "gpus"]
 """Resource that a trial takes a share of."""
 Score = Annotated[str, NameIn(SCORES)]
@@ -136,6 +145,9 @@ class SearchSettings(BaseModel):
     balanced: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
     """Share of the trials that are drawn in balance, whatever came out before, so that effects can be estimated: where
     attention helps is what a search is for, and its sampler's own trials cannot tell."""
+    balanced_at: BalancedAt = "design"
+    """`flops`: each balanced design is widened or thinned until it costs what convolution in all stages would cost. As
+    none of the space's designs then, they stand on no front, and the sampler does not learn from them."""
     more_balanced: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Trainings in balance that come on top of `trials`, for smaller effects to be found."""
     settle: Annotated[int, Field(ge=0, lt=2**63)] = 0
@@ -166,6 +178,11 @@ class SearchSettings(BaseModel):
     """URL of a folder where workers keep their trials; default: the run's own, on a shared disk."""
     data_dir: Place | None = None
     """Folder that data sets lie in or are downloaded to; the default place if None."""
+
+    @property
+    def balanced_arm(self) -> Arm:
+        """The arm of the balanced share."""
+        return Arm.EQUAL if self.balanced_at == "flops" else Arm.BALANCED
 
 
 class RunInfo(BaseModel):

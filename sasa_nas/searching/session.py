@@ -17,6 +17,7 @@ from sasa_nas.searching.new_run import check_folder, make_folder
 from sasa_nas.searching.observer import SearchObserver, SearchSummary
 from sasa_nas.searching.plan import SearchPlan, plan_search
 from sasa_nas.searching.propose.balanced import REPLICATES
+from sasa_nas.searching.propose.equal_flops import require_equal_flops
 from sasa_nas.searching.propose.proposer import Proposer
 from sasa_nas.searching.propose.study import opened_study
 from sasa_nas.searching.propose.swaps import Swaps, request_swaps
@@ -66,6 +67,8 @@ def search(
     observer = observer or SearchObserver()
     plan = plan_search(space, settings, observer)
     _check_widths(plan)
+    if settings.balanced_at == "flops" and settings.balanced:
+        require_equal_flops(plan)
     if settings.storage is not None:
         Storage(settings.storage).check(new=True)
     if is_synthetic(plan.data.name):

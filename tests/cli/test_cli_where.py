@@ -76,7 +76,7 @@ def test_widths_are_trained_and_tell_effects_at_equal_flops(capsys, tmp_path: Pa
     lines = out.splitlines()
     assert lines[0].startswith("At equal FLOPs, attention helps most in stage 3: +")
     (heading,) = [line for line in lines if line.startswith("factor")]
-    assert heading.split() == "factor level against effect FLOPs at equal FLOPs n".split()
+    assert heading.split() == ["factor", "level", "against", "effect", "FLOPs", "at", "equal", "FLOPs", "n"]
     assert any(line.startswith("Doubled FLOPs buy +") for line in lines)
     assert "--widths" not in out
     assert "at equal FLOPs" in (tmp_path / "where.svg").read_text()

@@ -124,7 +124,7 @@ def where(
         stages=stage_effects(taken, by_stage, readings),
         best=best_of(beyond or taken),
         exchange=None if curve is None else exchange_of(curve, sample),
-        more_widths=_missing_widths(curve, records, operators),
+        more_widths=0 if sample.equal_flops else _missing_widths(curve, records, operators),
         score=use,
         failures=trainings_by_operator(records, far),
         outliers=far,
@@ -141,6 +141,7 @@ def where(
         trainings=trainings,
         designs=sample.designs,
         training_noise=sample.training_noise,
+        equal_flops=sample.equal_flops,
         nothing_differs=sample.nothing_differs,
         covered=sample.covered,
         note=_note(detectable, resolution, more, sample),
@@ -163,8 +164,10 @@ def _score(
     scores: Scores | None,
     name: str,
 ) -> Score | None:
-    """Return the score of all designs; None if every design is trained, or there is none."""
-    if sample.covered:
+    """Return the score of all designs; None if every design is trained, none at its own width, or there is no score."""
+    if sample.equal_flops and scores is not None:
+        raise UserError("scores are of the space's designs, but the balanced ones of this run were widened or thinned")
+    if sample.covered or sample.equal_flops:
         return None
     if population is None:
         network = next(r.architecture for r in records if r.architecture is not None)

@@ -264,6 +264,8 @@ class Where(BaseModel):
         trainings: Number of balanced trainings that the answer rests on.
         designs: Number of distinct designs among them.
         training_noise: Standard deviation of accuracy between trainings of one design; None without replicates.
+        equal_flops: Whether the balanced designs were widened or thinned to cost the same, so that effects as trained
+            are effects at equal FLOPs.
         nothing_differs: Whether all balanced trainings ended with the same accuracy, as on an easy data set.
         covered: Whether every design of the space is among them, so that only the noise of training is left.
         note: Remark for the reader, in a sentence.
@@ -293,6 +295,7 @@ class Where(BaseModel):
     trainings: int
     designs: int
     training_noise: float | None
+    equal_flops: bool = False
     nothing_differs: bool = False
     covered: bool
     note: str

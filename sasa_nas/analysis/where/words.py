@@ -48,7 +48,10 @@ def headline(answer: Where) -> str:
         text = f"Attention helps in no stage; it costs least in {stage_name(best.stage)}"
     else:
         text = f"Attention helps most in {stage_name(best.stage)}"
-    text = f"At equal FLOPs, a{text[1:]}" if answer.exchange is not None else text
+    if answer.equal_flops:
+        text = f"At equal FLOPs, each design widened or thinned to what convolution costs, a{text[1:]}"
+    elif answer.exchange is not None:
+        text = f"At equal FLOPs, a{text[1:]}"
     text = f"{text}: {points(told)} points of accuracy"
     text += "." if told.star else ", which chance could have done as well."
     if len(answer.best) == len(answer.stages) > 1:

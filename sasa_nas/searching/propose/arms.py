@@ -36,10 +36,10 @@ class ArmSchedule:
         Args:
             exhausted: Whether the sampler has no new design.
         """
-        balanced = self._started[Arm.BALANCED]
+        balanced = self._started[self._settings.balanced_arm]
         if self._left > 0:
             if self._is_due(balanced) or (exhausted and balanced < self.share + self._settings.more_balanced):
-                return Arm.BALANCED
+                return self._settings.balanced_arm
             if self._searching and not exhausted:
                 return Arm.SEARCH
         if self._unwidened > 0:
@@ -49,7 +49,7 @@ class ArmSchedule:
     @property
     def planned(self) -> int:
         """Trainings of the run, requested ones that have begun among them, once no arm is next."""
-        begun = self._started[Arm.BALANCED]
+        begun = self._started[self._settings.balanced_arm]
         # those on top are all due, and in a search that is all in balance the others, too: there may be billions
         balanced = max(begun, self._settings.more_balanced)
         if self._settings.balanced == 1.0:
@@ -70,7 +70,7 @@ class ArmSchedule:
     @property
     def _left(self) -> int:
         wanted = self._settings.trials + self._settings.more_balanced
-        return wanted - self._started[Arm.SEARCH] - self._started[Arm.BALANCED]
+        return wanted - self._started[Arm.SEARCH] - self._started[self._settings.balanced_arm]
 
     def _is_due(self, balanced: int) -> bool:
         """Return whether, after so many trainings in balance, one more is needed to keep the share at every time.

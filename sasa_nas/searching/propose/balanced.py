@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from sasa_nas.searching.plan import SearchPlan, draw
+from sasa_nas.searching.propose.equal_flops import at_equal_flops
 from sasa_nas.space import Infeasible
 from sasa_nas.space.choosers import Label, RandomChooser, RecallChooser
 from sasa_nas.space.searchable import Number, Range
@@ -100,7 +101,9 @@ class BalancedDesigns:
                 self._plan.walker.walk(candidate)
             for candidate in sorted(candidates, key=self._excess):
                 try:
-                    draw(self._plan, RecallChooser(candidate.answers))
+                    design = draw(self._plan, RecallChooser(candidate.answers))
+                    if self._plan.settings.balanced_at == "flops":
+                        at_equal_flops(self._plan, design, candidate.answers)
                 except Infeasible:
                     continue
                 self._answers.append(candidate.answers)

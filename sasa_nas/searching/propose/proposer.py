@@ -13,16 +13,16 @@ from sasa_nas.run.designs import designs
 from sasa_nas.searching.measurements import Measurements
 from sasa_nas.searching.observer import SearchObserver
 from sasa_nas.searching.plan import OverLimit, SearchPlan, draw
-from sasa_nas.searching.propose import initial_designs
+from sasa_nas.searching.propose import initial_designs, settling, widths
 from sasa_nas.searching.propose.arms import ArmSchedule
 from sasa_nas.searching.propose.balanced import REPLICATES, BalancedDesigns
 from sasa_nas.searching.propose.baseline import baseline
+from sasa_nas.searching.propose.equal_flops import at_equal_flops
 from sasa_nas.searching.propose.halving import halving_of
 from sasa_nas.searching.propose.objective_values import losses
 from sasa_nas.searching.propose.proposal import Proposal, stop_reason, tell_end
 from sasa_nas.searching.propose.requests import Request
 from sasa_nas.searching.propose.score_filter import ScoreFilter
-from sasa_nas.searching.propose import settling, widths
 from sasa_nas.searching.propose.settling import least_certain
 from sasa_nas.searching.propose.study import STARTUP, OpenTrial, SearchStudy
 from sasa_nas.searching.propose.trial_chooser import TrialChooser
@@ -106,7 +106,7 @@ class Proposer:
             if proposal is not None:
                 return proposal
         while (arm := self._next_arm()) is not None:
-            if arm is Arm.BALANCED:
+            if arm.in_balance:
                 return self._propose_balanced()
             if arm is Arm.WIDTH:
                 return self._propose_width()
@@ -119,9 +119,10 @@ class Proposer:
 
     def _propose_balanced(self) -> Proposal:
         """Return the next training in balance: of a new design, or of the last one again with another seed."""
-        place = self._started[Arm.BALANCED]
-        request = Request(arm=Arm.BALANCED, seed=self._plan.settings.seed + 1 + place)
-        proposal = self._consider(self._study.ask_for(self._balanced[place // REPLICATES]), request)
+        arm = self._plan.settings.balanced_arm
+        place = self._started[arm]
+        request = Request(arm=arm, seed=self._plan.settings.seed + 1 + place)
+        proposal = self._consider(self._study.ask_for(self._balanced[place // REPLICATES], arm), request)
         assert proposal is not None
         return proposal
 
@@ -278,7 +279,9 @@ class Proposer:
         """Return the design that a trial chooses, under way from now on; None if it is not to be trained."""
         try:
             design = draw(self._plan, TrialChooser(trial.optuna))
-            if request.width_multiplier is not None:
+            if request.arm is Arm.EQUAL:
+                design = at_equal_flops(self._plan, design, trial.optuna.params)
+            elif request.width_multiplier is not None:
                 design = widths.at_width(design, request.width_multiplier)
         except OverLimit as error:
             trial.constraints["limits"] = error.excess

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from at_once import LEAST, REPETITIONS, Repeated
 from formula_runs import answer_of, records_of, width_records
 from scipy import stats
 
+from sasa_nas import Run, SearchSettings, UserError, load_space, search
 from sasa_nas.analysis.where import Where
 from sasa_nas.analysis.where.exchange import LEAST_TRAININGS, Curve, curve_of
 from sasa_nas.analysis.where.linear import Estimate
@@ -185,6 +187,32 @@ def test_designs_that_cost_more_than_all_widths_are_told() -> None:
     wide = [r.model_copy(update={"flops": (r.flops or 0) // 10}) for r in width_records("tiny", formula, 8)]
     (rate, *_) = remarks(answer_of("tiny", records_of("tiny", formula, 8) + wide))
     assert rate.endswith(" 100 % of the balanced designs cost more or less than any of these.")
+
+
+def searched_at_equal_flops(space: str, trials: int, out: Path) -> Run:
+    """A search whose accuracies grow by 15 points with ten times the FLOPs, all of it in balance."""
+    wanted = load_space(space)
+    proxy = wanted.proxy.model_copy(update={"dataset": "synthetic:flops"})
+    settings = SearchSettings(trials=trials, balanced=1.0, balanced_at="flops")
+    return search(wanted.model_copy(update={"proxy": proxy}), settings, out=out)
+
+
+def test_designs_at_equal_flops_tell_effects_at_equal_flops_as_trained(tmp_path: Path) -> None:
+    run = searched_at_equal_flops("tiny", 16, tmp_path / "run")
+    found = run.where()
+    assert found.equal_flops
+    assert (found.exchange, found.more_widths, found.score) == (None, 0, None)
+    assert headline(found).startswith(
+        "At equal FLOPs, each design widened or thinned to what convolution costs, attention helps most in stage 3: +"
+    )
+    for effect in found.effects:
+        truth = 0.08 if effect.factor.startswith("stages[2]") else 0.0
+        assert effect.low <= truth <= effect.high
+        assert effect.star == (truth > 0)
+        assert abs(effect.extra_flops) < 0.01
+    assert run.pareto().front == []
+    with pytest.raises(UserError, match="scores are of the space's designs"):
+        run.where(scores=lambda network: 0.0)
 
 
 def test_without_the_curve_the_answer_says_how_many_trainings_would_tell() -> None:
