@@ -262,6 +262,7 @@ def _conclude(run: Run) -> None:
     from sasa_nas.cli.external import words_for_run
     from sasa_nas.cli.output import program, shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front
+    from sasa_nas.run.designs import designs
     from sasa_nas.run.phases import add_up, tell
 
     session = run.session
@@ -282,10 +283,13 @@ def _conclude(run: Run) -> None:
     target = Path("exports") / path.name.replace("-", "_")
     suggestions: list[tuple[str, tuple[object, ...]]] = [
         ("See where attention helps", ("where", path, "--plot", path / "where.png")),
-        ("See the front again, and draw it", ("pareto", path, "--plot", path / "front.png")),
         ("Write it all as one HTML file", ("report", path)),
-        ("Take the best network as a module", ("export", path, "--pick", "best", "--out", target)),
     ]
+    if designs(session.records):  # there is no front where all designs are widened or thinned to equal FLOPs
+        suggestions += [
+            ("See the front again, and draw it", ("pareto", path, "--plot", path / "front.png")),
+            ("Take the best network as a module", ("export", path, "--pick", "best", "--out", target)),
+        ]
     if not session.exhausted:
         suggestions.append(("Train more networks in the same run", ("resume", path, "--trials", 2 * trials, *external)))
     for title, words in suggestions:

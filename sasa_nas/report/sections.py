@@ -67,7 +67,7 @@ def _results(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section
             "front",
             "Front",
             "Accuracy against cost",
-            "No network of this run is trained to the end yet: let its search go on.",
+            "No network of this run's space is trained to the end yet: let its search go on.",
             Markup(""),
         )
         return

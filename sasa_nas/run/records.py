@@ -75,7 +75,7 @@ class Arm(StrEnum):
     WIDTH = "width"
     """The all-convolution network, widened or thinned, to tell what the same FLOPs buy when they are spent on width."""
     EQUAL = "equal"
-    """As `BALANCED`, but each design widened or thinned until it costs what convolution in all stages would cost."""
+    """Like `BALANCED`, but each design is widened or thinned to the cost of convolution in all stages."""
 
     @property
     def in_balance(self) -> bool:
@@ -95,7 +95,7 @@ Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp"]
 """Samplers of designs: Optuna's tree-structured Parzen estimator, evolution (NSGA-II or III), chance, or a Gaussian
 process."""
 BalancedAt = Literal["design", "flops"]
-"""What is equal among balanced designs: nothing, as they are trained as the space has them, or their FLOPs."""
+"""Quantity that is equal among balanced designs: nothing but what they have in common, or their FLOPs."""
 Resource = Literal["cpus", "gpus"]
 """Resource that a trial takes a share of."""
 Score = Annotated[str, NameIn(SCORES)]

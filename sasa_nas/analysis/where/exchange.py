@@ -1,4 +1,4 @@
-"""What FLOPs are worth in a run: the accuracy that the all-convolution network gains by FLOPs spent on width.
+"""Worth of FLOPs in a run: the accuracy that the all-convolution network gains by FLOPs spent on width.
 
 An operator that raises accuracy and costs more is only worth its FLOPs if these would have bought less elsewhere. The
 trainings of one network at several widths say what they buy: they hold all operators fixed, so that nothing an operator

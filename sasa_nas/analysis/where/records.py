@@ -189,7 +189,7 @@ class WidthPoint(BaseModel):
 
 
 class Exchange(BaseModel):
-    """What FLOPs buy when they are spent on the width of the all-convolution network.
+    """Accuracy that FLOPs buy when they are spent on the width of the all-convolution network.
 
     Attributes:
         per_doubling: Gain of accuracy by doubled FLOPs, on average over the FLOPs of the balanced designs.
@@ -242,7 +242,7 @@ class Where(BaseModel):
         stages: Effects of attention in each stage, the most helpful first: at equal FLOPs if that is known.
         best: Numbers, from 0, of the stages that may be the first of `stages` as far as can be told: that one, then
             those whose effect is not smaller by a test at 5 %.
-        exchange: What FLOPs buy elsewhere, by which effects at equal FLOPs are told; None unless the all-convolution
+        exchange: Accuracy that FLOPs buy elsewhere, by which effects at equal FLOPs are told; None unless the all-convolution
             network was trained at several widths.
         more_widths: Number of trainings of it that would tell; 0 if there is an exchange rate, if no operator changes
             FLOPs, or if a stage has no convolution.

@@ -1,4 +1,4 @@
-"""The all-convolution network at other widths: what it gains by FLOPs that are spent on width."""
+"""The all-convolution network at other widths, by which the worth of FLOPs is told."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
