@@ -67,7 +67,7 @@ def search(
     observer = observer or SearchObserver()
     plan = plan_search(space, settings, observer)
     _check_widths(plan)
-    if settings.balanced_at == "flops" and settings.balanced:
+    if settings.balanced_at == "flops":
         require_equal_flops(plan)
     if settings.storage is not None:
         Storage(settings.storage).check(new=True)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from assertions import every
+from optuna.trial import TrialState
+from studies import shown
 
 from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.errors import UserError
@@ -180,17 +182,40 @@ def test_a_twin_equal_to_a_network_of_the_same_seed_is_not_trained_again(finishe
     assert (copy.architecture_id, copy.seed) == (original.architecture_id, original.seed)
 
 
-def test_a_killed_session_is_gone_on_with_by_a_resume(finished: SearchSummary, notes) -> None:
-    class Killed(Exception):
-        pass
+class Killed(Exception):
+    pass
+
+
+@pytest.fixture
+def killer(notes):
+    """An observer that ends a session with the first training that ends."""
 
     class Killer(type(notes)):  # type: ignore[misc]
         def trial_ended(self, record: TrialRecord) -> None:
             raise Killed
 
+    return Killer()
+
+
+def test_networks_of_other_widths_are_taken_up_as_they_were(finished: SearchSummary, killer) -> None:
+    with pytest.raises(Killed):
+        train_more(finished.folder.path, widths=6, observer=killer)
+    cut_off = [r for r in read_trials(finished.folder) if r.outcome is Outcome.RUNNING]
+    assert {r.arm for r in cut_off} == {Arm.WIDTH}
+    trained = of(resume(finished.folder.path).records, Arm.WIDTH)
+    assert [r.width_multiplier for r in trained] == [*MULTIPLIERS, *MULTIPLIERS[:2]]
+    for record in cut_off:
+        (again,) = [r for r in trained if r.number == record.number]
+        assert (again.architecture_id, again.seed) == (record.architecture_id, record.seed)
+    # for programs that show the run, they are on no front
+    states = {trial.number: trial.state for trial in shown(finished.folder)}
+    assert {states[r.number] for r in trained} == {TrialState.PRUNED}
+
+
+def test_a_killed_session_is_gone_on_with_by_a_resume(finished: SearchSummary, killer) -> None:
     whole = attending(finished.records, 2)
     with pytest.raises(Killed):
-        train_more(finished.folder.path, balanced=4, swaps=Swaps([whole.number]), observer=Killer())
+        train_more(finished.folder.path, balanced=4, swaps=Swaps([whole.number]), observer=killer)
     assert Outcome.RUNNING in {record.outcome for record in read_trials(finished.folder)}
     summary = resume(finished.folder.path)
     twins = sum(kind != "conv" for kind in kinds(whole))

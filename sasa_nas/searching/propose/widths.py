@@ -16,10 +16,10 @@ from sasa_nas.space.widths import widened
 FIRST_SEED = 300_000
 """Added to a search's seed, the first seed of such trainings: that of no other."""
 MULTIPLIERS = (0.5, 2.0, 0.71, 1.41)
-"""Multipliers of all widths, each half a step or a step from FLOPs four times fewer or more; the outer ones, which tell
-the slope best, come first."""
+"""Multipliers of all widths: about a quarter, four times, half and twice the FLOPs. The outer ones come first, as they
+tell the slope best."""
 LEAST = 3
-"""Fewest networks that differ, by which a line can be told from a bend."""
+"""Fewest networks of different widths that a curve can be drawn through."""
 
 
 @dataclass(frozen=True)
