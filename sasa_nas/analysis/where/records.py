@@ -189,7 +189,7 @@ class WidthPoint(BaseModel):
 
 
 class Exchange(BaseModel):
-    """Accuracy that FLOPs buy when they are spent on the width of the all-convolution network.
+    """Accuracy that FLOPs buy as width of the all-convolution network.
 
     Attributes:
         per_doubling: Gain of accuracy by doubled FLOPs, on average over the FLOPs of the balanced designs.
@@ -242,8 +242,7 @@ class Where(BaseModel):
         stages: Effects of attention in each stage, the most helpful first: at equal FLOPs if that is known.
         best: Numbers, from 0, of the stages that may be the first of `stages` as far as can be told: that one, then
             those whose effect is not smaller by a test at 5 %.
-        exchange: Accuracy that FLOPs buy elsewhere, by which effects at equal FLOPs are told; None unless the
-            all-convolution network was trained at several widths.
+        exchange: Accuracy that FLOPs buy as width; None unless the all-convolution network was trained at several.
         more_widths: Number of trainings of it that would tell; 0 if there is an exchange rate, if no operator changes
             FLOPs, or if a stage has no convolution.
         score: Use of scores of all designs; None without any.

@@ -12,20 +12,17 @@ from sasa_nas.run import Arm, Outcome, TrialRecord
 from sasa_nas.run.designs import designs
 from sasa_nas.searching.measurements import Measurements
 from sasa_nas.searching.observer import SearchObserver
-from sasa_nas.searching.plan import OverLimit, SearchPlan, draw
-from sasa_nas.searching.propose import initial_designs, settling, widths
+from sasa_nas.searching.plan import OverLimit, SearchPlan
+from sasa_nas.searching.propose import initial_designs
+from sasa_nas.searching.propose.arm_designs import ArmDesigns, draw_for
 from sasa_nas.searching.propose.arms import ArmSchedule
-from sasa_nas.searching.propose.balanced import REPLICATES, BalancedDesigns
 from sasa_nas.searching.propose.baseline import baseline
-from sasa_nas.searching.propose.equal_flops import at_equal_flops
 from sasa_nas.searching.propose.halving import halving_of
 from sasa_nas.searching.propose.objective_values import losses
 from sasa_nas.searching.propose.proposal import Proposal, stop_reason, tell_end
 from sasa_nas.searching.propose.requests import Request
 from sasa_nas.searching.propose.score_filter import ScoreFilter
-from sasa_nas.searching.propose.settling import least_certain
 from sasa_nas.searching.propose.study import STARTUP, OpenTrial, SearchStudy
-from sasa_nas.searching.propose.trial_chooser import TrialChooser
 from sasa_nas.space import Infeasible
 from sasa_nas.surrogate.posterior import LEAST
 
@@ -72,8 +69,7 @@ class Proposer:
         """The trial that trained a design with a seed."""
         self._started = Counter(r.arm for r in records if r.outcome.spent or r.outcome is Outcome.RUNNING)
         self._quota = ArmSchedule(plan.settings, self._started, searching=searching)
-        self._balanced = BalancedDesigns(plan)
-        self._widenings = widths.widenings(plan) if plan.settings.widths else []
+        self._others = ArmDesigns(plan, study.records)
         self._live: dict[int, Proposal] = {}
         self._halving = halving_of(plan)
         self._rungs: dict[int, dict[int, float]] = {}
@@ -106,46 +102,15 @@ class Proposer:
             if proposal is not None:
                 return proposal
         while (arm := self._next_arm()) is not None:
-            if arm.in_balance:
-                return self._propose_balanced()
-            if arm is Arm.WIDTH:
-                return self._propose_width()
-            if arm is Arm.SETTLE:
-                return self._propose_settling()
+            if arm is not Arm.SEARCH:
+                choices, request = self._others.next(arm, self._started[arm])
+                proposal = self._consider(self._study.ask_for(choices, arm), request)
+                assert proposal is not None  # its design is known to fit, and trained whatever came before
+                return proposal
             proposal = self._search()
             if proposal is not None:
                 return proposal
         return self._take_up(self._later.pop(0)) if self._later else None
-
-    def _propose_balanced(self) -> Proposal:
-        """Return the next training in balance: of a new design, or of the last one again with another seed."""
-        arm = self._plan.settings.balanced_arm
-        place = self._started[arm]
-        request = Request(arm=arm, seed=self._plan.settings.seed + 1 + place)
-        proposal = self._consider(self._study.ask_for(self._balanced[place // REPLICATES], arm), request)
-        assert proposal is not None
-        return proposal
-
-    def _propose_width(self) -> Proposal:
-        """Return the next training of the all-convolution network at another width, one width after the other."""
-        place = self._started[Arm.WIDTH]
-        wanted = self._widenings[place % len(self._widenings)]
-        seed = self._plan.settings.seed + widths.FIRST_SEED + place
-        request = Request(arm=Arm.WIDTH, seed=seed, width_multiplier=wanted.multiplier)
-        proposal = self._consider(self._study.ask_for(wanted.choices, Arm.WIDTH), request)
-        assert proposal is not None
-        return proposal
-
-    def _propose_settling(self) -> Proposal:
-        """Return the next training of the network whose place on the front is least certain."""
-        records = self._study.records()
-        number = least_certain(records, self._plan.settings.objectives)
-        assert number is not None  # otherwise it would be no arm's turn
-        place = self._started[Arm.SETTLE]
-        request = Request(arm=Arm.SETTLE, seed=self._plan.settings.seed + settling.FIRST_SEED + place)
-        proposal = self._consider(self._study.ask_for(records[number].choices), request)
-        assert proposal is not None
-        return proposal
 
     def _search(self) -> Proposal | None:
         """Return the next design that the sampler wants and that is to be trained; None if there is no new one."""
@@ -278,11 +243,7 @@ class Proposer:
     def _consider(self, trial: OpenTrial, request: Request) -> Proposal | None:
         """Return the design that a trial chooses, under way from now on; None if it is not to be trained."""
         try:
-            design = draw(self._plan, TrialChooser(trial.optuna))
-            if request.arm is Arm.EQUAL:
-                design = at_equal_flops(self._plan, design, trial.optuna.params)
-            elif request.width_multiplier is not None:
-                design = widths.at_width(design, request.width_multiplier)
+            design = draw_for(self._plan, trial, request)
         except OverLimit as error:
             trial.constraints["limits"] = error.excess
             over = Proposal(trial.number, error.design, request).record(Outcome.INFEASIBLE)
