@@ -157,7 +157,9 @@ def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
         ValueError: If `how` is neither.
     """
     if not front:
-        raise UserError("no network of this run is trained to the end yet; let its search go on (`sasa-nas resume`)")
+        raise UserError(
+            "no network of this run's space is trained to the end yet; let its search go on (`sasa-nas resume`)"
+        )
     if how == "best":
         return front[-1]
     if how != "knee":

@@ -150,6 +150,7 @@ class Run:
         self,
         *,
         balanced: int = 0,
+        widths: int = 0,
         settle: int = 0,
         swaps: bool = False,
         swap_seeds: int = 1,
@@ -162,6 +163,8 @@ class Run:
 
         Args:
             balanced: Trainings in balance over the space's options, on top of those so far.
+            widths: Trainings of the all-convolution network at other widths, one width after the other, by which
+                `where` tells effects at equal FLOPs; on top of those so far. From seven on there is an answer.
             settle: Trainings of networks whose place on the front is least certain, one by one, each with another
                 seed; on top of those so far.
             swaps: Whether each network of the front is compared with twins that have convolution where it attends, in
@@ -175,7 +178,8 @@ class Run:
 
         Raises:
             UserError: If the run was replayed, has too few networks to settle a front, its record names a resource that
-                `external` does not, nothing can be swapped in it, or another process is searching in it.
+                `external` does not, nothing can be swapped in it, its space has no all-convolution network to widen, or
+                another process is searching in it.
         """
         from sasa_nas.searching import Swaps, train_more
 
@@ -192,7 +196,13 @@ class Run:
         return Run(
             path,
             session=train_more(
-                path, balanced=balanced, settle=settle, swaps=wanted, external=external, observer=observer
+                path,
+                balanced=balanced,
+                widths=widths,
+                settle=settle,
+                swaps=wanted,
+                external=external,
+                observer=observer,
             ),
         )
 

@@ -86,7 +86,7 @@ def print_front(
     networks = designs.means()
     front = undominated(networks, objectives)
     if not front:
-        console.print(f"No network of this run is trained to the end yet. Trials: {outcomes or 'none'}.")
+        console.print(f"No network of this run's space is trained to the end yet. Trials: {outcomes or 'none'}.")
         return
     expected, baseline = expectations(designs, objectives), baseline_among(networks)
     trainings = designs.trainings()

@@ -33,6 +33,13 @@ class SamplerName(StrEnum):
     GP = "gp"
 
 
+class BalancedAtName(StrEnum):
+    """Names of `sasa_nas.run.records.BalancedAt`, likewise."""
+
+    DESIGN = "design"
+    FLOPS = "flops"
+
+
 def search(
     space: Annotated[
         str | None, typer.Option(help="A shipped search space's name, or a YAML file.", show_default=False)
@@ -70,6 +77,10 @@ def search(
         float,
         typer.Option(min=0, max=1, help="Share of the trials drawn in balance, from which `where` tells effects."),
     ] = 0.25,
+    balanced_at: Annotated[
+        BalancedAtName,
+        typer.Option(help="flops: widen or thin each balanced design until it costs what convolution would."),
+    ] = BalancedAtName.DESIGN,
     halving: Annotated[
         bool, typer.Option("--halving", help="Stop trainings early that others outdo in all objectives together.")
     ] = False,
@@ -165,6 +176,7 @@ def search(
         sampler=sampler.value,
         objectives=parse_objectives(objectives),
         balanced=balanced,
+        balanced_at=balanced_at.value,
         halving=halving,
         eta=eta,
         grace_epochs=grace_epochs,
@@ -253,6 +265,7 @@ def _conclude(run: Run) -> None:
     from sasa_nas.cli.output import program, shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front
     from sasa_nas.cli.where import print_bounds
+    from sasa_nas.run.designs import designs
     from sasa_nas.run.phases import add_up, tell
 
     session = run.session
@@ -274,10 +287,13 @@ def _conclude(run: Run) -> None:
     target = Path("exports") / path.name.replace("-", "_")
     suggestions: list[tuple[str, tuple[object, ...]]] = [
         ("See where attention helps", ("where", path, "--plot", path / "where.png")),
-        ("See the front again, and draw it", ("pareto", path, "--plot", path / "front.png")),
         ("Write it all as one HTML file", ("report", path)),
-        ("Take the best network as a module", ("export", path, "--pick", "best", "--out", target)),
     ]
+    if designs(session.records):  # there is no front where all designs are widened or thinned to equal FLOPs
+        suggestions += [
+            ("See the front again, and draw it", ("pareto", path, "--plot", path / "front.png")),
+            ("Take the best network as a module", ("export", path, "--pick", "best", "--out", target)),
+        ]
     if not session.exhausted:
         suggestions.append(("Train more networks in the same run", ("resume", path, "--trials", 2 * trials, *external)))
     for title, words in suggestions:

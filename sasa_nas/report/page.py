@@ -109,7 +109,7 @@ def _lead(data: ReportData) -> str:
     trained = counts.get(Outcome.TRAINED, 0)
     text = f"Of {trained:,} networks trained to the end on {data.summary.dataset}, the best reaches {_place(best)}"
     text += "." if knee is best else f"; the front bends at {_place(knee)}."
-    return f"{headline(data.where)} {text}" if data.where.stages else text
+    return f"{headline(data.where)} {text}" if data.where.stages or data.where.bounds else text
 
 
 def _place(record: TrialRecord) -> str:

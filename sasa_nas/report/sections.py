@@ -52,13 +52,13 @@ def sections(data: ReportData, drawn: Mapping[str, Drawing]) -> list[Section]:
 
 
 def _where(data: ReportData, drawn: Mapping[str, Drawing]) -> Section:
-    overs = {name: reading.words for name, reading in where_section.READINGS.items() if name in drawn}
+    named = {name: reading.words for name, reading in where_section.READINGS.items()}
+    named[where_section.BOUNDS] = "by all trainings"
+    overs = {name: shown for name, shown in named.items() if name in drawn}
     parts = [tag("p", tag("strong", words.headline(data.where)))]
     parts += [_switch(overs), *(tag("div", _figure(drawn[name]), id=name) for name in overs)]
     parts.append(where_section.details(data.where))
-    return Section(
-        "where", "Where", "Where attention helps", where_section.intro(data.where) if overs else "", join(parts)
-    )
+    return Section("where", "Where", "Where attention helps", where_section.intro(data.where), join(parts))
 
 
 def _results(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section]:
@@ -67,7 +67,7 @@ def _results(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section
             "front",
             "Front",
             "Accuracy against cost",
-            "No network of this run is trained to the end yet: let its search go on.",
+            "No network of this run's space is trained to the end yet: let its search go on.",
             Markup(""),
         )
         return

@@ -151,11 +151,22 @@ def refuse_measuring(plan: SearchPlan, what: str) -> None:
 
 
 def draw(plan: SearchPlan, chooser: Chooser) -> Design:
-    """One design, its choices made by `chooser`.
+    """One design within the space's limits, its choices made by `chooser`.
 
     Raises:
         Infeasible: If its parts do not fit together.
         OverLimit: If it is beyond one of the space's limits.
+    """
+    design = drawn(plan, chooser)
+    _check_limits(plan, design)
+    return design
+
+
+def drawn(plan: SearchPlan, chooser: Chooser) -> Design:
+    """One design, within the space's limits or not, its choices made by `chooser`.
+
+    Raises:
+        Infeasible: If its parts do not fit together.
     """
     full_size = plan.walker.sample(chooser)
     image = Image(channels=plan.data.channels, height=plan.data.height, width=plan.data.width)
@@ -163,9 +174,7 @@ def draw(plan: SearchPlan, chooser: Chooser) -> Design:
         architecture = proxy_of(full_size, plan.space.proxy, image, plan.data.num_classes)
     except ValidationError as error:
         raise Infeasible(one_line(space_error("at the proxy's size", error))) from error
-    design = Design(full_size, architecture, count_network(architecture).total, plan.space.proxy.recipe.batch_size)
-    _check_limits(plan, design)
-    return design
+    return Design(full_size, architecture, count_network(architecture).total, plan.space.proxy.recipe.batch_size)
 
 
 def _check_limits(plan: SearchPlan, design: Design) -> None:

@@ -102,7 +102,7 @@ def test_a_run_without_trained_trials(capsys, make_run, make_record, trials: int
     run = make_run([make_record(i) for i in range(trials)])
     assert main(["pareto", str(run)]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("No network of this run is trained to the end yet.")
+    assert out.startswith("No network of this run's space is trained to the end yet.")
     assert ("2 running" if trials else "none") in out
     assert main(["pareto", str(run), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)

@@ -12,7 +12,7 @@ from sasa_nas.run import Arm, Outcome, RunFolder, read_trials
 from sasa_nas.space import load_space, proxy_of
 from sasa_nas.space.enumeration import every_design
 
-EFFECT_KEYS = {"factor", "level", "effect", "low", "high", "at_matched_flops", "per_gflop", "n"}
+EFFECT_KEYS = {"factor", "level", "effect", "low", "high", "extra_flops", "at_equal_flops", "per_gflop", "n"}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_json_keeps_its_contract(capsys, additive: Path) -> None:
         assert effect["effect"] == pytest.approx(planted, abs=0.03)
         assert effect["low"] < effect["effect"] < effect["high"]
         assert effect["n"] == 16
-        assert set(effect["at_matched_flops"]) >= {"effect", "low", "high"}
+        assert effect["at_equal_flops"] is None
     assert every(set(pair) >= {"factors", "effect", "low", "high"} for pair in data["interactions"])
     assert len(data["interactions"]) == 3
     assert data["swaps"] == []
@@ -60,8 +60,36 @@ def test_the_answer_comes_first_and_the_table_after(capsys, additive: Path, tmp_
         ["stage", str(stage), "local_attention", "conv"] for stage in (1, 2, 3)
     ]
     assert any("32 balanced trainings find effects of" in line for line in lines)
+    assert f"  sasa-nas where {additive} --widths 8" in lines
     assert str(figure) in lines[-1]
     assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_widths_are_trained_and_tell_effects_at_equal_flops(capsys, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    options = ["--dataset", "synthetic:flops", "--trials", "16", "--balanced", "1", "--out", str(run)]
+    assert main(["search", "--space", "tiny", *options]) == 0
+    capsys.readouterr()
+    assert main(["where", str(run), "--widths", "8", "--plot", str(tmp_path / "where.svg")]) == 0
+    out, err = capsys.readouterr()
+    assert "24/24 trained" in err
+    lines = out.splitlines()
+    assert lines[0].startswith("At equal FLOPs, attention helps most in stage 3: +")
+    (heading,) = [line for line in lines if line.startswith("factor")]
+    assert heading.split() == ["factor", "level", "against", "effect", "FLOPs", "at", "equal", "FLOPs", "n"]
+    assert any(line.startswith("Doubled FLOPs buy +") for line in lines)
+    assert "--widths" not in out
+    assert "at equal FLOPs" in (tmp_path / "where.svg").read_text()
+    assert main(["where", str(run), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [point["multiplier"] for point in data["exchange"]["points"]] == [0.5, 0.71, 1.41, 2.0]
+    assert data["exchange"]["per_doubling"]["effect"] == pytest.approx(0.15 * 0.301, abs=0.02)
+    effects = [effect["at_equal_flops"] for effect in data["effects"]]
+    assert [effect["effect"] for effect in effects] == pytest.approx([0.0, 0.0, 0.08], abs=0.03)
+    assert [stage["at_equal_flops"]["star"] for stage in data["stages"]] == [True, False, False]
+    assert main(["pareto", str(run), "--json"]) == 0
+    front = json.loads(capsys.readouterr().out)["front"]
+    assert {point["trial"] for point in front} <= set(range(16)), "networks outside the space are on no front"
 
 
 def test_scores_of_a_file_are_used_or_refused_in_one_line(capsys, tmp_path: Path) -> None:
@@ -185,7 +213,7 @@ def test_after_a_replay_there_is_an_answer_but_nothing_more_to_train(capsys, tmp
     out = capsys.readouterr().out
     assert "Attention helps most in stage 3" in out
     assert "--more" not in out
-    for option in ("--more 4", "--swaps"):
+    for option in ("--more 4", "--widths 8", "--swaps"):
         line = fails(capsys, "where", run, *option.split())
         assert "replayed tiny.json.gz and trained nothing; replay it again, with other --trials or --balanced" in line
 
@@ -195,6 +223,7 @@ def test_after_a_replay_there_is_an_answer_but_nothing_more_to_train(capsys, tmp
     [
         (("--resolution", "5"), "between 0 and 1"),
         (("--more", "-1"), "--more"),
+        (("--widths", "-1"), "--widths"),
         (("--swap-seeds", "2"), "give both"),
         (("--plot", "where.gif"), ".png"),
     ],

@@ -28,7 +28,8 @@ def answer() -> Where:
             factor=f"stages[{stage}].operator",
             level="local_attention",
             baseline="conv",
-            at_matched_flops=Interval(**interval(0.005, star=False)) if stage else None,
+            extra_flops=0.25,
+            at_equal_flops=Interval(**interval(0.005, star=False)) if stage else None,
             per_gflop=None,
             n=8,
             designs=4,
@@ -36,8 +37,8 @@ def answer() -> Where:
         for stage, value in ((1, 0.02), (0, -0.01))
     ]
     stages = [
-        StageEffect(**interval(0.02, star=True), stage=1, operators=["local_attention"], at_matched_flops=None),
-        StageEffect(**interval(-0.01, star=False), stage=0, operators=["local_attention"], at_matched_flops=None),
+        StageEffect(**interval(0.02, star=True), stage=1, operators=["local_attention"], extra_flops=0.25),
+        StageEffect(**interval(-0.01, star=False), stage=0, operators=["local_attention"], extra_flops=0.25),
     ]
     return Where(
         baseline="conv",
@@ -76,8 +77,9 @@ def test_the_answer_is_on_the_page(
     assert "Attention helps most in stage 2: +2.0 (+1.0 to +3.0) points of accuracy." in section
     # two effects as trained and one at equal FLOPs, each at two sizes
     assert len(re.findall('class="bar op-local_attention"', section)) == 6
-    assert 'value="where-matched"' in section
+    assert 'value="where-equal"' in section
     assert "It is told well." in section
+    assert "operators change the FLOPs of a network by +25 % to +25 %, whose own worth is in them" in section
     together = (
         "Local attention in stage 1 and pairwise in stage 2 together: +3.0 (+2.0 to +4.0) points beyond their sum."
     )
@@ -118,7 +120,7 @@ def test_a_run_that_cannot_answer_says_what_where_says(
 
 
 def test_readings_that_a_run_has_are_drawn(answer: Where) -> None:
-    assert list(readings(answer)) == ["where-trained", "where-matched"]
+    assert list(readings(answer)) == ["where-trained", "where-equal"]
     first = answer.effects[0].model_copy(update={"without_outliers": Interval(**interval(0.03, star=True))})
     found = readings(answer.model_copy(update={"effects": [first, *answer.effects[1:]]}))
     assert [reading.words for reading in found.values()] == ["as trained", "at equal FLOPs", "without outliers"]

@@ -5,6 +5,7 @@ from sasa_nas.analysis.where.attention_bounds import attention_bounds
 from sasa_nas.analysis.where.records import (
     Bounds,
     Effect,
+    Exchange,
     Interaction,
     Interval,
     OperatorTrainings,
@@ -14,6 +15,7 @@ from sasa_nas.analysis.where.records import (
     StageEffect,
     SwapEffect,
     Where,
+    WidthPoint,
 )
 from sasa_nas.analysis.where.scores import Scores, read_scores
 
@@ -21,6 +23,7 @@ __all__ = [
     "RESOLUTION",
     "Bounds",
     "Effect",
+    "Exchange",
     "Interaction",
     "Interval",
     "OperatorTrainings",
@@ -31,6 +34,7 @@ __all__ = [
     "StageEffect",
     "SwapEffect",
     "Where",
+    "WidthPoint",
     "attention_bounds",
     "read_scores",
     "where",

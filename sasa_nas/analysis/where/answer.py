@@ -21,6 +21,7 @@ from sasa_nas.analysis.where.effects import (
     pair_effects,
     stage_effects,
 )
+from sasa_nas.analysis.where.exchange import Curve, curve_of, exchange_of, widths_trained
 from sasa_nas.analysis.where.failures import failures, failures_as_chance, outliers, trainings_by_operator
 from sasa_nas.analysis.where.interactions import more_designs, operator_interactions, stage_interactions
 from sasa_nas.analysis.where.linear import Estimate
@@ -42,6 +43,10 @@ RESOLUTION = 0.05
 POWER = 0.8
 REPLICATES = 2
 """Trainings per balanced design."""
+WIDTH_TRAININGS = 8
+"""Trainings of the all-convolution network at other widths that an answer asks for: two of each."""
+_SAME_FLOPS = 0.01
+"""Doublings of FLOPs below which operators cost the same."""
 
 
 def where(
@@ -94,13 +99,17 @@ def where(
     score = _score(space, records, population, sample, scores, score_name)
     scored = None if score is None else Model(sample, score)
     use = None if score is None or scored is None else judged(score, model, scored)
-    taken = scored if scored is not None and use is not None and use.taken else model
+    sharpens = scored is not None and use is not None and use.taken
+    taken = scored if scored is not None and sharpens else model
     operators, others = operators_first(taken)
     by_stage = contrasts_by_stage(operators)
-    detectable = max((_detectable(c.raw) for c in operators), default=None)
+    detectable = max((_detectable(c.effect) for c in operators), default=None)
     more = _missing_trainings(detectable, resolution, trainings)
     far = outliers(model)
+    curve = curve_of(records)
+    beyond = None if curve is None else Model(sample, score if sharpens else None, curve)
     readings = Readings(
+        at_equal_flops=NO_OTHERS if beyond is None else other_effects(beyond),
         with_score=NO_OTHERS if scored is None else other_effects(scored),
         without_score=NO_OTHERS if scored is None else other_effects(model),
         as_chance=_other_reading(failures_as_chance(records), designs) if failures(records) else NO_OTHERS,
@@ -113,7 +122,9 @@ def where(
             effect for family in (operators, others) for effect in level_effects(family, taken, contexts, readings)
         ],
         stages=stage_effects(taken, by_stage, readings),
-        best=best_of(by_stage),
+        best=best_of(beyond or taken),
+        exchange=None if curve is None else exchange_of(curve, sample),
+        more_widths=0 if sample.equal_flops else _missing_widths(curve, records, operators),
         bounds=attention_bounds(space, records),
         score=use,
         failures=trainings_by_operator(records, far),
@@ -131,6 +142,7 @@ def where(
         trainings=trainings,
         designs=sample.designs,
         training_noise=sample.training_noise,
+        equal_flops=sample.equal_flops,
         nothing_differs=sample.nothing_differs,
         covered=sample.covered,
         note=_note(detectable, resolution, more, sample),
@@ -153,8 +165,10 @@ def _score(
     scores: Scores | None,
     name: str,
 ) -> Score | None:
-    """Return the score of all designs; None if every design is trained, or there is none."""
-    if sample.covered:
+    """Return the score of all designs; None if every design is trained, none at its own width, or there is no score."""
+    if sample.equal_flops and scores is not None:
+        raise UserError("scores are of the space's designs, but the balanced ones of this run were widened or thinned")
+    if sample.covered or sample.equal_flops:
         return None
     if population is None:
         network = next(r.architecture for r in records if r.architecture is not None)
@@ -195,6 +209,15 @@ def _missing_trainings(detectable: float | None, resolution: float, trainings: i
         return 0
     missing = trainings * ((detectable / resolution) ** 2 - 1.0)
     return REPLICATES * math.ceil(missing / REPLICATES)
+
+
+def _missing_widths(curve: Curve | None, records: Sequence[TrialRecord], operators: Sequence[Contrast]) -> int:
+    """Return the number of trainings at other widths that would tell effects at equal FLOPs."""
+    if curve is not None or any(c.factor.levels[0] != BASELINE for c in operators):
+        return 0
+    if all(abs(c.extra_doublings) < _SAME_FLOPS for c in operators):
+        return 0
+    return max(2, WIDTH_TRAININGS - len(widths_trained(records)))
 
 
 def _note(detectable: float | None, resolution: float, more: int, sample: Sample) -> str:

@@ -70,7 +70,8 @@ def attention_bounds(space: SearchSpace, records: Sequence[TrialRecord]) -> Boun
     Returns:
         None if too few networks are trained, or there is no place where some attend and others convolve.
     """
-    found = Designs(records)
+    own = [record for record in records if not record.arm.outside]
+    found = Designs(own)
     pairs = [(r, group) for r, group in zip(found.means(), found.groups(), strict=True) if r.architecture is not None]
     networks = [_values(record) for record, _ in pairs]
     shares = {path: kinds for path, kinds in kind_shares(space).items() if BASELINE in kinds and len(kinds) > 1}
@@ -103,7 +104,7 @@ def attention_bounds(space: SearchSpace, records: Sequence[TrialRecord]) -> Boun
         ],
         trainings=sum(map(len, accuracies)),
         designs=len(networks),
-        failed=sum(record.outcome in FAILED for record in records),
+        failed=sum(record.outcome in FAILED for record in own),
         not_told=[path for path in shares if path not in places],
         nothing_differs=len({value for values in accuracies for value in values.tolist()}) == 1,
     )

@@ -10,6 +10,8 @@ _MOST_LISTED = 8
 """Most trials that a sentence lists."""
 _MOST_RARE = 3
 """Most operators that a sentence lists which limits forbid in most combinations."""
+_MOST_BEYOND = 0.1
+"""Share of designs beyond the widths that FLOPs' worth is known of, above which a sentence says so."""
 _SELDOM = 0.5
 """Share of combinations below which a sentence names an operator that limits forbid in the others."""
 _STAGE = re.compile(r"stages\[(\d+)\]")
@@ -43,13 +45,17 @@ def headline(answer: Where) -> str:
         return "Where attention helps cannot be told yet."
     if answer.nothing_differs:
         return f"Nothing differs: all {answer.trainings} balanced trainings ended with the same accuracy."
-    best = answer.stages[0]
-    if best.effect <= 0:
+    best, told = answer.stages[0], answer.stages[0].told
+    if told.effect <= 0:
         text = f"Attention helps in no stage; it costs least in {stage_name(best.stage)}"
     else:
         text = f"Attention helps most in {stage_name(best.stage)}"
-    text = f"{text}: {points(best)} points of accuracy"
-    text += "." if best.star else ", which chance could have done as well."
+    if answer.equal_flops:
+        text = f"At equal FLOPs, each design widened or thinned to what convolution costs, a{text[1:]}"
+    elif answer.exchange is not None:
+        text = f"At equal FLOPs, a{text[1:]}"
+    text = f"{text}: {points(told)} points of accuracy"
+    text += "." if told.star else ", which chance could have done as well."
     if len(answer.best) == len(answer.stages) > 1:
         return f"{text} Which stage comes first cannot be told."
     others = [f"{stage + 1}" for stage in sorted(answer.best[1:])]
@@ -121,8 +127,38 @@ def together(answer: Where) -> list[str]:
 def remarks(answer: Where) -> list[str]:
     """Return a remark on each thing that makes the effects say less than they seem to."""
     return list(
-        filter(None, [_score(answer), _failures(answer), _outliers(answer), _limits(answer), _not_told(answer)])
+        filter(
+            None,
+            [
+                _exchange(answer),
+                _score(answer),
+                _failures(answer),
+                _outliers(answer),
+                _limits(answer),
+                _not_told(answer),
+            ],
+        )
     )
+
+
+def _exchange(answer: Where) -> str:
+    rate = answer.exchange
+    if rate is None:
+        return ""
+    gain = rate.per_doubling
+    text = (
+        f"Doubled FLOPs buy {points(gain)} points if they are spent on width, by {rate.trainings} trainings of the "
+        f"all-convolution network at {len(rate.points)} widths"
+    )
+    if gain.low > 0.0:
+        text += "."
+    elif gain.high < 0.0:
+        text += ": width harms here, and what costs more is credited for that."
+    else:
+        text += ": whether width helps at all cannot be told."
+    if rate.beyond < _MOST_BEYOND:
+        return text
+    return f"{text} {100 * rate.beyond:.0f} % of the balanced designs cost more or less than any of these."
 
 
 def _score(answer: Where) -> str:

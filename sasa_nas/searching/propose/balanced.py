@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from sasa_nas.searching.plan import SearchPlan, draw
+from sasa_nas.searching.propose.equal_flops import at_equal_flops
 from sasa_nas.space import Infeasible
 from sasa_nas.space.choosers import Label, RandomChooser, RecallChooser
 from sasa_nas.space.searchable import Number, Range
@@ -78,7 +79,7 @@ class BalancedDesigns:
     The next design is, of `CANDIDATES` random ones, the one whose options have come up least so far, each beside the
     other options of its fork, and whose pairs of operators have, each beside the other pairs of its two stages: the
     minimisation of Pocock and Simon (1975), which they devised to make groups of patients comparable. Designs that came
-    up less often than others go first: in a small space a fraction of all designs is in balance, and would come up again
+    up less often than others go first: in a small space a fraction of all designs is in balance, and would come again
     and again. Limits of the space, and parts that do not fit together, cost as little of the balance as they must.
     `LatinHypercubeChooser`, by which a sampler's first designs are drawn, considers neither pairs nor limits.
 
@@ -107,7 +108,9 @@ class BalancedDesigns:
                 self._plan.walker.walk(candidate)
             for candidate in sorted(candidates, key=lambda one: (self._taken[one.design], self._excess(one))):
                 try:
-                    draw(self._plan, RecallChooser(candidate.answers))
+                    design = draw(self._plan, RecallChooser(candidate.answers))
+                    if self._plan.settings.balanced_at == "flops":
+                        at_equal_flops(self._plan, design, candidate.answers)
                 except Infeasible:
                     continue
                 self._answers.append(candidate.answers)

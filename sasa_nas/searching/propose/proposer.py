@@ -12,19 +12,17 @@ from sasa_nas.run import Arm, Outcome, TrialRecord
 from sasa_nas.run.designs import designs
 from sasa_nas.searching.measurements import Measurements
 from sasa_nas.searching.observer import SearchObserver
-from sasa_nas.searching.plan import OverLimit, SearchPlan, draw
+from sasa_nas.searching.plan import OverLimit, SearchPlan
 from sasa_nas.searching.propose import initial_designs
+from sasa_nas.searching.propose.arm_designs import ArmDesigns, draw_for
 from sasa_nas.searching.propose.arms import ArmSchedule
-from sasa_nas.searching.propose.balanced import REPLICATES, BalancedDesigns
 from sasa_nas.searching.propose.baseline import baseline
 from sasa_nas.searching.propose.halving import halving_of
 from sasa_nas.searching.propose.objective_values import losses
 from sasa_nas.searching.propose.proposal import Proposal, stop_reason, tell_end
-from sasa_nas.searching.propose.requests import FIRST_SEEDS, Request
+from sasa_nas.searching.propose.requests import Request, seed_of
 from sasa_nas.searching.propose.score_filter import ScoreFilter
-from sasa_nas.searching.propose.settling import least_certain
 from sasa_nas.searching.propose.study import STARTUP, OpenTrial, SearchStudy
-from sasa_nas.searching.propose.trial_chooser import TrialChooser
 from sasa_nas.space import Infeasible
 from sasa_nas.surrogate.posterior import LEAST
 
@@ -61,16 +59,17 @@ class Proposer:
         self._later: list[int] = []
         """Trials to be tried once more when there is less to do."""
         self._memory_failures: Counter[int] = Counter()
-        known = (r for r in records if r.outcome.spent or r.latency is not None)
+        own = [r for r in records if not r.arm.outside]
+        known = (r for r in own if r.outcome.spent or r.latency is not None)
         self._numbers = {r.architecture.id: r.number for r in known if r.architecture}
-        done = (r for r in records if r.outcome.spent)
+        done = (r for r in own if r.outcome.spent)
         self._seeded = {
             (r.architecture.id, Request.of(r, plan.settings).seed): r.number for r in done if r.architecture
         }
         """The trial that trained a design with a seed."""
         self._started = Counter(r.arm for r in records if r.outcome.spent or r.outcome is Outcome.RUNNING)
         self._quota = ArmSchedule(plan.settings, self._started, searching=searching)
-        self._balanced = BalancedDesigns(plan)
+        self._others = ArmDesigns(plan, study.records)
         self._live: dict[int, Proposal] = {}
         self._halving = halving_of(plan)
         self._rungs: dict[int, dict[int, float]] = {}
@@ -103,39 +102,22 @@ class Proposer:
             if proposal is not None:
                 return proposal
         while (arm := self._next_arm()) is not None:
-            if arm is Arm.BALANCED:
-                return self._propose_balanced()
-            if arm is Arm.SETTLE:
-                return self._propose_settling()
+            if arm is not Arm.SEARCH:
+                choices, request = self._others.next(arm, self._started[arm])
+                proposal = self._consider(self._study.ask_for(choices, arm), request)
+                assert proposal is not None  # its design is known to fit, and trained whatever came before
+                return proposal
             proposal = self._search()
             if proposal is not None:
                 return proposal
         return self._take_up(self._later.pop(0)) if self._later else None
-
-    def _propose_balanced(self) -> Proposal:
-        """Return the next training in balance: of a new design, or of the last one again with another seed."""
-        place = self._started[Arm.BALANCED]
-        request = self._request(Arm.BALANCED)
-        proposal = self._consider(self._study.ask_for(self._balanced[place // REPLICATES]), request)
-        assert proposal is not None
-        return proposal
-
-    def _propose_settling(self) -> Proposal:
-        """Return the next training of the network whose place on the front is least certain."""
-        records = self._study.records()
-        number = least_certain(records, self._plan.settings.objectives)
-        assert number is not None  # otherwise it would be no arm's turn
-        request = self._request(Arm.SETTLE)
-        proposal = self._consider(self._study.ask_for(records[number].choices), request)
-        assert proposal is not None
-        return proposal
 
     def _search(self) -> Proposal | None:
         """Return the next design that the sampler wants and that is to be trained; None if there is no new one."""
         if self._score_filter is not None and self._plan.settings.sampler == "random" and not self._study.line:
             trials = len(self._study)
             self._study.line.extend(initial_designs.screened(self._plan, self._score_filter, self._numbers, trials))
-        request = self._request(Arm.SEARCH)
+        request = Request(seed_of(self._plan.settings, Arm.SEARCH, self._started[Arm.SEARCH]))
         for _ in range(PATIENCE):
             proposal = self._consider(self._study.ask(), request)
             if proposal is not None:
@@ -146,10 +128,6 @@ class Proposer:
         else:
             self._study.line.append(choices)
         return None
-
-    def _request(self, arm: Arm) -> Request:
-        """Return the request of an arm's next training, with a seed that no other training of the run has."""
-        return Request(self._plan.settings.seed + FIRST_SEEDS[arm] + self._started[arm], arm)
 
     def found(self, number: int, findings: Measurements) -> None:
         """Note what a worker found out about a design under way."""
@@ -265,7 +243,7 @@ class Proposer:
     def _consider(self, trial: OpenTrial, request: Request) -> Proposal | None:
         """Return the design that a trial chooses, under way from now on; None if it is not to be trained."""
         try:
-            design = draw(self._plan, TrialChooser(trial.optuna))
+            design = draw_for(self._plan, trial, request)
         except OverLimit as error:
             trial.constraints["limits"] = error.excess
             over = Proposal(trial.number, error.design, request).record(Outcome.INFEASIBLE)
@@ -292,6 +270,8 @@ class Proposer:
     def _earlier(self, proposal: Proposal) -> int:
         """Return the trial that makes a proposal needless, or the proposal's own, which is remembered."""
         number, design, request = proposal.number, proposal.design.architecture.id, proposal.request
+        if request.arm.outside:
+            return number
         first = self._numbers.setdefault(design, number)
         same = self._seeded.setdefault((design, request.seed), number)
         match request.arm:
@@ -299,5 +279,5 @@ class Proposer:
                 return first
             case Arm.SWAP:
                 return same
-            case Arm.BALANCED | Arm.SETTLE:
+            case _:
                 return number
