@@ -5,8 +5,9 @@
 Default searches, whose sampler looks where accuracy is high, are carried out where the effect of attention in each
 place is known: in tables, which hold every network of their space, and by formulas with planted effects in
 `resnet_hybrid`. Told are the share of searches whose bounds hold the truth in all places together, the bounds' mean
-half-width, and the share that say of a place that attention helps or costs there, rightly and wrongly. Writes
-`benchmarks/results/bounds.json`.
+half-width, and how often they say of a place that attention helps or costs there, rightly and wrongly. Beside them
+stand the effects that each seed of a table tells alone: with one seed for all trainings, a search would find its own.
+Writes `benchmarks/results/bounds.json`.
 """
 
 import argparse
@@ -168,8 +169,30 @@ def judged(case: Case, found: Sequence[Bounds], true: dict[str, float]) -> dict[
         "most_held": statistics.fmean(most),
         "half_width": round(100 * statistics.fmean((one.high - one.low) / 2 for one in places), 3),
         "mean_error": round(100 * statistics.fmean(abs(one.effect - true[one.factor]) for one in places), 3),
-        "named": len(named) / len(places),
-        "named_wrongly": sum(one.effect * true[one.factor] <= 0.0 for one in named) / len(places),
+        "places": len(places),
+        "named": len(named),
+        # an effect below a millionth is rounding
+        "named_wrongly": sum(one.effect * true[one.factor] <= 1e-6 * abs(one.effect) for one in named),
+    }
+
+
+def by_seed(name: str) -> dict[str, object]:
+    """Return the effects of attention that each seed of a table tells alone, in points, and their standard error.
+
+    Args:
+        name: The table's file name.
+    """
+    rows = table_of(name).rows
+    networks = [values_of(row.architecture) for row in rows]
+    told = [effects(networks, [row.accuracy[seed][-1] for row in rows]) for seed in range(len(rows[0].accuracy))]
+    paths = sorted(told[0])
+    attends = np.array([[1.0, *(float(network[path] != BASELINE) for path in paths)] for network in networks])
+    rest = [np.array([row.accuracy[seed][-1] for row in rows]) for seed in range(len(told))]
+    scatter = [float((y - attends @ np.linalg.pinv(attends) @ y).std()) for y in rest]
+    error = statistics.fmean(scatter) * np.sqrt(np.diag(np.linalg.inv(attends.T @ attends))[1:]).mean()
+    return {
+        "effects": {path: [round(100 * one[path], 2) for one in told] for path in paths},
+        "standard_error": round(100 * float(error), 3),
     }
 
 
@@ -189,6 +212,7 @@ def main() -> None:
     result = {
         "space_of_formulas": SPACE,
         "cases": rows,
+        "effects_by_seed": {case.source: by_seed(case.source) for case in CASES if case.source.endswith(".gz")},
         "machine": describe_device(pick_device("cpu")),
         "versions": versions(),
         "git": git_state(),
