@@ -74,9 +74,9 @@ class Arm(StrEnum):
     """A network whose place on the front was uncertain, once more with another seed."""
 
 
-Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp"]
+Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp", "model"]
 """Samplers of designs: Optuna's tree-structured Parzen estimator, evolution (NSGA-II or III), chance, or a Gaussian
-process."""
+process; or the model of accuracy by which expected accuracies are told, with counted costs."""
 Resource = Literal["cpus", "gpus"]
 """Resource that a trial takes a share of."""
 Score = Annotated[str, NameIn(SCORES)]

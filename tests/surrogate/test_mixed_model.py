@@ -37,7 +37,7 @@ def test_it_is_the_conditional_distribution() -> None:
         mean, covariance = conditioned(part, counts, means)
         assert part.mean == pytest.approx(mean, abs=1e-6)
         assert part.variance == pytest.approx(np.diag(covariance), rel=2e-3)
-        draws = part.draws(40_000, generator)
+        draws = part.draws(40_000, generator, np.empty((0, 0)))
         assert draws.mean(axis=0) == pytest.approx(mean, abs=1e-3)
         assert np.allclose(np.cov(draws.T), covariance, atol=0.05 * float(np.diag(covariance).max()))
 

@@ -6,6 +6,7 @@ again. Ray Tune only carries out what comes out of here.
 
 import math
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from sasa_nas.run import Arm, Outcome, TrialRecord
@@ -18,6 +19,7 @@ from sasa_nas.searching.propose.arms import ArmSchedule
 from sasa_nas.searching.propose.balanced import REPLICATES, BalancedDesigns
 from sasa_nas.searching.propose.baseline import baseline
 from sasa_nas.searching.propose.halving import halving_of
+from sasa_nas.searching.propose.model_sampler import ModelSampler
 from sasa_nas.searching.propose.objective_values import losses
 from sasa_nas.searching.propose.proposal import Proposal, stop_reason, tell_end
 from sasa_nas.searching.propose.requests import Request
@@ -26,6 +28,7 @@ from sasa_nas.searching.propose.settling import FIRST_SEED, least_certain
 from sasa_nas.searching.propose.study import STARTUP, OpenTrial, SearchStudy
 from sasa_nas.searching.propose.trial_chooser import TrialChooser
 from sasa_nas.space import Infeasible
+from sasa_nas.space.choosers import Label
 from sasa_nas.surrogate.posterior import LEAST
 
 TOO_SLOW_IN_A_ROW = 50
@@ -84,6 +87,7 @@ class Proposer:
         self.hopeless: str | None = None
         """Reason why no further design seems to be within the limits; None if there may be one."""
         self._score_filter = ScoreFilter(plan) if plan.settings.score_filter else None
+        self._model = ModelSampler(plan) if searching and plan.settings.sampler == "model" else None
         self.exhausted = False
         """Whether no design is left that was not trained."""
         self._baseline: str | None = None
@@ -133,9 +137,8 @@ class Proposer:
 
     def _search(self) -> Proposal | None:
         """Return the next design that the sampler wants and that is to be trained; None if there is no new one."""
-        if self._score_filter is not None and self._plan.settings.sampler == "random" and not self._study.line:
-            trials = len(self._study)
-            self._study.line.extend(initial_designs.screened(self._plan, self._score_filter, self._numbers, trials))
+        if not self._study.line:
+            self._study.line.extend(self._wanted())
         request = Request(seed=self._plan.settings.seed)
         for _ in range(PATIENCE):
             proposal = self._consider(self._study.ask(), request)
@@ -147,6 +150,15 @@ class Proposer:
         else:
             self._study.line.append(choices)
         return None
+
+    def _wanted(self) -> Iterable[Mapping[str, Label]]:
+        """Return the choices of the next designs where the study's own sampler has no say."""
+        if self._model is not None:
+            choices = self._model.propose(self._study.records(), self._numbers)
+            return () if choices is None else (choices,)
+        if self._score_filter is not None and self._plan.settings.sampler == "random":
+            return initial_designs.screened(self._plan, self._score_filter, self._numbers, len(self._study))
+        return ()
 
     def found(self, number: int, findings: Measurements) -> None:
         """Note what a worker found out about a design under way."""
