@@ -3,12 +3,14 @@
 Each is counted once a session, at up to 15 ms where networks have few parts in common.
 """
 
+import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from sasa_nas.searching.plan import SearchPlan, draw
-from sasa_nas.searching.propose.score_filter import Candidate
-from sasa_nas.space import Infeasible, size
+from sasa_nas.run import TrialRecord
+from sasa_nas.searching.plan import Design, SearchPlan, draw
+from sasa_nas.space import Architecture, Infeasible, size
 from sasa_nas.space.choosers import Chooser, Label, RandomChooser, RecallChooser, RecordingChooser
 from sasa_nas.space.enumeration import every_design
 from sasa_nas.space.searchable import Number, Range
@@ -23,8 +25,48 @@ NEIGHBOURS = 32
 """Draws of neighbours for one choice."""
 
 
+@dataclass(frozen=True, eq=False)
+class CountedNetwork:
+    """A network whose costs are known: of a candidate or of a trial.
+
+    Attributes:
+        architecture: The network.
+        id: Its id, which takes time to make.
+        choices: Choices that lead to its design.
+        flops: Floating-point operations of one image.
+        params: Number of parameters.
+        logs: Decimal logarithms of the search's objectives but for the accuracy.
+    """
+
+    architecture: Architecture
+    id: str
+    choices: Mapping[str, Label]
+    flops: int | None
+    params: int | None
+    logs: tuple[float, ...]
+
+    @classmethod
+    def of(
+        cls,
+        network: Design | TrialRecord,
+        architecture: Architecture,
+        choices: Mapping[str, Label],
+        objectives: Sequence[str],
+    ) -> "CountedNetwork":
+        """Return the network of a design or of a trial.
+
+        Args:
+            network: Design or trial, which tells the costs.
+            architecture: Its network.
+            choices: Choices that lead to it.
+            objectives: Names of the search's objectives.
+        """
+        logs = (math.log10(getattr(network, name) or 1) for name in objectives if name != "accuracy")
+        return cls(architecture, architecture.id, choices, network.flops, network.params, tuple(logs))
+
+
 class Candidates:
-    """Designs within a space's limits, each with the choices that lead to it.
+    """Designs within a space's limits.
 
     Args:
         plan: Plan of the search.
@@ -36,11 +78,11 @@ class Candidates:
 
     def __init__(self, plan: SearchPlan) -> None:
         self._plan = plan
-        self._counted: dict[tuple[tuple[str, Label], ...], Candidate | None] = {}
+        self._counted: dict[tuple[tuple[str, Label], ...], CountedNetwork | None] = {}
         self.complete = size(plan.space) <= MOST_LISTED
         self.common = list(self._listed() if self.complete else self._drawn())
 
-    def near(self, parents: Sequence[Mapping[str, Label]], generator: random.Random) -> list[Candidate]:
+    def near(self, parents: Sequence[Mapping[str, Label]], generator: random.Random) -> list[CountedNetwork]:
         """Return designs that differ from one of `parents` in one fork or two, and in what depends on these.
 
         Args:
@@ -50,26 +92,30 @@ class Candidates:
         drawn = [_Neighbour(generator.choice(parents), generator) for _ in range(NEIGHBOURS)]
         return list(_each_once(map(self._candidate, drawn)))
 
-    def _listed(self) -> Iterator[Candidate]:
+    def _listed(self) -> Iterator[CountedNetwork]:
         answers = (answers for answers, _ in every_design(self._plan.space))
         return _each_once(self._candidate(RecallChooser(each)) for each in answers)
 
-    def _drawn(self) -> Iterator[Candidate]:
+    def _drawn(self) -> Iterator[CountedNetwork]:
         chooser = RandomChooser(random.Random(f"{self._plan.settings.seed}/candidates"))
         found = _each_once(self._candidate(chooser) for _ in range(DRAWS))
         return (candidate for candidate, _ in zip(found, range(DRAWN), strict=False))
 
-    def _candidate(self, chooser: Chooser) -> Candidate | None:
+    def _candidate(self, chooser: Chooser) -> CountedNetwork | None:
         """Return the design that `chooser` draws; None if it cannot be, or not within the limits."""
         recorder = RecordingChooser(chooser)
         self._plan.walker.walk(recorder)
         answers = tuple(recorder.answers.items())
         if answers not in self._counted:
-            try:
-                self._counted[answers] = Candidate(draw(self._plan, RecallChooser(recorder.answers)), recorder.answers)
-            except Infeasible:
-                self._counted[answers] = None
+            self._counted[answers] = self._count(recorder.answers)
         return self._counted[answers]
+
+    def _count(self, answers: Mapping[str, Label]) -> CountedNetwork | None:
+        try:
+            design = draw(self._plan, RecallChooser(answers))
+        except Infeasible:
+            return None
+        return CountedNetwork.of(design, design.architecture, answers, self._plan.settings.objectives)
 
 
 class _Neighbour:
@@ -104,10 +150,10 @@ class _Neighbour:
         return self._chance.number(name, values)
 
 
-def _each_once(candidates: Iterable[Candidate | None]) -> Iterator[Candidate]:
+def _each_once(candidates: Iterable[CountedNetwork | None]) -> Iterator[CountedNetwork]:
     """Yield the candidates that there are, of those of one network the first."""
     seen: set[str] = set()
     for candidate in candidates:
-        if candidate is not None and candidate.design.architecture.id not in seen:
-            seen.add(candidate.design.architecture.id)
+        if candidate is not None and candidate.id not in seen:
+            seen.add(candidate.id)
             yield candidate

@@ -213,7 +213,7 @@ def test_below_the_floor_cheapness_does_not_count(make_plan: MakePlan, folder: R
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", "random", "gp"])
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", "random", "gp", "model"])
 def test_every_sampler_searches_with_three_objectives(
     make_plan: MakePlan, folder: RunFolder, notes, sampler: str
 ) -> None:
