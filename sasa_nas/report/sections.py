@@ -100,10 +100,9 @@ def _baseline(data: ReportData) -> str:
 def _expected(data: ReportData) -> str:
     if not data.expected:
         return ""
-    numbers = ", ".join(str(point.trial) for point in data.summary.expected_front)
     return (
-        " What is drawn is what was seen, and the best of many trainings was also lucky: the table of all trials has "
-        f"the accuracy that new trainings are expected to reach, by which the front is trials {numbers}."
+        " Dots are what was seen, and the best of many trainings was also lucky: the line, and the front's networks on "
+        "it, are at the accuracy that new trainings are expected to reach."
     )
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from studies import records
 
@@ -16,8 +15,8 @@ from sasa_nas.searching.propose.study import STARTUP, SearchStudy, opened_study
 from sasa_nas.searching.simulate.simulation import by_formula, simulate
 
 MakePlan = Callable[..., SearchPlan]
-FLOOR = 0.59
-"""Median of the accuracies planted by FLOPs."""
+FLOOR = 0.64
+"""Accuracy that a fifth of the networks reach whose accuracies are planted by FLOPs."""
 
 
 def widths(data: dict) -> None:
@@ -67,8 +66,8 @@ def test_a_network_below_the_floor_is_no_gain(make_plan: MakePlan, notes) -> Non
         for floor in (None, FLOOR)
     )
     # the cheapest above it are the best: some are a little below
-    below = [sum(record.accuracy < FLOOR - 0.03 for record in found) for found in (free, floored)]
-    assert below[1] <= 1 < 3 <= below[0]
+    below = [sum(record.accuracy < FLOOR - 0.04 for record in found) for found in (free, floored)]
+    assert below[1] == 0 < 3 <= below[0]
 
 
 def test_it_waits_for_a_few_networks(make_plan: MakePlan, make_record) -> None:
