@@ -79,6 +79,7 @@ def print_front(
     from sasa_nas.analysis.pareto import as_expected, undominated
     from sasa_nas.cli.output import plain_table
     from sasa_nas.run.designs import Designs
+    from sasa_nas.run.early_ranks import describe_early_ranks
     from sasa_nas.surrogate.posterior import expectations
 
     outcomes = describe_outcomes(count_outcomes(records))
@@ -107,6 +108,9 @@ def print_front(
         )
     console.print(_volume(networks, objectives), soft_wrap=True)
     console.print(f"{len(front)} of {len(records)} trials on the front. Trials: {outcomes}.", soft_wrap=True)
+    early = describe_early_ranks(records)
+    if early is not None:
+        console.print(early, soft_wrap=True)
 
 
 def _columns(

@@ -17,6 +17,7 @@ from sasa_nas.report.data import ReportData
 from sasa_nas.report.drawings import Drawing
 from sasa_nas.report.markup import join, tag
 from sasa_nas.report.trials_table import trials_table
+from sasa_nas.run.early_ranks import describe_early_ranks
 
 
 @dataclass(frozen=True)
@@ -207,7 +208,8 @@ def _course(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section]
             "curves",
             "Learning curves",
             "Learning curves",
-            "Validation accuracy after every epoch that was recorded. A cross marks where a training ended early.",
+            "Validation accuracy after every epoch that was recorded. A cross marks where a training ended early."
+            f"{_early(data)}",
             _figure(drawn["curves"]),
         )
     if "time" in drawn:
@@ -218,6 +220,11 @@ def _course(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section]
             "Wall-clock seconds of all trials added up; queue is the wait for a worker or for the search.",
             _figure(drawn["time"]),
         )
+
+
+def _early(data: ReportData) -> str:
+    told = describe_early_ranks(data.records) if data.info.settings.halving else None
+    return "" if told is None else f" {told}"
 
 
 def _trials(data: ReportData) -> Section:

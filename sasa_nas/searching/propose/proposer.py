@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sasa_nas.run import Arm, Outcome, TrialRecord
 from sasa_nas.run.designs import designs
+from sasa_nas.run.early_ranks import early_rank
 from sasa_nas.searching.measurements import Measurements
 from sasa_nas.searching.observer import SearchObserver
 from sasa_nas.searching.plan import OverLimit, SearchPlan, draw
@@ -78,7 +79,7 @@ class Proposer:
         self._halving = halving_of(plan)
         self._rungs: dict[int, dict[int, float]] = {}
         for record in records:
-            for epoch, accuracy in record.rungs.items():
+            for epoch, accuracy in record.rungs.items() if record.arm is Arm.SEARCH else ():
                 self._halving.remember(record.number, epoch, self._losses(record, accuracy))
             if record.outcome is Outcome.RUNNING:
                 self._rungs[record.number] = dict(record.rungs)
@@ -190,16 +191,20 @@ class Proposer:
             epoch: Epochs it has trained.
             accuracy: Accuracy on the validation split after these epochs.
         """
-        proposal = self._live[number]
-        # an effect is estimated from whole trainings, whatever came out
-        if proposal.request.arm is not Arm.SEARCH or epoch not in self._halving.levels:
+        if epoch not in self._halving.levels:
             return True
+        proposal = self._live[number]
         record = proposal.record(Outcome.RUNNING)
         rungs = self._rungs.setdefault(number, {})
         rungs[epoch] = accuracy
-        goes_on = self._halving.goes_on(number, epoch, self._losses(record, accuracy))
-        # others are compared with the baseline, in the end too
-        goes_on = goes_on or (proposal.design.architecture.id == self._baseline and math.isfinite(accuracy))
+        # an effect is estimated from whole trainings, whatever came out; they tell whether stopping is of use, too
+        goes_on = proposal.request.arm is not Arm.SEARCH
+        goes_on = goes_on or self._halving.goes_on(number, epoch, self._losses(record, accuracy))
+        if not goes_on and math.isfinite(accuracy):
+            # others are compared with the baseline, in the end too
+            goes_on = proposal.design.architecture.id == self._baseline
+            rank = early_rank(self._study.records(), epoch)
+            goes_on = goes_on or (rank is not None and not rank.tells)
         # the reason tells a later session, should this one be killed before the trial is finished
         reason = None if goes_on else stop_reason(epoch)
         self._study.write(record.model_copy(update={"rungs": rungs, "reason": reason}))
