@@ -35,10 +35,11 @@ class EarlyRank:
     high: float
     trainings: int
 
-    @property
-    def tells(self) -> bool:
-        """Whether trainings may be stopped by their accuracies at this level."""
-        return self.tau > TELLING
+
+def tells(records: Iterable[TrialRecord], epoch: int) -> bool:
+    """Return whether trainings may be stopped by their accuracies at a level: unless enough of them say otherwise."""
+    rank = early_rank(records, epoch)
+    return rank is None or rank.tau > TELLING
 
 
 def early_rank(records: Iterable[TrialRecord], epoch: int) -> EarlyRank | None:
@@ -79,7 +80,7 @@ def describe_early_ranks(records: Sequence[TrialRecord]) -> str | None:
         return None
     told = "; ".join(
         f"{rank.tau:.2f} ({rank.low:.2f} to {rank.high:.2f}) after {rank.epoch} epoch{'s' if rank.epoch > 1 else ''}"
-        + ("" if rank.tells else ", where none is stopped any more")
+        + ("" if rank.tau > TELLING else ", where none is stopped any more")
         for rank in ranks
     )
     return f"Early accuracies rank the final ones of {ranks[0].trainings} whole trainings by Kendall's tau {told}."

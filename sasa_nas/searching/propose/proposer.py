@@ -6,12 +6,11 @@ again. Ray Tune only carries out what comes out of here.
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from sasa_nas.run import Arm, Outcome, TrialRecord
 from sasa_nas.run.designs import designs
-from sasa_nas.run.early_ranks import early_rank
+from sasa_nas.run.early_ranks import tells
 from sasa_nas.searching.measurements import Measurements
 from sasa_nas.searching.observer import SearchObserver
 from sasa_nas.searching.plan import OverLimit, SearchPlan, draw
@@ -20,16 +19,15 @@ from sasa_nas.searching.propose.arms import ArmSchedule
 from sasa_nas.searching.propose.balanced import REPLICATES, BalancedDesigns
 from sasa_nas.searching.propose.baseline import baseline
 from sasa_nas.searching.propose.halving import halving_of
-from sasa_nas.searching.propose.model_sampler import ModelSampler
 from sasa_nas.searching.propose.objective_values import losses
 from sasa_nas.searching.propose.proposal import Proposal, stop_reason, tell_end
+from sasa_nas.searching.propose.refill import Refill
 from sasa_nas.searching.propose.requests import Request
 from sasa_nas.searching.propose.score_filter import ScoreFilter
 from sasa_nas.searching.propose.settling import FIRST_SEED, least_certain
 from sasa_nas.searching.propose.study import STARTUP, OpenTrial, SearchStudy
 from sasa_nas.searching.propose.trial_chooser import TrialChooser
 from sasa_nas.space import Infeasible
-from sasa_nas.space.choosers import Label
 from sasa_nas.surrogate.posterior import LEAST
 
 TOO_SLOW_IN_A_ROW = 50
@@ -87,8 +85,8 @@ class Proposer:
         self._too_slow: list[float] = []
         self.hopeless: str | None = None
         """Reason why no further design seems to be within the limits; None if there may be one."""
-        self._score_filter = ScoreFilter(plan) if plan.settings.score_filter else None
-        self._model = ModelSampler(plan) if searching and plan.settings.sampler == "model" else None
+        score_filter = ScoreFilter(plan) if plan.settings.score_filter else None
+        self._refill = Refill(plan, score_filter, searching=searching)
         self.exhausted = False
         """Whether no design is left that was not trained."""
         self._baseline: str | None = None
@@ -99,7 +97,7 @@ class Proposer:
             self._baseline = None if reference is None else reference.design.architecture.id
             seen = {r.architecture.id for r in records if r.architecture and r.arm is Arm.SEARCH}
             wanted = min(STARTUP, plan.settings.trials - self._quota.share)
-            study.line.extend(initial_designs.startup(plan, self._score_filter, seen, wanted))
+            study.line.extend(initial_designs.startup(plan, score_filter, seen, wanted))
 
     def propose(self) -> Proposal | None:
         """Return the next design to train; None when enough are trained or under way, or no new one is left."""
@@ -139,7 +137,7 @@ class Proposer:
     def _search(self) -> Proposal | None:
         """Return the next design that the sampler wants and that is to be trained; None if there is no new one."""
         if not self._study.line:
-            self._study.line.extend(self._wanted())
+            self._study.line.extend(self._refill.choices(self._study.records(), self._numbers))
         request = Request(seed=self._plan.settings.seed)
         for _ in range(PATIENCE):
             proposal = self._consider(self._study.ask(), request)
@@ -151,15 +149,6 @@ class Proposer:
         else:
             self._study.line.append(choices)
         return None
-
-    def _wanted(self) -> Iterable[Mapping[str, Label]]:
-        """Return the choices of the next designs where the study's own sampler has no say."""
-        if self._model is not None:
-            choices = self._model.propose(self._study.records(), self._numbers)
-            return () if choices is None else (choices,)
-        if self._score_filter is not None and self._plan.settings.sampler == "random":
-            return initial_designs.screened(self._plan, self._score_filter, self._numbers, len(self._study))
-        return ()
 
     def found(self, number: int, findings: Measurements) -> None:
         """Note what a worker found out about a design under way."""
@@ -202,9 +191,7 @@ class Proposer:
         goes_on = goes_on or self._halving.goes_on(number, epoch, self._losses(record, accuracy))
         if not goes_on and math.isfinite(accuracy):
             # others are compared with the baseline, in the end too
-            goes_on = proposal.design.architecture.id == self._baseline
-            rank = early_rank(self._study.records(), epoch)
-            goes_on = goes_on or (rank is not None and not rank.tells)
+            goes_on = proposal.design.architecture.id == self._baseline or not tells(self._study.records(), epoch)
         # the reason tells a later session, should this one be killed before the trial is finished
         reason = None if goes_on else stop_reason(epoch)
         self._study.write(record.model_copy(update={"rungs": rungs, "reason": reason}))
