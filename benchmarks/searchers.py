@@ -49,7 +49,6 @@ SEARCHERS: dict[str, SearchSettings] = {
     "random": SearchSettings(sampler="random"),
     "random, stopping on all objectives": SearchSettings(sampler="random", halving=True),
     "NSGA-II": SearchSettings(sampler="nsga2"),
-    "GP": SearchSettings(sampler="gp"),
     "TPE": SearchSettings(),
     "TPE, stopping on accuracy alone": SearchSettings(objectives=("accuracy",), halving=True),
     "TPE, stopping on all objectives": SearchSettings(halving=True),
