@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from sasa_nas.analysis.front_record import Front, summarise
-from sasa_nas.analysis.pareto import Pick, pareto_front, pick
+from sasa_nas.analysis.pareto import Pick, expected_front, pick
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import DEFAULT_OBJECTIVES
 from sasa_nas.run import Arm, ExternalResources, RunFolder, RunInfo, TrialRecord, read_info, read_trials
@@ -70,7 +70,7 @@ class Run:
         raise UserError(f"{self.folder.path} has no trial {number}; `sasa-nas pareto` lists the best ones")
 
     def pareto(self, objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> Front:
-        """Return the networks that no other dominates, and their hypervolume.
+        """Return the networks that no other dominates by expected accuracy, and the hypervolume of what was seen.
 
         Args:
             objectives: Names of objectives, such as `("accuracy", "latency")`; accuracy and FLOPs by default.
@@ -190,7 +190,7 @@ class Run:
         wanted = None
         if swaps:
             # without earlier swaps, by which networks would get onto the front for being compared
-            front = pareto_front([record for record in self.trials() if record.arm is not Arm.SWAP])
+            front = expected_front([record for record in self.trials() if record.arm is not Arm.SWAP])
             wanted = Swaps([record.number for record in front], swap_seeds)
         path = self.folder.path
         return Run(
@@ -207,10 +207,10 @@ class Run:
         )
 
     def pick(self, how: str) -> TrialRecord:
-        """Return one network of the front: the first of its trainings.
+        """Return one network of the front by expected accuracy: the first of its trainings.
 
         Args:
-            how: `best`, the most accurate, or `knee`.
+            how: `best`, the one expected to be most accurate, or `knee`.
 
         Raises:
             UserError: If `how` is neither, or no trial is trained to the end.
@@ -218,8 +218,8 @@ class Run:
         for known in get_args(Pick):
             if known == how:
                 records = self.trials()
-                # the front's own records have the mean accuracy of their design's trainings
-                number = pick(pareto_front(records), known).number
+                # the front's own records have the accuracy that is expected of new trainings
+                number = pick(expected_front(records), known).number
                 return next(record for record in records if record.number == number)
         raise UserError(f"cannot pick '{how}'; there is: {', '.join(get_args(Pick))}")
 
@@ -248,7 +248,7 @@ class Run:
         from sasa_nas.workflows.retraining_plan import RetrainingRequest
 
         records = self.trials()
-        front = [record.number for record in pareto_front(records)]
+        front = [record.number for record in expected_front(records)]
         path = self.folder.path
         summary = retrain_run(path, front, request or RetrainingRequest(), observer=observer, command=command)
         return summary, summarise_retraining(self.folder, summary.name, records)

@@ -31,6 +31,7 @@ class SamplerName(StrEnum):
     NSGA3 = "nsga3"
     RANDOM = "random"
     GP = "gp"
+    MODEL = "model"
 
 
 class BalancedAtName(StrEnum):

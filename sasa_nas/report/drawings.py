@@ -51,7 +51,7 @@ def drawings(data: ReportData) -> dict[str, Drawing]:
 def _draws(data: ReportData) -> dict[str, Draw]:
     found: dict[str, Draw] = {}
     if data.front:
-        found["front"] = partial(draw_front, data.records)
+        found["front"] = partial(draw_front, data.records, data.front, data.judged)
         described = [record for record in data.front if record.architecture]
         if described:
             found["networks"] = partial(draw_stages, described[::-1])

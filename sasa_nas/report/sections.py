@@ -17,6 +17,7 @@ from sasa_nas.report.data import ReportData
 from sasa_nas.report.drawings import Drawing
 from sasa_nas.report.markup import join, tag
 from sasa_nas.report.trials_table import trials_table
+from sasa_nas.run.early_ranks import describe_early_ranks
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,9 @@ def _baseline(data: ReportData) -> str:
 def _expected(data: ReportData) -> str:
     if not data.expected:
         return ""
-    numbers = ", ".join(str(point.trial) for point in data.summary.expected_front)
     return (
-        " What is drawn is what was seen, and the best of many trainings was also lucky: the table of all trials has "
-        f"the accuracy that new trainings are expected to reach, by which the front is trials {numbers}."
+        " Dots are what was seen, and the best of many trainings was also lucky: the line, and the front's networks on "
+        "it, are at the accuracy that new trainings are expected to reach."
     )
 
 
@@ -208,7 +208,8 @@ def _course(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section]
             "curves",
             "Learning curves",
             "Learning curves",
-            "Validation accuracy after every epoch that was recorded. A cross marks where a training ended early.",
+            "Validation accuracy after every epoch that was recorded. A cross marks where a training ended early."
+            f"{_early(data)}",
             _figure(drawn["curves"]),
         )
     if "time" in drawn:
@@ -219,6 +220,11 @@ def _course(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section]
             "Wall-clock seconds of all trials added up; queue is the wait for a worker or for the search.",
             _figure(drawn["time"]),
         )
+
+
+def _early(data: ReportData) -> str:
+    told = describe_early_ranks(data.records) if data.info.settings.halving else None
+    return "" if told is None else f" {told}"
 
 
 def _trials(data: ReportData) -> Section:

@@ -91,9 +91,9 @@ class Arm(StrEnum):
         return self in (Arm.WIDTH, Arm.EQUAL)
 
 
-Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp"]
+Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp", "model"]
 """Samplers of designs: Optuna's tree-structured Parzen estimator, evolution (NSGA-II or III), chance, or a Gaussian
-process."""
+process; or the model of accuracy by which expected accuracies are told, with counted costs."""
 BalancedAt = Literal["design", "flops"]
 """Quantity that is equal among balanced designs: nothing but what they have in common, or their FLOPs."""
 Resource = Literal["cpus", "gpus"]

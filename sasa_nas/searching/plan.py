@@ -115,19 +115,31 @@ def plan_designs(space: SearchSpace, settings: SearchSettings) -> SearchPlan:
     """Check that a space holds a design within its limits, without reading the data set; nothing can be trained by it.
 
     Raises:
-        UserError: If the data set is unknown, there is no such folder, or no design is within the limits.
+        UserError: If the data set is unknown, there is no such folder, no design is within the limits, or the sampler
+            cannot have an objective or a limit.
     """
     proxy = space.proxy
     info = dataset_info(proxy.dataset, settings.data_dir, proxy.image_size)
     # a folder's name is made absolute, so that workers and a later resume read the same one
     space = space.model_copy(update={"proxy": proxy.model_copy(update={"dataset": info.name})})
     plan = SearchPlan(space, settings, info, ((), ()))
+    if settings.sampler == "model":
+        _refuse_uncounted(plan)
     if is_synthetic(proxy.dataset):
         refuse_measuring(plan, "a synthetic task")
         if proxy.train_images is not None:
             raise UserError("a synthetic task has no images to train on: leave out train_images")
     _check_feasible(plan)
     return plan
+
+
+def _refuse_uncounted(plan: SearchPlan) -> None:
+    """Raise if an objective or a limit cannot be counted, as it must for networks that are never built."""
+    wished = [name for name in plan.settings.objectives if name not in (*DESIGNED, "accuracy")]
+    if plan.space.limits.max_latency is not None:
+        wished.append("max_latency")
+    if wished:
+        raise UserError(f"sampler model goes by counted costs: leave out {wished[0]}, or take another sampler")
 
 
 def refuse_measuring(plan: SearchPlan, what: str) -> None:

@@ -10,6 +10,7 @@ and `t^2 / s^2` are integrated over a grid, because without a network that is tr
 Source: Robinson (1991), That BLUP is a good thing: the estimation of random effects, Statistical Science 6 (1).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,14 +71,24 @@ class Conditional:
         """Return posterior mean and variance of networks by their columns, with the intercept's first."""
         return columns @ self.coefficients, self._spread(columns) + self.network**2
 
-    def draws(self, count: int, generator: np.random.Generator) -> Matrix:
-        """Return draws from the joint posterior of `m`, of shape (count, N)."""
+    def draws(self, count: int, generator: np.random.Generator, untrained: Matrix) -> Matrix:
+        """Return draws from the joint posterior of `m`, and of that of M more networks, of shape (count, N + M).
+
+        Args:
+            count: Number of draws.
+            generator: Source of randomness.
+            untrained: (M, 1 + p), columns of networks that were never trained, with the intercept's first.
+        """
         root = np.linalg.cholesky(self.covariance)
         offsets = generator.standard_normal((count, len(self.coefficients))) @ root.T
         own = generator.standard_normal((count, len(self.columns)))
         own *= self.network * np.sqrt(1.0 - self.shrinkage)
         drawn: Matrix = self.mean + offsets @ self.columns.T * (1.0 - self.shrinkage) + own
-        return drawn
+        if not len(untrained):
+            return drawn
+        others = (self.coefficients + offsets) @ untrained.T
+        others += self.network * generator.standard_normal(others.shape)
+        return np.concatenate([drawn, others], axis=1)
 
     def _spread(self, columns: Matrix) -> Vector:
         spread: Vector = ((columns @ self.covariance) * columns).sum(axis=1)
@@ -140,11 +151,19 @@ class MixedModel:
         mean, sd = self._mixed(parts)
         return float(mean[0]), float(sd[0])
 
-    def draws(self, count: int, seed: int = 0) -> Matrix:
-        """Return draws from the joint posterior of `m`, of shape (count, N)."""
+    def draws(self, count: int, seed: int | Sequence[int] = 0, untrained: Matrix | None = None) -> Matrix:
+        """Return draws from the joint posterior of `m`, and of that of M more networks, of shape (count, N + M).
+
+        Args:
+            count: Number of draws.
+            seed: Seed of the draws.
+            untrained: (M, p), columns of networks that were never trained; None for none.
+        """
         generator = np.random.default_rng(seed)
         counts = generator.multinomial(count, self.weights)
-        return np.concatenate([part.draws(int(n), generator) for part, n in zip(self.parts, counts, strict=True)])
+        full = np.empty((0, 0)) if untrained is None else _with_intercept(untrained)
+        parts = zip(self.parts, counts, strict=True)
+        return np.concatenate([part.draws(int(n), generator, full) for part, n in parts])
 
     def _mixed(self, parts: list[tuple[Vector, Vector]]) -> tuple[Vector, Vector]:
         """Return mean and standard deviation of a mixture, from those and the variances of its parts."""

@@ -37,7 +37,7 @@ def test_it_is_the_conditional_distribution() -> None:
         mean, covariance = conditioned(part, counts, means)
         assert part.mean == pytest.approx(mean, abs=1e-6)
         assert part.variance == pytest.approx(np.diag(covariance), rel=2e-3)
-        draws = part.draws(40_000, generator)
+        draws = part.draws(40_000, generator, np.empty((0, 0)))
         assert draws.mean(axis=0) == pytest.approx(mean, abs=1e-3)
         assert np.allclose(np.cov(draws.T), covariance, atol=0.05 * float(np.diag(covariance).max()))
 
@@ -115,3 +115,27 @@ def test_networks_that_do_not_differ_are_expected_where_they_are() -> None:
     model = fit(np.full(10, 1.0), np.ones(10), 0.0, np.random.default_rng(4).standard_normal((10, 2)))
     assert model.mean == pytest.approx(np.ones(10), abs=1e-4)
     assert (model.sd < 1e-4).all()
+
+
+def test_draws_of_untrained_networks_belong_to_those_of_trained_ones() -> None:
+    generator = np.random.default_rng(7)
+    x = generator.standard_normal((26, 3))
+    means = 0.7 + x[:20] @ np.array([0.02, -0.01, 0.0]) + 0.005 * generator.standard_normal(20)
+    counts = np.full(20, 2.0)
+    model = fit(means, counts, 0.001, x[:20])
+    draws = model.draws(40_000, untrained=x[20:])
+    assert draws.shape == (40_000, 26)
+    mean, sd = model.predict(x[20:])
+    assert draws[:, 20:].mean(axis=0) == pytest.approx(mean, abs=3e-4)
+    assert draws[:, 20:].std(axis=0) == pytest.approx(sd, rel=0.05)
+    # their covariance with the trained, by conditioning all 26 on the trainings of 20
+    expected = np.zeros((20, 6))
+    for part, weight in zip(model.parts, model.weights, strict=True):
+        full = np.column_stack([np.ones(26), x])
+        prior = np.diag([FLAT * part.noise**2, *[part.slope**2] * 3])
+        joint = full @ prior @ full.T + part.network**2 * np.eye(26)
+        seen = joint[:20, :20] + np.diag(part.noise**2 / counts)
+        covariance = joint - joint[:, :20] @ np.linalg.inv(seen) @ joint[:20]
+        expected += weight * covariance[:20, 20:]
+    found = np.cov(draws.T)[:20, 20:]
+    assert np.allclose(found, expected, atol=0.1 * float(np.abs(np.cov(draws.T)).max()))

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from sasa_nas.run import Arm, Outcome, TrialRecord
 from sasa_nas.run.designs import designs
+from sasa_nas.run.early_ranks import tells
 from sasa_nas.searching.measurements import Measurements
 from sasa_nas.searching.observer import SearchObserver
 from sasa_nas.searching.plan import OverLimit, SearchPlan
@@ -20,6 +21,7 @@ from sasa_nas.searching.propose.baseline import baseline
 from sasa_nas.searching.propose.halving import halving_of
 from sasa_nas.searching.propose.objective_values import losses
 from sasa_nas.searching.propose.proposal import Proposal, stop_reason, tell_end
+from sasa_nas.searching.propose.refill import Refill
 from sasa_nas.searching.propose.requests import Request, seed_of
 from sasa_nas.searching.propose.score_filter import ScoreFilter
 from sasa_nas.searching.propose.study import STARTUP, OpenTrial, SearchStudy
@@ -74,7 +76,7 @@ class Proposer:
         self._halving = halving_of(plan)
         self._rungs: dict[int, dict[int, float]] = {}
         for record in records:
-            for epoch, accuracy in record.rungs.items():
+            for epoch, accuracy in record.rungs.items() if record.arm is Arm.SEARCH else ():
                 self._halving.remember(record.number, epoch, self._losses(record, accuracy))
             if record.outcome is Outcome.RUNNING:
                 self._rungs[record.number] = dict(record.rungs)
@@ -82,7 +84,8 @@ class Proposer:
         self._too_slow: list[float] = []
         self.hopeless: str | None = None
         """Reason why no further design seems to be within the limits; None if there may be one."""
-        self._score_filter = ScoreFilter(plan) if plan.settings.score_filter else None
+        score_filter = ScoreFilter(plan) if plan.settings.score_filter else None
+        self._refill = Refill(plan, score_filter, searching=searching)
         self.exhausted = False
         """Whether no design is left that was not trained."""
         self._baseline: str | None = None
@@ -93,7 +96,7 @@ class Proposer:
             self._baseline = None if reference is None else reference.design.architecture.id
             seen = {r.architecture.id for r in records if r.architecture and r.arm is Arm.SEARCH}
             wanted = min(STARTUP, plan.settings.trials - self._quota.share)
-            study.line.extend(initial_designs.startup(plan, self._score_filter, seen, wanted))
+            study.line.extend(initial_designs.startup(plan, score_filter, seen, wanted))
 
     def propose(self) -> Proposal | None:
         """Return the next design to train; None when enough are trained or under way, or no new one is left."""
@@ -114,9 +117,8 @@ class Proposer:
 
     def _search(self) -> Proposal | None:
         """Return the next design that the sampler wants and that is to be trained; None if there is no new one."""
-        if self._score_filter is not None and self._plan.settings.sampler == "random" and not self._study.line:
-            trials = len(self._study)
-            self._study.line.extend(initial_designs.screened(self._plan, self._score_filter, self._numbers, trials))
+        if not self._study.line:
+            self._study.line.extend(self._refill.choices(self._study.records(), self._numbers))
         request = Request(seed_of(self._plan.settings, Arm.SEARCH, self._started[Arm.SEARCH]))
         for _ in range(PATIENCE):
             proposal = self._consider(self._study.ask(), request)
@@ -159,16 +161,18 @@ class Proposer:
             epoch: Epochs it has trained.
             accuracy: Accuracy on the validation split after these epochs.
         """
-        proposal = self._live[number]
-        # an effect is estimated from whole trainings, whatever came out
-        if proposal.request.arm is not Arm.SEARCH or epoch not in self._halving.levels:
+        if epoch not in self._halving.levels:
             return True
+        proposal = self._live[number]
         record = proposal.record(Outcome.RUNNING)
         rungs = self._rungs.setdefault(number, {})
         rungs[epoch] = accuracy
-        goes_on = self._halving.goes_on(number, epoch, self._losses(record, accuracy))
-        # others are compared with the baseline, in the end too
-        goes_on = goes_on or (proposal.design.architecture.id == self._baseline and math.isfinite(accuracy))
+        # an effect is estimated from whole trainings, whatever came out; they tell whether stopping is of use, too
+        goes_on = proposal.request.arm is not Arm.SEARCH
+        goes_on = goes_on or self._halving.goes_on(number, epoch, self._losses(record, accuracy))
+        if not goes_on and math.isfinite(accuracy):
+            # others are compared with the baseline, in the end too
+            goes_on = proposal.design.architecture.id == self._baseline or not tells(self._study.records(), epoch)
         # the reason tells a later session, should this one be killed before the trial is finished
         reason = None if goes_on else stop_reason(epoch)
         self._study.write(record.model_copy(update={"rungs": rungs, "reason": reason}))
