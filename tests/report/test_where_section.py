@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from sasa_nas.analysis.where import Effect, Interaction, Interval, StageEffect, Where
+from sasa_nas.analysis.where import Effect, Interaction, Interval, StageEffect, Where, words
 from sasa_nas.analysis.where.words import headline
 from sasa_nas.report.chart import SIZES
 from sasa_nas.report.data import ReportData
 from sasa_nas.report.page import render
-from sasa_nas.report.where_section import READINGS, details, draw_effects, readings
+from sasa_nas.report.where_section import READINGS, details, draw_bounds, draw_effects, readings
 from sasa_nas.run import TrialRecord
 
 
@@ -110,13 +110,32 @@ def test_the_sentence_is_no_bolder_than_the_numbers(answer: Where) -> None:
 def test_a_run_that_cannot_answer_says_what_where_says(
     make_report_data: Callable[..., ReportData], records: Sequence[TrialRecord], answer: Where
 ) -> None:
-    data = make_report_data(records)
-    assert data.where.effects == []
+    data = make_report_data(records[:6])
+    assert (data.where.effects, data.where.bounds) == ([], None)
     page = render(data)
     assert "Where attention helps cannot be told yet." in page
     note = data.where.note
     assert f'<p class="warn">{note[0].upper()}{note[1:]}.</p>' in page
     assert "warn" in details(answer.model_copy(update={"enough": False}))
+
+
+def test_bounds_by_all_trainings_stand_in_and_beside(
+    make_report_data: Callable[..., ReportData], records: Sequence[TrialRecord], answer: Where
+) -> None:
+    data = make_report_data(records)
+    assert data.where.effects == []
+    bounds = data.where.bounds
+    assert bounds is not None
+    page = render(data)
+    assert words.bounded(bounds) in page
+    assert words.basis(bounds) in page
+    assert "Each bar bounds the effect of attention" in page
+    drawn = str(draw_bounds(bounds, "conv", SIZES[0]))
+    assert drawn.count('class="bar') == len(bounds.places)
+    for one in bounds.places:
+        assert f"{100 * one.effect:+.1f} ({100 * one.low:+.1f} to {100 * one.high:+.1f})" in drawn
+    beside = str(details(answer.model_copy(update={"bounds": bounds})))
+    assert f"{words.bounded(bounds)} {words.basis(bounds)}" in beside
 
 
 def test_readings_that_a_run_has_are_drawn(answer: Where) -> None:

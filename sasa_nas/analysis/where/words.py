@@ -108,7 +108,7 @@ def basis(bounds: Bounds) -> str:
     """Return the trainings that bounds rest on as a sentence."""
     text = f"By a model of all {_count(bounds.trainings, 'training')}, at 95 % for all places together"
     if bounds.failed:
-        text += f"; {_count(bounds.failed, 'failed one')} left out"
+        text += f"; {bounds.failed} that broke off left out"
     names = listed([factor_name(path) for path in bounds.not_told])
     return f"{text}." + (f" {_capital(names)} cannot be told." if names else "")
 

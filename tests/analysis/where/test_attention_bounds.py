@@ -6,6 +6,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from assertions import every
 from formula_runs import designs_of, plan_of, records_of
 
 from sasa_nas.analysis.where import Bounds, PlaceBound, attention_bounds, words
@@ -86,7 +87,7 @@ def test_of_an_exact_sum_the_effects_come_out_exactly() -> None:
     found = attention_bounds(plan_of("sixteen").space, records_of("sixteen", formula, 24))
     assert found is not None
     assert [one.effect for one in found.places] == pytest.approx([-0.03, 0.0, 0.06, 0.0], abs=1e-4)
-    assert all(one.low < one.effect < one.high for one in found.places)
+    assert every(one.low < one.effect < one.high for one in found.places)
     assert (found.trainings, found.designs, found.failed, found.nothing_differs) == (48, 16, 0, False)
     assert words.bounded(found).startswith(
         "Attention helps in stage 3, +6.0 (+6.0 to +6.0) points and costs in stage 1"
@@ -98,7 +99,7 @@ def test_the_stem_is_a_place_too_and_kinds_of_it_are_compared() -> None:
     assert found is not None
     assert [one.factor for one in found.places] == ["stem", *STAGES]
     assert found.places[0].levels == ["attention"]
-    assert all(one.low <= 0.0 <= one.high for one in found.places)
+    assert every(one.low <= 0.0 <= one.high for one in found.places)
 
 
 def test_a_place_where_all_attend_or_all_convolve_is_not_told() -> None:
@@ -143,7 +144,7 @@ def test_failed_trainings_are_counted_and_equal_ones_say_so() -> None:
     assert found is not None
     assert (found.failed, found.nothing_differs) == (3, True)
     assert words.bounded(found) == "Nothing differs: all 45 trainings ended with the same accuracy."
-    assert "By a model of all 45 trainings, at 95 % for all places together; 3 failed ones left out." in (
+    assert "By a model of all 45 trainings, at 95 % for all places together; 3 that broke off left out." in (
         words.basis(found)
     )
 
