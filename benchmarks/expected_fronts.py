@@ -5,12 +5,14 @@
 
 Each repetition replays a default search in a table, of whose trainings the last may settle its front. It makes the
 front of the accuracies that the search saw and the front of those that are expected (`sasa_nas.surrogate.posterior`),
-and compares both with the networks' mean accuracy over the trainings of the table that the search did *not* see. Writes
+and compares both with the networks' mean accuracy over the trainings of the table that the search did *not* see, by
+which also the hypervolume of each is taken. Writes
 `benchmarks/results/expected_fronts_<table>.json`; intervals are 95 % intervals of the mean over repetitions.
 """
 
 import argparse
 import json
+import math
 import statistics
 import warnings
 from collections.abc import Sequence
@@ -20,7 +22,7 @@ from typing import Any
 import optuna
 from scipy.stats import kendalltau
 
-from sasa_nas.analysis.pareto import undominated
+from sasa_nas.analysis.pareto import dominated_volume, pick, undominated
 from sasa_nas.files import write_text
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord
 from sasa_nas.run.designs import Designs
@@ -76,15 +78,26 @@ def searched(table: Table, trainings: int, settle: int, seed: int) -> tuple[list
     return keeper.records, others
 
 
-def judged(front: Sequence[TrialRecord], others: dict[str, float]) -> dict[str, float]:
+def judged(front: Sequence[TrialRecord], others: dict[str, float], reference: dict[str, float]) -> dict[str, float]:
     """Return a front's promises and what they come to, in points of accuracy; the best is the most accurate."""
     known = [record for record in front if record.architecture_id in others]
     kept = [others[str(record.architecture_id)] for record in known]
+    networks = [record.model_copy(update={"accuracy": k}) for record, k in zip(known, kept, strict=True)]
+    knee = pick(front, "knee")
     return {
+        "hypervolume": dominated_volume(networks, reference),
+        "networks": len(front),
+        "knee_true": 100 * others.get(str(knee.architecture_id), math.nan),
         "front_gap": 100 * statistics.fmean((r.accuracy or 0.0) - k for r, k in zip(known, kept, strict=True)),
         "best_gap": 100 * ((known[-1].accuracy or 0.0) - kept[-1]),
         "best_true": 100 * kept[-1],
     }
+
+
+def reference(table: Table) -> dict[str, float]:
+    """Return the same for all searches: accuracy by chance, and the next power of ten above all FLOPs."""
+    classes = table.rows[0].architecture.num_classes
+    return {"accuracy": 1 / classes, "flops": 10.0 ** len(str(max(row.flops for row in table.rows)))}
 
 
 def repetition(table: Table, trainings: int, settle: int, seed: int) -> dict[str, dict[str, float]]:
@@ -98,14 +111,15 @@ def repetition(table: Table, trainings: int, settle: int, seed: int) -> dict[str
     known = [i for i, record in enumerate(seen) if record.architecture_id in others]
     true = [others[str(seen[i].architecture_id)] for i in known]
     return {
-        kind: judged(undominated(networks), others)
+        kind: judged(undominated(networks), others, reference(table))
         | {"tau": float(kendalltau(true, [networks[i].accuracy for i in known]).statistic)}
         for kind, networks in (("seen", seen), ("expected", expected))
     }
 
 
 def interval(values: Sequence[float]) -> dict[str, float]:
-    """Return mean and 95 % interval of the mean."""
+    """Return mean and 95 % interval of the mean of the values that are known."""
+    values = [value for value in values if not math.isnan(value)]
     half = 1.96 * statistics.stdev(values) / len(values) ** 0.5
     mean = statistics.fmean(values)
     return {"mean": round(mean, 4), "low": round(mean - half, 4), "high": round(mean + half, 4)}
@@ -129,6 +143,9 @@ def main() -> None:
         "repetitions": options.repetitions,
         "machine": describe_device(pick_device("cpu")),
         "versions": versions(),
+    }
+    result["expected_less_seen"] = {
+        name: interval([row["expected"][name] - row["seen"][name] for row in rows]) for name in rows[0]["seen"]
     }
     for kind in rows[0]:
         result[kind] = {name: interval([row[kind][name] for row in rows]) for name in rows[0][kind]}

@@ -1,6 +1,7 @@
 """Comparison of searches by the epochs in which they find a good front: replays of a table, with many seeds.
 
     python benchmarks/searchers.py [--table tables/hybrid256_digits.json.gz] [--seeds 30] [--processes 2] [--out FILE]
+        [--only NAME ...]
 
 Every searcher is the one that `sasa-nas search` runs: the same proposer, duplicates refused, the same early stopping.
 Four workers train side by side; all but random begin with the all-convolution network. A searcher is judged by the
@@ -8,7 +9,7 @@ hypervolume of the networks that it has trained to the end, after so many epochs
 networks' mean accuracy over all seeds of the table, which no searcher sees (true), and by the accuracies that it saw,
 of one of the table's seeds. Of a network that the table holds one training of, both are that one. The budget is that of
 64 full trainings. Writes `benchmarks/results/searchers_<table>.json`; intervals are 95 % bootstrap intervals of the
-mean over seeds.
+mean over seeds. With `--only`, the other searchers' figures stay as they are in that file.
 """
 
 import argparse
@@ -51,6 +52,8 @@ SEARCHERS: dict[str, SearchSettings] = {
     "TPE": SearchSettings(),
     "TPE, stopping on accuracy alone": SearchSettings(objectives=("accuracy",), halving=True),
     "TPE, stopping on all objectives": SearchSettings(halving=True),
+    "model": SearchSettings(sampler="model"),
+    "model, stopping on all objectives": SearchSettings(sampler="model", halving=True),
 }
 
 
@@ -146,6 +149,11 @@ def summary(courses: Sequence[Course], wanted: dict[str, float], budget: int) ->
     return told
 
 
+def at_budget(courses: Sequence[Course], budget: int) -> dict[str, float]:
+    """Return the mean hypervolume of searches when the budget is spent, by the kind of accuracy."""
+    return {kind: statistics.fmean(course.at(budget, getattr(course, kind)) for course in courses) for kind in KINDS}
+
+
 def main() -> None:
     """Replays all searchers and writes the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -153,6 +161,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, help="the file to write; by default named for the table")
+    parser.add_argument("--only", nargs="+", choices=SEARCHERS, help="searchers to run; the file must be there")
     options = parser.parse_args()
     out = options.out or RESULTS / f"searchers_{options.table.name.removesuffix('.json.gz')}.json"
     table = load_table(options.table)
@@ -160,12 +169,16 @@ def main() -> None:
     found: dict[str, list[Course]] = {}
     with ProcessPoolExecutor(options.processes) as pool:
         for name, settings in SEARCHERS.items():
+            if options.only and name not in options.only:
+                continue
             found[name] = list(pool.map(partial(search, options.table, settings), range(options.seeds)))
             print(f"{name}: {options.seeds} searches", flush=True)
-    wanted = {
-        kind: statistics.fmean(course.at(budget, getattr(course, kind)) for course in found["random"]) for kind in KINDS
-    }
-    told = {name: summary(courses, wanted, budget) for name, courses in found.items()}
+    earlier = json.loads(out.read_text(encoding="utf-8")) if options.only else None
+    if earlier and (earlier["table"], earlier["seeds"]) != (options.table.name, options.seeds):
+        parser.error(f"{out} is of {earlier['seeds']} seeds of {earlier['table']}")
+    wanted = earlier["random_at_budget"] if earlier else at_budget(found["random"], budget)
+    told = earlier["searchers"] if earlier else {}
+    told |= {name: summary(courses, wanted, budget) for name, courses in found.items()}
     result = {
         "table": options.table.name,
         "seeds": options.seeds,
@@ -173,7 +186,7 @@ def main() -> None:
         "budget_epochs": budget,
         "random_at_budget": wanted,
         "reference": reference(table),
-        "searchers": told,
+        "searchers": {name: told[name] for name in SEARCHERS if name in told},
         "machine": describe_device(pick_device("cpu")),
         "versions": versions(),
         "git": git_state(),

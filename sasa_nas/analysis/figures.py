@@ -17,7 +17,7 @@ from matplotlib.transforms import Bbox
 from sasa_nas.analysis.baseline import baseline_of
 from sasa_nas.analysis.figure_file import INK, write_figure
 from sasa_nas.analysis.labels import attention_stages, compact_count, operator_letter, shortened, stage_letters
-from sasa_nas.analysis.pareto import pareto_front
+from sasa_nas.analysis.pareto import expected_front
 from sasa_nas.analysis.ticks import cost_ticks
 from sasa_nas.operators import OPERATORS
 from sasa_nas.run import TrialRecord
@@ -33,7 +33,9 @@ _LEADER = {"arrowstyle": "-", "linewidth": 0.5, "color": INK, "shrinkA": 1, "shr
 def plot_front(records: Sequence[TrialRecord], path: Path, *, space: str, dataset: str) -> None:
     """Draw every trained trial as a dot and the front as a line of steps; a PNG has 1600 x 1000 pixels.
 
-    A dot's colour says how many stages use attention, and a diamond marks the all-convolution baseline. Each network of
+    Dots are at the accuracy that was seen, the line at the one that is expected of new trainings where enough networks
+    are trained. A dot's colour says how many stages use attention, and a diamond marks the all-convolution baseline.
+    Each network of
     the front bears its trial's number and its stages' operators, one letter a stage, wherever that fits without
     covering another.
 
@@ -73,12 +75,14 @@ def draw_front(records: Sequence[TrialRecord], *, space: str, dataset: str) -> F
         axes.set(xticks=[], yticks=[])
         axes.text(0.5, 0.5, "no network is trained yet", transform=axes.transAxes, ha="center", color=INK)
         return figure
-    front = pareto_front(networks)
+    front = expected_front(records)
+    expected = any(record not in networks for record in front)
     _set_limits(axes, networks)
     _draw_dots(figure, axes, networks)
     points = [_place(record) for record in front]
+    label = "front by expected accuracy" if expected else "Pareto front"
     steps = [*points, (axes.get_xlim()[1], points[-1][1])]
-    axes.step(*zip(*steps, strict=True), where="post", color=_LINE, linewidth=1.4, zorder=1.5, label="Pareto front")
+    axes.step(*zip(*steps, strict=True), where="post", color=_LINE, linewidth=1.4, zorder=1.5, label=label)
     costs, accuracies = zip(*points, strict=True)
     axes.scatter(costs, accuracies, s=44, facecolors="none", edgecolors=_LINE, linewidths=1.2, zorder=5)
     baseline = baseline_of(records)

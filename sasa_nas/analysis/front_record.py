@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.analysis.baseline import baseline_among
-from sasa_nas.analysis.pareto import dominated_volume, expected_front, reference_of, undominated
+from sasa_nas.analysis.pareto import as_expected, dominated_volume, reference_of, undominated
 from sasa_nas.objectives import DEFAULT_OBJECTIVES
 from sasa_nas.run import Outcome, Phases, RunInfo, TrialRecord
 from sasa_nas.run.designs import Designs
@@ -67,11 +67,11 @@ class Front(BaseModel):
 
     Attributes:
         objectives: Names of the objectives that networks are compared by.
-        front: The networks that no other dominates, by the last objective, the best first.
-        expected_front: The networks that no other dominates by expected accuracy, in the same order; empty if trainings
-            are too few.
+        front: The networks that no other dominates, by the last objective, the best first: compared by `expected`, or
+            by `accuracy` if trainings are too few.
         baseline: The first all-convolution network, on the front or not; None if none is trained.
-        hypervolume: Volume that the front dominates, in accuracies (0 to 1) times decades of costs.
+        hypervolume: Volume that the networks dominate by the accuracies that were seen, in accuracies (0 to 1) times
+            decades of costs.
         reference: Point that the hypervolume is measured from, by objective; None if nothing is trained.
         space: Name of the search space.
         dataset: Name of the data set that the networks were trained on.
@@ -83,7 +83,6 @@ class Front(BaseModel):
 
     objectives: tuple[str, ...]
     front: list[FrontPoint]
-    expected_front: list[FrontPoint]
     baseline: FrontPoint | None
     hypervolume: float
     reference: dict[str, float] | None
@@ -107,15 +106,14 @@ def summarise(info: RunInfo, records: Sequence[TrialRecord], objectives: Sequenc
     found = Designs(records)
     networks, trainings = found.means(), found.trainings()
     baseline, reference = baseline_among(networks), reference_of(networks, objectives)
-    expected = expectations(found, objectives)
+    expected, seen = expectations(found, objectives), {network.number: network for network in networks}
 
     def point(record: TrialRecord) -> FrontPoint:
         return front_point(record, trainings[record.number], expected.get(record.number))
 
     return Front(
         objectives=tuple(objectives),
-        front=[point(record) for record in undominated(networks, objectives)],
-        expected_front=[point(record) for record in expected_front(networks, expected, objectives)],
+        front=[point(seen[n.number]) for n in undominated(as_expected(networks, expected), objectives)],
         baseline=baseline and point(baseline),
         hypervolume=0.0 if reference is None else dominated_volume(networks, reference),
         reference=reference,

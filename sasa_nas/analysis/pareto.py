@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from sasa_nas.run import TrialRecord
-from sasa_nas.run.designs import designs
-from sasa_nas.surrogate.posterior import Expectation
+from sasa_nas.run.designs import Designs, designs
+from sasa_nas.surrogate.posterior import Expectation, expectations
 
 Pick = Literal["best", "knee"]
 
@@ -51,21 +51,31 @@ def undominated(networks: Iterable[TrialRecord], objectives: Sequence[str] = DEF
     return [known[i] for i in kept[order]]
 
 
-def expected_front(
-    networks: Sequence[TrialRecord],
-    expected: Mapping[int, Expectation],
-    objectives: Sequence[str] = DEFAULT_OBJECTIVES,
-) -> list[TrialRecord]:
-    """Return the networks that no other dominates by expected accuracy, sorted as by `pareto_front`.
+def as_expected(networks: Iterable[TrialRecord], expected: Mapping[int, Expectation]) -> list[TrialRecord]:
+    """Return networks with the accuracies by which a front compares them.
+
+    That is what new trainings would reach on average. The best of many trainings was also lucky, and a front of what
+    was seen promises more than its networks keep.
 
     Args:
         networks: Trained networks, no two of one design.
-        expected: Their expectations, from `expectations`; networks without one are left out.
-        objectives: Names of objectives.
+        expected: Their expectations, from `expectations`; a network without one keeps what was seen.
     """
-    by_number = {network.number: network for network in networks if network.number in expected}
-    means = [n.model_copy(update={"accuracy": expected[n.number].mean}) for n in by_number.values()]
-    return [by_number[record.number] for record in undominated(means, objectives)]
+    return [n.model_copy(update={"accuracy": expected[n.number].mean}) if n.number in expected else n for n in networks]
+
+
+def expected_front(records: Sequence[TrialRecord], objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> list[TrialRecord]:
+    """Return the `pareto_front` by expected accuracies, which its records hold; as seen of too few networks.
+
+    Args:
+        records: All trials of a run.
+        objectives: Names of objectives, one at least.
+
+    Raises:
+        UserError: If networks were trained but an objective was never measured.
+    """
+    found = Designs(records)
+    return undominated(as_expected(found.means(), expectations(found, objectives)), objectives)
 
 
 def reference_point(
@@ -147,7 +157,7 @@ def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
     """Return one network of a front of accuracy against FLOPs.
 
     Args:
-        front: Networks of the front, as returned by `pareto_front`.
+        front: Networks of the front, as returned by `pareto_front` or `expected_front`.
         how: `best`: the most accurate. `knee`: the one farthest above the line between the front's ends, both axes
             (logarithm of FLOPs, accuracy) scaled to run from 0 to 1 between them; the cheaper one of equals. A front
             that bends the other way has its cheapest end as knee.
@@ -157,7 +167,9 @@ def pick(front: Sequence[TrialRecord], how: Pick) -> TrialRecord:
         ValueError: If `how` is neither.
     """
     if not front:
-        raise UserError("no network of this run is trained to the end yet; let its search go on (`sasa-nas resume`)")
+        raise UserError(
+            "no network of this run's space is trained to the end yet; let its search go on (`sasa-nas resume`)"
+        )
     if how == "best":
         return front[-1]
     if how != "knee":

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from sasa_nas.analysis.front_record import Front, summarise
-from sasa_nas.analysis.pareto import Pick, pareto_front, pick
+from sasa_nas.analysis.pareto import Pick, expected_front, pick
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import DEFAULT_OBJECTIVES
 from sasa_nas.run import Arm, ExternalResources, RunFolder, RunInfo, TrialRecord, read_info, read_trials
@@ -17,7 +17,7 @@ from sasa_nas.surrogate.posterior import LEAST
 if TYPE_CHECKING:
     from sasa_nas.analysis.retrained import Retrained
     from sasa_nas.analysis.score_quality import ScoresReport
-    from sasa_nas.analysis.where import Scores, Where
+    from sasa_nas.analysis.where import Bounds, Scores, Where
     from sasa_nas.report import WrittenReport
     from sasa_nas.searching import SearchObserver, SearchSummary
     from sasa_nas.workflows.export import Exported, ExportRequest
@@ -70,7 +70,7 @@ class Run:
         raise UserError(f"{self.folder.path} has no trial {number}; `sasa-nas pareto` lists the best ones")
 
     def pareto(self, objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> Front:
-        """Return the networks that no other dominates, and their hypervolume.
+        """Return the networks that no other dominates by expected accuracy, and the hypervolume of what was seen.
 
         Args:
             objectives: Names of objectives, such as `("accuracy", "latency")`; accuracy and FLOPs by default.
@@ -118,6 +118,24 @@ class Run:
         wanted = RESOLUTION if resolution is None else resolution
         return where(self.info, self.trials(), resolution=wanted, scores=scores, score_name=name)
 
+    def bounds(self) -> "Bounds | None":
+        """Bound the effect of attention in each stage by a model of all trainings, not of the balanced ones alone.
+
+        That is the answer of a short search, and part of `where`, which takes longer.
+
+        Returns:
+            None if too few networks are trained, or none with convolution and attention in the same stage.
+
+        Examples:
+            >>> import sasa_nas
+            >>> found = sasa_nas.Run("runs/first").bounds()  # doctest: +SKIP
+            >>> print([(one.stage, one.low, one.high) for one in found.stages])  # doctest: +SKIP
+        """
+        from sasa_nas.analysis.where import attention_bounds
+        from sasa_nas.space.files import validate_space
+
+        return attention_bounds(validate_space(self.info.space, "run.json: space"), self.trials())
+
     def scores(self) -> "ScoresReport":
         """Judge how well scores, and the run's supernet, sort its networks by accuracy, beside parameters and FLOPs.
 
@@ -132,6 +150,7 @@ class Run:
         self,
         *,
         balanced: int = 0,
+        widths: int = 0,
         settle: int = 0,
         swaps: bool = False,
         swap_seeds: int = 1,
@@ -144,6 +163,8 @@ class Run:
 
         Args:
             balanced: Trainings in balance over the space's options, on top of those so far.
+            widths: Trainings of the all-convolution network at other widths, one width after the other, by which
+                `where` tells effects at equal FLOPs; on top of those so far. From seven on there is an answer.
             settle: Trainings of networks whose place on the front is least certain, one by one, each with another
                 seed; on top of those so far.
             swaps: Whether each network of the front is compared with twins that have convolution where it attends, in
@@ -157,7 +178,8 @@ class Run:
 
         Raises:
             UserError: If the run was replayed, has too few networks to settle a front, its record names a resource that
-                `external` does not, nothing can be swapped in it, or another process is searching in it.
+                `external` does not, nothing can be swapped in it, its space has no all-convolution network to widen, or
+                another process is searching in it.
         """
         from sasa_nas.searching import Swaps, train_more
 
@@ -168,21 +190,27 @@ class Run:
         wanted = None
         if swaps:
             # without earlier swaps, by which networks would get onto the front for being compared
-            front = pareto_front([record for record in self.trials() if record.arm is not Arm.SWAP])
+            front = expected_front([record for record in self.trials() if record.arm is not Arm.SWAP])
             wanted = Swaps([record.number for record in front], swap_seeds)
         path = self.folder.path
         return Run(
             path,
             session=train_more(
-                path, balanced=balanced, settle=settle, swaps=wanted, external=external, observer=observer
+                path,
+                balanced=balanced,
+                widths=widths,
+                settle=settle,
+                swaps=wanted,
+                external=external,
+                observer=observer,
             ),
         )
 
     def pick(self, how: str) -> TrialRecord:
-        """Return one network of the front: the first of its trainings.
+        """Return one network of the front by expected accuracy: the first of its trainings.
 
         Args:
-            how: `best`, the most accurate, or `knee`.
+            how: `best`, the one expected to be most accurate, or `knee`.
 
         Raises:
             UserError: If `how` is neither, or no trial is trained to the end.
@@ -190,8 +218,8 @@ class Run:
         for known in get_args(Pick):
             if known == how:
                 records = self.trials()
-                # the front's own records have the mean accuracy of their design's trainings
-                number = pick(pareto_front(records), known).number
+                # the front's own records have the accuracy that is expected of new trainings
+                number = pick(expected_front(records), known).number
                 return next(record for record in records if record.number == number)
         raise UserError(f"cannot pick '{how}'; there is: {', '.join(get_args(Pick))}")
 
@@ -220,7 +248,7 @@ class Run:
         from sasa_nas.workflows.retraining_plan import RetrainingRequest
 
         records = self.trials()
-        front = [record.number for record in pareto_front(records)]
+        front = [record.number for record in expected_front(records)]
         path = self.folder.path
         summary = retrain_run(path, front, request or RetrainingRequest(), observer=observer, command=command)
         return summary, summarise_retraining(self.folder, summary.name, records)

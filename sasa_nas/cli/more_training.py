@@ -19,6 +19,7 @@ def train_more(
     external: ExternalResources,
     *,
     balanced: int = 0,
+    widths: int = 0,
     settle: int = 0,
     swaps: bool = False,
     swap_seeds: int = 1,
@@ -29,6 +30,7 @@ def train_more(
         source: The run.
         external: Resources outside the run's folder, as for `Run.train_more`.
         balanced: Number of trainings in balance.
+        widths: Number of trainings of the all-convolution network at other widths.
         settle: Number of trainings of networks whose place on the front is least certain.
         swaps: Whether the front's networks are compared with twins.
         swap_seeds: Number of seeds of each network and twin.
@@ -40,6 +42,7 @@ def train_more(
     with observing() as observer:
         trained = source.train_more(
             balanced=balanced,
+            widths=widths,
             settle=settle,
             swaps=swaps,
             swap_seeds=swap_seeds,

@@ -76,19 +76,21 @@ def print_front(
     """Print the front of a run's trials as a table, the baseline, the hypervolume, and the trials by outcome."""
     from sasa_nas.analysis.baseline import baseline_among, describe_baseline
     from sasa_nas.analysis.front_record import count_outcomes, describe_outcomes
-    from sasa_nas.analysis.pareto import expected_front, undominated
+    from sasa_nas.analysis.pareto import as_expected, undominated
     from sasa_nas.cli.output import plain_table
     from sasa_nas.run.designs import Designs
+    from sasa_nas.run.early_ranks import describe_early_ranks
     from sasa_nas.surrogate.posterior import expectations
 
     outcomes = describe_outcomes(count_outcomes(records))
     designs = Designs(records)
     networks = designs.means()
-    front = undominated(networks, objectives)
-    if not front:
-        console.print(f"No network of this run is trained to the end yet. Trials: {outcomes or 'none'}.")
-        return
     expected, baseline = expectations(designs, objectives), baseline_among(networks)
+    seen = {network.number: network for network in networks}
+    front = [seen[network.number] for network in undominated(as_expected(networks, expected), objectives)]
+    if not front:
+        console.print(f"No network of this run's space is trained to the end yet. Trials: {outcomes or 'none'}.")
+        return
     trainings = designs.trainings()
     columns = _columns({r.number: trainings[r.number] for r in front}, expected, baseline, objectives)
     table = plain_table(*columns, right=tuple(name for name in columns if name not in ("stem", "operators by stage")))
@@ -99,14 +101,16 @@ def print_front(
         mark = "* " if baseline.number in {record.number for record in front} else ""
         console.print(f"{mark}{describe_baseline(baseline, front)}", soft_wrap=True)
     if expected:
-        numbers = ", ".join(str(record.number) for record in expected_front(networks, expected, objectives))
         console.print(
-            "Expected is the mean of new trainings, with its 95 % interval; chance is that of being on the front by "
-            f"true accuracy. The front by expected accuracy: trials {numbers}.",
+            "The front is by expected accuracy, the mean of new trainings, with its 95 % interval; chance is that of "
+            "being on it by true accuracy. The hypervolume is of the accuracies that were seen.",
             soft_wrap=True,
         )
     console.print(_volume(networks, objectives), soft_wrap=True)
     console.print(f"{len(front)} of {len(records)} trials on the front. Trials: {outcomes}.", soft_wrap=True)
+    early = describe_early_ranks(records)
+    if early is not None:
+        console.print(early, soft_wrap=True)
 
 
 def _columns(

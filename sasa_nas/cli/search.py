@@ -31,6 +31,14 @@ class SamplerName(StrEnum):
     NSGA3 = "nsga3"
     RANDOM = "random"
     GP = "gp"
+    MODEL = "model"
+
+
+class BalancedAtName(StrEnum):
+    """Names of `sasa_nas.run.records.BalancedAt`, likewise."""
+
+    DESIGN = "design"
+    FLOPS = "flops"
 
 
 def search(
@@ -70,6 +78,10 @@ def search(
         float,
         typer.Option(min=0, max=1, help="Share of the trials drawn in balance, from which `where` tells effects."),
     ] = 0.25,
+    balanced_at: Annotated[
+        BalancedAtName,
+        typer.Option(help="flops: widen or thin each balanced design until it costs what convolution would."),
+    ] = BalancedAtName.DESIGN,
     halving: Annotated[
         bool, typer.Option("--halving", help="Stop trainings early that others outdo in all objectives together.")
     ] = False,
@@ -165,6 +177,7 @@ def search(
         sampler=sampler.value,
         objectives=parse_objectives(objectives),
         balanced=balanced,
+        balanced_at=balanced_at.value,
         halving=halving,
         eta=eta,
         grace_epochs=grace_epochs,
@@ -235,6 +248,7 @@ def _replay(table: Path, settings: SearchSettings, out: Path | None) -> None:
     from sasa_nas.cli.output import shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front
     from sasa_nas.cli.progress import observing
+    from sasa_nas.cli.where import print_bounds
 
     with observing() as observer:
         run = sasa_nas.replay(
@@ -243,6 +257,7 @@ def _replay(table: Path, settings: SearchSettings, out: Path | None) -> None:
     console = stdout_console()
     console.print(f"\nRun: {run.folder.path}, replayed: it holds no weights", soft_wrap=True)
     print_front(console, run.trials())
+    print_bounds(console, run)
 
 
 def _conclude(run: Run) -> None:
@@ -250,6 +265,8 @@ def _conclude(run: Run) -> None:
     from sasa_nas.cli.external import words_for_run
     from sasa_nas.cli.output import program, shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front
+    from sasa_nas.cli.where import print_bounds
+    from sasa_nas.run.designs import designs
     from sasa_nas.run.phases import add_up, tell
 
     session = run.session
@@ -258,6 +275,7 @@ def _conclude(run: Run) -> None:
     console = stdout_console()
     console.print(f"\nRun: {path}", soft_wrap=True)
     print_front(console, session.records, run.info.settings.objectives)
+    print_bounds(console, run)
     console.print(f"Where the time went: {tell(add_up(record.phases for record in session.records))}.")
     if session.exhausted:
         console.print("Every network of the space is trained: there was no new one left to try.")
@@ -270,10 +288,13 @@ def _conclude(run: Run) -> None:
     target = Path("exports") / path.name.replace("-", "_")
     suggestions: list[tuple[str, tuple[object, ...]]] = [
         ("See where attention helps", ("where", path, "--plot", path / "where.png")),
-        ("See the front again, and draw it", ("pareto", path, "--plot", path / "front.png")),
         ("Write it all as one HTML file", ("report", path)),
-        ("Take the best network as a module", ("export", path, "--pick", "best", "--out", target)),
     ]
+    if designs(session.records):  # there is no front where all designs are widened or thinned to equal FLOPs
+        suggestions += [
+            ("See the front again, and draw it", ("pareto", path, "--plot", path / "front.png")),
+            ("Take the best network as a module", ("export", path, "--pick", "best", "--out", target)),
+        ]
     if not session.exhausted:
         suggestions.append(("Train more networks in the same run", ("resume", path, "--trials", 2 * trials, *external)))
     for title, words in suggestions:

@@ -13,7 +13,8 @@ from sasa_nas.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sasa_nas.analysis.where import Effect, Interval, Where
+    from sasa_nas import Run
+    from sasa_nas.analysis.where import Bounds, Interval, Where
 
 
 _OTHERS = {"failures_as_chance": "failures as chance", "without_outliers": "without outliers"}
@@ -38,6 +39,15 @@ def where(
     more: Annotated[
         int, typer.Option(min=0, metavar="N", help="First train N more networks in balance, two of each design.")
     ] = 0,
+    widths: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="N",
+            help="First train the all-convolution network N times at other widths, for effects at equal FLOPs; 8 is "
+            "twice at each width.",
+        ),
+    ] = 0,
     swaps: Annotated[
         bool,
         typer.Option("--swaps", help="First train the front's networks, and twins with convolution in one stage."),
@@ -52,7 +62,7 @@ def where(
 ) -> None:
     """Show where attention helps: each operator's effect on accuracy against convolution, stage by stage.
 
-    With --more or --swaps, what the run uses outside its folder is named again, as for resume.
+    With --more, --widths or --swaps, what the run uses outside its folder is named again, as for resume.
     """
     import sasa_nas
     from sasa_nas.cli.external import resources, words_for_run
@@ -62,9 +72,9 @@ def where(
     if swap_seeds is not None and not swaps:
         raise UserError("--swap-seeds says how often --swaps trains; give both")
     source = sasa_nas.Run(run)
-    if more or swaps:
+    if more or widths or swaps:
         external = resources(address, storage, data_dir, dataset)
-        train_more(source, external, balanced=more, swaps=swaps, swap_seeds=swap_seeds or 1)
+        train_more(source, external, balanced=more, widths=widths, swaps=swaps, swap_seeds=swap_seeds or 1)
     answer = source.where(resolution=resolution, scores=scores)
     if plot is not None:
         from sasa_nas.analysis.where.figure import plot_where
@@ -75,9 +85,13 @@ def where(
         return
     console = stdout_console()
     _print(console, answer)
-    if answer.more_trials and source.info.table is None:
+    trainable = source.info.table is None
+    if answer.more_trials and trainable:
         words = shell_line(program(), "where", run, "--more", answer.more_trials, *words_for_run(source.folder))
         console.print(f"\nTrain them:\n  {words}", soft_wrap=True)
+    if answer.more_widths and trainable:
+        words = shell_line(program(), "where", run, "--widths", answer.more_widths, *words_for_run(source.folder))
+        console.print(f"\nSee effects at equal FLOPs, by what these buy as width:\n  {words}", soft_wrap=True)
     if plot is not None:
         console.print(f"Figure: {plot}", soft_wrap=True)
 
@@ -87,23 +101,23 @@ def _print(console: Console, answer: Where) -> None:
     from sasa_nas.analysis.where import words
     from sasa_nas.cli.output import plain_table
 
-    if answer.stages:
+    if answer.stages or answer.bounds is not None:
         console.print(f"{words.headline(answer)}\n", soft_wrap=True)
     if answer.effects:
         others = [name for name in _OTHERS if any(getattr(e, name) is not None for e in answer.effects)]
-        headings = ("effect", *map(_OTHERS.__getitem__, others), "at matched FLOPs", "per GFLOP", "n")
+        equal = ["at equal FLOPs"] if answer.exchange is not None else []
+        headings = ("effect", *map(_OTHERS.__getitem__, others), "FLOPs", *equal, "n")
         table = plain_table("factor", "level", "against", *headings, right=headings)
         shown = [e for e in answer.effects if e.factor.endswith(".operator") or e.star]
         for effect in shown:
-            matched = effect.at_matched_flops
             table.add_row(
                 words.factor_name(effect.factor),
                 str(effect.level),
                 str(effect.baseline),
                 _points(effect),
-                *("-" if other is None else _points(other) for other in (getattr(effect, name) for name in others)),
-                "-" if matched is None else _points(matched),
-                _per_gflop(effect),
+                *(_points(getattr(effect, name)) for name in others),
+                _change(effect.extra_flops),
+                *([_points(effect.at_equal_flops)] if equal else []),
                 str(effect.n),
             )
         console.print(table)
@@ -112,6 +126,8 @@ def _print(console: Console, answer: Where) -> None:
         console.print(f"Points of accuracy with 95 % intervals; * after Holm's correction{hidden}.\n", soft_wrap=True)
     for sentence in (*words.together(answer), *words.remarks(answer)):
         console.print(sentence, soft_wrap=True)
+    if answer.bounds is not None and not answer.enough:
+        _print_table(console, answer.bounds)
     if answer.swaps:
         table = plain_table("in place", "operators", "effect", "pairs", "trials swapped", right=("effect", "pairs"))
         for swap in answer.swaps:
@@ -130,13 +146,35 @@ def _print(console: Console, answer: Where) -> None:
         console.print(f"Which operators go together would take at least {answer.more_for_interactions} more to tell.")
 
 
-def _points(interval: Interval) -> str:
+def print_bounds(console: Console, run: Run) -> None:
+    """Print what all trainings of a run say of attention, if they are enough to say something."""
+    from sasa_nas.analysis.where import words
+
+    found = run.bounds()
+    if found is not None:
+        console.print(f"{words.bounded(found)} {words.basis(found)}", soft_wrap=True)
+
+
+def _print_table(console: Console, bounds: Bounds) -> None:
+    from sasa_nas.analysis.where import words
+    from sasa_nas.cli.output import plain_table
+
+    table = plain_table("by all trainings", "attention", right=("attention",))
+    for one in bounds.places:
+        table.add_row(
+            words.factor_name(one.factor),
+            f"{100 * one.effect:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]",
+        )
+    console.print(table)
+    console.print(f"{words.basis(bounds)}\n", soft_wrap=True)
+
+
+def _points(interval: Interval | None) -> str:
+    if interval is None:
+        return "-"
     star = "*" if interval.star else " "
     return f"{100 * interval.effect:+.1f}{star} [{100 * interval.low:+.1f}, {100 * interval.high:+.1f}]"
 
 
-def _per_gflop(effect: Effect) -> str:
-    found = effect.per_gflop
-    if found is None:
-        return "-"
-    return f"{100 * found.effect:+.3g} {'spent' if found.extra_gflops > 0 else 'saved'}"
+def _change(share: float) -> str:
+    return f"{100 * share:+.0f} %"

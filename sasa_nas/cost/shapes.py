@@ -1,9 +1,9 @@
 """Fast shape inference on torch's meta device.
 
-The meta device has fast kernels for most operations. For batch norm, ReLU, sums, concatenations and random weights,
-which are most of a residual network's, it runs decompositions in Python instead, up to four milliseconds each; the
-first of them imports torch's compiler, which takes more than a second. Here they are replaced by their effect: a map of
-the output's shape and the tensors that autograd keeps; random weights are not drawn.
+The meta device has fast kernels for most operations. For batch norm, ReLU, sums, negations, concatenations and random
+weights, which are most of a residual network's, it runs decompositions in Python instead, up to four milliseconds each;
+the first of them imports torch's compiler, which takes more than a second. Here they are replaced by their effect: a
+map of the output's shape and the tensors that autograd keeps; random weights are not drawn.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +20,7 @@ _FILLS = frozenset({nn.init.kaiming_uniform_, nn.init.uniform_})
 """Functions that set initial weights, which the meta device does not have."""
 
 _SUMS = frozenset({torch.add, Tensor.add, Tensor.__add__})
+_NEGATIONS = frozenset({torch.neg, Tensor.neg, Tensor.__neg__})
 _PRODUCTS = frozenset({torch.mul, Tensor.mul, Tensor.__mul__})
 
 
@@ -45,7 +46,7 @@ class _ReLU(torch.autograd.Function):
 
 
 class _Sum(torch.autograd.Function):
-    """Sum of two tensors, or product of a tensor and a number, that keeps nothing."""
+    """Sum of two tensors, or product of a tensor and a number or -1, that keeps nothing."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, x: Tensor, y: Tensor | None) -> Tensor:
@@ -85,6 +86,8 @@ class _Shortcuts(TorchFunctionMode):
             return _ReLU.apply(args[0])
         if func is F.batch_norm:
             return _BatchNorm.apply(args[0], named.get("weight"))
+        if func in _NEGATIONS:
+            return _Sum.apply(args[0], None)
         if func in _SUMS or func in _PRODUCTS:
             terms = _same_type(args) if not named else None
             if terms is not None and (func in _SUMS or terms[1] is None):

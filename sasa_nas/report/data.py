@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sasa_nas.analysis.front_record import Front, summarise
 from sasa_nas.analysis.history import HistoryPoint, hypervolume_history
-from sasa_nas.analysis.pareto import pareto_front
+from sasa_nas.analysis.pareto import expected_front
 from sasa_nas.analysis.predictors import Predictor, correlate_predictors
 from sasa_nas.analysis.rank_correlation import RankCorrelation
 from sasa_nas.analysis.retrained import Retrained, summarise_retraining
@@ -31,7 +31,8 @@ class ReportData:
         info: Record of the run.
         space: The search space.
         records: All trials, by number.
-        front: The trained networks that no other dominates, cheapest first.
+        front: The trained networks that no other dominates by expected accuracy, cheapest first.
+        judged: The same, with the accuracies by which they are compared.
         summary: The front in numbers.
         expected: Expectations of the trained networks' accuracies by the trial's number; empty if these are too few.
         history: Growth of the hypervolume.
@@ -49,6 +50,7 @@ class ReportData:
     space: SearchSpace
     records: Sequence[TrialRecord]
     front: Sequence[TrialRecord]
+    judged: Sequence[TrialRecord]
     summary: Front
     expected: Mapping[int, Expectation]
     history: Sequence[HistoryPoint]
@@ -88,14 +90,18 @@ def assemble(folder: RunFolder, info: RunInfo, records: Sequence[TrialRecord]) -
     """
     curves, notes = _curves(folder, records)
     retrained, more = _retrained(folder, records)
+    found = Designs(records)
+    seen = {network.number: network for network in found.means()}
+    judged = expected_front(records)
     return ReportData(
         folder=folder,
         info=info,
         space=validate_space(info.space, f"{folder.info}: space"),
         records=records,
-        front=pareto_front(records),
+        front=[seen[network.number] for network in judged],
+        judged=judged,
         summary=summarise(info, records),
-        expected=expectations(Designs(records)),
+        expected=expectations(found),
         history=hypervolume_history(records),
         curves=curves,
         where=where(info, records),

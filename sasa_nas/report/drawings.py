@@ -19,7 +19,7 @@ from sasa_nas.report.ranks_chart import draw_ranks
 from sasa_nas.report.retrained_chart import draw_retrained
 from sasa_nas.report.stages_chart import draw_stages
 from sasa_nas.report.time_chart import draw_phases
-from sasa_nas.report.where_section import draw_effects, readings
+from sasa_nas.report.where_section import BOUNDS, draw_bounds, draw_effects, readings
 from sasa_nas.run.phases import add_up
 
 Draw = Callable[[Size], Markup]
@@ -51,7 +51,7 @@ def drawings(data: ReportData) -> dict[str, Drawing]:
 def _draws(data: ReportData) -> dict[str, Draw]:
     found: dict[str, Draw] = {}
     if data.front:
-        found["front"] = partial(draw_front, data.records)
+        found["front"] = partial(draw_front, data.records, data.front, data.judged)
         described = [record for record in data.front if record.architecture]
         if described:
             found["networks"] = partial(draw_stages, described[::-1])
@@ -60,6 +60,8 @@ def _draws(data: ReportData) -> dict[str, Draw]:
             found["hypervolume-time"] = partial(draw_history, data.history, "time")
     for name, reading in readings(data.where).items():
         found[name] = partial(draw_effects, data.where, reading)
+    if data.where.bounds is not None:
+        found[BOUNDS] = partial(draw_bounds, data.where.bounds, data.where.baseline)
     for retrained in data.retrained:
         found[f"retrained-{retrained.name}"] = partial(draw_retrained, retrained)
         if retrained.correlations:

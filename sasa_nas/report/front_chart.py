@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from sasa_nas.analysis.baseline import baseline_of
 from sasa_nas.analysis.labels import attention_stages, compact_count, stage_letters
-from sasa_nas.analysis.pareto import pareto_front, pick
+from sasa_nas.analysis.pareto import pick
 from sasa_nas.analysis.ticks import cost_ticks, linear_ticks
 from sasa_nas.report.chart import Frame, Scale, Size, figure, percent, stairs, text, x_axis, y_axis
 from sasa_nas.report.markup import tag
@@ -26,15 +26,24 @@ _Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right and bottom."""
 
 
-def draw_front(records: Sequence[TrialRecord], size: Size) -> Markup:
-    """Return the chart; `records` hold at least one trained network."""
-    networks, front = designs(records), pareto_front(records)
+def draw_front(
+    records: Sequence[TrialRecord], front: Sequence[TrialRecord], judged: Sequence[TrialRecord], size: Size
+) -> Markup:
+    """Return the chart.
+
+    Args:
+        records: All trials, at least one of them trained.
+        front: The front's networks, cheapest first.
+        judged: The same, with the accuracies by which they are compared, at which the line is drawn.
+        size: Size of the chart.
+    """
+    networks = designs(records)
     height = 380.0 if size.narrow else 470.0
     frame = Frame(44.0, 34.0, size.width - 8.0, height - 44.0)
     x, y = _scales(networks, frame, size)
     most = max((len(record.architecture.stages) for record in networks if record.architecture), default=1)
     dots = [_dot(record, x, y, most) for record in networks]
-    points = [(x(_flops(record)), y(_accuracy(record))) for record in front]
+    points = [(x(_flops(record)), y(_accuracy(record))) for record in judged]
     steps = stairs([*points, (frame.right, points[-1][1])])
     baseline = baseline_of(records)
     members = [_member(record, place, most) for record, place in zip(front, points, strict=True)]
@@ -44,7 +53,7 @@ def draw_front(records: Sequence[TrialRecord], size: Size) -> Markup:
             y_axis(frame, y, linear_ticks(y.low, min(1.0, y.high)), percent, "validation accuracy"),
             tag("g", *dots, class_="dots", aria_hidden="true"),
             tag("path", d=steps, class_="front-line"),
-            tag("g", *_labels(front, points, frame, size), aria_hidden="true"),
+            tag("g", *_labels(judged, points, frame, size), aria_hidden="true"),
             *([diamond(x(_flops(baseline)), y(_accuracy(baseline)), 10.0)] if baseline else []),
             *members,
         ],

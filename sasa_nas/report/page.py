@@ -105,11 +105,12 @@ def _lead(data: ReportData) -> str:
     counts = data.summary.outcomes
     if not data.front:
         return f"No network is trained to the end yet; {len(data.records)} trials were begun."
-    best, knee = pick(data.front, "best"), pick(data.front, "knee")
+    best, knee = pick(data.judged, "best"), pick(data.judged, "knee")
     trained = counts.get(Outcome.TRAINED, 0)
-    text = f"Of {trained:,} networks trained to the end on {data.summary.dataset}, the best reaches {_place(best)}"
+    verb = "is expected to reach" if best.number in data.expected else "reaches"
+    text = f"Of {trained:,} networks trained to the end on {data.summary.dataset}, the best {verb} {_place(best)}"
     text += "." if knee is best else f"; the front bends at {_place(knee)}."
-    return f"{headline(data.where)} {text}" if data.where.stages else text
+    return f"{headline(data.where)} {text}" if data.where.stages or data.where.bounds else text
 
 
 def _place(record: TrialRecord) -> str:
@@ -120,10 +121,10 @@ def _facts(data: ReportData) -> list[Fact]:
     spent = {outcome: count for outcome, count in data.summary.outcomes.items() if outcome.spent}
     facts = [Fact("trainings", f"{sum(spent.values()):,}", describe_outcomes(spent))]
     if data.front:
-        best, knee = pick(data.front, "best"), pick(data.front, "knee")
+        best, knee = pick(data.judged, "best"), pick(data.judged, "knee")
         facts = [
-            Fact("best network", f"{100 * (best.accuracy or 0.0):.2f}%", _trial(data, best)),
-            Fact("knee of the front", f"{100 * (knee.accuracy or 0.0):.2f}%", _trial(data, knee)),
+            Fact("best network", f"{100 * (best.accuracy or 0.0):.2f}%", _trial(data, best.number)),
+            Fact("knee of the front", f"{100 * (knee.accuracy or 0.0):.2f}%", _trial(data, knee.number)),
             Fact("on the front", str(len(data.front)), "networks that none beats"),
             Fact("hypervolume", f"{data.summary.hypervolume:.3f}", "accuracy x decades of FLOPs"),
             *facts,
@@ -131,9 +132,12 @@ def _facts(data: ReportData) -> list[Fact]:
     return facts
 
 
-def _trial(data: ReportData, record: TrialRecord) -> str:
-    expected = data.expected.get(record.number)
-    return f"trial {record.number}" + ("" if expected is None else f", expected {100 * expected.mean:.2f}%")
+def _trial(data: ReportData, number: int) -> str:
+    """Return the number of a network of the front, and what was seen of it where another accuracy is expected."""
+    if number not in data.expected:
+        return f"trial {number}"
+    seen = next(record.accuracy or 0.0 for record in data.front if record.number == number)
+    return f"trial {number}, expected; {100 * seen:.2f}% seen"
 
 
 def _policy(style: str, script: str) -> str:

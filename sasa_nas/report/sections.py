@@ -17,6 +17,7 @@ from sasa_nas.report.data import ReportData
 from sasa_nas.report.drawings import Drawing
 from sasa_nas.report.markup import join, tag
 from sasa_nas.report.trials_table import trials_table
+from sasa_nas.run.early_ranks import describe_early_ranks
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ def sections(data: ReportData, drawn: Mapping[str, Drawing]) -> list[Section]:
 
 
 def _where(data: ReportData, drawn: Mapping[str, Drawing]) -> Section:
-    overs = {name: reading.words for name, reading in where_section.READINGS.items() if name in drawn}
+    named = {name: reading.words for name, reading in where_section.READINGS.items()}
+    named[where_section.BOUNDS] = "by all trainings"
+    overs = {name: shown for name, shown in named.items() if name in drawn}
     parts = [tag("p", tag("strong", words.headline(data.where)))]
     parts += [_switch(overs), *(tag("div", _figure(drawn[name]), id=name) for name in overs)]
     parts.append(where_section.details(data.where))
-    return Section(
-        "where", "Where", "Where attention helps", where_section.intro(data.where) if overs else "", join(parts)
-    )
+    return Section("where", "Where", "Where attention helps", where_section.intro(data.where), join(parts))
 
 
 def _results(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section]:
@@ -67,7 +68,7 @@ def _results(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section
             "front",
             "Front",
             "Accuracy against cost",
-            "No network of this run is trained to the end yet: let its search go on.",
+            "No network of this run's space is trained to the end yet: let its search go on.",
             Markup(""),
         )
         return
@@ -100,10 +101,9 @@ def _baseline(data: ReportData) -> str:
 def _expected(data: ReportData) -> str:
     if not data.expected:
         return ""
-    numbers = ", ".join(str(point.trial) for point in data.summary.expected_front)
     return (
-        " What is drawn is what was seen, and the best of many trainings was also lucky: the table of all trials has "
-        f"the accuracy that new trainings are expected to reach, by which the front is trials {numbers}."
+        " Dots are what was seen, and the best of many trainings was also lucky: the line, and the front's networks on "
+        "it, are at the accuracy that new trainings are expected to reach."
     )
 
 
@@ -208,7 +208,8 @@ def _course(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section]
             "curves",
             "Learning curves",
             "Learning curves",
-            "Validation accuracy after every epoch that was recorded. A cross marks where a training ended early.",
+            "Validation accuracy after every epoch that was recorded. A cross marks where a training ended early."
+            f"{_early(data)}",
             _figure(drawn["curves"]),
         )
     if "time" in drawn:
@@ -219,6 +220,11 @@ def _course(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section]
             "Wall-clock seconds of all trials added up; queue is the wait for a worker or for the search.",
             _figure(drawn["time"]),
         )
+
+
+def _early(data: ReportData) -> str:
+    told = describe_early_ranks(data.records) if data.info.settings.halving else None
+    return "" if told is None else f" {told}"
 
 
 def _trials(data: ReportData) -> Section:

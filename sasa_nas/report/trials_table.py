@@ -98,7 +98,12 @@ def _row(
     is_baseline: bool,
     command: str | None,
 ) -> Markup:
-    words = [record.outcome.words, *(["front"] if on_front else []), *(["baseline"] if is_baseline else [])]
+    words = [
+        record.outcome.words,
+        *(["front"] if on_front else []),
+        *(["baseline"] if is_baseline else []),
+        *(["other width"] if record.arm.outside else []),
+    ]
     copy = (
         tag(
             "button",

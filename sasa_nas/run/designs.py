@@ -16,10 +16,10 @@ def trained(records: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 
 class Designs:
-    """The trained networks of a run, grouped by design.
+    """The trained networks of a run's space, grouped by design.
 
     Args:
-        records: Trials of a run; only trained ones are taken.
+        records: Trials of a run; only trained ones are taken, without networks outside the space.
     """
 
     def __init__(self, records: Iterable[TrialRecord] = ()) -> None:
@@ -32,7 +32,9 @@ class Designs:
         return len(self._means)
 
     def add(self, record: TrialRecord) -> None:
-        """Add a trial, if it is trained."""
+        """Add a trial, if it is trained and its network one of the space's."""
+        if record.arm.outside:
+            return
         for network in trained([record]):
             # a record without its network is a design of its own
             design = network.architecture_id or f"trial {network.number}"

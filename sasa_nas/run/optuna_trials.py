@@ -29,7 +29,13 @@ STATES = {
     Outcome.BROKEN: TrialState.FAIL,
     Outcome.LOST: TrialState.FAIL,
 }
-"""State of an Optuna trial for each outcome."""
+"""State of an Optuna trial of the space for each outcome."""
+
+
+def state_of(record: TrialRecord) -> TrialState:
+    """Return the state of a record's Optuna trial; of a trained network outside the space, one that is on no front."""
+    state = STATES[record.outcome]
+    return TrialState.PRUNED if record.arm.outside and state is TrialState.COMPLETE else state
 
 
 def attributes(record: TrialRecord) -> dict[str, Any]:
@@ -70,7 +76,7 @@ def frozen_of(stored: StoredTrial, values: Sequence[float] | None) -> FrozenTria
     """
     sampling = stored.sampling
     trial = create_trial(
-        state=STATES[stored.record.outcome],
+        state=state_of(stored.record),
         values=values,
         params={name: stored.record.choices[name] for name in sampling.options},
         distributions=distributions(sampling),

@@ -72,11 +72,30 @@ class Arm(StrEnum):
     """A network of the front, or its twin with convolution in one stage, to compare the two at equal seeds."""
     SETTLE = "settle"
     """A network whose place on the front was uncertain, once more with another seed."""
+    WIDTH = "width"
+    """The all-convolution network, widened or thinned, to tell what the same FLOPs buy when they are spent on width."""
+    EQUAL = "equal"
+    """Like `BALANCED`, but each design is widened or thinned to the cost of convolution in all stages."""
+
+    @property
+    def in_balance(self) -> bool:
+        """Return whether its designs are drawn in balance over the space's options, so that they tell effects."""
+        return self in (Arm.BALANCED, Arm.EQUAL)
+
+    @property
+    def outside(self) -> bool:
+        """Return whether its networks are none of the space's, because their widths are others.
+
+        They stand on no front, and no sampler and no model of the space's networks learns from them.
+        """
+        return self in (Arm.WIDTH, Arm.EQUAL)
 
 
-Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp"]
+Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp", "model"]
 """Samplers of designs: Optuna's tree-structured Parzen estimator, evolution (NSGA-II or III), chance, or a Gaussian
-process."""
+process; or the model of accuracy by which expected accuracies are told, with counted costs."""
+BalancedAt = Literal["design", "flops"]
+"""Quantity that is equal among balanced designs: nothing but what they have in common, or their FLOPs."""
 Resource = Literal["cpus", "gpus"]
 """Resource that a trial takes a share of."""
 Score = Annotated[str, NameIn(SCORES)]
@@ -126,10 +145,15 @@ class SearchSettings(BaseModel):
     balanced: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
     """Share of the trials that are drawn in balance, whatever came out before, so that effects can be estimated: where
     attention helps is what a search is for, and its sampler's own trials cannot tell."""
+    balanced_at: BalancedAt = "design"
+    """`flops`: each balanced design is widened or thinned until it costs what convolution in all stages would cost. As
+    none of the space's designs then, they stand on no front, and the sampler does not learn from them."""
     more_balanced: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Trainings in balance that come on top of `trials`, for smaller effects to be found."""
     settle: Annotated[int, Field(ge=0, lt=2**63)] = 0
     """Trainings, on top of all others, of networks whose place on the front is least certain."""
+    widths: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Trainings, on top of all others, of the all-convolution network at other widths."""
     halving: bool = False
     """Whether trainings that others outdo are stopped early."""
     eta: Annotated[int, Field(ge=2, lt=2**63)] = 3
@@ -154,6 +178,11 @@ class SearchSettings(BaseModel):
     """URL of a folder where workers keep their trials; default: the run's own, on a shared disk."""
     data_dir: Place | None = None
     """Folder that data sets lie in or are downloaded to; the default place if None."""
+
+    @property
+    def balanced_arm(self) -> Arm:
+        """The arm of the balanced share."""
+        return Arm.EQUAL if self.balanced_at == "flops" else Arm.BALANCED
 
 
 class RunInfo(BaseModel):
@@ -256,6 +285,8 @@ class TrialRecord(BaseModel):
     """Trial on the front that a swap repeats, whole or with one stage swapped."""
     swapped_stage: Natural | None = None
     """Stage of a swap that has convolution instead; None if the network is whole."""
+    width_multiplier: PositiveFloat | None = None
+    """Multiplier of all widths of the network, where it was widened or thinned; `full_size` is the design before."""
 
     @property
     def architecture_id(self) -> str | None:

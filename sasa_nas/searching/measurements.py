@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sasa_nas.nodes import Reference
 from sasa_nas.objectives import OBJECTIVES
-from sasa_nas.run import SearchSettings, TrialRecord
+from sasa_nas.run import Arm, SearchSettings, TrialRecord
 from sasa_nas.run.records import PositiveFloat
 from sasa_nas.searching.plan import SearchPlan
 
@@ -25,9 +25,9 @@ class MeasurementRequest(BaseModel):
     scores: tuple[str, ...] = ()
 
     @staticmethod
-    def of(plan: SearchPlan) -> "MeasurementRequest":
-        """Return the measurements that a search needs."""
-        most = plan.space.limits.max_latency
+    def of(plan: SearchPlan, arm: Arm) -> "MeasurementRequest":
+        """Return the measurements that a search needs of networks of an arm; limits hold for those of the space."""
+        most = None if arm.outside else plan.space.limits.max_latency
         wanted = (*plan.settings.objectives, *(("latency",) if most is not None else ()))
         measured = (row.name for row in OBJECTIVES.values() if row.measured_by is not None and row.name in wanted)
         return MeasurementRequest(measured=tuple(measured), max_latency=most, scores=wanted_scores(plan.settings))

@@ -115,19 +115,31 @@ def plan_designs(space: SearchSpace, settings: SearchSettings) -> SearchPlan:
     """Check that a space holds a design within its limits, without reading the data set; nothing can be trained by it.
 
     Raises:
-        UserError: If the data set is unknown, there is no such folder, or no design is within the limits.
+        UserError: If the data set is unknown, there is no such folder, no design is within the limits, or the sampler
+            cannot have an objective or a limit.
     """
     proxy = space.proxy
     info = dataset_info(proxy.dataset, settings.data_dir, proxy.image_size)
     # a folder's name is made absolute, so that workers and a later resume read the same one
     space = space.model_copy(update={"proxy": proxy.model_copy(update={"dataset": info.name})})
     plan = SearchPlan(space, settings, info, ((), ()))
+    if settings.sampler == "model":
+        _refuse_uncounted(plan)
     if is_synthetic(proxy.dataset):
         refuse_measuring(plan, "a synthetic task")
         if proxy.train_images is not None:
             raise UserError("a synthetic task has no images to train on: leave out train_images")
     _check_feasible(plan)
     return plan
+
+
+def _refuse_uncounted(plan: SearchPlan) -> None:
+    """Raise if an objective or a limit cannot be counted, as it must for networks that are never built."""
+    wished = [name for name in plan.settings.objectives if name not in (*DESIGNED, "accuracy")]
+    if plan.space.limits.max_latency is not None:
+        wished.append("max_latency")
+    if wished:
+        raise UserError(f"sampler model goes by counted costs: leave out {wished[0]}, or take another sampler")
 
 
 def refuse_measuring(plan: SearchPlan, what: str) -> None:
@@ -151,11 +163,22 @@ def refuse_measuring(plan: SearchPlan, what: str) -> None:
 
 
 def draw(plan: SearchPlan, chooser: Chooser) -> Design:
-    """One design, its choices made by `chooser`.
+    """One design within the space's limits, its choices made by `chooser`.
 
     Raises:
         Infeasible: If its parts do not fit together.
         OverLimit: If it is beyond one of the space's limits.
+    """
+    design = drawn(plan, chooser)
+    _check_limits(plan, design)
+    return design
+
+
+def drawn(plan: SearchPlan, chooser: Chooser) -> Design:
+    """One design, within the space's limits or not, its choices made by `chooser`.
+
+    Raises:
+        Infeasible: If its parts do not fit together.
     """
     full_size = plan.walker.sample(chooser)
     image = Image(channels=plan.data.channels, height=plan.data.height, width=plan.data.width)
@@ -163,9 +186,7 @@ def draw(plan: SearchPlan, chooser: Chooser) -> Design:
         architecture = proxy_of(full_size, plan.space.proxy, image, plan.data.num_classes)
     except ValidationError as error:
         raise Infeasible(one_line(space_error("at the proxy's size", error))) from error
-    design = Design(full_size, architecture, count_network(architecture).total, plan.space.proxy.recipe.batch_size)
-    _check_limits(plan, design)
-    return design
+    return Design(full_size, architecture, count_network(architecture).total, plan.space.proxy.recipe.batch_size)
 
 
 def _check_limits(plan: SearchPlan, design: Design) -> None:

@@ -17,9 +17,11 @@ from sasa_nas.searching.new_run import check_folder, make_folder
 from sasa_nas.searching.observer import SearchObserver, SearchSummary
 from sasa_nas.searching.plan import SearchPlan, plan_search
 from sasa_nas.searching.propose.balanced import REPLICATES
+from sasa_nas.searching.propose.equal_flops import require_equal_flops
 from sasa_nas.searching.propose.proposer import Proposer
 from sasa_nas.searching.propose.study import opened_study
 from sasa_nas.searching.propose.swaps import Swaps, request_swaps
+from sasa_nas.searching.propose.widths import widenings
 from sasa_nas.searching.resuming import require_same_data, trainable
 from sasa_nas.searching.simulate.simulation import WORKERS, by_formula, simulate
 from sasa_nas.searching.storage import Storage
@@ -64,6 +66,9 @@ def search(
     check_folder(folder)
     observer = observer or SearchObserver()
     plan = plan_search(space, settings, observer)
+    _check_widths(plan)
+    if settings.balanced_at == "flops":
+        require_equal_flops(plan)
     if settings.storage is not None:
         Storage(settings.storage).check(new=True)
     if is_synthetic(plan.data.name):
@@ -114,6 +119,7 @@ def train_more(
     path: Path,
     *,
     balanced: int = 0,
+    widths: int = 0,
     settle: int = 0,
     swaps: Swaps | None = None,
     external: ExternalResources = NOTHING,
@@ -125,6 +131,7 @@ def train_more(
         path: The run's folder.
         balanced: Trainings in balance over the space's options, beyond those wanted so far; whole designs are trained,
             with both their seeds.
+        widths: Trainings of the all-convolution network at other widths, beyond those wanted so far.
         settle: Trainings of networks whose place on the front is least certain, beyond those wanted so far.
         swaps: Networks to be compared with twins that have convolution in one stage.
         external: External resources, as for `resume`.
@@ -135,7 +142,8 @@ def train_more(
     """
     info = trainable(path, external)
     more = info.settings.more_balanced + REPLICATES * math.ceil(balanced / REPLICATES)
-    changes = {"more_balanced": more, "settle": info.settings.settle + settle}
+    settings = info.settings
+    changes = {"more_balanced": more, "widths": settings.widths + widths, "settle": settings.settle + settle}
     return _go_on(path, info, changes, observer, searching=False, swaps=swaps)
 
 
@@ -156,6 +164,7 @@ def _go_on(
     observer = observer or SearchObserver()
     plan = plan_search(validate_space(info.space, str(folder.info)), settings, observer)
     require_same_data(plan, info, path)
+    _check_widths(plan)
     with _sole_searcher(folder):
         folder.trials.mkdir(exist_ok=True)
         if swaps is not None:
@@ -164,6 +173,12 @@ def _go_on(
         write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
         workers = _workers(settings, folder)
         return _carry_out(folder, plan, observer, workers, searching=searching, prepare=prepare)
+
+
+def _check_widths(plan: SearchPlan) -> None:
+    """Raise before anything is written if other widths are wanted of a network that has none."""
+    if plan.settings.widths:
+        widenings(plan)
 
 
 @contextmanager

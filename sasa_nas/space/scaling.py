@@ -34,7 +34,7 @@ def proxy_of(architecture: Architecture, proxy: Proxy, image: Image, num_classes
     """
     small = _scaled_fields(architecture, proxy.width_multiplier, proxy.depth_multiplier)
     # checked once, as a whole: a search does this for every design that it draws
-    return _changed(
+    return changed(
         architecture, small | _fitted_fields(architecture, small["stem"], small["stages"], image, num_classes)
     )
 
@@ -45,7 +45,7 @@ def scaled(architecture: Architecture, width_multiplier: float, depth_multiplier
     Raises:
         pydantic.ValidationError: If an operator does not fit its scaled width.
     """
-    return _changed(architecture, _scaled_fields(architecture, width_multiplier, depth_multiplier))
+    return changed(architecture, _scaled_fields(architecture, width_multiplier, depth_multiplier))
 
 
 def _scaled_fields(architecture: Architecture, width_multiplier: float, depth_multiplier: float) -> dict[str, Any]:
@@ -64,13 +64,13 @@ def scaled_stem(stem: Stem, width_multiplier: float) -> Stem:
     Raises:
         pydantic.ValidationError: If its heads do not divide the scaled width.
     """
-    return _changed(stem, {"width": scaled_width(stem.width, width_multiplier)})
+    return changed(stem, {"width": scaled_width(stem.width, width_multiplier)})
 
 
 @functools.lru_cache(maxsize=16384)
 def scaled_stage(stage: Stage, width_multiplier: float, depth_multiplier: float) -> Stage:
     """Return a stage with its width and number of blocks multiplied and rounded; see `check_stage` for its fit."""
-    return _changed(
+    return changed(
         stage,
         {
             "blocks": max(1, math.floor(stage.blocks * depth_multiplier + 0.5)),
@@ -95,7 +95,7 @@ def fitted_to(architecture: Architecture, image: Image, num_classes: int) -> Arc
     stages, the last ones, as leave a map of `SMALLEST_MAP` pixels or more; unless `small_images` is `keep`.
     """
     fields = _fitted_fields(architecture, architecture.stem, architecture.stages, image, num_classes)
-    return _changed(architecture, fields)
+    return changed(architecture, fields)
 
 
 def _fitted_fields(
@@ -108,7 +108,7 @@ def _fitted_fields(
     return {"stem": stem, "stages": stages, "image": image, "num_classes": num_classes}
 
 
-def _changed(node: Tree, update: dict[str, object]) -> Tree:
+def changed(node: Tree, update: dict[str, object]) -> Tree:
     """Return a copy of `node` with some fields changed, validated as a whole."""
     fields = {name: getattr(node, name) for name in type(node).model_fields}
     return type(node).model_validate(fields | update)

@@ -10,6 +10,7 @@ and `t^2 / s^2` are integrated over a grid, because without a network that is tr
 Source: Robinson (1991), That BLUP is a good thing: the estimation of random effects, Statistical Science 6 (1).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +29,7 @@ GRID = np.linspace(-2.5, 2.5, 9) * PRIOR_WIDTH + np.log(PRIOR_RATIO)
 NEGLIGIBLE = 1e-3
 """Parts of the mixture with less probability are left out."""
 FLAT = 1e4
-"""Prior variance of `b_0` around the mean of all networks, over `s^2`: next to no prior."""
+"""Prior variance of fixed coefficients, and of `b_0` around the mean of all networks, over `s^2`: next to no prior."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +71,24 @@ class Conditional:
         """Return posterior mean and variance of networks by their columns, with the intercept's first."""
         return columns @ self.coefficients, self._spread(columns) + self.network**2
 
-    def draws(self, count: int, generator: np.random.Generator) -> Matrix:
-        """Return draws from the joint posterior of `m`, of shape (count, N)."""
+    def draws(self, count: int, generator: np.random.Generator, untrained: Matrix) -> Matrix:
+        """Return draws from the joint posterior of `m`, and of that of M more networks, of shape (count, N + M).
+
+        Args:
+            count: Number of draws.
+            generator: Source of randomness.
+            untrained: (M, 1 + p), columns of networks that were never trained, with the intercept's first.
+        """
         root = np.linalg.cholesky(self.covariance)
         offsets = generator.standard_normal((count, len(self.coefficients))) @ root.T
         own = generator.standard_normal((count, len(self.columns)))
         own *= self.network * np.sqrt(1.0 - self.shrinkage)
         drawn: Matrix = self.mean + offsets @ self.columns.T * (1.0 - self.shrinkage) + own
-        return drawn
+        if not len(untrained):
+            return drawn
+        others = (self.coefficients + offsets) @ untrained.T
+        others += self.network * generator.standard_normal(others.shape)
+        return np.concatenate([drawn, others], axis=1)
 
     def _spread(self, columns: Matrix) -> Vector:
         spread: Vector = ((columns @ self.covariance) * columns).sum(axis=1)
@@ -91,10 +102,12 @@ class MixedModel:
     Attributes:
         parts: The model for each pair of ratios that is not improbable.
         weights: Posterior probability of each.
+        free: Degrees of freedom by which the noise is estimated.
     """
 
     parts: tuple[Conditional, ...]
     weights: Vector
+    free: float
 
     @property
     def noise(self) -> float:
@@ -125,11 +138,32 @@ class MixedModel:
         full = _with_intercept(columns)
         return self._mixed([part.predict(full) for part in self.parts])
 
-    def draws(self, count: int, seed: int = 0) -> Matrix:
-        """Return draws from the joint posterior of `m`, of shape (count, N)."""
+    def combination(self, weights: Vector) -> tuple[float, float]:
+        """Return posterior mean and standard deviation of a sum of coefficients.
+
+        Args:
+            weights: (p,), weight of each column's coefficient in the sum.
+        """
+        full = np.concatenate([[0.0], weights])
+        parts = [
+            (np.array([full @ part.coefficients]), np.array([full @ part.covariance @ full])) for part in self.parts
+        ]
+        mean, sd = self._mixed(parts)
+        return float(mean[0]), float(sd[0])
+
+    def draws(self, count: int, seed: int | Sequence[int] = 0, untrained: Matrix | None = None) -> Matrix:
+        """Return draws from the joint posterior of `m`, and of that of M more networks, of shape (count, N + M).
+
+        Args:
+            count: Number of draws.
+            seed: Seed of the draws.
+            untrained: (M, p), columns of networks that were never trained; None for none.
+        """
         generator = np.random.default_rng(seed)
         counts = generator.multinomial(count, self.weights)
-        return np.concatenate([part.draws(int(n), generator) for part, n in zip(self.parts, counts, strict=True)])
+        full = np.empty((0, 0)) if untrained is None else _with_intercept(untrained)
+        parts = zip(self.parts, counts, strict=True)
+        return np.concatenate([part.draws(int(n), generator, full) for part, n in parts])
 
     def _mixed(self, parts: list[tuple[Vector, Vector]]) -> tuple[Vector, Vector]:
         """Return mean and standard deviation of a mixture, from those and the variances of its parts."""
@@ -138,7 +172,7 @@ class MixedModel:
         return mean, np.sqrt(self.weights @ (variances + (means - mean) ** 2))
 
 
-def fit(means: Vector, counts: Vector, within: float, columns: Matrix) -> MixedModel:
+def fit(means: Vector, counts: Vector, within: float, columns: Matrix, *, fixed: int = 0) -> MixedModel:
     """Fit the model.
 
     Args:
@@ -146,14 +180,16 @@ def fit(means: Vector, counts: Vector, within: float, columns: Matrix) -> MixedM
         counts: (N,), number of its trainings.
         within: Sum of squares of all trainings around their networks' means.
         columns: (N, p), what is known of each network, of about unit variance.
+        fixed: Number of the first columns whose coefficients have next to no prior, so that nothing but the trainings
+            says how large they are; less than the number of trainings less one.
     """
-    sums = _Sums.of(means, counts, within, _with_intercept(columns))
+    sums = _Sums.of(means, counts, within, _with_intercept(columns), fixed)
     found = [sums.given(np.exp(network), np.exp(columns)) for network in GRID for columns in GRID]
     densities = np.array([density for density, _ in found])
     weights = np.exp(densities - densities.max())
     weights = np.where(weights > NEGLIGIBLE * weights.sum(), weights, 0.0)
     parts = tuple(part for (_, part), weight in zip(found, weights, strict=True) if weight > 0.0)
-    return MixedModel(parts, weights[weights > 0.0] / weights.sum())
+    return MixedModel(parts, weights[weights > 0.0] / weights.sum(), sums.free)
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,6 +207,7 @@ class _Sums:
         powers: (k,), sums of squares of their means.
         within: Sum of squares of trainings around their networks' means.
         centre: Mean of the networks' means.
+        fixed: Number of columns, behind the intercept's, whose coefficients have next to no prior.
     """
 
     means: Vector
@@ -183,9 +220,15 @@ class _Sums:
     powers: Vector
     within: float
     centre: float
+    fixed: int
+
+    @property
+    def free(self) -> float:
+        """Degrees of freedom by which the noise is estimated."""
+        return float(self.counts.sum()) - 1.0 - self.fixed
 
     @classmethod
-    def of(cls, means: Vector, counts: Vector, within: float, columns: Matrix) -> "_Sums":
+    def of(cls, means: Vector, counts: Vector, within: float, columns: Matrix, fixed: int) -> "_Sums":
         """Return the sums of the arguments of `fit`."""
         centre = float(means.mean())
         centred = means - centre
@@ -202,6 +245,7 @@ class _Sums:
             powers=np.array([y @ y for _, y in groups]),
             within=within,
             centre=centre,
+            fixed=fixed,
         )
 
     def given(self, network: float, columns: float) -> tuple[float, Conditional]:
@@ -214,13 +258,12 @@ class _Sums:
         # all variances here are over s^2
         spread = network + 1.0 / self.kinds
         prior = np.full(self.columns.shape[1], columns)
-        prior[0] = FLAT
+        prior[: 1 + self.fixed] = FLAT
         precision = np.tensordot(1.0 / spread, self.squares, axes=1) + np.diag(1.0 / prior)
         root = np.linalg.cholesky(precision)
         half = np.linalg.solve(root, self.moments.T @ (1.0 / spread))
-        free = float(self.counts.sum()) - 1.0
         # of trainings that are all equal, rounding alone would be left
-        variance = max(float(self.powers @ (1.0 / spread) - half @ half + self.within) / free, 1e-16)
+        variance = max(float(self.powers @ (1.0 / spread) - half @ half + self.within) / self.free, 1e-16)
         inverse = np.linalg.inv(root)
         covariance = inverse.T @ inverse
         coefficients = inverse.T @ half
@@ -229,7 +272,7 @@ class _Sums:
         coefficients[0] += self.centre
         determinant = self.sizes @ np.log(spread) + np.log(prior).sum() + 2.0 * np.log(np.diag(root)).sum()
         ratios = (np.log([network, columns]) - np.log(PRIOR_RATIO)) / PRIOR_WIDTH
-        density = -0.5 * float(determinant + free * np.log(variance) + (ratios**2).sum())
+        density = -0.5 * float(determinant + self.free * np.log(variance) + (ratios**2).sum())
         return density, Conditional(
             noise=float(np.sqrt(variance)),
             network=float(np.sqrt(variance * network)),

@@ -7,6 +7,7 @@ keep. The model here sees all trainings at once, and takes a network's own ones 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -21,6 +22,18 @@ LEAST = 8
 """Fewest networks that a model is made of."""
 DRAWS = 2000
 """Draws from the posterior by which chances are estimated: to a percent or better."""
+
+
+class Counted(Protocol):
+    """Protocol of a design or a record of one, whose costs are known."""
+
+    @property
+    def flops(self) -> int | None:
+        """Floating-point operations of one image."""
+
+    @property
+    def params(self) -> int | None:
+        """Number of parameters."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,29 +152,46 @@ def posterior_of(found: Designs) -> Posterior | None:
     if len(pairs) < LEAST:
         return None
     networks = [network for network, _ in pairs]
-    accuracies = [np.array([record.accuracy or 0.0 for record in group]) for _, group in pairs]
-    raw, coding = _coding([record.architecture for record in networks if record.architecture], _costs(networks))
-    model = fit(
+    architectures = [record.architecture for record in networks if record.architecture]
+    columns, coding = coding_of(architectures, log_costs(networks))
+    return Posterior(networks, coding, fit_trainings([group for _, group in pairs], columns))
+
+
+def fit_trainings(groups: Sequence[Sequence[TrialRecord]], columns: Matrix) -> MixedModel:
+    """Fit the model to trainings.
+
+    Args:
+        groups: The trainings of each network, as `Designs.groups`; of two networks at least.
+        columns: (N, p), standardised columns of the networks.
+    """
+    accuracies = [np.array([record.accuracy or 0.0 for record in group]) for group in groups]
+    return fit(
         means=np.array([values.mean() for values in accuracies]),
         counts=np.array([float(len(values)) for values in accuracies]),
         within=float(sum(values.var() * len(values) for values in accuracies)),
-        columns=coding.standardised(raw),
+        columns=columns,
     )
-    return Posterior(networks, coding, model)
 
 
-def _costs(networks: Sequence[TrialRecord]) -> Matrix:
-    return np.array([[math.log(record.flops or 1), math.log(record.params or 1)] for record in networks])
+def log_costs(networks: Sequence[Counted]) -> Matrix:
+    """Return logarithms of networks' FLOPs and parameters, of shape (N, 2)."""
+    return np.array([[math.log(network.flops or 1), math.log(network.params or 1)] for network in networks])
 
 
-def _coding(networks: Sequence[Architecture], costs: Matrix) -> tuple[Matrix, Coding]:
-    """Return the columns of networks as they are, and their coding."""
+def coding_of(networks: Sequence[Architecture], costs: Matrix) -> tuple[Matrix, Coding]:
+    """Return standardised columns of networks, of shape (N, p), and the coding that they define.
+
+    Args:
+        networks: The networks.
+        costs: (N, 2), logarithms of their FLOPs and parameters.
+    """
     values = [values_of(network) for network in networks]
     factors = tuple(factors_of(values))
     raw = _raw(factors, values, costs)
     scale = raw.std(axis=0)
     # a column that does not vary is zero, whatever it is divided by
-    return raw, Coding(factors, raw.mean(axis=0), np.where(scale > 1e-9, scale, 1.0))
+    coding = Coding(factors, raw.mean(axis=0), np.where(scale > 1e-9, scale, 1.0))
+    return coding.standardised(raw), coding
 
 
 def _raw(factors: Sequence[Factor], networks: Sequence[Values], costs: Matrix) -> Matrix:

@@ -117,7 +117,7 @@ def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Siz
         UserError: If weights are missing or another network's, or `choice` does not apply.
     """
     name = f"{export_name(str(folder.path))}_{record.number:04d}"
-    if size == "target" and record.full_size is None:
+    if size == "target" and (record.full_size is None or record.arm.outside):
         raise UserError(f"trial {record.number} keeps no full-size design; leave out --size target")
     if size == "target" and choice.file is None and (retrained := _retrained(folder, record, name, choice)) is not None:
         return retrained

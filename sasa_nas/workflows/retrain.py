@@ -64,7 +64,11 @@ def retrain_run(
     if not re.fullmatch(NAME, name):
         raise UserError(f"--name {name!r}: a retraining's name is of letters, digits, _, . and -")
     place = folder.retraining(name)
-    known = {record.number: record for record in records if record.outcome is Outcome.TRAINED and record.full_size}
+    known = {
+        record.number: record
+        for record in records
+        if record.outcome is Outcome.TRAINED and record.full_size and not record.arm.outside
+    }
     observer = observer or RetrainingObserver()
     plan = plan_retraining(folder, place, info, known, proposed, request, command, observer.decoding)
     failures: dict[int, str] = {}

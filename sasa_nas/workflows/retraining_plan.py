@@ -105,8 +105,8 @@ def plan_retraining(
     lost = [number for number in wanted if number not in known]
     if lost:
         raise UserError(
-            f"trial {lost[0]} of {folder.path} is not trained to the end, or there is none; "
-            "`sasa-nas pareto` lists what there is"
+            f"trial {lost[0]} of {folder.path} is not trained to the end, has other widths than the space, or there is "
+            "none; `sasa-nas pareto` lists what there is"
         )
     device = pick_device(settings.device)
     data = load(

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation, Text
 
 from sasa_nas.analysis.figures import draw_front, plot_front
-from sasa_nas.analysis.pareto import pareto_front
+from sasa_nas.analysis.pareto import expected_front, pareto_front
 from sasa_nas.errors import UserError
 
 
@@ -81,3 +81,16 @@ def test_equal_networks_do_not_break_the_axes(make_record) -> None:
     figure = draw_front([make_record(i, 0.0, 7) for i in range(3)], space="tiny", dataset="digits")
     low, high = figure.axes[0].get_xlim()
     assert 0 < low < 7 < high
+
+
+def test_the_front_is_drawn_at_expected_accuracies(make_record) -> None:
+    records = [
+        make_record(number, 0.8 + 0.01 * (number % 3), 1000 * (1 + number), pattern="CL" if number % 2 else "CC")
+        for number in range(12)
+    ]
+    axes = draw_front(records, space="tiny", dataset="digits").axes[0]
+    dots, rings, _ = axes.collections
+    expected = expected_front(records)
+    assert dots.get_offsets()[:, 1].tolist() == pytest.approx([record.accuracy for record in records])
+    assert rings.get_offsets().tolist() == [[record.flops, pytest.approx(record.accuracy)] for record in expected]
+    assert [line.get_label() for line in axes.lines] == ["front by expected accuracy"]

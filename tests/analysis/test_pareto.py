@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sasa_nas.analysis.front_record import Front, count_outcomes, summarise
-from sasa_nas.analysis.pareto import hypervolume, pareto_front, pick, reference_point
+from sasa_nas.analysis.pareto import expected_front, hypervolume, pareto_front, pick, reference_point
+from sasa_nas.api.run import Run
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, RunFolder, TrialRecord, read_info
 from sasa_nas.space import SpaceError
@@ -154,3 +155,40 @@ def test_summary_of_a_foreign_space_is_refused(make_run) -> None:
     info = read_info(RunFolder(make_run([]))).model_copy(update={"space": {"nope": 1}})
     with pytest.raises(SpaceError, match=r"run\.json"):
         summarise(info, [])
+
+
+@pytest.fixture
+def lucky(make_record) -> list[TrialRecord]:
+    """Sixteen networks that gain a point for each attending stage; one that gains little was lucky by three points."""
+    patterns = [f"{number:04b}".replace("0", "C").replace("1", "L") for number in range(16)]
+    made = []
+    for number, pattern in enumerate(patterns * 2):
+        luck = 0.03 if number == 1 else 0.002 * (number % 3 - 1)
+        made.append(make_record(number, 0.8 + 0.01 * pattern.count("L") + luck, 1000 + number % 16, pattern=pattern))
+        made[-1] = made[-1].model_copy(update={"architecture": make_record(0, pattern=pattern).architecture})
+    # the lucky one was trained once, the others twice
+    return [record for record in made if record.number != 17]
+
+
+def test_a_front_by_expected_accuracy_does_not_end_with_the_lucky_one(lucky: list[TrialRecord]) -> None:
+    seen, expected = pareto_front(lucky), expected_front(lucky)
+    assert [r.number for r in seen] == [0, 1]
+    assert pick(seen, "best").number == 1
+    assert pick(expected, "best").number == 15
+    accuracies = [r.accuracy or 0.0 for r in expected]
+    assert accuracies == sorted(accuracies)
+    promised = {r.number: r.accuracy or 0.0 for r in expected}
+    assert promised.get(1, 0.0) < 0.838
+    assert promised[15] == pytest.approx(0.84, abs=0.004)
+
+
+def test_as_long_as_networks_are_few_a_front_is_of_what_was_seen(lucky: list[TrialRecord]) -> None:
+    assert expected_front(lucky[:7]) == pareto_front(lucky[:7])
+
+
+def test_a_run_picks_and_lists_by_expected_accuracy(lucky: list[TrialRecord], make_run) -> None:
+    run = Run(make_run(lucky))
+    assert run.pick("best").number == 15
+    assert run.pick("best").accuracy == lucky[15].accuracy, "a record of what was seen"
+    best = run.pareto().front[-1]
+    assert (best.trial, best.accuracy) == (15, pytest.approx(0.839))

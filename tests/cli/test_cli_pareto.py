@@ -49,7 +49,7 @@ def test_the_baseline_is_marked_and_told(capsys, make_run, make_record) -> None:
         assert (baseline["trial"], baseline["accuracy"], baseline["operators"]) == (0, 0.5, ["conv", "conv"])
 
 
-def test_expected_accuracies_are_shown_apart_where_there_are_enough_networks(capsys, make_run, make_record) -> None:
+def test_the_front_is_by_expected_accuracies_where_there_are_enough_networks(capsys, make_run, make_record) -> None:
     # the most accurate was lucky: three stages gain a point each, and its like have less
     records = [
         make_record(
@@ -68,15 +68,17 @@ def test_expected_accuracies_are_shown_apart_where_there_are_enough_networks(cap
     best = data["front"][-1]
     assert (best["trial"], best["accuracy"]) == (7, pytest.approx(0.53))
     assert 0.5 < best["expected"] < 0.55
+    expected = [point["expected"] for point in data["front"]]
+    assert expected == sorted(expected)
+    assert [point["flops"] for point in data["front"]] == sorted(point["flops"] for point in data["front"])
     assert 0.0 < best["expected_sd"] < 0.05
     assert 0.0 < best["front_chance"] <= 1.0
-    assert data["expected_front"][0]["trial"] == 0
     assert main(["pareto", run]) == 0
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.split()[:7] == ["trial", "accuracy", "mean", "of", "expected", "chance", "FLOPs"]
     assert rows[0].split()[0] == "0*"
     assert f"{100 * best['expected']:.2f} ±{196 * best['expected_sd']:.2f}%" in "".join(rows)
-    assert any(row.startswith("Expected is the mean of new trainings") and "trials 0" in row for row in rows)
+    assert len([row for row in rows if row.startswith("The front is by expected accuracy")]) == 1
 
 
 def test_too_few_networks_cannot_be_settled(capsys, make_run, make_record) -> None:
@@ -92,7 +94,7 @@ def test_few_networks_have_no_expectation(capsys, make_run, make_record) -> None
     assert main(["pareto", run, "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert [point["expected"] for point in data["front"]] == [None, None]
-    assert data["expected_front"] == []
+    assert [point["trial"] for point in data["front"]] == [0, 1]
     assert main(["pareto", run]) == 0
     assert "xpected" not in capsys.readouterr().out
 
@@ -102,7 +104,7 @@ def test_a_run_without_trained_trials(capsys, make_run, make_record, trials: int
     run = make_run([make_record(i) for i in range(trials)])
     assert main(["pareto", str(run)]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("No network of this run is trained to the end yet.")
+    assert out.startswith("No network of this run's space is trained to the end yet.")
     assert ("2 running" if trials else "none") in out
     assert main(["pareto", str(run), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)

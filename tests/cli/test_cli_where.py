@@ -12,7 +12,7 @@ from sasa_nas.run import Arm, Outcome, RunFolder, read_trials
 from sasa_nas.space import load_space, proxy_of
 from sasa_nas.space.enumeration import every_design
 
-EFFECT_KEYS = {"factor", "level", "effect", "low", "high", "at_matched_flops", "per_gflop", "n"}
+EFFECT_KEYS = {"factor", "level", "effect", "low", "high", "extra_flops", "at_equal_flops", "per_gflop", "n"}
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,7 @@ def test_json_keeps_its_contract(capsys, additive: Path) -> None:
         assert effect["effect"] == pytest.approx(planted, abs=0.03)
         assert effect["low"] < effect["effect"] < effect["high"]
         assert effect["n"] == 16
-        assert set(effect["at_matched_flops"]) >= {"effect", "low", "high"}
+        assert effect["at_equal_flops"] is None
     assert every(set(pair) >= {"factors", "effect", "low", "high"} for pair in data["interactions"])
     assert len(data["interactions"]) == 3
     assert data["swaps"] == []
@@ -60,8 +60,36 @@ def test_the_answer_comes_first_and_the_table_after(capsys, additive: Path, tmp_
         ["stage", str(stage), "local_attention", "conv"] for stage in (1, 2, 3)
     ]
     assert any("32 balanced trainings find effects of" in line for line in lines)
+    assert f"  sasa-nas where {additive} --widths 8" in lines
     assert str(figure) in lines[-1]
     assert figure.read_bytes().startswith(b"\x89PNG")
+
+
+def test_widths_are_trained_and_tell_effects_at_equal_flops(capsys, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    options = ["--dataset", "synthetic:flops", "--trials", "16", "--balanced", "1", "--out", str(run)]
+    assert main(["search", "--space", "tiny", *options]) == 0
+    capsys.readouterr()
+    assert main(["where", str(run), "--widths", "8", "--plot", str(tmp_path / "where.svg")]) == 0
+    out, err = capsys.readouterr()
+    assert "24/24 trained" in err
+    lines = out.splitlines()
+    assert lines[0].startswith("At equal FLOPs, attention helps most in stage 3: +")
+    (heading,) = [line for line in lines if line.startswith("factor")]
+    assert heading.split() == ["factor", "level", "against", "effect", "FLOPs", "at", "equal", "FLOPs", "n"]
+    assert any(line.startswith("Doubled FLOPs buy +") for line in lines)
+    assert "--widths" not in out
+    assert "at equal FLOPs" in (tmp_path / "where.svg").read_text()
+    assert main(["where", str(run), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    assert [point["multiplier"] for point in data["exchange"]["points"]] == [0.5, 0.71, 1.41, 2.0]
+    assert data["exchange"]["per_doubling"]["effect"] == pytest.approx(0.15 * 0.301, abs=0.02)
+    effects = [effect["at_equal_flops"] for effect in data["effects"]]
+    assert [effect["effect"] for effect in effects] == pytest.approx([0.0, 0.0, 0.08], abs=0.03)
+    assert [stage["at_equal_flops"]["star"] for stage in data["stages"]] == [True, False, False]
+    assert main(["pareto", str(run), "--json"]) == 0
+    front = json.loads(capsys.readouterr().out)["front"]
+    assert {point["trial"] for point in front} <= set(range(16)), "networks outside the space are on no front"
 
 
 def test_scores_of_a_file_are_used_or_refused_in_one_line(capsys, tmp_path: Path) -> None:
@@ -93,7 +121,7 @@ def test_too_small_a_run_says_how_many_more_and_trains_them(capsys, tmp_path: Pa
     capsys.readouterr()
     assert main(["where", str(run)]) == 0
     out = capsys.readouterr().out
-    assert "2 balanced trainings are too few to tell effects from noise; at least 14 more are needed" in out
+    assert "2 balanced trainings are too few for the effects of operators; at least 14 more are needed" in out
     assert f"where {run} --more 14" in out
     assert main(["where", str(run), "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
@@ -104,6 +132,27 @@ def test_too_small_a_run_says_how_many_more_and_trains_them(capsys, tmp_path: Pa
     assert "18/18 trained" in err
     assert data["trainings"] == 16
     assert len(data["effects"]) == 3
+
+
+def test_a_short_search_ends_with_bounds_by_all_its_trainings(capsys, tmp_path: Path) -> None:
+    run = searched(tmp_path / "run", trials=16, balanced=0.25)
+    ended = capsys.readouterr().out
+    assert main(["where", str(run)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith(lines[0]) for line in ended.splitlines()), "the search says it, too"
+    assert [line.split()[:2] for line in lines if line.startswith("stage ")] == [
+        ["stage", "1"],
+        ["stage", "2"],
+        ["stage", "3"],
+    ]
+    count = sum(record.outcome is Outcome.TRAINED for record in read_trials(RunFolder(run)))
+    assert f"By a model of all {count} trainings, at 95 % for all places together." in lines
+    assert main(["where", str(run), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["bounds"]
+    for place, effect in zip(found["places"], (-0.06, 0.02, 0.05), strict=True):
+        assert place["levels"] == ["local_attention"]
+        assert place["low"] <= effect <= place["high"]
+    assert (found["trainings"], found["not_told"]) == (count, [])
 
 
 def test_swaps_stand_in_the_table_and_in_json(capsys, tmp_path: Path) -> None:
@@ -122,7 +171,7 @@ def test_swaps_stand_in_the_table_and_in_json(capsys, tmp_path: Path) -> None:
     assert main(["where", str(run), "--swaps", "--swap-seeds", "3"]) == 0
     out = capsys.readouterr().out
     assert read_trials(RunFolder(run)) == before, "twins are there already"
-    rows = [line.split() for line in out.splitlines() if line.startswith("stage ")]
+    rows = [line.split() for line in out.splitlines() if "local_attention" in line]
     assert [row[:3] for row in rows] == [["stage", str(swap["stage"] + 1), "local_attention"] for swap in swaps]
     assert "twins with convolution" in out
 
@@ -164,7 +213,7 @@ def test_after_a_replay_there_is_an_answer_but_nothing_more_to_train(capsys, tmp
     out = capsys.readouterr().out
     assert "Attention helps most in stage 3" in out
     assert "--more" not in out
-    for option in ("--more 4", "--swaps"):
+    for option in ("--more 4", "--widths 8", "--swaps"):
         line = fails(capsys, "where", run, *option.split())
         assert "replayed tiny.json.gz and trained nothing; replay it again, with other --trials or --balanced" in line
 
@@ -174,6 +223,7 @@ def test_after_a_replay_there_is_an_answer_but_nothing_more_to_train(capsys, tmp
     [
         (("--resolution", "5"), "between 0 and 1"),
         (("--more", "-1"), "--more"),
+        (("--widths", "-1"), "--widths"),
         (("--swap-seeds", "2"), "give both"),
         (("--plot", "where.gif"), ".png"),
     ],

@@ -12,10 +12,10 @@ from sasa_nas.cost.shapes import shapes_alone
 
 
 class Weighed(nn.Module):
-    """Sums, and a product with a number."""
+    """Sums, a product with a number, and one with -1."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return (x + 0.5 * x.mean((2, 3), keepdim=True) + 1) * 0.25
+        return -(x + 0.5 * x.mean((2, 3), keepdim=True) + 1) * 0.25
 
 
 class Joined(nn.Module):
@@ -78,8 +78,11 @@ def test_sums_of_other_types_are_torchs_own() -> None:
         assert (torch.empty(3, dtype=torch.float16) + torch.empty(2, 1)).shape == (2, 3)
 
 
+@pytest.mark.slow
 def test_networks_are_counted_without_torchs_compiler() -> None:
     code = "import sys, sasa_nas; sasa_nas.describe('sasa_resnet26'); sasa_nas.describe('san10_pairwise'); "
-    code += "print('torch._dynamo' in sys.modules)"
+    code += "from sasa_nas.searching.plan import dry_run, plan_designs; "
+    code += "plan = plan_designs(sasa_nas.load_space('resnet_hybrid'), sasa_nas.SearchSettings()); "
+    code += "print(len(list(dry_run(plan, 24))), 'torch._dynamo' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "False\n"
+    assert done.stdout == "24 False\n"

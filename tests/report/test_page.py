@@ -160,7 +160,7 @@ def test_runs_with_hardly_anything_in_them(
 ) -> None:
     trained = [r for r in records if r.outcome is Outcome.TRAINED][:kept]
     page = render(make_report_data(trained))
-    assert ("No network of this run is trained to the end yet" in page) == (kept == 0)
+    assert ("No network of this run&#39;s space is trained to the end yet" in page) == (kept == 0)
     Parsed(page)
 
 

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from sasa_nas.analysis.where import Effect, Interaction, Interval, StageEffect, Where
+from sasa_nas.analysis.where import Effect, Interaction, Interval, StageEffect, Where, words
 from sasa_nas.analysis.where.words import headline
 from sasa_nas.report.chart import SIZES
 from sasa_nas.report.data import ReportData
 from sasa_nas.report.page import render
-from sasa_nas.report.where_section import READINGS, details, draw_effects, readings
+from sasa_nas.report.where_section import READINGS, details, draw_bounds, draw_effects, readings
 from sasa_nas.run import TrialRecord
 
 
@@ -28,7 +28,8 @@ def answer() -> Where:
             factor=f"stages[{stage}].operator",
             level="local_attention",
             baseline="conv",
-            at_matched_flops=Interval(**interval(0.005, star=False)) if stage else None,
+            extra_flops=0.25,
+            at_equal_flops=Interval(**interval(0.005, star=False)) if stage else None,
             per_gflop=None,
             n=8,
             designs=4,
@@ -36,8 +37,8 @@ def answer() -> Where:
         for stage, value in ((1, 0.02), (0, -0.01))
     ]
     stages = [
-        StageEffect(**interval(0.02, star=True), stage=1, operators=["local_attention"], at_matched_flops=None),
-        StageEffect(**interval(-0.01, star=False), stage=0, operators=["local_attention"], at_matched_flops=None),
+        StageEffect(**interval(0.02, star=True), stage=1, operators=["local_attention"], extra_flops=0.25),
+        StageEffect(**interval(-0.01, star=False), stage=0, operators=["local_attention"], extra_flops=0.25),
     ]
     return Where(
         baseline="conv",
@@ -76,8 +77,9 @@ def test_the_answer_is_on_the_page(
     assert "Attention helps most in stage 2: +2.0 (+1.0 to +3.0) points of accuracy." in section
     # two effects as trained and one at equal FLOPs, each at two sizes
     assert len(re.findall('class="bar op-local_attention"', section)) == 6
-    assert 'value="where-matched"' in section
+    assert 'value="where-equal"' in section
     assert "It is told well." in section
+    assert "operators change the FLOPs of a network by +25 % to +25 %, whose own worth is in them" in section
     together = (
         "Local attention in stage 1 and pairwise in stage 2 together: +3.0 (+2.0 to +4.0) points beyond their sum."
     )
@@ -108,8 +110,8 @@ def test_the_sentence_is_no_bolder_than_the_numbers(answer: Where) -> None:
 def test_a_run_that_cannot_answer_says_what_where_says(
     make_report_data: Callable[..., ReportData], records: Sequence[TrialRecord], answer: Where
 ) -> None:
-    data = make_report_data(records)
-    assert data.where.effects == []
+    data = make_report_data(records[:6])
+    assert (data.where.effects, data.where.bounds) == ([], None)
     page = render(data)
     assert "Where attention helps cannot be told yet." in page
     note = data.where.note
@@ -117,8 +119,27 @@ def test_a_run_that_cannot_answer_says_what_where_says(
     assert "warn" in details(answer.model_copy(update={"enough": False}))
 
 
+def test_bounds_by_all_trainings_stand_in_and_beside(
+    make_report_data: Callable[..., ReportData], records: Sequence[TrialRecord], answer: Where
+) -> None:
+    data = make_report_data(records)
+    assert data.where.effects == []
+    bounds = data.where.bounds
+    assert bounds is not None
+    page = render(data)
+    assert words.bounded(bounds) in page
+    assert words.basis(bounds) in page
+    assert "Each bar bounds the effect of attention" in page
+    drawn = str(draw_bounds(bounds, "conv", SIZES[0]))
+    assert drawn.count('class="bar') == len(bounds.places)
+    for one in bounds.places:
+        assert f"{100 * one.effect:+.1f} ({100 * one.low:+.1f} to {100 * one.high:+.1f})" in drawn
+    beside = str(details(answer.model_copy(update={"bounds": bounds})))
+    assert f"{words.bounded(bounds)} {words.basis(bounds)}" in beside
+
+
 def test_readings_that_a_run_has_are_drawn(answer: Where) -> None:
-    assert list(readings(answer)) == ["where-trained", "where-matched"]
+    assert list(readings(answer)) == ["where-trained", "where-equal"]
     first = answer.effects[0].model_copy(update={"without_outliers": Interval(**interval(0.03, star=True))})
     found = readings(answer.model_copy(update={"effects": [first, *answer.effects[1:]]}))
     assert [reading.words for reading in found.values()] == ["as trained", "at equal FLOPs", "without outliers"]

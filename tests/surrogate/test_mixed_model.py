@@ -37,9 +37,34 @@ def test_it_is_the_conditional_distribution() -> None:
         mean, covariance = conditioned(part, counts, means)
         assert part.mean == pytest.approx(mean, abs=1e-6)
         assert part.variance == pytest.approx(np.diag(covariance), rel=2e-3)
-        draws = part.draws(40_000, generator)
+        draws = part.draws(40_000, generator, np.empty((0, 0)))
         assert draws.mean(axis=0) == pytest.approx(mean, abs=1e-3)
         assert np.allclose(np.cov(draws.T), covariance, atol=0.05 * float(np.diag(covariance).max()))
+
+
+def test_fixed_coefficients_are_those_of_generalised_least_squares() -> None:
+    generator = np.random.default_rng(6)
+    counts = np.array([1.0, 2.0] * 10)
+    x = generator.standard_normal((20, 5))
+    means = x @ np.array([0.4, -0.2, 0.0, 0.01, 0.0]) + 0.02 * generator.standard_normal(20)
+    model = fit(means, counts, 0.01, x, fixed=2)
+    assert model.free == 30 - 1 - 2
+    weights = np.array([1.0, 0.5, 0.0, 0.0, 2.0])
+    found = []
+    for part in model.parts:
+        own = part.slope**2 * x[:, 2:] @ x[:, 2:].T + part.network**2 * np.eye(20) + np.diag(part.noise**2 / counts)
+        inverse, unknown = np.linalg.inv(own), np.column_stack([np.ones(20), x[:, :2]])
+        covariance = np.linalg.inv(unknown.T @ inverse @ unknown)
+        coefficients = covariance @ unknown.T @ inverse @ means
+        # a prior variance of ten thousand times the noise's is next to none
+        assert part.coefficients[1:3] == pytest.approx(coefficients[1:], abs=1e-4)
+        assert part.covariance[:3, :3] == pytest.approx(covariance, rel=5e-3, abs=1e-7)
+        full = np.concatenate([[0.0], weights])
+        found.append((full @ part.coefficients, full @ part.covariance @ full))
+    mean, sd = model.combination(weights)
+    each, variances = (np.array(values) for values in zip(*found, strict=True))
+    assert mean == pytest.approx(model.weights @ each)
+    assert sd**2 == pytest.approx(model.weights @ variances + model.weights @ (each - mean) ** 2)
 
 
 def test_its_parts_are_weighed_by_how_well_they_explain_the_trainings() -> None:
@@ -90,3 +115,27 @@ def test_networks_that_do_not_differ_are_expected_where_they_are() -> None:
     model = fit(np.full(10, 1.0), np.ones(10), 0.0, np.random.default_rng(4).standard_normal((10, 2)))
     assert model.mean == pytest.approx(np.ones(10), abs=1e-4)
     assert (model.sd < 1e-4).all()
+
+
+def test_draws_of_untrained_networks_belong_to_those_of_trained_ones() -> None:
+    generator = np.random.default_rng(7)
+    x = generator.standard_normal((26, 3))
+    means = 0.7 + x[:20] @ np.array([0.02, -0.01, 0.0]) + 0.005 * generator.standard_normal(20)
+    counts = np.full(20, 2.0)
+    model = fit(means, counts, 0.001, x[:20])
+    draws = model.draws(40_000, untrained=x[20:])
+    assert draws.shape == (40_000, 26)
+    mean, sd = model.predict(x[20:])
+    assert draws[:, 20:].mean(axis=0) == pytest.approx(mean, abs=3e-4)
+    assert draws[:, 20:].std(axis=0) == pytest.approx(sd, rel=0.05)
+    # their covariance with the trained, by conditioning all 26 on the trainings of 20
+    expected = np.zeros((20, 6))
+    for part, weight in zip(model.parts, model.weights, strict=True):
+        full = np.column_stack([np.ones(26), x])
+        prior = np.diag([FLAT * part.noise**2, *[part.slope**2] * 3])
+        joint = full @ prior @ full.T + part.network**2 * np.eye(26)
+        seen = joint[:20, :20] + np.diag(part.noise**2 / counts)
+        covariance = joint - joint[:, :20] @ np.linalg.inv(seen) @ joint[:20]
+        expected += weight * covariance[:20, 20:]
+    found = np.cov(draws.T)[:20, 20:]
+    assert np.allclose(found, expected, atol=0.1 * float(np.abs(np.cov(draws.T)).max()))

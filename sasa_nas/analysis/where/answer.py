@@ -1,13 +1,13 @@
 """Estimation of all effects of a run from its balanced trainings."""
 
 import math
-import random
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 
 from scipy import stats
 
+from sasa_nas.analysis.where.attention_bounds import attention_bounds
+from sasa_nas.analysis.where.choices import STEM, kind_shares
 from sasa_nas.analysis.where.effects import (
     ALPHA,
     NO_OTHERS,
@@ -21,6 +21,7 @@ from sasa_nas.analysis.where.effects import (
     pair_effects,
     stage_effects,
 )
+from sasa_nas.analysis.where.exchange import Curve, curve_of, exchange_of, widths_trained
 from sasa_nas.analysis.where.failures import failures, failures_as_chance, outliers, trainings_by_operator
 from sasa_nas.analysis.where.interactions import more_designs, operator_interactions, stage_interactions
 from sasa_nas.analysis.where.linear import Estimate
@@ -34,9 +35,7 @@ from sasa_nas.analysis.where.swaps import swap_effects
 from sasa_nas.errors import UserError
 from sasa_nas.run import RunInfo, TrialRecord
 from sasa_nas.space import SearchSpace, size
-from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.space.files import validate_space
-from sasa_nas.space.sampling import Walker
 from sasa_nas.surrogate.factors import BASELINE
 
 RESOLUTION = 0.05
@@ -44,7 +43,10 @@ RESOLUTION = 0.05
 POWER = 0.8
 REPLICATES = 2
 """Trainings per balanced design."""
-_WALKS = 200
+WIDTH_TRAININGS = 8
+"""Trainings of the all-convolution network at other widths that an answer asks for: two of each."""
+_SAME_FLOPS = 0.01
+"""Doublings of FLOPs below which operators cost the same."""
 
 
 def where(
@@ -82,25 +84,32 @@ def where(
     swaps = swap_effects(records)
     if model is None or not model.fits:
         kinds = _operators(space)
-        columns = len(kinds) - len({stage for stage, _ in kinds}) + 1
+        columns = len(kinds) - len({path for path, _ in kinds}) + 1
         more = max(REPLICATES, REPLICATES * (columns + LEAST_FREE) - trainings)
-        note = f"{trainings} balanced trainings are too few to tell effects from noise; at least {more} more are needed"
+        note = (
+            f"{trainings} balanced trainings are too few for the effects of operators; at least {more} more are needed"
+        )
         return Where(
             baseline=BASELINE, effects=[], stages=[], failures=trainings_by_operator(records, []), interactions=[],
             operator_interactions=[], more_for_interactions=None, swaps=swaps, enough=False, resolution=resolution,
             detectable=None, more_trials=more, trainings=trainings, designs=sample.designs,
             training_noise=sample.training_noise, covered=sample.covered, note=note,
+            bounds=attention_bounds(space, records),
         )  # fmt: skip
     score = _score(space, records, population, sample, scores, score_name)
     scored = None if score is None else Model(sample, score)
     use = None if score is None or scored is None else judged(score, model, scored)
-    taken = scored if scored is not None and use is not None and use.taken else model
+    sharpens = scored is not None and use is not None and use.taken
+    taken = scored if scored is not None and sharpens else model
     operators, others = operators_first(taken)
     by_stage = contrasts_by_stage(operators)
-    detectable = max((_detectable(c.raw) for c in operators), default=None)
+    detectable = max((_detectable(c.effect) for c in operators), default=None)
     more = _missing_trainings(detectable, resolution, trainings)
     far = outliers(model)
+    curve = curve_of(records)
+    beyond = None if curve is None else Model(sample, score if sharpens else None, curve)
     readings = Readings(
+        at_equal_flops=NO_OTHERS if beyond is None else other_effects(beyond),
         with_score=NO_OTHERS if scored is None else other_effects(scored),
         without_score=NO_OTHERS if scored is None else other_effects(model),
         as_chance=_other_reading(failures_as_chance(records), designs) if failures(records) else NO_OTHERS,
@@ -113,7 +122,10 @@ def where(
             effect for family in (operators, others) for effect in level_effects(family, taken, contexts, readings)
         ],
         stages=stage_effects(taken, by_stage, readings),
-        best=best_of(by_stage),
+        best=best_of(beyond or taken),
+        exchange=None if curve is None else exchange_of(curve, sample),
+        more_widths=0 if sample.equal_flops else _missing_widths(curve, records, operators),
+        bounds=attention_bounds(space, records),
         score=use,
         failures=trainings_by_operator(records, far),
         outliers=far,
@@ -130,6 +142,7 @@ def where(
         trainings=trainings,
         designs=sample.designs,
         training_noise=sample.training_noise,
+        equal_flops=sample.equal_flops,
         nothing_differs=sample.nothing_differs,
         covered=sample.covered,
         note=_note(detectable, resolution, more, sample),
@@ -152,8 +165,10 @@ def _score(
     scores: Scores | None,
     name: str,
 ) -> Score | None:
-    """Return the score of all designs; None if every design is trained, or there is none."""
-    if sample.covered:
+    """Return the score of all designs; None if every design is trained, none at its own width, or there is no score."""
+    if sample.equal_flops and scores is not None:
+        raise UserError("scores are of the space's designs, but the balanced ones of this run were widened or thinned")
+    if sample.covered or sample.equal_flops:
         return None
     if population is None:
         network = next(r.architecture for r in records if r.architecture is not None)
@@ -175,7 +190,7 @@ def _other_reading(records: Sequence[TrialRecord], designs: int) -> OtherEffects
 def _not_told(space: SearchSpace, operators: Sequence[Contrast]) -> list[str]:
     """Return the operators that have no estimate, though their stage has a choice."""
     told = {(c.factor.name, level) for c in operators for level in (c.level, c.factor.levels[0])}
-    kinds = [(f"stages[{stage}].operator", kind) for stage, kind in sorted(_operators(space))]
+    kinds = _operators(space)
     choices = Counter(name for name, _ in kinds)
     return [
         f"{name}={kind}" for name, kind in kinds if choices[name] > 1 and kind != BASELINE and (name, kind) not in told
@@ -196,6 +211,15 @@ def _missing_trainings(detectable: float | None, resolution: float, trainings: i
     return REPLICATES * math.ceil(missing / REPLICATES)
 
 
+def _missing_widths(curve: Curve | None, records: Sequence[TrialRecord], operators: Sequence[Contrast]) -> int:
+    """Return the number of trainings at other widths that would tell effects at equal FLOPs."""
+    if curve is not None or any(c.factor.levels[0] != BASELINE for c in operators):
+        return 0
+    if all(abs(c.extra_doublings) < _SAME_FLOPS for c in operators):
+        return 0
+    return max(2, WIDTH_TRAININGS - len(widths_trained(records)))
+
+
 def _note(detectable: float | None, resolution: float, more: int, sample: Sample) -> str:
     if detectable is None:
         return "no stage of this space has a choice of operators"
@@ -209,9 +233,6 @@ def _note(detectable: float | None, resolution: float, more: int, sample: Sample
     return f"{found}; for {100 * resolution:.1f} points about {more} more are needed"
 
 
-@lru_cache(maxsize=4)
-def _operators(space: SearchSpace) -> frozenset[tuple[int, str]]:
-    """Return the stages' kinds of operators, found by random walks through the space."""
-    chooser, walker = RandomChooser(random.Random(0)), Walker(space)
-    drawn = (walker.walk(chooser)["stages"] for _ in range(_WALKS))
-    return frozenset((i, str(stage["operator"]["kind"])) for stages in drawn for i, stage in enumerate(stages))
+def _operators(space: SearchSpace) -> list[tuple[str, str]]:
+    """Return the stages' kinds of operators, each with the path of its factor."""
+    return [(path, kind) for path, kinds in kind_shares(space).items() if path != STEM for kind in kinds]

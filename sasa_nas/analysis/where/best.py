@@ -1,14 +1,17 @@
 """Stages that may be the one in which attention helps most."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from scipy import stats
 
-from sasa_nas.analysis.where.linear import CONFIDENCE, Noise
+from sasa_nas.analysis.where.linear import CONFIDENCE, Estimate
 from sasa_nas.surrogate.factors import Vector
 
+Estimator = Callable[[Vector, Vector], Estimate | None]
+"""Function that returns the estimate of a weighted sum of observations; see `Noise.estimate`."""
 
-def best_stages(effects: Mapping[int, tuple[Vector, Vector]], noise: Noise) -> list[int]:
+
+def best_stages(effects: Mapping[int, tuple[Vector, Vector]], estimator: Estimator) -> list[int]:
     """Return the stages that cannot be told from the one with the largest effect, which comes first.
 
     A stage is left out if its effect is smaller than the largest by a one-sided test at 5 %, shared among all
@@ -18,18 +21,18 @@ def best_stages(effects: Mapping[int, tuple[Vector, Vector]], noise: Noise) -> l
     Args:
         effects: The observations' weights in each stage's effect, and deviations of a further sample; see
             `Noise.estimate`.
-        noise: Noise of the observations.
+        estimator: Function that returns the estimate of such an effect.
     """
-    estimates = {stage: noise.estimate(weights) for stage, (weights, _) in effects.items()}
+    estimates = {stage: estimator(*effect) for stage, effect in effects.items()}
     known = {stage: estimate.value for stage, estimate in estimates.items() if estimate is not None}
     order = sorted(known, key=lambda stage: -known[stage])
     level = (1.0 - CONFIDENCE) / max(1, len(order) - 1)
-    return order[:1] + [stage for stage in order[1:] if _chance(effects[order[0]], effects[stage], noise) > level]
+    return order[:1] + [stage for stage in order[1:] if _chance(effects[order[0]], effects[stage], estimator) > level]
 
 
-def _chance(larger: tuple[Vector, Vector], smaller: tuple[Vector, Vector], noise: Noise) -> float:
+def _chance(larger: tuple[Vector, Vector], smaller: tuple[Vector, Vector], estimator: Estimator) -> float:
     """Return the one-sided p-value of a positive difference."""
-    difference = noise.estimate(larger[0] - smaller[0], larger[1] - smaller[1])
+    difference = estimator(larger[0] - smaller[0], larger[1] - smaller[1])
     if difference is None or difference.value <= 0.0:
         return 1.0
     if difference.error <= 0.0:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -23,7 +24,7 @@ LevelOf = tuple[str, Level]
 
 @dataclass(frozen=True)
 class OtherEffects:
-    """Raw effects of the same operators and stages in another reading of the trainings.
+    """Effects of the same operators and stages in another reading of the trainings.
 
     Attributes:
         effects: Intervals by factor and level.
@@ -39,12 +40,14 @@ class Readings:
     """Other readings of the trainings that stand beside an effect.
 
     Attributes:
+        at_equal_flops: Effects beyond what their FLOPs would buy.
         with_score: Effects that scores of all designs sharpen.
         without_score: Effects of the trainings alone, if there are scores.
         as_chance: Effects with failures as chance.
         without_outliers: Effects without outliers.
     """
 
+    at_equal_flops: OtherEffects
     with_score: OtherEffects
     without_score: OtherEffects
     as_chance: OtherEffects
@@ -60,6 +63,7 @@ class Readings:
 
     def _named(self) -> list[tuple[str, OtherEffects]]:
         return [
+            ("at_equal_flops", self.at_equal_flops),
             ("with_score", self.with_score),
             ("without_score", self.without_score),
             ("failures_as_chance", self.as_chance),
@@ -71,17 +75,17 @@ NO_OTHERS = OtherEffects({}, {})
 
 
 def other_effects(model: Model) -> OtherEffects:
-    """Return the raw effects of a model of the same trainings, read in another way."""
+    """Return the effects of a model of the same trainings, read in another way."""
     if not model.fits:
         return NO_OTHERS
     operators, others = operators_first(model)
     found: dict[LevelOf, Interval] = {}
     for family in (operators, others):
-        for contrast, interval in zip(family, intervals([c.raw for c in family]), strict=True):
+        for contrast, interval in zip(family, intervals([c.effect for c in family]), strict=True):
             if interval is not None:
                 found[contrast.factor.name, contrast.level] = interval
     by_stage = contrasts_by_stage(operators)
-    estimates = intervals([model.mean_effect(contrasts)[0] for contrasts in by_stage.values()])
+    estimates = intervals([model.mean_effect(contrasts) for contrasts in by_stage.values()])
     stages = {stage: one for stage, one in zip(by_stage, estimates, strict=True) if one is not None}
     return OtherEffects(found, stages)
 
@@ -131,10 +135,8 @@ def level_effects(
         readings: Other readings of the same effects.
     """
     sample = model.sample
-    raw = intervals([c.raw for c in contrasts])
-    matched = intervals([c.matched for c in contrasts])
     found = []
-    for contrast, interval, at_matched in zip(contrasts, raw, matched, strict=True):
+    for contrast, interval in zip(contrasts, intervals([c.effect for c in contrasts]), strict=True):
         assert interval is not None
         factor, key = contrast.factor, (contrast.factor.name, contrast.level)
         having = [network.get(factor.name) == contrast.level for network in sample.networks]
@@ -144,7 +146,7 @@ def level_effects(
                 factor=factor.name,
                 level=contrast.level,
                 baseline=factor.levels[0],
-                at_matched_flops=at_matched,
+                extra_flops=float(np.exp2(contrast.extra_doublings)) - 1.0,
                 per_gflop=_per_gflop(contrast, float(sample.flops.mean())),
                 n=int(sample.counts[having].sum()),
                 designs=len(set(sample.design[having].tolist())),
@@ -159,36 +161,36 @@ def _per_gflop(contrast: Contrast, mean_gflops: float) -> PerGflop | None:
     change = abs(contrast.extra_gflops)
     if change < _SMALLEST_SHARE * mean_gflops:
         return None
-    scaled = contrast.raw.scaled(1.0 / change)
+    scaled = contrast.effect.scaled(1.0 / change)
     return PerGflop(effect=scaled.value, low=scaled.low, high=scaled.high, extra_gflops=contrast.extra_gflops)
 
 
 def stage_effects(model: Model, by_stage: Mapping[int, Sequence[Contrast]], readings: Readings) -> list[StageEffect]:
     """Return the effect of attention in each stage, the most helpful first; see `level_effects`."""
-    pairs = [model.mean_effect(contrasts) for contrasts in by_stage.values()]
-    raw, matched = intervals([pair[0] for pair in pairs]), intervals([pair[1] for pair in pairs])
+    estimates = intervals([model.mean_effect(contrasts) for contrasts in by_stage.values()])
     found = [
         StageEffect(
             **interval.model_dump(),
             stage=stage,
             operators=[str(contrast.level) for contrast in contrasts],
-            at_matched_flops=at_matched,
+            extra_flops=float(np.exp2(np.mean([c.extra_doublings for c in contrasts]))) - 1.0,
             **readings.of_stage(stage),
         )
-        for (stage, contrasts), interval, at_matched in zip(by_stage.items(), raw, matched, strict=True)
+        for (stage, contrasts), interval in zip(by_stage.items(), estimates, strict=True)
         if interval is not None
     ]
-    return sorted(found, key=lambda stage: -stage.effect)
+    return sorted(found, key=lambda stage: -stage.told.effect)
 
 
-def best_of(by_stage: Mapping[int, Sequence[Contrast]]) -> list[int]:
+def best_of(model: Model) -> list[int]:
     """Return the stages in which attention may help most."""
+    by_stage = contrasts_by_stage(operators_first(model)[0])
     noises = [contrast.noise for contrasts in by_stage.values() for contrast in contrasts]
     effects = {
         stage: (np.mean([c.weights for c in contrasts], axis=0), np.mean([c.drawn for c in contrasts], axis=0))
         for stage, contrasts in by_stage.items()
     }
-    return best_stages(effects, noises[0]) if noises else []
+    return best_stages(effects, partial(model.estimate, noises[0])) if noises else []
 
 
 def pair_effects(pairs: Sequence[PairEstimate]) -> list[Interaction]:

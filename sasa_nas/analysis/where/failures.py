@@ -8,7 +8,7 @@ from scipy.optimize import linprog
 from sasa_nas.analysis.where.linear import independent
 from sasa_nas.analysis.where.model import Model
 from sasa_nas.analysis.where.records import OperatorTrainings
-from sasa_nas.run import Arm, Outcome, TrialRecord
+from sasa_nas.run import Outcome, TrialRecord
 from sasa_nas.run.designs import trained
 from sasa_nas.surrogate.factors import Matrix, Vector
 
@@ -23,7 +23,7 @@ half of the networks are at the ceiling, the others' common noise looks large be
 
 def failures(records: Sequence[TrialRecord]) -> list[TrialRecord]:
     """Return the balanced trainings that failed."""
-    return [r for r in records if r.arm is Arm.BALANCED and r.outcome in FAILED and r.architecture is not None]
+    return [r for r in records if r.arm.in_balance and r.outcome in FAILED and r.architecture is not None]
 
 
 def failures_as_chance(records: Sequence[TrialRecord]) -> list[TrialRecord]:
@@ -76,7 +76,7 @@ def trainings_by_operator(records: Sequence[TrialRecord], outlying: Collection[i
     failed = {r.number: r.outcome for r in failures(records)}
     if not failed and not outlying:
         return []
-    counted = [r for r in trained(records) if r.arm is Arm.BALANCED] + failures(records)
+    counted = [r for r in trained(records) if r.arm.in_balance] + failures(records)
     found: dict[tuple[int, str], list[TrialRecord]] = {}
     for record in counted:
         for stage, part in enumerate(record.architecture.stages if record.architecture else ()):

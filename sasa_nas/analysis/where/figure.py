@@ -12,7 +12,7 @@ from sasa_nas.analysis.labels import shortened
 from sasa_nas.analysis.where.records import Effect, Interval, Where
 from sasa_nas.analysis.where.words import factor_name
 
-_RAW, _MATCHED, _ROBUST, _FAILURES, _FAINT = "#1d4ed8", "#c2410c", "#0f766e", "#6b7280", "#e4e4e4"
+_RAW, _EQUAL, _ROBUST, _FAILURES, _FAINT = "#1d4ed8", "#c2410c", "#0f766e", "#6b7280", "#e4e4e4"
 _SPREAD = 0.28
 """Distance between the first and the last line of an operator, in rows."""
 _ROW = 0.42
@@ -88,7 +88,7 @@ def _draw(axes: Axes, row: int, effect: Effect) -> None:
         (effect, _RAW, "o", "as trained"),
         (effect.without_outliers, _ROBUST, "D", "without outliers"),
         (effect.failures_as_chance, _FAILURES, "v", "failures as chance"),
-        (effect.at_matched_flops, _MATCHED, "s", "at equal FLOPs"),
+        (effect.at_equal_flops, _EQUAL, "s", "at equal FLOPs"),
     ]
     count = sum(interval is not None for interval, *_ in intervals)
     place = row + _SPREAD / 2

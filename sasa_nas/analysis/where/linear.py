@@ -50,6 +50,18 @@ class Estimate:
             return float(self.value == 0.0)
         return float(2.0 * stats.t.sf(abs(self.value) / self.error, self.df))
 
+    def with_error_of(self, other: "Estimate") -> "Estimate":
+        """Return the estimate with the error of an independent one added; degrees of freedom by Satterthwaite (1946).
+
+        Args:
+            other: Estimate of a part that `value` has in it already.
+        """
+        one, two = self.error**2, other.error**2
+        if two <= 0.0:
+            return self
+        df = (one + two) ** 2 / (one**2 / self.df + two**2 / other.df)
+        return Estimate(self.value, float(np.sqrt(one + two)), df)
+
     def scaled(self, factor: float) -> "Estimate":
         """Return the estimate multiplied by a positive factor."""
         return Estimate(self.value * factor, self.error * factor, self.df)

@@ -1,4 +1,4 @@
-"""Linear model of a sample: effects, raw and at matched FLOPs."""
+"""Linear model of a sample: effects, as trained or at equal FLOPs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from sasa_nas.analysis.where.exchange import Curve
 from sasa_nas.analysis.where.linear import Estimate, Noise, coefficient_weights, independent
 from sasa_nas.analysis.where.sample import LEAST_FREE, Sample
 from sasa_nas.analysis.where.scores import Beyond, Score, beyond_effects
@@ -13,8 +14,6 @@ from sasa_nas.surrogate.factors import Factor, Level, Matrix, Vector, factors_of
 
 SHARE_FREE = 1 / 3
 """Residual degrees of freedom, as a share of its columns, that a model needs before it takes in more factors."""
-_COLLINEAR = 1e-4
-"""Least share of the variance of log FLOPs that a factor must leave unexplained for an effect at matched FLOPs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,9 +27,9 @@ class Contrast:
         drawn: (M,), what each design of a sample that scores are known of adds to the effect's error; zeros if they are
             known of all designs, or of none.
         noise: Noise model of the effect.
-        raw: The effect.
-        matched: The effect at equal FLOPs; None if FLOPs differ by this factor alone.
+        effect: The effect.
         extra_gflops: GFLOPs of the level beyond the baseline's.
+        extra_doublings: Doublings of FLOPs from the baseline to the level.
     """
 
     factor: Factor
@@ -38,17 +37,9 @@ class Contrast:
     weights: Vector
     drawn: Vector
     noise: Noise
-    raw: Estimate
-    matched: Estimate | None
+    effect: Estimate
     extra_gflops: float
-
-
-@dataclass(frozen=True, eq=False)
-class _Matched:
-    """A regression of accuracy on one factor and log FLOPs: the weights of each level's effect, and the noise."""
-
-    weights: dict[Level, Vector]
-    noise: Noise
+    extra_doublings: float
 
 
 class Model:
@@ -60,15 +51,21 @@ class Model:
 
     Args:
         sample: The observations; not empty.
-        score: A score of all designs that sharpens raw effects; None without one.
+        score: A score of all designs that sharpens effects; None without one.
+        curve: Accuracy that FLOPs buy elsewhere. With it, effects are at equal FLOPs: those on accuracy beyond what
+            each design's FLOPs buy, with the curve's error. None for effects as trained.
     """
 
-    def __init__(self, sample: Sample, score: Score | None = None) -> None:
+    def __init__(self, sample: Sample, score: Score | None = None, curve: Curve | None = None) -> None:
         self.sample = sample
         self._score = score
+        self._curve = curve
+        self._observed = sample.accuracy
+        if curve is not None:
+            self._powers = curve.powers(1e9 * sample.flops)
+            self._observed = sample.accuracy - self._powers @ curve.coefficients
         self.factors = factors_of(sample.networks)
         self._ones = np.ones((len(sample.networks), 1))
-        self._log_flops = np.log10(sample.flops)[:, None]
         self._own = {factor.name: factor.columns(sample.networks) for factor in self.factors}
         self.operators = [factor for factor in self.factors if factor.is_operator]
         """Factors that are the kind of operator of a stage."""
@@ -92,7 +89,21 @@ class Model:
         """Return the noise model of estimates of these columns' coefficients."""
         if self.sample.covered:
             columns = (self.sample.design[:, None] == np.unique(self.sample.design)).astype(np.float64)
-        return Noise(self.sample.accuracy, columns, pooled=self.sample.covered)
+        return Noise(self._observed, columns, pooled=self.sample.covered)
+
+    def estimate(self, noise: Noise, weights: Vector, drawn: Vector | None = None) -> Estimate | None:
+        """Return a weighted sum of the observations, with the error of the curve if the model has one.
+
+        Args:
+            noise: Noise of the observations, from `noise`.
+            weights: (N,), weights of the observations.
+            drawn: Deviations of a further sample; see `Noise.estimate`.
+        """
+        found = noise.estimate(weights, drawn)
+        if found is None or self._curve is None:
+            return found
+        # the designs' trainings and the curve's are different ones
+        return found.with_error_of(self._curve.bought(weights @ self._powers))
 
     def weights(self, columns: Matrix) -> Matrix:
         """Return the weights of the coefficients of independent columns, `(P, N)`; every design weighs the same.
@@ -138,17 +149,14 @@ class Model:
         plain, _ = self._rows(columns)
         beyond = self._beyond(factors)
         rows, noise = self._rows(columns if beyond is None else np.hstack([columns, beyond.sample]))
-        matched = {factor.name: self._matched(factor) for factor in wanted}
         found = []
         for place, (factor, level) in enumerate(labels, start=1):
             if place not in rows or factor not in wanted:
                 continue
             drawn = self._drawn(place, rows, beyond, columns.shape[1])
-            raw = noise.estimate(rows[place], drawn)
-            if raw is None:
+            effect = self.estimate(noise, rows[place], drawn)
+            if effect is None:
                 continue
-            at_matched = matched[factor.name]
-            weights = None if at_matched is None else at_matched.weights.get(level)
             found.append(
                 Contrast(
                     factor=factor,
@@ -156,9 +164,9 @@ class Model:
                     weights=rows[place],
                     drawn=drawn,
                     noise=noise,
-                    raw=raw,
-                    matched=None if at_matched is None or weights is None else at_matched.noise.estimate(weights),
+                    effect=effect,
                     extra_gflops=float(plain[place] @ self.sample.flops),
+                    extra_doublings=float(plain[place] @ np.log2(self.sample.flops)),
                 )
             )
         return found
@@ -191,7 +199,7 @@ class Model:
         if self._score is None or beyond is None or self._score.complete:
             return np.zeros(1)
         places = range(width, width + beyond.sample.shape[1])
-        slopes = np.array([rows[i] @ self.sample.accuracy if i in rows else 0.0 for i in places])
+        slopes = np.array([rows[i] @ self._observed if i in rows else 0.0 for i in places])
         drawn: Vector = beyond.weights[place] * (beyond.everywhere @ slopes)
         return drawn
 
@@ -206,28 +214,7 @@ class Model:
         slopes = [noise.estimate(row) for place, row in rows.items() if place >= columns.shape[1]]
         return [slope for slope in slopes if slope is not None]
 
-    def _matched(self, factor: Factor) -> _Matched | None:
-        """Return the regression on this factor and log FLOPs alone; None if FLOPs differ by the factor alone.
-
-        Other factors enter by their cost: the effect is the gain of the level over spending its FLOPs on the space's
-        other options. Their other effects count as noise.
-        """
-        within = [] if factor.within is None else [f for f in self.factors if f.name == factor.within[0]]
-        columns = self.columns([factor, *within])
-        rest = self._log_flops - columns @ (np.linalg.pinv(columns) @ self._log_flops)
-        if float(rest.var()) <= _COLLINEAR * max(float(self._log_flops.var()), 1e-12):
-            return None
-        columns = np.hstack([columns, self._log_flops])
-        kept = independent(columns)
-        rows = dict(zip(kept, self.weights(columns[:, kept]), strict=True))
-        weights = {level: rows[i] for i, level in enumerate(factor.contrasts, start=1) if i in rows}
-        return _Matched(weights, self.noise(columns))
-
-    def mean_effect(self, contrasts: Sequence[Contrast]) -> tuple[Estimate | None, Estimate | None]:
-        """Return the mean of several effects of one factor, raw and at matched FLOPs."""
+    def mean_effect(self, contrasts: Sequence[Contrast]) -> Estimate | None:
+        """Return the mean of several effects of one factor."""
         weights, drawn = np.mean([c.weights for c in contrasts], axis=0), np.mean([c.drawn for c in contrasts], axis=0)
-        raw = contrasts[0].noise.estimate(weights, drawn)
-        matched = self._matched(contrasts[0].factor)
-        if matched is None or any(c.level not in matched.weights for c in contrasts):
-            return raw, None
-        return raw, matched.noise.estimate(np.mean([matched.weights[c.level] for c in contrasts], axis=0))
+        return self.estimate(contrasts[0].noise, weights, drawn)

@@ -52,7 +52,9 @@ class Effect(Interval):
             an operator.
         level: The value compared.
         baseline: The value it is compared with.
-        at_matched_flops: The difference between networks of equal FLOPs; None if FLOPs differ by this factor alone.
+        extra_flops: Change of FLOPs by the level, as a share of the baseline's (a geometric mean over the designs).
+        at_equal_flops: The effect less what its FLOPs would buy, were they spent on the width of the all-convolution
+            network; None unless that was trained at several widths.
         per_gflop: The effect per GFLOP; None if the level changes FLOPs by less than a hundredth.
         n: Number of trainings with the level.
         designs: Number of distinct designs with the level.
@@ -69,7 +71,8 @@ class Effect(Interval):
     factor: str
     level: str | int | float | bool
     baseline: str | int | float | bool
-    at_matched_flops: Interval | None
+    extra_flops: float
+    at_equal_flops: Interval | None = None
     per_gflop: PerGflop | None
     n: int
     designs: int
@@ -86,7 +89,8 @@ class StageEffect(Interval):
     Attributes:
         stage: Number of the stage, from 0.
         operators: The kinds of operators averaged.
-        at_matched_flops: The effect between networks of equal FLOPs, as in `Effect`.
+        extra_flops: Change of FLOPs by attention there, as in `Effect`; the mean over the operators.
+        at_equal_flops: The effect at equal FLOPs, as in `Effect`.
         with_score: The effect with scores of all designs, as in `Effect`.
         without_score: The effect by the trainings alone, as in `Effect`.
         failures_as_chance: The effect with failures as chance, as in `Effect`.
@@ -95,11 +99,17 @@ class StageEffect(Interval):
 
     stage: int
     operators: list[str]
-    at_matched_flops: Interval | None
+    extra_flops: float
+    at_equal_flops: Interval | None = None
     with_score: Interval | None = None
     without_score: Interval | None = None
     failures_as_chance: Interval | None = None
     without_outliers: Interval | None = None
+
+    @property
+    def told(self) -> Interval:
+        """The effect that the answer goes by: at equal FLOPs if that is known, else as trained."""
+        return self if self.at_equal_flops is None else self.at_equal_flops
 
 
 class OperatorTrainings(BaseModel):
@@ -160,6 +170,44 @@ class ScoreUse(BaseModel):
     taken: bool
 
 
+class WidthPoint(BaseModel):
+    """Trainings of the all-convolution network at one width.
+
+    Attributes:
+        multiplier: Multiplier of all its widths.
+        flops: FLOPs of one image.
+        accuracy: Mean accuracy, 0 to 1.
+        trainings: Number of trainings.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    multiplier: float
+    flops: int
+    accuracy: float
+    trainings: int
+
+
+class Exchange(BaseModel):
+    """Accuracy that FLOPs buy as width of the all-convolution network.
+
+    Attributes:
+        per_doubling: Gain of accuracy by doubled FLOPs, on average over the FLOPs of the balanced designs.
+        error: Standard error of that gain.
+        points: The widths, the thinnest first.
+        trainings: Number of trainings.
+        beyond: Share of the balanced designs that cost less or more than all of the widths.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    per_doubling: Interval
+    error: float
+    points: list[WidthPoint]
+    trainings: int
+    beyond: float
+
+
 class SwapEffect(BaseModel):
     """Effect of attention in a stage of good networks: those of the front against their twins with convolution there.
 
@@ -185,15 +233,61 @@ class SwapEffect(BaseModel):
     networks: list[int]
 
 
+class PlaceBound(BaseModel):
+    """Bounds on the effect of attention in the stem or a stage: the mean of its kinds' effects against convolution.
+
+    Attributes:
+        factor: Path of the choice, as `stem` or `stages[0].operator`.
+        levels: The kinds averaged.
+        effect: Estimate of the effect on accuracy (0 to 1).
+        low: Lower end of the interval, which holds with 95 % for all places together.
+        high: Upper end of the interval.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    factor: str
+    levels: list[str]
+    effect: float
+    low: float
+    high: float
+
+
+class Bounds(BaseModel):
+    """Bounds on the effect of attention in each place, by a model of all trainings, the sampler's among them.
+
+    Attributes:
+        places: The stem, if it has a choice, and the stages, in order; at least one.
+        trainings: Number of trainings that went to the end.
+        designs: Number of distinct designs among them.
+        failed: Number of trainings that diverged, broke, ran out of memory or took too long; they are left out.
+        not_told: Paths of choices of which all networks attend, or all convolve.
+        nothing_differs: Whether all trainings ended with the same accuracy.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    places: list[PlaceBound]
+    trainings: int
+    designs: int
+    failed: int
+    not_told: list[str]
+    nothing_differs: bool
+
+
 class Where(BaseModel):
     """Effects of attention in a run.
 
     Attributes:
         baseline: Level that operators are compared with.
         effects: Effects of operators, then of other factors; empty if too little is trained.
-        stages: Effects of attention in each stage, the most helpful first.
+        stages: Effects of attention in each stage, the most helpful first: at equal FLOPs if that is known.
         best: Numbers, from 0, of the stages that may be the first of `stages` as far as can be told: that one, then
             those whose effect is not smaller by a test at 5 %.
+        bounds: Bounds by a model of all trainings; None if too few networks are trained.
+        exchange: Accuracy that FLOPs buy as width; None unless the all-convolution network was trained at several.
+        more_widths: Number of trainings of it that would tell; 0 if there is an exchange rate, if no operator changes
+            FLOPs, or if a stage has no convolution.
         score: Use of scores of all designs; None without any.
         failures: Counts of trainings by operator and stage; empty if none failed or is an outlier.
         outliers: Numbers of the balanced trials that lie far from what the others let expect.
@@ -212,6 +306,8 @@ class Where(BaseModel):
         trainings: Number of balanced trainings that the answer rests on.
         designs: Number of distinct designs among them.
         training_noise: Standard deviation of accuracy between trainings of one design; None without replicates.
+        equal_flops: Whether the balanced designs were widened or thinned to cost the same, so that effects as trained
+            are effects at equal FLOPs.
         nothing_differs: Whether all balanced trainings ended with the same accuracy, as on an easy data set.
         covered: Whether every design of the space is among them, so that only the noise of training is left.
         note: Remark for the reader, in a sentence.
@@ -223,6 +319,9 @@ class Where(BaseModel):
     effects: list[Effect]
     stages: list[StageEffect]
     best: list[int] = []
+    bounds: Bounds | None = None
+    exchange: Exchange | None = None
+    more_widths: int = 0
     score: ScoreUse | None = None
     failures: list[OperatorTrainings] = []
     outliers: list[int] = []
@@ -239,6 +338,7 @@ class Where(BaseModel):
     trainings: int
     designs: int
     training_noise: float | None
+    equal_flops: bool = False
     nothing_differs: bool = False
     covered: bool
     note: str

@@ -46,6 +46,11 @@ class Sample:
         return len(set(self.design.tolist()))
 
     @property
+    def equal_flops(self) -> bool:
+        """True if designs were widened or thinned to cost the same."""
+        return any(unit[0].arm is Arm.EQUAL for unit in self.records)
+
+    @property
     def nothing_differs(self) -> bool:
         """True if all trainings ended with the same accuracy."""
         return bool(np.ptp(self.accuracy) <= _EQUAL) and (self.training_noise or 0.0) <= _EQUAL
@@ -64,7 +69,7 @@ def sample_of(records: Sequence[TrialRecord], size: int) -> Sample:
     """
     by_design: dict[str, list[TrialRecord]] = {}
     for record in trained(records):
-        if record.arm is Arm.BALANCED and record.architecture is not None:
+        if record.arm.in_balance and record.architecture is not None:
             by_design.setdefault(record.architecture.id, []).append(record)
     groups = list(by_design.values())
     free = sum(len(group) - 1 for group in groups)

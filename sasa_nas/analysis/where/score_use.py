@@ -37,4 +37,4 @@ def judged(score: Score, plain: Model, scored: Model) -> ScoreUse:
 def _width(model: Model) -> float:
     """Return the mean width of the intervals of operators' effects; 0 without any."""
     operators, _ = operators_first(model)
-    return float(np.mean([c.raw.high - c.raw.low for c in operators])) if operators else 0.0
+    return float(np.mean([c.effect.high - c.effect.low for c in operators])) if operators else 0.0

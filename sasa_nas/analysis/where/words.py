@@ -4,12 +4,14 @@ import re
 from collections.abc import Sequence
 
 from sasa_nas.analysis.labels import stage_name
-from sasa_nas.analysis.where.records import Effect, Interaction, Interval, Where
+from sasa_nas.analysis.where.records import Bounds, Effect, Interaction, Interval, PlaceBound, Where
 
 _MOST_LISTED = 8
 """Most trials that a sentence lists."""
 _MOST_RARE = 3
 """Most operators that a sentence lists which limits forbid in most combinations."""
+_MOST_BEYOND = 0.1
+"""Share of designs beyond the widths that FLOPs' worth is known of, above which a sentence says so."""
 _SELDOM = 0.5
 """Share of combinations below which a sentence names an operator that limits forbid in the others."""
 _STAGE = re.compile(r"stages\[(\d+)\]")
@@ -30,28 +32,85 @@ def factor_name(factor: str) -> str:
     return f"{stage_name(stage)} {rest}".rstrip()
 
 
-def points(interval: Interval) -> str:
+def points(interval: Interval | PlaceBound) -> str:
     """Return an effect and its interval in points of accuracy, as in `+2.5 (+1.0 to +4.0)`."""
     return f"{100 * interval.effect:+.1f} ({100 * interval.low:+.1f} to {100 * interval.high:+.1f})"
 
 
 def headline(answer: Where) -> str:
     """Return the answer in a sentence or two."""
+    if not answer.stages and answer.bounds is not None:
+        return bounded(answer.bounds)
     if not answer.stages:
         return "Where attention helps cannot be told yet."
     if answer.nothing_differs:
         return f"Nothing differs: all {answer.trainings} balanced trainings ended with the same accuracy."
-    best = answer.stages[0]
-    if best.effect <= 0:
+    best, told = answer.stages[0], answer.stages[0].told
+    if told.effect <= 0:
         text = f"Attention helps in no stage; it costs least in {stage_name(best.stage)}"
     else:
         text = f"Attention helps most in {stage_name(best.stage)}"
-    text = f"{text}: {points(best)} points of accuracy"
-    text += "." if best.star else ", which chance could have done as well."
+    if answer.equal_flops:
+        text = f"At equal FLOPs, each design widened or thinned to what convolution costs, a{text[1:]}"
+    elif answer.exchange is not None:
+        text = f"At equal FLOPs, a{text[1:]}"
+    text = f"{text}: {points(told)} points of accuracy"
+    text += "." if told.star else ", which chance could have done as well."
     if len(answer.best) == len(answer.stages) > 1:
         return f"{text} Which stage comes first cannot be told."
     others = [f"{stage + 1}" for stage in sorted(answer.best[1:])]
     return f"{text} {_plural('Stage', others)} cannot be told from it." if others else text
+
+
+def bounded(bounds: Bounds) -> str:
+    """Return what all trainings say in one or two sentences: effects that chance does not explain, then bounds."""
+    if bounds.nothing_differs:
+        return f"Nothing differs: all {bounds.trainings} trainings ended with the same accuracy."
+    helps = sorted((one for one in bounds.places if one.low > 0.0), key=lambda one: -one.effect)
+    costs = sorted((one for one in bounds.places if one.high < 0.0), key=lambda one: one.effect)
+    rest = [one for one in bounds.places if one not in helps and one not in costs]
+    told = [
+        f"{verb} in {listed([f'{_place(one)}, {points(one)} points' for one in found])}"
+        for verb, found in (("helps", helps), ("costs", costs))
+        if found
+    ]
+    text = f"Attention {' and '.join(told)}." if told else ""
+    return " ".join(filter(None, [text, _bound(rest, alone=not told)]))
+
+
+def _bound(places: Sequence[PlaceBound], *, alone: bool) -> str:
+    """Return the most that attention may gain and cost in some places.
+
+    Args:
+        places: The places, whose intervals hold zero.
+        alone: Whether these are all places.
+    """
+    if not places:
+        return ""
+    gain, cost = max(one.high for one in places), -min(one.low for one in places)
+    if min(gain, cost) >= 1.0:
+        return "Where attention helps cannot be told yet." if alone else "Of the rest nothing can be told yet."
+    if len(places) == 1:
+        what = "attention" if alone else "it"
+        return (
+            f"In {_place(places[0])} {what} gains at most {100 * gain:.1f} points and costs at most {100 * cost:.1f}."
+        )
+    start = "Nowhere does attention gain more than" if alone else "Nowhere else does it gain more than"
+    return f"{start} {100 * gain:.1f} points or cost more than {100 * cost:.1f}."
+
+
+def _place(one: PlaceBound) -> str:
+    name = factor_name(one.factor)
+    return f"the {name}" if name == "stem" else name
+
+
+def basis(bounds: Bounds) -> str:
+    """Return the trainings that bounds rest on as a sentence."""
+    text = f"By a model of all {_count(bounds.trainings, 'training')}, at 95 % for all places together"
+    if bounds.failed:
+        text += f"; {bounds.failed} that broke off left out"
+    names = listed([factor_name(path) for path in bounds.not_told])
+    return f"{text}." + (f" {_capital(names)} cannot be told." if names else "")
 
 
 def together(answer: Where) -> list[str]:
@@ -68,8 +127,38 @@ def together(answer: Where) -> list[str]:
 def remarks(answer: Where) -> list[str]:
     """Return a remark on each thing that makes the effects say less than they seem to."""
     return list(
-        filter(None, [_score(answer), _failures(answer), _outliers(answer), _limits(answer), _not_told(answer)])
+        filter(
+            None,
+            [
+                _exchange(answer),
+                _score(answer),
+                _failures(answer),
+                _outliers(answer),
+                _limits(answer),
+                _not_told(answer),
+            ],
+        )
     )
+
+
+def _exchange(answer: Where) -> str:
+    rate = answer.exchange
+    if rate is None:
+        return ""
+    gain = rate.per_doubling
+    text = (
+        f"Doubled FLOPs buy {points(gain)} points if they are spent on width, by {rate.trainings} trainings of the "
+        f"all-convolution network at {len(rate.points)} widths"
+    )
+    if gain.low > 0.0:
+        text += "."
+    elif gain.high < 0.0:
+        text += ": width harms here, and what costs more is credited for that."
+    else:
+        text += ": whether width helps at all cannot be told."
+    if rate.beyond < _MOST_BEYOND:
+        return text
+    return f"{text} {100 * rate.beyond:.0f} % of the balanced designs cost more or less than any of these."
 
 
 def _score(answer: Where) -> str:

@@ -247,7 +247,7 @@ class StudySearcher(Searcher):  # type: ignore[misc]
             threads=settings.cpus_per_trial,
             device="cuda" if settings.gpus_per_trial else "cpu",
             proposed=time.time(),
-            request=MeasurementRequest.of(self._plan),
+            request=MeasurementRequest.of(self._plan, proposal.request.arm),
         )
 
 

@@ -7,7 +7,9 @@ from sasa_nas.searching.propose.balanced import REPLICATES
 
 
 class ArmSchedule:
-    """Shares out trainings between the search's sampler and designs in balance; those that settle the front come last.
+    """Shares out trainings between the search's sampler and designs in balance.
+
+    The all-convolution network at other widths comes after them, and what settles the front last.
 
     Trainings that are requested by name do not count.
 
@@ -34,18 +36,20 @@ class ArmSchedule:
         Args:
             exhausted: Whether the sampler has no new design.
         """
-        balanced = self._started[Arm.BALANCED]
+        balanced = self._started[self._settings.balanced_arm]
         if self._left > 0:
             if self._is_due(balanced) or (exhausted and balanced < self.share + self._settings.more_balanced):
-                return Arm.BALANCED
+                return self._settings.balanced_arm
             if self._searching and not exhausted:
                 return Arm.SEARCH
+        if self._unwidened > 0:
+            return Arm.WIDTH
         return Arm.SETTLE if self._unsettled > 0 else None
 
     @property
     def planned(self) -> int:
         """Trainings of the run, requested ones that have begun among them, once no arm is next."""
-        begun = self._started[Arm.BALANCED]
+        begun = self._started[self._settings.balanced_arm]
         # those on top are all due, and in a search that is all in balance the others, too: there may be billions
         balanced = max(begun, self._settings.more_balanced)
         if self._settings.balanced == 1.0:
@@ -53,7 +57,11 @@ class ArmSchedule:
         while self._is_due(balanced):
             balanced += 1
         left = self._left if self._searching else balanced - begun
-        return sum(self._started[arm] for arm in Arm) + max(0, left) + max(0, self._unsettled)
+        return sum(self._started[arm] for arm in Arm) + sum(max(0, n) for n in (left, self._unwidened, self._unsettled))
+
+    @property
+    def _unwidened(self) -> int:
+        return self._settings.widths - self._started[Arm.WIDTH]
 
     @property
     def _unsettled(self) -> int:
@@ -62,7 +70,7 @@ class ArmSchedule:
     @property
     def _left(self) -> int:
         wanted = self._settings.trials + self._settings.more_balanced
-        return wanted - self._started[Arm.SEARCH] - self._started[Arm.BALANCED]
+        return wanted - self._started[Arm.SEARCH] - self._started[self._settings.balanced_arm]
 
     def _is_due(self, balanced: int) -> bool:
         """Return whether, after so many trainings in balance, one more is needed to keep the share at every time.

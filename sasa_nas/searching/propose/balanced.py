@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from sasa_nas.searching.plan import SearchPlan, draw
+from sasa_nas.searching.propose.equal_flops import at_equal_flops
 from sasa_nas.space import Infeasible
 from sasa_nas.space.choosers import Label, RandomChooser, RecallChooser
 from sasa_nas.space.searchable import Number, Range
@@ -57,6 +58,11 @@ class _Walk:
         self.taken[name] = numbers.index(number) * sections // len(numbers), sections
         return number
 
+    @property
+    def design(self) -> frozenset[tuple[str, Label]]:
+        """The choices that lead to the design."""
+        return frozenset(self.answers.items())
+
     def cells(self) -> Iterator[tuple[tuple[str, ...], tuple[int, ...], int, float]]:
         """Yield the items to balance: forks and pairs of operators' forks, options taken, their number, weight."""
         for name, (index, count) in self.taken.items():
@@ -72,8 +78,9 @@ class BalancedDesigns:
 
     The next design is, of `CANDIDATES` random ones, the one whose options have come up least so far, each beside the
     other options of its fork, and whose pairs of operators have, each beside the other pairs of its two stages: the
-    minimisation of Pocock and Simon (1975), which they devised to make groups of patients comparable. Limits of the
-    space, and parts that do not fit together, cost as little of the balance as they must.
+    minimisation of Pocock and Simon (1975), which they devised to make groups of patients comparable. Designs that came
+    up less often than others go first: in a small space a fraction of all designs is in balance, and would come again
+    and again. Limits of the space, and parts that do not fit together, cost as little of the balance as they must.
     `LatinHypercubeChooser`, by which a sampler's first designs are drawn, considers neither pairs nor limits.
 
     Args:
@@ -84,6 +91,7 @@ class BalancedDesigns:
         self._plan = plan
         self._generator = random.Random(f"{plan.settings.seed}/balanced")
         self._answers: list[dict[str, Label]] = []
+        self._taken: Counter[frozenset[tuple[str, Label]]] = Counter()
         self._visits: Counter[tuple[str, ...]] = Counter()
         self._counts: Counter[tuple[tuple[str, ...], tuple[int, ...]]] = Counter()
 
@@ -98,12 +106,15 @@ class BalancedDesigns:
             candidates = [_Walk(RandomChooser(self._generator)) for _ in range(CANDIDATES)]
             for candidate in candidates:
                 self._plan.walker.walk(candidate)
-            for candidate in sorted(candidates, key=self._excess):
+            for candidate in sorted(candidates, key=lambda one: (self._taken[one.design], self._excess(one))):
                 try:
-                    draw(self._plan, RecallChooser(candidate.answers))
+                    design = draw(self._plan, RecallChooser(candidate.answers))
+                    if self._plan.settings.balanced_at == "flops":
+                        at_equal_flops(self._plan, design, candidate.answers)
                 except Infeasible:
                     continue
                 self._answers.append(candidate.answers)
+                self._taken[candidate.design] += 1
                 for forks, options, _, _ in candidate.cells():
                     self._visits[forks] += 1
                     self._counts[forks, options] += 1

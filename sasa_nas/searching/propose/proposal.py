@@ -29,6 +29,7 @@ class Proposal:
             seed=self.request.seed,
             swap_of=self.request.swap_of,
             swapped_stage=self.request.swapped_stage,
+            width_multiplier=self.request.width_multiplier,
         )
         record = record.model_copy(update={name: getattr(self.design, name) for name in DESIGNED})
         return self.findings.added_to(record)

@@ -10,21 +10,21 @@ from dataclasses import replace
 
 from sasa_nas.run import Arm, Outcome, TrialRecord
 from sasa_nas.run.designs import designs
+from sasa_nas.run.early_ranks import tells
 from sasa_nas.searching.measurements import Measurements
 from sasa_nas.searching.observer import SearchObserver
-from sasa_nas.searching.plan import OverLimit, SearchPlan, draw
+from sasa_nas.searching.plan import OverLimit, SearchPlan
 from sasa_nas.searching.propose import initial_designs
+from sasa_nas.searching.propose.arm_designs import ArmDesigns, draw_for
 from sasa_nas.searching.propose.arms import ArmSchedule
-from sasa_nas.searching.propose.balanced import REPLICATES, BalancedDesigns
 from sasa_nas.searching.propose.baseline import baseline
 from sasa_nas.searching.propose.halving import halving_of
 from sasa_nas.searching.propose.objective_values import losses
 from sasa_nas.searching.propose.proposal import Proposal, stop_reason, tell_end
-from sasa_nas.searching.propose.requests import Request
+from sasa_nas.searching.propose.refill import Refill
+from sasa_nas.searching.propose.requests import Request, seed_of
 from sasa_nas.searching.propose.score_filter import ScoreFilter
-from sasa_nas.searching.propose.settling import FIRST_SEED, least_certain
 from sasa_nas.searching.propose.study import STARTUP, OpenTrial, SearchStudy
-from sasa_nas.searching.propose.trial_chooser import TrialChooser
 from sasa_nas.space import Infeasible
 from sasa_nas.surrogate.posterior import LEAST
 
@@ -61,21 +61,22 @@ class Proposer:
         self._later: list[int] = []
         """Trials to be tried once more when there is less to do."""
         self._memory_failures: Counter[int] = Counter()
-        known = (r for r in records if r.outcome.spent or r.latency is not None)
+        own = [r for r in records if not r.arm.outside]
+        known = (r for r in own if r.outcome.spent or r.latency is not None)
         self._numbers = {r.architecture.id: r.number for r in known if r.architecture}
-        done = (r for r in records if r.outcome.spent)
+        done = (r for r in own if r.outcome.spent)
         self._seeded = {
             (r.architecture.id, Request.of(r, plan.settings).seed): r.number for r in done if r.architecture
         }
         """The trial that trained a design with a seed."""
         self._started = Counter(r.arm for r in records if r.outcome.spent or r.outcome is Outcome.RUNNING)
         self._quota = ArmSchedule(plan.settings, self._started, searching=searching)
-        self._balanced = BalancedDesigns(plan)
+        self._others = ArmDesigns(plan, study.records)
         self._live: dict[int, Proposal] = {}
         self._halving = halving_of(plan)
         self._rungs: dict[int, dict[int, float]] = {}
         for record in records:
-            for epoch, accuracy in record.rungs.items():
+            for epoch, accuracy in record.rungs.items() if record.arm is Arm.SEARCH else ():
                 self._halving.remember(record.number, epoch, self._losses(record, accuracy))
             if record.outcome is Outcome.RUNNING:
                 self._rungs[record.number] = dict(record.rungs)
@@ -83,7 +84,8 @@ class Proposer:
         self._too_slow: list[float] = []
         self.hopeless: str | None = None
         """Reason why no further design seems to be within the limits; None if there may be one."""
-        self._score_filter = ScoreFilter(plan) if plan.settings.score_filter else None
+        score_filter = ScoreFilter(plan) if plan.settings.score_filter else None
+        self._refill = Refill(plan, score_filter, searching=searching)
         self.exhausted = False
         """Whether no design is left that was not trained."""
         self._baseline: str | None = None
@@ -94,7 +96,7 @@ class Proposer:
             self._baseline = None if reference is None else reference.design.architecture.id
             seen = {r.architecture.id for r in records if r.architecture and r.arm is Arm.SEARCH}
             wanted = min(STARTUP, plan.settings.trials - self._quota.share)
-            study.line.extend(initial_designs.startup(plan, self._score_filter, seen, wanted))
+            study.line.extend(initial_designs.startup(plan, score_filter, seen, wanted))
 
     def propose(self) -> Proposal | None:
         """Return the next design to train; None when enough are trained or under way, or no new one is left."""
@@ -103,40 +105,21 @@ class Proposer:
             if proposal is not None:
                 return proposal
         while (arm := self._next_arm()) is not None:
-            if arm is Arm.BALANCED:
-                return self._propose_balanced()
-            if arm is Arm.SETTLE:
-                return self._propose_settling()
+            if arm is not Arm.SEARCH:
+                choices, request = self._others.next(arm, self._started[arm])
+                proposal = self._consider(self._study.ask_for(choices, arm), request)
+                assert proposal is not None  # its design is known to fit, and trained whatever came before
+                return proposal
             proposal = self._search()
             if proposal is not None:
                 return proposal
         return self._take_up(self._later.pop(0)) if self._later else None
 
-    def _propose_balanced(self) -> Proposal:
-        """Return the next training in balance: of a new design, or of the last one again with another seed."""
-        place = self._started[Arm.BALANCED]
-        request = Request(arm=Arm.BALANCED, seed=self._plan.settings.seed + 1 + place)
-        proposal = self._consider(self._study.ask_for(self._balanced[place // REPLICATES]), request)
-        assert proposal is not None
-        return proposal
-
-    def _propose_settling(self) -> Proposal:
-        """Return the next training of the network whose place on the front is least certain."""
-        records = self._study.records()
-        number = least_certain(records, self._plan.settings.objectives)
-        assert number is not None  # otherwise it would be no arm's turn
-        place = self._started[Arm.SETTLE]
-        request = Request(arm=Arm.SETTLE, seed=self._plan.settings.seed + FIRST_SEED + place)
-        proposal = self._consider(self._study.ask_for(records[number].choices), request)
-        assert proposal is not None
-        return proposal
-
     def _search(self) -> Proposal | None:
         """Return the next design that the sampler wants and that is to be trained; None if there is no new one."""
-        if self._score_filter is not None and self._plan.settings.sampler == "random" and not self._study.line:
-            trials = len(self._study)
-            self._study.line.extend(initial_designs.screened(self._plan, self._score_filter, self._numbers, trials))
-        request = Request(seed=self._plan.settings.seed)
+        if not self._study.line:
+            self._study.line.extend(self._refill.choices(self._study.records(), self._numbers))
+        request = Request(seed_of(self._plan.settings, Arm.SEARCH, self._started[Arm.SEARCH]))
         for _ in range(PATIENCE):
             proposal = self._consider(self._study.ask(), request)
             if proposal is not None:
@@ -178,16 +161,18 @@ class Proposer:
             epoch: Epochs it has trained.
             accuracy: Accuracy on the validation split after these epochs.
         """
-        proposal = self._live[number]
-        # an effect is estimated from whole trainings, whatever came out
-        if proposal.request.arm is not Arm.SEARCH or epoch not in self._halving.levels:
+        if epoch not in self._halving.levels:
             return True
+        proposal = self._live[number]
         record = proposal.record(Outcome.RUNNING)
         rungs = self._rungs.setdefault(number, {})
         rungs[epoch] = accuracy
-        goes_on = self._halving.goes_on(number, epoch, self._losses(record, accuracy))
-        # others are compared with the baseline, in the end too
-        goes_on = goes_on or (proposal.design.architecture.id == self._baseline and math.isfinite(accuracy))
+        # an effect is estimated from whole trainings, whatever came out; they tell whether stopping is of use, too
+        goes_on = proposal.request.arm is not Arm.SEARCH
+        goes_on = goes_on or self._halving.goes_on(number, epoch, self._losses(record, accuracy))
+        if not goes_on and math.isfinite(accuracy):
+            # others are compared with the baseline, in the end too
+            goes_on = proposal.design.architecture.id == self._baseline or not tells(self._study.records(), epoch)
         # the reason tells a later session, should this one be killed before the trial is finished
         reason = None if goes_on else stop_reason(epoch)
         self._study.write(record.model_copy(update={"rungs": rungs, "reason": reason}))
@@ -262,7 +247,7 @@ class Proposer:
     def _consider(self, trial: OpenTrial, request: Request) -> Proposal | None:
         """Return the design that a trial chooses, under way from now on; None if it is not to be trained."""
         try:
-            design = draw(self._plan, TrialChooser(trial.optuna))
+            design = draw_for(self._plan, trial, request)
         except OverLimit as error:
             trial.constraints["limits"] = error.excess
             over = Proposal(trial.number, error.design, request).record(Outcome.INFEASIBLE)
@@ -289,6 +274,8 @@ class Proposer:
     def _earlier(self, proposal: Proposal) -> int:
         """Return the trial that makes a proposal needless, or the proposal's own, which is remembered."""
         number, design, request = proposal.number, proposal.design.architecture.id, proposal.request
+        if request.arm.outside:
+            return number
         first = self._numbers.setdefault(design, number)
         same = self._seeded.setdefault((design, request.seed), number)
         match request.arm:
@@ -296,5 +283,5 @@ class Proposer:
                 return first
             case Arm.SWAP:
                 return same
-            case Arm.BALANCED | Arm.SETTLE:
+            case _:
                 return number

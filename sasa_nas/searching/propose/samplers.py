@@ -73,7 +73,8 @@ def make_sampler(name: Sampler, *, seed: int, startup: int) -> BaseSampler:
                 return GPSampler(
                     seed=seed, n_startup_trials=startup, deterministic_objective=False, constraints_func=asked
                 )
-            case "random":
+            # the model's proposals come in line, once there are trainings to learn from
+            case "random" | "model":
                 return RandomSampler(seed=seed)
 
 

@@ -8,9 +8,6 @@ from sasa_nas.run import Arm, Outcome, TrialRecord
 from sasa_nas.run.designs import Designs
 from sasa_nas.surrogate.posterior import Posterior, posterior_of
 
-FIRST_SEED = 200_000
-"""Added to a search's seed, the first seed of such trainings: that of no other."""
-
 
 def least_certain(records: Sequence[TrialRecord], objectives: Sequence[str]) -> int | None:
     """Return the network that one more training would tell most about.

@@ -12,14 +12,14 @@ from optuna.trial import FrozenTrial, Trial
 
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import UnfitFile
-from sasa_nas.run import Outcome, RunFolder, SearchSettings, TrialRecord
+from sasa_nas.run import Arm, Outcome, RunFolder, SearchSettings, TrialRecord
 from sasa_nas.run.old_study import read_old_study
-from sasa_nas.run.optuna_trials import STATES, distributions, frozen_of, sampling_of
+from sasa_nas.run.optuna_trials import distributions, frozen_of, sampling_of, state_of
 from sasa_nas.run.stored_trial import Sampling, StoredTrial
 from sasa_nas.run.trial_log import TrialLog, write_log
 from sasa_nas.searching.propose.memory import MODELLING, MOST, remembered
 from sasa_nas.searching.propose.objective_values import directions, values
-from sasa_nas.searching.propose.samplers import constrain, make_sampler
+from sasa_nas.searching.propose.samplers import NoSampler, constrain, make_sampler
 from sasa_nas.searching.propose.view import StudyView
 from sasa_nas.space.choosers import Label
 
@@ -57,6 +57,8 @@ class SearchStudy:
     def __init__(self, settings: SearchSettings, log: TrialLog | None = None, view: StudyView | None = None) -> None:
         self.settings = settings
         self._study = self._new_study(settings.seed)
+        self._aside = optuna.create_study(directions=directions(settings.objectives), sampler=NoSampler())
+        """Trials of networks outside the space, of which the sampler learns nothing."""
         self._learned = 0
         self.line: list[Mapping[str, Label]] = []
         """The choices that `ask` comes out with next; they are not kept."""
@@ -78,7 +80,8 @@ class SearchStudy:
         return optuna.create_study(directions=directions(settings.objectives), sampler=sampler)
 
     def _finished(self) -> list[StoredTrial]:
-        return [stored for stored in self._stored if stored.record.outcome not in (Outcome.RUNNING, Outcome.WAITING)]
+        unfinished = (Outcome.RUNNING, Outcome.WAITING)
+        return [s for s in self._stored if s.record.outcome not in unfinished and not s.record.arm.outside]
 
     def _learn(self, finished: Sequence[StoredTrial]) -> None:
         """Let the sampler know finished trials, and those under way."""
@@ -88,9 +91,12 @@ class SearchStudy:
             if record.number in known:
                 self._study.add_trial(frozen_of(stored, self._values(record)))
             elif record.outcome is Outcome.RUNNING:
-                self._study.enqueue_trial(record.choices)
-                trial = self._study.ask(distributions(stored.sampling))
                 earlier = self._open.get(record.number)
+                if record.arm.outside and earlier is not None:
+                    continue
+                study = self._study_of(record.arm)
+                study.enqueue_trial(record.choices)
+                trial = study.ask(distributions(stored.sampling))
                 self._open[record.number] = OpenTrial(record.number, trial, earlier.constraints if earlier else {})
         self._learned = len(known)
 
@@ -117,12 +123,13 @@ class SearchStudy:
 
         Nothing of it is kept until `write` or `tell`, which must come before the next one is asked for.
         """
-        return self.ask_for(self.line.pop(0)) if self.line else self._begin(len(self))
+        return self.ask_for(self.line.pop(0)) if self.line else self._begin(len(self), self._study)
 
-    def ask_for(self, choices: Mapping[str, Label]) -> OpenTrial:
-        """Return a new trial with these choices, as `ask` does."""
-        self._study.enqueue_trial(dict(choices))
-        return self._begin(len(self))
+    def ask_for(self, choices: Mapping[str, Label], arm: Arm = Arm.SEARCH) -> OpenTrial:
+        """Return a new trial of an arm with these choices, as `ask` does."""
+        study = self._study_of(arm)
+        study.enqueue_trial(dict(choices))
+        return self._begin(len(self), study)
 
     def request(self, record: TrialRecord, choices: Mapping[str, Label]) -> None:
         """Keep a trial with these choices that waits to be taken up by its number.
@@ -136,8 +143,9 @@ class SearchStudy:
     def trial(self, number: int) -> OpenTrial:
         """Return a trial that is under way, or is from now on; its choices come back as they are."""
         if number not in self._open:
-            self._study.enqueue_trial(self.record(number).choices)
-            self._begin(number)
+            study = self._study_of(self.record(number).arm)
+            study.enqueue_trial(self.record(number).choices)
+            self._begin(number, study)
         return self._open[number]
 
     def write(self, record: TrialRecord) -> None:
@@ -147,7 +155,7 @@ class SearchStudy:
             UserError: If it cannot be written.
         """
         trial = self._open[record.number]
-        known = self._study.get_trials(deepcopy=False)[trial.optuna.number]
+        known = self._study_of(record.arm).get_trials(deepcopy=False)[trial.optuna.number]
         self._keep(self._stored_of(record, known, trial.constraints))
 
     def tell(self, record: TrialRecord) -> None:
@@ -159,13 +167,17 @@ class SearchStudy:
         trial = self._open.pop(record.number)
         if trial.constraints:
             constrain(trial.optuna, trial.constraints)
-        ended = self._study.tell(trial.optuna, self._values(record), state=STATES[record.outcome])
+        ended = self._study_of(record.arm).tell(trial.optuna, self._values(record), state=state_of(record))
         self._keep(self._stored_of(record, ended, trial.constraints))
-        self._learned += 1
-        self._forget()
+        if not record.arm.outside:
+            self._learned += 1
+            self._forget()
 
-    def _begin(self, number: int) -> OpenTrial:
-        self._open[number] = trial = OpenTrial(number, self._study.ask())
+    def _study_of(self, arm: Arm) -> optuna.Study:
+        return self._aside if arm.outside else self._study
+
+    def _begin(self, number: int, study: optuna.Study) -> OpenTrial:
+        self._open[number] = trial = OpenTrial(number, study.ask())
         return trial
 
     def _stored_of(self, record: TrialRecord, trial: FrozenTrial, constraints: Mapping[str, float]) -> StoredTrial:
@@ -177,7 +189,8 @@ class SearchStudy:
         return StoredTrial(record.model_copy(update={"choices": trial.params}), sampling)
 
     def _values(self, record: TrialRecord) -> list[float] | None:
-        return values(record, self.settings.objectives) if record.outcome is Outcome.TRAINED else None
+        known = record.outcome is Outcome.TRAINED and not record.arm.outside
+        return values(record, self.settings.objectives) if known else None
 
     def _keep(self, stored: StoredTrial) -> None:
         if self._log is not None:

@@ -8,14 +8,11 @@ from sasa_nas.errors import UserError
 from sasa_nas.operators import BASELINE
 from sasa_nas.run import Arm
 from sasa_nas.searching.plan import SearchPlan, draw
-from sasa_nas.searching.propose.requests import Request, enqueue
+from sasa_nas.searching.propose.requests import FIRST_SEEDS, Request, enqueue
 from sasa_nas.searching.propose.study import SearchStudy
 from sasa_nas.space import Infeasible
 from sasa_nas.space.choosers import Label, RecallChooser, RecordingChooser
 from sasa_nas.space.searchable import Number, Range
-
-FIRST_SEED = 100_000
-"""Added to a search's seed, the first seed of swaps: that of no training by whose accuracy a network was picked."""
 
 _Wish: TypeAlias = tuple[Mapping[str, Label], int, int | None]
 """The choices that lead to a design, the trial that it repeats, and the stage swapped."""
@@ -81,7 +78,9 @@ def request_swaps(study: SearchStudy, plan: SearchPlan, swaps: Swaps) -> None:
         raise UserError(
             "no network of the front attends in a stage that may have convolution instead, within the limits"
         )
-    for seed in range(plan.settings.seed + FIRST_SEED, plan.settings.seed + FIRST_SEED + swaps.seeds):
+    # those of no training by whose accuracy a network was picked
+    first = plan.settings.seed + FIRST_SEEDS[Arm.SWAP]
+    for seed in range(first, first + swaps.seeds):
         for choices, number, stage in [*whole, *swapped]:
             if (number, stage, seed) not in known:
                 enqueue(study, choices, Request(seed, Arm.SWAP, swap_of=number, swapped_stage=stage))

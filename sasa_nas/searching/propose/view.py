@@ -16,7 +16,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import Trial
 
 from sasa_nas.run import Outcome, RunFolder
-from sasa_nas.run.optuna_trials import RECORD, STATES, attributes, distributions, frozen_of
+from sasa_nas.run.optuna_trials import RECORD, attributes, distributions, frozen_of, state_of
 from sasa_nas.run.records import STUDY_NAME
 from sasa_nas.run.stored_trial import StoredTrial
 from sasa_nas.searching.propose.batch import BatchBackend
@@ -96,5 +96,5 @@ class StudyView:
         if record.outcome is not Outcome.RUNNING:
             if stored.sampling.constraints:
                 constrain(trial, stored.sampling.constraints)
-            study.tell(trial, values, state=STATES[record.outcome])
+            study.tell(trial, values, state=state_of(record))
             del self._open[record.number]

@@ -42,6 +42,8 @@ def replay(
     Raises:
         UserError: If the table cannot be read, or the folder cannot be made.
     """
+    if settings.balanced_at == "flops" or settings.widths:
+        raise UserError("a table holds no networks of other widths than its space's: leave out balanced_at and widths")
     table = load_table(path)
     plan = replay_plan(table, settings)
     folder = RunFolder(out or default_folder(f"{plan.space.name}-replay"))

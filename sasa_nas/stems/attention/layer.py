@@ -136,5 +136,6 @@ class AttentionStem(nn.Module):
         shares = torch.einsum("abe,me->abm", place, self.nu).softmax(-1)
         # Mixing the projections first costs one projection a pixel, not `mixtures` of them.
         projection = torch.einsum("abm,mio->abio", shares, self.value_mixture).flatten(0, 1)
-        values = torch.einsum("byxnpi,pio->byxpo", self._blocks(padded, 1), projection)
-        return values.reshape(*values.shape[:4], self.num_heads, self.head_dim).transpose(3, 4)
+        blocks = self._blocks(padded, 1)
+        values = (blocks.flatten(0, 3).transpose(0, 1) @ projection).transpose(0, 1)
+        return values.reshape(*blocks.shape[:3], -1, self.num_heads, self.head_dim).transpose(3, 4)

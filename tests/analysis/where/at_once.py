@@ -90,13 +90,6 @@ def at_once(runs: Repeated, noise: Noise, weights: np.ndarray, estimate: Estimat
     return Estimates(weights @ runs.observed, np.sqrt(judged @ residuals**2), estimate.df)
 
 
-def effects(runs: Repeated) -> tuple[list[Estimates], list[Estimates]]:
-    """Every effect, raw and at matched FLOPs, in the order of the model's contrasts."""
-    model = runs.model(0)
-    raw = [at_once(runs, contrast.noise, contrast.weights, contrast.raw) for contrast in model.contrasts]
-    matched = []
-    for contrast in model.contrasts:
-        regression = model._matched(contrast.factor)
-        assert regression is not None
-        matched.append(at_once(runs, regression.noise, regression.weights[contrast.level], contrast.matched))
-    return raw, matched
+def effects(runs: Repeated) -> list[Estimates]:
+    """Every effect, in the order of the model's contrasts."""
+    return [at_once(runs, contrast.noise, contrast.weights, contrast.effect) for contrast in runs.model(0).contrasts]

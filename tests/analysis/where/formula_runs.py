@@ -8,6 +8,9 @@ from sasa_nas.analysis.where import RESOLUTION, Scores, Where, where
 from sasa_nas.run import Arm, Outcome, RunInfo, SearchSettings, TrialRecord
 from sasa_nas.searching.plan import Design, SearchPlan, draw, plan_search
 from sasa_nas.searching.propose.balanced import BalancedDesigns
+from sasa_nas.searching.propose.baseline import baseline
+from sasa_nas.searching.propose.requests import FIRST_SEEDS
+from sasa_nas.searching.propose.widths import at_width, widenings
 from sasa_nas.space import SearchSpace, load_space
 from sasa_nas.space.choosers import RecallChooser
 from sasa_nas.space.files import validate_space
@@ -114,6 +117,33 @@ def records_of(name: str, formula: Planted, count: int, repetition: int = 0) -> 
                     seed=seed,
                 )
             )
+    return found
+
+
+def width_records(name: str, formula: Planted, count: int, repetition: int = 0) -> list[TrialRecord]:
+    """Trainings of the all-convolution network at other widths, one width after the other."""
+    plan = plan_of(name)
+    reference, wanted = baseline(plan), widenings(plan)
+    assert reference is not None
+    found = []
+    for i in range(count):
+        multiplier = wanted[i % len(wanted)].multiplier
+        design = at_width(reference.design, multiplier)
+        seed = FIRST_SEEDS[Arm.WIDTH] + i + 10_000 * repetition
+        found.append(
+            TrialRecord(
+                number=FIRST_SEEDS[Arm.WIDTH] + i,
+                outcome=Outcome.TRAINED,
+                architecture=design.architecture,
+                full_size=design.full_size,
+                accuracy=formula.accuracy(design.architecture, design.flops, seed),
+                flops=design.flops,
+                params=design.params,
+                arm=Arm.WIDTH,
+                seed=seed,
+                width_multiplier=multiplier,
+            )
+        )
     return found
 
 

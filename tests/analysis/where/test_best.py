@@ -23,21 +23,21 @@ def test_of_repeated_means_the_best_is_left_out_as_rarely_as_said() -> None:
     missed = named = 0
     for _ in range(500):
         observed = columns @ [0.0, 1.0, 1.4, 3.0] + generator.normal(size=40)
-        best = best_stages(weights, Noise(observed, columns))
+        best = best_stages(weights, Noise(observed, columns).estimate)
         missed += 3 not in best
         named += best == [3]
     assert missed == 0
     assert named > 400
-    null = [best_stages(weights, Noise(generator.normal(size=40), columns)) for _ in range(500)]
+    null = [best_stages(weights, Noise(generator.normal(size=40), columns).estimate) for _ in range(500)]
     # 5 % at most, whichever of them is called the best; four standard errors above
     assert sum(0 not in best for best in null) <= 0.09 * 500
 
 
 def test_equal_means_are_all_best_and_exact_ones_are_told_apart() -> None:
     columns, weights = groups()
-    assert sorted(best_stages(weights, Noise(np.ones(40), columns))) == [0, 1, 2, 3]
-    assert best_stages(weights, Noise(columns @ [0.1, 0.2, 0.4, 0.3], columns)) == [2]
-    assert best_stages({}, Noise(np.ones(4), np.ones((4, 1)))) == []
+    assert sorted(best_stages(weights, Noise(np.ones(40), columns).estimate)) == [0, 1, 2, 3]
+    assert best_stages(weights, Noise(columns @ [0.1, 0.2, 0.4, 0.3], columns).estimate) == [2]
+    assert best_stages({}, Noise(np.ones(4), np.ones((4, 1))).estimate) == []
 
 
 def attends(kinds: Kinds, stage: int) -> bool:

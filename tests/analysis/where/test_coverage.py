@@ -22,24 +22,22 @@ def assert_same(estimates: list[Estimates], run: int, expected: list[Estimate | 
 @pytest.mark.parametrize(("name", "designs"), [("hybrid256", 25), ("conditional", 50)])
 def test_runs_solved_at_once_are_those_of_the_model(name: str, designs: int) -> None:
     runs = repeated(name, conditional_formula(), designs)
-    raw, matched = effects(runs)
+    raw = effects(runs)
     for run in (0, 1, 77, 1999):
         contrasts = runs.model(run).contrasts
         assert len(contrasts) == 12
-        assert_same(raw, run, [contrast.raw for contrast in contrasts])
-        assert_same(matched, run, [contrast.matched for contrast in contrasts])
-        chances = [contrast.raw.p for contrast in contrasts]
+        assert_same(raw, run, [contrast.effect for contrast in contrasts])
+        chances = [contrast.effect.p for contrast in contrasts]
         assert [one.chances[run] for one in raw] == pytest.approx(chances)
-        held = [contrast.raw.low <= 0.01 <= contrast.raw.high for contrast in contrasts]
+        held = [contrast.effect.low <= 0.01 <= contrast.effect.high for contrast in contrasts]
         alone = [replace(one, values=one.values[[run]], errors=one.errors[[run]]) for one in raw]
         assert [bool(one.hold(0.01)) for one in alone] == held
 
 
 def test_intervals_of_a_null_hold_zero_and_stars_are_as_rare_as_they_say() -> None:
-    raw, matched = effects(repeated("hybrid256", planted("synthetic:null"), 25))
-    assert len(raw) == len(matched) == 12
+    raw = effects(repeated("hybrid256", planted("synthetic:null"), 25))
+    assert len(raw) == 12
     assert min(one.hold(0.0) for one in raw) / REPETITIONS >= LEAST
-    assert min(one.hold(0.0) for one in matched) / REPETITIONS >= LEAST
     chances = np.array([one.chances for one in raw])
     starred = sum(min(holm(list(run))) < 0.05 for run in chances.T)
     assert starred / REPETITIONS <= 0.065  # four standard errors above .05
@@ -48,7 +46,7 @@ def test_intervals_of_a_null_hold_zero_and_stars_are_as_rare_as_they_say() -> No
 def test_intervals_hold_beside_what_is_planted_and_within_operators() -> None:
     runs, truth = repeated("conditional", conditional_formula(), 50), conditional_truth()
     names = [(contrast.factor.name, contrast.level) for contrast in runs.model(0).contrasts]
-    raw, _ = effects(runs)
+    raw = effects(runs)
     assert len(raw) == 12
     inert = {factor for factor, _ in set(names) - truth.keys()}
     assert inert >= {"stages[2].operator.local_attention.num_heads", "stages[1].operator"}

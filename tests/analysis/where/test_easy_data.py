@@ -9,8 +9,7 @@ from sasa_nas.analysis.where.words import headline
 
 
 def intervals(answer: Where) -> list[Interval]:
-    told: list[Interval] = [*answer.effects, *answer.stages, *answer.interactions, *answer.operator_interactions]
-    return told + [e.at_matched_flops for e in [*answer.effects, *answer.stages] if e.at_matched_flops is not None]
+    return [*answer.effects, *answer.stages, *answer.interactions, *answer.operator_interactions]
 
 
 @pytest.mark.parametrize(("name", "designs", "pool"), [("tiny", 8, 8), ("sixteen", 16, 60), ("hybrid256", 40, 80)])

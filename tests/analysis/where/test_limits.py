@@ -93,7 +93,7 @@ def test_intervals_hold_the_average_over_designs_within_the_limits(limited: Popu
     means = np.array([interacting(kinds_of(record)) for record in records])
     noise = 0.01 * np.random.default_rng(3).normal(size=(len(records), REPETITIONS))
     runs = of_trainings(records, means[:, None] + noise)
-    raw, _ = effects(runs)
+    raw = effects(runs)
     names = [(contrast.factor.name, str(contrast.level)) for contrast in runs.model(0).contrasts]
     truth, beyond = averages(kinds(limited), interacting), averages(kinds(population("hybrid256")), interacting)
     assert min(one.hold(truth[name]) for name, one in zip(names, raw, strict=True)) / REPETITIONS >= LEAST

@@ -186,8 +186,8 @@ def test_one_run_is_solved_as_thousands_are() -> None:
         for run in range(3):
             model = Model(replace(sample, accuracy=observed[:, run]), known)
             for place, contrast in enumerate(model.contrasts):
-                assert contrast.raw.value == pytest.approx(expected.values[place, run])
-                assert contrast.raw.high - contrast.raw.value == pytest.approx(expected.half[place, run])
+                assert contrast.effect.value == pytest.approx(expected.values[place, run])
+                assert contrast.effect.high - contrast.effect.value == pytest.approx(expected.half[place, run])
             (slope,) = model.score_slopes
             assert (slope.p < ALPHA) == expected.follows[run]
 
@@ -206,7 +206,7 @@ def test_the_effect_is_that_of_the_score_everywhere_and_of_the_rest_where_traine
     slope = np.linalg.lstsq(np.column_stack([columns, trained]), accuracy, rcond=None)[0][-1]
     over_all = np.linalg.lstsq(everywhere, values, rcond=None)[0]
     rest = np.linalg.lstsq(columns, accuracy - slope * trained, rcond=None)[0]
-    assert [c.raw.value for c in model.contrasts] == pytest.approx((slope * over_all + rest)[1:])
+    assert [c.effect.value for c in model.contrasts] == pytest.approx((slope * over_all + rest)[1:])
 
 
 def network_score(values: dict[str, float]) -> Callable[[Architecture], float]:

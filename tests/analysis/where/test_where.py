@@ -61,26 +61,6 @@ def test_conditional_parameters_are_told_within_their_operator() -> None:
     assert (kernel.baseline, kernel.level, kernel.star) == (3, 5, True)
 
 
-@pytest.mark.slow
-def test_at_matched_flops_what_only_spends_more_gains_nothing() -> None:
-    spent = answer("hybrid256", Planted(base=0.7, per_decade=0.15), 50)
-    effects = {(e.factor, e.level): e for e in spent.effects}
-    assert not [e for e in spent.effects if e.at_matched_flops is None or e.at_matched_flops.star]
-    spender = effects["stages[0].operator", "augmented_conv"]
-    assert spender.star
-    assert spender.at_matched_flops is not None
-    assert not spender.at_matched_flops.star
-    assert spender.per_gflop is not None
-    assert spender.per_gflop.extra_gflops > 0
-    assert spender.per_gflop.effect == pytest.approx(spender.effect / spender.per_gflop.extra_gflops)
-    found = answer("hybrid256", planted("synthetic:flops"), 50)
-    effects = {(e.factor, e.level): e for e in found.effects}
-    true = effects["stages[2].operator", "local_attention"].at_matched_flops
-    assert true is not None
-    assert true.star
-    assert true.low <= 0.08 <= true.high
-
-
 def test_a_covered_space_is_judged_by_the_noise_of_training_alone() -> None:
     formula = Planted(base=0.7, operators={(1, "local_attention"): 0.05}, interactions={(0, 2): 0.1}, growth=0.0)
     found = answer("tiny", formula, 24)

@@ -106,7 +106,7 @@ def test_intervals_hold_whatever_the_noise(noise: Noise) -> None:
     truth = truths(FOURFOLD, mean)
     runs = of_trainings(records, means[:, None] + 0.01 * noise(np.random.default_rng(3), len(records)))
     names = [(contrast.factor.name, str(contrast.level)) for contrast in runs.model(0).contrasts]
-    raw, _ = effects(runs)
+    raw = effects(runs)
     assert min(one.hold(truth[name]) for name, one in zip(names, raw, strict=True)) / REPETITIONS >= LEAST
     inert = [one.chances for name, one in zip(names, raw, strict=True) if not truth[name]]
     starred = sum(min(holm(list(run))) < 0.05 for run in np.array(inert).T)

@@ -47,6 +47,12 @@ def test_more_come_first_in_an_unfinished_search_and_alone_where_it_does_not_go_
     assert started == {Arm.SEARCH: 72, Arm.BALANCED: 28, Arm.SWAP: 9}
 
 
+def test_other_widths_come_after_the_search_and_before_what_settles_the_front() -> None:
+    settings = SearchSettings(trials=4, balanced=0.5, balanced_at="flops", widths=3, settle=2)
+    assert session(settings, Counter()) == "sesewwwss"
+    assert session(settings.model_copy(update={"widths": 4}), Counter({Arm.WIDTH: 3}), searching=False) == "wss"
+
+
 def test_an_exhausted_space_still_gets_what_is_in_balance() -> None:
     started = Counter({Arm.SEARCH: 8})
     schedule = ArmSchedule(SearchSettings(trials=40, balanced=0.25), started, searching=True)

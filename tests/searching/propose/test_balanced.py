@@ -79,3 +79,16 @@ def test_ranges_are_balanced_by_sections(make_plan: MakePlan) -> None:
         sections = Counter((int(designs[i][f"stages[{stage}].width"]) - 8) // 32 for i in range(12))
         assert len(sections) == 3
         assert max(sections.values()) - min(sections.values()) <= 2
+
+
+def test_of_a_small_space_every_design_comes_up_before_any_comes_again(make_plan: MakePlan) -> None:
+    def edit(data: dict) -> None:
+        for stage in data["stages"]:
+            stage["operator"] = {"choice": [{"kind": "conv"}, {"kind": "local_attention", "num_heads": 2}]}
+
+    plan = make_plan(edit)
+    designs = BalancedDesigns(plan)
+    stages = len(plan.space.stages)
+    drawn = [draw(plan, RecallChooser(designs[i])).architecture.id for i in range(3 * 2**stages)]
+    for start in range(0, len(drawn), 2**stages):
+        assert len(set(drawn[start : start + 2**stages])) == 2**stages

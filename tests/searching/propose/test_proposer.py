@@ -213,7 +213,7 @@ def test_below_the_floor_cheapness_does_not_count(make_plan: MakePlan, folder: R
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", "random", "gp"])
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2", "nsga3", "random", "gp", "model"])
 def test_every_sampler_searches_with_three_objectives(
     make_plan: MakePlan, folder: RunFolder, notes, sampler: str
 ) -> None:
@@ -312,3 +312,37 @@ def test_an_exhausted_space_still_gets_its_balanced_share(make_plan: MakePlan, f
     arms = Counter(p.request.arm for p in proposals)
     assert arms[Arm.BALANCED] == 12
     assert len({p.design.architecture.id for p in proposals}) == 8
+
+
+@pytest.mark.parametrize("telling", [True, False])
+def test_where_early_accuracies_rank_nothing_none_is_stopped(
+    make_plan: MakePlan, folder: RunFolder, notes, telling: bool
+) -> None:
+    def longer(data: dict) -> None:
+        widths(data)
+        long(data)
+
+    plan = make_plan(longer, trials=20, halving=True, objectives=("accuracy",))
+    with session(folder, plan, notes) as proposer:
+        # each better than all before, so that none is stopped
+        for place in range(8):
+            proposal = proposer.propose()
+            assert proposer.goes_on(proposal.number, 1, 0.3 + 0.01 * place)
+            proposer.finish(trained(proposal, 0.5 + 0.01 * (place if telling else place % 2)))
+        stopped = [not proposer.goes_on(proposer.propose().number, 1, 0.2 - 0.01 * place) for place in range(3)]
+    assert stopped == [telling] * 3
+
+
+def test_balanced_trainings_tell_of_their_levels_but_are_not_compared(
+    make_plan: MakePlan, folder: RunFolder, notes
+) -> None:
+    plan = make_plan(long, trials=8, balanced=0.5, halving=True, objectives=("accuracy",))
+    with session(folder, plan, notes) as proposer:
+        live = [proposer.propose() for _ in range(4)]
+        for proposal, accuracy in zip(live, (0.1, 0.9, 0.05, 0.8), strict=True):
+            proposer.goes_on(proposal.number, 1, accuracy)
+    assert [record.rungs for record in records(folder)] == [{1: 0.1}, {1: 0.9}, {1: 0.05}, {1: 0.8}]
+    with session(folder, plan, notes) as proposer:
+        own = [p for p in (proposer.propose() for _ in range(5)) if p.request.arm is Arm.SEARCH]
+        # better than the search's own, though worse than those in balance
+        assert proposer.goes_on(own[-1].number, 1, 0.2)

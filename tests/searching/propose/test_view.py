@@ -9,13 +9,12 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 from studies import records, shown
 
-from sasa_nas.run import Outcome, RunFolder
+from sasa_nas.run import Arm, Outcome, RunFolder
 from sasa_nas.run.optuna_trials import STATES, attributes
 from sasa_nas.searching.plan import SearchPlan
 from sasa_nas.searching.propose.proposer import Proposer
-from sasa_nas.searching.propose.requests import Request, enqueue
+from sasa_nas.searching.propose.requests import FIRST_SEEDS, Request, enqueue
 from sasa_nas.searching.propose.study import opened_study
-from sasa_nas.searching.propose.swaps import FIRST_SEED
 
 MakePlan = Callable[..., SearchPlan]
 OBJECTIVES = ("accuracy", "flops", "params")
@@ -80,7 +79,7 @@ def test_it_shows_trials_that_wait(make_plan: MakePlan, folder: RunFolder, notes
     with opened_study(folder, plan.settings) as study:
         proposer = Proposer(study, plan, notes)
         proposer.finish(proposer.propose().record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5}))
-        for seed in (FIRST_SEED, FIRST_SEED + 1):
+        for seed in (FIRST_SEEDS[Arm.SWAP], FIRST_SEEDS[Arm.SWAP] + 1):
             enqueue(study, records(folder)[0].choices, Request(seed, swap_of=0))
         assert [trial.state for trial in shown(folder)][1:] == [TrialState.WAITING] * 2
     with opened_study(folder, plan.settings) as study:

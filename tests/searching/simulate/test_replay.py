@@ -14,7 +14,7 @@ from sasa_nas.run import Arm, Outcome, SearchSettings
 from sasa_nas.searching.plan import draw
 from sasa_nas.searching.propose.proposal import Proposal
 from sasa_nas.searching.propose.proposer import Proposer
-from sasa_nas.searching.propose.requests import Request
+from sasa_nas.searching.propose.requests import FIRST_SEEDS, Request
 from sasa_nas.searching.propose.study import SearchStudy
 from sasa_nas.searching.session import resume
 from sasa_nas.searching.simulate.replay import recorded, replay, replay_plan
@@ -81,8 +81,10 @@ def test_without_stopping_every_training_is_the_tables(table: Table, notes, seed
     assert len({record.architecture_id for record in trained}) == 6
     for record in trained:
         row = by_id[record.architecture_id]
-        assert record.accuracy == row.accuracy[seed % 2][-1]
-        assert (record.flops, record.epochs, record.seconds) == (row.flops, EPOCHS, row.seconds[seed % 2])
+        assert record.accuracy == row.accuracy[record.seed % 2][-1]
+        assert (record.flops, record.epochs, record.seconds) == (row.flops, EPOCHS, row.seconds[record.seed % 2])
+    first = seed + FIRST_SEEDS[Arm.SEARCH]
+    assert sorted(record.seed for record in trained) == list(range(first, first + 6)), "a seed of its own each"
 
 
 def test_workers_train_side_by_side(table: Table, notes) -> None:
@@ -113,7 +115,7 @@ def test_the_baseline_is_trained_first_and_to_the_end(table: Table, notes) -> No
         first = min(notes.ended, key=lambda record: record.number)
         assert first.architecture.all_convolution
         assert (first.number, first.outcome, first.epochs) == (0, Outcome.TRAINED, EPOCHS)
-        assert (first.arm, first.seed) == (Arm.SEARCH, seed)
+        assert (first.arm, first.seed) == (Arm.SEARCH, seed + FIRST_SEEDS[Arm.SEARCH])
         assert sum(record.outcome.spent for record in notes.ended) == 6
 
 

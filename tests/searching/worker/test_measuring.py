@@ -9,7 +9,7 @@ import torch
 from studies import shown
 
 from sasa_nas.errors import UserError
-from sasa_nas.run import Outcome, RunFolder
+from sasa_nas.run import Arm, Outcome, RunFolder
 from sasa_nas.scoring.compute import compute_scores
 from sasa_nas.searching.measurements import MeasurementRequest, Measurements
 from sasa_nas.searching.plan import SearchPlan, draw
@@ -84,11 +84,14 @@ def test_what_is_too_slow_is_not_trained(make_plan: MakePlan, tmp_path: Path) ->
 
 
 def test_wishes_follow_from_the_search(make_plan: MakePlan) -> None:
-    assert MeasurementRequest.of(make_plan()) == MeasurementRequest()
+    assert MeasurementRequest.of(make_plan(), Arm.SEARCH) == MeasurementRequest()
     plan = make_plan(objectives=("accuracy", "robust_accuracy"), scores=("zico",), score_filter="synflow")
-    assert MeasurementRequest.of(plan) == MeasurementRequest(measured=("robust_accuracy",), scores=("zico", "synflow"))
+    assert MeasurementRequest.of(plan, Arm.SEARCH) == MeasurementRequest(
+        measured=("robust_accuracy",), scores=("zico", "synflow")
+    )
     limited = make_plan(lambda data: data.update(limits={"max_latency": 0.5}))
-    assert MeasurementRequest.of(limited) == MeasurementRequest(measured=("latency",), max_latency=0.5)
+    assert MeasurementRequest.of(limited, Arm.SEARCH) == MeasurementRequest(measured=("latency",), max_latency=0.5)
+    assert MeasurementRequest.of(limited, Arm.WIDTH) == MeasurementRequest()
 
 
 def test_another_design_takes_the_place_of_a_slow_one(
