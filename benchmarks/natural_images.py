@@ -5,7 +5,8 @@
 Trains nothing: everything is told from those of the study's tables that exist, and the missing ones are named. Writes
 `benchmarks/results/natural_images.json`, the figures in `docs/studies/`, and the tables of
 `docs/studies/natural_images.md`, between its markers, two of them from what `searchers.py` and `effects.py` left of the
-same tables, and two rows of a third from `one_shot.py`. Training-free scores need the tables' images; those of a table
+same tables, and two rows of a third from `one_shot.py`. Effects at equal FLOPs are those that `exchange.py` left, where
+it has trained a table's other widths, else regressed. Training-free scores need the tables' images; those of a table
 that has not changed are taken from the last results, and without images they are left out.
 """
 
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from study.by_width import exchanged, rates
 from study.effects_figure import draw_effects
 from study.epochs_figure import draw_epochs
 from study.front_figure import draw_front
@@ -55,11 +57,12 @@ def scores_of(
         return {}
 
 
-def draw(tables: list[Studied], results: Mapping[str, Any], folder: Path) -> None:
+def draw(tables: list[Studied], results: Mapping[str, Any], exchanges: Mapping[str, Any], folder: Path) -> None:
     """Draw the figures that the tables allow."""
     natural = [one for one in tables if one.name in NATURAL]
     if natural:
-        draw_effects([(one, main_effects(one)) for one in natural], folder / "natural_images_effects.png")
+        told = [(one, main_effects(one, exchanged(exchanges, one.name, one.sha256))) for one in natural]
+        draw_effects(told, folder / "natural_images_effects.png")
     for one in natural:
         if members := networks(one):
             draw_front(one.name, members, folder / f"natural_images_{one.table.info.space['name']}.png")
@@ -87,16 +90,23 @@ def main() -> int:
     if not tables:
         return 2
     earlier = json.loads(options.out.read_text(encoding="utf-8"))["tables"] if options.out.is_file() else {}
+    exchanges = read_replays(options.out.parent, "exchange")
     results = {
-        one.name: table_result(one, scores_of(one, earlier, options.data_dir, not options.no_scores)) for one in tables
+        one.name: table_result(
+            one,
+            scores_of(one, earlier, options.data_dir, not options.no_scores),
+            exchanged(exchanges, one.name, one.sha256),
+        )
+        for one in tables
     }
     for name, found in read_replays(options.out.parent, "one_shot").items():
         if name in results:
             results[name]["predictors"] |= shared_weights(found)
     result = {"tables": results, "missing": missing, "versions": versions(), "git": git_state()}
     write_text(options.out, json.dumps(result, indent=1) + "\n")
-    draw(tables, results, options.page.parent)
+    draw(tables, results, exchanges, options.page.parent)
     replays = {
+        "rates": rates(exchanges),
         "searchers": searchers_table(read_replays(options.out.parent, "searchers")),
         "where": where_table(read_replays(options.out.parent, "effects")),
     }

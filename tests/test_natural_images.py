@@ -3,11 +3,13 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from forked import run_forked
 from planted_table import EFFECTS, NOISE, TOGETHER, accuracy_of, planted_table
+from study.by_width import exchanged, rates
 from study.interactions import interactions
 from study.main_effects import main_effects
 from study.networks import networks
@@ -55,6 +57,46 @@ def test_effects_at_equal_flops_are_those_of_a_regression(studied: Studied) -> N
     means = [studied.flops[attends == value].mean() for value in (1.0, 0.0)]
     assert second.flops.change == pytest.approx(means[0] - means[1])
     assert second.flops.relative == pytest.approx(means[0] / means[1] - 1)
+
+
+def exchange_of(studied: Studied) -> dict[str, Any]:
+    """What `exchange.py` would leave, were there effects of 2 points in the second stage and none elsewhere."""
+
+    def interval(value: float, p: float) -> dict[str, Any]:
+        return {"effect": value, "low": value - 0.01, "high": value + 0.01, "p": p, "p_adjusted": p, "star": p < 0.05}
+
+    told = [
+        {"stage": i, "operator": "local_attention", "at_equal_flops": interval(value, p)}
+        for i, (value, p) in enumerate([(0.011, 0.06), (0.02, 0.01), (0.0, 1.0), (0.0, 1.0)])
+    ]
+    trainings = [{"flops": flops} for flops in (2_000_000, 35_000_000, 2_000_000, 35_000_000)]
+    result = {"sha256": studied.sha256, "effects": told, "trainings": trainings, "per_doubling": interval(0.03, 0.0)}
+    return {NAME: result}
+
+
+def test_effects_at_equal_flops_are_by_width_where_widths_were_trained(studied: Studied) -> None:
+    told = exchange_of(studied)
+    by_width = exchanged(told, NAME, studied.sha256)
+    with_it, without = main_effects(studied, by_width), main_effects(studied)
+    assert [one.flops.matched.value for one in with_it if one.flops.matched] == [0.011, 0.02, 0.0, 0.0]
+    assert [one.flops.clear for one in with_it] == [False, True, False, False]
+    # latency stays a regression, and what FLOPs change by is the table's
+    assert [one.latency for one in with_it] == [one.latency for one in without]
+    assert [one.flops.change for one in with_it] == [one.flops.change for one in without]
+    # the second stage decides most of the cost, which misleads a regression alone
+    assert [one.flops.misleading for one in with_it] == [False] * 4
+    assert without[1].flops.misleading
+    page = blocks({NAME: table_result(studied, {}, by_width)})
+    assert (
+        "At equal FLOPs it gains in stage 2 (32 px); makes no clear difference in stages 1 (32 px), 3" in page["answer"]
+    )
+    assert "| +2.00* (+1.00 to +3.00) |" in page["effects_groups"]
+    assert "| +1.10 (+0.10 to +2.10) |" in page["effects_groups"]
+    assert rates(told).endswith("| Tiny ImageNet, 64 px | 4 at 2 widths | 2.00 to 35.00 | +3.00 (+2.00 to +4.00) |")
+
+
+def test_effects_by_width_of_a_table_that_has_changed_are_not_taken(studied: Studied) -> None:
+    assert exchanged(exchange_of(studied), NAME, "another") == exchanged({}, NAME, studied.sha256) == {}
 
 
 def test_the_planted_interaction_is_the_only_one(studied: Studied) -> None:

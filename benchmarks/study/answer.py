@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from study.main_effects import DECIDED
 from study.style import NAMES, TITLES
 
 Effect = Mapping[str, Any]
@@ -37,10 +36,9 @@ def _sentences(stages: Sequence[str], effects: Sequence[Effect]) -> list[str]:
 
 
 def _matched(cost: Mapping[str, Any] | None) -> tuple[float, bool] | None:
-    if cost is None or cost["matched"] is None or cost["explained"] > DECIDED:
+    if cost is None or cost["matched"] is None or cost["misleading"]:
         return None
-    matched = cost["matched"]
-    return matched["value"], not matched["low"] <= 0.0 <= matched["high"]
+    return cost["matched"]["value"], cost["clear"]
 
 
 def _said(known: Sequence[tuple[str, tuple[float, bool]]]) -> str:

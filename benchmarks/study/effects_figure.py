@@ -8,7 +8,8 @@ from matplotlib.lines import Line2D
 
 from sasa_nas.analysis.figure_file import INK, write_figure
 from sasa_nas.analysis.where.linear import Estimate
-from study.main_effects import DECIDED, AtCost, MainEffect
+from study.by_width import ByWidth
+from study.main_effects import AtCost, MainEffect
 from study.style import COLOURS, NAMES, TITLES, clean, new_figure
 from study.tables import Studied, sides
 
@@ -33,9 +34,12 @@ def draw_effects(tables: Sequence[tuple[Studied, Sequence[MainEffect]]], path: P
         row[0].set_ylabel(f"{TITLES.get(studied.name, studied.name)}\npoints of accuracy", fontsize=9, color=INK)
     figure.suptitle("Effect of attention in a stage, against convolution there", fontsize=12, color=INK, weight="bold")
     named = {line.get_label(): line for axes in grid.flat for line in axes.get_legend_handles_labels()[0]}
-    hollow = Line2D([], [], marker="o", color=INK, markerfacecolor="white", markersize=4.5, linewidth=0.0)
-    hollow.set_label("hollow: this stage alone decides more than half of the cost")
-    figure.legend(handles=[*named.values(), hollow], loc="outside lower center", ncols=2, fontsize=9, frameon=False)
+    handles = list(named.values())
+    if any(misleads(effect, panel) for _, effects in tables for effect in effects for panel, _ in PANELS):
+        hollow = Line2D([], [], marker="o", color=INK, markerfacecolor="white", markersize=4.5, linewidth=0.0)
+        hollow.set_label("hollow: this stage alone decides more than half of the cost")
+        handles.append(hollow)
+    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9, frameon=False)
     write_figure(figure, path)
 
 
@@ -59,13 +63,13 @@ def _draw(axes: Axes, studied: Studied, effects: Sequence[MainEffect], panel: Pa
         axes.vlines(x, [100 * one.low for _, one in shown], [100 * one.high for _, one in shown], color=colour, lw=1.8)
         axes.plot(x, [100 * one.value for _, one in shown], "o-", color=colour, ms=4.5, lw=1.0, label=NAMES[kind])
         for place, (effect, one) in zip(x, shown, strict=True):
-            if decides(effect, panel[0]):
+            if misleads(effect, panel[0]):
                 axes.plot(place, 100 * one.value, "o", color=colour, markerfacecolor="white", markersize=4.5)
     if not axes.lines[1:]:
         axes.text(0.5, 0.5, "not measured", transform=axes.transAxes, ha="center", color=INK, fontsize=9)
 
 
-def estimate_of(effect: MainEffect, panel: str) -> Estimate | None:
+def estimate_of(effect: MainEffect, panel: str) -> Estimate | ByWidth | None:
     """Return the effect that a panel shows."""
     if panel == "raw":
         return effect.raw
@@ -73,10 +77,10 @@ def estimate_of(effect: MainEffect, panel: str) -> Estimate | None:
     return None if at_cost is None else at_cost.matched
 
 
-def decides(effect: MainEffect, panel: str) -> bool:
-    """Return whether a panel's cost is decided by the effect's stage more than by all others."""
+def misleads(effect: MainEffect, panel: str) -> bool:
+    """Return whether an effect at equal cost is regressed, and its stage decides more of the cost than all others."""
     at_cost = _at_cost(effect, panel)
-    return at_cost is not None and at_cost.explained > DECIDED
+    return at_cost is not None and at_cost.misleading
 
 
 def _at_cost(effect: MainEffect, panel: str) -> AtCost | None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from sasa_nas.analysis.where.linear import Estimate, coefficient_weights, holm
 from sasa_nas.surrogate.factors import Matrix, Vector
+from study.by_width import ByWidth, Exchanged
 from study.tables import BASELINE, Studied, has
 
 COLLINEAR = 1e-4
@@ -23,14 +24,19 @@ class AtCost:
         change: Against convolution, all else averaged: FLOPs or seconds.
         relative: `change` over the mean cost of the networks with convolution there.
         explained: Share, 0 to 1, of the variance of log cost that the stage's operator explains. Near 1, `matched`
-            means little: networks of equal cost hardly differ in the stage.
-        matched: Effect on accuracy, regressed on the stage's operator and log cost; None where the stage explains all.
+            of a regression means little: networks of equal cost hardly differ in the stage.
+        matched: Effect on accuracy: less what the same FLOPs buy as width, where that was trained; else regressed on
+            the stage's operator and log cost, None where the stage explains all.
+        clear: Whether `matched` is told from nothing: by width after Holm's correction, else by its own interval.
+        misleading: Whether `matched` is of a regression and `explained` above a half.
     """
 
     change: float
     relative: float
     explained: float
-    matched: Estimate | None
+    matched: Estimate | ByWidth | None
+    clear: bool
+    misleading: bool
 
 
 @dataclass(frozen=True)
@@ -54,10 +60,15 @@ class MainEffect:
     latency: AtCost | None
 
 
-def main_effects(studied: Studied) -> list[MainEffect]:
-    """Return the effects of all stages in which convolution and something else occur, stage by stage."""
+def main_effects(studied: Studied, exchanged: Exchanged | None = None) -> list[MainEffect]:
+    """Return the effects of all stages in which convolution and something else occur, stage by stage.
+
+    Args:
+        studied: The table.
+        exchanged: Effects at equal FLOPs by what width is worth; default: they are regressed.
+    """
     found = [
-        _effect(studied, stage, kinds, kind)
+        _effect(studied, stage, kinds, kind, exchanged or {})
         for stage in range(len(studied.architectures[0].stages))
         if len(kinds := operators(studied, stage)) > 1
         for kind in kinds[1:]
@@ -80,16 +91,17 @@ def mean_weights(chosen: Vector) -> Vector:
     return weights
 
 
-def _effect(studied: Studied, stage: int, kinds: list[str], kind: str) -> MainEffect:
+def _effect(studied: Studied, stage: int, kinds: list[str], kind: str, exchanged: Exchanged) -> MainEffect:
     columns = np.column_stack([has(studied.architectures, stage, one) for one in kinds])
     difference = mean_weights(columns[:, kinds.index(kind)]) - mean_weights(columns[:, 0])
     latency = studied.latency
+    flops = _at_cost(studied, columns, kinds.index(kind), studied.flops)
     return MainEffect(
         stage=stage,
         operator=kind,
         raw=studied.estimate(difference),
         p_adjusted=1.0,
-        flops=_at_cost(studied, columns, kinds.index(kind), studied.flops),
+        flops=_by_width(flops, exchanged.get((stage, kind))),
         latency=None if latency is None else _at_cost(studied, columns, kinds.index(kind), latency),
     )
 
@@ -105,5 +117,15 @@ def _at_cost(studied: Studied, columns: Matrix, place: int, cost: Vector) -> AtC
         weights = coefficient_weights(np.column_stack([columns, logs]))
         matched = studied.estimate(weights[place] - weights[0])
     return AtCost(
-        change=with_it - baseline, relative=with_it / baseline - 1.0, explained=1.0 - unexplained, matched=matched
+        change=with_it - baseline,
+        relative=with_it / baseline - 1.0,
+        explained=1.0 - unexplained,
+        matched=matched,
+        clear=matched is not None and not matched.low <= 0.0 <= matched.high,
+        misleading=matched is not None and 1.0 - unexplained > DECIDED,
     )
+
+
+def _by_width(cost: AtCost, found: ByWidth | None) -> AtCost:
+    """Return the change of FLOPs with the effect at equal FLOPs by width, if that is known."""
+    return cost if found is None else replace(cost, matched=found, clear=found.p_adjusted < 0.05, misleading=False)

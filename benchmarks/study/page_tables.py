@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from study.answer import answer
-from study.main_effects import DECIDED
 from study.markdown import markdown
 from study.style import NAMES, TITLES
 from study.tables import NATURAL
@@ -115,7 +114,9 @@ def effects(results: Results, name: str) -> str:
 def _matched(cost: Mapping[str, Any] | None) -> str:
     if cost is None or cost["matched"] is None:
         return "-"
-    return points(cost["matched"], "†" if cost["explained"] > DECIDED else "")
+    if "p_adjusted" in cost["matched"]:
+        return points(cost["matched"], "*" if cost["clear"] else "")
+    return points(cost["matched"], "†" if cost["misleading"] else "")
 
 
 def points(estimate: Mapping[str, float], mark: str = "") -> str:

@@ -13,7 +13,7 @@ NONE = "*Not replayed yet.*"
 
 
 def read_replays(folder: Path, kind: str) -> dict[str, Any]:
-    """Return the results of `searchers` or `effects` by table, of those tables that have any."""
+    """Return the results of `searchers`, `effects` or `exchange` by table, of those tables that have any."""
     files = {name: folder / f"{kind}_{name}.json" for name in TABLES}
     return {name: json.loads(file.read_text(encoding="utf-8")) for name, file in files.items() if file.is_file()}
 

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from sasa_nas.analysis.where.linear import Estimate
+from study.by_width import Exchanged
 from study.interactions import interactions
 from study.main_effects import main_effects
 from study.networks import networks
@@ -16,12 +17,13 @@ from study.quality import table_quality
 from study.tables import Studied, stage_titles
 
 
-def table_result(studied: Studied, scores: Scores) -> dict[str, Any]:
+def table_result(studied: Studied, scores: Scores, exchanged: Exchanged | None = None) -> dict[str, Any]:
     """Return what the study says of a table.
 
     Args:
         studied: The table.
         scores: Training-free scores of its networks; empty where they were not computed.
+        exchanged: Effects at equal FLOPs by what width is worth; default: they are regressed.
     """
     info = studied.table.info
     result = {
@@ -33,7 +35,7 @@ def table_result(studied: Studied, scores: Scores) -> dict[str, Any]:
         "git": info.git,
         "stages": stage_titles(studied.architectures[0]),
         "quality": table_quality(studied),
-        "effects": main_effects(studied),
+        "effects": main_effects(studied, exchanged),
         "interactions": interactions(studied),
         "networks": networks(studied),
         "predictors": predictors(studied, scores),
