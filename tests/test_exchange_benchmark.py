@@ -9,7 +9,7 @@ import torch
 from exchange import answered, result
 from planted_table import EFFECTS, NOISE, TOGETHER, planted_table
 from study.tables import Studied, read_studied
-from study.widths import Widened, open_journal, train, widened
+from study.widths import Widened, open_journal, require_images, train, widened
 
 from sasa_nas import SearchSettings, UserError, load_space, search
 from sasa_nas.data.registry import load
@@ -135,10 +135,9 @@ def test_trainings_go_on_where_they_were_stopped_and_are_the_trainers(tmp_path: 
         open_journal(journal.path, table, wanted[:7])
 
 
-def test_images_that_are_not_the_tables_are_refused(tmp_path: Path) -> None:
+def test_images_that_are_not_the_tables_are_refused() -> None:
     table = table_of_digits()
-    other = table.model_copy(update={"info": table.info.model_copy(update={"validation_images": 5})})
-    wanted = widened(other, 8)
-    journal = open_journal(tmp_path / "journal.jsonl", other, wanted)
-    with ThreadPoolExecutor(1) as workers, pytest.raises(UserError, match="not the images that the table was made"):
-        train(wanted, other, journal, None, workers)
+    require_images(table, None)
+    info = table.info.model_copy(update={"validation_images": 5})
+    with pytest.raises(UserError, match=r"360, 8, 8, 10\), those of the table \(128, 5, 8, 8, 10\)"):
+        require_images(table.model_copy(update={"info": info}), None)

@@ -63,6 +63,28 @@ def widened(table: Table, trainings: int) -> list[Widened]:
     return found
 
 
+def require_images(table: Table, data_dir: Path | None) -> None:
+    """Check that the images at hand are as many, as large and of as many classes as those of a table.
+
+    Args:
+        table: The table.
+        data_dir: Folder of data sets; if None, the default one.
+
+    Raises:
+        UserError: If they are not, or there are none.
+    """
+    splits, info, network = _splits(_proxy(table), data_dir), table.info, table.rows[0].architecture
+    facts = splits.info
+    found = (len(splits.train), len(splits.validation), facts.height, facts.width, facts.num_classes)
+    image = network.image
+    wanted = (info.train_images, info.validation_images, image.height, image.width, network.num_classes)
+    if found != wanted:
+        raise UserError(
+            f"{info.dataset}: images to train and to validate, height, width and classes are {found}, those of the "
+            f"table {wanted}: these are not the images that the table was made with"
+        )
+
+
 def open_journal(path: Path, table: Table, wanted: Sequence[Widened]) -> Journal:
     """Return the journal of trainings that have ended; made where there is none.
 
@@ -89,10 +111,9 @@ def train(
         The courses, in the order of `wanted`.
 
     Raises:
-        UserError: If the data are missing, or are not the table's.
+        UserError: If the data are missing.
     """
-    proxy = validate_space(table.info.space, "the table's space").proxy
-    _require_data_of(table, proxy, data_dir)
+    proxy = _proxy(table)
     left = [one for one in wanted if (one.design.architecture.id, one.seed) not in journal.curves]
     running = [workers.submit(course, one.design.architecture, one.seed, proxy, data_dir) for one in left]
     for future in as_completed(running):
@@ -108,8 +129,9 @@ def train(
 
 def course(architecture: Architecture, seed: int, proxy: Proxy, data_dir: Path | None) -> Curve:
     """Train one network on the CPU, as `sasa-nas table` does."""
+    splits = _splits(proxy, data_dir)
     start = time.perf_counter()
-    trainer = new_trainer(architecture, _splits(proxy, data_dir), proxy.recipe, seed=seed, device=torch.device("cpu"))
+    trainer = new_trainer(architecture, splits, proxy.recipe, seed=seed, device=torch.device("cpu"))
     epochs = list(trainer.epochs())
     return Curve(
         architecture_id=architecture.id,
@@ -138,16 +160,5 @@ def _splits(proxy: Proxy, data_dir: Path | None) -> Splits:
     return load(proxy.dataset, data_dir=data_dir, image_size=proxy.image_size, train_images=proxy.train_images)
 
 
-def _require_data_of(table: Table, proxy: Proxy, data_dir: Path | None) -> None:
-    """Raise if the images at hand are not as many, as large and of as many classes as the table's."""
-    splits, network = _splits(proxy, data_dir), table.rows[0].architecture
-    found = (len(splits.train), len(splits.validation), splits.info.height, splits.info.width, splits.info.num_classes)
-    image = network.image
-    wanted = (
-        table.info.train_images, table.info.validation_images, image.height, image.width, network.num_classes,
-    )  # fmt: skip
-    if found != wanted:
-        raise UserError(
-            f"{proxy.dataset}: images to train and to validate, height, width and classes are {found}, those of the "
-            f"table {wanted}: these are not the images that the table was made with"
-        )
+def _proxy(table: Table) -> Proxy:
+    return validate_space(table.info.space, "the table's space").proxy
