@@ -8,6 +8,7 @@ from functools import cached_property
 from pydantic import ValidationError
 
 from sasa_nas.cost import Counts, count_network
+from sasa_nas.cost.limits import excess_of
 from sasa_nas.cost.memory import training_memory
 from sasa_nas.data.folders import absolute_name
 from sasa_nas.data.registry import dataset_info, load_for_search
@@ -190,10 +191,10 @@ def drawn(plan: SearchPlan, chooser: Chooser) -> Design:
 
 
 def _check_limits(plan: SearchPlan, design: Design) -> None:
-    for name, most in _limits(plan.space).items():
-        count = getattr(design, name)
-        if count > most:
-            raise OverLimit(f"{count:,} {name} exceed max_{name}={most:,}", design, count / most - 1.0)
+    found = excess_of(plan.space.limits, design.counts, lambda: design.memory)
+    if found is not None:
+        beyond = f"{found.value:,} {found.name} exceed max_{found.name}={found.most:,}"
+        raise OverLimit(beyond, design, found.share)
 
 
 def _limits(space: SearchSpace) -> dict[str, float]:

@@ -72,6 +72,11 @@ def population_of(space: SearchSpace, image: Image, num_classes: int) -> Populat
     if space.limits.max_latency is not None:
         return None
     from sasa_nas.cost import count_network
+    from sasa_nas.cost.limits import excess_of
+    from sasa_nas.cost.memory import training_memory
+
+    def memory(network: Architecture) -> int:
+        return training_memory(network).of_batch(space.proxy.recipe.batch_size)
 
     complete = size(space) <= MOST_DESIGNS
     found: dict[str, tuple[Architecture, Values, Counts]] = {}
@@ -87,7 +92,7 @@ def population_of(space: SearchSpace, image: Image, num_classes: int) -> Populat
             counts = count_network(network).total
         except UserError:
             return None
-        if _within(space, network, counts):
+        if excess_of(space.limits, counts, partial(memory, network)) is None:
             found.setdefault(network.id, (network, values_of(design), counts))
             if not complete and len(found) == DRAWN:
                 break
@@ -151,16 +156,3 @@ def _drawn(space: SearchSpace) -> Iterator[Architecture]:
             yield walker.sample(chooser)
         except Infeasible:
             continue
-
-
-def _within(space: SearchSpace, network: Architecture, counts: "Counts") -> bool:
-    limits = space.limits
-    if limits.max_params is not None and counts.params > limits.max_params:
-        return False
-    if limits.max_flops is not None and counts.flops() > limits.max_flops:
-        return False
-    if limits.max_memory is None:
-        return True
-    from sasa_nas.cost.memory import training_memory
-
-    return training_memory(network).of_batch(space.proxy.recipe.batch_size) <= limits.max_memory

@@ -131,7 +131,7 @@ def test_the_random_sampler_trains_the_best_of_what_it_draws(make_plan: MakePlan
     plan = make_plan(trials=2, sampler="random", score_filter="naswot", score_keep=0.5)
     with opened_study(folder, plan.settings) as study:
         proposer = Proposer(study, plan, notes)
-        proposer._score_filter = ScoreFilter(plan, lambda design: float(design.counts.params))
+        proposer._refill._filter = ScoreFilter(plan, lambda design: float(design.counts.params))
         first, second = proposer.propose(), proposer.propose()
         assert len(study.line) == initial_designs.REFILL - 2, "the line is filled when it is empty"
     assert first is not None
