@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from study.tables import BASELINE, Studied, read_studied, stage_titles
-from study.widths import Widened, open_journal, processes, require_images, train, widened
+from study.widths import Widened, open_journal, require_images, train, widened
 
 from sasa_nas.analysis.where import Effect, Interval, StageEffect, Where, where
 from sasa_nas.errors import UserError
@@ -174,8 +174,7 @@ def main() -> int:
         require_images(studied.table, options.data_dir)
         wanted = widened(studied.table, options.trainings)
         journal = open_journal(out.with_name(f"{out.name}.partial.jsonl"), studied.table, wanted)
-        with processes(options.processes) as workers:
-            curves = train(wanted, studied.table, journal, options.data_dir, workers)
+        curves = train(wanted, studied.table, journal, options.data_dir, workers=options.processes)
         found = result(studied, wanted, curves)
     except UserError as error:
         print(error, file=sys.stderr)

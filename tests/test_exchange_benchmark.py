@@ -1,6 +1,5 @@
 """The benchmark of the exchange rate trains what `where --widths` trains, and finds what is planted in a table."""
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -118,8 +117,7 @@ def test_trainings_go_on_where_they_were_stopped_and_are_the_trainers(tmp_path: 
     journal = open_journal(tmp_path / "journal.jsonl", table, wanted)
     for curve in reversed(before):
         journal.add(curve)
-    with ThreadPoolExecutor(1) as workers:
-        curves = train(wanted, table, open_journal(journal.path, table, wanted), None, workers)
+    curves = train(wanted, table, open_journal(journal.path, table, wanted), None, workers=1)
     assert curves[:7] == before
     assert open_journal(journal.path, table, wanted).curves[curves[7].architecture_id, 400_007] == curves[7]
     splits = load("digits", train_images=IMAGES)

@@ -1,30 +1,21 @@
 """Trainings of a table's all-convolution network at other widths, by the recipe of the table."""
 
-import multiprocessing
-import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
-import torch
-
-from sasa_nas.data.registry import load
-from sasa_nas.data.splits import Splits
 from sasa_nas.errors import UserError
 from sasa_nas.run import Arm, SearchSettings
 from sasa_nas.searching.plan import Design, draw
 from sasa_nas.searching.propose.arm_designs import ArmDesigns
 from sasa_nas.searching.propose.widths import at_width
 from sasa_nas.searching.simulate.replay import replay_plan
-from sasa_nas.space import Architecture, Proxy
+from sasa_nas.space import Proxy
 from sasa_nas.space.choosers import RecallChooser
 from sasa_nas.space.files import validate_space
 from sasa_nas.table import Table
 from sasa_nas.table.journal import Curve, Journal, TableTask
-from sasa_nas.training.proxy import new_trainer
+from sasa_nas.workflows.courses import Job, load_proxy, train_all
 
 
 @dataclass(frozen=True)
@@ -73,7 +64,7 @@ def require_images(table: Table, data_dir: Path | None) -> None:
     Raises:
         UserError: If they are not, or there are none.
     """
-    splits, info, network = _splits(_proxy(table), data_dir), table.info, table.rows[0].architecture
+    splits, info, network = load_proxy(_proxy(table), data_dir), table.info, table.rows[0].architecture
     facts = splits.info
     found = (len(splits.train), len(splits.validation), facts.height, facts.width, facts.num_classes)
     image = network.image
@@ -96,16 +87,16 @@ def open_journal(path: Path, table: Table, wanted: Sequence[Widened]) -> Journal
 
 
 def train(
-    wanted: Sequence[Widened], table: Table, journal: Journal, data_dir: Path | None, workers: Executor
+    wanted: Sequence[Widened], table: Table, journal: Journal, data_dir: Path | None, *, workers: int
 ) -> list[Curve]:
-    """Train what the journal does not hold yet.
+    """Train what the journal does not hold yet, on the CPU.
 
     Args:
         wanted: All trainings.
         table: The table, whose recipe and data they share.
         journal: Journal to which each is added when it has ended.
         data_dir: Folder of data sets; if None, the default one.
-        workers: Executor of the trainings.
+        workers: Number of processes, of one thread each.
 
     Returns:
         The courses, in the order of `wanted`.
@@ -113,51 +104,17 @@ def train(
     Raises:
         UserError: If the data are missing.
     """
-    proxy = _proxy(table)
-    left = [one for one in wanted if (one.design.architecture.id, one.seed) not in journal.curves]
-    running = [workers.submit(course, one.design.architecture, one.seed, proxy, data_dir) for one in left]
-    for future in as_completed(running):
-        curve = future.result()
+    names = [(one.design.architecture.id, one.seed) for one in wanted]
+    pairs = zip(wanted, names, strict=True)
+    left = [Job(one.design.architecture, one.seed) for one, name in pairs if name not in journal.curves]
+    for curve in train_all(left, _proxy(table), data_dir, device="cpu", workers=workers):
         journal.add(curve)
         print(
             f"{len(journal.curves)}/{len(wanted)}: seed {curve.seed}, {100 * curve.accuracy[-1]:.2f} %, "
             f"{curve.seconds:.0f} s",
             flush=True,
         )
-    return [journal.curves[one.design.architecture.id, one.seed] for one in wanted]
-
-
-def course(architecture: Architecture, seed: int, proxy: Proxy, data_dir: Path | None) -> Curve:
-    """Train one network on the CPU, as `sasa-nas table` does."""
-    splits = _splits(proxy, data_dir)
-    start = time.perf_counter()
-    trainer = new_trainer(architecture, splits, proxy.recipe, seed=seed, device=torch.device("cpu"))
-    epochs = list(trainer.epochs())
-    return Curve(
-        architecture_id=architecture.id,
-        seed=seed,
-        accuracy=tuple(epoch.accuracy for epoch in epochs),
-        train_loss=tuple(epoch.train_loss for epoch in epochs),
-        validation_loss=tuple(epoch.validation_loss for epoch in epochs),
-        seconds=time.perf_counter() - start,
-    )
-
-
-@contextmanager
-def processes(count: int) -> Iterator[Executor]:
-    """Yield an executor of processes of one thread each; what has not begun is dropped where an error leaves it."""
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(count, mp_context=context, initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-@cache
-def _splits(proxy: Proxy, data_dir: Path | None) -> Splits:
-    """Return the data, read once a process."""
-    return load(proxy.dataset, data_dir=data_dir, image_size=proxy.image_size, train_images=proxy.train_images)
+    return [journal.curves[name] for name in names]
 
 
 def _proxy(table: Table) -> Proxy:

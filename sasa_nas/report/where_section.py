@@ -84,7 +84,7 @@ def draw_bounds(bounds: Bounds, baseline: str, size: Size) -> Markup:
     return draw_estimates(
         estimates,
         size,
-        title=f"points of validation accuracy against {baseline}, by a model of all trainings",
+        title=f"points of validation accuracy against {baseline}",
         label=f"Effects of attention on accuracy against {baseline}, by a model of all trainings: "
         + "; ".join(f"{e.group} {e.note} ({e.low:+.1f} to {e.high:+.1f})" for e in estimates),
         show=lambda points: f"{points:+.3g}" if points else "0",

@@ -1,10 +1,7 @@
 """Resumable training of every network of a small space, on all cores."""
 
-import multiprocessing
 import random
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,21 +10,18 @@ import torch
 
 from sasa_nas.cost import Counts, count_network
 from sasa_nas.cost.latency_cache import Setting, latency_of
-from sasa_nas.data.decoded import Progress
-from sasa_nas.data.registry import load
 from sasa_nas.data.splits import Splits
 from sasa_nas.errors import UserError
 from sasa_nas.files import make_directory
-from sasa_nas.operators.plugins import OperatorFile, loaded_operators, receive_operators
 from sasa_nas.run.new_folder import sole_writer, unwritable
 from sasa_nas.run.provenance import git_state, versions
-from sasa_nas.space import Architecture, Image, Proxy, SearchSpace, proxy_of, size
+from sasa_nas.space import Architecture, Image, SearchSpace, proxy_of, size
 from sasa_nas.space.choosers import Label
 from sasa_nas.space.enumeration import every_design
-from sasa_nas.table.journal import Curve, Journal, TableTask
+from sasa_nas.table.journal import Journal, TableTask
 from sasa_nas.table.records import Row, Table, TableInfo, save_table
 from sasa_nas.training.device import describe_device, pick_device
-from sasa_nas.training.proxy import new_trainer
+from sasa_nas.workflows.courses import Job, load_proxy, train_all
 from sasa_nas.workflows.observer import TableObserver
 
 LARGEST = 20_000
@@ -41,14 +35,6 @@ class _Member:
     choices: dict[str, Label]
     architecture: Architecture
     counts: Counts
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A training, as sent to a worker process."""
-
-    architecture: Architecture
-    seed: int
 
 
 def make_table(
@@ -86,7 +72,7 @@ def make_table(
         raise UserError(f"space '{space.name}' has {size(space):,} combinations; a table takes at most {LARGEST:,}")
     if out.exists() and not out.is_file():
         raise UserError(f"{out} is there and no regular file; choose another --out")
-    splits = _load(space.proxy, data_dir, observer.decoding)
+    splits = load_proxy(space.proxy, data_dir, observer.decoding)
     where = pick_device(device)
     members = list(_members(space, splits))
     wanted = _wanted(members, seeds, repeated)
@@ -98,7 +84,7 @@ def make_table(
             journal = Journal(partial, task)
             jobs = [job for job in wanted if (job.architecture.id, job.seed) not in journal.curves]
             observer.started(len(wanted), len(wanted) - len(jobs))
-            for curve in _train_all(jobs, space.proxy, data_dir, str(where), workers):
+            for curve in train_all(jobs, space.proxy, data_dir, device=str(where), workers=workers):
                 journal.add(curve)
                 observer.trained(curve)
             latencies = _latencies(members, where, observer)
@@ -109,16 +95,6 @@ def make_table(
     except OSError as error:
         raise UserError(f"{unwritable(out, error)}; what is trained is in {partial}") from error
     return table
-
-
-def _load(proxy: Proxy, data_dir: Path | None, progress: Progress | None = None) -> Splits:
-    return load(
-        proxy.dataset,
-        data_dir=data_dir,
-        image_size=proxy.image_size,
-        train_images=proxy.train_images,
-        progress=progress,
-    )
 
 
 def _members(space: SearchSpace, splits: Splits) -> Iterator[_Member]:
@@ -132,14 +108,14 @@ def _members(space: SearchSpace, splits: Splits) -> Iterator[_Member]:
             yield _Member(choices, architecture, count_network(architecture).total)
 
 
-def _wanted(members: Sequence[_Member], seeds: Sequence[int], repeated: int | None) -> list[_Job]:
+def _wanted(members: Sequence[_Member], seeds: Sequence[int], repeated: int | None) -> list[Job]:
     """Return all trainings of the table: the first seed of all networks, then the other seeds of those to be repeated.
 
     The order of networks is random, and the same in every call.
     """
     drawn = random.Random(0).sample(members, len(members))
-    first = [_Job(member.architecture, seeds[0]) for member in drawn]
-    return first + [_Job(member.architecture, seed) for seed in seeds[1:] for member in drawn[:repeated]]
+    first = [Job(member.architecture, seeds[0]) for member in drawn]
+    return first + [Job(member.architecture, seed) for seed in seeds[1:] for member in drawn[:repeated]]
 
 
 def _latencies(members: Sequence[_Member], device: torch.device, observer: TableObserver) -> dict[str, float]:
@@ -150,60 +126,6 @@ def _latencies(members: Sequence[_Member], device: torch.device, observer: Table
         latencies[member.architecture.id] = latency_of(member.architecture, 1, setting).seconds
         observer.timed(len(latencies), len(members))
     return latencies
-
-
-def _train_all(jobs: Sequence[_Job], proxy: Proxy, data_dir: Path | None, device: str, workers: int) -> Iterator[Curve]:
-    """Train `jobs` in several processes and yield curves as they are finished."""
-    context = multiprocessing.get_context("spawn")
-    waiting = iter(jobs)
-    running: set[Future[Curve]] = set()
-    pool = ProcessPoolExecutor(
-        workers, mp_context=context, initializer=_start, initargs=(loaded_operators(), proxy, data_dir, device)
-    )
-    try:
-        while True:
-            # no more in hand than keeps everyone busy: what a Ctrl-C throws away is little
-            while len(running) < 2 * workers and (job := next(waiting, None)) is not None:
-                running.add(pool.submit(_train, job))
-            if not running:
-                return
-            done, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in done:
-                yield future.result()
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-class _Worker:
-    """State of a worker process between trainings."""
-
-    splits: Splits
-    proxy: Proxy
-    device: torch.device
-
-
-def _start(operators: tuple[OperatorFile, ...], proxy: Proxy, data_dir: Path | None, device: str) -> None:
-    torch.set_num_threads(1)
-    # before any description of theirs is unpickled
-    receive_operators(operators)
-    _Worker.splits = _load(proxy, data_dir)
-    _Worker.proxy = proxy
-    _Worker.device = torch.device(device)
-
-
-def _train(job: _Job) -> Curve:
-    start = time.perf_counter()
-    recipe = _Worker.proxy.recipe
-    trainer = new_trainer(job.architecture, _Worker.splits, recipe, seed=job.seed, device=_Worker.device)
-    epochs = list(trainer.epochs())
-    return Curve(
-        architecture_id=job.architecture.id,
-        seed=job.seed,
-        accuracy=tuple(epoch.accuracy for epoch in epochs),
-        train_loss=tuple(epoch.train_loss for epoch in epochs),
-        validation_loss=tuple(epoch.validation_loss for epoch in epochs),
-        seconds=time.perf_counter() - start,
-    )
 
 
 def _table(
