@@ -2,15 +2,14 @@
 
 from sasa_nas.analysis.where.answer import RESOLUTION, where
 from sasa_nas.analysis.where.attention_bounds import attention_bounds
+from sasa_nas.analysis.where.bounds_records import Bounds, PlaceBound
 from sasa_nas.analysis.where.records import (
-    Bounds,
     Effect,
     Exchange,
     Interaction,
     Interval,
     OperatorTrainings,
     PerGflop,
-    PlaceBound,
     ScoreUse,
     StageEffect,
     SwapEffect,

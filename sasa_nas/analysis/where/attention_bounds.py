@@ -19,10 +19,10 @@ from itertools import combinations
 import numpy as np
 from scipy import stats
 
+from sasa_nas.analysis.where.bounds_records import Bounds, PlaceBound
 from sasa_nas.analysis.where.choices import kind_shares
 from sasa_nas.analysis.where.failures import FAILED
 from sasa_nas.analysis.where.linear import CONFIDENCE
-from sasa_nas.analysis.where.records import Bounds, PlaceBound
 from sasa_nas.analysis.where.sample import LEAST_FREE
 from sasa_nas.run import TrialRecord
 from sasa_nas.run.designs import Designs

@@ -4,7 +4,8 @@ import re
 from collections.abc import Sequence
 
 from sasa_nas.analysis.labels import stage_name
-from sasa_nas.analysis.where.records import Bounds, Effect, Interaction, Interval, PlaceBound, Where
+from sasa_nas.analysis.where.bounds_records import Bounds, PlaceBound
+from sasa_nas.analysis.where.records import Effect, Interaction, Interval, Where
 
 _MOST_LISTED = 8
 """Most trials that a sentence lists."""
