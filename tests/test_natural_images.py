@@ -60,7 +60,7 @@ def test_effects_at_equal_flops_are_those_of_a_regression(studied: Studied) -> N
 
 
 def exchange_of(studied: Studied) -> dict[str, Any]:
-    """What `exchange.py` would leave, were there effects of 2 points in the second stage and none elsewhere."""
+    """Results in the form of `exchange.py`, with an effect of 2 points in the second stage and none elsewhere."""
 
     def interval(value: float, p: float) -> dict[str, Any]:
         return {"effect": value, "low": value - 0.01, "high": value + 0.01, "p": p, "p_adjusted": p, "star": p < 0.05}

@@ -163,7 +163,7 @@ class SearchSettings(BaseModel):
     scores: Scores = ()
     """Training-free scores that every trained design is given, beside that of the filter."""
     one_shot: bool = False
-    """Whether a supernet is trained first, whose validation losses are a score of the space's designs."""
+    """True if a supernet is trained before the search; its validation losses are a score of the space's designs."""
     score_filter: Score | None = None
     """Score by which designs that chance proposes are sorted out before training; default: none."""
     score_keep: Annotated[float, Field(gt=0.0, le=1.0)] = 0.25

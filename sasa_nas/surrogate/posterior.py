@@ -157,12 +157,13 @@ def posterior_of(found: Designs) -> Posterior | None:
     return Posterior(networks, coding, fit_trainings([group for _, group in pairs], columns))
 
 
-def fit_trainings(groups: Sequence[Sequence[TrialRecord]], columns: Matrix) -> MixedModel:
+def fit_trainings(groups: Sequence[Sequence[TrialRecord]], columns: Matrix, *, fixed: int = 0) -> MixedModel:
     """Fit the model to trainings.
 
     Args:
         groups: The trainings of each network, as `Designs.groups`; of two networks at least.
         columns: (N, p), standardised columns of the networks.
+        fixed: Number of the first columns whose coefficients have next to no prior.
     """
     accuracies = [np.array([record.accuracy or 0.0 for record in group]) for group in groups]
     return fit(
@@ -170,6 +171,7 @@ def fit_trainings(groups: Sequence[Sequence[TrialRecord]], columns: Matrix) -> M
         counts=np.array([float(len(values)) for values in accuracies]),
         within=float(sum(values.var() * len(values) for values in accuracies)),
         columns=columns,
+        fixed=fixed,
     )
 
 

@@ -1,4 +1,4 @@
-"""How well early accuracies rank the final ones, against scipy's tau and on planted trainings."""
+"""Rank correlation of early with final accuracies, against scipy's tau and on planted trainings."""
 
 import numpy as np
 import pytest

@@ -23,12 +23,12 @@ from sasa_nas.analysis.where.bounds_records import Bounds, PlaceBound
 from sasa_nas.analysis.where.choices import kind_shares
 from sasa_nas.analysis.where.failures import FAILED
 from sasa_nas.analysis.where.linear import CONFIDENCE
-from sasa_nas.analysis.where.sample import LEAST_FREE
+from sasa_nas.analysis.where.sample import LEAST_FREE, values_of_trial
 from sasa_nas.run import TrialRecord
 from sasa_nas.run.designs import Designs
 from sasa_nas.space import SearchSpace
-from sasa_nas.surrogate.factors import BASELINE, Factor, Matrix, Values, Vector, factors_of, values_of
-from sasa_nas.surrogate.mixed_model import fit
+from sasa_nas.surrogate.factors import BASELINE, Factor, Matrix, Values, Vector, factors_of
+from sasa_nas.surrogate.posterior import fit_trainings
 
 _NEGLIGIBLE = 1e-9
 """Standard deviation below which a column is constant."""
@@ -73,7 +73,7 @@ def attention_bounds(space: SearchSpace, records: Sequence[TrialRecord]) -> Boun
     own = [record for record in records if not record.arm.outside]
     found = Designs(own)
     pairs = [(r, group) for r, group in zip(found.means(), found.groups(), strict=True) if r.architecture is not None]
-    networks = [_values(record) for record, _ in pairs]
+    networks = [values_of_trial(record) for record, _ in pairs]
     shares = {path: kinds for path, kinds in kind_shares(space).items() if BASELINE in kinds and len(kinds) > 1}
     places = [path for path in shares if _is_told(path, networks)]
     if not places or len(networks) - 1 - len(places) < LEAST_FREE:
@@ -81,14 +81,8 @@ def attention_bounds(space: SearchSpace, records: Sequence[TrialRecord]) -> Boun
     columns = _columns(networks, {path: 1.0 - shares[path][BASELINE] for path in places})
     scale = columns.raw.std(axis=0)
     scale = np.where(scale > _NEGLIGIBLE, scale, 1.0)
-    accuracies = [np.array([record.accuracy or 0.0 for record in group]) for _, group in pairs]
-    model = fit(
-        means=np.array([values.mean() for values in accuracies]),
-        counts=np.array([float(len(values)) for values in accuracies]),
-        within=float(sum(values.var() * len(values) for values in accuracies)),
-        columns=(columns.raw - columns.raw.mean(axis=0)) / scale,
-        fixed=len(places),
-    )
+    groups = [group for _, group in pairs]
+    model = fit_trainings(groups, (columns.raw - columns.raw.mean(axis=0)) / scale, fixed=len(places))
     quantile = float(stats.t.ppf(1.0 - (1.0 - CONFIDENCE) / (2 * len(places)), model.free))
     effects = [model.combination(columns.weights(number) / scale) for number in range(len(places))]
     return Bounds(
@@ -102,11 +96,11 @@ def attention_bounds(space: SearchSpace, records: Sequence[TrialRecord]) -> Boun
             )
             for path, (mean, sd) in zip(places, effects, strict=True)
         ],
-        trainings=sum(map(len, accuracies)),
+        trainings=sum(map(len, groups)),
         designs=len(networks),
         failed=sum(record.outcome in FAILED for record in own),
         not_told=[path for path in shares if path not in places],
-        nothing_differs=len({value for values in accuracies for value in values.tolist()}) == 1,
+        nothing_differs=len({record.accuracy for group in groups for record in group}) == 1,
     )
 
 
@@ -144,8 +138,3 @@ def _numbers(factors: Sequence[Factor], first: int) -> dict[str, list[int]]:
         found[factor.name] = list(range(first, first + len(factor.contrasts)))
         first += len(factor.contrasts)
     return found
-
-
-def _values(record: TrialRecord) -> Values:
-    network = record.full_size or record.architecture
-    return values_of(network) if network else {}

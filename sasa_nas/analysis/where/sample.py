@@ -79,7 +79,7 @@ def sample_of(records: Sequence[TrialRecord], size: int) -> Sample:
     spreads = [float(np.var(_accuracies(group))) * len(group) for group in groups]
     return Sample(
         records=units,
-        networks=[_values(unit[0]) for unit in units],
+        networks=[values_of_trial(unit[0]) for unit in units],
         accuracy=np.array([np.mean(_accuracies(unit)) for unit in units]),
         flops=np.array([(unit[0].flops or 0) / 1e9 for unit in units]),
         counts=np.array([float(len(unit)) for unit in units]),
@@ -93,6 +93,7 @@ def _accuracies(records: Sequence[TrialRecord]) -> list[float]:
     return [record.accuracy or 0.0 for record in records]
 
 
-def _values(record: TrialRecord) -> Values:
+def values_of_trial(record: TrialRecord) -> Values:
+    """Return a trial's design as values of its factors; nothing if its network is not known."""
     network = record.full_size or record.architecture
     return values_of(network) if network else {}
