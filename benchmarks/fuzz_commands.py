@@ -40,7 +40,7 @@ BORDERS = (
     "sasa_nas.workflows.export:export_network",
     "sasa_nas.workflows.attention:build",
     "sasa_nas.exporting.verifying:verify_export",
-    "sasa_nas.workflows.tabulate:ProcessPoolExecutor",
+    "sasa_nas.workflows.courses:ProcessPoolExecutor",
     "sasa_nas.testing:conformance_checks",
     "sasa_nas.data.download:_fetch_one",
 )
