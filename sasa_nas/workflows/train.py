@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from sasa_nas.data.splits import DatasetInfo, Splits
 from sasa_nas.exporting.weights import check_weights, load_weights
 from sasa_nas.run import (
     ExternalResources,
+    SeedFolder,
     TrainingFolder,
     TrainingInfo,
     TrainingResult,
@@ -30,13 +32,20 @@ from sasa_nas.space import Architecture, Image, load_architecture
 from sasa_nas.space.scaling import fitted_to, scaled
 from sasa_nas.space.validation_errors import space_error
 from sasa_nas.tasks import CLASSIFICATION
+from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.training.evaluate import evaluate
 from sasa_nas.training.proxy import EpochMetrics, Trainer, new_trainer, require_batches
 from sasa_nas.workflows.loading import load_for, load_network, require_unchanged
 from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
 from sasa_nas.workflows.supernet import inherited
-from sasa_nas.workflows.training_session import begin_session, new_folder, require_same_network, resume_session
+from sasa_nas.workflows.training_session import (
+    begin_session,
+    new_folder,
+    require_same_network,
+    resume_session,
+    train_in_epochs,
+)
 
 
 @dataclass(frozen=True)
@@ -50,7 +59,10 @@ class _Classification:
     device: torch.device
     inherited: Mapping[str, Tensor] | None = None
     """Weights that every seed begins with, if they are not drawn."""
-    metrics = EpochMetrics
+
+    def train(self, seed: int, place: SeedFolder, progress: Progress[EpochMetrics]) -> None:
+        """Train the network with one seed; see `SeedJob.train`."""
+        train_in_epochs(partial(self.trainer, seed), EpochMetrics, place, progress)
 
     def trainer(self, seed: int) -> Trainer:
         """Return a trainer before its first epoch."""
