@@ -1,0 +1,1 @@
+"""Full training by a recipe: optimisers, schedules, losses, mixing of images, averages of weights."""
