@@ -1,0 +1,1 @@
+"""Recipes by the name of a preset or from a file, and changes to them."""
