@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sasa_nas.nodes import NameIn
+from sasa_nas.recipes import FullRecipe
 from sasa_nas.run.plain import check_training
 from sasa_nas.run.provenance import Command, Place, Told
 from sasa_nas.run.reader import RunError, read_record
 from sasa_nas.run.records import Natural
 from sasa_nas.run.training_folder import TrainingFolder
 from sasa_nas.space import Recipe
-from sasa_nas.space.proxy import Multiplier, Schedule
+from sasa_nas.space.proxy import AnyRecipe, Multiplier, Schedule
 from sasa_nas.space.validation_errors import space_error
 from sasa_nas.tasks import CLASSIFICATION, TASKS, Task
 
@@ -41,7 +42,7 @@ class BaseTrainingSettings(BaseModel):
     """Device for `sasa_nas.training.device.pick_device`: `auto`, `cpu`, `cuda` or `cuda:N`."""
     data_dir: Place | None = None
     """Folder that data sets lie in or are downloaded to; the default place if None."""
-    recipe: Schedule
+    recipe: Schedule | FullRecipe
 
 
 Settings = TypeVar("Settings", bound=BaseTrainingSettings)
@@ -52,7 +53,7 @@ class TrainingSettings(BaseTrainingSettings):
 
     train_images: Annotated[int, Field(ge=1)] | None = None
     """Images of a stratified subset of the train part; default: all of them."""
-    recipe: Recipe = Recipe()
+    recipe: AnyRecipe = Recipe()
     width_multiplier: Multiplier = 1.0
     depth_multiplier: Multiplier = 1.0
 

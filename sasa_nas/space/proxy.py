@@ -1,10 +1,12 @@
 """Proxy by which a search evaluates a design, full training, and limits on designs."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from sasa_nas.nodes import Bool, Count, Float, Node, Positive, Quantity
+from sasa_nas.recipes import FullRecipe
 
 PositiveFloat = Annotated[Float, Field(gt=0.0)]
 Multiplier = Annotated[Float, Field(gt=0.0, le=1000.0)]
@@ -29,6 +31,17 @@ class Recipe(Schedule):
     label_smoothing: Annotated[Float, Field(ge=0.0, lt=1.0)] = 0.0
     augment: Bool = True
     """Augmentation by random shifts, and by flips that keep the data set's labels, if true."""
+
+
+def _described(value: Any) -> Any:
+    """Return the recipe that plain data describe: a full one has an optimiser."""
+    if isinstance(value, Mapping):
+        return (FullRecipe if "optimizer" in value else Recipe).model_validate(value)
+    return value
+
+
+AnyRecipe = Annotated[Recipe | FullRecipe, BeforeValidator(_described)]
+"""Recipe of a training: a proxy's, with AdamW and all images in memory, or a full one."""
 
 
 class Proxy(Node):

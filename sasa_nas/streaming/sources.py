@@ -1,14 +1,8 @@
 """Sources of images by number: files on the disk, and tensors in memory."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Protocol
 
-import torch
 from torch import Tensor
-
-from sasa_nas.data.image_listing import Example
-from sasa_nas.data.splits import ImageSet
 
 
 class ImageSource(Protocol):

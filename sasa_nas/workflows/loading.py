@@ -15,6 +15,7 @@ from sasa_nas.models import Network
 from sasa_nas.run.external import ExternalResources, confirmed, folder_or_none
 from sasa_nas.run.trained import Trained, TrainingData
 from sasa_nas.space import Architecture
+from sasa_nas.streaming.splits import StreamedSplits
 
 
 def load_for(
@@ -82,7 +83,7 @@ def load_data(target: Path, trained: Trained, dataset: str | None, data_dir: Pat
     return splits
 
 
-def require_unchanged(splits: Splits, data: TrainingData) -> None:
+def require_unchanged(splits: Splits | StreamedSplits, data: TrainingData) -> None:
     """Check that a data set's train part is the one that a network was trained on.
 
     Raises:

@@ -4,21 +4,19 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as multiprocessing
+from torch import multiprocessing
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, SpawnContext, spawn
 
-from sasa_nas.errors import UserError, one_line
-from sasa_nas.training.full.ranks import PATIENCE, Ranks
+from sasa_nas.errors import UserError
+from sasa_nas.training.full.ranks import Ranks, Store, store_of
 
-HOST = "127.0.0.1"
 _POLL = 0.1
 """Seconds between looks at the processes."""
 
-Work = Callable[[Ranks, dist.Store, Any, Callable[[Any], None]], None]
+Work = Callable[[Ranks, Store, Any, Callable[[Any], None]], None]
 """Work of a process: its place, the store by which the processes meet, the argument, and a function that sends a
 message to the process that started them."""
 
@@ -41,25 +39,23 @@ def run_ranks(work: Work, argument: Any, size: int, received: Callable[[Any], No
     Raises:
         RankFailed: If a process was killed or raised an exception.
     """
-    store = dist.TCPStore(HOST, 0, is_master=True, wait_for_workers=False, timeout=PATIENCE)
+    store = store_of(None)
     queue = multiprocessing.get_context("spawn").SimpleQueue()
     threads = max(1, len(os.sched_getaffinity(0)) // size)
-    context = multiprocessing.start_processes(
-        _run, (work, argument, size, store.port, threads, queue), nprocs=size, join=False, start_method="spawn"
-    )
+    context = spawn(_run, (work, argument, size, store.port, threads, queue), nprocs=size, join=False)  # type: ignore[no-untyped-call]
     try:
         ended = False
         while not ended:
             ended = context.join(timeout=_POLL)
             while not queue.empty():
                 received(queue.get())
-    except multiprocessing.ProcessExitedException as error:
+    except ProcessExitedException as error:
         how = f"killed by {error.signal_name}" if error.signal_name else f"ended with status {error.exit_code}"
         raise RankFailed(f"process {error.error_index} of {size} was {how}, and the training has stopped") from error
-    except multiprocessing.ProcessRaisedException as error:
+    except ProcessRaisedException as error:
         while not queue.empty():
             received(queue.get())
-        last = one_line(str(error).strip().splitlines()[-1])
+        last = str(error).strip().splitlines()[-1].strip()
         raise RankFailed(f"process {error.error_index} of {size} failed: {last}") from error
     finally:
         _end(context)
@@ -77,11 +73,10 @@ def _run(
     # Ctrl-C and the end of the process that started this one end it at once: what counts is on the disk
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     torch.set_num_threads(threads)
-    store = dist.TCPStore(HOST, port, is_master=False, timeout=timedelta(minutes=5))
-    work(Ranks(local, size, local), store, argument, queue.put)
+    work(Ranks(local, size, local), store_of(port), argument, queue.put)
 
 
-def _end(context: multiprocessing.ProcessContext) -> None:
+def _end(context: SpawnContext) -> None:
     for process in context.processes:
         if process.is_alive():
             process.kill()

@@ -9,6 +9,7 @@ from datetime import timedelta
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed import Store, TCPStore  # type: ignore[attr-defined]
 
 from sasa_nas.errors import UserError
 
@@ -72,6 +73,16 @@ class Ranks:
         return data.cpu().numpy().tobytes()
 
 
+def store_of(port: int | None) -> TCPStore:
+    """Return the store by which processes of this machine find each other.
+
+    Args:
+        port: Port of an existing one; None makes one, at a free port.
+    """
+    here = port is None
+    return TCPStore("127.0.0.1", port or 0, is_master=here, wait_for_workers=False, timeout=PATIENCE)
+
+
 ALONE = Ranks()
 """A process that trains by itself."""
 
@@ -94,7 +105,7 @@ def launched_ranks() -> Ranks:
 
 
 @contextmanager
-def connected(ranks: Ranks, device: torch.device, store: dist.Store | None = None) -> Iterator[None]:
+def connected(ranks: Ranks, device: torch.device, store: Store | None = None) -> Iterator[None]:
     """Connect the processes inside a `with` block: by NCCL if they train on GPUs, else by Gloo.
 
     Args:

@@ -18,7 +18,7 @@ from sasa_nas.recipes import FullRecipe
 from sasa_nas.streaming.loader import Batch, TestLoader, TrainLoader
 from sasa_nas.streaming.splits import StreamedSplits
 from sasa_nas.training.evaluate import Evaluation
-from sasa_nas.training.full.averaging import Average
+from sasa_nas.training.full.averaging import AveragedModel
 from sasa_nas.training.full.erasing import erase
 from sasa_nas.training.full.evaluation import autocast, dtype_of, evaluate_streamed, inputs_of
 from sasa_nas.training.full.losses import make_loss
@@ -27,6 +27,7 @@ from sasa_nas.training.full.norms import set_norm_decay
 from sasa_nas.training.full.optimizers import make_optimizer
 from sasa_nas.training.full.ranks import ALONE, Ranks
 from sasa_nas.training.full.schedules import factor_at
+from sasa_nas.training.full.sizes import train_side
 from sasa_nas.training.loop import CHECK_EVERY, NonFiniteLoss
 from sasa_nas.training.optim import set_learning_rate
 from sasa_nas.training.proxy import EpochMetrics
@@ -85,11 +86,11 @@ class FullTrainer:
             set_norm_decay(self.model, recipe.norm_decay)
         self._parallel = _parallel(self.model, device, ranks)
         self.optimizer = make_optimizer(self.model, recipe.optimizer)
-        self.average = None if recipe.average is None else Average(self.model, recipe.average)
+        self.average = None if recipe.average is None else AveragedModel(self.model, recipe.average)
         self.batches = TrainLoader(
             splits.train,
             recipe.augmentation,
-            side=lambda epoch: recipe.sizes.train_side(epoch, splits.info.height),
+            side=lambda epoch: train_side(recipe.sizes, epoch, splits.info.height),
             flip_allowed=splits.info.flip,
             batch_size=recipe.batch_size,
             micro_batch=recipe.micro_batch,
@@ -175,6 +176,11 @@ class FullTrainer:
             raise ValueError(f"an epoch has {self.updates} updates, and {self.update} are done")
         self._losses, self._unreadable = float(state["losses"]), operator.index(state["unreadable"])
 
+    def close(self) -> None:
+        """Stop the processes that read images."""
+        self.batches.close()
+        self.validation.close()
+
     def _train(self, after_update: Callable[[], None]) -> None:
         """Train from the current update to the end of the epoch."""
         self._parallel.train()
@@ -212,7 +218,7 @@ class FullTrainer:
             nn.utils.clip_grad_norm_(self.model.parameters(), recipe.clip_norm)
         self.optimizer.step()
         if self.average is not None:
-            self.average.update(self.model)
+            self.average.update(self.model, done + 1)
         return torch.stack(losses).sum()
 
     def _summing_alone(self) -> AbstractContextManager[None]:
