@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         attention_maps,
         describe,
         evaluate,
+        follow_training,
         load_architecture,
         resume_training,
         scores,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from sasa_nas.errors import UserError
     from sasa_nas.models import build
     from sasa_nas.operators import register_operator
+    from sasa_nas.recipes import FullRecipe, load_recipe
     from sasa_nas.run import ExternalResources, SearchSettings, TrainingSettings
     from sasa_nas.searching.observer import SearchObserver
     from sasa_nas.space import Architecture, Recipe, SearchSpace, load_space
@@ -54,6 +56,7 @@ __all__ = [
     "EvaluationSettings",
     "ExportRequest",
     "ExternalResources",
+    "FullRecipe",
     "ImageSource",
     "LatencyRequest",
     "Recipe",
@@ -79,11 +82,13 @@ __all__ = [
     "draw_designs",
     "evaluate",
     "export",
+    "follow_training",
     "list_datasets",
     "list_models",
     "list_operators",
     "list_spaces",
     "load_architecture",
+    "load_recipe",
     "load_space",
     "load_table",
     "make_attacks",
@@ -117,6 +122,7 @@ __getattr__, __dir__ = lazy_names(
             "attention_maps",
             "describe",
             "evaluate",
+            "follow_training",
             "load_architecture",
             "resume_training",
             "scores",
@@ -131,6 +137,7 @@ __getattr__, __dir__ = lazy_names(
         "errors": ("UserError",),
         "models": ("build",),
         "operators": ("register_operator",),
+        "recipes": ("FullRecipe", "load_recipe"),
         "run": ("ExternalResources", "SearchSettings", "TrainingSettings"),
         "searching.observer": ("SearchObserver",),
         "space": ("Architecture", "Recipe", "SearchSpace", "load_space"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -22,6 +23,7 @@ from sasa_nas.cli.training_command import (
     require_target,
     seeds_table,
 )
+from sasa_nas.errors import UserError
 from sasa_nas.tasks import CLASSIFICATION
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from sasa_nas.workflows.observer import TrainingSummary
 
 
-RESUMING = ("resume", "data_dir", "dataset")
+RESUMING = ("resume", "data_dir", "dataset", "gpus", "loader_workers")
 """Options that may be given beside --resume."""
 
 
@@ -79,6 +81,28 @@ def train(
             show_default=False,
         ),
     ] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="Train in full by a recipe, a preset of `list recipes` or a YAML file.",
+            show_default=False,
+        ),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of --recipe, such as epochs=50."),
+    ] = None,
+    gpus: Annotated[
+        int,
+        typer.Option(
+            "--gpus", "--processes", min=1, max=1024, help="Processes that train together by --recipe, a GPU each."
+        ),
+    ] = 1,
+    loader_workers: Annotated[
+        int | None,
+        typer.Option(min=0, max=1024, help="Processes that read images, for each GPU.", show_default="cores left"),
+    ] = None,
     width_multiplier: Annotated[
         float | None, typer.Option(help="Multiplies every width of the network.", show_default="1")
     ] = None,
@@ -110,7 +134,11 @@ def train(
         require_alone(context, RESUMING)
         external = sasa_nas.ExternalResources(data_dir=folder, dataset=dataset)
         with observing_training() as observer:
-            _conclude(sasa_nas.resume_training(resume, external=external, observer=observer))
+            _conclude(
+                sasa_nas.resume_training(
+                    resume, external=external, processes=gpus, loader_workers=loader_workers, observer=observer
+                )
+            )
         return
     target, dataset = require_target(target, dataset, CLASSIFICATION)
     settings = {
@@ -123,7 +151,7 @@ def train(
         "device": device,
         "data_dir": folder,
     }
-    recipe = {
+    options = {
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
@@ -131,8 +159,31 @@ def train(
         "label_smoothing": label_smoothing,
         "augment": augment,
     }
-    train_it = partial(sasa_nas.train, inherit=inherit)
-    _conclude(begin_training(train_it, sasa_nas.TrainingSettings, target, settings, recipe, out))
+    given = _full_recipe(recipe, changes or (), options) if recipe is not None or changes else options
+    train_it = partial(sasa_nas.train, inherit=inherit, processes=gpus, loader_workers=loader_workers)
+    _conclude(begin_training(train_it, sasa_nas.TrainingSettings, target, settings, given, out))
+
+
+def _full_recipe(name: str | None, changes: Sequence[str], options: Mapping[str, object]) -> dict[str, object]:
+    """Return the fields of a full recipe.
+
+    Args:
+        name: Name or file of the recipe.
+        changes: Changes of single fields.
+        options: Options for the recipe without a name, which must not be given beside it.
+
+    Raises:
+        UserError: If there is no such recipe, a change does not fit, or options are given.
+    """
+    import sasa_nas
+
+    if name is None:
+        raise UserError("--set changes a field of a recipe; give --recipe, see `sasa-nas list recipes`")
+    for field, value in options.items():
+        if value is not None:
+            option = field.replace("_", "-")
+            raise UserError(f"--{option} is not for --recipe; write --set and the recipe's field, such as epochs=50")
+    return sasa_nas.load_recipe(name, changes).model_dump()
 
 
 def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult]) -> None:

@@ -25,6 +25,7 @@ from sasa_nas.training.full.trainer import FullMetrics
 from sasa_nas.workflows.full_ranks import (
     FullTask,
     default_workers,
+    follow,
     lead,
     rank_device,
     train_here,
@@ -96,6 +97,23 @@ def connected_share(share: Share, settings: TrainingSettings) -> Iterator[Share]
         raise UserError("a launcher has started these processes already; leave out --gpus")
     with connected(ranks, rank_device(settings.device, ranks)):
         yield replace(share, ranks=ranks)
+
+
+def follow_launched(device: str) -> None:
+    """Take part in the trainings of a launcher's first process, until it has no more.
+
+    Args:
+        device: `auto`, `cpu` or `cuda`.
+
+    Raises:
+        UserError: If no launcher has started this process, or it cannot take part.
+    """
+    ranks = launched_ranks()
+    if ranks.leads:
+        raise UserError("no launcher has started this process as a follower of another: call train")
+    place = rank_device(device, ranks)
+    with connected(ranks, place):
+        follow(ranks, place)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
+from torch.distributed import Store  # type: ignore[attr-defined]
 
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.weights import load_weights, save_weights
@@ -25,7 +26,7 @@ from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.device import pick_device
 from sasa_nas.training.full.checkpoints import train_to_end
 from sasa_nas.training.full.processes import run_ranks
-from sasa_nas.training.full.ranks import ALONE, Ranks, Store, connected
+from sasa_nas.training.full.ranks import ALONE, Ranks, connected
 from sasa_nas.training.full.trainer import FullMetrics, FullTrainer
 from sasa_nas.training.loop import NonFiniteLoss
 from sasa_nas.training.seeding import seeded

@@ -13,6 +13,7 @@ from sasa_nas.data.folders import settled_name
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.errors import UserError
+from sasa_nas.recipes import FullRecipe
 from sasa_nas.run import ExternalResources, RunFolder, RunInfo, TrialRecord
 from sasa_nas.run.external import confirmed, folder_or_none
 from sasa_nas.run.folder import RetrainingFolder
@@ -169,6 +170,7 @@ def _absolute(path: Path | None) -> Path | None:
 def _unchanged(earlier: RetrainingInfo, request: RetrainingRequest, place: RetrainingFolder) -> TrainingSettings:
     """Return the settings of a retraining to resume; only the device and folders may have changed."""
     settings, recipe = earlier.settings, earlier.settings.recipe
+    peak = recipe.optimizer.learning_rate if isinstance(recipe, FullRecipe) else recipe.learning_rate
     _confirm(ExternalResources.of_training(settings), request, place.path)
     dataset = None if request.dataset is None else settled_name(request.dataset, request.data_dir)
     pairs: list[tuple[str, object, object]] = [
@@ -179,7 +181,7 @@ def _unchanged(earlier: RetrainingInfo, request: RetrainingRequest, place: Retra
         ("image-size", request.image_size, settings.image_size),
         ("epochs", request.epochs, recipe.epochs),
         ("batch-size", request.batch_size, recipe.batch_size),
-        ("learning-rate", request.learning_rate, recipe.learning_rate),
+        ("learning-rate", request.learning_rate, peak),
     ]
     for option, wish, was in pairs:
         if wish is not None and wish != was:

@@ -8,10 +8,11 @@ from typing import Any
 
 import torch
 from torch import multiprocessing
+from torch.distributed import Store  # type: ignore[attr-defined]
 from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, SpawnContext, spawn
 
 from sasa_nas.errors import UserError
-from sasa_nas.training.full.ranks import Ranks, Store, store_of
+from sasa_nas.training.full.ranks import Ranks, store_of
 
 _POLL = 0.1
 """Seconds between looks at the processes."""
