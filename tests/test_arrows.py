@@ -27,7 +27,9 @@ OWN_ROOMS = {
     "stems": {"nodes", "operators"},
     "channel_attention": {"layers", "nodes"},
     "blocks": {"channel_attention", "layers", "nodes", "operators"},
-    "space": {"blocks", "channel_attention", "errors", "files", "nodes", "operators", "stems", "tasks"},
+    "documents": {"errors", "files", "nodes"},
+    "recipes": {"documents", "errors", "nodes"},
+    "space": {"blocks", "channel_attention", "documents", "errors", "files", "nodes", "operators", "stems", "tasks"},
     "synthetic": {"errors", "operators", "space"},
     "models": {"blocks", "channel_attention", "errors", "layers", "nodes", "operators", "space", "stems"},
 }
@@ -82,7 +84,7 @@ OUTSIDE = {
     "psutil": {"cli", "searching"},
     "rich": {"cli"},
     "typer": {"cli"},
-    "yaml": {"space"},
+    "yaml": {"documents", "recipes"},
     "sqlalchemy": set(),
     "matplotlib": {"analysis", "detection"},
     "jinja2": {"report"},
@@ -94,7 +96,7 @@ OUTSIDE = {
     "onnxruntime": {"exporting"},
     "resvg_py": {"report"},
     "pydantic": {
-        *("nodes", "operators", "stems", "channel_attention", "blocks", "space", "testing"),
+        *("nodes", "documents", "recipes", "operators", "stems", "channel_attention", "blocks", "space", "testing"),
         *("run", "table", "supernet", "analysis", "detection", "searching", "workflows", "exporting", "cli"),
     },
 }
@@ -148,7 +150,7 @@ def test_the_tables_speak_of_rooms_that_are_there() -> None:
 
 def test_the_reader_of_imports_sees_them() -> None:
     assert {"space", "layers"} <= neighbours("models")
-    assert {"pydantic", "yaml"} <= strangers("space")
+    assert "pydantic" in strangers("space")
 
 
 @pytest.mark.parametrize("room", OWN_ROOMS)

@@ -15,6 +15,7 @@ from sasa_nas.recipes.augmentation import (
     RandomResizedCrop,
     ShiftCrop,
 )
+from sasa_nas.recipes.loading import load_recipe, preset_names, recipe_schema, recipe_text
 from sasa_nas.recipes.losses import BinaryCrossEntropy, CrossEntropy
 from sasa_nas.recipes.optimizers import AdamW, Lamb, Sgd
 from sasa_nas.recipes.recipe import FullRecipe, MovingAverage, Validation
@@ -43,4 +44,8 @@ __all__ = [
     "Steps",
     "Triangle",
     "Validation",
+    "load_recipe",
+    "preset_names",
+    "recipe_schema",
+    "recipe_text",
 ]

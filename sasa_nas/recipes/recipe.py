@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from sasa_nas.nodes import Bool, Int, Node, Positive
+from sasa_nas.nodes import Bool, Int, Misfit, Node, Positive
 from sasa_nas.recipes.augmentation import Augmentation
 from sasa_nas.recipes.fields import BelowOne, PositiveFloat
 from sasa_nas.recipes.losses import CrossEntropy, Loss
@@ -37,9 +37,13 @@ class FullRecipe(Node):
     """Recipe of a full training: all that decides its result but the network, the data and the seed."""
 
     source: str = ""
-    """Citation of the publication that the recipe is of, and what it reached."""
+    """Citation of the publication that the recipe is of."""
+    published: str = ""
+    """What the source reached with it, of which network."""
     unpublished: tuple[str, ...] = ()
     """Fields whose values the source does not give."""
+    differences: tuple[str, ...] = ()
+    """What is done otherwise than in the source, a sentence each."""
     epochs: Annotated[Int, Field(ge=1, le=100_000)]
     batch_size: Positive
     """Images of an update, over all devices and accumulated parts."""
@@ -60,3 +64,9 @@ class FullRecipe(Node):
     """Largest Euclidean norm of all gradients together; default: not clipped."""
     precision: Precision = "auto"
     validation: Validation = Validation()
+
+    @model_validator(mode="after")
+    def _reaches_the_peak(self) -> "FullRecipe":
+        if self.schedule.warmup_epochs >= self.epochs:
+            raise Misfit("schedule.warmup_epochs", f"must be less than epochs={self.epochs}, or there is no peak")
+        return self

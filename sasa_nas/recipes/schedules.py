@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from sasa_nas.nodes import Bool, Node
+from sasa_nas.nodes import Bool, Misfit, Node
 from sasa_nas.recipes.fields import NonNegative, PositiveFloat, Probability
 
 
@@ -34,8 +34,14 @@ class Steps(_Schedule):
 
     kind: Literal["steps"] = "steps"
     at: tuple[PositiveFloat, ...]
-    """Epochs at whose beginning the rate is multiplied by `factor`."""
+    """Epochs at whose beginning the rate is multiplied by `factor`, in ascending order."""
     factor: Probability = 0.1
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Steps":
+        if list(self.at) != sorted(set(self.at)):
+            raise Misfit("at", "must ascend")
+        return self
 
 
 class Triangle(_Schedule):
