@@ -19,6 +19,7 @@ from sasa_nas.cli.training_command import (
     WeightDecay,
     begin_training,
     conclude,
+    follows_launcher,
     require_alone,
     require_target,
     seeds_table,
@@ -119,6 +120,15 @@ def train(
             show_default=False,
         ),
     ] = None,
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="Begin with the weights of the network's FOLDER.")
+    ] = False,
+    freeze: Annotated[
+        int, typer.Option(min=0, help="So many stages, and the stem, keep the weights of the network's FOLDER.")
+    ] = 0,
+    head_only: Annotated[
+        bool, typer.Option("--head-only", help="All but the classifier keeps the weights of the network's FOLDER.")
+    ] = False,
     out: Out = None,
     resume: Resume = None,
 ) -> None:
@@ -130,6 +140,9 @@ def train(
     from sasa_nas.cli.training_progress import observing_training
 
     folder = data_dir.resolve() if data_dir else None
+    if follows_launcher():
+        _follow(resume, device)
+        return
     if resume is not None:
         require_alone(context, RESUMING)
         external = sasa_nas.ExternalResources(data_dir=folder, dataset=dataset)
@@ -148,6 +161,9 @@ def train(
         "seeds": tuple(range(seed, seed + seeds)),
         "width_multiplier": width_multiplier,
         "depth_multiplier": depth_multiplier,
+        # what keeps its weights has them from somewhere
+        "pretrained": pretrained or (inherit is None and bool(freeze or head_only)),
+        "frozen": "backbone" if head_only else freeze,
         "device": device,
         "data_dir": folder,
     }
@@ -162,6 +178,14 @@ def train(
     given = _full_recipe(recipe, changes or (), options) if recipe is not None or changes else options
     train_it = partial(sasa_nas.train, inherit=inherit, processes=gpus, loader_workers=loader_workers)
     _conclude(begin_training(train_it, sasa_nas.TrainingSettings, target, settings, given, out))
+
+
+def _follow(resume: Path | None, device: str) -> None:
+    """Take part in the training that a launcher's first process leads."""
+    import sasa_nas
+    from sasa_nas.run import TrainingFolder, read_training
+
+    sasa_nas.follow_training(device if resume is None else read_training(TrainingFolder(resume)).settings.device)
 
 
 def _full_recipe(name: str | None, changes: Sequence[str], options: Mapping[str, object]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -71,6 +72,11 @@ def require_target(target: str | None, dataset: str | None, task: Task) -> tuple
         missing = "a network (NAME, FILE or FOLDER)" if target is None else "--dataset"
         raise UserError(f"{task.train} needs {missing}; or --resume FOLDER to go on with a training")
     return target, dataset
+
+
+def follows_launcher() -> bool:
+    """Return True if a launcher such as `torchrun` has started this process beside a first one that leads."""
+    return os.environ.get("WORLD_SIZE", "1") != "1" and os.environ.get("RANK", "0") != "0"
 
 
 class Train(Protocol[Settings_contra, Summary_co]):

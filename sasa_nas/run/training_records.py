@@ -56,6 +56,11 @@ class TrainingSettings(BaseTrainingSettings):
     recipe: AnyRecipe = Recipe()
     width_multiplier: Multiplier = 1.0
     depth_multiplier: Multiplier = 1.0
+    pretrained: bool = False
+    """Whether every seed begins with the weights that the network's folder holds, but for the classifier of other
+    classes."""
+    frozen: Annotated[int, Field(ge=0, strict=True)] | Literal["backbone"] = 0
+    """Parts that keep these weights: the stem and so many stages, or `backbone`, all but the classifier."""
 
 
 class TrainingRecord(BaseModel):
@@ -95,7 +100,8 @@ class TrainingInfo(TrainingRecord):
     std: tuple[float, ...]
     """Per channel, what it is divided by afterwards."""
     inherited: Told | None = None
-    """The supernet that the first weights are of, if they are not drawn; they are in `TrainingFolder.inherited`."""
+    """The supernet or the trained network that the first weights are of, if they are not drawn; they are in
+    `TrainingFolder.inherited`."""
 
 
 class Score(BaseModel):

@@ -1,11 +1,9 @@
 """Training of one classifier by a proxy's recipe, as a job of a training's session."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 
 import torch
-from torch import Tensor
 
 from sasa_nas.data.splits import Splits
 from sasa_nas.run import SeedFolder, TrainingFolder, TrainingResult, TrainingSettings
@@ -13,6 +11,7 @@ from sasa_nas.run.training_records import Score, SeedResult, Spread
 from sasa_nas.space import Architecture, Recipe
 from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.evaluate import evaluate
+from sasa_nas.training.first_weights import DRAWN, FirstWeights
 from sasa_nas.training.proxy import EpochMetrics, Trainer, new_trainer
 from sasa_nas.workflows.loading import load_network
 from sasa_nas.workflows.observer import TrainingObserver
@@ -30,7 +29,7 @@ class Classification:
         recipe: The recipe.
         splits: The data.
         device: Device of the training.
-        inherited: Weights that every seed begins with; None if they are drawn.
+        first: Weights that every seed begins with.
     """
 
     name: str
@@ -39,7 +38,7 @@ class Classification:
     recipe: Recipe
     splits: Splits
     device: torch.device
-    inherited: Mapping[str, Tensor] | None = None
+    first: FirstWeights = DRAWN
 
     def train(self, seed: int, place: SeedFolder, progress: Progress[EpochMetrics]) -> None:
         """Train the network with one seed; see `SeedJob.train`."""
@@ -47,10 +46,7 @@ class Classification:
 
     def trainer(self, seed: int) -> Trainer:
         """Return a trainer before its first epoch."""
-        trainer = new_trainer(self.architecture, self.splits, self.recipe, seed=seed, device=self.device)
-        if self.inherited is not None:
-            trainer.model.load_state_dict(self.inherited)
-        return trainer
+        return new_trainer(self.architecture, self.splits, self.recipe, seed=seed, device=self.device, first=self.first)
 
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> TrainingResult:
         """Evaluate the weights on disk on the validation and the test part."""

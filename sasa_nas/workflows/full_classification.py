@@ -1,11 +1,10 @@
 """Full training of one classifier by a recipe, as a job of a training's session."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
 
 from sasa_nas.errors import UserError
 from sasa_nas.models import build
@@ -18,6 +17,7 @@ from sasa_nas.streaming.loader import TestLoader, TrainLoader
 from sasa_nas.streaming.sources import ImageSource
 from sasa_nas.streaming.splits import StreamedSplits
 from sasa_nas.training.checkpoint import Progress
+from sasa_nas.training.first_weights import DRAWN, FirstWeights
 from sasa_nas.training.full.evaluation import dtype_of, evaluate_streamed
 from sasa_nas.training.full.ranks import ALONE, Ranks, connected, launched_ranks
 from sasa_nas.training.full.sizes import test_side, train_side
@@ -128,7 +128,7 @@ class FullClassification:
         splits: The data.
         device: Device of the final measurements.
         share: Division of the work.
-        inherited: Weights that every seed begins with; None if they are drawn.
+        first: Weights that every seed begins with.
     """
 
     name: str
@@ -138,7 +138,7 @@ class FullClassification:
     splits: StreamedSplits
     device: torch.device
     share: Share
-    inherited: Mapping[str, Tensor] | None = None
+    first: FirstWeights = DRAWN
 
     def train(self, seed: int, place: SeedFolder, progress: Progress[FullMetrics]) -> None:
         """Train the network with one seed; see `SeedJob.train`."""
@@ -153,7 +153,8 @@ class FullClassification:
             workers=share.workers_of_rank,
             seed=seed,
             place=place.path,
-            inherited=None if self.inherited is None else TrainingFolder(place.path.parent.parent).inherited,
+            inherited=None if self.first.weights is None else TrainingFolder(place.path.parent.parent).inherited,
+            frozen=self.first.frozen,
         )
         if share.ranks.size > 1:
             lead(task, self.splits, share.ranks, progress)

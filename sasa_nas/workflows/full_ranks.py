@@ -1,7 +1,7 @@
 """One seed of a full training on every rank: in this process, in processes of this machine, or under a launcher."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -10,13 +10,11 @@ from typing import Any
 
 import torch
 from pydantic import BaseModel, ConfigDict
-from torch import Tensor
 from torch.distributed import Store  # type: ignore[attr-defined]
 
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.weights import load_weights, save_weights
 from sasa_nas.layers.drop_path import set_drop_path
-from sasa_nas.models import build
 from sasa_nas.operators.plugins import OperatorFile, loaded_operators, receive_operators
 from sasa_nas.recipes import FullRecipe
 from sasa_nas.run import SeedFolder
@@ -24,12 +22,13 @@ from sasa_nas.space import Architecture
 from sasa_nas.streaming.splits import StreamedSplits, open_streamed
 from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.device import pick_device
+from sasa_nas.training.first_weights import FirstWeights, first_network
+from sasa_nas.training.freezing import Frozen
 from sasa_nas.training.full.checkpoints import train_to_end
 from sasa_nas.training.full.processes import run_ranks
 from sasa_nas.training.full.ranks import ALONE, Ranks, connected
 from sasa_nas.training.full.trainer import FullMetrics, FullTrainer
 from sasa_nas.training.loop import NonFiniteLoss
-from sasa_nas.training.seeding import seeded
 
 
 class FullTask(BaseModel):
@@ -46,6 +45,7 @@ class FullTask(BaseModel):
         seed: The seed.
         place: Folder of the seed, which the first rank alone writes to.
         inherited: File of the initial weights, which the first rank reads; None if they are drawn.
+        frozen: Parts of the network that keep them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +60,7 @@ class FullTask(BaseModel):
     seed: int
     place: Path
     inherited: Path | None
+    frozen: Frozen
 
     def open(self) -> StreamedSplits:
         """Open the data set."""
@@ -113,16 +114,17 @@ def train_here(
         OSError: If a file cannot be written.
     """
     device = rank_device(task.device, ranks)
-    inherited = load_weights(task.inherited) if task.inherited is not None and ranks.leads else None
+    # the others have the weights from the first rank, once they are connected
+    weights = load_weights(task.inherited) if task.inherited is not None and ranks.leads else None
     folder = SeedFolder(task.place)
-    weights = train_to_end(
-        partial(_trainer, task, splits, device, ranks, inherited),
+    trained = train_to_end(
+        partial(_trainer, task, splits, device, ranks, FirstWeights(weights, task.frozen)),
         checkpoint=folder.checkpoint,
         progress=progress,
         ranks=ranks,
     )
     if ranks.leads:
-        save_weights(folder.weights, weights)
+        save_weights(folder.weights, trained)
 
 
 def _trainer(
@@ -130,13 +132,9 @@ def _trainer(
     splits: StreamedSplits,
     device: torch.device,
     ranks: Ranks,
-    inherited: Mapping[str, Tensor] | None,
+    first: FirstWeights,
 ) -> FullTrainer:
-    with seeded(task.seed):
-        network = build(task.architecture)
-    # the others have them from the first rank, once they are connected
-    if inherited is not None:
-        network.load_state_dict(inherited)
+    network = first_network(task.architecture, first, task.seed)
     set_drop_path(network, task.recipe.drop_path)
     return FullTrainer(network, splits, task.recipe, seed=task.seed, device=device, ranks=ranks, workers=task.workers)
 

@@ -1,13 +1,10 @@
 """Training of one classifier, with the test part read at the very end."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from torch import Tensor
-
-from sasa_nas.exporting.weights import check_weights, load_weights
+from sasa_nas.exporting.weights import load_weights
 from sasa_nas.run import (
     ExternalResources,
     TrainingFolder,
@@ -19,15 +16,15 @@ from sasa_nas.run import (
 )
 from sasa_nas.run.external import NOTHING, confirmed
 from sasa_nas.run.provenance import git_state, versions
-from sasa_nas.run.supernet_folder import SupernetFolder
 from sasa_nas.run.trained import training_data
 from sasa_nas.space import Architecture, load_architecture
 from sasa_nas.tasks import CLASSIFICATION
 from sasa_nas.training.device import describe_device
-from sasa_nas.workflows.full_classification import UNDIVIDED, FullClassification, Share, connected_share
-from sasa_nas.workflows.loading import load_for, require_unchanged
+from sasa_nas.training.first_weights import FirstWeights, transferable
+from sasa_nas.workflows.beginnings import first_weights, require_beginning
+from sasa_nas.workflows.full_classification import UNDIVIDED, Share, connected_share
+from sasa_nas.workflows.loading import require_unchanged
 from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
-from sasa_nas.workflows.supernet import inherited
 from sasa_nas.workflows.training_jobs import Job, planned_job, resumed_job
 from sasa_nas.workflows.training_session import begin_session, new_folder, require_same_network, resume_session
 
@@ -50,7 +47,7 @@ def train_network(
     Args:
         architecture: The network, for images and classes of any number.
         settings: Data set, recipe and seeds of the training.
-        name: Name of the network.
+        name: Name, file or folder of the network; the folder whose weights it begins with, if the settings say so.
         out: The folder, which must be empty or not exist; default: `runs/train-<name>-<time>`.
         inherit: Folder of a supernet, of which the network is a path: its first seed's weights are those that all seeds
             begin with; if None, they are drawn.
@@ -62,12 +59,13 @@ def train_network(
         UserError: If it cannot be trained as asked, and then nothing was written; or if the disk is full, the
             GPU's memory is too small or the training diverges, and then `resume_network` can resume it.
     """
+    require_beginning(settings, inherit)
     folder = new_folder(name, out, CLASSIFICATION)
     observer = observer or TrainingObserver()
     with connected_share(share, settings) as share:
         job = planned_job(architecture, settings, name, share, observer)
-        if inherit is not None:
-            job = replace(job, inherited=_path_weights(inherit, job, observer))
+        first, source = first_weights(job, name, inherit, observer)
+        job = replace(job, first=first)
         mean, std = job.splits.standardisation.per_channel()
         info = TrainingInfo(
             name=name,
@@ -80,9 +78,9 @@ def train_network(
             device=describe_device(job.device),
             mean=mean,
             std=std,
-            inherited=None if inherit is None else str(inherit),
+            inherited=source,
         )
-        summary = begin_session(folder, job.architecture, info, job, observer, job.inherited)
+        summary = begin_session(folder, job.architecture, info, job, observer, first.weights)
         if summary.result is not None:
             share.release(settings.device)
     return summary
@@ -116,9 +114,8 @@ def resume_network(
             dataset = named.dataset or info.settings.dataset
             settings = info.settings.model_copy(update={"data_dir": named.data_dir, "dataset": dataset})
             weights = None if info.inherited is None else load_weights(folder.inherited)
-            if weights is not None:
-                check_weights(architecture, weights)
-            job = resumed_job(info.name, architecture, settings, weights, share, observer)
+            first = FirstWeights(None if weights is None else transferable(architecture, weights), settings.frozen)
+            job = resumed_job(info.name, architecture, settings, first, share, observer)
             require_unchanged(job.splits, training_data(info))
             return job
 
@@ -126,14 +123,3 @@ def resume_network(
         if summary.result is not None:
             share.release(summary.info.settings.device)
     return summary
-
-
-def _path_weights(supernet: Path, job: Job, observer: TrainingObserver) -> Mapping[str, Tensor]:
-    """Return the weights of a job's network as a path of a supernet, its batch norm recalibrated on the job's data."""
-    if isinstance(job, FullClassification):
-        settings = job.settings
-        splits = load_for(job.architecture, settings.dataset, settings.data_dir, progress=observer.decoding)
-    else:
-        splits = job.splits
-    weights: Mapping[str, Tensor] = inherited(SupernetFolder(supernet), job.architecture, splits).state_dict()
-    return weights

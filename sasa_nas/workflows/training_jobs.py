@@ -1,11 +1,9 @@
 """Jobs of trainings: a network with its data, by a proxy's recipe or by a full one."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
 from pydantic import ValidationError
-from torch import Tensor
 
 from sasa_nas.data.registry import load
 from sasa_nas.data.splits import DatasetInfo
@@ -16,6 +14,7 @@ from sasa_nas.space.scaling import fitted_to, scaled
 from sasa_nas.space.validation_errors import space_error
 from sasa_nas.streaming.splits import open_streamed
 from sasa_nas.training.device import pick_device
+from sasa_nas.training.first_weights import FirstWeights
 from sasa_nas.training.full.sizes import test_side
 from sasa_nas.training.proxy import require_batches
 from sasa_nas.workflows.classification import Classification
@@ -31,7 +30,7 @@ def resumed_job(
     name: str,
     architecture: Architecture,
     settings: TrainingSettings,
-    weights: Mapping[str, Tensor] | None,
+    first: FirstWeights,
     share: Share,
     observer: TrainingObserver,
 ) -> Job:
@@ -41,7 +40,7 @@ def resumed_job(
         name: Name of the network.
         architecture: The network.
         settings: Data set, recipe, seeds and device.
-        weights: Weights that every seed begins with; None if they are drawn.
+        first: Weights that every seed begins with.
         share: Division of the work.
         observer: Observer of the progress.
 
@@ -55,7 +54,7 @@ def resumed_job(
             settings.dataset, data_dir=settings.data_dir, image_size=side, train_images=settings.train_images
         )
         require_trainable(architecture, recipe, opened, share)
-        return FullClassification(name, architecture, settings, recipe, opened, device, share, weights)
+        return FullClassification(name, architecture, settings, recipe, opened, device, share, first)
     splits = load_for(
         architecture,
         settings.dataset,
@@ -63,7 +62,7 @@ def resumed_job(
         train_images=settings.train_images,
         progress=observer.decoding,
     )
-    return Classification(name, architecture, settings, recipe, splits, device, weights)
+    return Classification(name, architecture, settings, recipe, splits, device, first)
 
 
 def planned_job(

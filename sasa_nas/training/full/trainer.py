@@ -18,6 +18,7 @@ from sasa_nas.recipes import FullRecipe
 from sasa_nas.streaming.loader import Batch, TestLoader, TrainLoader
 from sasa_nas.streaming.splits import StreamedSplits
 from sasa_nas.training.evaluate import Evaluation
+from sasa_nas.training.freezing import set_training_mode
 from sasa_nas.training.full.averaging import AveragedModel
 from sasa_nas.training.full.erasing import erase
 from sasa_nas.training.full.evaluation import autocast, dtype_of, evaluate_streamed, inputs_of
@@ -183,7 +184,7 @@ class FullTrainer:
 
     def _train(self, after_update: Callable[[], None]) -> None:
         """Train from the current update to the end of the epoch."""
-        self._parallel.train()
+        set_training_mode(self._parallel)
         losses: list[Tensor] = []
         parts: list[Batch] = []
         for part in self.batches.epoch(self.epoch, self.update):
