@@ -31,6 +31,7 @@ OWN_ROOMS = {
     "recipes": {"documents", "errors", "nodes"},
     "space": {"blocks", "channel_attention", "documents", "errors", "files", "nodes", "operators", "stems", "tasks"},
     "synthetic": {"errors", "operators", "space"},
+    "streaming": {"data", "errors", "files", "recipes"},
     "models": {"blocks", "channel_attention", "errors", "layers", "nodes", "operators", "space", "stems"},
 }
 """All rooms that the innermost rooms may know."""
@@ -89,7 +90,7 @@ OUTSIDE = {
     "matplotlib": {"analysis", "detection"},
     "jinja2": {"report"},
     "moocore": {"analysis", "searching"},
-    "torchvision": {"data", "detection"},
+    "torchvision": {"data", "detection", "streaming"},
     "pycocotools": {"detection"},
     "sklearn": {"data"},
     "scipy": {"analysis", "table"},

@@ -3,6 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sasa_nas.errors import UserError
+
+_NAMED = 5
+"""Most images that are named."""
+
 
 @dataclass(frozen=True)
 class CorruptLimit:
@@ -17,8 +22,11 @@ class CorruptLimit:
     least: int = 10
 
 
+DEFAULT_LIMIT = CorruptLimit()
+
+
 class CorruptImages:
-    """Tally of a source's images that cannot be read.
+    """Tally of a source's images that cannot be read, each counted once however often it is tried.
 
     Args:
         total: Number of images in the source.
@@ -27,10 +35,15 @@ class CorruptImages:
 
     def __init__(self, total: int, limit: CorruptLimit) -> None:
         self.total, self.limit = total, limit
-        self.count = 0
-        """Number of different images that could not be read."""
         self.first: tuple[str, ...] = ()
         """Messages on the first few."""
+        self._read = 0
+        self._failed: set[int] = set()
+
+    @property
+    def count(self) -> int:
+        """Number of images that could not be read."""
+        return len(self._failed)
 
     def add(self, read: int, failures: Sequence[tuple[int, str]]) -> None:
         """Add what a worker has read.
@@ -42,4 +55,17 @@ class CorruptImages:
         Raises:
             UserError: If there are more than the limit.
         """
-        raise NotImplementedError
+        self._read += read
+        for index, message in failures:
+            if index not in self._failed:
+                self._failed.add(index)
+                if len(self.first) < _NAMED:
+                    self.first = (*self.first, message)
+        if not failures:
+            return
+        seen = min(self._read, self.total)
+        allowed = max(self.limit.least, int(self.limit.share * seen))
+        if self.count > allowed:
+            raise UserError(
+                f"{self.first[0]} ({self.count - 1:,} more of {seen:,} images cannot be read; allowed are {allowed:,})"
+            )

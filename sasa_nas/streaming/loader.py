@@ -1,13 +1,29 @@
 """Loaders of train and test images for one rank of a full training."""
 
-from collections.abc import Callable, Iterator
+import multiprocessing
+import signal
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
 
+import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
+from sasa_nas.errors import UserError
 from sasa_nas.recipes import Augmentation, ImageSizes
-from sasa_nas.streaming.corrupt import CorruptImages, CorruptLimit
+from sasa_nas.streaming.corrupt import DEFAULT_LIMIT, CorruptImages, CorruptLimit
+from sasa_nas.streaming.order import Division, augmentation_seed, epoch_order, share_of_rank
+from sasa_nas.streaming.reading import Chunk, TestReader, TrainReader, TrainRequest
 from sasa_nas.streaming.sources import ImageSource
+
+_CHUNK_BYTES = 1 << 22
+_MOST_IN_CHUNK = 128
+"""Most bytes and images that a worker reads at once: batches of any size take little memory on their way."""
+_COLOURS = 3
+_PREFETCH = 4
+"""Chunks that each worker reads ahead."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,7 +33,7 @@ class Batch:
     Attributes:
         images: (B, C, side, side), uint8, not standardised, in the memory format `torch.channels_last`.
         labels: (B,), int64.
-        unreadable: Number of images that could not be read on the way. They are replaced in train batches, and
+        unreadable: Number of times that an image could not be read on the way. They are replaced in train batches, and
             left out of test batches.
     """
 
@@ -31,7 +47,7 @@ class TrainLoader:
 
     An image's augmentation depends on `seed`, the epoch and its position in the epoch alone, so that neither the number
     of workers or ranks nor an interruption changes what is computed. Workers start with the first epoch and stay until
-    `close`, which the end of a `with` block and garbage collection call, too.
+    `close`, which the end of a `with` block and garbage collection call, too. One epoch is read at a time.
 
     Args:
         source: The images.
@@ -63,17 +79,23 @@ class TrainLoader:
         ranks: int = 1,
         seed: int,
         workers: int = 0,
-        limit: CorruptLimit = CorruptLimit(),
+        limit: CorruptLimit = DEFAULT_LIMIT,
     ) -> None:
-        self.parts = 1
-        """Micro-batches of an update on this rank."""
+        self._division = Division(len(source), batch_size, micro_batch, rank=rank, ranks=ranks)
+        self._source, self._side, self._seed, self._repeats = source, side, seed, augmentation.repeats
+        reader = TrainReader(source, augmentation, flip_allowed=flip_allowed)
+        self._chunks = _Chunks(reader, workers, persistent=True)
         self.corrupt = CorruptImages(len(source), limit)
         """Images that could not be read so far, on this rank."""
-        raise NotImplementedError
 
     def __len__(self) -> int:
         """Return the number of updates of an epoch."""
-        raise NotImplementedError
+        return self._division.updates
+
+    @property
+    def parts(self) -> int:
+        """Micro-batches of an update on this rank."""
+        return self._division.parts
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield this rank's micro-batches of an epoch, `parts` for each update.
@@ -83,16 +105,46 @@ class TrainLoader:
             start: Number of the first update.
 
         Raises:
-            UserError: If more images than the limit cannot be read.
+            UserError: If more images than the limit cannot be read, or a worker has died.
         """
-        raise NotImplementedError
+        size, side = self._division.size, self._side(epoch)
+        chunks = self._chunks.read(self._requests(epoch, start, side))
+        for _ in range((len(self) - start) * self.parts):
+            joined = _Joined(self._source, size)
+            while joined.count < size:
+                chunk = next(chunks)
+                self.corrupt.add(len(chunk.images), chunk.failures)
+                joined.add(chunk)
+            yield joined.batch()
 
     def close(self) -> None:
         """Stop the workers; another epoch starts new ones."""
+        self._chunks.close()
+
+    def __enter__(self) -> "TrainLoader":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _requests(self, epoch: int, start: int, side: int) -> Iterator[TrainRequest]:
+        """Yield the chunks of an epoch; a micro-batch begins with a chunk of its own."""
+        order = epoch_order(self._seed, epoch, len(self._source), self._repeats)
+        seed, step = augmentation_seed(self._seed, epoch), _chunk_size(side)
+        for update in range(start, len(self)):
+            for part in range(self.parts):
+                positions = self._division.positions(update, part)
+                for i in range(0, len(positions), step):
+                    here = positions[i : i + step]
+                    yield TrainRequest(side, seed, here, order[here.start : here.stop : here.step].tolist())
 
 
 class TestLoader:
     """Loader of a rank's share of the images to test on, each once over all ranks, in the order of the source.
+
+    Workers live as long as a pass.
 
     Args:
         source: The images.
@@ -113,18 +165,173 @@ class TestLoader:
         rank: int = 0,
         ranks: int = 1,
         workers: int = 0,
-        limit: CorruptLimit = CorruptLimit(),
+        limit: CorruptLimit = DEFAULT_LIMIT,
     ) -> None:
+        reader = TestReader(source, sizes)
+        share = share_of_rank(len(source), rank=rank, ranks=ranks)
+        self._source, self._batch_size, self._share, self._step = source, batch_size, share, _chunk_size(reader.side)
+        self._chunks = _Chunks(reader, workers, persistent=False)
         self.corrupt = CorruptImages(len(source), limit)
-        raise NotImplementedError
+        """Images that could not be read so far, on this rank."""
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the batches.
 
         Raises:
-            UserError: If more images than the limit cannot be read.
+            UserError: If more images than the limit cannot be read, or a worker has died.
         """
-        raise NotImplementedError
+        starts = range(0, len(self._share), self._batch_size)
+        batches = [self._share[i : i + self._batch_size] for i in starts]
+        chunks = self._chunks.read(
+            batch[i : i + self._step] for batch in batches for i in range(0, len(batch), self._step)
+        )
+        for batch in batches:
+            joined = _Joined(self._source, len(batch))
+            for _ in range(0, len(batch), self._step):
+                chunk = next(chunks)
+                self.corrupt.add(len(chunk.images), chunk.failures)
+                joined.add(chunk)
+            if joined.count:
+                yield joined.batch()
+
+
+class _Chunks:
+    """Chunks that are read by worker processes, in the order in which they are asked for.
+
+    Args:
+        reader: Function of a worker, from requests to chunks.
+        workers: Number of processes.
+        persistent: Whether they stay when all chunks are read.
+    """
+
+    def __init__(self, reader: Dataset[Chunk], workers: int, *, persistent: bool) -> None:
+        self._reader, self._workers, self._persistent = reader, workers, persistent
+        self._requests = _Requests()
+        self._loader: DataLoader[Chunk] | None = None
+        self._pass: Generator[Chunk, None, None] | None = None
+
+    def read(self, requests: Iterable[Any]) -> Iterator[Chunk]:
+        """Yield a chunk for each request; an earlier pass that is not over ends.
+
+        Raises:
+            UserError: If an image cannot be replaced, or a worker has died.
+        """
+        self._end()
+        self._pass = self._read(requests)
+        return self._pass
 
     def close(self) -> None:
-        """Stop the workers; another pass starts new ones."""
+        """Stop the workers."""
+        self._end()
+        # the last reference: torch stops them
+        self._loader = None
+
+    def _end(self) -> None:
+        if self._pass is not None:
+            self._pass.close()
+            self._pass = None
+
+    def _read(self, requests: Iterable[Any]) -> Generator[Chunk, None, None]:
+        if self._loader is None:
+            self._loader = self._started()
+        self._requests.current = requests
+        try:
+            for chunk in self._loader:
+                if chunk.error is not None:
+                    raise UserError(chunk.error)
+                yield chunk
+        except RuntimeError as error:
+            # torch has no type of its own for it
+            if str(error).startswith("DataLoader worker"):
+                self._loader = None
+                raise UserError(
+                    "a process that reads images has ended, perhaps for want of memory; use fewer workers"
+                ) from error
+            raise
+
+    def _started(self) -> DataLoader[Chunk]:
+        return DataLoader(
+            self._reader,
+            batch_size=None,
+            sampler=self._requests,
+            num_workers=self._workers,
+            prefetch_factor=_PREFETCH if self._workers else None,
+            persistent_workers=self._persistent and self._workers > 0,
+            multiprocessing_context=_context() if self._workers else None,
+            worker_init_fn=_leave_interrupts,
+            # or else torch draws from the process's generator
+            generator=torch.Generator(),
+        )
+
+
+class _Requests:
+    """Requests of the current pass, as a sampler of torch's loader, which keeps one for all."""
+
+    def __init__(self) -> None:
+        self.current: Iterable[Any] = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.current)
+
+
+class _Joined:
+    """Batch that chunks are copied into.
+
+    Args:
+        source: Source of the labels.
+        size: Most images.
+    """
+
+    def __init__(self, source: ImageSource, size: int) -> None:
+        self._source, self._size = source, size
+        self._pixels: Tensor | None = None
+        self._images: list[int] = []
+        self._unreadable = 0
+
+    @property
+    def count(self) -> int:
+        """Number of images so far."""
+        return len(self._images)
+
+    def add(self, chunk: Chunk) -> None:
+        """Add the images of a chunk."""
+        if chunk.pixels is not None:
+            if self._pixels is None:
+                self._pixels = torch.empty(
+                    (self._size, *chunk.pixels.shape[1:]),
+                    dtype=torch.uint8,
+                    memory_format=torch.channels_last,
+                    pin_memory=torch.cuda.is_available(),
+                )
+            self._pixels[self.count : self.count + len(chunk.images)] = chunk.pixels
+        self._images.extend(chunk.images)
+        self._unreadable += len(chunk.failures)
+
+    def batch(self) -> Batch:
+        """Return the batch, of at least one image."""
+        assert self._pixels is not None
+        labels = self._source.labels[torch.tensor(self._images)]
+        if torch.cuda.is_available():
+            labels = labels.pin_memory()
+        return Batch(self._pixels[: self.count], labels, self._unreadable)
+
+
+def _chunk_size(side: int) -> int:
+    return max(1, min(_MOST_IN_CHUNK, _CHUNK_BYTES // (_COLOURS * side * side)))
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """Return how workers are started: without a copy of this process, whose threads and device they must not inherit.
+
+    A server that has imported what they need forks them where there is such a thing.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["sasa_nas.streaming.reading"])
+    return context
+
+
+def _leave_interrupts(_: int) -> None:
+    """Leave Ctrl-C, which the terminal sends to workers too, to the process that they work for."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
