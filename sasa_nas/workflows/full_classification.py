@@ -190,16 +190,13 @@ class FullClassification:
             batch_size=_most_images(recipe, self.share.size),
             workers=default_workers(1) if self.share.workers is None else self.share.workers,
         )
-        try:
-            found = evaluate_streamed(
-                network.to(dtype_of(recipe.precision)),
-                loader,
-                self.splits.standardisation.to(self.device),
-                precision=recipe.precision,
-                flip=recipe.validation.flip,
-            )
-        finally:
-            loader.close()
+        found = evaluate_streamed(
+            network.to(dtype_of(recipe.precision)),
+            loader,
+            self.splits.standardisation.to(self.device),
+            precision=recipe.precision,
+            flip=recipe.validation.flip,
+        )
         return Score(accuracy=found.accuracy, loss=found.loss)
 
 

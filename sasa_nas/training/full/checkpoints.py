@@ -47,13 +47,13 @@ def train_to_end(
             progress.started(history)
         written = time.monotonic()
 
-        def after_update() -> None:
+        def checked() -> None:
             nonlocal written
             if ranks.leads and time.monotonic() - written >= every:
                 save_checkpoint(checkpoint, trainer, history)
                 written = time.monotonic()
 
-        for result in trainer.epochs(after_update):
+        for result in trainer.epochs(checked):
             history.append(result)
             if ranks.leads:
                 save_checkpoint(checkpoint, trainer, history)

@@ -2,20 +2,21 @@
 
 import os
 import signal
-import time
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from multiprocessing import connection, get_context, parent_process
+from multiprocessing.context import SpawnProcess
+from multiprocessing.queues import SimpleQueue
 from typing import Any
 
 import torch
-from torch import multiprocessing
 from torch.distributed import Store  # type: ignore[attr-defined]
-from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, SpawnContext, spawn
 
-from sasa_nas.errors import UserError
+from sasa_nas.errors import UserError, one_line
 from sasa_nas.training.full.ranks import Ranks, store_of
 
 _POLL = 0.1
-"""Seconds between looks at the processes."""
+"""Seconds between looks at messages."""
 
 Work = Callable[[Ranks, Store, Any, Callable[[Any], None]], None]
 """Work of a process: its place, the store by which the processes meet, the argument, and a function that sends a
@@ -41,46 +42,75 @@ def run_ranks(work: Work, argument: Any, size: int, received: Callable[[Any], No
         RankFailed: If a process was killed or raised an exception.
     """
     store = store_of(None)
-    queue = multiprocessing.get_context("spawn").SimpleQueue()
+    context = get_context("spawn")
+    messages: SimpleQueue[tuple[int | None, Any]] = context.SimpleQueue()
     threads = max(1, len(os.sched_getaffinity(0)) // size)
-    context = spawn(_run, (work, argument, size, store.port, threads, queue), nprocs=size, join=False)  # type: ignore[no-untyped-call]
+    processes = [
+        context.Process(target=_run, args=(work, argument, Ranks(rank, size, rank), store.port, threads, messages))
+        for rank in range(size)
+    ]
     try:
-        ended = False
-        while not ended:
-            ended = context.join(timeout=_POLL)
-            while not queue.empty():
-                received(queue.get())
-    except ProcessExitedException as error:
-        how = f"killed by {error.signal_name}" if error.signal_name else f"ended with status {error.exit_code}"
-        raise RankFailed(f"process {error.error_index} of {size} was {how}, and the training has stopped") from error
-    except ProcessRaisedException as error:
-        while not queue.empty():
-            received(queue.get())
-        last = str(error).strip().splitlines()[-1].strip()
-        raise RankFailed(f"process {error.error_index} of {size} failed: {last}") from error
+        for process in processes:
+            process.start()
+        left = list(enumerate(processes))
+        while left:
+            connection.wait([process.sentinel for _, process in left], timeout=_POLL)
+            # whoever has ended now has sent all of its messages
+            ended = [(rank, process) for rank, process in left if process.exitcode is not None]
+            _deliver(messages, size, received)
+            for rank, process in ended:
+                if process.exitcode:
+                    raise RankFailed(f"process {rank} of {size} {_end_of(process.exitcode)}; the training has stopped")
+            left = [each for each in left if each not in ended]
     finally:
-        _end(context)
+        _end(processes)
+
+
+def _deliver(
+    messages: "SimpleQueue[tuple[int | None, Any]]", size: int, received: Callable[[Any], None]
+) -> None:
+    """Pass messages on; raise RankFailed for that of a failed process."""
+    while not messages.empty():
+        failed, content = messages.get()
+        if failed is not None:
+            raise RankFailed(f"process {failed} of {size} failed: {content}")
+        received(content)
+
+
+def _end_of(code: int) -> str:
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+
+
+def _end(processes: Sequence[SpawnProcess]) -> None:
+    for process in processes:
+        if process.is_alive():
+            process.kill()
+    for process in processes:
+        if process.pid is not None:
+            process.join()
 
 
 def _run(
-    local: int,
     work: Work,
     argument: Any,
-    size: int,
+    ranks: Ranks,
     port: int,
     threads: int,
-    queue: "multiprocessing.SimpleQueue[Any]",
+    messages: "SimpleQueue[tuple[int | None, Any]]",
 ) -> None:
-    # Ctrl-C and the end of the process that started this one end it at once: what counts is on the disk
+    # Ctrl-C ends it at once: what counts is on the disk, and the process that started it says so
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     torch.set_num_threads(threads)
-    work(Ranks(local, size, local), store_of(port), argument, queue.put)
+    try:
+        work(ranks, store_of(port), argument, lambda message: messages.put((None, message)))
+    except Exception as error:
+        messages.put((ranks.rank, f"{type(error).__name__}: {one_line(error)}"))
 
 
-def _end(context: SpawnContext) -> None:
-    for process in context.processes:
-        if process.is_alive():
-            process.kill()
-    limit = time.monotonic() + 10.0
-    for process in context.processes:
-        process.join(max(0.0, limit - time.monotonic()))
+def _end_with_parent() -> None:
+    """End this process when the one that started it ends, however that does."""
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -53,7 +53,7 @@ class FullTrainer:
     """Trainer of a classifier by a recipe.
 
     All results are functions of the weights, the data, the recipe and the seed: neither the number of the loader's
-    processes nor an interruption after any update changes them. Several ranks do the same work as one that accumulates
+    processes nor an interruption changes them. Several ranks do the same work as one that accumulates
     gradients, if batch normalisation is frozen; it sees the images of its own rank.
 
     Args:
@@ -64,6 +64,7 @@ class FullTrainer:
         device: Device of this process.
         ranks: Place of this process among those that train together; they are connected.
         workers: Processes that read images, for this one; 0 reads them in this process.
+        check_every: Updates between checks of the losses, for which all ranks and the device wait.
 
     Raises:
         UserError: If the batch cannot be divided among ranks, or is larger than the train part.
@@ -79,7 +80,9 @@ class FullTrainer:
         device: torch.device,
         ranks: Ranks = ALONE,
         workers: int = 0,
+        check_every: int = CHECK_EVERY,
     ) -> None:
+        self._check_every = check_every
         self.recipe, self.seed, self.device, self.ranks = recipe, seed, device, ranks
         self.dtype = dtype_of(recipe.precision)
         self.model = to_channels_last(model.to(device, self.dtype))
@@ -128,11 +131,11 @@ class FullTrainer:
         """The model to validate and to keep: the moving average, if the recipe has one."""
         return self.model if self.average is None else self.average.model
 
-    def epochs(self, after_update: Callable[[], None] = lambda: None) -> Iterator[FullMetrics]:
+    def epochs(self, checked: Callable[[], None] = lambda: None) -> Iterator[FullMetrics]:
         """Train what is left of the epochs.
 
         Args:
-            after_update: Callback after every update but the last of an epoch; the trainer's state may be kept then.
+            checked: Callback inside an epoch, whenever its losses have been checked; the state may be kept then.
 
         Yields:
             The metrics of each epoch when it ends.
@@ -144,7 +147,7 @@ class FullTrainer:
         while self.epoch < self.recipe.epochs:
             start = time.perf_counter()
             with seeded(0):
-                self._train(after_update)
+                self._train(checked)
             seconds = time.perf_counter() - start
             yield self._end_epoch(seconds)
 
@@ -180,9 +183,8 @@ class FullTrainer:
     def close(self) -> None:
         """Stop the processes that read images."""
         self.batches.close()
-        self.validation.close()
 
-    def _train(self, after_update: Callable[[], None]) -> None:
+    def _train(self, checked: Callable[[], None]) -> None:
         """Train from the current update to the end of the epoch."""
         set_training_mode(self._parallel)
         losses: list[Tensor] = []
@@ -196,10 +198,10 @@ class FullTrainer:
             parts = []
             self.update += 1
             ended = self.update == self.updates
-            if ended or len(losses) == CHECK_EVERY:
+            if ended or len(losses) == self._check_every:
                 self._count(losses)
-            if not ended:
-                after_update()
+                if not ended:
+                    checked()
 
     def _step(self, parts: list[Batch]) -> Tensor:
         """Make one update, and return the mean loss of its images on this rank, without synchronisation."""

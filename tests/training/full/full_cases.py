@@ -1,16 +1,21 @@
 """Small full trainings for tests: data in memory, and recipes shortened from presets."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed import Store  # type: ignore[attr-defined]
 
 from sasa_nas.data.splits import DatasetInfo, Standardisation
 from sasa_nas.recipes import FullRecipe
+from sasa_nas.streaming.sources import ImageSource, MemorySource
 from sasa_nas.streaming.splits import StreamedSplits
-from sasa_nas.training.full.trainer import FullTrainer
+from sasa_nas.training.full.checkpoints import train_to_end
+from sasa_nas.training.full.ranks import ALONE, Ranks, connected
+from sasa_nas.training.full.trainer import FullMetrics, FullTrainer
 from sasa_nas.training.seeding import seeded
 
 SIDE, CLASSES, IMAGES = 8, 3, 24
@@ -90,3 +95,52 @@ class Case:
     recipe: FullRecipe
     folder: Path
     seed: int = 5
+
+
+def splits() -> StreamedSplits:
+    """Random images with labels that their mean colour tells, the same at every call."""
+    generator = torch.Generator().manual_seed(3)
+    labels = torch.arange(IMAGES + 9) % CLASSES
+    pixels = torch.randint(0, 160, (len(labels), 3, SIDE, SIDE), generator=generator, dtype=torch.uint8)
+    pixels[torch.arange(len(labels)), labels] += 90
+    train, validation = (MemorySource(pixels[part], labels[part]) for part in (slice(IMAGES), slice(IMAGES, None)))
+    info = DatasetInfo("toy", 3, SIDE, SIDE, CLASSES, flip=True, shift=2)
+    scale = Standardisation(torch.full((3, 1, 1), 110.0), torch.full((3, 1, 1), 60.0))
+    return StreamedSplits(info, train, validation, lambda: validation, scale)
+
+
+def images_and_labels(source: ImageSource) -> tuple[Tensor, Tensor]:
+    return torch.stack([source.read(i) for i in range(len(source))]), source.labels
+
+
+def train_case(ranks: Ranks, store: Store, case: Case, send: Callable[[Any], None]) -> None:
+    """Train as one of several ranks, and send the weights; the work of `run_ranks`."""
+    torch.set_num_threads(1)
+    device = torch.device("cpu")
+
+    def make() -> FullTrainer:
+        return FullTrainer(
+            Frozen(network()), splits(), case.recipe, seed=case.seed, device=device, ranks=ranks, check_every=1
+        )
+
+    with connected(ranks, device, store):
+        progress = Sent(send)
+        weights = train_to_end(make, checkpoint=case.folder / "checkpoint.pt", progress=progress, ranks=ranks, every=0)
+    if ranks.leads:
+        send(("weights", {name: value.tolist() for name, value in weights.items()}))
+
+
+class Sent:
+    """Progress whose events are sent."""
+
+    def __init__(self, send: Callable[[Any], None]) -> None:
+        self._send = send
+
+    def started(self, history: Sequence[FullMetrics]) -> None:
+        self._send(("started", len(history)))
+
+    def restarted(self, reason: str) -> None:
+        self._send(("restarted", reason))
+
+    def advanced(self, history: Sequence[FullMetrics]) -> None:
+        self._send(("advanced", (history[-1].train_loss, history[-1].accuracy)))
