@@ -3,8 +3,6 @@
 import torch
 from torch import Tensor, nn
 
-from sasa_nas.layers.drop_path import DropPath
-
 
 def convolutions(seed: int = 0) -> nn.Sequential:
     """A network with kernels, norms, biases and a relative position, in float64."""
@@ -28,7 +26,3 @@ def labelled_logits(batch: int = 8, classes: int = 5) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(batch, classes, generator=generator, dtype=torch.float64)
     return logits, torch.randint(classes, (batch,), generator=generator)
-
-
-def paths(model: nn.Module) -> list[DropPath]:
-    return [module for module in model.modules() if isinstance(module, DropPath)]
