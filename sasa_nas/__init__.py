@@ -15,7 +15,7 @@ from sasa_nas._lazy import lazy_names
 if TYPE_CHECKING:
     from sasa_nas._version import __version__
     from sasa_nas.analysis.attention_maps import Selection
-    from sasa_nas.api.catalogue import list_datasets, list_models, list_operators, list_spaces
+    from sasa_nas.api.catalogue import list_datasets, list_models, list_operators, list_recipes, list_spaces
     from sasa_nas.api.detectors import detect, resume_detector, train_detector
     from sasa_nas.api.exports import export, verify_export
     from sasa_nas.api.networks import (
@@ -86,6 +86,7 @@ __all__ = [
     "list_datasets",
     "list_models",
     "list_operators",
+    "list_recipes",
     "list_spaces",
     "load_architecture",
     "load_recipe",
@@ -115,7 +116,7 @@ __getattr__, __dir__ = lazy_names(
     {
         "_version": ("__version__",),
         "analysis.attention_maps": ("Selection",),
-        "api.catalogue": ("list_datasets", "list_models", "list_operators", "list_spaces"),
+        "api.catalogue": ("list_datasets", "list_models", "list_operators", "list_recipes", "list_spaces"),
         "api.detectors": ("detect", "resume_detector", "train_detector"),
         "api.exports": ("export", "verify_export"),
         "api.networks": (

@@ -24,7 +24,7 @@ def find_document(name: str | Path, shipped: Mapping[str, Path], *, sort: str) -
     Args:
         name: Name of a shipped description, or a path.
         shipped: Files of the shipped descriptions by name.
-        sort: What they describe, for the error.
+        sort: Name of the sort of described thing, for the error.
 
     Raises:
         DescriptionError: If there is neither; the message names the most similar of the shipped ones.
@@ -74,7 +74,8 @@ def read_document(path: Path) -> dict[str, Any]:
         data = _parse_json(text) if path.suffix == ".json" else yaml.load(text, StrictLoader)
         _check_values(data)
     except (OSError, UnicodeDecodeError) as error:
-        raise DescriptionError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or one_line(error)}") from error
+        reason = getattr(error, "strerror", None) or one_line(error)
+        raise DescriptionError(f"{path}: cannot be read: {reason}") from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""

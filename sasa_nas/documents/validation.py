@@ -14,7 +14,7 @@ _MOST_SHOWN = 3
 
 
 class DescriptionError(UserError):
-    """Error of an invalid description, such as a search space, an architecture or a recipe: the file, path and value."""
+    """Error of an invalid description, such as a space, an architecture or a recipe: the file, path and value."""
 
 
 def path_of(location: Sequence[int | str], field: str = "", *, tags: Collection[str] = ()) -> str:
@@ -38,8 +38,10 @@ def path_of(location: Sequence[int | str], field: str = "", *, tags: Collection[
 
 def joined(source: str, lines: Sequence[str]) -> DescriptionError:
     """Return an error of the first few of several mistakes in one line that begins with `source`."""
-    more = len(lines) - _MOST_SHOWN
-    return DescriptionError(f"{source}: {'; '.join([*lines[:_MOST_SHOWN], *([f'and {more} more'] if more > 0 else [])])}")
+    shown = list(lines[:_MOST_SHOWN])
+    if len(lines) > _MOST_SHOWN:
+        shown.append(f"and {len(lines) - _MOST_SHOWN} more")
+    return DescriptionError(f"{source}: {'; '.join(shown)}")
 
 
 def line_of(detail: ErrorDetails, message: str, *, tags: Collection[str] = ()) -> str:

@@ -69,8 +69,8 @@ def load_recipe(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] =
 
 
 def recipe_text(recipe: FullRecipe) -> str:
-    """Return a recipe with all its fields as YAML, as a file may hold it."""
-    text: str = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100)
+    """Return a recipe with all its fields as YAML in ASCII, as a file may hold it."""
+    text: str = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, width=100)
     return text
 
 
@@ -111,7 +111,7 @@ def _inherited(data: dict[str, Any], source: str, folder: Path, users: tuple[Pat
         path = find_document(base if str(base) in presets else folder / base, presets, sort="recipe")
     except DescriptionError as error:
         raise DescriptionError(f"{source}: base: {error}") from error
-    inherited = _read(path, users)
+    inherited = _validated(_read(path, users), str(path)).model_dump(mode="json")
     # what was reached with a recipe was not reached with one that differs
     inherited.pop("published", None)
     return _merged(inherited, data)
@@ -121,11 +121,14 @@ def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for name, value in changes.items():
         old = merged.get(name)
-        if isinstance(old, dict) and isinstance(value, Mapping) and value.get("kind", old.get("kind")) == old.get("kind"):
-            merged[name] = _merged(old, value)
-        else:
-            merged[name] = value
+        merges = isinstance(old, dict) and isinstance(value, Mapping) and _is_of_kind(value, old)
+        merged[name] = _merged(old, value) if merges else value
     return merged
+
+
+def _is_of_kind(changes: Mapping[str, Any], old: Mapping[str, Any]) -> bool:
+    """Return True if changes name no other kind than `old` has."""
+    return "kind" not in changes or changes["kind"] == old.get("kind")
 
 
 def _validated(data: dict[str, Any], source: str) -> FullRecipe:

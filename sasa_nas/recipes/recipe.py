@@ -39,11 +39,11 @@ class FullRecipe(Node):
     source: str = ""
     """Citation of the publication that the recipe is of."""
     published: str = ""
-    """What the source reached with it, of which network."""
+    """Accuracy that the source reached with it, and by which network."""
     unpublished: tuple[str, ...] = ()
     """Fields whose values the source does not give."""
     differences: tuple[str, ...] = ()
-    """What is done otherwise than in the source, a sentence each."""
+    """Differences of this implementation from the source, a sentence each."""
     epochs: Annotated[Int, Field(ge=1, le=100_000)]
     batch_size: Positive
     """Images of an update, over all devices and accumulated parts."""

@@ -25,8 +25,8 @@ class Cosine(_Schedule):
     final: Probability = 0.0
     """Factor that the last step would be followed by."""
     after_warmup: Bool = True
-    """Whether the cosine begins when the warm-up ends; else it spans the whole training, and the warm-up takes the place
-    of its beginning, as in timm."""
+    """Whether the cosine begins when the warm-up ends; else it spans the whole training, and the warm-up replaces its
+    beginning, as in timm."""
 
 
 class Steps(_Schedule):

@@ -21,7 +21,7 @@ def train_side(sizes: ImageSizes, epoch: int, own: int) -> int:
     return round((growth.start + share * (full - growth.start)) / growth.multiple) * growth.multiple
 
 
-def test_side(sizes: ImageSizes, own: int) -> int:
+def evaluation_side(sizes: ImageSizes, own: int) -> int:
     """Return the side of validation and test images, in pixels.
 
     Args:
