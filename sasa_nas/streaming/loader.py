@@ -1,7 +1,9 @@
 """Loaders of train and test images for one rank of a full training."""
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
@@ -113,7 +115,7 @@ class TrainLoader:
             joined = _Joined(self._source, size)
             while joined.count < size:
                 chunk = next(chunks)
-                self.corrupt.add(len(chunk.images), chunk.failures)
+                self.corrupt.add(len(chunk.images) + len(chunk.failures), chunk.failures)
                 joined.add(chunk)
             yield joined.batch()
 
@@ -185,14 +187,17 @@ class TestLoader:
         chunks = self._chunks.read(
             batch[i : i + self._step] for batch in batches for i in range(0, len(batch), self._step)
         )
-        for batch in batches:
-            joined = _Joined(self._source, len(batch))
-            for _ in range(0, len(batch), self._step):
-                chunk = next(chunks)
-                self.corrupt.add(len(chunk.images), chunk.failures)
-                joined.add(chunk)
-            if joined.count:
-                yield joined.batch()
+        try:
+            for batch in batches:
+                joined = _Joined(self._source, len(batch))
+                for _ in range(0, len(batch), self._step):
+                    chunk = next(chunks)
+                    self.corrupt.add(len(chunk.images) + len(chunk.failures), chunk.failures)
+                    joined.add(chunk)
+                if joined.count:
+                    yield joined.batch()
+        finally:
+            self._chunks.close()
 
 
 class _Chunks:
@@ -235,19 +240,23 @@ class _Chunks:
         if self._loader is None:
             self._loader = self._started()
         self._requests.current = requests
-        try:
-            for chunk in self._loader:
-                if chunk.error is not None:
-                    raise UserError(chunk.error)
-                yield chunk
-        except RuntimeError as error:
-            # torch has no type of its own for it
-            if str(error).startswith("DataLoader worker"):
+        chunks = iter(self._loader)
+        while True:
+            try:
+                chunk = next(chunks)
+            except StopIteration:
+                return
+            except (ConnectionError, EOFError, RuntimeError) as error:
+                # torch has no type of its own for a worker that has ended, or had while it sent memory
+                if isinstance(error, RuntimeError) and not str(error).startswith("DataLoader worker"):
+                    raise
                 self._loader = None
                 raise UserError(
                     "a process that reads images has ended, perhaps for want of memory; use fewer workers"
                 ) from error
-            raise
+            if chunk.error is not None:
+                raise UserError(chunk.error)
+            yield chunk
 
     def _started(self) -> DataLoader[Chunk]:
         return DataLoader(
@@ -258,7 +267,7 @@ class _Chunks:
             prefetch_factor=_PREFETCH if self._workers else None,
             persistent_workers=self._persistent and self._workers > 0,
             multiprocessing_context=_context() if self._workers else None,
-            worker_init_fn=_leave_interrupts,
+            worker_init_fn=_begin_work,
             # or else torch draws from the process's generator
             generator=torch.Generator(),
         )
@@ -332,6 +341,15 @@ def _context() -> multiprocessing.context.BaseContext:
     return context
 
 
-def _leave_interrupts(_: int) -> None:
-    """Leave Ctrl-C, which the terminal sends to workers too, to the process that they work for."""
+def _begin_work(_: int) -> None:
+    """Prepare a worker: it leaves Ctrl-C, which a terminal sends to it, too, to its parent, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # torch watches the process that forked this one, which is the server, and the server waits for its children
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

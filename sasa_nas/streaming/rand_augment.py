@@ -68,6 +68,11 @@ def _translate_y(image: Image.Image, draw: Draw) -> Image.Image:
     return _affine(image, (1, 0, 0, 0, 1, draw.sign * 0.45 * draw.level * image.height), draw)
 
 
+def _posterize(image: Image.Image, bits: int) -> Image.Image:
+    # without bits the image is black; Pillow 13 refuses it
+    return ImageOps.posterize(image, bits) if bits else image.point([0] * 256 * len(image.getbands()))
+
+
 def _solarize_add(image: Image.Image, draw: Draw) -> Image.Image:
     more = int(110 * draw.level)
     table = [min(255, value + more) if value < 128 else value for value in range(256)]
@@ -107,7 +112,7 @@ def operations(*, increasing: bool) -> dict[str, Operation]:
         "Equalize": lambda image, draw: ImageOps.equalize(image),
         "Invert": lambda image, draw: ImageOps.invert(image),
         "Rotate": _rotate,
-        "Posterize": lambda image, draw: ImageOps.posterize(
+        "Posterize": lambda image, draw: _posterize(
             image, 4 - int(4 * draw.level) if increasing else int(4 * draw.level)
         ),
         "Solarize": lambda image, draw: ImageOps.solarize(
