@@ -15,7 +15,7 @@ from sasa_nas.space.validation_errors import space_error
 from sasa_nas.streaming.splits import open_streamed
 from sasa_nas.training.device import pick_device
 from sasa_nas.training.first_weights import FirstWeights
-from sasa_nas.training.full.sizes import test_side
+from sasa_nas.training.full.sizes import evaluation_side
 from sasa_nas.training.proxy import require_batches
 from sasa_nas.workflows.classification import Classification
 from sasa_nas.workflows.full_classification import FullClassification, Share, require_trainable
@@ -88,7 +88,7 @@ def planned_job(
             image_size=settings.image_size,
             train_images=settings.train_images,
         )
-        side = test_side(recipe.sizes, opened.info.height)
+        side = evaluation_side(recipe.sizes, opened.info.height)
         network = fitted_network(architecture, settings, replace(opened.info, height=side, width=side), name)
         require_trainable(network, recipe, opened, share)
         absolute = settings.model_copy(update={"dataset": opened.info.name})
