@@ -10,6 +10,7 @@ import typer
 
 from sasa_nas.cli.echo import echo
 from sasa_nas.cli.options import DataFolder
+from sasa_nas.cli.recipes import FullRecipeName, Gpus, LoaderWorkers, RecipeChanges, full_recipe
 from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
@@ -53,7 +54,11 @@ def retrain(
         typer.Option(min=1, help="Passes over the train split.", show_default="the target's, or 3 x the proxy's"),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images of a step.", show_default=False)] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="AdamW's peak.", show_default=False)] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The peak.", show_default=False)] = None,
+    recipe: FullRecipeName = None,
+    changes: RecipeChanges = None,
+    gpus: Gpus = 1,
+    loader_workers: LoaderWorkers = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.", show_default="auto")] = None,
     data_dir: DataFolder = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
@@ -84,11 +89,18 @@ def retrain(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        recipe=full_recipe(recipe, changes or ()),
         device=device,
         data_dir=data_dir,
     )
     with observing_retraining() as observer:
-        summary, found = source.retrain(request, observer=observer, command=shell_line("sasa-nas", *sys.argv[1:]))
+        summary, found = source.retrain(
+            request,
+            processes=gpus,
+            loader_workers=loader_workers,
+            observer=observer,
+            command=shell_line("sasa-nas", *sys.argv[1:]),
+        )
     for number, reason in summary.failures.items():
         echo(f"sasa-nas: trial {number} is not trained: {reason}", err=True)
     if as_json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +11,7 @@ import typer
 
 from sasa_nas.cli.counts import parse_count
 from sasa_nas.cli.options import DataFolder, Device
+from sasa_nas.cli.recipes import FullRecipeName, Gpus, LoaderWorkers, RecipeChanges, full_recipe
 from sasa_nas.cli.training_command import (
     FirstSeed,
     Out,
@@ -30,6 +31,7 @@ from sasa_nas.tasks import CLASSIFICATION
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sasa_nas.recipes import FullRecipe
     from sasa_nas.run import TrainingInfo, TrainingResult
     from sasa_nas.workflows.observer import TrainingSummary
 
@@ -82,28 +84,10 @@ def train(
             show_default=False,
         ),
     ] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME|FILE",
-            help="Train in full by a recipe, a preset of `list recipes` or a YAML file.",
-            show_default=False,
-        ),
-    ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of --recipe, such as epochs=50."),
-    ] = None,
-    gpus: Annotated[
-        int,
-        typer.Option(
-            "--gpus", "--processes", min=1, max=1024, help="Processes that train together by --recipe, a GPU each."
-        ),
-    ] = 1,
-    loader_workers: Annotated[
-        int | None,
-        typer.Option(min=0, max=1024, help="Processes that read images, for each GPU.", show_default="cores left"),
-    ] = None,
+    recipe: FullRecipeName = None,
+    changes: RecipeChanges = None,
+    gpus: Gpus = 1,
+    loader_workers: LoaderWorkers = None,
     width_multiplier: Annotated[
         float | None, typer.Option(help="Multiplies every width of the network.", show_default="1")
     ] = None,
@@ -175,7 +159,8 @@ def train(
         "label_smoothing": label_smoothing,
         "augment": augment,
     }
-    given = _full_recipe(recipe, changes or (), options) if recipe is not None or changes else options
+    full = full_recipe(recipe, changes or ())
+    given = options if full is None else _without(options, full)
     train_it = partial(sasa_nas.train, inherit=inherit, processes=gpus, loader_workers=loader_workers)
     _conclude(begin_training(train_it, sasa_nas.TrainingSettings, target, settings, given, out))
 
@@ -188,26 +173,17 @@ def _follow(resume: Path | None, device: str) -> None:
     sasa_nas.follow_training(device if resume is None else read_training(TrainingFolder(resume)).settings.device)
 
 
-def _full_recipe(name: str | None, changes: Sequence[str], options: Mapping[str, object]) -> dict[str, object]:
-    """Return the fields of a full recipe.
-
-    Args:
-        name: Name or file of the recipe.
-        changes: Changes of single fields.
-        options: Options for the recipe without a name, which must not be given beside it.
+def _without(options: Mapping[str, object], recipe: FullRecipe) -> dict[str, object]:
+    """Return the fields of a full recipe, beside which no option for the other kind may be given.
 
     Raises:
-        UserError: If there is no such recipe, a change does not fit, or options are given.
+        UserError: If one is.
     """
-    import sasa_nas
-
-    if name is None:
-        raise UserError("--set changes a field of a recipe; give --recipe, see `sasa-nas list recipes`")
     for field, value in options.items():
         if value is not None:
             option = field.replace("_", "-")
             raise UserError(f"--{option} is not for --recipe; write --set and the recipe's field, such as epochs=50")
-    return sasa_nas.load_recipe(name, changes).model_dump()
+    return recipe.model_dump()
 
 
 def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult]) -> None:

@@ -148,6 +148,7 @@ class FullClassification:
             recipe=self.recipe,
             dataset=settings.dataset,
             data_dir=settings.data_dir,
+            image_size=settings.image_size,
             train_images=settings.train_images,
             device=settings.device,
             workers=share.workers_of_rank,

@@ -39,6 +39,7 @@ class FullTask(BaseModel):
         recipe: The recipe.
         dataset: Name or folder of the data set.
         data_dir: Folder of data sets; None for the default one.
+        image_size: Side of the data set's images in pixels; None for its own.
         train_images: Size of the subset to train on; None for all images.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         workers: Processes that read images, for each rank.
@@ -54,6 +55,7 @@ class FullTask(BaseModel):
     recipe: FullRecipe
     dataset: str
     data_dir: Path | None
+    image_size: int | None
     train_images: int | None
     device: str
     workers: int
@@ -64,8 +66,9 @@ class FullTask(BaseModel):
 
     def open(self) -> StreamedSplits:
         """Open the data set."""
-        side = self.architecture.image.height
-        return open_streamed(self.dataset, data_dir=self.data_dir, image_size=side, train_images=self.train_images)
+        return open_streamed(
+            self.dataset, data_dir=self.data_dir, image_size=self.image_size, train_images=self.train_images
+        )
 
 
 def rank_device(name: str, ranks: Ranks) -> torch.device:

@@ -5,14 +5,15 @@ from typing import TypeAlias
 
 from pydantic import ValidationError
 
+from sasa_nas.data.decoded import Progress
 from sasa_nas.data.registry import load
-from sasa_nas.data.splits import DatasetInfo
+from sasa_nas.data.splits import DatasetInfo, Splits
 from sasa_nas.recipes import FullRecipe
 from sasa_nas.run import TrainingSettings
 from sasa_nas.space import Architecture, Image
 from sasa_nas.space.scaling import fitted_to, scaled
 from sasa_nas.space.validation_errors import space_error
-from sasa_nas.streaming.splits import open_streamed
+from sasa_nas.streaming.splits import StreamedSplits, open_streamed
 from sasa_nas.training.device import pick_device
 from sasa_nas.training.first_weights import FirstWeights
 from sasa_nas.training.full.sizes import evaluation_side
@@ -49,10 +50,7 @@ def resumed_job(
     """
     device, recipe = pick_device(settings.device), settings.recipe
     if isinstance(recipe, FullRecipe):
-        side = architecture.image.height
-        opened = open_streamed(
-            settings.dataset, data_dir=settings.data_dir, image_size=side, train_images=settings.train_images
-        )
+        opened = _opened(settings)
         require_trainable(architecture, recipe, opened, share)
         return FullClassification(name, architecture, settings, recipe, opened, device, share, first)
     splits = load_for(
@@ -82,29 +80,57 @@ def planned_job(
     """
     device, recipe = pick_device(settings.device), settings.recipe
     if isinstance(recipe, FullRecipe):
-        opened = open_streamed(
-            settings.dataset,
-            data_dir=settings.data_dir,
-            image_size=settings.image_size,
-            train_images=settings.train_images,
-        )
-        side = evaluation_side(recipe.sizes, opened.info.height)
-        network = fitted_network(architecture, settings, replace(opened.info, height=side, width=side), name)
+        opened = _opened(settings)
+        network = fitted_network(architecture, settings, _tested_info(recipe, opened), name)
         require_trainable(network, recipe, opened, share)
         absolute = settings.model_copy(update={"dataset": opened.info.name})
         return FullClassification(name, network, absolute, recipe, opened, device, share)
-    splits = load(
-        settings.dataset,
-        data_dir=settings.data_dir,
-        image_size=settings.image_size,
-        train_images=settings.train_images,
-        progress=observer.decoding,
-    )
+    splits = _loaded(settings, observer.decoding)
     require_batches(recipe, splits.train)
     network = fitted_network(architecture, settings, splits.info, name)
     # a folder's name is made absolute, so that a resume from elsewhere reads the same one
     absolute = settings.model_copy(update={"dataset": splits.info.name})
     return Classification(name, network, absolute, recipe, splits, device)
+
+
+def trained_data(settings: TrainingSettings, progress: Progress) -> DatasetInfo:
+    """Return facts about the data of a training, of the size that its networks are fitted to.
+
+    Args:
+        settings: Data set and recipe.
+        progress: Observer of the decoding of images, which a full recipe does without.
+
+    Raises:
+        UserError: If the data are missing.
+    """
+    if isinstance(settings.recipe, FullRecipe):
+        return _tested_info(settings.recipe, _opened(settings))
+    return _loaded(settings, progress).info
+
+
+def _opened(settings: TrainingSettings) -> StreamedSplits:
+    return open_streamed(
+        settings.dataset,
+        data_dir=settings.data_dir,
+        image_size=settings.image_size,
+        train_images=settings.train_images,
+    )
+
+
+def _tested_info(recipe: FullRecipe, splits: StreamedSplits) -> DatasetInfo:
+    """Return facts about a data set whose images have the side to test on."""
+    side = evaluation_side(recipe.sizes, splits.info.height)
+    return replace(splits.info, height=side, width=side)
+
+
+def _loaded(settings: TrainingSettings, progress: Progress) -> Splits:
+    return load(
+        settings.dataset,
+        data_dir=settings.data_dir,
+        image_size=settings.image_size,
+        train_images=settings.train_images,
+        progress=progress,
+    )
 
 
 def fitted_network(

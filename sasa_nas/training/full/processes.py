@@ -3,9 +3,10 @@
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Sequence
 from multiprocessing import connection, get_context, parent_process
-from multiprocessing.context import SpawnProcess
+from multiprocessing.context import ForkServerProcess
 from multiprocessing.queues import SimpleQueue
 from typing import Any
 
@@ -17,6 +18,8 @@ from sasa_nas.training.full.ranks import Ranks, store_of
 
 _POLL = 0.1
 """Seconds between looks at messages."""
+_MOMENT = 1.0
+"""Seconds within which a killed process is found dead, after another has failed for want of it."""
 
 Work = Callable[[Ranks, Store, Any, Callable[[Any], None]], None]
 """Work of a process: its place, the store by which the processes meet, the argument, and a function that sends a
@@ -42,7 +45,9 @@ def run_ranks(work: Work, argument: Any, size: int, received: Callable[[Any], No
         RankFailed: If a process was killed or raised an exception.
     """
     store = store_of(None)
-    context = get_context("spawn")
+    # forked by a server that has imported what they need, and no device
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["sasa_nas.training.full.checkpoints"])
     messages: SimpleQueue[tuple[int | None, Any]] = context.SimpleQueue()
     threads = max(1, len(os.sched_getaffinity(0)) // size)
     processes = [
@@ -52,36 +57,57 @@ def run_ranks(work: Work, argument: Any, size: int, received: Callable[[Any], No
     try:
         for process in processes:
             process.start()
-        left = list(enumerate(processes))
-        while left:
-            connection.wait([process.sentinel for _, process in left], timeout=_POLL)
+        failed: tuple[int, str] | None = None
+        while failed is None and any(process.is_alive() for process in processes):
+            connection.wait([process.sentinel for process in processes if process.is_alive()], timeout=_POLL)
             # whoever has ended now has sent all of its messages
-            ended = [(rank, process) for rank, process in left if process.exitcode is not None]
-            _deliver(messages, size, received)
-            for rank, process in ended:
-                if process.exitcode:
-                    raise RankFailed(f"process {rank} of {size} {_end_of(process.exitcode)}; the training has stopped")
-            left = [each for each in left if each not in ended]
+            codes = [process.exitcode for process in processes]
+            failed = _deliver(messages, received)
+            if any(codes):
+                break
+        _require_ended(processes, failed)
     finally:
         _end(processes)
 
 
 def _deliver(
-    messages: "SimpleQueue[tuple[int | None, Any]]", size: int, received: Callable[[Any], None]
-) -> None:
-    """Pass messages on; raise RankFailed for that of a failed process."""
+    messages: "SimpleQueue[tuple[int | None, Any]]", received: Callable[[Any], None]
+) -> tuple[int, str] | None:
+    """Pass messages on, up to that of a failed process; return its number and error, None if there is none."""
     while not messages.empty():
         failed, content = messages.get()
         if failed is not None:
-            raise RankFailed(f"process {failed} of {size} failed: {content}")
+            return failed, content
         received(content)
+    return None
 
 
-def _end_of(code: int) -> str:
-    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+def _require_ended(processes: Sequence[ForkServerProcess], failed: tuple[int, str] | None) -> None:
+    """Check that all processes have done their work.
+
+    Args:
+        processes: The processes.
+        failed: Number and error of one that has failed, perhaps because another was killed.
+
+    Raises:
+        RankFailed: If one has not.
+    """
+    size = len(processes)
+    limit = time.monotonic() + (_MOMENT if failed else 0.0)
+    while True:
+        for rank, process in enumerate(processes):
+            if process.exitcode:
+                code = process.exitcode
+                how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+                raise RankFailed(f"process {rank} of {size} {how}, and the training has stopped")
+        if time.monotonic() >= limit:
+            break
+        time.sleep(_POLL)
+    if failed is not None:
+        raise RankFailed(f"process {failed[0]} of {size} failed: {failed[1]}")
 
 
-def _end(processes: Sequence[SpawnProcess]) -> None:
+def _end(processes: Sequence[ForkServerProcess]) -> None:
     for process in processes:
         if process.is_alive():
             process.kill()

@@ -14,10 +14,11 @@ from sasa_nas.recipes import FullRecipe
 from sasa_nas.streaming.sources import ImageSource, MemorySource
 from sasa_nas.streaming.splits import StreamedSplits
 from sasa_nas.training.full.checkpoints import train_to_end
-from sasa_nas.training.full.ranks import ALONE, Ranks, connected
+from sasa_nas.training.full.ranks import Ranks, connected
 from sasa_nas.training.full.trainer import FullMetrics, FullTrainer
 from sasa_nas.training.seeding import seeded
 
+CPU = torch.device("cpu")
 SIDE, CLASSES, IMAGES = 8, 3, 24
 
 RECIPES: dict[str, dict[str, Any]] = {
@@ -113,19 +114,24 @@ def images_and_labels(source: ImageSource) -> tuple[Tensor, Tensor]:
     return torch.stack([source.read(i) for i in range(len(source))]), source.labels
 
 
-def train_case(ranks: Ranks, store: Store, case: Case, send: Callable[[Any], None]) -> None:
-    """Train as one of several ranks, and send the weights; the work of `run_ranks`."""
+def train_cases(ranks: Ranks, store: Store, cases: Sequence[Case], send: Callable[[Any], None]) -> None:
+    """Train as one of several ranks, one case after the other, and send the weights; the work of `run_ranks`."""
     torch.set_num_threads(1)
-    device = torch.device("cpu")
+    with connected(ranks, CPU, store):
+        for case in cases:
+            train_case(ranks, case, send)
+
+
+def train_case(ranks: Ranks, case: Case, send: Callable[[Any], None]) -> None:
+    """Train as one of several ranks, or alone."""
 
     def make() -> FullTrainer:
         return FullTrainer(
-            Frozen(network()), splits(), case.recipe, seed=case.seed, device=device, ranks=ranks, check_every=1
+            Frozen(network()), splits(), case.recipe, seed=case.seed, device=CPU, ranks=ranks, check_every=1
         )
 
-    with connected(ranks, device, store):
-        progress = Sent(send)
-        weights = train_to_end(make, checkpoint=case.folder / "checkpoint.pt", progress=progress, ranks=ranks, every=0)
+    place = case.folder / f"{case.seed}.pt"
+    weights = train_to_end(make, checkpoint=place, progress=Sent(send), ranks=ranks, every=0)
     if ranks.leads:
         send(("weights", {name: value.tolist() for name, value in weights.items()}))
 

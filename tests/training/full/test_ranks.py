@@ -2,12 +2,14 @@
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from full_cases import Case, recipe, train_case
+import torch
+from full_cases import Case, recipe, train_case, train_cases
 from torch.distributed import Store  # type: ignore[attr-defined]
 
 from sasa_nas.errors import UserError
@@ -23,29 +25,47 @@ def events_of(work: Any, case: Any, size: int) -> Events:
     return events
 
 
+def alone(case: Case) -> Events:
+    events: Events = []
+    with one_thread():
+        train_case(ALONE, case, events.append)
+    return events
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["sasa", "rsb", "aa_cifar"])
-def test_two_ranks_are_one_that_accumulates(name: str, tmp_path: Path) -> None:
-    found = []
-    for size in (1, 2):
-        folder = tmp_path / str(size)
-        folder.mkdir()
-        found.append(events_of(train_case, Case(recipe(name), folder), size))
-    assert [event for event, _ in found[0]] == ["started", *["advanced"] * 3, "weights"]
-    assert found[0] == found[1]
+def test_two_ranks_are_one_that_accumulates(tmp_path: Path) -> None:
+    names = ("sasa", "rsb", "aa_cifar")
+    for number in (1, 2):
+        (tmp_path / str(number)).mkdir()
+    one, two = (
+        [Case(recipe(name), tmp_path / str(number), seed) for seed, name in enumerate(names)] for number in (1, 2)
+    )
+    wanted = [event for case in one for event in alone(case)]
+    assert [event for event, _ in wanted] == ["started", *["advanced"] * 3, "weights"] * 3
+    assert events_of(train_cases, two, 2) == wanted
 
 
 def killed_midway(ranks: Ranks, store: Store, case: tuple[Case, int, int], send: Callable[[Any], None]) -> None:
     """Train, but end one rank like `kill -9` after so many checks."""
     (whole, victim, checks) = case
     _kill_after(checks, victim == ranks.rank)
-    train_case(ranks, store, whole, send)
+    train_cases(ranks, store, [whole], send)
 
 
 def _kill_after(checks: int, dies: bool) -> None:
     from sasa_nas.training.full.trainer import FullTrainer
 
-    real, done = FullTrainer._count, 0  # noqa: SLF001
+    real, done = FullTrainer._count, 0
 
     def count(self: FullTrainer, losses: Any) -> None:
         nonlocal done
@@ -54,20 +74,20 @@ def _kill_after(checks: int, dies: bool) -> None:
         if dies and done > checks:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    FullTrainer._count = count  # type: ignore[method-assign]  # noqa: SLF001
+    FullTrainer._count = count  # type: ignore[method-assign]
 
 
 @pytest.mark.slow
 def test_killed_ranks_go_on_as_if_nothing_had_been(tmp_path: Path) -> None:
     whole = Case(recipe("rsb"), tmp_path / "whole")
     whole.folder.mkdir()
-    wanted = events_of(train_case, whole, 2)
+    wanted = alone(whole)
     broken = Case(recipe("rsb"), tmp_path / "broken")
     broken.folder.mkdir()
     for victim, checks in ((0, 0), (1, 1), (0, 1), (1, 2), (1, 1)):
         with pytest.raises(RankFailed, match=f"process {victim} of 2 was killed by SIGKILL"):
             events_of(killed_midway, (broken, victim, checks), 2)
-    rest = events_of(train_case, broken, 2)
+    rest = events_of(train_cases, [broken], 2)
     (_, begun), *_ = rest
     assert begun > 0
     assert rest[1:] == wanted[1 + begun :]
