@@ -29,7 +29,9 @@ OWN_ROOMS = {
     "blocks": {"channel_attention", "layers", "nodes", "operators"},
     "documents": {"errors", "files", "nodes"},
     "recipes": {"documents", "errors", "nodes"},
-    "space": {"blocks", "channel_attention", "documents", "errors", "files", "nodes", "operators", "stems", "tasks"},
+    "space": {
+        *("blocks", "channel_attention", "documents", "errors", "files", "nodes", "operators", "recipes", "stems", "tasks"),
+    },
     "synthetic": {"errors", "operators", "space"},
     "streaming": {"data", "errors", "files", "recipes"},
     "models": {"blocks", "channel_attention", "errors", "layers", "nodes", "operators", "space", "stems"},

@@ -23,7 +23,7 @@ from sasa_nas.run.training_records import TrainingSettings, validate_settings
 from sasa_nas.space import Proxy, Recipe, SearchSpace
 from sasa_nas.space.files import validate_space
 from sasa_nas.training.device import describe_device, pick_device
-from sasa_nas.workflows.training_jobs import fitted_network
+from sasa_nas.workflows.training_jobs import fitted_network, trained_data
 
 SEEDS = 3
 """Default number of trainings of each network."""

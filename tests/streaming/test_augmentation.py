@@ -6,6 +6,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from assertions import every
 from PIL import Image
 from torchvision.transforms import v2
 
@@ -72,7 +73,7 @@ def test_shifts_reach_all_places_and_pad_with_zeros() -> None:
     places = {(i, j): padded[:, i : i + 4, j : j + 4] for i in range(3) for j in range(3)}
     found = [transform(image, random.Random(seed)) for seed in range(150)]
     seen = [{place for place, crop in places.items() if torch.equal(crop, each)} for each in found]
-    assert all(len(each) == 1 for each in seen)
+    assert every(len(each) == 1 for each in seen)
     assert set().union(*seen) == set(places)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 import torch
+from assertions import every
 from odd_folders import fill
 from PIL import Image
 
@@ -144,9 +145,9 @@ def test_images_that_cannot_be_read_are_replaced_by_the_next(damaged: FileSource
         assert sum(batch.unreadable for batch in batches) == 4
         found = Counter(numbers(iter(batches)))
         assert found == Counter({**dict.fromkeys(set(range(40)) - {5, 6, 20}, 1), 7: 3, 21: 2})
-        assert all(torch.equal(batch.labels, batch.images[:, 0, 0, 0].long()) for batch in batches)
+        assert every(torch.equal(batch.labels, batch.images[:, 0, 0, 0].long()) for batch in batches)
     assert train.corrupt.count == 3
-    assert all("cannot read the image" in message for message in train.corrupt.first)
+    assert every("cannot read the image" in message for message in train.corrupt.first)
 
 
 def test_images_that_cannot_be_read_are_left_out_of_a_test(damaged: FileSource) -> None:

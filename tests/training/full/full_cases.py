@@ -58,7 +58,7 @@ def recipe(name: str, **changes: Any) -> FullRecipe:
 def network(seed: int = 0) -> nn.Module:
     """A network with batch normalisation, frozen, and dropout, whose masks need the seeds of a micro-batch."""
     with seeded(seed):
-        model = nn.Sequential(
+        return nn.Sequential(
             nn.Conv2d(3, 6, 3, padding=1),
             nn.BatchNorm2d(6),
             nn.ReLU(),
@@ -67,7 +67,6 @@ def network(seed: int = 0) -> nn.Module:
             nn.Flatten(),
             nn.Linear(6, CLASSES),
         )
-    return model
 
 
 class Frozen(nn.Module):
