@@ -1,6 +1,6 @@
 """Sizes of train and test images."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -33,6 +33,8 @@ class ImageSizes(Node):
     crop: Annotated[PositiveFloat, Field(le=1.0)] = 1.0
     """Side of the centre crop of a test image as a share of its resized shorter side: 0.875 is the usual one of
     ImageNet; images that have the side already are left as they are at 1."""
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    """Filter of the resizing of test images; that of train images is the crop's."""
 
     @model_validator(mode="after")
     def _ordered(self) -> "ImageSizes":
