@@ -1,4 +1,4 @@
-"""Sides of train images."""
+"""Sides of train and test images."""
 
 from sasa_nas.recipes.sizes import ImageSizes
 
@@ -19,3 +19,13 @@ def train_side(sizes: ImageSizes, epoch: int, own: int) -> int:
         return growth.start
     share = (epoch - growth.from_epoch) / (growth.to_epoch - growth.from_epoch)
     return round((growth.start + share * (full - growth.start)) / growth.multiple) * growth.multiple
+
+
+def evaluation_side(sizes: ImageSizes, own: int) -> int:
+    """Return the side of validation and test images, in pixels.
+
+    Args:
+        sizes: The recipe's sizes.
+        own: Side of the data set's images, in pixels.
+    """
+    return sizes.test or sizes.train or own

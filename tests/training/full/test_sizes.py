@@ -1,10 +1,10 @@
-"""Sides of train images over a training against FFCV's published function."""
+"""Sides of images over a training against FFCV's published function."""
 
 import pytest
 
 from sasa_nas.recipes import ImageSizes, load_recipe
 from sasa_nas.recipes.sizes import Progression
-from sasa_nas.training.full.sizes import train_side
+from sasa_nas.training.full.sizes import evaluation_side, train_side
 
 
 @pytest.mark.parametrize(("name", "start", "end"), [("ffcv_16", 11, 13), ("ffcv_88", 65, 76)])
@@ -21,7 +21,7 @@ def test_ffcv(name: str, start: int, end: int) -> None:
     recipe = load_recipe(name)
     epochs = range(recipe.epochs)
     assert [train_side(recipe.sizes, epoch, own=500) for epoch in epochs] == [published(epoch) for epoch in epochs]
-    assert recipe.sizes.test == 256
+    assert evaluation_side(recipe.sizes, own=500) == 256
 
 
 def test_sides_grow_by_multiples() -> None:
@@ -30,5 +30,5 @@ def test_sides_grow_by_multiples() -> None:
 
 
 def test_the_data_sets_side_is_the_default() -> None:
-    assert train_side(ImageSizes(), 3, own=28) == 28
-    assert train_side(ImageSizes(train=24), 3, own=28) == 24
+    assert train_side(ImageSizes(), 3, own=28) == evaluation_side(ImageSizes(), own=28) == 28
+    assert train_side(ImageSizes(train=24), 3, own=28) == evaluation_side(ImageSizes(train=24), own=28) == 24
