@@ -121,8 +121,9 @@ def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for name, value in changes.items():
         old = merged.get(name)
-        merges = isinstance(old, dict) and isinstance(value, Mapping) and _is_of_kind(value, old)
-        merged[name] = _merged(old, value) if merges else value
+        if isinstance(old, dict) and isinstance(value, Mapping) and _is_of_kind(value, old):
+            value = _merged(old, value)
+        merged[name] = value
     return merged
 
 

@@ -49,7 +49,7 @@ class AveragedModel:
                 values.append(value)
             else:
                 mean.copy_(value)
-        get_ema_multi_avg_fn(decay)(averages, values, None)
+        get_ema_multi_avg_fn(decay)(averages, values, None)  # type: ignore[no-untyped-call]
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state for resuming, of tensors, numbers and plain containers only; tensors are not copied."""

@@ -31,4 +31,4 @@ def test_sides_grow_by_multiples() -> None:
 
 def test_the_data_sets_side_is_the_default() -> None:
     assert train_side(ImageSizes(), 3, own=28) == evaluation_side(ImageSizes(), own=28) == 28
-    assert evaluation_side(ImageSizes(train=24), own=28) == 24
+    assert train_side(ImageSizes(train=24), 3, own=28) == evaluation_side(ImageSizes(train=24), own=28) == 24
