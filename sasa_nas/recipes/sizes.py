@@ -36,6 +36,30 @@ class ImageSizes(Node):
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     """Filter of the resizing of test images; that of train images is the crop's."""
 
+    def train_side(self, epoch: int, own: int) -> int:
+        """Return the side of train images in an epoch, in pixels.
+
+        Args:
+            epoch: Number of the epoch, from 0.
+            own: Side of the data set's images, in pixels.
+        """
+        full = self.train or own
+        growth = self.progression
+        if growth is None or epoch >= growth.to_epoch:
+            return full
+        if epoch <= growth.from_epoch:
+            return growth.start
+        share = (epoch - growth.from_epoch) / (growth.to_epoch - growth.from_epoch)
+        return round((growth.start + share * (full - growth.start)) / growth.multiple) * growth.multiple
+
+    def test_side(self, own: int) -> int:
+        """Return the side of validation and test images, in pixels.
+
+        Args:
+            own: Side of the data set's images, in pixels.
+        """
+        return self.test or self.train or own
+
     @model_validator(mode="after")
     def _ordered(self) -> "ImageSizes":
         growth = self.progression

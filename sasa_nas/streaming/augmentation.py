@@ -86,7 +86,7 @@ class TestTransform:
     """
 
     def __init__(self, sizes: ImageSizes, own_side: int) -> None:
-        self.side = sizes.test or sizes.train or own_side
+        self.side = sizes.test_side(own_side)
         # a quotient that is whole but for rounding counts as whole
         self._resized = math.floor(self.side / sizes.crop + 1e-9)
         self._interpolation = _FILTERS[sizes.interpolation]

@@ -20,7 +20,6 @@ from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.first_weights import DRAWN, FirstWeights
 from sasa_nas.training.full.evaluation import dtype_of, evaluate_streamed
 from sasa_nas.training.full.ranks import ALONE, Ranks, connected, launched_ranks
-from sasa_nas.training.full.sizes import evaluation_side, train_side
 from sasa_nas.training.full.trainer import FullMetrics
 from sasa_nas.workflows.full_ranks import (
     FullTask,
@@ -206,11 +205,6 @@ def _most_images(recipe: FullRecipe, ranks: int) -> int:
     return recipe.micro_batch or max(1, recipe.batch_size // ranks)
 
 
-def fitted_side(recipe: FullRecipe, splits: StreamedSplits) -> int:
-    """Return the side of the images that a network is fitted to: of those that it is tested on."""
-    return evaluation_side(recipe.sizes, splits.info.height)
-
-
 def require_trainable(architecture: Architecture, recipe: FullRecipe, splits: StreamedSplits, share: Share) -> None:
     """Check that a network takes all sizes of a recipe, and that its batches can be divided.
 
@@ -237,9 +231,9 @@ def require_trainable(architecture: Architecture, recipe: FullRecipe, splits: St
     if _most_images(recipe, share.size) < 2:
         raise UserError("a batch of one image cannot train batch normalisation; use a larger batch_size or micro_batch")
     own = splits.info.height
-    tested = evaluation_side(recipe.sizes, own)
+    tested = recipe.sizes.test_side(own)
     weights = _shapes(architecture)
-    for side in sorted({train_side(recipe.sizes, epoch, own) for epoch in range(recipe.epochs)} - {tested}):
+    for side in sorted({recipe.sizes.train_side(epoch, own) for epoch in range(recipe.epochs)} - {tested}):
         if _shapes(changed(architecture, {"image": _square(architecture, side)})) != weights:
             raise UserError(
                 f"the recipe trains on images of {side} pixels and tests on {tested}, and this network's weights are "

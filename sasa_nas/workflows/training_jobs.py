@@ -16,7 +16,6 @@ from sasa_nas.space.validation_errors import space_error
 from sasa_nas.streaming.splits import StreamedSplits, open_streamed
 from sasa_nas.training.device import pick_device
 from sasa_nas.training.first_weights import FirstWeights
-from sasa_nas.training.full.sizes import evaluation_side
 from sasa_nas.training.proxy import require_batches
 from sasa_nas.workflows.classification import Classification
 from sasa_nas.workflows.full_classification import FullClassification, Share, require_trainable
@@ -119,7 +118,7 @@ def _opened(settings: TrainingSettings) -> StreamedSplits:
 
 def _tested_info(recipe: FullRecipe, splits: StreamedSplits) -> DatasetInfo:
     """Return facts about a data set whose images have the side to test on."""
-    side = evaluation_side(recipe.sizes, splits.info.height)
+    side = recipe.sizes.test_side(splits.info.height)
     return replace(splits.info, height=side, width=side)
 
 

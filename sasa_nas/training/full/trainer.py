@@ -28,7 +28,6 @@ from sasa_nas.training.full.norms import set_norm_decay
 from sasa_nas.training.full.optimizers import make_optimizer
 from sasa_nas.training.full.ranks import ALONE, Ranks
 from sasa_nas.training.full.schedules import factor_at
-from sasa_nas.training.full.sizes import train_side
 from sasa_nas.training.loop import CHECK_EVERY, NonFiniteLoss
 from sasa_nas.training.optim import set_learning_rate
 from sasa_nas.training.proxy import EpochMetrics
@@ -94,7 +93,7 @@ class FullTrainer:
         self.batches = TrainLoader(
             splits.train,
             recipe.augmentation,
-            side=lambda epoch: train_side(recipe.sizes, epoch, splits.info.height),
+            side=lambda epoch: recipe.sizes.train_side(epoch, splits.info.height),
             flip_allowed=splits.info.flip,
             batch_size=recipe.batch_size,
             micro_batch=recipe.micro_batch,
