@@ -30,7 +30,8 @@ OWN_ROOMS = {
     "documents": {"errors", "files", "nodes"},
     "recipes": {"documents", "errors", "nodes"},
     "space": {
-        *("blocks", "channel_attention", "documents", "errors", "files", "nodes", "operators", "recipes", "stems", "tasks"),
+        *("blocks", "channel_attention", "documents", "errors", "files"),
+        *("nodes", "operators", "recipes", "stems", "tasks"),
     },
     "synthetic": {"errors", "operators", "space"},
     "streaming": {"data", "errors", "files", "recipes"},

@@ -33,7 +33,7 @@ class Ranks:
 
     @property
     def leads(self) -> bool:
-        """Whether this is the process that writes files and reports progress."""
+        """True in the process that writes files and reports progress."""
         return self.rank == 0
 
     def total(self, values: Tensor) -> Tensor:
