@@ -10,6 +10,7 @@ import typer
 
 from sasa_nas.cli.counts import parse_count
 from sasa_nas.cli.options import DataFolder, Device
+from sasa_nas.cli.tracking import Track, TrackerName, track_words, tracking
 from sasa_nas.cli.training_command import (
     FirstSeed,
     Out,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from sasa_nas.workflows.observer import TrainingSummary
 
 
-RESUMING = ("resume", "data_dir", "dataset")
+RESUMING = ("resume", "data_dir", "dataset", "track")
 """Options that may be given beside --resume."""
 
 
@@ -97,6 +98,7 @@ def train(
     ] = None,
     out: Out = None,
     resume: Resume = None,
+    track: Track = None,
 ) -> None:
     """Train a network, with one seed or several.
 
@@ -109,8 +111,10 @@ def train(
     if resume is not None:
         require_alone(context, RESUMING)
         external = sasa_nas.ExternalResources(data_dir=folder, dataset=dataset)
-        with observing_training() as observer:
-            _conclude(sasa_nas.resume_training(resume, external=external, observer=observer))
+        with tracking(track) as trackers, observing_training() as progress:
+            observer = trackers.training_observer(progress)
+            summary = sasa_nas.resume_training(resume, external=external, observer=observer)
+        _conclude(summary, track)
         return
     target, dataset = require_target(target, dataset, CLASSIFICATION)
     settings = {
@@ -132,16 +136,17 @@ def train(
         "augment": augment,
     }
     train_it = partial(sasa_nas.train, inherit=inherit)
-    _conclude(begin_training(train_it, sasa_nas.TrainingSettings, target, settings, recipe, out))
+    _conclude(begin_training(train_it, sasa_nas.TrainingSettings, target, settings, recipe, out, track), track)
 
 
-def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult]) -> None:
+def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult], track: list[TrackerName] | None) -> None:
     """Print the training's folder, its results, and the next steps."""
     from sasa_nas.cli.external import words_for_training
     from sasa_nas.cli.output import program, shell_line
 
     external = words_for_training(summary.info)
-    console = conclude(summary, _accuracies(summary.result) if summary.result else None, external)
+    table = _accuracies(summary.result) if summary.result else None
+    console = conclude(summary, table, (*external, *track_words(track)))
     path = summary.folder.path
     line = shell_line(program(), "evaluate", path, "--split", "test", "--rotations", "--flips", "--pgd", *external)
     console.print(f"\nMeasure how robust it is:\n  {line}", soft_wrap=True)
