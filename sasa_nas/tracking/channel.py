@@ -9,6 +9,7 @@ from pathlib import Path
 from sasa_nas.errors import one_line, printable
 from sasa_nas.sharing import without_credentials
 from sasa_nas.tracking.ledger import FILE, Ledger
+from sasa_nas.tracking.places import no_link
 from sasa_nas.tracking.points import read_points
 from sasa_nas.tracking.tracker import OpenRun, RunDescription, Status, Tool, Tracker
 
@@ -112,9 +113,9 @@ class Channel:
     def _destination(self) -> tuple[Tracker, Ledger]:
         """Return the tracker and its ledger, opened at the first run."""
         if self._tracker is None or self._ledger is None:
-            self._folder.mkdir(exist_ok=True)
+            no_link(self._folder).mkdir(exist_ok=True)
             self._tracker = self._tool.open(self._folder, self._group)
-            self._ledger = Ledger(self._folder / FILE, self._tracker.destination)
+            self._ledger = Ledger(no_link(self._folder / FILE), self._tracker.destination)
         return self._tracker, self._ledger
 
     def _start(self, run: RunDescription) -> _Following:

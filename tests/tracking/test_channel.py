@@ -122,6 +122,23 @@ def test_a_tool_that_hangs_is_left_out_with_one_line(tmp_path: Path, lines: list
     hang.set()
 
 
+@pytest.mark.parametrize("link", ["", FILE])
+def test_links_in_a_stranger_s_folder_are_not_followed(
+    tool: RecordingTool, tmp_path: Path, lines: list[str], link: str
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    place = tmp_path / "run" / tool.name / link
+    place.parent.mkdir(parents=True)
+    place.symlink_to(elsewhere / link)
+    channel = Channel(tool, tmp_path / "run", lines.append)
+    channel.start(RUN)
+    channel.close()
+    assert len(lines) == 1
+    assert "it is a symbolic link" in lines[0]
+    assert not list(elsewhere.iterdir())
+
+
 def test_a_folder_that_cannot_be_made_is_a_failure_too(tool: RecordingTool, tmp_path: Path, lines: list[str]) -> None:
     (tmp_path / tool.name).write_text("")
     channel = Channel(tool, tmp_path, lines.append)

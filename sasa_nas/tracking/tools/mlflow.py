@@ -9,6 +9,7 @@ from pathlib import Path
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 
+from sasa_nas.tracking.places import no_link
 from sasa_nas.tracking.tracker import Earlier, OpenRun, RunDescription, Status, Tracker
 
 STATUSES = {
@@ -35,15 +36,22 @@ class MLflow:
 
     def open(self, folder: Path, group: str) -> Tracker:
         """Return a tracker that writes into a database in `folder`, or to the server."""
+        uri = os.environ.get("MLFLOW_TRACKING_URI")
+        if uri:
+            return _Experiment(uri, None, group)
         place = folder.resolve()
         # newer versions refuse to write plain files
-        uri = os.environ.get("MLFLOW_TRACKING_URI")
-        artifacts = None if uri else (place / "artifacts").as_uri()
-        return _Experiment(uri or f"sqlite:///{place / 'mlflow.db'}", artifacts, group)
+        return _Experiment(f"sqlite:///{no_link(place / 'mlflow.db')}", (place / "artifacts").as_uri(), group)
 
 
 class _Experiment:
-    """The `Tracker`."""
+    """The `Tracker`.
+
+    Args:
+        uri: URI of the server or the database.
+        artifacts: URI of a folder for artifacts if the database is in a folder of ours; None for a server.
+        group: Name of the experiment, unless MLFLOW_EXPERIMENT_NAME has one.
+    """
 
     def __init__(self, uri: str, artifacts: str | None, group: str) -> None:
         self._client = MlflowClient(tracking_uri=uri)

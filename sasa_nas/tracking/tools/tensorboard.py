@@ -7,6 +7,7 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
 from torch.utils.tensorboard import SummaryWriter
 
+from sasa_nas.tracking.places import no_link
 from sasa_nas.tracking.tracker import Earlier, OpenRun, RunDescription, Status, Tracker
 
 
@@ -30,7 +31,8 @@ class _Folder:
 
     def start(self, run: RunDescription, earlier: Earlier | None) -> OpenRun:
         """Begin the run's event file; a reader hides later steps of an earlier one, which a kill left unnoted."""
-        writer = SummaryWriter(str(self._folder / run.key), purge_step=None if earlier is None else earlier.step + 1)
+        first = None if earlier is None else earlier.step + 1
+        writer = SummaryWriter(str(no_link(self._folder / run.key)), purge_step=first)
         if earlier is None:
             started = plugin_data_pb2.SessionStartInfo(group_name=run.key)
             for name, value in run.parameters.items():
