@@ -2,6 +2,7 @@
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ class Channel:
         tool: The tool.
         root: Folder of the search or the training, in which the tool's folder is made.
         warn: Function that is told of an error in one line, from another thread.
-        patience: Seconds that the tracker may take for one call when the channel is closed.
+        patience: Seconds that a call of the tracker may take when it is waited for.
     """
 
     def __init__(self, tool: Tool, root: Path, warn: Callable[[str], None], *, patience: float = PATIENCE) -> None:
@@ -48,7 +49,8 @@ class Channel:
         self._tracker: Tracker | None = None
         self._ledger: Ledger | None = None
         self._open: dict[str, _Following] = {}
-        self._done = 0
+        self._begun: float | None = None
+        """Time at which the call under way began; None between calls."""
         self._over = False
         self._thread = threading.Thread(target=self._work, name=f"track-{tool.name}", daemon=True)
         self._thread.start()
@@ -83,26 +85,30 @@ class Channel:
         self._calls.put(lambda: self._end(run, status, results, notes, file))
 
     def close(self) -> None:
-        """End the runs under way as interrupted, and wait until the tracker has all, unless it does not answer."""
+        """Have the runs under way end as interrupted, after all that was asked for before; see `join`."""
         self._calls.put(self._interrupt)
         self._calls.put(None)
-        before = -1
-        while before != self._done:
-            before = self._done
-            self._thread.join(self._patience)
-            if not self._thread.is_alive():
+
+    def join(self) -> None:
+        """Wait until the tracker has everything, after `close`, or a call takes too long."""
+        while self._thread.is_alive():
+            begun = self._begun
+            left = self._patience if begun is None else begun + self._patience - time.monotonic()
+            if left <= 0:
+                self._give_up(f"it has not answered for {self._patience:g} seconds")
                 return
-        self._give_up(f"it has not answered for {self._patience:g} seconds")
+            self._thread.join(left)
 
     def _work(self) -> None:
         """In the thread."""
         while (call := self._calls.get()) is not None:
             if not self._over:
+                self._begun = time.monotonic()
                 try:
                     call()
                 except Exception as error:
                     self._give_up(one_line(error))
-            self._done += 1
+                self._begun = None
 
     def _give_up(self, reason: str) -> None:
         if not self._over:

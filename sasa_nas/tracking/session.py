@@ -78,6 +78,8 @@ class Tracking:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         for channel in self._all():
             channel.close()
+        for channel in self._all():
+            channel.join()
         self._channels.clear()
 
     def start(self, root: Path, run: RunDescription) -> None:

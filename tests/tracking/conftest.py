@@ -20,16 +20,16 @@ def tool() -> RecordingTool:
 
 @pytest.fixture
 def make_space() -> Callable[..., SearchSpace]:
-    """Makes a space of eight networks, whose trainings are answered by a formula."""
+    """Makes a space of eight networks, or of more stages, whose trainings are answered by a formula."""
 
-    def make(epochs: int = 3) -> SearchSpace:
+    def make(epochs: int = 3, stages: int = 3) -> SearchSpace:
         operator = {"choice": [{"kind": "conv"}, {"kind": "local_attention", "kernel_size": 3, "num_heads": 2}]}
-        stages: list[dict[str, Any]] = [
-            {"blocks": 1, "width": 8, "stride": stride, "operator": operator} for stride in (2, 2, 1)
-        ]
+        stage: dict[str, Any] = {"blocks": 1, "width": 8, "operator": operator}
         proxy = {"dataset": "synthetic:additive", "image_size": 6, "recipe": {"epochs": epochs, "batch_size": 64}}
         stem = {"kind": "conv", "width": 8}
-        return validate_space({"name": "eight", "block": "basic", "stem": stem, "stages": stages, "proxy": proxy}, "x")
+        return validate_space(
+            {"name": "eight", "block": "basic", "stem": stem, "stages": [stage] * stages, "proxy": proxy}, "x"
+        )
 
     return make
 

@@ -71,6 +71,20 @@ def test_a_resumed_search_goes_on_with_its_runs(tool: RecordingTool, make_space,
     )
 
 
+def test_trials_that_others_outdo_are_stopped(tool: RecordingTool, make_space, tmp_path: Path) -> None:
+    settings = SearchSettings(trials=20, balanced=0.0, halving=True, sampler="random")
+    with Tracking(tool) as tracking:
+        summary = search(make_space(9, 6), settings, out=tmp_path / "run", observer=tracking.search_observer())
+    spent = {f"trial-{record.number:04d}": record for record in summary.records if record.outcome.spent}
+    assert {record.outcome for record in spent.values()} == {Outcome.TRAINED, Outcome.STOPPED}
+    assert set(tool.runs) == set(spent)
+    for key, record in spent.items():
+        stopped = record.outcome is Outcome.STOPPED
+        assert tool.runs[key].statuses == [Status.STOPPED if stopped else Status.FINISHED]
+        assert tool.runs[key].steps == list(range(1, record.epochs + 1))
+        assert ("others were better" in tool.runs[key].notes.get("reason", "")) == stopped
+
+
 def test_trials_that_nobody_tracked_are_made_up_for(tool: RecordingTool, make_space, tmp_path: Path) -> None:
     summary = search(make_space(), SearchSettings(trials=2), out=tmp_path / "run")
     file = summary.folder.trial(0).metrics
