@@ -45,7 +45,7 @@ class Channel:
         self._group = root.resolve().name
         self._warn = warn
         self._patience = patience
-        self._calls: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._calls: queue.SimpleQueue[Callable[[], object] | None] = queue.SimpleQueue()
         self._tracker: Tracker | None = None
         self._ledger: Ledger | None = None
         self._open: dict[str, _Following] = {}
