@@ -14,6 +14,7 @@ import pytest
 
 from sasa_nas.errors import UserError
 from sasa_nas.tracking import RunDescription, Status, Tracking
+from sasa_nas.tracking.ledger import FILE
 from sasa_nas.tracking.tools import TOOLS, find_tool
 
 NOWHERE = Path("nowhere.jsonl")
@@ -154,6 +155,16 @@ def test_its_reader_finds_every_point_once(name: str, tmp_path: Path, monkeypatc
         assert float(run.parameters["seed"]) == number
         assert run.final == (0.75 if status else None)
         assert (run.note, run.status) == (note, words[note])
+
+
+@pytest.mark.slow
+def test_a_point_that_a_kill_kept_from_the_ledger_is_shown_once(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard")
+    track("tensorboard", tmp_path, {0: None}, range(1, 4))
+    ledger = tmp_path / "tensorboard" / FILE
+    ledger.write_text("".join(line for line in ledger.read_text().splitlines(keepends=True) if '"step":3' not in line))
+    track("tensorboard", tmp_path, {0: Status.FINISHED}, range(3, 6))
+    assert read_tensorboard(tmp_path)["trial-0"].points == [(epoch, epoch / 8) for epoch in range(1, 6)]
 
 
 @pytest.mark.parametrize("name", TOOLS)

@@ -6,9 +6,15 @@ from pathlib import Path
 
 import pytest
 from assertions import every
+from coco_shapes import write_shapes
 from recording_tool import RecordingTool
 
 from sasa_nas.cost import count_network
+from sasa_nas.detection.cost import count_detector
+from sasa_nas.detection.description import Detector, load_detector
+from sasa_nas.detection.recipe import DetectionRecipe
+from sasa_nas.detection.records import DetectionSettings
+from sasa_nas.detection.workflows.train import train_detector
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, RunFolder, SearchSettings, TrainingSettings
 from sasa_nas.searching import resume, search
@@ -151,6 +157,23 @@ def test_seeds_are_tracked_to_their_results_over_sessions(
         facts = {"seed": seed.seed, "flops": counts.flops(), "params": counts.params, "recipe.epochs": 2}
         for name, value in {**facts, "network": "tiny", "stages.0.operator": "conv"}.items():
             assert run.description.parameters[name] == value
+
+
+def test_detectors_are_tracked_like_classifiers(tool: RecordingTool, tmp_path: Path) -> None:
+    shapes = write_shapes(tmp_path / "shapes", train=4, validation=2, size=(48, 64))
+    stages = [{"blocks": 1, "width": 8, "stride": stride} for stride in (1, 2, 2, 2)]
+    backbone = {"block": "basic", "stem": {"kind": "conv", "width": 8, "kernel_size": 3}, "stages": stages}
+    detector = Detector.model_validate({"backbone": backbone, "pyramid_width": 8, "head_depth": 1})
+    recipe = DetectionRecipe(epochs=1, batch_size=2)
+    settings = DetectionSettings(dataset=f"coco:{shapes}", image_size=64, recipe=recipe, device="cpu")
+    with Tracking(tool) as tracking:
+        observer = tracking.training_observer()
+        result = train_detector(detector, settings, name="x", out=tmp_path / "t", observer=observer).result
+    (run,) = tool.runs.values()
+    assert result is not None
+    assert run.points[0][1]["ap"] == run.results["ap"] == result.seeds[0].ap
+    counts = count_detector(load_detector(tmp_path / "t" / "architecture.json")).total
+    assert run.description.parameters["flops"] == counts.flops()
 
 
 def test_a_seed_that_diverges_has_failed(
