@@ -127,7 +127,8 @@ def compare(folder: Path, *, operations: bool, workers: int, rounds: int) -> dic
         "sasa_nas": lambda: sum(len(batch.labels) for batch in ours.epoch(next(epochs))),
         "torchvision": lambda: sum(len(labels) for _, labels in theirs),
     }
-    mine, seconds = {}, {name: [] for name in sides}
+    mine: dict[str, list[psutil.Process]] = {}
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
     images = 0
     for turn in range(rounds + 1):
         for name, epoch in sides.items():

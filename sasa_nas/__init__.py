@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from sasa_nas.searching.observer import SearchObserver
     from sasa_nas.space import Architecture, Recipe, SearchSpace, load_space
     from sasa_nas.table import Table, load_table
+    from sasa_nas.tracking.session import Tracking
     from sasa_nas.workflows.attention import ImageSource
     from sasa_nas.workflows.evaluate import EvaluationSettings, make_attacks
     from sasa_nas.workflows.export import ExportRequest, WeightsChoice
@@ -70,6 +71,7 @@ __all__ = [
     "SupernetObserver",
     "Table",
     "TableObserver",
+    "Tracking",
     "TrainingObserver",
     "TrainingSettings",
     "UserError",
@@ -143,6 +145,7 @@ __getattr__, __dir__ = lazy_names(
         "searching.observer": ("SearchObserver",),
         "space": ("Architecture", "Recipe", "SearchSpace", "load_space"),
         "table": ("Table", "load_table"),
+        "tracking.session": ("Tracking",),
         "workflows.attention": ("ImageSource",),
         "workflows.evaluate": ("EvaluationSettings", "make_attacks"),
         "workflows.export": ("ExportRequest", "WeightsChoice"),

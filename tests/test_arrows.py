@@ -77,6 +77,10 @@ FORBIDDEN = {
     "exporting": {"searching", "workflows", "training", "scoring", "run", "analysis", "report", "cli", "api"},
     "surrogate": {"searching", "workflows", "training", "analysis", "exporting", "report", "cli", "api"},
     "testing": {"searching", "workflows", "training", "run", "table", "report", "cli", "api"},
+    "tracking": {
+        *("data", "scoring", "supernet", "detection", "models", "layers", "ops", "surrogate", "synthetic"),
+        *("table", "analysis", "exporting", "report", "testing", "api", "cli"),
+    },
     "api": {"cli"},
 }
 """Rooms that the others must not know."""
@@ -99,9 +103,13 @@ OUTSIDE = {
     "scipy": {"analysis", "table"},
     "onnxruntime": {"exporting"},
     "resvg_py": {"report"},
+    "tensorboard": {"tracking"},
+    "wandb": {"tracking"},
+    "mlflow": {"tracking"},
     "pydantic": {
         *("nodes", "documents", "recipes", "operators", "stems", "channel_attention", "blocks", "space", "testing"),
         *("run", "table", "supernet", "analysis", "detection", "searching", "workflows", "exporting", "cli"),
+        "tracking",
     },
 }
 """Packages that only some rooms may import."""
@@ -198,6 +206,16 @@ def test_the_command_line_alone_knows_the_conformance_suites() -> None:
 
 def test_the_command_line_and_the_api_alone_know_detection() -> None:
     assert {room for room in ROOMS if "detection" in neighbours(room)} <= {"cli", "api"}
+
+
+def test_the_command_line_alone_knows_trackers() -> None:
+    assert {room for room in ROOMS if "tracking" in neighbours(room)} == {"cli"}
+
+
+def test_each_tracker_stays_in_its_file() -> None:
+    tools = {"tensorboard", "wandb", "mlflow"}
+    found = {file.stem: {name.split(".")[0] for name in imported(file)} & tools for file in sources("tracking")}
+    assert {name: packages for name, packages in found.items() if packages} == {tool: {tool} for tool in tools}
 
 
 def test_layers_need_torch_alone() -> None:

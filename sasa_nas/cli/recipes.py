@@ -27,9 +27,7 @@ RecipeChanges = Annotated[
 ]
 Gpus = Annotated[
     int,
-    typer.Option(
-        "--gpus", "--processes", min=1, max=1024, help="Processes that train together, a GPU each."
-    ),
+    typer.Option("--gpus", "--processes", min=1, max=1024, help="Processes that train together, a GPU each."),
 ]
 LoaderWorkers = Annotated[
     int | None,

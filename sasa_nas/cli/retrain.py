@@ -12,6 +12,7 @@ from sasa_nas.cli.echo import echo
 from sasa_nas.cli.options import DataFolder
 from sasa_nas.cli.recipes import FullRecipeName, Gpus, LoaderWorkers, RecipeChanges, full_recipe
 from sasa_nas.cli.signals import INTERRUPTED
+from sasa_nas.cli.tracking import Track, track_words, tracking
 from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
@@ -61,6 +62,7 @@ def retrain(
     loader_workers: LoaderWorkers = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.", show_default="auto")] = None,
     data_dir: DataFolder = None,
+    track: Track = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Train the front, or chosen trials, in full: full width and depth, more epochs, several seeds.
@@ -93,13 +95,14 @@ def retrain(
         device=device,
         data_dir=data_dir,
     )
-    with observing_retraining() as observer:
+    command = shell_line("sasa-nas", *sys.argv[1:])
+    with tracking(track) as trackers, observing_retraining() as progress:
         summary, found = source.retrain(
             request,
             processes=gpus,
             loader_workers=loader_workers,
-            observer=observer,
-            command=shell_line("sasa-nas", *sys.argv[1:]),
+            observer=trackers.retraining_observer(progress),
+            command=command,
         )
     for number, reason in summary.failures.items():
         echo(f"sasa-nas: trial {number} is not trained: {reason}", err=True)
@@ -110,9 +113,8 @@ def retrain(
         console.print(f"\nRetraining: {summary.folder.path}", soft_wrap=True)
         print_retrained(console, found)
     if summary.interrupted:
-        words = shell_line(
-            program(), "retrain", run, "--name", summary.name, *words_for_training(read_retraining(summary.folder))
-        )
+        external = (*words_for_training(read_retraining(summary.folder)), *track_words(track))
+        words = shell_line(program(), "retrain", run, "--name", summary.name, *external)
         echo(f"\nStopped early. Go on with:\n  {words}", err=as_json)
         raise typer.Exit(INTERRUPTED)
     if summary.failures:

@@ -12,6 +12,7 @@ import typer
 from sasa_nas.cli.counts import parse_count
 from sasa_nas.cli.options import DataFolder, Device
 from sasa_nas.cli.recipes import FullRecipeName, Gpus, LoaderWorkers, RecipeChanges, full_recipe
+from sasa_nas.cli.tracking import Track, TrackerName, track_words, tracking
 from sasa_nas.cli.training_command import (
     FirstSeed,
     Out,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from sasa_nas.workflows.observer import TrainingSummary
 
 
-RESUMING = ("resume", "data_dir", "dataset", "gpus", "loader_workers")
+RESUMING = ("resume", "data_dir", "dataset", "gpus", "loader_workers", "track")
 """Options that may be given beside --resume."""
 
 
@@ -115,6 +116,7 @@ def train(
     ] = False,
     out: Out = None,
     resume: Resume = None,
+    track: Track = None,
 ) -> None:
     """Train a network, with one seed or several.
 
@@ -130,12 +132,15 @@ def train(
     if resume is not None:
         require_alone(context, RESUMING)
         external = sasa_nas.ExternalResources(data_dir=folder, dataset=dataset)
-        with observing_training() as observer:
-            _conclude(
-                sasa_nas.resume_training(
-                    resume, external=external, processes=gpus, loader_workers=loader_workers, observer=observer
-                )
+        with tracking(track) as trackers, observing_training() as progress:
+            summary = sasa_nas.resume_training(
+                resume,
+                external=external,
+                processes=gpus,
+                loader_workers=loader_workers,
+                observer=trackers.training_observer(progress),
             )
+        _conclude(summary, track, gpus)
         return
     target, dataset = require_target(target, dataset, CLASSIFICATION)
     settings = {
@@ -162,7 +167,8 @@ def train(
     full = full_recipe(recipe, changes or ())
     given = options if full is None else _without(options, full)
     train_it = partial(sasa_nas.train, inherit=inherit, processes=gpus, loader_workers=loader_workers)
-    _conclude(begin_training(train_it, sasa_nas.TrainingSettings, target, settings, given, out))
+    summary = begin_training(train_it, sasa_nas.TrainingSettings, target, settings, given, out, track)
+    _conclude(summary, track, gpus)
 
 
 def _follow(resume: Path | None, device: str) -> None:
@@ -186,13 +192,17 @@ def _without(options: Mapping[str, object], recipe: FullRecipe) -> dict[str, obj
     return recipe.model_dump()
 
 
-def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult]) -> None:
+def _conclude(
+    summary: TrainingSummary[TrainingInfo, TrainingResult], track: list[TrackerName] | None, gpus: int
+) -> None:
     """Print the training's folder, its results, and the next steps."""
     from sasa_nas.cli.external import words_for_training
     from sasa_nas.cli.output import program, shell_line
 
     external = words_for_training(summary.info)
-    console = conclude(summary, _accuracies(summary.result) if summary.result else None, external)
+    table = _accuracies(summary.result) if summary.result else None
+    processes = () if gpus == 1 else ("--gpus", str(gpus))
+    console = conclude(summary, table, (*external, *track_words(track), *processes))
     path = summary.folder.path
     line = shell_line(program(), "evaluate", path, "--split", "test", "--rotations", "--flips", "--pgd", *external)
     console.print(f"\nMeasure how robust it is:\n  {line}", soft_wrap=True)

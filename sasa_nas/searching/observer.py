@@ -62,3 +62,59 @@ class SearchObserver(Observer):
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Report a trial that has ended, or that is not to be trained."""
+
+
+class SearchObservers(SearchObserver):
+    """Several observers of a search, told one after the other.
+
+    Args:
+        *observers: The observers.
+    """
+
+    def __init__(self, *observers: SearchObserver) -> None:
+        self._observers = observers
+
+    def decoding(self, done: int, images: int) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.decoding(done, images)
+
+    def measuring(self) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.measuring()
+
+    def packed(self, packing: Packing) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.packed(packing)
+
+    def preparing(self, state: str) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.preparing(state)
+
+    def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.search_started(folder, trials, earlier)
+
+    def workers_ready(self, workers: int) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.workers_ready(workers)
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.trial_started(record)
+
+    def epoch_ended(self, report: EpochReport) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.epoch_ended(report)
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.trial_ended(record)

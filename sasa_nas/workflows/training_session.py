@@ -2,15 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
-from sasa_nas.errors import UserError
+from sasa_nas.errors import UserError, one_line
 from sasa_nas.exporting.weights import load_weights, save_weights
 from sasa_nas.files import make_directory, write_text
 from sasa_nas.run import SeedFolder, TrainingFolder
@@ -170,6 +170,7 @@ def _carry_out(
     result: Result | None = None
     with (
         sole_writer(folder.path, folder.lock, TASKS[info.task].resuming(folder.path)),
+        _reporting_failure(observer),
         within_memory(info.settings.recipe.batch_size),
         suppress(KeyboardInterrupt),
     ):
@@ -178,7 +179,18 @@ def _carry_out(
             train_seed(folder.seed(seed), job, seed, observer)
         result = job.result(folder, observer)
         write_text(folder.result, result.model_dump_json(indent=2) + "\n")
+        observer.training_ended(result)
     return result
+
+
+@contextmanager
+def _reporting_failure(observer: TrainingObserver) -> Iterator[None]:
+    """Report an error that leaves the block to an observer."""
+    try:
+        yield
+    except Exception as error:
+        observer.training_failed(one_line(error))
+        raise
 
 
 class _SeedProgress:

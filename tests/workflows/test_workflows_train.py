@@ -61,6 +61,7 @@ def test_a_training_leaves_its_files_and_its_results(
         "training tiny",
         *[f"seed {seed} {what}" for seed in (5, 6) for what in ("after 0", "epoch 1", "epoch 2")],
         "testing",
+        "result of tiny",
     ]
     assert [seed.seed for seed in result.seeds] == [5, 6]
     assert result.test == Spread.of([seed.test.accuracy for seed in result.seeds])
@@ -159,7 +160,7 @@ def test_a_damaged_checkpoint_begins_its_seed_again(
     notes = make_notes()
     assert resume_network(folder.path, observer=notes).result is not None
     assert notes.events[1].startswith("seed 1 again: ")
-    assert notes.events[2:] == ["seed 1 after 0", "seed 1 epoch 1", "seed 1 epoch 2", "testing"]
+    assert notes.events[2:] == ["seed 1 after 0", "seed 1 epoch 1", "seed 1 epoch 2", "testing", "result of tiny"]
     assert sorted(file.name for file in folder.seed(1).path.iterdir()) == ["metrics.jsonl", "weights.safetensors"]
 
 
@@ -196,8 +197,8 @@ def test_the_test_part_is_read_once_when_all_seeds_are_trained(
 
     monkeypatch.setattr(train, "load", spied)
     train_network(architecture, make_settings(seeds=(0, 1)), name="tiny", out=tmp_path / "t", observer=notes)
-    assert reads == [len(notes.events)]
-    assert notes.events[-1] == "testing"
+    assert notes.events[-2:] == ["testing", "result of tiny"]
+    assert reads == [len(notes.events) - 1]
 
 
 def test_a_finished_training_is_left_as_it_is(

@@ -268,7 +268,7 @@ class Proposer:
         self._study.write(record)
         self._started[request.arm] += 1
         self._live[trial.number] = proposal
-        self._observer.trial_started(record)
+        self._observer.trial_started(self._study.record(proposal.number))  # with its choices
         return proposal
 
     def _earlier(self, proposal: Proposal) -> int:
