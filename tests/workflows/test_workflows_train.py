@@ -17,7 +17,7 @@ from sasa_nas.run import TrainingFolder, TrainingSettings, read_result, read_tra
 from sasa_nas.run.training_records import Spread
 from sasa_nas.space import Architecture, load_architecture
 from sasa_nas.training.seeding import seeded
-from sasa_nas.workflows import train
+from sasa_nas.workflows import training_jobs
 from sasa_nas.workflows.observer import TrainingSummary
 from sasa_nas.workflows.train import resume_network, train_network
 
@@ -184,7 +184,7 @@ def test_the_test_part_is_read_once_when_all_seeds_are_trained(
 ) -> None:
     notes = make_notes()
     reads: list[int] = []
-    real = train.load
+    real = training_jobs.load
 
     def spied(*arguments: object, **options: object) -> Splits:
         splits = real(*arguments, **options)
@@ -195,7 +195,7 @@ def test_the_test_part_is_read_once_when_all_seeds_are_trained(
 
         return replace(splits, load_test=load_test)
 
-    monkeypatch.setattr(train, "load", spied)
+    monkeypatch.setattr(training_jobs, "load", spied)
     train_network(architecture, make_settings(seeds=(0, 1)), name="tiny", out=tmp_path / "t", observer=notes)
     assert notes.events[-2:] == ["testing", "result of tiny"]
     assert reads == [len(notes.events) - 1]
@@ -206,7 +206,7 @@ def test_a_finished_training_is_left_as_it_is(
 ) -> None:
     first = train_network(architecture, make_settings(epochs=1), name="tiny", out=tmp_path / "t")
     times = {file: file.stat().st_mtime_ns for file in first.folder.path.rglob("*")}
-    monkeypatch.setattr(train, "load_for", None)  # nor are any data read
+    monkeypatch.setattr(training_jobs, "load_for", None)  # nor are any data read
     assert resume_network(tmp_path / "t").result == first.result
     assert {file: file.stat().st_mtime_ns for file in first.folder.path.rglob("*")} == times
 
