@@ -18,6 +18,7 @@ import multiprocessing
 import os
 import random
 import resource
+import shutil
 import tempfile
 import time
 from collections import Counter
@@ -62,12 +63,28 @@ class Operations(nn.Module):
         return RandomOperations(OPERATIONS, "bilinear")(image, random.Random(int(torch.randint(2**62, ()))))
 
 
-def write_images(folder: Path, pictures: Path | None, count: int, size: tuple[int, int]) -> None:
-    """Write JPEGs in two classes, at quality 90; those of `size` 500x400 have about 110 kilobytes."""
+def write_images(
+    folder: Path, pictures: Path | None, count: int, size: tuple[int, int], *, different: int | None = None
+) -> None:
+    """Write JPEGs in two classes, at quality 90; those of 500x400 have about 100 kilobytes.
+
+    Args:
+        folder: New folder.
+        pictures: Folder of JPEGs to enlarge; None for random colours.
+        count: Number of files.
+        size: Width and height in pixels.
+        different: Number of different images, of which the other files are copies; default: all.
+    """
     generator = np.random.default_rng(0)
     files = sorted(pictures.rglob("*.JPEG"))[::97] if pictures else []
     noise = generator.normal(0, 17, (size[1] + 64, size[0] + 64, 3)).astype(np.float32)
     for number in range(count):
+        place = folder / str(number % 2)
+        place.mkdir(parents=True, exist_ok=True)
+        if different is not None and number >= different:
+            source = folder / str(number % 2) / f"{number % different:06}.jpg"
+            shutil.copyfile(source, place / f"{number:06}.jpg")
+            continue
         if files:
             picture = Image.open(files[number % len(files)]).convert("RGB")
         else:
@@ -75,8 +92,6 @@ def write_images(folder: Path, pictures: Path | None, count: int, size: tuple[in
         enlarged = np.asarray(picture.resize(size, Image.Resampling.BICUBIC), dtype=np.float32)
         top, left = generator.integers(0, 64, 2)
         pixels = enlarged + noise[top : top + size[1], left : left + size[0]]
-        place = folder / str(number % 2)
-        place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).save(place / f"{number:06}.jpg", quality=90)
 
 
@@ -164,17 +179,23 @@ def private_bytes(processes: Iterable[int]) -> int:
 def train_within(connection: Connection, folder: Path, allowed: int, workers: int) -> None:
     """Train for an epoch in a process of limited memory; send its memory, and that of its workers, on the way."""
     torch.set_num_threads(1)
-    now = int(Path("/proc/self/status").read_text(encoding="ascii").partition("VmData:")[2].split()[0]) * 1024
-    resource.setrlimit(resource.RLIMIT_DATA, (now + allowed, now + allowed))
     model = nn.Sequential(nn.AvgPool2d(16), nn.Flatten(), nn.Linear(3 * (SIDE // 16) ** 2, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+    def step(images: torch.Tensor, labels: torch.Tensor) -> None:
+        loss = nn.functional.cross_entropy(model(images.float() / 255), labels)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+
+    # the first step imports much of torch
+    step(torch.zeros(BATCH, 3, SIDE, SIDE), torch.zeros(BATCH, dtype=torch.int64))
+    now = int(Path("/proc/self/status").read_text(encoding="ascii").partition("VmData:")[2].split()[0]) * 1024
+    resource.setrlimit(resource.RLIMIT_DATA, (now + allowed, now + allowed))
     found, images = [], 0
     with make(folder, Augmentation(rand_augment=OPERATIONS), workers) as loader:
         for number, batch in enumerate(loader.epoch(0)):
-            loss = nn.functional.cross_entropy(model(batch.images.float() / 255), batch.labels)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+            step(batch.images, batch.labels)
             images += len(batch.labels)
             if number % max(1, len(loader) // 20) == 0:
                 found.append(private_bytes([os.getpid(), *workers_now()]))
@@ -184,22 +205,27 @@ def train_within(connection: Connection, folder: Path, allowed: int, workers: in
 def memory(folder: Path, workers: int) -> dict[str, Any]:
     """Train on a folder in a third of its size."""
     size = sum(file.stat().st_size for file in folder.rglob("*.jpg"))
+    # or else large and small blocks share a heap, whose holes make memory rise and fall by some hundred megabytes
+    os.environ["MALLOC_MMAP_THRESHOLD_"] = "65536"
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=train_within, args=(theirs, folder, size // 3, workers))
     process.start()
     theirs.close()
+    # raises EOFError if the memory was not enough
     found: dict[str, Any] = ours.recv()
     process.join()
     # the first ones have not filled what they read ahead
-    half = found["private_bytes"][len(found["private_bytes"]) // 4 :]
+    later = found["private_bytes"][len(found["private_bytes"]) // 4 :]
     return {
         "folder_bytes": size,
         "allowed_bytes": size // 3,
+        "malloc_mmap_threshold": int(os.environ["MALLOC_MMAP_THRESHOLD_"]),
         "workers": workers,
         "images": found["images"],
         "private_bytes": found["private_bytes"],
-        "growth_after_a_quarter": half[-1] - half[0],
+        "growth_after_a_quarter": later[-1] - later[0],
+        "spread_after_a_quarter": max(later) - min(later),
     }
 
 
@@ -231,7 +257,7 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     counts = {"imagenet": 64, "photos": 32} if options.small else {"imagenet": 320, "photos": 64}
-    rounds, large = (2, 600) if options.small else (6, 7000)
+    rounds, large = (2, 2400) if options.small else (6, 4000)
     found: dict[str, Any] = {}
     begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
@@ -249,7 +275,7 @@ def main() -> None:
             write_images(folders["imagenet"], options.pictures, counts["imagenet"], SIZES["imagenet"])
             found["resume"] = resume(folders["imagenet"], max(2, options.workers))
         if "memory" in options.section:
-            write_images(Path(scratch) / "large", options.pictures, large, SIZES["imagenet"])
+            write_images(Path(scratch) / "large", options.pictures, large, SIZES["imagenet"], different=200)
             found["memory"] = memory(Path(scratch) / "large", max(2, options.workers))
     print(json.dumps(found, indent=1))
     earlier = json.loads(options.out.read_text(encoding="utf-8")) if options.out.is_file() else {}

@@ -123,7 +123,7 @@ def test_loaders_are_compared_on_a_few_images(tmp_path: Path) -> None:
     assert answer.returncode == 0, answer.stderr
     result = json.loads(out.read_text(encoding="utf-8"))
     assert result["resume"]["same_order"]
-    assert result["memory"]["images"] == 576
+    assert result["memory"]["images"] == 2400
     assert result["memory"]["folder_bytes"] // 3 == result["memory"]["allowed_bytes"]
 
 

@@ -1,31 +1,23 @@
 """Loaders of train and test images for one rank of a full training."""
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
 
-from sasa_nas.errors import UserError
 from sasa_nas.recipes import Augmentation, ImageSizes
 from sasa_nas.streaming.corrupt import DEFAULT_LIMIT, CorruptImages, CorruptLimit
 from sasa_nas.streaming.order import Division, augmentation_seed, epoch_order, share_of_rank
 from sasa_nas.streaming.reading import Chunk, TestReader, TrainReader, TrainRequest
 from sasa_nas.streaming.sources import ImageSource
+from sasa_nas.streaming.workers import Chunks
 
 _CHUNK_BYTES = 1 << 22
 _MOST_IN_CHUNK = 128
 """Most bytes and images that a worker reads at once: batches of any size take little memory on their way."""
 _COLOURS = 3
-_PREFETCH = 4
-"""Chunks that each worker reads ahead."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +78,7 @@ class TrainLoader:
         self._division = Division(len(source), batch_size, micro_batch, rank=rank, ranks=ranks)
         self._source, self._side, self._seed, self._repeats = source, side, seed, augmentation.repeats
         reader = TrainReader(source, augmentation, flip_allowed=flip_allowed)
-        self._chunks = _Chunks(reader, workers, persistent=True)
+        self._chunks = Chunks(reader, workers, persistent=True)
         self.corrupt = CorruptImages(len(source), limit)
         """Images that could not be read so far, on this rank."""
 
@@ -172,7 +164,7 @@ class TestLoader:
         reader = TestReader(source, sizes)
         share = share_of_rank(len(source), rank=rank, ranks=ranks)
         self._source, self._batch_size, self._share, self._step = source, batch_size, share, _chunk_size(reader.side)
-        self._chunks = _Chunks(reader, workers, persistent=False)
+        self._chunks = Chunks(reader, workers, persistent=False)
         self.corrupt = CorruptImages(len(source), limit)
         """Images that could not be read so far, on this rank."""
 
@@ -198,89 +190,6 @@ class TestLoader:
                     yield joined.batch()
         finally:
             self._chunks.close()
-
-
-class _Chunks:
-    """Chunks that are read by worker processes, in the order in which they are asked for.
-
-    Args:
-        reader: Function of a worker, from requests to chunks.
-        workers: Number of processes.
-        persistent: Whether they stay when all chunks are read.
-    """
-
-    def __init__(self, reader: Dataset[Chunk], workers: int, *, persistent: bool) -> None:
-        self._reader, self._workers, self._persistent = reader, workers, persistent
-        self._requests = _Requests()
-        self._loader: DataLoader[Chunk] | None = None
-        self._pass: Generator[Chunk, None, None] | None = None
-
-    def read(self, requests: Iterable[Any]) -> Iterator[Chunk]:
-        """Yield a chunk for each request; an earlier pass that is not over ends.
-
-        Raises:
-            UserError: If an image cannot be replaced, or a worker has died.
-        """
-        self._end()
-        self._pass = self._read(requests)
-        return self._pass
-
-    def close(self) -> None:
-        """Stop the workers."""
-        self._end()
-        # the last reference: torch stops them
-        self._loader = None
-
-    def _end(self) -> None:
-        if self._pass is not None:
-            self._pass.close()
-            self._pass = None
-
-    def _read(self, requests: Iterable[Any]) -> Generator[Chunk, None, None]:
-        if self._loader is None:
-            self._loader = self._started()
-        self._requests.current = requests
-        chunks = iter(self._loader)
-        while True:
-            try:
-                chunk = next(chunks)
-            except StopIteration:
-                return
-            except (ConnectionError, EOFError, RuntimeError) as error:
-                # torch has no type of its own for a worker that has ended, or had while it sent memory
-                if isinstance(error, RuntimeError) and not str(error).startswith("DataLoader worker"):
-                    raise
-                self._loader = None
-                raise UserError(
-                    "a process that reads images has ended, perhaps for want of memory; use fewer workers"
-                ) from error
-            if chunk.error is not None:
-                raise UserError(chunk.error)
-            yield chunk
-
-    def _started(self) -> DataLoader[Chunk]:
-        return DataLoader(
-            self._reader,
-            batch_size=None,
-            sampler=self._requests,
-            num_workers=self._workers,
-            prefetch_factor=_PREFETCH if self._workers else None,
-            persistent_workers=self._persistent and self._workers > 0,
-            multiprocessing_context=_context() if self._workers else None,
-            worker_init_fn=_begin_work,
-            # or else torch draws from the process's generator
-            generator=torch.Generator(),
-        )
-
-
-class _Requests:
-    """Requests of the current pass, as a sampler of torch's loader, which keeps one for all."""
-
-    def __init__(self) -> None:
-        self.current: Iterable[Any] = ()
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.current)
 
 
 class _Joined:
@@ -327,29 +236,3 @@ class _Joined:
 
 def _chunk_size(side: int) -> int:
     return max(1, min(_MOST_IN_CHUNK, _CHUNK_BYTES // (_COLOURS * side * side)))
-
-
-def _context() -> multiprocessing.context.BaseContext:
-    """Return how workers are started: without a copy of this process, whose threads and device they must not inherit.
-
-    A server that has imported what they need forks them where there is such a thing.
-    """
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["sasa_nas.streaming.reading"])
-    return context
-
-
-def _begin_work(_: int) -> None:
-    """Prepare a worker: it leaves Ctrl-C, which a terminal sends to it, too, to its parent, and ends with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    # torch watches the process that forked this one, which is the server, and the server waits for its children
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
