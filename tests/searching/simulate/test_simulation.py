@@ -25,7 +25,7 @@ def use(dataset: str):
 
 def test_a_training_is_what_the_formula_says_for_its_own_seed(make_plan, notes) -> None:
     plan = make_plan(use("synthetic:additive"), trials=8, balanced=0.5)
-    simulate(Proposer(SearchStudy(plan.settings), plan, notes), by_formula(plan), workers=2, observer=notes)
+    simulate(Proposer(SearchStudy(plan), plan, notes), by_formula(plan), workers=2, observer=notes)
     formula = planted("synthetic:additive")
     ended = [record for record in notes.ended if record.outcome.spent]
     assert len(ended) == 8
