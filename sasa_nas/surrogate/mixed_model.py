@@ -185,11 +185,33 @@ def fit(means: Vector, counts: Vector, within: float, columns: Matrix, *, fixed:
     """
     sums = _Sums.of(means, counts, within, _with_intercept(columns), fixed)
     found = [sums.given(np.exp(network), np.exp(columns)) for network in GRID for columns in GRID]
-    densities = np.array([density for density, _ in found])
+    densities = np.array([ratios.density for ratios in found])
     weights = np.exp(densities - densities.max())
     weights = np.where(weights > NEGLIGIBLE * weights.sum(), weights, 0.0)
-    parts = tuple(part for (_, part), weight in zip(found, weights, strict=True) if weight > 0.0)
+    # most of the time goes into covariances, and most parts are negligible
+    parts = tuple(sums.conditional(ratios) for ratios, weight in zip(found, weights, strict=True) if weight > 0.0)
     return MixedModel(parts, weights[weights > 0.0] / weights.sum(), sums.free)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ratios:
+    """A pair of ratios, and how well it agrees with the data.
+
+    Attributes:
+        network: `s_u^2 / s^2`.
+        columns: `t^2 / s^2`.
+        density: Logarithm of their posterior density, up to a constant.
+        variance: `s^2`, estimated given the ratios.
+        root: (1 + p, 1 + p), Cholesky factor of the coefficients' posterior precision, times `s^2`.
+        half: (1 + p,), this factor's solution for the moments.
+    """
+
+    network: float
+    columns: float
+    density: float
+    variance: float
+    root: Matrix
+    half: Vector
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,8 +270,8 @@ class _Sums:
             fixed=fixed,
         )
 
-    def given(self, network: float, columns: float) -> tuple[float, Conditional]:
-        """Return the logarithm of the ratios' posterior density, up to a constant, and the model given them.
+    def given(self, network: float, columns: float) -> _Ratios:
+        """Return how well two ratios agree with the data.
 
         Args:
             network: `s_u^2 / s^2`.
@@ -264,21 +286,24 @@ class _Sums:
         half = np.linalg.solve(root, self.moments.T @ (1.0 / spread))
         # of trainings that are all equal, rounding alone would be left
         variance = max(float(self.powers @ (1.0 / spread) - half @ half + self.within) / self.free, 1e-16)
-        inverse = np.linalg.inv(root)
-        covariance = inverse.T @ inverse
-        coefficients = inverse.T @ half
-        shrinkage = network / (network + 1.0 / self.counts)
-        residual = shrinkage * (self.means - self.columns @ coefficients)
-        coefficients[0] += self.centre
         determinant = self.sizes @ np.log(spread) + np.log(prior).sum() + 2.0 * np.log(np.diag(root)).sum()
         ratios = (np.log([network, columns]) - np.log(PRIOR_RATIO)) / PRIOR_WIDTH
         density = -0.5 * float(determinant + self.free * np.log(variance) + (ratios**2).sum())
-        return density, Conditional(
-            noise=float(np.sqrt(variance)),
-            network=float(np.sqrt(variance * network)),
-            slope=float(np.sqrt(variance * columns)),
+        return _Ratios(network, columns, density, variance, root, half)
+
+    def conditional(self, ratios: _Ratios) -> Conditional:
+        """Return the model given two ratios."""
+        inverse = np.linalg.inv(ratios.root)
+        coefficients = inverse.T @ ratios.half
+        shrinkage = ratios.network / (ratios.network + 1.0 / self.counts)
+        residual = shrinkage * (self.means - self.columns @ coefficients)
+        coefficients[0] += self.centre
+        return Conditional(
+            noise=float(np.sqrt(ratios.variance)),
+            network=float(np.sqrt(ratios.variance * ratios.network)),
+            slope=float(np.sqrt(ratios.variance * ratios.columns)),
             coefficients=coefficients,
-            covariance=variance * covariance,
+            covariance=ratios.variance * (inverse.T @ inverse),
             shrinkage=shrinkage,
             residual=residual,
             columns=self.columns,
