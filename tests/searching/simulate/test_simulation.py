@@ -72,3 +72,4 @@ def test_the_command_line_takes_a_synthetic_task(make_space, tmp_path: Path) -> 
     assert answer.returncode == 0, answer.stderr
     assert "ray: False" in answer.stdout
     assert "4 trials at a time" in answer.stderr
+    assert "\nsampler model\n" in answer.stderr
