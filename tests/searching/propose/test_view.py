@@ -48,7 +48,8 @@ def agree(folder: RunFolder) -> list[FrozenTrial]:
 
 def test_it_shows_finished_and_running_trials_during_a_search(make_plan: MakePlan, folder: RunFolder, notes) -> None:
     """With every objective and every constraint, after each change; and after a later session as well."""
-    plan = make_plan(limited, trials=14, objectives=OBJECTIVES, accuracy_floor=0.6, balanced=0.0)
+    # a sampler that learns of limits by its draws, where the model counts before
+    plan = make_plan(limited, trials=14, objectives=OBJECTIVES, accuracy_floor=0.6, balanced=0.0, sampler="tpe")
     with opened_study(folder, plan) as study:
         proposer = Proposer(study, plan, notes)
         first, second = proposer.propose(), proposer.propose()
