@@ -210,8 +210,8 @@ class _Ratios:
     columns: float
     density: float
     variance: float
-    root: Matrix
-    half: Vector
+    root: npt.NDArray[np.floating]
+    half: npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
