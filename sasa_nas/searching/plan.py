@@ -139,7 +139,7 @@ def plan_designs(space: SearchSpace, settings: SearchSettings) -> SearchPlan:
     # a folder's name is made absolute, so that workers and a later resume read the same one
     space = space.model_copy(update={"proxy": proxy.model_copy(update={"dataset": info.name})})
     plan = SearchPlan(space, settings, info, ((), ()))
-    choose_sampler(settings, space)
+    choose_sampler(settings, space)  # which refuses one that the search cannot have
     if is_synthetic(proxy.dataset):
         refuse_measuring(plan, "a synthetic task")
         if proxy.train_images is not None:

@@ -15,8 +15,8 @@ from sasa_nas.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from sasa_nas.run import TrialRecord
 from sasa_nas.run.designs import Designs
 from sasa_nas.space import Architecture
-from sasa_nas.surrogate.factors import Factor, Values, factors_of, values_of
-from sasa_nas.surrogate.mixed_model import Matrix, MixedModel, Vector, fit
+from sasa_nas.surrogate.factors import Factor, Matrix, Values, Vector, factors_of, values_of
+from sasa_nas.surrogate.mixed_model import MixedModel, fit
 
 LEAST = 8
 """Fewest networks that a model is made of."""
