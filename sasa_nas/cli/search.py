@@ -75,7 +75,10 @@ def search(
     ] = "accuracy,flops",
     sampler: Annotated[
         SamplerName | None,
-        typer.Option(help="Who proposes designs; model where all costs can be counted, else tpe.", show_default=False),
+        typer.Option(
+            help="Who proposes designs; by default model, or tpe where costs are measured or with --halving.",
+            show_default=False,
+        ),
     ] = None,
     balanced: Annotated[
         float,
