@@ -74,7 +74,13 @@ def search(
         str,
         typer.Option(help=f"Comma-separated, accuracy among them: {', '.join(OBJECTIVES)}."),
     ] = "accuracy,flops",
-    sampler: Annotated[SamplerName, typer.Option(help="Who proposes designs.")] = SamplerName.TPE,
+    sampler: Annotated[
+        SamplerName | None,
+        typer.Option(
+            help="Who proposes designs; by default model, or tpe where costs are measured or with --halving.",
+            show_default=False,
+        ),
+    ] = None,
     balanced: Annotated[
         float,
         typer.Option(min=0, max=1, help="Share of the trials drawn in balance, from which `where` tells effects."),
@@ -176,7 +182,7 @@ def search(
         address=address,
         storage=storage,
         data_dir=data_dir.resolve() if data_dir else None,
-        sampler=sampler.value,
+        sampler=sampler.value if sampler else None,
         objectives=parse_objectives(objectives),
         balanced=balanced,
         balanced_at=balanced_at.value,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sasa_nas.observer import Observer
 from sasa_nas.run import RunFolder, TrialRecord
 from sasa_nas.run.packing import Packing
+from sasa_nas.searching.sampler_choice import SamplerChoice
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,9 @@ class SearchObserver(Observer):
             trials: Number of trials that the run is to have.
             earlier: Trials of sessions before this one.
         """
+
+    def sampler_chosen(self, choice: SamplerChoice) -> None:
+        """Report the sampler of the designs that are none of the balanced share's, right after `search_started`."""
 
     def workers_ready(self, workers: int) -> None:
         """Report the largest number of trials that run at a time from now on."""
