@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from sasa_nas.cli.counts import parse_amount, parse_count
 from sasa_nas.cli.external import Address, DataDir, Dataset, Storage
-from sasa_nas.cli.options import DataFolder, SpaceDataset, SpaceEpochs, SpaceTrainImages
+from sasa_nas.cli.options import BalancedAtName, DataFolder, SamplerName, SpaceDataset, SpaceEpochs, SpaceTrainImages
 from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.cli.tracking import Track, TrackerName, track_words, tracking
 from sasa_nas.cli.value_checks import MOST_SEED
@@ -22,24 +21,6 @@ from sasa_nas.scoring import SCORES
 if TYPE_CHECKING:
     from sasa_nas.api.run import Run
     from sasa_nas.run import SearchSettings
-
-
-class SamplerName(StrEnum):
-    """Names of `sasa_nas.run.records.Sampler`, without an import of torch."""
-
-    TPE = "tpe"
-    NSGA2 = "nsga2"
-    NSGA3 = "nsga3"
-    RANDOM = "random"
-    GP = "gp"
-    MODEL = "model"
-
-
-class BalancedAtName(StrEnum):
-    """Names of `sasa_nas.run.records.BalancedAt`, likewise."""
-
-    DESIGN = "design"
-    FLOPS = "flops"
 
 
 def search(

@@ -103,6 +103,11 @@ class SearchObservers(SearchObserver):
         for observer in self._observers:
             observer.search_started(folder, trials, earlier)
 
+    def sampler_chosen(self, choice: SamplerChoice) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.sampler_chosen(choice)
+
     def workers_ready(self, workers: int) -> None:
         """Forward the event."""
         for observer in self._observers:

@@ -119,8 +119,8 @@ def _source(splits: Splits, data: ImageSet) -> MemorySource:
         images = pixels.round()
         if not bool(((images - pixels).abs() <= _TOLERANCE).all() and images.min() >= 0 and images.max() <= 255):
             raise UserError(
-                f"the pixels of '{splits.info.name}' are no bytes at this size, as full recipes need them; leave out the "
-                "image size, and set the recipe's sizes.train"
+                f"the pixels of '{splits.info.name}' are no bytes at this size, as full recipes need them; leave out "
+                "the image size, and set the recipe's sizes.train"
             )
         images = images.to(torch.uint8)
     return MemorySource(images, data.labels, pixel_max=splits.info.pixel_max)

@@ -1,7 +1,9 @@
 """Optimisers of a recipe."""
 
+from typing import Any
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sasa_nas.recipes.optimizers import AdamW, Lamb, Optimizer, Sgd
 from sasa_nas.training.full import lamb
@@ -48,3 +50,24 @@ def make_optimizer(model: nn.Module, optimizer: Optimizer) -> torch.optim.Optimi
                 epsilon=optimizer.epsilon,
                 max_grad_norm=optimizer.max_grad_norm,
             )
+
+
+def load_averages(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load an optimiser's averages, and leave its options, which follow from the recipe.
+
+    Args:
+        optimizer: The optimiser.
+        state: State dict of an optimiser of the same recipe.
+
+    Raises:
+        ValueError: If they are not of this model.
+    """
+    options = [dict(group) for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, own in zip(optimizer.param_groups, options, strict=True):
+        group.clear()
+        group.update(own)
+    for parameter, averages in optimizer.state.items():
+        for value in averages.values():
+            if isinstance(value, Tensor) and value.shape not in ((), parameter.shape):
+                raise ValueError(f"its averages are not of a weight {tuple(parameter.shape)}")

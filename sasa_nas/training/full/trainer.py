@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from sasa_nas.data.batches import epoch_seed
 from sasa_nas.models.layout import channels_last, to_channels_last
 from sasa_nas.recipes import FullRecipe
 from sasa_nas.streaming.loader import Batch, TestLoader, TrainLoader
@@ -25,16 +24,14 @@ from sasa_nas.training.full.evaluation import autocast, dtype_of, evaluate_strea
 from sasa_nas.training.full.losses import make_loss
 from sasa_nas.training.full.mixing import mix
 from sasa_nas.training.full.norms import set_norm_decay
-from sasa_nas.training.full.optimizers import make_optimizer
+from sasa_nas.training.full.optimizers import load_averages, make_optimizer
+from sasa_nas.training.full.randomness import batch_generator, seed_model
 from sasa_nas.training.full.ranks import ALONE, Ranks
 from sasa_nas.training.full.schedules import factor_at
 from sasa_nas.training.loop import CHECK_EVERY, NonFiniteLoss
 from sasa_nas.training.optim import set_learning_rate
 from sasa_nas.training.proxy import EpochMetrics
 from sasa_nas.training.seeding import seeded
-
-_MODEL, _BATCH = 2, 3
-"""Uses of random numbers, apart from those of orders and augmentation."""
 
 
 @dataclass(frozen=True)
@@ -169,7 +166,7 @@ class FullTrainer:
             ValueError: If it is the state of another training.
         """
         self.model.load_state_dict(state["model"])
-        _load_optimizer(self.optimizer, state["optimizer"])
+        load_averages(self.optimizer, state["optimizer"])
         if (self.average is None) != (state["average"] is None):
             raise ValueError("it is of a recipe with another moving average")
         if self.average is not None:
@@ -230,8 +227,8 @@ class FullTrainer:
     def _loss_of(self, part: Batch, number: int) -> Tensor:
         """Return the loss of a micro-batch, whose random numbers depend on its place in the training alone."""
         place = self.epoch * self.updates + self.update
-        _seed(_seed_of(self.seed, place, number, _MODEL), self.device)
-        generator = torch.Generator().manual_seed(_seed_of(self.seed, place, number, _BATCH))
+        seed_model(self.seed, place, number, self.device)
+        generator = batch_generator(self.seed, place, number)
         augmentation = self.recipe.augmentation
         images, targets = inputs_of(part, self._standardisation, self.dtype)
         if augmentation.erasing is not None:
@@ -295,31 +292,3 @@ def _parallel(model: nn.Module, device: torch.device, ranks: Ranks) -> nn.Module
     if ranks.size == 1:
         return model
     return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
-
-
-def _seed_of(seed: int, update: int, part: int, use: int) -> int:
-    """Return the seed of one use of random numbers in one micro-batch."""
-    return epoch_seed(seed, update, stream=use + 4 * part)
-
-
-def _seed(seed: int, device: torch.device) -> None:
-    torch.default_generator.manual_seed(seed)
-    if device.type == "cuda":
-        torch.cuda.manual_seed(seed)
-
-
-def _load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Load an optimiser's averages; its options follow from the recipe.
-
-    Raises:
-        ValueError: If they are not of this model.
-    """
-    options = [dict(group) for group in optimizer.param_groups]
-    optimizer.load_state_dict(state)
-    for group, own in zip(optimizer.param_groups, options, strict=True):
-        group.clear()
-        group.update(own)
-    for parameter, averages in optimizer.state.items():
-        for value in averages.values():
-            if isinstance(value, Tensor) and value.shape not in ((), parameter.shape):
-                raise ValueError(f"its averages are not of a weight {tuple(parameter.shape)}")
