@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from sasa_nas.data.registry import pixel_max
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.card import ModelCard
 from sasa_nas.exporting.folder import export_network
@@ -141,6 +142,7 @@ def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Siz
         epochs=record.epochs,
         mean=info.mean or None,
         std=info.std or None,
+        pixel_max=pixel_max(info.dataset),
         training_command=info.command or None,
         versions=info.versions,
     )
@@ -211,6 +213,7 @@ def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
         epochs=info.settings.recipe.epochs,
         mean=trained.data.mean or None,
         std=trained.data.std or None,
+        pixel_max=pixel_max(trained.data.dataset),
         training_command=info.command or None,
         versions=info.versions,
     )

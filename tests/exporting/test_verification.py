@@ -57,7 +57,7 @@ def test_an_own_module_is_run(module: Path) -> None:
         verify_export(module)
 
 
-@pytest.mark.parametrize("name", ["architecture.json", "weights.safetensors", "model.py"])
+@pytest.mark.parametrize("name", ["architecture.json", "model.safetensors", "model.py"])
 def test_what_is_missing_is_named(module: Path, name: str) -> None:
     (module / name).unlink()
     with pytest.raises(UserError, match=name):
@@ -70,7 +70,7 @@ def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
 
 
 def test_damaged_and_foreign_weights_are_refused(module: Path) -> None:
-    file = module / "weights.safetensors"
+    file = module / "model.safetensors"
     content = file.read_bytes()
     file.write_bytes(content[:-8])
     with pytest.raises(UserError, match="is damaged or no safetensors file"):

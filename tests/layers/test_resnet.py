@@ -14,6 +14,9 @@ def build(*, head: bool) -> ResNet:
             [nn.Conv2d(4, 4, 1, bias=False), nn.Conv2d(4, 6, 1)],
             8 if head else 6,
             5,
+            in_chans=3,
+            stage_channels=(4, 6),
+            stage_reductions=(1, 1),
             head=ConvNormActivation(6, 8) if head else None,
         )
     )
