@@ -32,7 +32,7 @@ def main() -> None:
     """Print the constraints of the package and of its extras for users; tools for developers stay current."""
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    print("\n".join(oldest([*project["dependencies"], *extras["onnx"], *extras["png"]])))
+    print("\n".join(oldest([*project["dependencies"], *extras["onnx"], *extras["png"], *extras["timm"]])))
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import torch
 from torch.export import Dim, ExportedProgram
 
+from sasa_nas.exporting.einsum import einsum_by_matmul
 from sasa_nas.models.builder import Network
 from sasa_nas.operators.decompositions import decompositions
 
@@ -24,7 +25,9 @@ def trace(network: Network) -> ExportedProgram:
     example = torch.zeros(2, image.channels, image.height, image.width)
     with torch.no_grad():
         program: ExportedProgram = torch.export.export(network, (example,), dynamic_shapes=({0: Dim("batch", min=1)},))
-        program = program.run_decompositions(dict(decompositions()))
+        program = program.run_decompositions(
+            {**decompositions(), torch.ops.aten.einsum.default: einsum_by_matmul}
+        )
     for node in program.graph.nodes:
         if str(node.target).startswith("sasa_nas."):
             raise ValueError(f"{node.target} has no decomposition")

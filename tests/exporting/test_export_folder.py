@@ -91,6 +91,14 @@ def test_an_empty_folder_and_an_earlier_export_are_replaced(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["net"]
 
 
+def test_an_export_of_an_earlier_version_is_replaced(tmp_path):
+    folder = export(tmp_path / "net")
+    (folder / "config.json").unlink()
+    (folder / "model.safetensors").rename(folder / "weights.safetensors")
+    export(folder)
+    assert set(content(folder)) == FILES
+
+
 def test_a_folder_behind_a_link_is_written_to_and_the_link_kept(tmp_path):
     (tmp_path / "real").mkdir()
     link = tmp_path / "link"
