@@ -173,7 +173,9 @@ def _metadata(card: ModelCard, formats: Sequence[str]) -> str:
         else:
             lines += ["license: other", f"license_name: {_quoted(card.weights_license)}"]
     scores = [("validation", card.accuracy), ("test", card.test_accuracy)]
-    results = [result for split, accuracy in scores if accuracy is not None for result in _result(card, split, accuracy)]
+    results = [
+        result for split, accuracy in scores if accuracy is not None for result in _result(card, split, accuracy)
+    ]
     if card.dataset is not None and results:
         lines += ["model-index:", f"- name: {_quoted(card.name)}", "  results:", *results]
     return "".join(f"{line}\n" for line in lines)

@@ -47,9 +47,7 @@ class Brackets:
 Expression = str | Brackets
 
 
-def describe(
-    module: nn.Module, classes: set[type[nn.Module]], variables: Mapping[str, str] | None = None
-) -> Brackets:
+def describe(module: nn.Module, classes: set[type[nn.Module]], variables: Mapping[str, str] | None = None) -> Brackets:
     """Return the call that builds `module`, freshly initialised.
 
     Layers of the package keep the arguments of their constructors in attributes of the same names; those

@@ -36,7 +36,9 @@ def einsum_by_matmul(equation: str, operands: Sequence[Tensor], *, path: Sequenc
     return product.reshape([sizes[axis] for axis in order]).permute([order.index(axis) for axis in out])
 
 
-def _merged(operand: Tensor, axes: str, groups: tuple[list[str], list[str], list[str]], sizes: dict[str, int]) -> Tensor:
+def _merged(
+    operand: Tensor, axes: str, groups: tuple[list[str], list[str], list[str]], sizes: dict[str, int]
+) -> Tensor:
     """Return an operand with its axes in groups, of which the last two are merged into an axis each."""
     batch, *others = groups
     ordered = operand.permute([axes.index(axis) for group in groups for axis in group])

@@ -71,7 +71,7 @@ def load(weights: str | Path | None = None) -> ResNet:
 
 
 def pretrained_cfg() -> dict[str, Any]:
-    \"\"\"Facts about the weights and the images that they expect, from {config} beside this file; {{}} without it.\"\"\"
+    \"\"\"Facts about the weights and their images, from {config} beside this file; none without it.\"\"\"
     path = Path(__file__).with_name("{config}")
     if not path.is_file():
         return {{}}

@@ -25,9 +25,7 @@ def trace(network: Network) -> ExportedProgram:
     example = torch.zeros(2, image.channels, image.height, image.width)
     with torch.no_grad():
         program: ExportedProgram = torch.export.export(network, (example,), dynamic_shapes=({0: Dim("batch", min=1)},))
-        program = program.run_decompositions(
-            {**decompositions(), torch.ops.aten.einsum.default: einsum_by_matmul}
-        )
+        program = program.run_decompositions({**decompositions(), torch.ops.aten.einsum.default: einsum_by_matmul})
     for node in program.graph.nodes:
         if str(node.target).startswith("sasa_nas."):
             raise ValueError(f"{node.target} has no decomposition")

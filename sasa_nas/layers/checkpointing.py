@@ -17,9 +17,7 @@ def checkpointed(block: nn.Module, x: Tensor) -> Tensor:
         block: A module from one tensor to one tensor.
         x: Input of the block.
     """
-    out: Tensor = checkpoint(
-        block, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _without_updates(block))
-    )
+    out: Tensor = checkpoint(block, x, use_reentrant=False, context_fn=lambda: (nullcontext(), _without_updates(block)))
     return out
 
 

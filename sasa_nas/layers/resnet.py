@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, get_args
 
-import torch
 from torch import Tensor, nn
 
 from sasa_nas.layers.checkpointing import checkpointed

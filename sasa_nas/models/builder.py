@@ -35,9 +35,7 @@ def build(architecture: Architecture) -> Network:
     return frame(architecture, stem, stages, head)
 
 
-def frame(
-    architecture: Architecture, stem: nn.Module, stages: Sequence[nn.Module], head: nn.Module | None
-) -> Network:
+def frame(architecture: Architecture, stem: nn.Module, stages: Sequence[nn.Module], head: nn.Module | None) -> Network:
     """Return the network of parts that are built already, with a classifier freshly initialised.
 
     Args:
