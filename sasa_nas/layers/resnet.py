@@ -64,7 +64,7 @@ class ResNet(nn.Module):
             {"num_chs": channels, "reduction": reduction, "module": f"stages.{i}"}
             for i, (channels, reduction) in enumerate(zip(self.stage_channels, self.stage_reductions, strict=True))
         ]
-        if head is not None:
+        if head is not None and self.feature_info:
             self.feature_info[-1]["num_chs_norm"] = num_features
         self.grad_checkpointing = False
         self.pretrained_cfg: dict[str, Any] = {}
