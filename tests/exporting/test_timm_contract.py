@@ -222,4 +222,5 @@ def test_the_documentations_programs_run(tmp_path: Path) -> None:
     for program in programs:
         done = run_forked(["-c", program], cwd=tmp_path)
         assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{[info['num_chs'] for info in network.feature_info]} [1, 2]\n"
+    # the stem's pool of three pixels, then a stride of two
+    assert done.stdout == "[8, 16] [3, 6]\n"
