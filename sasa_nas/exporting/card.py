@@ -31,6 +31,9 @@ class ModelCard:
         mean: Mean of each channel, subtracted from the pixels, in the data set's own unit.
         std: Standard deviation of each channel, which they were divided by.
         pixel_max: The largest pixel in that unit.
+        test_size: Side in pixels at which it was tested; None for the network's own.
+        crop: Side of the centre crop of a test image, as a share of its resized shorter side.
+        interpolation: Filter of the resizing of test images.
         class_names: Names of the classes, in the order of the logits.
         training_command: The command line that trained it.
         export_command: The command line that wrote the export.
@@ -49,6 +52,9 @@ class ModelCard:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     pixel_max: float = 255.0
+    test_size: int | None = None
+    crop: float = 1.0
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     class_names: tuple[str, ...] | None = None
     training_command: str | None = None
     export_command: str | None = None

@@ -16,7 +16,7 @@ def einsum_by_matmul(equation: str, operands: Sequence[Tensor], *, path: Sequenc
         equation: A list of axes for each operand, with commas between; behind an arrow that of the result. An ellipsis
             stands for as many axes in all operands that have one.
         operands: The operands, multiplied from left to right.
-        path: Another order of the products, which is not followed.
+        path: An order of the products, which is not followed.
 
     Raises:
         ValueError: If an operand has an axis twice.

@@ -22,8 +22,8 @@ def timm_name(architecture: Architecture) -> str:
 def render_config(card: ModelCard, architecture: Architecture) -> str:
     """Return the configuration as JSON.
 
-    It expects images resized by bilinear interpolation to cover the network's size, cropped at the centre, with pixels
-    in [0, 1]. Where their standardisation is unknown, a mean of 0 and a deviation of 1 are written.
+    It expects images resized to cover the network's size, cropped at the centre, with pixels in [0, 1]. Where their
+    standardisation is unknown, a mean of 0 and a deviation of 1 are written.
 
     Args:
         card: Facts about the weights and their images.
@@ -35,12 +35,14 @@ def render_config(card: ModelCard, architecture: Architecture) -> str:
     if card.class_names is not None:
         config["label_names"] = list(card.class_names)
     config["pretrained_cfg"] |= {
-        "interpolation": "bilinear",
-        "crop_pct": 1.0,
+        "interpolation": card.interpolation,
+        "crop_pct": card.crop,
         "crop_mode": "center",
         "mean": [value / card.pixel_max for value in card.mean or ()] if known else [0.0] * channels,
         "std": [value / card.pixel_max for value in card.std or ()] if known else [1.0] * channels,
     }
+    if card.test_size is not None:
+        config["pretrained_cfg"]["test_input_size"] = [channels, card.test_size, card.test_size]
     if card.weights_license is not None:
         config["pretrained_cfg"]["license"] = card.weights_license
     return json.dumps(config, indent=2) + "\n"

@@ -15,6 +15,7 @@ from sasa_nas.exporting.format import format_of
 from sasa_nas.exporting.formats import parse_formats
 from sasa_nas.exporting.weights import check_weights, load_weights
 from sasa_nas.models import build
+from sasa_nas.recipes import ImageSizes
 from sasa_nas.run import RunFolder, RunInfo, TrainingFolder, TrialRecord, read_result, read_training
 from sasa_nas.run.plain import check_trial
 from sasa_nas.run.retraining_records import Size, list_retrainings, read_retraining
@@ -204,6 +205,7 @@ def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
     assert trained.data is not None
     scores = read_result(folder).seeds if folder.result.is_file() else ()
     score = next((score for score in scores if score.seed == weights.seed), None)
+    sizes = trained.data.sizes or ImageSizes()
     card = ModelCard(
         name=export_name(str(folder.path)),
         seed=weights.seed,
@@ -214,6 +216,9 @@ def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
         mean=trained.data.mean or None,
         std=trained.data.std or None,
         pixel_max=pixel_max(trained.data.dataset),
+        test_size=sizes.test or sizes.train,
+        crop=sizes.crop,
+        interpolation=sizes.interpolation,
         training_command=info.command or None,
         versions=info.versions,
     )

@@ -25,6 +25,13 @@ def test_statistics_are_those_of_pixels_up_to_one() -> None:
     assert (facts["interpolation"], facts["crop_pct"], facts["crop_mode"]) == ("bilinear", 1.0, "center")
 
 
+def test_images_are_prepared_as_in_the_test() -> None:
+    facts = config(ModelCard("n", test_size=9, crop=0.875, interpolation="bicubic"))["pretrained_cfg"]
+    assert facts["test_input_size"] == [3, 9, 9]
+    assert (facts["interpolation"], facts["crop_pct"]) == ("bicubic", 0.875)
+    assert "test_input_size" not in config(ModelCard("n"))["pretrained_cfg"]
+
+
 def test_unknown_statistics_change_nothing_and_unknown_names_are_left_out() -> None:
     found = config(ModelCard("n"))
     assert found["pretrained_cfg"]["mean"] == [0.0] * 3
