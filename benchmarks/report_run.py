@@ -27,7 +27,7 @@ from sasa_nas.run import (
 )
 from sasa_nas.run.designs import designs
 from sasa_nas.run.retraining_records import RetrainedDesign, RetrainingInfo
-from sasa_nas.run.training_records import Score, SeedResult, Spread
+from sasa_nas.run.training_records import Score, SeedResult
 from sasa_nas.searching.measurements import Measurements
 from sasa_nas.searching.new_run import make_folder
 from sasa_nas.searching.observer import EpochReport, SearchObserver
@@ -188,14 +188,12 @@ def _write_result(folder: TrainingFolder, record: TrialRecord, settings: Trainin
         return Score(accuracy=min(1.0, max(0.0, (record.accuracy or 0.0) + draw.gauss(0.02, 0.01))), loss=0.5)
 
     seeds = tuple(SeedResult(seed=seed, validation=score(), test=score()) for seed in settings.seeds)
-    result = TrainingResult(
+    result = TrainingResult.of(
+        seeds,
         name=f"trial {record.number}",
         architecture_id=record.architecture_id or "",
         dataset=settings.dataset,
         epochs=settings.recipe.epochs,
-        seeds=seeds,
-        validation=Spread.of([seed.validation.accuracy for seed in seeds]),
-        test=Spread.of([seed.test.accuracy for seed in seeds]),
     )
     folder.path.mkdir(parents=True)
     write_text(folder.result, result.model_dump_json(indent=2) + "\n")

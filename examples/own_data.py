@@ -46,7 +46,7 @@ def main() -> None:
         )
         summary = sasa_nas.train(str(file), settings, out=Path(place) / "training")
         assert summary.result is not None
-        print(f"validation accuracy {summary.result.validation.mean:.2f}")
+        print(f"test accuracy {summary.result.test.mean:.2f}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from sasa_nas.analysis.rank_correlation import (
     rank_difference,
 )
 from sasa_nas.objectives import OBJECTIVES
-from sasa_nas.run import RunFolder, TrialRecord, read_result
+from sasa_nas.run import RunError, RunFolder, TrainingFolder, TrialRecord, read_result
 from sasa_nas.run.designs import designs
 from sasa_nas.run.retraining_records import RetrainedDesign, RetrainingInfo, Size, read_retraining
 from sasa_nas.run.training_records import TrainingResult
@@ -121,7 +121,7 @@ def summarise_retraining(folder: RunFolder, name: str, records: Sequence[TrialRe
     info = read_retraining(place)
     known = {record.number: record for record in [*records, *designs(records)]}
     done = [
-        (design, known[design.trial], read_result(place.network(design.trial)))
+        (design, known[design.trial], _validated(place.network(design.trial)))
         for design in info.designs
         if design.trial in known and place.network(design.trial).result.is_file()
     ]
@@ -130,10 +130,22 @@ def summarise_retraining(folder: RunFolder, name: str, records: Sequence[TrialRe
     return _judged(info, name, networks, _is_chain(networks))
 
 
+def _validated(folder: TrainingFolder) -> TrainingResult:
+    """Return the result of a network's training.
+
+    Raises:
+        RunError: If it cannot be read, or has no validation part, by which networks are compared.
+    """
+    result = read_result(folder)
+    if result.validation is None:
+        raise RunError(f"{folder.result}: validation: is missing, and retrained networks are compared by it")
+    return result
+
+
 def _front(done: Sequence[tuple[RetrainedDesign, TrialRecord, TrainingResult]]) -> set[int]:
     """Return the trials on the front of the retrained networks, by the validation part."""
     retrained = [
-        record.model_copy(update={"accuracy": result.validation.mean, "flops": design.flops})
+        record.model_copy(update={"accuracy": statistics.fmean(result.validation_accuracies), "flops": design.flops})
         for design, record, result in done
     ]
     return {record.number for record in pareto_front(retrained)}
@@ -149,7 +161,7 @@ def _network(design: RetrainedDesign, record: TrialRecord, result: TrainingResul
         flops=design.flops,
         params=design.params,
         proxy_accuracy=record.accuracy if record.accuracy is not None else math.nan,
-        validation=seed_mean([seed.validation.accuracy for seed in result.seeds]),
+        validation=seed_mean(result.validation_accuracies),
         test=seed_mean([seed.test.accuracy for seed in result.seeds]),
         on_front=on_front,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from sasa_nas.recipes import FullRecipe
     from sasa_nas.run import TrainingInfo, TrainingResult
+    from sasa_nas.run.training_records import Spread
     from sasa_nas.workflows.observer import TrainingSummary
 
 
@@ -85,6 +86,14 @@ def train(
             show_default=False,
         ),
     ] = None,
+    whole_train: Annotated[
+        bool,
+        typer.Option(
+            "--whole-train",
+            help="Train on the validation images, too, as published recipes do, and measure on the test split alone; "
+            "with --recipe.",
+        ),
+    ] = False,
     recipe: FullRecipeName = None,
     changes: RecipeChanges = None,
     gpus: Gpus = 1,
@@ -147,6 +156,7 @@ def train(
         "dataset": dataset,
         "image_size": image_size,
         "train_images": train_images,
+        "whole_train": whole_train,
         "seeds": tuple(range(seed, seed + seeds)),
         "width_multiplier": width_multiplier,
         "depth_multiplier": depth_multiplier,
@@ -209,8 +219,8 @@ def _conclude(
 
 
 def _accuracies(result: TrainingResult) -> Table:
-    columns = {
-        "validation": ([seed.validation.accuracy for seed in result.seeds], result.validation),
-        "test": ([seed.test.accuracy for seed in result.seeds], result.test),
-    }
+    columns: dict[str, tuple[Sequence[float], Spread]] = {}
+    if result.validation is not None:
+        columns["validation"] = (result.validation_accuracies, result.validation)
+    columns["test"] = ([seed.test.accuracy for seed in result.seeds], result.test)
     return seeds_table([seed.seed for seed in result.seeds], columns)

@@ -133,6 +133,12 @@ class OneOf:
         self.registry = registry
         self.derive = derive
 
+    def type_of(self, kind: object) -> type[Node] | None:
+        """Return the type to validate a kind by; None if there is no such kind."""
+        if not isinstance(kind, str) or not self.registry.knows(kind):
+            return None
+        return self.derive(self.registry[kind].description)
+
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self._checked)
 
@@ -157,9 +163,10 @@ class OneOf:
         if "kind" not in value:
             raise PydanticKnownError("union_tag_not_found", {"discriminator": "'kind'"})
         kind = value["kind"]
-        if not isinstance(kind, str) or not self.registry.knows(kind):
+        found = self.type_of(kind)
+        if found is None:
             known = ", ".join(f"'{name}'" for name in self.registry.kinds)
             raise PydanticKnownError(
                 "union_tag_invalid", {"discriminator": "'kind'", "tag": str(kind), "expected_tags": known}
             )
-        return self.derive(self.registry[kind].description).model_validate(value)
+        return found.model_validate(value)

@@ -36,7 +36,9 @@ class RandAugment(Node):
     """RandAugment (Cubuk et al., 2020, arXiv 1909.13719) with timm's variants."""
 
     layers: Positive = 2
-    """Number of operations on each image."""
+    """Number of operations that are chosen for each image."""
+    probability: Probability = 0.5
+    """Probability that a chosen operation is done: 0.5 in timm, 1 in the paper."""
     magnitude: NonNegative = 9.0
     """Strength, of 10."""
     magnitude_std: NonNegative = 0.0

@@ -44,7 +44,7 @@ def load_recipe(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] =
     Args:
         recipe: Name of a preset, path of a YAML or JSON file, or a file's contents as plain data.
         changes: Texts of the form `path=value`, such as `optimizer.learning_rate=.1`; a value is written as in YAML.
-            Assigning a `kind` resets the other fields beside it to that kind's defaults.
+            Assigning a `kind` resets the other fields beside it to that kind's defaults, which later changes may alter.
 
     Raises:
         DescriptionError: If there is no such recipe, or it is invalid; in one line.
@@ -64,7 +64,7 @@ def load_recipe(recipe: str | Path | Mapping[str, Any], changes: Sequence[str] =
     if not changes:
         return loaded
     tree: dict[str, Any] = {**loaded.model_dump(mode="json"), "published": ""}
-    assign(tree, changes, example="optimizer.learning_rate=0.1")
+    assign(tree, changes, of=FullRecipe, example="optimizer.learning_rate=0.1")
     return _validated(tree, "with these changes")
 
 

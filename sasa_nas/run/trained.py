@@ -29,6 +29,7 @@ class TrainingData:
         std: Per channel, what it was divided by.
         image_size: Side of the data set's images in pixels, if they were resized before the recipe's sizes.
         sizes: Sizes of the full recipe; None if it was another recipe.
+        whole_train: Whether the validation part was trained on, too.
     """
 
     dataset: str
@@ -37,6 +38,7 @@ class TrainingData:
     std: tuple[float, ...]
     image_size: int | None = None
     sizes: ImageSizes | None = None
+    whole_train: bool = False
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,15 @@ def training_data(info: TrainingInfo) -> TrainingData:
     """Return the data of a training."""
     settings = info.settings
     sizes = settings.recipe.sizes if isinstance(settings.recipe, FullRecipe) else None
-    return TrainingData(settings.dataset, settings.data_dir, info.mean, info.std, settings.image_size, sizes)
+    return TrainingData(
+        dataset=settings.dataset,
+        data_dir=settings.data_dir,
+        mean=info.mean,
+        std=info.std,
+        image_size=settings.image_size,
+        sizes=sizes,
+        whole_train=settings.whole_train,
+    )
 
 
 def _data_of_run(trial: Path) -> TrainingData | None:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from sasa_nas.nodes import NameIn
+from sasa_nas.nodes import Misfit, NameIn
 from sasa_nas.recipes import FullRecipe
 from sasa_nas.run.plain import check_training
 from sasa_nas.run.provenance import Command, Place, Told
@@ -53,6 +53,9 @@ class TrainingSettings(BaseTrainingSettings):
 
     train_images: Annotated[int, Field(ge=1)] | None = None
     """Images of a stratified subset of the train part; default: all of them."""
+    whole_train: Annotated[bool, Field(strict=True)] = False
+    """Whether the train and the validation part are trained on together, as published recipes of full trainings do, and
+    the last epoch's network is measured on the test part alone."""
     recipe: AnyRecipe = Recipe()
     width_multiplier: Multiplier = 1.0
     depth_multiplier: Multiplier = 1.0
@@ -61,6 +64,12 @@ class TrainingSettings(BaseTrainingSettings):
     classes."""
     frozen: Annotated[int, Field(ge=0, strict=True)] | Literal["backbone"] = 0
     """Parts that keep these weights: the stem and so many stages, or `backbone`, all but the classifier."""
+
+    @model_validator(mode="after")
+    def _whole_train_is_for_full_recipes(self) -> "TrainingSettings":
+        if self.whole_train and not isinstance(self.recipe, FullRecipe):
+            raise Misfit("whole_train", "is for full recipes alone; give --recipe, see `sasa-nas list recipes`")
+        return self
 
 
 class TrainingRecord(BaseModel):
@@ -138,7 +147,8 @@ class SeedResult(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     seed: Seed
-    validation: Score
+    validation: Score | None
+    """None if the validation part was trained on, too."""
     test: Score
 
 
@@ -160,10 +170,45 @@ class TrainingResult(ResultRecord):
 
     task: Literal["classification"] = "classification"
     seeds: Annotated[tuple[SeedResult, ...], Field(min_length=1)]
-    validation: Spread
-    """Spread of the accuracies on the validation part."""
+    validation: Spread | None
+    """Spread of the accuracies on the validation part; None if it was trained on, too."""
     test: Spread
     """Spread of the accuracies on the test part."""
+
+    @classmethod
+    def of(
+        cls, seeds: Sequence[SeedResult], *, name: str, architecture_id: str, dataset: str, epochs: int
+    ) -> "TrainingResult":
+        """Return the result of a training by those of its seeds.
+
+        Args:
+            seeds: Results of the seeds, all with a validation part or all without.
+            name: Name of the network.
+            architecture_id: The network's id.
+            dataset: Name of the data set.
+            epochs: Epochs of each seed.
+        """
+        held = [seed.validation.accuracy for seed in seeds if seed.validation is not None]
+        return cls(
+            name=name,
+            architecture_id=architecture_id,
+            dataset=dataset,
+            epochs=epochs,
+            seeds=tuple(seeds),
+            validation=Spread.of(held) if held else None,
+            test=Spread.of([seed.test.accuracy for seed in seeds]),
+        )
+
+    @property
+    def validation_accuracies(self) -> tuple[float, ...]:
+        """Accuracy of each seed on the validation part; empty if there was none."""
+        return tuple(seed.validation.accuracy for seed in self.seeds if seed.validation is not None)
+
+    @model_validator(mode="after")
+    def _all_are_validated_or_none(self) -> "TrainingResult":
+        if len(self.validation_accuracies) != (0 if self.validation is None else len(self.seeds)):
+            raise Misfit("validation", "is of all seeds, or of none")
+        return self
 
 
 def validate_settings(kind: type[Settings], data: dict[str, Any], source: str) -> Settings:

@@ -16,7 +16,8 @@ def overridden(design: Design, assignments: Sequence[str]) -> Design:
     """Return a copy of `design` with some fields changed, one assignment after the other.
 
     An index `*` means every stage. A value is written as in a YAML file. Assigning a `kind` resets the other fields of
-    that operator or stem to the defaults of the new kind. The result is validated once, at the end.
+    that operator or stem to the defaults of the new kind, which later assignments may change. The result is validated
+    once, at the end.
 
     Args:
         design: The design, such as an architecture.
@@ -26,7 +27,7 @@ def overridden(design: Design, assignments: Sequence[str]) -> Design:
         SpaceError: If an assignment has another form, its path does not exist, or the result is invalid.
     """
     data: dict[str, Any] = design.model_dump(mode="json")
-    assign(data, assignments, example="stages[0].operator.kernel_size=11")
+    assign(data, assignments, of=type(design), example="stages[0].operator.kernel_size=11")
     try:
         return type(design).model_validate(data)
     except ValidationError as error:

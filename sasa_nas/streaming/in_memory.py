@@ -7,6 +7,7 @@ import torch
 
 from sasa_nas.data.preprocess import require_memory
 from sasa_nas.data.splits import DatasetInfo, ImageSet, Standardisation
+from sasa_nas.errors import UserError
 from sasa_nas.recipes import ImageSizes
 from sasa_nas.streaming.loader import TestLoader
 from sasa_nas.streaming.sources import ImageSource
@@ -35,6 +36,8 @@ class TestedSplits:
     @cached_property
     def validation(self) -> ImageSet:
         """The validation part."""
+        if self._splits.validation is None:
+            raise UserError(f"all of '{self.info.name}' but its test part is for training; measure on the test part")
         return self._read(self._splits.validation)
 
     @property

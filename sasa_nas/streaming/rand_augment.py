@@ -1,9 +1,9 @@
 """RandAugment (Cubuk et al., 2020, arXiv 1909.13719) as timm has it, with which recipes of recent years were found.
 
-It differs from the paper and from torchvision's: an operation is done with probability 1/2, its strength may vary,
-there is one that adds to dark pixels, and in the variant of increasing strength (`inc1`) every operation alters the
-image the more, the larger the strength is: posterisation keeps fewer bits, solarisation begins at darker pixels, and
-colours, contrast, brightness and sharpness are changed in either direction.
+It differs from the paper and from torchvision's: an operation is done with a probability (1/2 in timm), its strength
+may vary, there is one that adds to dark pixels, and in the variant of increasing strength (`inc1`) every operation
+alters the image the more, the larger the strength is: posterisation keeps fewer bits, solarisation begins at darker
+pixels, and colours, contrast, brightness and sharpness are changed in either direction.
 """
 
 import random
@@ -16,8 +16,6 @@ from PIL import Image, ImageEnhance, ImageOps
 from sasa_nas.recipes import RandAugment
 from sasa_nas.recipes.augmentation import Interpolation
 
-PROBABILITY = 0.5
-"""Probability that a chosen operation is done."""
 FULL = 10.0
 """Strength at which an operation's range ends, and to which strengths are clamped."""
 _FILL: dict[str, tuple[float, ...] | float] = {"RGB": (124, 116, 104), "L": 117}
@@ -131,7 +129,7 @@ class RandomOperations:
     """Operations drawn anew for each image.
 
     Args:
-        description: Number of operations and their strength.
+        description: Number of operations, their probability and strength.
         interpolation: Filter of operations that move pixels; `random` draws it for each.
     """
 
@@ -143,7 +141,7 @@ class RandomOperations:
     def __call__(self, image: Image.Image, generator: random.Random) -> Image.Image:
         """Return the changed image, of the same size and mode, L or RGB."""
         for operation in generator.choices(self._operations, k=self.description.layers):
-            if generator.random() < PROBABILITY:
+            if generator.random() < self.description.probability:
                 image = operation(image, self._draw(generator))
         return image
 

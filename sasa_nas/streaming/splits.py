@@ -32,7 +32,7 @@ class StreamedSplits:
     Attributes:
         info: Facts about the data set; height and width are those of images in memory, and the usual side for files.
         train: The part to train on.
-        validation: The part to compare by.
+        validation: The part to compare by; None if it is trained on, too.
         load_test: Function that opens the test part.
         standardisation: Statistics in units of the sources' bytes: ImageNet's for folders, whose result must not wait
             for a pass over all files, and the train part's own for images in memory.
@@ -40,7 +40,7 @@ class StreamedSplits:
 
     info: DatasetInfo
     train: ImageSource
-    validation: ImageSource
+    validation: ImageSource | None
     load_test: Callable[[], ImageSource]
     standardisation: Standardisation
 
@@ -51,6 +51,7 @@ def open_streamed(
     data_dir: Path | None = None,
     image_size: int | None = None,
     train_images: int | None = None,
+    whole_train: bool = False,
     validation_labels: Path | None = None,
 ) -> StreamedSplits:
     """Open a data set for a full training; of a folder, no image is decoded.
@@ -61,31 +62,38 @@ def open_streamed(
         image_size: Side in pixels. Images in memory are resized to it; of a folder it is the side that recipes take
             if they name none. Default: the data set's own.
         train_images: Size of a stratified subset to train on; None for all images.
+        whole_train: Whether the train part holds the validation part, too, and none is left. Images in memory are
+            standardised by the statistics of the former alone, so that all readers of the data set agree on them.
         validation_labels: File of the classes of a validation folder without class folders; see `image_labels`.
             Default: found next to the folder.
 
     Raises:
-        UserError: See `sasa_nas.data.registry.load`; if the images are not bytes; or if labels are given for a data set
-            that is no folder.
+        UserError: See `sasa_nas.data.registry.load`; if the images are not bytes; if the whole is wanted and a subset;
+            or if labels are given for a data set that is no folder.
     """
+    if whole_train and train_images is not None:
+        raise UserError(f"whole_train is all images, and train_images={train_images:,} is not; leave out one of them")
     if dataset.startswith(FOLDER_PREFIX):
         if image_size is not None and image_size < SMALLEST:
             raise UserError(f"image size {image_size} is too small; use {SMALLEST} pixels or more")
-        return _open_folder(folder_of(dataset, data_dir), image_size, train_images, validation_labels)
+        return _open_folder(folder_of(dataset, data_dir), image_size, train_images, validation_labels, whole_train)
     if validation_labels is not None:
         raise UserError(f"'{dataset}' has labels of its own; a file of them is for '{FOLDER_PREFIX}PATH' alone")
     splits = load(dataset, data_dir=data_dir, image_size=image_size, train_images=train_images)
     source = partial(_source, splits)
+    train, validation = source(splits.train), source(splits.validation)
     return StreamedSplits(
         info=splits.info,
-        train=source(splits.train),
-        validation=source(splits.validation),
+        train=_joined(train, validation) if whole_train else train,
+        validation=None if whole_train else validation,
         load_test=lambda: source(splits.load_test()),
         standardisation=splits.standardisation,
     )
 
 
-def _open_folder(path: Path, size: int | None, train_images: int | None, labels: Path | None) -> StreamedSplits:
+def _open_folder(
+    path: Path, size: int | None, train_images: int | None, labels: Path | None, whole_train: bool
+) -> StreamedSplits:
     listing = list_images(path, labels)
     info = listed_info(listing, size)
     examples, (fitted, held, tested) = search_examples(listing), divide(listing)
@@ -93,7 +101,7 @@ def _open_folder(path: Path, size: int | None, train_images: int | None, labels:
     def source(chosen: Sequence[Example]) -> FileSource:
         return FileSource(chosen, side=info.height)
 
-    train = source([examples[i] for i in fitted])
+    train = source([examples[i] for i in (*fitted, *held)] if whole_train else [examples[i] for i in fitted])
     if train_images is not None:
         require_subset(train_images, train.labels.numpy(), info.name)
         # in the order of `subset_order`: every prefix is stratified
@@ -101,10 +109,15 @@ def _open_folder(path: Path, size: int | None, train_images: int | None, labels:
     return StreamedSplits(
         info=info,
         train=train,
-        validation=source([examples[i] for i in held]),
+        validation=None if whole_train else source([examples[i] for i in held]),
         load_test=lambda: source(tested_examples(listing, tested.tolist())),
         standardisation=IMAGENET,
     )
+
+
+def _joined(first: MemorySource, second: MemorySource) -> MemorySource:
+    images, labels = torch.cat([first.images, second.images]), torch.cat([first.labels, second.labels])
+    return MemorySource(images, labels, pixel_max=first.pixel_max)
 
 
 def _source(splits: Splits, data: ImageSet) -> MemorySource:

@@ -5,7 +5,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, get_args, get_type_hints
 
 import torch
 
@@ -194,7 +194,7 @@ def restore(
             raise ValueError("it is of another training")
         trainer.load_state_dict(state["trainer"])
         history = [metrics(**epoch) for epoch in state["metrics"]]
-        if not all(type(number) in (int, float) for epoch in history for number in asdict(epoch).values()):
+        if not all(_are_numbers(epoch, metrics) for epoch in history):
             raise ValueError("its metrics are no numbers")
     except (MemoryError, torch.OutOfMemoryError):
         raise
@@ -204,6 +204,15 @@ def restore(
     if len(history) != trainer.epoch:
         raise BadCheckpoint(f"{path} is damaged: {len(history)} epochs of metrics, state after epoch {trainer.epoch}")
     return history
+
+
+def _are_numbers(epoch: "DataclassInstance", metrics: type[Any]) -> bool:
+    """Return True if all metrics of an epoch are numbers, or None where their type allows it."""
+    types = get_type_hints(metrics)
+    return all(
+        type(value) in (int, float) or (value is None and type(None) in get_args(types[name]))
+        for name, value in asdict(epoch).items()
+    )
 
 
 def _largest(trainer: EpochTrainer[Any]) -> int:

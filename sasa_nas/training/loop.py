@@ -54,7 +54,7 @@ class EpochReport(Protocol):
 
     @property
     def headline(self) -> str:
-        """Short text with the accuracy on the validation split."""
+        """Short text with the accuracy on the validation split, or that there is none."""
 
     @property
     def seconds_train(self) -> float:

@@ -9,7 +9,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.exporting.weights import check_weights, load_weights
 from sasa_nas.run import TrainingSettings
 from sasa_nas.run.supernet_folder import SupernetFolder
-from sasa_nas.run.trained import find_trained
+from sasa_nas.run.trained import TrainingData, find_trained
 from sasa_nas.training.first_weights import FirstWeights, transferable
 from sasa_nas.workflows.full_classification import FullClassification
 from sasa_nas.workflows.loading import load_for
@@ -47,7 +47,7 @@ def first_weights(
         observer: Observer of the decoding of images.
 
     Raises:
-        UserError: If the folder holds no such weights.
+        UserError: If the folder holds no such weights, or they have seen images that are to be held out.
     """
     frozen = job.settings.frozen
     if inherit is not None:
@@ -59,9 +59,18 @@ def first_weights(
             f"'{target}' is no folder with trained weights; leave out --pretrained, --freeze and --head-only"
         )
     trained = find_trained(Path(target))
+    _require_held_out(target, trained.data, job.settings)
     weights = load_weights(trained.weights[0].path)
     check_weights(trained.architecture, weights)
     return FirstWeights(transferable(job.architecture, weights), frozen), target
+
+
+def _require_held_out(target: str, data: TrainingData | None, settings: TrainingSettings) -> None:
+    """Check that the images that a training holds out for validation are none that its first weights have seen."""
+    if data is not None and data.whole_train and data.dataset == settings.dataset and not settings.whole_train:
+        raise UserError(
+            f"{target} was trained on the validation part of '{data.dataset}', too; give --whole-train and --recipe"
+        )
 
 
 def _path_weights(supernet: Path, job: Job, observer: TrainingObserver) -> Mapping[str, Tensor]:

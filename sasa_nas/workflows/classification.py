@@ -7,7 +7,7 @@ import torch
 
 from sasa_nas.data.splits import Splits
 from sasa_nas.run import SeedFolder, TrainingFolder, TrainingResult, TrainingSettings
-from sasa_nas.run.training_records import Score, SeedResult, Spread
+from sasa_nas.run.training_records import Score, SeedResult
 from sasa_nas.space import Architecture, Recipe
 from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.evaluate import evaluate
@@ -62,12 +62,10 @@ class Classification:
                 for part in (validation, test)
             )
             seeds.append(SeedResult(seed=seed, validation=on_validation, test=on_test))
-        return TrainingResult(
+        return TrainingResult.of(
+            seeds,
             name=self.name,
             architecture_id=self.architecture.id,
             dataset=self.settings.dataset,
             epochs=self.recipe.epochs,
-            seeds=tuple(seeds),
-            validation=Spread.of([seed.validation.accuracy for seed in seeds]),
-            test=Spread.of([seed.test.accuracy for seed in seeds]),
         )

@@ -8,9 +8,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
+from sasa_nas.data.folders import names_folder
 from sasa_nas.data.splits import ImageSet
 from sasa_nas.errors import UserError
-from sasa_nas.run.trained import find_trained
+from sasa_nas.run.trained import TrainingData, find_trained
 from sasa_nas.run.training_records import Share, Spread
 from sasa_nas.training.adversarial import Attack, evaluate_attacked
 from sasa_nas.training.device import pick_device
@@ -136,11 +137,14 @@ def evaluate_network(target: Path, settings: EvaluationSettings) -> EvaluationRe
         settings: Settings of the evaluation. Images are standardised by their own data set's train part.
 
     Raises:
-        UserError: If there is no trained network or no data for it, or the weights are another network's.
+        UserError: If there is no trained network or no data for it, the weights are another network's, or the
+            validation part is to be measured on and was trained on.
     """
     device = pick_device(settings.device)
     trained = find_trained(target)
     splits = load_data(target, trained, settings.dataset, settings.data_dir)
+    if settings.split == "validation":
+        _require_held_out(target, trained.data, splits.info.name)
     part = (splits.validation if settings.split == "validation" else splits.load_test()).to(device)
     answers: list[list[_SeedMeasurement]] = []
     with within_memory(settings.batch_size):
@@ -156,6 +160,14 @@ def evaluate_network(target: Path, settings: EvaluationSettings) -> EvaluationRe
         seeds=tuple(weights.seed for weights in trained.weights),
         measurements=tuple(map(_combined, zip(*answers, strict=True))),
     )
+
+
+def _require_held_out(target: Path, data: TrainingData | None, dataset: str) -> None:
+    """Check that a network was not trained on the validation part of a data set, or of the same folder elsewhere."""
+    if data is None or not data.whole_train:
+        return
+    if dataset == data.dataset or (names_folder(dataset) and names_folder(data.dataset)):
+        raise UserError(f"{target} was trained on the validation part, too; give --split test")
 
 
 def _measure(

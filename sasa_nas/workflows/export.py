@@ -159,19 +159,19 @@ def _retrained(folder: RunFolder, record: TrialRecord, name: str, choice: Weight
     if where is None:
         return None
     training = folder.retraining(where).network(record.number)
-    scores = read_result(training).seeds if training.result.is_file() else ()
-    best = max(scores, key=lambda score: score.validation.accuracy, default=None)
-    seed = best.seed if best is not None and choice.seed is None else choice.seed
+    result = read_result(training) if training.result.is_file() else None
+    seeds = () if result is None else result.seeds
+    scores = {seed.seed: seed.validation.accuracy for seed in seeds if seed.validation is not None}
+    best = max(scores, key=scores.__getitem__, default=None)
+    seed = best if choice.seed is None else choice.seed
     found = of_training(training, WeightsChoice(seed=seed))
     note = (
         f"It is the full-size design of trial {record.number} of the run {folder.path.resolve().name}, trained in its "
         f"retraining '{where}' with seed {found.card.seed}"
     )
     if best is not None and len(scores) > 1:
-        told = ", ".join(f"{score.validation.accuracy:.2%} with seed {score.seed}" for score in scores)
-        note += (
-            f"{', the best' if found.card.seed == best.seed else ''} of {len(scores)} on the validation part ({told})"
-        )
+        told = ", ".join(f"{accuracy:.2%} with seed {seed}" for seed, accuracy in scores.items())
+        note += f"{', the best' if found.card.seed == best else ''} of {len(scores)} on the validation part ({told})"
     return replace(found, card=replace(found.card, name=f"{name}_full_size", note=f"{note}."))
 
 
@@ -210,7 +210,8 @@ def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
         name=export_name(str(folder.path)),
         seed=weights.seed,
         dataset=trained.data.dataset,
-        accuracy=score.validation.accuracy if score else None,
+        note="It was trained on the train and the validation images together." if info.settings.whole_train else None,
+        accuracy=score.validation.accuracy if score and score.validation else None,
         test_accuracy=score.test.accuracy if score else None,
         epochs=info.settings.recipe.epochs,
         mean=trained.data.mean or None,

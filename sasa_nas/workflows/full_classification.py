@@ -1,5 +1,6 @@
 """Full training of one classifier by a recipe, as a job of a training's session."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.models import build
 from sasa_nas.recipes import FullRecipe
 from sasa_nas.run import SeedFolder, TrainingFolder, TrainingResult, TrainingSettings
-from sasa_nas.run.training_records import Score, SeedResult, Spread
+from sasa_nas.run.training_records import Score, SeedResult
 from sasa_nas.space import Architecture, Image
 from sasa_nas.space.scaling import changed
 from sasa_nas.streaming.loader import TestLoader, TrainLoader
@@ -149,6 +150,7 @@ class FullClassification:
             data_dir=settings.data_dir,
             image_size=settings.image_size,
             train_images=settings.train_images,
+            whole_train=settings.whole_train,
             device=settings.device,
             workers=share.workers_of_rank,
             seed=seed,
@@ -164,22 +166,20 @@ class FullClassification:
             train_here(task, self.splits, progress)
 
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> TrainingResult:
-        """Measure the weights on disk on the validation and the test part."""
+        """Measure the weights on disk on the validation part, if there is one, and the test part."""
         observer.testing_started()
         seeds: list[SeedResult] = []
-        test = self.splits.load_test()
+        validation, test = self.splits.validation, self.splits.load_test()
         for seed in self.settings.seeds:
             network = load_network(self.architecture, folder.seed(seed).weights, self.device)
-            on_validation, on_test = (self._score(network, part) for part in (self.splits.validation, test))
-            seeds.append(SeedResult(seed=seed, validation=on_validation, test=on_test))
-        return TrainingResult(
+            on_validation = None if validation is None else self._score(network, validation)
+            seeds.append(SeedResult(seed=seed, validation=on_validation, test=self._score(network, test)))
+        return TrainingResult.of(
+            seeds,
             name=self.name,
             architecture_id=self.architecture.id,
             dataset=self.settings.dataset,
             epochs=self.recipe.epochs,
-            seeds=tuple(seeds),
-            validation=Spread.of([seed.validation.accuracy for seed in seeds]),
-            test=Spread.of([seed.test.accuracy for seed in seeds]),
         )
 
     def _score(self, network: torch.nn.Module, part: ImageSource) -> Score:
@@ -197,6 +197,9 @@ class FullClassification:
             precision=recipe.precision,
             flip=recipe.validation.flip,
         )
+        # a training without validation has shown no loss of its last weights
+        if not math.isfinite(found.loss):
+            raise UserError(f"the trained network's loss is {found.loss}; train anew with a lower learning rate")
         return Score(accuracy=found.accuracy, loss=found.loss)
 
 

@@ -41,6 +41,7 @@ class FullTask(BaseModel):
         data_dir: Folder of data sets; None for the default one.
         image_size: Side of the data set's images in pixels; None for its own.
         train_images: Size of the subset to train on; None for all images.
+        whole_train: Whether the validation part is trained on, too.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         workers: Processes that read images, for each rank.
         seed: The seed.
@@ -57,6 +58,7 @@ class FullTask(BaseModel):
     data_dir: Path | None
     image_size: int | None
     train_images: int | None
+    whole_train: bool
     device: str
     workers: int
     seed: int
@@ -67,7 +69,11 @@ class FullTask(BaseModel):
     def open(self) -> StreamedSplits:
         """Open the data set."""
         return open_streamed(
-            self.dataset, data_dir=self.data_dir, image_size=self.image_size, train_images=self.train_images
+            self.dataset,
+            data_dir=self.data_dir,
+            image_size=self.image_size,
+            train_images=self.train_images,
+            whole_train=self.whole_train,
         )
 
 

@@ -113,6 +113,7 @@ def _opened(settings: TrainingSettings) -> StreamedSplits:
         data_dir=settings.data_dir,
         image_size=settings.image_size,
         train_images=settings.train_images,
+        whole_train=settings.whole_train,
     )
 
 

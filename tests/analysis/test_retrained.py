@@ -1,5 +1,6 @@
 """Error bars against a published table; verdicts on retrainings whose results are written by hand."""
 
+import json
 import math
 import statistics
 from collections.abc import Callable, Sequence
@@ -143,6 +144,20 @@ def test_the_front_is_by_the_validation_part_and_the_bars_by_both(retrained: Wri
     assert first.test.high == pytest.approx(0.6 + 12.706 * 0.01, abs=1e-4)
     assert (first.validation.mean, first.validation.low) == pytest.approx((0.5, 0.5))
     assert (found.seeds, found.epochs, found.size) == (2, 7, "target")
+
+
+def test_networks_without_a_validation_part_cannot_be_compared(
+    retrained: Write, make_record: Callable[..., TrialRecord], tmp_path: Path
+) -> None:
+    retrained([0.5] * 6, FLOPS, PARAMS, TEST)
+    folder = RunFolder(tmp_path / "run")
+    result = folder.retraining("target").network(0).result
+    data = json.loads(result.read_text())
+    for seed in data["seeds"]:
+        seed["validation"] = None
+    result.write_text(json.dumps(data | {"validation": None}))
+    with pytest.raises(RunError, match="validation: is missing, and retrained networks are compared by it"):
+        summarise_retraining(folder, "target", [make_record(0, 0.5, 10)])
 
 
 def test_damage_is_one_line(retrained: Write, tmp_path: Path) -> None:

@@ -65,6 +65,21 @@ def test_digits_are_learnt_measured_and_evaluated(capsys: pytest.CaptureFixture[
     assert report["measurements"][0]["accuracy"] == result["test"]
 
 
+def test_the_whole_train_part_leaves_the_test_split_to_measure_on(
+    capsys: pytest.CaptureFixture[str], network: Path, out: Path
+) -> None:
+    options = ["--dataset", "digits", "--recipe", "small_20", "--set", "epochs=1", "--set", "schedule.warmup_epochs=0"]
+    assert main(["train", str(network), *options, "--loader-workers", "0", "--whole-train", "--out", str(out)]) == 0
+    captured = capsys.readouterr()
+    result = json.loads((out / "result.json").read_text())
+    assert result["validation"] is None
+    table = captured.out.splitlines()[captured.out.splitlines().index(f"Training: {out}") + 1 :]
+    assert table[0].split() == ["seed", "test"]
+    assert "validation" not in captured.out
+    assert "no validation, " in captured.err
+    assert "--split test" in fails(capsys, "evaluate", out)
+
+
 def test_help_tells_the_recipes_defaults() -> None:
     annotations = inspect.get_annotations(train, eval_str=True)
     told = {name: annotations[name].__metadata__[0].show_default for name in Recipe.model_fields}
@@ -130,6 +145,7 @@ def test_a_stopped_training_goes_on_to_the_same_result(
         (("--dataset", "digits", "--device", "gpu"), ("gpu", "cuda")),
         (("--dataset", "digits", "--image-size", 2), ("image size 2",)),
         (("--dataset", "digits", "--epoch", 1), ("--epoch",)),
+        (("--dataset", "digits", "--whole-train"), ("whole_train", "give --recipe")),
     ],
 )
 def test_wrong_options_are_named_and_nothing_is_written(

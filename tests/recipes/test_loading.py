@@ -81,9 +81,21 @@ def test_fields_are_assigned() -> None:
     )
 
 
+def test_fields_of_a_kind_are_assigned_after_it() -> None:
+    changed = load_recipe("rsb_a3", ["schedule.kind=steps", "schedule.at=[30, 60]", "schedule.warmup_epochs=2"])
+    assert changed.schedule == Steps(at=(30.0, 60.0), warmup_epochs=2.0)
+    changed = load_recipe("rsb_a3", ["optimizer.kind=sgd", "optimizer.learning_rate=1", "optimizer.momentum=.8"])
+    assert changed.optimizer == Sgd(learning_rate=1.0, momentum=0.8)
+
+
 @pytest.mark.parametrize(
     ("recipe", "changes", "words"),
     [
+        ("rsb_a3", ["schedule.kind=steps"], "schedule.at: is missing"),
+        ("rsb_a3", ["schedule.kind=steps", "schedule.att=[3]"], "no field 'att'; did you mean 'at'? there is: "),
+        ("rsb_a3", ["schedule.kind=steps", "schedule.final=0"], "there is no field 'final'"),
+        ("rsb_a3", ["schedule.kind=stepz", "schedule.at=[3]"], "unknown kind 'stepz'; did you mean 'steps'"),
+        ("rsb_a3", ["schedule.kind=steps", "schedule.at.b=3"], ".b leads nowhere"),
         ("rsb_a4", [], "no recipe 'rsb_a4': did you mean 'rsb_a3'"),
         ("rsb_a3", ["optimizer.learning_rat=1"], "no field 'learning_rat'; did you mean 'learning_rate'"),
         ("rsb_a3", ["epochs"], "write a path and a value: optimizer.learning_rate=0.1"),

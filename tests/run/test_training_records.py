@@ -8,7 +8,8 @@ from pydantic import ValidationError
 from training_cases import INFO
 
 from sasa_nas.run import RunError, TrainingFolder, TrainingSettings, read_result, read_training
-from sasa_nas.run.training_records import Score, SeedResult, Spread, TrainingResult
+from sasa_nas.run.training_records import Score, SeedResult, Spread, TrainingResult, validate_settings
+from sasa_nas.space import SpaceError
 
 SCORE = Score(accuracy=0.75, loss=0.5)
 RESULT = TrainingResult(
@@ -39,6 +40,28 @@ def test_records_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     folder.result.write_text(RESULT.model_dump_json(indent=2))
     assert read_training(folder) == INFO
     assert read_result(folder) == RESULT
+
+
+def test_a_result_has_a_validation_part_for_all_seeds_or_for_none(tmp_path: Path) -> None:
+    facts = {"name": "net", "architecture_id": "0123456789ab", "dataset": "digits", "epochs": 2}
+    seeds = [SeedResult(seed=seed, validation=None, test=SCORE) for seed in (3, 4)]
+    whole = TrainingResult.of(seeds, **facts)
+    assert (whole.validation, whole.validation_accuracies, whole.test) == (None, (), Spread.of([0.75, 0.75]))
+    folder = TrainingFolder(tmp_path)
+    folder.info.write_text(INFO.model_dump_json())
+    folder.result.write_text(whole.model_dump_json())
+    assert read_result(folder) == whole
+    assert TrainingResult.of([RESULT.seeds[0]], **facts) == RESULT
+    with pytest.raises(ValidationError, match="of all seeds, or of none"):
+        TrainingResult.of([seeds[1], RESULT.seeds[0]], **facts)
+
+
+def test_the_whole_train_part_is_for_full_recipes() -> None:
+    recipe = {"epochs": 1, "batch_size": 8, "optimizer": {"kind": "sgd", "learning_rate": 0.1}}
+    full = {"dataset": "digits", "whole_train": True, "recipe": recipe}
+    assert validate_settings(TrainingSettings, full, "the file").whole_train
+    with pytest.raises(SpaceError, match=r"^the file: whole_train: is for full recipes alone; give --recipe, see"):
+        validate_settings(TrainingSettings, full | {"recipe": {"epochs": 1}}, "the file")
 
 
 @pytest.mark.parametrize(("read", "words"), [(read_training, "sasa-nas train"), (read_result, "train --resume")])

@@ -37,6 +37,20 @@ def test_another_kind_begins_with_its_own_defaults() -> None:
     assert overridden(DESIGN, ["stem.kind=attention"]).stem.kernel_size == 4
 
 
+def test_fields_of_a_kind_are_assigned_after_it() -> None:
+    kind = "stages[*].operator.kind=local_attention"
+    changed = overridden(DESIGN, [kind, "stages[*].operator.num_heads=2", "stages[1].operator.kernel_size=5"])
+    assert [stage.operator for stage in changed.stages] == [
+        LocalAttention(num_heads=2),
+        LocalAttention(num_heads=2, kernel_size=5),
+    ]
+    channels = ["stages[0].channel_attention={kind: cbam}", "stages[0].channel_attention.kind=se"]
+    changed = overridden(DESIGN, [*channels, "stages[0].channel_attention.reduction=4"])
+    assert changed.stages[0].channel_attention.reduction == 4  # type: ignore[union-attr]
+    with pytest.raises(SpaceError, match="there is no field 'kernel_siz'; did you mean 'kernel_size'"):
+        overridden(DESIGN, [kind, "stages[0].operator.kernel_siz=5"])
+
+
 def test_values_are_written_as_in_a_file() -> None:
     changed = overridden(DESIGN, ["stages[1].channel_attention={kind: se, reduction: 4}", "head_width=64"])
     assert changed.stages[1].channel_attention.reduction == 4  # type: ignore[union-attr]

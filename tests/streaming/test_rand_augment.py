@@ -87,6 +87,27 @@ def test_number_strength_and_chance_of_operations(picture: Image.Image, monkeypa
     assert {draw.resample for _, draw in seen} == {Image.Resampling.BILINEAR, Image.Resampling.BICUBIC}
 
 
+@pytest.mark.parametrize(("probability", "done"), [(0.0, 0.0), (0.2, 0.4), (1.0, 2.0)])
+def test_operations_are_done_with_the_recipes_probability(
+    probability: float, done: float, picture: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Draw] = []
+    monkeypatch.setattr(
+        rand_augment, "operations", lambda increasing: {"Count": lambda image, draw: seen.append(draw) or image}
+    )
+    changes = RandomOperations(RandAugment(layers=2, probability=probability), "bilinear")
+    generator, images = random.Random(0), 2000
+    for _ in range(images):
+        changes(picture, generator)
+    deviation = (2 * probability * (1 - probability) / images) ** 0.5
+    assert abs(len(seen) / images - done) <= 4 * deviation
+
+
+def test_the_default_probability_is_timms() -> None:
+    chosen = timm_file("data/auto_augment.py").rand_augment_transform("rand-m6-inc1", {})
+    assert {operation.prob for operation in chosen.ops} == {RandAugment().probability}
+
+
 def test_grey_images_stay_grey(picture: Image.Image) -> None:
     changes = RandomOperations(RandAugment(layers=4, magnitude=10.0, magnitude_std=3.0), "bilinear")
     grey = picture.convert("L")

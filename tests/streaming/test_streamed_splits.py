@@ -37,6 +37,33 @@ def test_a_folder_is_divided_as_if_it_were_decoded(
         assert part.side == 8
 
 
+@pytest.mark.parametrize("folders", [(), ("train", "val"), ("train", "val", "test")])
+def test_the_whole_train_part_of_a_folder_is_both_parts(tmp_path: Path, folders: tuple[str, ...]) -> None:
+    for position, name in enumerate(folders or (".",)):
+        fill(tmp_path / name, count=10 if position == 0 else 2, start=100 * position)
+    name = f"imagefolder:{tmp_path}"
+    apart, whole = open_streamed(name), open_streamed(name, whole_train=True)
+    assert (whole.validation, whole.info) == (None, apart.info)
+    assert apart.validation is not None
+    for ours, parts in ((whole.train, (apart.train, apart.validation)), (whole.load_test(), (apart.load_test(),))):
+        images, labels = content(ours)
+        assert torch.equal(images, torch.cat([content(part)[0] for part in parts]))
+        assert torch.equal(labels, torch.cat([content(part)[1] for part in parts]))
+
+
+def test_the_whole_train_part_in_memory_is_both_parts() -> None:
+    splits, whole = load("digits"), open_streamed("digits", whole_train=True)
+    assert whole.validation is None
+    assert len(whole.train) == len(splits.train) + len(splits.validation)
+    images, labels = content(whole.train)
+    inputs = whole.standardisation.apply(images)
+    both = (splits.train, splits.validation)
+    assert torch.allclose(inputs, torch.cat([part.inputs(slice(None)) for part in both]), atol=1e-5)
+    assert torch.equal(labels, torch.cat([part.labels for part in both]))
+    assert whole.train.pixel_max == splits.info.pixel_max
+    assert whole.standardisation.per_channel() == splits.standardisation.per_channel()
+
+
 def test_folders_are_standardised_by_imagenets_statistics(tmp_path: Path) -> None:
     mean, std = open_streamed(f"imagefolder:{fill(tmp_path)}").standardisation.per_channel()
     assert mean == pytest.approx([255 * share for share in (0.485, 0.456, 0.406)])
@@ -72,6 +99,8 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         open_streamed(f"imagefolder:{tmp_path}", image_size=2)
     with pytest.raises(UserError, match="train_images=100 is more"):
         open_streamed(f"imagefolder:{tmp_path}", train_images=100)
+    with pytest.raises(UserError, match="whole_train is all images, and train_images=9 is not"):
+        open_streamed("digits", train_images=9, whole_train=True)
     with pytest.raises(UserError, match="labels of its own"):
         open_streamed("digits", validation_labels=tmp_path / "labels.txt")
     with pytest.raises(UserError, match="are no bytes"):

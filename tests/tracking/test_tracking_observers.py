@@ -16,12 +16,14 @@ from sasa_nas.detection.recipe import DetectionRecipe
 from sasa_nas.detection.records import DetectionSettings
 from sasa_nas.detection.workflows.train import train_detector
 from sasa_nas.errors import UserError
+from sasa_nas.recipes import load_recipe
 from sasa_nas.run import Outcome, RunFolder, SearchSettings, TrainingSettings
 from sasa_nas.searching import resume, search
 from sasa_nas.searching.observer import EpochReport, SearchObserver, SearchObservers
 from sasa_nas.space import Architecture, load_architecture
 from sasa_nas.tracking import RunDescription, Status, Tracking
 from sasa_nas.tracking.observers import flat
+from sasa_nas.workflows.full_classification import Share
 from sasa_nas.workflows.observer import (
     RetrainingObserver,
     RetrainingObservers,
@@ -157,6 +159,20 @@ def test_seeds_are_tracked_to_their_results_over_sessions(
         facts = {"seed": seed.seed, "flops": counts.flops(), "params": counts.params, "recipe.epochs": 2}
         for name, value in {**facts, "network": "tiny", "stages.0.operator": "conv"}.items():
             assert run.description.parameters[name] == value
+
+
+def test_a_training_without_validation_has_no_curve_of_it(
+    tool: RecordingTool, architecture: Architecture, tmp_path: Path
+) -> None:
+    recipe = load_recipe("small_20", ["epochs=1", "schedule.warmup_epochs=0"])
+    settings = TrainingSettings(dataset="digits", recipe=recipe, whole_train=True, device="cpu")
+    with Tracking(tool) as tracking:
+        share, observer = Share(workers=0), tracking.training_observer()
+        train_network(architecture, settings, name="tiny", out=tmp_path / "t", share=share, observer=observer)
+    (run,) = tool.runs.values()
+    assert set(run.points[0][1]) == {"train_loss", "seconds_train", "seconds_evaluate", "unreadable"}
+    assert set(run.results) == {"test.accuracy", "test.loss"}
+    assert run.description.parameters["whole_train"] is True
 
 
 def test_detectors_are_tracked_like_classifiers(tool: RecordingTool, tmp_path: Path) -> None:

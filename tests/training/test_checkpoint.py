@@ -26,6 +26,14 @@ class Count:
     total: float
 
 
+@dataclass(frozen=True)
+class Maybe:
+    """Metrics of which one may be missing."""
+
+    epoch: int
+    total: float | None
+
+
 class Counter:
     """Adds up; stands for any trainer."""
 
@@ -134,6 +142,15 @@ def test_a_bad_checkpoint_begins_again_and_says_so(tmp_path: Path, damage) -> No
     assert len(log.restarts) == 1
     assert "checkpoint.pt is damaged" in log.restarts[0]
     assert "\n" not in log.restarts[0]
+
+
+def test_metrics_are_none_where_their_type_allows_it(tmp_path: Path) -> None:
+    path, trainer = tmp_path / "checkpoint.pt", Counter()
+    next(iter(trainer.epochs()))
+    torch.save({"trainer": trainer.state_dict(), "metrics": [{"epoch": 1, "total": None}]}, path)
+    assert load_checkpoint(path, Counter(), Maybe) == [Maybe(1, None)]
+    with pytest.raises(BadCheckpoint, match="no numbers"):
+        load_checkpoint(path, Counter(), Count)
 
 
 def test_nothing_in_a_checkpoint_is_run(tmp_path: Path) -> None:

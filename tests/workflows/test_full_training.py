@@ -1,5 +1,6 @@
 """Full trainings on the real digits: their files, a kill, trained weights to begin with, and several processes."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from sasa_nas.recipes import FullRecipe
 from sasa_nas.run import TrainingSettings, read_training
 from sasa_nas.space import Architecture, load_architecture
 from sasa_nas.workflows.evaluate import EvaluationSettings, evaluate_network
+from sasa_nas.workflows.export import WeightsChoice, of_training
 from sasa_nas.workflows.full_classification import Share
 from sasa_nas.workflows.train import resume_network, train_network
 
@@ -60,6 +62,34 @@ def test_a_full_training_is_measured_as_evaluate_measures_it(
     )
 
 
+def test_the_whole_train_part_is_trained_on_and_the_test_part_measured_on(
+    architecture: Architecture, make_full: MakeFull, make_notes, tmp_path: Path
+) -> None:
+    settings = make_full(seeds=(3,), whole_train=True)
+    notes, out = make_notes(Killed(), 1), tmp_path / "whole"
+    with pytest.raises(Killed):
+        train_network(architecture, settings, name="tiny", out=out, share=HERE, observer=notes)
+    done = resume_network(out, share=HERE)
+    assert done.result is not None
+    assert (done.result.validation, [seed.validation for seed in done.result.seeds]) == (None, [None])
+    epochs = [json.loads(line) for line in done.folder.seed(3).metrics.read_text().splitlines()]
+    assert [(epoch["epoch"], epoch["accuracy"], epoch["validation_loss"]) for epoch in epochs] == [
+        (1, None, None),
+        (2, None, None),
+    ]
+    report = evaluate_network(out, EvaluationSettings(split="test", device="cpu"))
+    assert report.measurements[0].accuracy == done.result.test
+    assert report.images == 359
+    card = of_training(done.folder, WeightsChoice(seed=3)).card
+    assert (card.accuracy, card.test_accuracy) == (None, done.result.seeds[0].test.accuracy)
+    assert "validation images together" in (card.note or "")
+    # what has seen the images cannot be measured on them, nor can what begins with its weights
+    with pytest.raises(UserError, match="trained on the validation part, too; give --split test"):
+        evaluate_network(out, EvaluationSettings(device="cpu"))
+    with pytest.raises(UserError, match="trained on the validation part of 'digits', too; give --whole-train"):
+        train_network(architecture, make_full(pretrained=True), name=str(out), out=tmp_path / "none", share=HERE)
+
+
 def test_a_killed_full_training_ends_where_an_undisturbed_one_does(
     architecture: Architecture, make_full: MakeFull, make_notes, tmp_path: Path
 ) -> None:
@@ -100,6 +130,7 @@ def test_what_is_wrong_is_said_before_a_folder_is_made(
         (make_full(recipe={"micro_batch": 1}), HERE, "a batch of one image"),
         (make_full(pretrained=True), HERE, "no folder with trained weights"),
         (make_full(frozen=1), HERE, "give --pretrained"),
+        (make_full(whole_train=True, train_images=100), HERE, "train_images=100 is not"),
         (proxy, Share(2), "give --recipe"),
     ]
     for settings, share, words in pairs:
@@ -126,10 +157,13 @@ def test_a_network_for_one_size_is_not_trained_on_others(make_full: MakeFull, tm
 def test_two_processes_train_together(
     architecture: Architecture, make_full: MakeFull, make_notes, tmp_path: Path
 ) -> None:
+    # each opens the data itself, and sends metrics without validation
     notes = make_notes()
     share = Share(processes=2, workers=0)
-    done = train_network(architecture, make_full(), name="tiny", out=tmp_path / "t", share=share, observer=notes)
+    settings = make_full(whole_train=True)
+    done = train_network(architecture, settings, name="tiny", out=tmp_path / "t", share=share, observer=notes)
     assert done.result is not None
+    assert done.result.validation is None
     assert [event for event in notes.events if event.startswith("seed")] == [
         "seed 0 after 0",
         "seed 0 epoch 1",

@@ -30,19 +30,35 @@ from sasa_nas.training.full.ranks import ALONE, Ranks
 from sasa_nas.training.full.schedules import factor_at
 from sasa_nas.training.loop import CHECK_EVERY, NonFiniteLoss
 from sasa_nas.training.optim import set_learning_rate
-from sasa_nas.training.proxy import EpochMetrics
 from sasa_nas.training.seeding import seeded
 
 
 @dataclass(frozen=True)
-class FullMetrics(EpochMetrics):
+class FullMetrics:
     """Metrics of one epoch of a full training.
 
     Attributes:
+        epoch: Number of epochs done, from 1.
+        train_loss: Mean loss over the epoch's updates, as the recipe has it.
+        accuracy: Accuracy on the whole validation part, in [0, 1]; None if it is trained on, too.
+        validation_loss: Mean cross-entropy in nats on it, without label smoothing; None likewise.
+        seconds_train: Wall-clock time of the updates.
+        seconds_evaluate: Wall-clock time of the validation.
         unreadable: Number of files that could not be read and were replaced, in this epoch.
     """
 
+    epoch: int
+    train_loss: float
+    accuracy: float | None
+    validation_loss: float | None
+    seconds_train: float
+    seconds_evaluate: float
     unreadable: int
+
+    @property
+    def headline(self) -> str:
+        """Short text with the accuracy, for a line of progress."""
+        return "no validation" if self.accuracy is None else f"validation {100 * self.accuracy:.2f}%"
 
 
 class FullTrainer:
@@ -54,7 +70,7 @@ class FullTrainer:
 
     Args:
         model: A module from images (B, C, H, W) to logits. It is moved to `device` and trained in place.
-        splits: The data; train and validation parts are used.
+        splits: The data; train and validation parts are used, or the former alone if there is no other.
         recipe: The recipe.
         seed: Seed of orders, augmentation and the model's random numbers, non-negative.
         device: Device of this process.
@@ -99,14 +115,16 @@ class FullTrainer:
             seed=seed,
             workers=workers,
         )
-        self.validation = TestLoader(
-            splits.validation,
-            recipe.sizes,
-            batch_size=max(recipe.batch_size // (self.batches.parts * ranks.size), 1),
-            rank=ranks.rank,
-            ranks=ranks.size,
-            workers=workers,
-        )
+        self.validation: TestLoader | None = None
+        if splits.validation is not None:
+            self.validation = TestLoader(
+                splits.validation,
+                recipe.sizes,
+                batch_size=max(recipe.batch_size // (self.batches.parts * ranks.size), 1),
+                rank=ranks.rank,
+                ranks=ranks.size,
+                workers=workers,
+            )
         self._standardisation = splits.standardisation.to(device)
         self._classes = splits.info.num_classes
         self._loss = make_loss(recipe.loss, self._classes)
@@ -124,7 +142,7 @@ class FullTrainer:
 
     @property
     def trained(self) -> nn.Module:
-        """The model to validate and to keep: the moving average, if the recipe has one."""
+        """The model to measure and to keep: the moving average, if the recipe has one."""
         return self.model if self.average is None else self.average.model
 
     def epochs(
@@ -140,7 +158,8 @@ class FullTrainer:
             The metrics of each epoch when it ends.
 
         Raises:
-            NonFiniteLoss: If a loss is infinite or not a number. The model is of no use afterwards.
+            NonFiniteLoss: If a loss is infinite or not a number, or a weight is that is not validated. The model is of
+                no use afterwards.
             UserError: If too many images cannot be read.
         """
         while self.epoch < self.recipe.epochs:
@@ -260,16 +279,21 @@ class FullTrainer:
 
     def _end_epoch(self, seconds: float) -> FullMetrics:
         start = time.perf_counter()
-        result = self.evaluate()
-        if not math.isfinite(result.loss):
+        # each rank has its own running statistics; those of the first are kept
+        self.ranks.same(list(self.trained.buffers()))
+        result = None if self.validation is None else self._evaluate(self.validation)
+        if result is not None and not math.isfinite(result.loss):
             raise NonFiniteLoss(f"validation loss is {result.loss} after epoch {self.epoch + 1}")
+        # no train loss shows the effect of the last update
+        if result is None and not _all_finite(self.trained):
+            raise NonFiniteLoss(f"a weight is not finite after epoch {self.epoch + 1}")
         self.epoch += 1
         unreadable = self.ranks.total(torch.tensor(self._unreadable, device=self.device))
         metrics = FullMetrics(
             epoch=self.epoch,
             train_loss=self._losses / self.updates,
-            accuracy=result.accuracy,
-            validation_loss=result.loss,
+            accuracy=None if result is None else result.accuracy,
+            validation_loss=None if result is None else result.loss,
             seconds_train=seconds,
             seconds_evaluate=time.perf_counter() - start,
             unreadable=int(unreadable.item()),
@@ -277,18 +301,21 @@ class FullTrainer:
         self.update, self._losses, self._unreadable = 0, 0.0, 0
         return metrics
 
-    def evaluate(self) -> Evaluation:
+    def _evaluate(self, validation: TestLoader) -> Evaluation:
         """Measure the model to keep on the whole validation part, with all ranks."""
-        # each rank has its own running statistics; those of the first are kept
-        self.ranks.same(list(self.trained.buffers()))
         return evaluate_streamed(
             self.trained,
-            self.validation,
+            validation,
             self._standardisation,
             precision=self.recipe.precision,
             flip=self.recipe.validation.flip,
             ranks=self.ranks,
         )
+
+
+def _all_finite(model: nn.Module) -> bool:
+    tensors = [tensor for tensor in model.state_dict().values() if tensor.is_floating_point()]
+    return bool(torch.stack([tensor.isfinite().all() for tensor in tensors]).all())
 
 
 def _parallel(model: nn.Module, device: torch.device, ranks: Ranks) -> nn.Module:

@@ -13,6 +13,7 @@ from full_cases import CLASSES, IMAGES, SIDE, images_and_labels, network, recipe
 from torch import nn
 
 from sasa_nas.recipes import FullRecipe
+from sasa_nas.streaming.splits import StreamedSplits
 from sasa_nas.training.full.trainer import FullTrainer
 from sasa_nas.training.loop import NonFiniteLoss
 
@@ -25,6 +26,10 @@ def trainer(of: FullRecipe, seed: int = 5) -> FullTrainer:
 
 def weights(of: FullTrainer) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in of.trained.state_dict().items()}
+
+
+def unvalidated() -> StreamedSplits:
+    return dataclasses.replace(splits(), validation=None)
 
 
 PLAIN: dict[str, Any] = {
@@ -104,6 +109,26 @@ def test_mirrored_images_are_averaged() -> None:
     with torch.no_grad():
         logits = (ours.model(inputs) + ours.model(inputs.flip(-1))) / 2
     assert metrics.validation_loss == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-12)
+
+
+def test_without_a_validation_part_the_same_weights_are_trained_and_nothing_is_measured() -> None:
+    of = recipe("rsb", epochs=2)
+    ours, other = FullTrainer(network(), unvalidated(), of, seed=5, device=CPU), trainer(of)
+    seen, expected = list(ours.epochs()), list(other.epochs())
+    assert [(epoch.accuracy, epoch.validation_loss, epoch.headline) for epoch in seen] == [
+        (None, None, "no validation")
+    ] * 2
+    assert [epoch.train_loss for epoch in seen] == [epoch.train_loss for epoch in expected]
+    wanted = weights(other)
+    assert every(torch.equal(value, wanted[key]) for key, value in weights(ours).items())
+
+
+def test_a_weight_that_no_loss_shows_is_not_kept() -> None:
+    model = network()
+    model.register_parameter("unused", nn.Parameter(torch.tensor([1.0, torch.nan])))
+    ours = FullTrainer(model, unvalidated(), recipe("aa_cifar", epochs=1, clip_norm=None), seed=5, device=CPU)
+    with pytest.raises(NonFiniteLoss, match="a weight is not finite after epoch 1"):
+        list(ours.epochs())
 
 
 def test_divergence_is_named() -> None:
