@@ -15,12 +15,14 @@ from rich.table import Table
 from sasa_nas.cli.decoding import DecodingLog, decoding_bar
 from sasa_nas.cli.output import stderr_console
 from sasa_nas.cli.progress import clock
+from sasa_nas.workflows.estimate import about
 from sasa_nas.workflows.observer import TrainingObserver
 
 if TYPE_CHECKING:
     from sasa_nas.run import TrainingFolder
     from sasa_nas.run.training_records import TrainingRecord
     from sasa_nas.training.loop import EpochReport
+    from sasa_nas.workflows.estimate import Estimate
 
 
 @contextmanager
@@ -62,6 +64,11 @@ class TrainingLines(TrainingObserver):
         self._seeds, self._epochs = settings.seeds, settings.recipe.epochs
         seeds = f"seed {self._seeds[0]}" if len(self._seeds) == 1 else f"{len(self._seeds)} seeds"
         self.say(f"training {folder.path}: {info.name} on {settings.dataset}, {self._epochs} epochs, {seeds}")
+
+    def estimated(self, estimate: Estimate) -> None:
+        """Print how long the training will take; the clock of its epochs starts."""
+        self._begun = time.monotonic()
+        self.say(str(estimate))
 
     def seed_started(self, seed: int, epochs: int) -> None:
         """Print the epoch at which a seed is resumed, if it was begun before."""
@@ -123,6 +130,7 @@ class TrainingBar(TrainingLines):
         super().__init__(console)
         self._state = "reading the data set ..."
         self._decoded: tuple[int, int] | None = None
+        self._estimate = ""
 
     def decoding(self, done: int, images: int) -> None:
         """Show a bar of decoded images."""
@@ -139,7 +147,13 @@ class TrainingBar(TrainingLines):
     def seed_started(self, seed: int, epochs: int) -> None:
         """Show the seed until its first epoch ends."""
         super().seed_started(seed, epochs)
-        self._state = f"seed {seed}: first epoch ..."
+        self._state = f"seed {seed}: first epoch ...{self._estimate}"
+        self._estimate = ""
+
+    def estimated(self, estimate: Estimate) -> None:
+        """Print how long the training will take, and show it until the first epoch ends."""
+        super().estimated(estimate)
+        self._estimate = f" about {about(estimate.seconds)} left"
 
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
         """Move the bar."""

@@ -25,6 +25,7 @@ from sasa_nas.training.device import pick_device
 from sasa_nas.training.first_weights import FirstWeights, first_network
 from sasa_nas.training.freezing import Frozen
 from sasa_nas.training.full.checkpoints import train_to_end
+from sasa_nas.training.full.pace import FullPace, measure_full_pace
 from sasa_nas.training.full.processes import run_ranks
 from sasa_nas.training.full.ranks import ALONE, Ranks, connected
 from sasa_nas.training.full.trainer import FullMetrics, FullTrainer
@@ -47,6 +48,7 @@ class FullTask(BaseModel):
         place: Folder of the seed, which the first rank alone writes to.
         inherited: File of the initial weights, which the first rank reads; None if they are drawn.
         frozen: Parts of the network that keep them.
+        timed_for: Seconds for which the training is timed, instead of carried out; None to carry it out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,6 +65,7 @@ class FullTask(BaseModel):
     place: Path
     inherited: Path | None
     frozen: Frozen
+    timed_for: float | None = None
 
     def open(self) -> StreamedSplits:
         """Open the data set."""
@@ -142,6 +145,57 @@ def _trainer(
     return FullTrainer(network, splits, task.recipe, seed=task.seed, device=device, ranks=ranks, workers=task.workers)
 
 
+def time_here(task: FullTask, splits: StreamedSplits, limit: float, ranks: Ranks = ALONE) -> FullPace:
+    """Time a training on this rank, with all others that call this; nothing is read of its folder, or written.
+
+    Args:
+        task: The training.
+        splits: Its data.
+        limit: See `measure_full_pace`.
+        ranks: Place of this process; the ranks are connected.
+    """
+    trainer = _trainer(task, splits, rank_device(task.device, ranks), ranks, FirstWeights(None, task.frozen))
+    return measure_full_pace(trainer, splits, limit=limit)
+
+
+def time_in_processes(task: FullTask, processes: int, limit: float) -> FullPace:
+    """Time a training in processes of this machine.
+
+    Args:
+        task: The training.
+        processes: Number of ranks.
+        limit: See `measure_full_pace`.
+
+    Raises:
+        UserError: If a process is killed or fails.
+    """
+    found: list[FullPace] = []
+
+    def received(message: tuple[str, Any]) -> None:
+        event, content = message
+        if event == "refused":
+            raise UserError(content)
+        found.append(content)
+
+    timed = task.model_copy(update={"timed_for": limit})
+    run_ranks(_work, (loaded_operators(), timed.model_dump_json()), processes, received)
+    return found[0]
+
+
+def lead_timing(task: FullTask, splits: StreamedSplits, limit: float, ranks: Ranks) -> FullPace:
+    """Time a training as the first of ranks that a launcher has started, the others of which `follow`.
+
+    Args:
+        task: The training.
+        splits: Its data.
+        limit: See `measure_full_pace`.
+        ranks: Place of this process; the ranks are connected.
+    """
+    timed = task.model_copy(update={"timed_for": limit})
+    ranks.told(timed.model_dump_json().encode(), rank_device(task.device, ranks))
+    return time_here(task, splits, limit, ranks)
+
+
 def train_in_processes(task: FullTask, processes: int, progress: Progress[FullMetrics]) -> None:
     """Train in processes of this machine, and report their progress here.
 
@@ -200,6 +254,9 @@ def follow(ranks: Ranks, device: torch.device) -> None:
         task = FullTask.model_validate_json(text)
         # the same for all seeds
         splits = splits or task.open()
+        if task.timed_for is not None:
+            time_here(task, splits, task.timed_for, ranks)
+            continue
         with suppress(NonFiniteLoss):
             train_here(task, splits, _Unheard(), ranks)
 
@@ -242,14 +299,19 @@ def _work(
     argument: tuple[tuple[OperatorFile, ...], str],
     send: Callable[[Any], None],
 ) -> None:
-    """Train as one of the processes that `train_in_processes` starts."""
+    """Train, or time the training, as one of the processes that this module starts."""
     operators, text = argument
     # before any description of theirs is read
     receive_operators(operators)
     task = FullTask.model_validate_json(text)
     try:
         with connected(ranks, rank_device(task.device, ranks), store):
-            train_here(task, task.open(), _SentProgress(send), ranks)
+            if task.timed_for is None:
+                train_here(task, task.open(), _SentProgress(send), ranks)
+                return
+            pace = time_here(task, task.open(), task.timed_for, ranks)
+        if ranks.leads:
+            send(("timed", pace))
     except NonFiniteLoss as error:
         if ranks.leads:
             send(("diverged", str(error)))
