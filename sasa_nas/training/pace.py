@@ -49,7 +49,7 @@ def measure_pace(
         items: The items, at least one.
         work: Function of an item.
         total: Number of items of the whole work.
-        limit: Most seconds to spend after the first item.
+        limit: Most seconds to spend after the first two items.
         device: Device of the work, which is waited for.
         agreed: Function from seconds to those that all processes agree on, which share the work of every item.
 
@@ -60,16 +60,19 @@ def measure_pace(
     if not _done(items, work, 1):
         raise ValueError("items: expected at least one")
     first = each = clock.lap()
+    if SHARE * total < 1:
+        return Pace(first, first)
     limit = min(limit, SHARE * first * total)
-    size, spent, next_one = 1, 0.0, first
-    while spent + next_one <= limit:
+    # one more in any case, as what starts with the first may take longer than the limit
+    size, spent, following = 1, 0.0, 0.0
+    while spent + following <= limit:
         count = _done(items, work, size)
         seconds = clock.lap()
-        if 2 * count > size:
+        if 2 * count >= size:
             each = seconds / count
         if count < size:
             break
-        spent, next_one, size = spent + seconds, 2 * seconds, 2 * size
+        spent, following, size = spent + seconds, 2 * seconds, 2 * size
     return Pace(first, each)
 
 

@@ -55,7 +55,8 @@ def train_network(
         share: Division of the work, if the recipe is a full one.
         observer: Observer of the progress.
         command: The command line, for the record.
-        estimating: Whether a full training is timed for some seconds first, and the observer told how long it will take.
+        estimating: Whether a full training is timed for some seconds first, so that the observer is told how long it
+            will take.
 
     Raises:
         UserError: If it cannot be trained as asked, and then nothing was written; or if the disk is full, the
