@@ -2,12 +2,12 @@
 
     python benchmarks/full_training.py [--workers N] [--pictures FOLDER] [--seconds 300] [--out FILE] [--small]
 
-One process trains on JPEGs as large as ImageNet's, which the script makes and the system keeps in memory, at 224 pixels, in bfloat16 where the device
-computes in it. Images a second of (a) the loader alone, with random crops and flips; (b) the updates alone, on images
-that are on the device already; (c) the training, which is both at once; each after a warm-up, by wall clock, for the
-same seconds. The ratio c / min(a, b) is 1 if the loader and the device never wait for each other. On a CPU they share
-the cores, and the ratio says little. Writes JSON with the machine and versions, by default
-`benchmarks/results/full_training_<device>.json`, after every network.
+One process trains on JPEGs as large as ImageNet's, which the script makes and the system keeps in memory, at 224
+pixels, in bfloat16 where the device computes in it. Images a second of (a) the loader alone, with random crops and
+flips; (b) the updates alone, on images that are on the device already; (c) the training, which is both at once; each
+after a warm-up, by wall clock, for the same seconds. The ratio c / min(a, b) is 1 if neither ever waits for more than
+the slower one. On a CPU they share the cores, and the ratio says little. Writes JSON with the machine and versions, by
+default `benchmarks/results/full_training_<device>.json`, after every network.
 
 `--small` trains thin networks on images of 32 pixels, to see that everything runs.
 """
@@ -18,7 +18,7 @@ import os
 import tempfile
 import time
 from collections.abc import Iterator
-from itertools import chain, count
+from itertools import chain, count, repeat
 from pathlib import Path
 
 import torch
@@ -39,7 +39,7 @@ from sasa_nas.training.full.trainer import FullTrainer
 from sasa_nas.training.memory import keep_freed_memory
 from sasa_nas.training.pace import measure_pace
 from sasa_nas.training.seeding import seeded
-from sasa_nas.workflows.full_ranks import default_workers
+from sasa_nas.workflows.full_task import default_workers
 
 RESULTS = Path(__file__).parent / "results"
 NAMES = ("resnet50", "sasa_resnet50")
@@ -90,9 +90,9 @@ def rates_of(
             set_training_mode(trainer.model)
             items = updates(trainer)
             if kind == "step":
-                first = next(items)
+                held = [resident(part, device) for part in next(items)]
                 trainer.close()
-                items = iter(lambda held=[resident(part, device) for part in first]: held, None)
+                items = repeat(held)
             work = (lambda _: None) if kind == "loader" else trainer.step
             pace = measure_pace(items, work, total=10**9, limit=seconds, device=device)
             trainer.close()

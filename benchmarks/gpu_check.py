@@ -5,8 +5,8 @@
 Each section runs in a process of its own and has its time: a kernel that hangs or breaks the GPU's context ends its
 section alone. Writes `gpu_check.json` and `gpu_check.log` into the folder after every section; the folder is
 `--out`, or what OUT names in the environment, or `benchmarks/results`. Needs torch 2.11 or later with its triton, and
-numpy; the networks also pydantic and PyYAML,
-full trainings also Pillow. Exit status 1 if anything failed, 2 without a GPU.
+numpy; the networks also pydantic and PyYAML, and full trainings also Pillow. Exit status 1 if anything failed, 2
+without a GPU.
 
 `--small` tries the script with tiny inputs; without a GPU that takes Triton's interpreter, TRITON_INTERPRET=1.
 """

@@ -31,8 +31,8 @@ from typing import Any
 import psutil
 import torch
 from measure import machine
-from PIL import Image
 from pictures import examples, write_images
+from PIL import Image
 from torch import nn
 from torch.utils.data import DataLoader
 from torchvision.datasets import ImageFolder

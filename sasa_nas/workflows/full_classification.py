@@ -24,17 +24,15 @@ from sasa_nas.training.full.ranks import ALONE, Ranks, connected, launched_ranks
 from sasa_nas.training.full.trainer import FullMetrics
 from sasa_nas.workflows.estimate import Estimate, estimate_training
 from sasa_nas.workflows.full_ranks import (
-    FullTask,
-    default_workers,
     follow,
     lead,
     lead_timing,
-    rank_device,
     time_here,
     time_in_processes,
     train_here,
     train_in_processes,
 )
+from sasa_nas.workflows.full_task import FullTask, default_workers, rank_device
 from sasa_nas.workflows.loading import load_network
 from sasa_nas.workflows.observer import TrainingObserver
 
