@@ -14,7 +14,6 @@ from rich.text import Text
 from sasa_nas.cli.decoding import DecodingLog, decoding_bar
 from sasa_nas.cli.output import stderr_console
 from sasa_nas.cli.training_progress import TrainingBar
-from sasa_nas.workflows.estimate import about
 from sasa_nas.workflows.observer import RetrainingObserver, TrainingObserver
 
 if TYPE_CHECKING:
@@ -46,7 +45,8 @@ class RetrainingProgress(RetrainingObserver):
         self._place = ""
         self._log = DecodingLog(console)
         self._decoding: tuple[int, int] | None = None
-        self._end: float | None = None
+        self._estimate: Estimate | None = None
+        self._estimated = 0.0
 
     def decoding(self, done: int, images: int) -> None:
         """Show a bar of decoded images on a terminal, or print lines."""
@@ -64,13 +64,13 @@ class RetrainingProgress(RetrainingObserver):
 
     def estimated(self, estimate: Estimate) -> None:
         """Print how long the retraining will take, and show what is left of it from now on."""
-        self._end = time.monotonic() + estimate.seconds
+        self._estimate, self._estimated = estimate, time.monotonic()
         self._console.print(str(estimate), soft_wrap=True)
 
     def _left(self) -> str:
         """Return the rest of the time that was estimated for all networks; nothing if it has passed."""
-        left = 0.0 if self._end is None else self._end - time.monotonic()
-        return f", about {about(left)} left for all" if left > 0 else ""
+        left = self._estimate.left_after(time.monotonic() - self._estimated) if self._estimate else ""
+        return f", {left} for all" if left else ""
 
     def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
         """Begin the progress of the next network."""

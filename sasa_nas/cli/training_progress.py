@@ -15,7 +15,6 @@ from rich.table import Table
 from sasa_nas.cli.decoding import DecodingLog, decoding_bar
 from sasa_nas.cli.output import stderr_console
 from sasa_nas.cli.progress import clock
-from sasa_nas.workflows.estimate import about
 from sasa_nas.workflows.observer import TrainingObserver
 
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ class TrainingBar(TrainingLines):
     def estimated(self, estimate: Estimate) -> None:
         """Print how long the training will take, and show it until the first epoch ends."""
         super().estimated(estimate)
-        self._estimate = f" about {about(estimate.seconds)} left"
+        self._estimate = f" {estimate.left_after(0.0)}"
 
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
         """Move the bar."""

@@ -43,6 +43,11 @@ class Estimate:
     epochs: int
     done: int = 0
 
+    def left_after(self, seconds: float) -> str:
+        """Return the time that is left after so many seconds in words; nothing if none is."""
+        left = self.seconds - seconds
+        return f"about {about(left)} left" if left > 0 else ""
+
     def __str__(self) -> str:
         counts = [(self.networks, "network"), (self.seeds, "seed"), (self.epochs, "epoch")]
         parts = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts]

@@ -104,7 +104,7 @@ def resume_network(
         external: External resources that the training's record names, or their replacements.
         share: Division of the work, if the recipe is a full one.
         observer: Observer of the progress.
-        estimating: As for `train_network`.
+        estimating: Whether the observer is told how long it will take; see `train_network`.
 
     Raises:
         UserError: If `path` is no training, its record names something that `external` does not, its data set has

@@ -76,7 +76,7 @@ def test_an_estimate_is_a_line_and_stands_beside_the_bar_until_an_epoch_tells(mo
     shown.print(observer.render())
     assert shown.file.getvalue().splitlines()[-2:] == [
         "about 5 minutes: 1 network, 3 seeds, 2 epochs each",
-        f"{30 * '━'} seed 0: first epoch ... about 5 minutes left",
+        f"{30 * ' '} seed 0: first epoch ... about 5 minutes left",
     ]
     now[0] += 4
     observer.epoch_ended(0, metrics(1))
