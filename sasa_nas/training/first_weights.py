@@ -75,7 +75,8 @@ def transferable(architecture: Architecture, weights: Mapping[str, Tensor]) -> d
             continue
         if name not in chosen or name not in expected:
             raise UserError(
-                f"the trained network is another one: {name} is in one of both alone; leave out --pretrained"
+                f"for these images the network is another one than the trained: {name} is in one of both alone; give the "
+                "--image-size that it was trained with"
             )
         if chosen[name].shape != expected[name].shape:
             raise UserError(

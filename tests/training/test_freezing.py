@@ -77,5 +77,5 @@ def test_weights_of_another_network_are_refused_in_a_line() -> None:
     wider = changed(ARCHITECTURE, {"stem": changed(ARCHITECTURE.stem, {"width": 8})})
     with pytest.raises(UserError, match=r"is \(4, 4, 1, 1\) in the trained network and \(4, 8, 1, 1\) here"):
         transferable(wider, weights)
-    with pytest.raises(UserError, match="is in one of both alone"):
+    with pytest.raises(UserError, match="is in one of both alone; give the --image-size"):
         transferable(ARCHITECTURE, {name: value for name, value in weights.items() if "stages.2" not in name})

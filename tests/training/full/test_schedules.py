@@ -88,7 +88,7 @@ def test_aa_imagenet() -> None:
         (Steps(at=(1, 2), factor=0.5), lambda time: 0.5 ** int(time)),
         (Steps(at=(5,)), lambda time: 1.0),
     ],
-    ids=repr,
+    ids=["cosine", "cosine by epoch", "triangle", "steps", "one step"],
 )
 def test_without_a_warmup_the_first_step_has_the_peak(schedule: Schedule, at: Callable[[float], float]) -> None:
     found = [factor_at(schedule, step, steps_per_epoch=2, epochs=3) for step in range(6)]
