@@ -44,6 +44,7 @@ def run_section(name: str, section: Section) -> bool:
     sections = {
         **{"cases": _cases, "operators": _operators, "san": _san, "edges": _edges},
         **{"kernels": _kernels, "san_kernels": _san_kernels, "plans": _plans, "steps": _steps, "networks": _networks},
+        "full_training": _full_training,
     }
     return sections[name](section)
 
@@ -166,6 +167,13 @@ def _networks(section: Section) -> bool:
     import networks
 
     return _on_a_gpu(networks.run, section)
+
+
+def _full_training(section: Section) -> bool:
+    # which needs Pillow
+    import full_training
+
+    return _on_a_gpu(full_training.run, section)
 
 
 def _on_a_gpu(run: Callable[..., list[str]], section: Section) -> bool:

@@ -3,6 +3,7 @@
 from sasa_nas.run import TrainingFolder
 from sasa_nas.run.training_records import ResultRecord, TrainingRecord
 from sasa_nas.training.loop import EpochReport
+from sasa_nas.workflows.estimate import Estimate
 
 
 class Notes:
@@ -10,11 +11,15 @@ class Notes:
 
     def __init__(self, stop: BaseException | None = None, after: int = 1) -> None:
         self.events: list[str] = []
+        self.estimate: Estimate | None = None
         self._stop = stop
         self._after = after
 
     def training_started(self, folder: TrainingFolder, info: TrainingRecord) -> None:
         self.events.append(f"training {info.name}")
+
+    def estimated(self, estimate: Estimate) -> None:
+        self.estimate = estimate
 
     def decoding(self, done: int, images: int) -> None:
         pass

@@ -138,6 +138,20 @@ def test_loaders_are_compared_on_a_few_images(tmp_path: Path) -> None:
     assert result["memory"]["folder_bytes"] // 3 == result["memory"]["allowed_bytes"]
 
 
+@pytest.mark.night
+def test_a_full_training_is_timed_beside_its_loader_and_its_updates(tmp_path: Path) -> None:
+    out = tmp_path / "full_training.json"
+    answer = run("full_training.py", "--device", "cpu", "--small", "--workers", "1", "--out", str(out))
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert (result["small"], result["workers"], result["left_out"]) == (True, 1, [])
+    assert [row["network"] for row in result["rows"]] == ["resnet50", "sasa_resnet50"]
+    for row in result["rows"]:
+        rates = row["images_per_second"]
+        assert every(rate > 0 for rate in rates.values())
+        assert row["ratio"] == pytest.approx(rates["training"] / min(rates["loader"], rates["step"]))
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels themselves are checked by make gpu-check")
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -13,6 +15,9 @@ from sasa_nas.cli.decoding import DecodingLog, decoding_bar
 from sasa_nas.cli.output import stderr_console
 from sasa_nas.cli.training_progress import TrainingBar
 from sasa_nas.workflows.observer import RetrainingObserver, TrainingObserver
+
+if TYPE_CHECKING:
+    from sasa_nas.workflows.estimate import Estimate
 
 
 @contextmanager
@@ -40,6 +45,8 @@ class RetrainingProgress(RetrainingObserver):
         self._place = ""
         self._log = DecodingLog(console)
         self._decoding: tuple[int, int] | None = None
+        self._estimate: Estimate | None = None
+        self._estimated = 0.0
 
     def decoding(self, done: int, images: int) -> None:
         """Show a bar of decoded images on a terminal, or print lines."""
@@ -53,7 +60,17 @@ class RetrainingProgress(RetrainingObserver):
             if self._decoding:
                 return Group(decoding_bar(*self._decoding))
             return Group(Text("reading the run and the data set ..."))
-        return Group(Text(self._place), self._bar.render())
+        return Group(Text(f"{self._place}{self._left()}"), self._bar.render())
+
+    def estimated(self, estimate: Estimate) -> None:
+        """Print how long the retraining will take, and show what is left of it from now on."""
+        self._estimate, self._estimated = estimate, time.monotonic()
+        self._console.print(str(estimate), soft_wrap=True)
+
+    def _left(self) -> str:
+        """Return the rest of the time that was estimated for all networks; nothing if it has passed."""
+        left = self._estimate.left_after(time.monotonic() - self._estimated) if self._estimate else ""
+        return f", {left} for all" if left else ""
 
     def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
         """Begin the progress of the next network."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sasa_nas.run import TrainingFolder
     from sasa_nas.run.training_records import TrainingRecord
     from sasa_nas.training.loop import EpochReport
+    from sasa_nas.workflows.estimate import Estimate
 
 
 SAY_EVERY = 300.0
@@ -56,6 +57,7 @@ class TrainingLines(TrainingObserver):
         self._earlier = 0.0
         self._begun = 0.0
         self._said = 0.0
+        self._estimate = ""
         self._decoding = DecodingLog(console)
 
     def decoding(self, done: int, images: int) -> None:
@@ -69,6 +71,12 @@ class TrainingLines(TrainingObserver):
         self._seeds, self._epochs = settings.seeds, settings.recipe.epochs
         seeds = f"seed {self._seeds[0]}" if len(self._seeds) == 1 else f"{len(self._seeds)} seeds"
         self.say(f"training {folder.path}: {info.name} on {settings.dataset}, {self._epochs} epochs, {seeds}")
+
+    def estimated(self, estimate: Estimate) -> None:
+        """Print how long the training will take; the clock of its epochs starts."""
+        self._begun = time.monotonic()
+        self._estimate = estimate.left_after(0.0)
+        self.say(str(estimate))
 
     def seed_started(self, seed: int, epochs: int) -> None:
         """Print the epoch at which a seed is resumed, if it was begun before."""
@@ -114,10 +122,12 @@ class TrainingLines(TrainingObserver):
         )
 
     def time_left(self) -> str:
-        """Return the text of an estimate from this session's pace, once it has trained something."""
+        """Return the text of an estimate from this session's pace, or of the one before its first update."""
         now = self._done + self._part
         trained, left = now - self._earlier, self.total - now
-        return f"{clock((time.monotonic() - self._begun) / trained * left)} left" if trained > 0 else "time unknown"
+        if trained <= 0:
+            return self._estimate or "time unknown"
+        return f"{clock((time.monotonic() - self._begun) / trained * left)} left"
 
     def place(self, seed: int, epoch: int, done: int, updates: int) -> str:
         """Return the text of a place inside an epoch."""
@@ -170,7 +180,8 @@ class TrainingBar(TrainingLines):
         """Show the seed until its first epoch ends."""
         super().seed_started(seed, epochs)
         self._last = ""
-        self._state = f"seed {seed}: first epoch ..."
+        left = f" {self._estimate}" if self._estimate and self._done == self._earlier else ""
+        self._state = f"seed {seed}: first epoch ...{left}"
 
     def updates_done(self, seed: int, epoch: int, done: int, updates: int) -> None:
         """Move the bar inside an epoch."""

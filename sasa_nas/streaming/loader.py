@@ -168,6 +168,10 @@ class TestLoader:
         self.corrupt = CorruptImages(len(source), limit)
         """Images that could not be read so far, on this rank."""
 
+    def __len__(self) -> int:
+        """Return the number of batches, if all images can be read."""
+        return -(-len(self._share) // self._batch_size)
+
     def __iter__(self) -> Iterator[Batch]:
         """Yield the batches.
 

@@ -1,7 +1,7 @@
 """Full training of one classifier by a recipe, as a job of a training's session."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -20,19 +20,25 @@ from sasa_nas.streaming.splits import StreamedSplits
 from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.first_weights import DRAWN, FirstWeights
 from sasa_nas.training.full.evaluation import dtype_of, evaluate_streamed
+from sasa_nas.training.full.pace import FullPace
 from sasa_nas.training.full.ranks import ALONE, Ranks, connected, launched_ranks
 from sasa_nas.training.full.trainer import FullMetrics
+from sasa_nas.workflows.estimate import Estimate, estimate_training
 from sasa_nas.workflows.full_ranks import (
-    FullTask,
-    default_workers,
     follow,
     lead,
-    rank_device,
+    lead_timing,
+    time_here,
+    time_in_processes,
     train_here,
     train_in_processes,
 )
+from sasa_nas.workflows.full_task import FullTask, default_workers, rank_device
 from sasa_nas.workflows.loading import load_network
 from sasa_nas.workflows.observer import TrainingObserver
+
+TIMED_SECONDS = 4.0
+"""Seconds for which the updates of a training are timed, beyond the first, before it begins."""
 
 
 @dataclass(frozen=True)
@@ -142,8 +148,42 @@ class FullClassification:
 
     def train(self, seed: int, place: SeedFolder, progress: Progress[FullMetrics]) -> None:
         """Train the network with one seed; see `SeedJob.train`."""
-        share, settings = self.share, self.settings
-        task = FullTask(
+        task, share = self._task(seed, place), self.share
+        if share.ranks.size > 1:
+            lead(task, self.splits, share.ranks, progress)
+        elif share.processes > 1:
+            train_in_processes(task, share.processes, progress)
+        else:
+            train_here(task, self.splits, progress)
+
+    def estimate(self, folder: TrainingFolder) -> Estimate:
+        """Return an estimate for what is left of the training."""
+        return estimate_training(self, folder, self.settings)
+
+    def seconds_left(self, folder: TrainingFolder, done: Sequence[int]) -> float:
+        """Return the seconds until the result, from a moment of training; see `workflows.estimate.TimedJob`."""
+        epochs, sizes = self.recipe.epochs, self.recipe.sizes
+        pace = self._timed(folder)
+        own = self.splits.info.height
+        total = 0.0
+        for before in done:
+            sides = [sizes.train_side(epoch, own) for epoch in range(before, epochs)]
+            total += sum(map(pace.epoch, sides)) + (pace.start if sides else 0.0)
+        # the result is of the validation part again, and of the test part, taken to be as large
+        return total + 2 * len(done) * pace.validation.seconds(pace.batches)
+
+    def _timed(self, folder: TrainingFolder) -> FullPace:
+        seed, share = self.settings.seeds[0], self.share
+        task = self._task(seed, folder.seed(seed))
+        if share.ranks.size > 1:
+            return lead_timing(task, self.splits, TIMED_SECONDS, share.ranks)
+        if share.processes > 1:
+            return time_in_processes(task, share.processes, TIMED_SECONDS)
+        return time_here(task, self.splits, TIMED_SECONDS)
+
+    def _task(self, seed: int, place: SeedFolder) -> FullTask:
+        settings = self.settings
+        return FullTask(
             architecture=self.architecture,
             recipe=self.recipe,
             dataset=settings.dataset,
@@ -152,18 +192,12 @@ class FullClassification:
             train_images=settings.train_images,
             whole_train=settings.whole_train,
             device=settings.device,
-            workers=share.workers_of_rank,
+            workers=self.share.workers_of_rank,
             seed=seed,
             place=place.path,
             inherited=None if self.first.weights is None else TrainingFolder(place.path.parent.parent).inherited,
             frozen=self.first.frozen,
         )
-        if share.ranks.size > 1:
-            lead(task, self.splits, share.ranks, progress)
-        elif share.processes > 1:
-            train_in_processes(task, share.processes, progress)
-        else:
-            train_here(task, self.splits, progress)
 
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> TrainingResult:
         """Measure the weights on disk on the validation part, if there is one, and the test part."""

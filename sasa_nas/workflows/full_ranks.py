@@ -1,106 +1,29 @@
 """One seed of a full training on every rank: in this process, in processes of this machine, or under a launcher."""
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict
 from torch.distributed import Store  # type: ignore[attr-defined]
 
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.weights import load_weights, save_weights
 from sasa_nas.layers.drop_path import set_drop_path
 from sasa_nas.operators.plugins import OperatorFile, loaded_operators, receive_operators
-from sasa_nas.recipes import FullRecipe
 from sasa_nas.run import SeedFolder
-from sasa_nas.space import Architecture
-from sasa_nas.streaming.splits import StreamedSplits, open_streamed
+from sasa_nas.streaming.splits import StreamedSplits
 from sasa_nas.training.checkpoint import Progress
-from sasa_nas.training.device import pick_device
 from sasa_nas.training.first_weights import FirstWeights, first_network
-from sasa_nas.training.freezing import Frozen
 from sasa_nas.training.full.checkpoints import train_to_end
+from sasa_nas.training.full.pace import FullPace, measure_full_pace
 from sasa_nas.training.full.processes import run_ranks
 from sasa_nas.training.full.ranks import ALONE, Ranks, connected
 from sasa_nas.training.full.trainer import FullMetrics, FullTrainer
 from sasa_nas.training.loop import NonFiniteLoss
-
-
-class FullTask(BaseModel):
-    """A full training with one seed, as sent to the ranks that share it.
-
-    Attributes:
-        architecture: The network, fitted to the data.
-        recipe: The recipe.
-        dataset: Name or folder of the data set.
-        data_dir: Folder of data sets; None for the default one.
-        image_size: Side of the data set's images in pixels; None for its own.
-        train_images: Size of the subset to train on; None for all images.
-        whole_train: Whether the validation part is trained on, too.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        workers: Processes that read images, for each rank.
-        seed: The seed.
-        place: Folder of the seed, which the first rank alone writes to.
-        inherited: File of the initial weights, which the first rank reads; None if they are drawn.
-        frozen: Parts of the network that keep them.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    architecture: Architecture
-    recipe: FullRecipe
-    dataset: str
-    data_dir: Path | None
-    image_size: int | None
-    train_images: int | None
-    whole_train: bool
-    device: str
-    workers: int
-    seed: int
-    place: Path
-    inherited: Path | None
-    frozen: Frozen
-
-    def open(self) -> StreamedSplits:
-        """Open the data set."""
-        return open_streamed(
-            self.dataset,
-            data_dir=self.data_dir,
-            image_size=self.image_size,
-            train_images=self.train_images,
-            whole_train=self.whole_train,
-        )
-
-
-def rank_device(name: str, ranks: Ranks) -> torch.device:
-    """Return the device of a rank: a GPU of its own, or the CPU.
-
-    Args:
-        name: `auto`, `cpu`, `cuda` or `cuda:N`.
-        ranks: Place of the process.
-
-    Raises:
-        UserError: If there is no such device, or are fewer GPUs than ranks on this machine.
-    """
-    device = pick_device(name)
-    if device.type == "cpu" or ranks.size == 1:
-        return device
-    if device.index is not None:
-        raise UserError(f"--device {name} is one GPU, and {ranks.size} processes train; use --device cuda")
-    count = torch.cuda.device_count()
-    if ranks.local >= count:
-        raise UserError(f"more processes than GPUs on this machine ({count}); start at most one for each")
-    return torch.device("cuda", ranks.local)
-
-
-def default_workers(ranks: int) -> int:
-    """Return the number of processes that read images for one rank: those of its cores that are left, 16 at most."""
-    return min(16, len(os.sched_getaffinity(0)) // ranks - 1) if ranks else 0
+from sasa_nas.workflows.full_task import FullTask, rank_device
 
 
 def train_here(
@@ -146,6 +69,57 @@ def _trainer(
     network = first_network(task.architecture, first, task.seed)
     set_drop_path(network, task.recipe.drop_path)
     return FullTrainer(network, splits, task.recipe, seed=task.seed, device=device, ranks=ranks, workers=task.workers)
+
+
+def time_here(task: FullTask, splits: StreamedSplits, limit: float, ranks: Ranks = ALONE) -> FullPace:
+    """Time a training on this rank, with all others that call this; nothing is read of its folder, or written.
+
+    Args:
+        task: The training.
+        splits: Its data.
+        limit: See `measure_full_pace`.
+        ranks: Place of this process; the ranks are connected.
+    """
+    trainer = _trainer(task, splits, rank_device(task.device, ranks), ranks, FirstWeights(None, task.frozen))
+    return measure_full_pace(trainer, splits, limit=limit)
+
+
+def time_in_processes(task: FullTask, processes: int, limit: float) -> FullPace:
+    """Time a training in processes of this machine.
+
+    Args:
+        task: The training.
+        processes: Number of ranks.
+        limit: See `measure_full_pace`.
+
+    Raises:
+        UserError: If a process is killed or fails.
+    """
+    found: list[FullPace] = []
+
+    def received(message: tuple[str, Any]) -> None:
+        event, content = message
+        if event == "refused":
+            raise UserError(content)
+        found.append(content)
+
+    timed = task.model_copy(update={"timed_for": limit})
+    run_ranks(_work, (loaded_operators(), timed.model_dump_json()), processes, received)
+    return found[0]
+
+
+def lead_timing(task: FullTask, splits: StreamedSplits, limit: float, ranks: Ranks) -> FullPace:
+    """Time a training as the first of ranks that a launcher has started, the others of which `follow`.
+
+    Args:
+        task: The training.
+        splits: Its data.
+        limit: See `measure_full_pace`.
+        ranks: Place of this process; the ranks are connected.
+    """
+    timed = task.model_copy(update={"timed_for": limit})
+    ranks.told(timed.model_dump_json().encode(), rank_device(task.device, ranks))
+    return time_here(task, splits, limit, ranks)
 
 
 def train_in_processes(task: FullTask, processes: int, progress: Progress[FullMetrics]) -> None:
@@ -208,6 +182,9 @@ def follow(ranks: Ranks, device: torch.device) -> None:
         task = FullTask.model_validate_json(text)
         # the same for all seeds
         splits = splits or task.open()
+        if task.timed_for is not None:
+            time_here(task, splits, task.timed_for, ranks)
+            continue
         with suppress(NonFiniteLoss):
             train_here(task, splits, _Unheard(), ranks)
 
@@ -257,14 +234,19 @@ def _work(
     argument: tuple[tuple[OperatorFile, ...], str],
     send: Callable[[Any], None],
 ) -> None:
-    """Train as one of the processes that `train_in_processes` starts."""
+    """Train, or time the training, as one of the processes that this module starts."""
     operators, text = argument
     # before any description of theirs is read
     receive_operators(operators)
     task = FullTask.model_validate_json(text)
     try:
         with connected(ranks, rank_device(task.device, ranks), store):
-            train_here(task, task.open(), _SentProgress(send), ranks)
+            if task.timed_for is None:
+                train_here(task, task.open(), _SentProgress(send), ranks)
+                return
+            pace = time_here(task, task.open(), task.timed_for, ranks)
+        if ranks.leads:
+            send(("timed", pace))
     except NonFiniteLoss as error:
         if ranks.leads:
             send(("diverged", str(error)))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sasa_nas.run.supernet_folder import SupernetFolder
     from sasa_nas.table.journal import Curve
     from sasa_nas.training.loop import EpochReport
+    from sasa_nas.workflows.estimate import Estimate
 
 Info = TypeVar("Info", bound=TrainingRecord)
 Result = TypeVar("Result", bound=ResultRecord)
@@ -60,6 +61,9 @@ class TrainingObserver(SeedObserver):
     def training_started(self, folder: TrainingFolder, info: TrainingRecord) -> None:
         """Report that the training's folder exists."""
 
+    def estimated(self, estimate: Estimate) -> None:
+        """Report how long a full training will take, before its first update of this session."""
+
     def testing_started(self) -> None:
         """Report that all seeds are trained, and that the test split, where there is one, is read."""
 
@@ -89,6 +93,11 @@ class TrainingObservers(TrainingObserver):
         """Forward the event."""
         for observer in self._observers:
             observer.training_started(folder, info)
+
+    def estimated(self, estimate: Estimate) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.estimated(estimate)
 
     def seed_started(self, seed: int, epochs: int) -> None:
         """Forward the event."""
@@ -129,6 +138,9 @@ class TrainingObservers(TrainingObserver):
 class RetrainingObserver(Observer):
     """Observer of a retraining."""
 
+    def estimated(self, estimate: Estimate) -> None:
+        """Report how long the whole retraining, or what is left of it, will take, before its first network."""
+
     def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
         """Report that the network of a trial is trained next.
 
@@ -157,6 +169,11 @@ class RetrainingObservers(RetrainingObserver):
         """Forward the event."""
         for observer in self._observers:
             observer.decoding(done, images)
+
+    def estimated(self, estimate: Estimate) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.estimated(estimate)
 
     def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
         """Return the network's observers of all of them."""

@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,13 @@ from sasa_nas.run.folder import RetrainingFolder
 from sasa_nas.run.new_folder import Unwritable, sole_writer, unwritable
 from sasa_nas.run.retraining_records import NAME, RetrainingInfo
 from sasa_nas.training.full.ranks import launched_ranks
+from sasa_nas.workflows.estimate import Estimate, epochs_done, estimate_training
 from sasa_nas.workflows.full_classification import UNDIVIDED, Share
+from sasa_nas.workflows.loading import within_memory
 from sasa_nas.workflows.observer import RetrainingObserver, TrainingObserver
 from sasa_nas.workflows.retraining_plan import RetrainingRequest, plan_retraining
 from sasa_nas.workflows.train import resume_network, train_network
+from sasa_nas.workflows.training_jobs import planned_job
 
 
 @dataclass(frozen=True)
@@ -85,6 +89,10 @@ def retrain_run(
     go_on = f"sasa-nas retrain {path} --name {name}"
     with sole_writer(place.path, place.lock, go_on):
         write_text(place.info, plan.model_dump_json(indent=2) + "\n")
+        try:
+            _estimate(place, plan, known, share, observer)
+        except KeyboardInterrupt:
+            return RetrainingSummary(place, name, interrupted=True, failures=failures)
         for index, design in enumerate(plan.designs, 1):
             try:
                 follower = observer.network_started(design.trial, index, len(plan.designs))
@@ -104,6 +112,30 @@ def retrain_run(
     return RetrainingSummary(place, name, interrupted=False, failures=failures)
 
 
+def _estimate(
+    place: RetrainingFolder,
+    plan: RetrainingInfo,
+    known: Mapping[int, TrialRecord],
+    share: Share,
+    observer: RetrainingObserver,
+) -> None:
+    """Time each network that is left for a moment, and tell the observer how long all of them will take."""
+    settings, seconds, done = plan.settings, 0.0, 0
+    folders = {design.trial: place.network(design.trial) for design in plan.designs}
+    for trial, folder in folders.items():
+        done += sum(epochs_done(folder, settings))
+        if folder.result.exists():
+            continue
+        architecture = known[trial].full_size
+        assert architecture is not None
+        # a network that cannot be timed cannot be trained: it fails when its turn comes, in no time
+        with suppress(UserError), within_memory(settings.recipe.batch_size):
+            job = planned_job(architecture, settings, f"trial {trial}", share, TrainingObserver())
+            seconds += estimate_training(job, folder, settings).seconds
+    if not all(folder.result.exists() for folder in folders.values()):
+        observer.estimated(Estimate(seconds, len(folders), len(settings.seeds), settings.recipe.epochs, done))
+
+
 def _train(
     place: RetrainingFolder, plan: RetrainingInfo, record: TrialRecord, share: Share, observer: TrainingObserver
 ) -> bool:
@@ -111,7 +143,10 @@ def _train(
     folder = place.network(record.number)
     if folder.info.exists():
         external = ExternalResources.of_training(plan.settings)  # which this command has named
-        return resume_network(folder.path, external=external, share=share, observer=observer).result is not None
+        return (
+            resume_network(folder.path, external=external, share=share, observer=observer, estimating=False).result
+            is not None
+        )
     # what a session that was killed while it made the folder left
     shutil.rmtree(folder.path, ignore_errors=True)
     assert record.full_size is not None
@@ -123,5 +158,6 @@ def _train(
         share=share,
         observer=observer,
         command=plan.command,
+        estimating=False,
     )
     return summary.result is not None

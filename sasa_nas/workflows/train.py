@@ -39,6 +39,7 @@ def train_network(
     share: Share = UNDIVIDED,
     observer: TrainingObserver | None = None,
     command: str = "",
+    estimating: bool = True,
 ) -> TrainingSummary[TrainingInfo, TrainingResult]:
     """Train a network, fitted to a data set's images and classes, and keep everything in a new folder.
 
@@ -54,6 +55,8 @@ def train_network(
         share: Division of the work, if the recipe is a full one.
         observer: Observer of the progress.
         command: The command line, for the record.
+        estimating: Whether a full training is timed for some seconds first, so that the observer is told how long it
+            will take.
 
     Raises:
         UserError: If it cannot be trained as asked, and then nothing was written; or if the disk is full, the
@@ -80,7 +83,7 @@ def train_network(
             std=std,
             inherited=source,
         )
-        summary = begin_session(folder, job.architecture, info, job, observer, first.weights)
+        summary = begin_session(folder, job.architecture, info, job, observer, first.weights, estimating)
         if summary.result is not None:
             share.release(settings.device)
     return summary
@@ -92,6 +95,7 @@ def resume_network(
     external: ExternalResources = NOTHING,
     share: Share = UNDIVIDED,
     observer: TrainingObserver | None = None,
+    estimating: bool = True,
 ) -> TrainingSummary[TrainingInfo, TrainingResult]:
     """Resume a training, with the same result on a CPU as without the stop.
 
@@ -100,6 +104,7 @@ def resume_network(
         external: External resources that the training's record names, or their replacements.
         share: Division of the work, if the recipe is a full one.
         observer: Observer of the progress.
+        estimating: Whether the observer is told how long it will take; see `train_network`.
 
     Raises:
         UserError: If `path` is no training, its record names something that `external` does not, its data set has
@@ -119,7 +124,7 @@ def resume_network(
             require_unchanged(job.splits, training_data(info))
             return job
 
-        summary = resume_session(path, read_training, read_result, again, observer)
+        summary = resume_session(path, read_training, read_result, again, observer, estimating)
         if summary.result is not None:
             share.release(summary.info.settings.device)
     return summary

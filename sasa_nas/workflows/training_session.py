@@ -20,6 +20,7 @@ from sasa_nas.space import NetworkDescription
 from sasa_nas.tasks import TASKS, Task
 from sasa_nas.training.checkpoint import Progress, train_with_checkpoints
 from sasa_nas.training.loop import EpochLoop, EpochReport, NonFiniteLoss
+from sasa_nas.workflows.estimate import Estimate
 from sasa_nas.workflows.loading import within_memory
 from sasa_nas.workflows.observer import SeedObserver, TrainingObserver, TrainingSummary
 
@@ -47,6 +48,9 @@ class SeedJob(Protocol):
 
 class TrainingJob(SeedJob, Protocol[Result_co]):
     """A validated training."""
+
+    def estimate(self, folder: TrainingFolder) -> Estimate | None:
+        """Return an estimate of the session's time before it begins; None if its epochs tell soon enough."""
 
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> Result_co:
         """Return the result, once all seeds are trained."""
@@ -87,6 +91,7 @@ def begin_session(
     job: TrainingJob[Result],
     observer: TrainingObserver | None,
     inherited: Mapping[str, Tensor] | None = None,
+    estimating: bool = False,
 ) -> TrainingSummary[Info, Result]:
     """Make the folder of a new training, and run the first session of it.
 
@@ -97,13 +102,15 @@ def begin_session(
         job: The training to carry out.
         observer: Observer of the progress; None for none.
         inherited: Weights that every seed begins with; None if they are drawn.
+        estimating: Whether the observer is told how long the session will take.
 
     Raises:
         UserError: If the folder cannot be written, the disk is full, the GPU's memory is too small or the training
             diverges.
     """
     _write_folder(folder, network, info, inherited)
-    return TrainingSummary(folder, info, _carry_out(folder, info, job, observer or TrainingObserver()))
+    result = _carry_out(folder, info, job, observer or TrainingObserver(), estimating)
+    return TrainingSummary(folder, info, result)
 
 
 def resume_session(
@@ -112,6 +119,7 @@ def resume_session(
     read_result: Callable[[TrainingFolder], Result],
     resumed_job: Callable[[TrainingFolder, Info, TrainingObserver], TrainingJob[Result]],
     observer: TrainingObserver | None,
+    estimating: bool = False,
 ) -> TrainingSummary[Info, Result]:
     """Run another session of a training; a finished training is left as it is.
 
@@ -121,6 +129,7 @@ def resume_session(
         read_result: Function that reads the result of a finished training.
         resumed_job: Function that returns the training as it was begun, validated again.
         observer: Observer of the progress; None for none.
+        estimating: Whether the observer is told how long the session will take.
 
     Raises:
         UserError: If the folder cannot be read, another process is training in it, the disk is full, the GPU's memory
@@ -132,7 +141,7 @@ def resume_session(
         return TrainingSummary(folder, info, read_result(folder))
     observer = observer or TrainingObserver()
     job = resumed_job(folder, info, observer)
-    return TrainingSummary(folder, info, _carry_out(folder, info, job, observer))
+    return TrainingSummary(folder, info, _carry_out(folder, info, job, observer, estimating))
 
 
 def _write_folder(
@@ -164,7 +173,11 @@ def require_same_network(folder: TrainingFolder, network: NetworkDescription, in
 
 
 def _carry_out(
-    folder: TrainingFolder, info: TrainingRecord, job: TrainingJob[Result], observer: TrainingObserver
+    folder: TrainingFolder,
+    info: TrainingRecord,
+    job: TrainingJob[Result],
+    observer: TrainingObserver,
+    estimating: bool,
 ) -> Result | None:
     """Train the remaining seeds, then write and return the result; return None if Ctrl-C ended the session."""
     result: Result | None = None
@@ -175,6 +188,9 @@ def _carry_out(
         suppress(KeyboardInterrupt),
     ):
         observer.training_started(folder, info)
+        estimate = job.estimate(folder) if estimating else None
+        if estimate is not None:
+            observer.estimated(estimate)
         for seed in info.settings.seeds:
             train_seed(folder.seed(seed), job, seed, observer)
         result = job.result(folder, observer)

@@ -33,6 +33,7 @@ def test_the_front_is_trained_shown_and_gone_on_with(capsys: pytest.CaptureFixtu
     assert "too few to judge the proxy by" in out
     assert f"report {run}" in out
     assert "network 2 of 2, trial 1" in err
+    assert "about a minute: 2 networks, 2 seeds, 1 epoch each\n" in err
     assert main(["retrain", str(run), "--trial", "2", "--json"]) == 0
     out, _ = capsys.readouterr()
     data = json.loads(out)

@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from sasa_nas.cli.retraining_progress import RetrainingProgress
 from sasa_nas.cli.training_progress import TrainingBar, TrainingLines
 from sasa_nas.run import TrainingFolder, TrainingInfo, TrainingSettings
 from sasa_nas.space import Recipe
 from sasa_nas.training.proxy import EpochMetrics
+from sasa_nas.workflows.estimate import Estimate
 
 INFO = TrainingInfo(
     name="net",
@@ -59,6 +61,45 @@ def test_a_log_has_a_line_for_every_epoch(monkeypatch: pytest.MonkeyPatch) -> No
         "seed 2 epoch 1/2: train loss 0.5000, validation 90.00%, 4.0 s, 0:04 left",
         "all seeds are trained; reading the test split",
     ]
+
+
+def test_an_estimate_is_a_line_and_stands_beside_the_bar_until_an_epoch_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("sasa_nas.cli.training_progress.time.monotonic", lambda: now[0])
+    shown = console()
+    observer = TrainingBar(shown)
+    observer.training_started(TrainingFolder(Path("here")), INFO)
+    # the seconds of the timing are no epoch's
+    now[0] += 50
+    observer.estimated(Estimate(300.0, networks=1, seeds=3, epochs=2))
+    observer.seed_started(0, 0)
+    shown.print(observer.render())
+    assert shown.file.getvalue().splitlines()[-2:] == [
+        "about 5 minutes: 1 network, 3 seeds, 2 epochs each",
+        f"{30 * ' '} seed 0: first epoch ... about 5 minutes left",
+    ]
+    now[0] += 4
+    observer.epoch_ended(0, metrics(1))
+    shown.print(observer.render())
+    assert shown.file.getvalue().endswith("seed 0 epoch 1/2, validation 90.00%, 0:20 left\n")
+
+
+def test_a_retraining_shows_what_is_left_for_all_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("sasa_nas.cli.retraining_progress.time.monotonic", lambda: now[0])
+    shown = console()
+    observer = RetrainingProgress(shown)
+    observer.estimated(Estimate(13260.0, networks=5, seeds=3, epochs=30))
+    observer.network_started(7, 1, 5)
+    now[0] += 3600
+    shown.print(observer.render())
+    now[0] += 36000
+    shown.print(observer.render())
+    lines = shown.file.getvalue().splitlines()
+    assert lines[0] == "about 3:40 hours: 5 networks, 3 seeds, 30 epochs each"
+    assert lines[2] == "network 1 of 5, trial 7, about 2:40 hours left for all"
+    # later than was estimated, nothing is said
+    assert lines[4] == "network 1 of 5, trial 7"
 
 
 def test_a_terminal_shows_a_bar_and_keeps_a_line_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from observers import Notes
 
 from sasa_nas.cost import count_network
 from sasa_nas.errors import UserError
@@ -15,23 +17,26 @@ from sasa_nas.run.retraining_records import RetrainingInfo, list_retrainings, re
 from sasa_nas.space import Architecture, Stage, load_architecture
 from sasa_nas.stems.conv import ConvStem
 from sasa_nas.workflows import retrain
-from sasa_nas.workflows.observer import TrainingObserver
+from sasa_nas.workflows.estimate import Estimate
+from sasa_nas.workflows.observer import RetrainingObserver, TrainingObserver
 from sasa_nas.workflows.retrain import retrain_run
 from sasa_nas.workflows.retraining_plan import RetrainingRequest, sampled
 
 REQUEST = RetrainingRequest(epochs=1, seeds=2, batch_size=512, image_size=6, device="cpu")
 
 
-class Follower:
+class Follower(RetrainingObserver):
     """Keeps which networks were trained, and how they were followed."""
 
     def __init__(self, make_notes: Callable[..., TrainingObserver]) -> None:
         self.make_notes = make_notes
         self.networks: list[tuple[int, int, int]] = []
         self.notes: list[TrainingObserver] = []
+        self.estimate: Estimate | None = None
 
-    def decoding(self, done: int, images: int) -> None:
-        pass
+    def estimated(self, estimate: Estimate) -> None:
+        assert not self.networks
+        self.estimate = estimate
 
     def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
         self.networks.append((trial, index, total))
@@ -65,6 +70,9 @@ def test_networks_are_trained_in_the_runs_folder_cheapest_first(run: RunFolder, 
     summary = retrain_run(run.path, [0, 1], REQUEST, observer=follower, command="it")
     assert (summary.name, summary.interrupted, summary.failures) == ("target", False, {})
     assert [trial for trial, _, _ in follower.networks] == [1, 0]
+    assert follower.estimate is not None
+    assert follower.estimate.seconds > 0
+    assert replace(follower.estimate, seconds=0.0) == Estimate(0.0, networks=2, seeds=2, epochs=1)
     assert list_retrainings(run) == ["target"]
     info = read_retraining(run.retraining("target"))
     assert (info.size, info.settings.seeds, info.command) == ("target", (0, 1), "it")
@@ -87,6 +95,11 @@ def test_a_second_call_trains_what_is_left_and_what_is_added(run: RunFolder, fol
     # the front is proposed to a new retraining alone
     assert [trial for trial, _, _ in follower.networks] == [1, 2]
     assert summary.failures == {}
+    assert follower.estimate is not None
+    assert replace(follower.estimate, seconds=0.0) == Estimate(0.0, networks=2, seeds=2, epochs=1, done=2)
+    again = Follower(Notes)
+    retrain_run(run.path, [0], RetrainingRequest(), observer=again)
+    assert again.estimate is None
     assert run.retraining("target").network(1).result.stat().st_mtime_ns == stamp
     assert read_result(run.retraining("target").network(2)).epochs == done.epochs == 1
 
@@ -95,10 +108,7 @@ def test_a_second_call_trains_what_is_left_and_what_is_added(run: RunFolder, fol
 def test_ctrl_c_stops_and_the_same_call_goes_on(
     run: RunFolder, make_notes: Callable[..., TrainingObserver], whole: bool
 ) -> None:
-    class Stopping:
-        def decoding(self, done: int, images: int) -> None:
-            pass
-
+    class Stopping(RetrainingObserver):
         def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
             if whole:
                 raise KeyboardInterrupt
@@ -217,10 +227,7 @@ def test_a_retraining_goes_on_as_it_was_begun(run: RunFolder, option: str, wish:
 def _begun(run: RunFolder) -> str:
     """A retraining of which nothing is trained."""
 
-    class Stopping:
-        def decoding(self, done: int, images: int) -> None:
-            pass
-
+    class Stopping(RetrainingObserver):
         def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
             raise KeyboardInterrupt
 

@@ -69,6 +69,9 @@ class _Detection:
             load_backbone(network, self.backbone)
         return DetectionTrainer(network, self.splits, self.settings.recipe, seed=seed, device=self.device)
 
+    def estimate(self, folder: TrainingFolder) -> None:
+        """Return None: the first epoch ends soon, and tells."""
+
     def result(self, folder: TrainingFolder, observer: TrainingObserver) -> DetectionResult:
         """Return the average precision after the last epoch from the metrics on disk; there is no test part."""
         seeds = []

@@ -1,5 +1,6 @@
 """Evaluation of a network on streamed images, shared by all ranks, and the arithmetic of its passes."""
 
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 from sasa_nas.data.splits import Standardisation
 from sasa_nas.models.layout import channels_last
 from sasa_nas.recipes.recipe import Precision
-from sasa_nas.streaming.loader import Batch, TestLoader
+from sasa_nas.streaming.loader import Batch
 from sasa_nas.training import evaluate as in_memory
 from sasa_nas.training.evaluate import Evaluation, evaluating
 from sasa_nas.training.full.ranks import ALONE, Ranks
@@ -37,7 +38,7 @@ def inputs_of(batch: Batch, standardisation: Standardisation, dtype: torch.dtype
 
 def evaluate_streamed(
     model: nn.Module,
-    loader: TestLoader,
+    batches: Iterable[Batch],
     standardisation: Standardisation,
     *,
     precision: Precision,
@@ -48,18 +49,18 @@ def evaluate_streamed(
 
     Args:
         model: A module from images (B, C, H, W) to logits (B, classes).
-        loader: Loader of this rank's share of the images.
+        batches: This rank's share of the images.
         standardisation: Statistics of the images, on the model's device.
         precision: Precision of the forward passes.
         flip: Whether the logits of an image and its mirror image are averaged.
-        ranks: Place of this process; all of them take part, with their own loaders.
+        ranks: Place of this process; all of them take part, with their own batches.
     """
     device, dtype = standardisation.mean.device, dtype_of(precision)
     correct = torch.zeros((), dtype=torch.int64, device=device)
     count = torch.zeros((), dtype=torch.int64, device=device)
     loss = torch.zeros((), dtype=torch.float64, device=device)
     with evaluating(model), torch.inference_mode(), autocast(device, precision):
-        for batch in loader:
+        for batch in batches:
             images, labels = inputs_of(batch, standardisation, dtype)
             logits = model(channels_last(images)).to(dtype)
             if flip:

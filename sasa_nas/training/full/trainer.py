@@ -211,7 +211,7 @@ class FullTrainer:
             parts.append(part)
             if len(parts) < self.batches.parts:
                 continue
-            losses.append(self._step(parts))
+            losses.append(self.step(parts))
             self._unreadable += sum(each.unreadable for each in parts)
             parts = []
             self.update += 1
@@ -222,8 +222,12 @@ class FullTrainer:
                 if not ended:
                     checked()
 
-    def _step(self, parts: list[Batch]) -> Tensor:
-        """Make one update, and return the mean loss of its images on this rank, without synchronisation."""
+    def step(self, parts: list[Batch]) -> Tensor:
+        """Make one update, and return the mean loss of its images on this rank, without synchronisation.
+
+        Args:
+            parts: The micro-batches of the update on this rank; the model is in training mode.
+        """
         recipe = self.recipe
         done = self.epoch * self.updates + self.update
         factor = factor_at(recipe.schedule, done, steps_per_epoch=self.updates, epochs=recipe.epochs)
