@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from sasa_nas.exporting.format import Contents, Format, Run, Subject
 from sasa_nas.exporting.onnx_graph import checked_model
@@ -30,7 +31,8 @@ print(logits.argmax(axis=1))
 def write(subject: Subject, folder: Path) -> None:
     """Write a model from `images` `(batch, C, H, W)` to `logits` `(batch, classes)`."""
     model = torch.onnx.export(
-        subject.program,
+        # not every version of the exporter knows this pool
+        subject.program.run_decompositions({torch.ops.aten.adaptive_max_pool2d.default: _maximum}),
         dynamo=True,
         input_names=["images"],
         output_names=["logits"],
@@ -40,6 +42,13 @@ def write(subject: Subject, folder: Path) -> None:
     assert model is not None
     _tidy(model)
     model.save(folder / _FILE, external_data=False)
+
+
+def _maximum(x: Tensor, output_size: list[int]) -> tuple[Tensor, Tensor]:
+    """Return the maxima of maps and their places, as `adaptive_max_pool2d` does to one pixel."""
+    if list(output_size) != [1, 1]:
+        return NotImplemented
+    return x.amax((2, 3), keepdim=True), x.flatten(2).argmax(2, keepdim=True).unsqueeze(3)
 
 
 def _tidy(program: "ONNXProgram") -> None:
