@@ -29,10 +29,10 @@ def oldest(requirements: list[str]) -> list[str]:
 
 
 def main() -> None:
-    """Print the constraints of the package and of its extras for users; tools for developers stay current."""
+    """Print the constraints of the package and of its extras that are tested; tools for developers stay current."""
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    print("\n".join(oldest([*project["dependencies"], *extras["onnx"], *extras["png"]])))
+    print("\n".join(oldest([*project["dependencies"], *extras["onnx"], *extras["png"], *extras["tensorboard"]])))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Bounds of short searches on the effect of attention, beside the truth.
 
-    python benchmarks/bounds.py [--repetitions 200] [--processes 2] [--out FILE]
+    python benchmarks/bounds.py [--repetitions 200] [--sampler tpe] [--only CASE ...] [--processes 2] [--out FILE]
 
-Default searches, whose sampler looks where accuracy is high, are carried out where the effect of attention in each
+Searches, whose sampler looks where accuracy is high, are carried out where the effect of attention in each
 place is known: in tables, which hold every network of their space, and by formulas with planted effects in
 `resnet_hybrid`. Told are the share of searches whose bounds hold the truth in all places together, the bounds' mean
 half-width, and how often they say of a place that attention helps or costs there, rightly and wrongly. Beside them
@@ -19,17 +19,19 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import optuna
+from keeper import Keeper
 from scipy.stats import binomtest
 
 from sasa_nas.analysis.where import Bounds, attention_bounds
 from sasa_nas.analysis.where.population import population_of
 from sasa_nas.files import write_text
-from sasa_nas.run import SearchSettings, TrialRecord
+from sasa_nas.run import SearchSettings
 from sasa_nas.run.provenance import git_state, versions
-from sasa_nas.searching.observer import SearchObserver
+from sasa_nas.run.records import Sampler
 from sasa_nas.searching.plan import SearchPlan, plan_search
 from sasa_nas.searching.propose.proposer import Proposer
 from sasa_nas.searching.propose.study import SearchStudy
@@ -75,17 +77,6 @@ CASES = [
 ]
 
 
-class Keeper(SearchObserver):
-    """Observer that keeps the records of all trials."""
-
-    def __init__(self) -> None:
-        self.records: list[TrialRecord] = []
-
-    def trial_ended(self, record: TrialRecord) -> None:
-        """Keep the record."""
-        self.records.append(record)
-
-
 @cache
 def table_of(name: str) -> Table:
     """Return a table, read once a process."""
@@ -109,13 +100,14 @@ def prepared(case: Case, settings: SearchSettings) -> tuple[SearchPlan, Courses]
     return replay_plan(table, settings), recorded(table)
 
 
-def found(case: Case, seed: int) -> Bounds:
+def found(case: Case, sampler: Sampler | None, seed: int) -> Bounds:
     """Return the bounds of one search."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    settings, keeper = SearchSettings(seed=seed, trials=case.trainings, halving=case.halving), Keeper()
+    settings = SearchSettings(seed=seed, trials=case.trainings, halving=case.halving, sampler=sampler)
+    keeper = Keeper()
     plan, courses = prepared(case, settings)
-    simulate(Proposer(SearchStudy(settings), plan, keeper), courses, workers=WORKERS, observer=keeper)
+    simulate(Proposer(SearchStudy(plan), plan, keeper), courses, workers=WORKERS, observer=keeper)
     bounds = attention_bounds(plan.space, keeper.records)
     if bounds is None:
         raise SystemExit(f"{case.trainings} trainings are too few for bounds")
@@ -200,17 +192,22 @@ def main() -> None:
     """Search, compare and write the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--repetitions", type=int, default=200)
+    parser.add_argument("--sampler", choices=get_args(Sampler), help="by default the one that a search takes")
+    parser.add_argument("--only", nargs="+", choices=[case.name for case in CASES], help="cases to carry out")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=RESULTS / "bounds.json")
     options = parser.parse_args()
     rows = []
     with ProcessPoolExecutor(options.processes) as pool:
         for case in CASES:
-            bounds = list(pool.map(partial(found, case), range(options.repetitions), chunksize=5))
+            if options.only and case.name not in options.only:
+                continue
+            bounds = list(pool.map(partial(found, case, options.sampler), range(options.repetitions), chunksize=5))
             rows.append(judged(case, bounds, truth(case)))
             print({name: value for name, value in rows[-1].items() if name != "true"}, flush=True)
     result = {
         "space_of_formulas": SPACE,
+        "sampler": options.sampler or "as a search takes it",
         "cases": rows,
         "effects_by_seed": {case.source: by_seed(case.source) for case in CASES if case.source.endswith(".gz")},
         "machine": describe_device(pick_device("cpu")),

@@ -117,7 +117,7 @@ def told_by(path: Path, settings: SearchSettings) -> tuple[list[TrialRecord], Ru
 
 
 def answer(path: Path, trainings: int, seed: int) -> tuple[Answer, dict[Place, float]]:
-    """Return the answer of a balanced search, and the differences in the trail of an optimiser."""
+    """Return the answer of a balanced search, and the differences in TPE's trail."""
     balanced = SearchSettings(trials=trainings, balanced=1.0, seed=seed)
     records, info = told_by(path, balanced)
     told = where(info, records)
@@ -126,7 +126,7 @@ def answer(path: Path, trainings: int, seed: int) -> tuple[Answer, dict[Place, f
         for effect in told.effects
         if effect.factor.endswith("].operator") and effect.baseline == BASELINE
     }
-    trail, _ = told_by(path, balanced.model_copy(update={"balanced": 0.0}))
+    trail, _ = told_by(path, balanced.model_copy(update={"sampler": "tpe", "balanced": 0.0}))
     trained = [(r.architecture, r.accuracy) for r in trail if r.outcome is Outcome.TRAINED]
     networks, accuracies = zip(*((a, b) for a, b in trained if a is not None and b is not None), strict=True)
     return (

@@ -1,9 +1,9 @@
 """Gap between the accuracy that a front promises and what its networks keep, as seen and as expected.
 
     python benchmarks/expected_fronts.py [--table tables/hybrid256_digits.json.gz] [--trainings 64] [--settle 0]
-        [--repetitions 30]
+        [--sampler tpe] [--repetitions 30]
 
-Each repetition replays a default search in a table, of whose trainings the last may settle its front. It makes the
+Each repetition replays a search in a table, of whose trainings the last may settle its front. It makes the
 front of the accuracies that the search saw and the front of those that are expected (`sasa_nas.surrogate.posterior`),
 and compares both with the networks' mean accuracy over the trainings of the table that the search did *not* see, by
 which also the hypervolume of each is taken. Writes
@@ -17,17 +17,18 @@ import statistics
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import optuna
+from keeper import Keeper
 from scipy.stats import kendalltau
 
 from sasa_nas.analysis.pareto import dominated_volume, pick, undominated
 from sasa_nas.files import write_text
-from sasa_nas.run import Outcome, SearchSettings, TrialRecord
-from sasa_nas.run.designs import Designs
+from sasa_nas.run import SearchSettings, TrialRecord
+from sasa_nas.run.designs import Designs, trained
 from sasa_nas.run.provenance import versions
-from sasa_nas.searching.observer import SearchObserver
+from sasa_nas.run.records import Sampler
 from sasa_nas.searching.propose.proposer import Proposer
 from sasa_nas.searching.propose.study import SearchStudy
 from sasa_nas.searching.simulate.replay import recorded, replay_plan
@@ -40,34 +41,27 @@ ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 
 
-class Keeper(SearchObserver):
-    """Observer that keeps the records of networks trained to the end."""
-
-    def __init__(self) -> None:
-        self.records: list[TrialRecord] = []
-
-    def trial_ended(self, record: TrialRecord) -> None:
-        """Keep the record if its network was trained."""
-        if record.outcome is Outcome.TRAINED:
-            self.records.append(record)
-
-
-def searched(table: Table, trainings: int, settle: int, seed: int) -> tuple[list[TrialRecord], dict[str, float]]:
+def searched(
+    table: Table, trainings: int, settle: int, sampler: Sampler, seed: int
+) -> tuple[list[TrialRecord], dict[str, float]]:
     """Return the trainings of a search, and the mean accuracy of the others of each network that has others.
 
     Args:
         table: The table.
         trainings: Number of trainings.
         settle: Number of these by which the front is settled in the end.
+        sampler: Sampler of the search.
         seed: Seed of the search.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-    settings, keeper = SearchSettings(seed=seed, trials=trainings - settle, settle=settle), Keeper()
-    proposer = Proposer(SearchStudy(settings), replay_plan(table, settings), keeper)
+    settings, keeper = SearchSettings(seed=seed, trials=trainings - settle, settle=settle, sampler=sampler), Keeper()
+    plan = replay_plan(table, settings)
+    proposer = Proposer(SearchStudy(plan), plan, keeper)
     simulate(proposer, recorded(table), workers=WORKERS, observer=keeper)
+    records = trained(keeper.records)
     seen: dict[str, list[float]] = {}
-    for record in keeper.records:
+    for record in records:
         seen.setdefault(str(record.architecture_id), []).append(record.accuracy or 0.0)
     others = {}
     for row in table.rows:
@@ -75,7 +69,7 @@ def searched(table: Table, trainings: int, settle: int, seed: int) -> tuple[list
         mine, all_ = seen.get(row.architecture.id, []), [curve[-1] for curve in row.accuracy]
         if len(mine) < len(all_):
             others[row.architecture.id] = (sum(all_) - sum(mine)) / (len(all_) - len(mine))
-    return keeper.records, others
+    return records, others
 
 
 def judged(front: Sequence[TrialRecord], others: dict[str, float], reference: dict[str, float]) -> dict[str, float]:
@@ -100,9 +94,9 @@ def reference(table: Table) -> dict[str, float]:
     return {"accuracy": 1 / classes, "flops": 10.0 ** len(str(max(row.flops for row in table.rows)))}
 
 
-def repetition(table: Table, trainings: int, settle: int, seed: int) -> dict[str, dict[str, float]]:
+def repetition(table: Table, trainings: int, settle: int, sampler: Sampler, seed: int) -> dict[str, dict[str, float]]:
     """Return the figures of one search, by the kind of front."""
-    records, others = searched(table, trainings, settle, seed)
+    records, others = searched(table, trainings, settle, sampler, seed)
     found = Designs(records)
     posterior = posterior_of(found)
     if posterior is None:
@@ -131,15 +125,18 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=ROOT / "tables" / "hybrid256_digits.json.gz")
     parser.add_argument("--trainings", type=int, default=64)
     parser.add_argument("--settle", type=int, default=0, help="of these, to settle the front in the end")
+    parser.add_argument("--sampler", choices=get_args(Sampler), default="tpe")
     parser.add_argument("--repetitions", type=int, default=30)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     table = load_table(options.table)
-    rows = [repetition(table, options.trainings, options.settle, seed) for seed in range(options.repetitions)]
+    how = options.trainings, options.settle, options.sampler
+    rows = [repetition(table, *how, seed) for seed in range(options.repetitions)]
     result: dict[str, Any] = {
         "table": options.table.name,
         "trainings": options.trainings,
         "settle": options.settle,
+        "sampler": options.sampler,
         "repetitions": options.repetitions,
         "machine": describe_device(pick_device("cpu")),
         "versions": versions(),

@@ -126,7 +126,9 @@ def search_long(path: Path, trials: int, seed: int) -> dict[str, Any]:
     watch = Stopwatch()
     watch.attach(TPESampler)
     gauges = Gauges(watch)
-    search(by_formula("resnet_hybrid"), SearchSettings(trials=trials, seed=seed), out=path, observer=gauges)
+    search(
+        by_formula("resnet_hybrid"), SearchSettings(sampler="tpe", trials=trials, seed=seed), out=path, observer=gauges
+    )
     bounds = [i * (trials - 1) // 4 for i in range(5)]
     of_quarter = [
         {

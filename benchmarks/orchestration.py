@@ -2,10 +2,10 @@
 
     python benchmarks/orchestration.py [--trials 1000] [--workers 2] [--space resnet_hybrid] [--profile FILE]
 
-Everything is as in `sasa-nas search`: Ray, Tune, worker processes, proposals, trials.jsonl, the trials' folders. Only a
-training is replaced by a report made up on the spot. Counted from the first trial's start to the last one's end, so
-that Ray's start-up is left out. Then the run is read by `sasa-nas pareto RUN` in a process of its own. Writes
-`benchmarks/results/orchestration.json`.
+Everything is as in `sasa-nas search`, its own choice of a sampler included: Ray, Tune, worker processes, proposals,
+trials.jsonl, the trials' folders. Only a training is replaced by a report made up on the spot. Counted from the first
+trial's start to the last one's end, so that Ray's start-up is left out. Then the run is read by `sasa-nas pareto RUN`
+in a process of its own. Writes `benchmarks/results/orchestration.json`.
 """
 
 import argparse

@@ -122,7 +122,7 @@ def make_run(path: Path, trials: int, *, seed: int = 0) -> RunFolder:
     command = f"sasa-nas search --space resnet_hybrid --trials {trials} --halving --scores synflow,naswot,zico"
     make_folder(folder, plan, command, device="none: answered by a formula")
     formula, epochs, draw = planted("synthetic:additive"), plan.space.proxy.recipe.epochs, random.Random(seed)
-    with opened_study(folder, settings) as study:
+    with opened_study(folder, plan) as study:
         recorder = Recorder(folder)
         proposer = Faulty(study, plan, recorder)
 

@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from keeper import Keeper
 
 from sasa_nas.analysis.pareto import hypervolume
 from sasa_nas.files import write_text
-from sasa_nas.run import Outcome, SearchSettings, TrialRecord
+from sasa_nas.run import SearchSettings
+from sasa_nas.run.designs import trained
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.run.records import Sampler
-from sasa_nas.searching.observer import SearchObserver
 from sasa_nas.searching.plan import plan_search
 from sasa_nas.searching.propose.proposer import Proposer
 from sasa_nas.searching.propose.study import SearchStudy
@@ -40,24 +41,6 @@ TASKS = ("synthetic:additive", "synthetic:flops")
 SAMPLERS: tuple[Sampler, ...] = ("model", "tpe", "random")
 TRAININGS = (32, 64)
 REFERENCE = {"accuracy": 0.1, "flops": 1e9}
-
-
-class Keeper(SearchObserver):
-    """Observer that keeps the networks trained, with the accuracies that are planted.
-
-    Args:
-        task: Name of the synthetic task.
-    """
-
-    def __init__(self, task: str) -> None:
-        self._formula = planted(task)
-        self.records: list[TrialRecord] = []
-
-    def trial_ended(self, record: TrialRecord) -> None:
-        """Keep the network if it was trained."""
-        if record.outcome is Outcome.TRAINED and record.architecture is not None:
-            true = self._formula.mean(record.architecture, record.flops or 0)
-            self.records.append(record.model_copy(update={"accuracy": true}))
 
 
 @dataclass(frozen=True)
@@ -80,11 +63,17 @@ def search(task: str, sampler: Sampler, seed: int) -> Course:
     space = load_space(SPACE)
     space = space.model_copy(update={"proxy": space.proxy.model_copy(update={"dataset": task})})
     settings = SearchSettings(sampler=sampler, trials=TRAININGS[-1], balanced=0.0, seed=seed)
-    plan, keeper = plan_search(space, settings), Keeper(task)
+    plan, keeper = plan_search(space, settings), Keeper()
     begun = time.process_time()
-    simulate(Proposer(SearchStudy(settings), plan, keeper), by_formula(plan), workers=WORKERS, observer=keeper)
+    simulate(Proposer(SearchStudy(plan), plan, keeper), by_formula(plan), workers=WORKERS, observer=keeper)
     seconds = time.process_time() - begun
-    volumes = tuple(hypervolume(keeper.records[:count], reference=REFERENCE) for count in TRAININGS)
+    formula = planted(task)
+    networks = [
+        record.model_copy(update={"accuracy": formula.mean(record.architecture, record.flops or 0)})
+        for record in trained(keeper.records)
+        if record.architecture is not None
+    ]
+    volumes = tuple(hypervolume(networks[:count], reference=REFERENCE) for count in TRAININGS)
     return Course(volumes, seconds / TRAININGS[-1])
 
 

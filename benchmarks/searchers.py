@@ -49,9 +49,9 @@ SEARCHERS: dict[str, SearchSettings] = {
     "random": SearchSettings(sampler="random"),
     "random, stopping on all objectives": SearchSettings(sampler="random", halving=True),
     "NSGA-II": SearchSettings(sampler="nsga2"),
-    "TPE": SearchSettings(),
-    "TPE, stopping on accuracy alone": SearchSettings(objectives=("accuracy",), halving=True),
-    "TPE, stopping on all objectives": SearchSettings(halving=True),
+    "TPE": SearchSettings(sampler="tpe"),
+    "TPE, stopping on accuracy alone": SearchSettings(sampler="tpe", objectives=("accuracy",), halving=True),
+    "TPE, stopping on all objectives": SearchSettings(sampler="tpe", halving=True),
     "model": SearchSettings(sampler="model"),
     "model, stopping on all objectives": SearchSettings(sampler="model", halving=True),
 }
@@ -112,7 +112,8 @@ def search(path: Path, settings: SearchSettings, seed: int) -> Course:
     table = table_of(path)
     settings = settings.model_copy(update={"seed": seed, "trials": len(table.rows), "balanced": 0.0})
     follower = Follower(table)
-    proposer = Proposer(SearchStudy(settings), replay_plan(table, settings), follower)
+    plan = replay_plan(table, settings)
+    proposer = Proposer(SearchStudy(plan), plan, follower)
     budget = FULL_TRAININGS * table.info.epochs
     simulate(proposer, recorded(table), workers=WORKERS, observer=follower, budget=budget)
     epochs, seen, true = zip(*follower.points, strict=True)

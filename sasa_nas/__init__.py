@@ -15,13 +15,14 @@ from sasa_nas._lazy import lazy_names
 if TYPE_CHECKING:
     from sasa_nas._version import __version__
     from sasa_nas.analysis.attention_maps import Selection
-    from sasa_nas.api.catalogue import list_datasets, list_models, list_operators, list_spaces
+    from sasa_nas.api.catalogue import list_datasets, list_models, list_operators, list_recipes, list_spaces
     from sasa_nas.api.detectors import detect, resume_detector, train_detector
     from sasa_nas.api.exports import export, verify_export
     from sasa_nas.api.networks import (
         attention_maps,
         describe,
         evaluate,
+        follow_training,
         load_architecture,
         resume_training,
         scores,
@@ -36,10 +37,12 @@ if TYPE_CHECKING:
     from sasa_nas.errors import UserError
     from sasa_nas.models import build
     from sasa_nas.operators import register_operator
+    from sasa_nas.recipes import FullRecipe, load_recipe
     from sasa_nas.run import ExternalResources, SearchSettings, TrainingSettings
     from sasa_nas.searching.observer import SearchObserver
     from sasa_nas.space import Architecture, Recipe, SearchSpace, load_space
     from sasa_nas.table import Table, load_table
+    from sasa_nas.tracking.session import Tracking
     from sasa_nas.workflows.attention import ImageSource
     from sasa_nas.workflows.evaluate import EvaluationSettings, make_attacks
     from sasa_nas.workflows.export import ExportRequest, WeightsChoice
@@ -54,6 +57,7 @@ __all__ = [
     "EvaluationSettings",
     "ExportRequest",
     "ExternalResources",
+    "FullRecipe",
     "ImageSource",
     "LatencyRequest",
     "Recipe",
@@ -67,6 +71,7 @@ __all__ = [
     "SupernetObserver",
     "Table",
     "TableObserver",
+    "Tracking",
     "TrainingObserver",
     "TrainingSettings",
     "UserError",
@@ -79,11 +84,14 @@ __all__ = [
     "draw_designs",
     "evaluate",
     "export",
+    "follow_training",
     "list_datasets",
     "list_models",
     "list_operators",
+    "list_recipes",
     "list_spaces",
     "load_architecture",
+    "load_recipe",
     "load_space",
     "load_table",
     "make_attacks",
@@ -110,13 +118,14 @@ __getattr__, __dir__ = lazy_names(
     {
         "_version": ("__version__",),
         "analysis.attention_maps": ("Selection",),
-        "api.catalogue": ("list_datasets", "list_models", "list_operators", "list_spaces"),
+        "api.catalogue": ("list_datasets", "list_models", "list_operators", "list_recipes", "list_spaces"),
         "api.detectors": ("detect", "resume_detector", "train_detector"),
         "api.exports": ("export", "verify_export"),
         "api.networks": (
             "attention_maps",
             "describe",
             "evaluate",
+            "follow_training",
             "load_architecture",
             "resume_training",
             "scores",
@@ -131,10 +140,12 @@ __getattr__, __dir__ = lazy_names(
         "errors": ("UserError",),
         "models": ("build",),
         "operators": ("register_operator",),
+        "recipes": ("FullRecipe", "load_recipe"),
         "run": ("ExternalResources", "SearchSettings", "TrainingSettings"),
         "searching.observer": ("SearchObserver",),
         "space": ("Architecture", "Recipe", "SearchSpace", "load_space"),
         "table": ("Table", "load_table"),
+        "tracking.session": ("Tracking",),
         "workflows.attention": ("ImageSource",),
         "workflows.evaluate": ("EvaluationSettings", "make_attacks"),
         "workflows.export": ("ExportRequest", "WeightsChoice"),

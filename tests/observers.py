@@ -1,7 +1,7 @@
 """An observer of trainings that takes notes."""
 
 from sasa_nas.run import TrainingFolder
-from sasa_nas.run.training_records import TrainingRecord
+from sasa_nas.run.training_records import ResultRecord, TrainingRecord
 from sasa_nas.training.loop import EpochReport
 
 
@@ -33,3 +33,9 @@ class Notes:
 
     def testing_started(self) -> None:
         self.events.append("testing")
+
+    def training_ended(self, result: ResultRecord) -> None:
+        self.events.append(f"result of {result.name}")
+
+    def training_failed(self, reason: str) -> None:
+        self.events.append(f"failed: {reason}")

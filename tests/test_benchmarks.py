@@ -115,6 +115,18 @@ def test_a_small_load_is_measured(tmp_path: Path) -> None:
     assert result["report_searched"]["bytes"] > 1e4
 
 
+@pytest.mark.night
+@pytest.mark.timeout(400)
+def test_loaders_are_compared_on_a_few_images(tmp_path: Path) -> None:
+    out = tmp_path / "loading.json"
+    answer = run("loading.py", "--small", "--section", "resume", "memory", "--out", str(out))
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert result["resume"]["same_order"]
+    assert result["memory"]["images"] == 2400
+    assert result["memory"]["folder_bytes"] // 3 == result["memory"]["allowed_bytes"]
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="the kernels themselves are checked by make gpu-check")
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(

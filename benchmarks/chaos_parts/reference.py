@@ -35,7 +35,7 @@ def search_plan(space: Path, settings: dict[str, Any]) -> SearchPlan:
 
 def designs(plan: SearchPlan) -> list[Design]:
     """Return the trainings of an undisturbed search that is over before its sampler learns, in their order."""
-    proposer = Proposer(SearchStudy(plan.settings), plan, SearchObserver())
+    proposer = Proposer(SearchStudy(plan), plan, SearchObserver())
     found = []
     while (proposal := proposer.propose()) is not None:
         request = proposal.request

@@ -1,6 +1,6 @@
-"""Catalogues of what is available: named networks, search spaces, data sets, operators.
+"""Catalogues of what is available: named networks, search spaces, data sets, operators, recipes.
 
-Each list is imported when it is asked for: the spaces and the operators come without torch.
+Each list is imported when it is asked for: spaces, operators and recipes come without torch.
 """
 
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.nodes import Node, resolve
 from sasa_nas.nodes.node import MOST
 from sasa_nas.operators import OPERATORS
+from sasa_nas.recipes import load_recipe, preset_names
 from sasa_nas.space import NetworkDescription, load_space, shipped_spaces, size
 from sasa_nas.stems import STEMS
 from sasa_nas.tasks import TASKS
@@ -58,6 +59,19 @@ class DatasetEntry(BaseModel):
     height: int | None = None
     width: int | None = None
     num_classes: int | None = None
+
+
+class RecipeEntry(BaseModel):
+    """A recipe of a full training that ships with the package; `published` is what its source reached with it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    epochs: int
+    batch_size: int
+    optimizer: str
+    published: str
+    source: str
 
 
 class FieldEntry(BaseModel):
@@ -139,6 +153,21 @@ def datasets() -> list[DatasetEntry]:
             )
         )
     return entries
+
+
+def recipes() -> list[RecipeEntry]:
+    """Return all recipes of full trainings that ship."""
+    return [
+        RecipeEntry(
+            name=name,
+            epochs=recipe.epochs,
+            batch_size=recipe.batch_size,
+            optimizer=recipe.optimizer.kind,
+            published=recipe.published,
+            source=recipe.source,
+        )
+        for name, recipe in ((name, load_recipe(name)) for name in preset_names())
+    ]
 
 
 def operators() -> list[OperatorEntry]:

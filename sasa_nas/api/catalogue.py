@@ -1,9 +1,9 @@
-"""Catalogues of what is available: named networks, search spaces, data sets, operators."""
+"""Catalogues of what is available: named networks, search spaces, data sets, operators, recipes."""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sasa_nas.analysis.catalogue import DatasetEntry, ModelEntry, OperatorEntry, SpaceEntry
+    from sasa_nas.analysis.catalogue import DatasetEntry, ModelEntry, OperatorEntry, RecipeEntry, SpaceEntry
 
 
 def list_models() -> "list[ModelEntry]":
@@ -55,3 +55,16 @@ def list_operators() -> "list[OperatorEntry]":
     from sasa_nas.analysis.catalogue import operators
 
     return operators()
+
+
+def list_recipes() -> "list[RecipeEntry]":
+    """Return the recipes of full trainings that ship with the package.
+
+    Examples:
+        >>> import sasa_nas
+        >>> "rsb_a3" in [entry.name for entry in sasa_nas.list_recipes()]
+        True
+    """
+    from sasa_nas.analysis.catalogue import recipes
+
+    return recipes()

@@ -88,10 +88,15 @@ def train(
     *,
     out: Path | str | None = None,
     inherit: Path | str | None = None,
+    processes: int = 1,
+    loader_workers: int | None = None,
     observer: "TrainingObserver | None" = None,
     command: str = "",
 ) -> "TrainingSummary[TrainingInfo, TrainingResult]":
     """Train one classifier with one seed or several, and read the test split at the very end.
+
+    By a full recipe, several processes can share the training: those that `processes` asks for, or those of a launcher
+    such as `torchrun`, the first of which calls this, and all others `follow_training`.
 
     Args:
         target: Name of a network, an architecture's file, or a trained network's folder, whose design is taken.
@@ -99,6 +104,9 @@ def train(
         out: Folder of the training, which must not exist or be empty; `runs/train-<name>-<time>` if None.
         inherit: Folder of a supernet with the weights to begin with; they are drawn if None. The network is one of its
             paths, as in the `architecture.json` of a search's trial.
+        processes: Processes of this machine that train together by a full recipe, each on a GPU of its own if they
+            train on GPUs. A script that asks for several needs `if __name__ == "__main__":`.
+        loader_workers: Processes that read images for each of these; those of its cores that are left if None.
         observer: Observer of the progress; None for none.
         command: Command line that asked for it, for the record.
 
@@ -114,22 +122,37 @@ def train(
         >>> sasa_nas.train("sasa_resnet26", settings).result  # doctest: +SKIP
     """
     from sasa_nas.space import Architecture
+    from sasa_nas.workflows.full_classification import Share
     from sasa_nas.workflows.targets import find_to_train
     from sasa_nas.workflows.train import train_network
 
-    place, network = None if out is None else Path(out), find_to_train(target, Architecture)
-    first = None if inherit is None else Path(inherit)
-    return train_network(network, settings, name=target, out=place, inherit=first, observer=observer, command=command)
+    return train_network(
+        find_to_train(target, Architecture),
+        settings,
+        name=target,
+        out=None if out is None else Path(out),
+        inherit=None if inherit is None else Path(inherit),
+        share=Share(processes, loader_workers),
+        observer=observer,
+        command=command,
+    )
 
 
 def resume_training(
-    folder: Path | str, *, external: ExternalResources = NOTHING, observer: "TrainingObserver | None" = None
+    folder: Path | str,
+    *,
+    external: ExternalResources = NOTHING,
+    processes: int = 1,
+    loader_workers: int | None = None,
+    observer: "TrainingObserver | None" = None,
 ) -> "TrainingSummary[TrainingInfo, TrainingResult]":
     """Go on with a classifier's training where it stopped, to the same result on a CPU as without the stop.
 
     Args:
         folder: Folder of the training; a finished one is left as it is.
         external: Resources outside the folder that its record names, named again, or others in their place.
+        processes: Processes that train together by a full recipe, as for `train`; as many as before or others.
+        loader_workers: Processes that read images for each of these; those of its cores that are left if None.
         observer: Observer of the progress; None for none.
 
     Raises:
@@ -140,9 +163,29 @@ def resume_training(
         >>> import sasa_nas
         >>> sasa_nas.resume_training("runs/train-resnet18").result  # doctest: +SKIP
     """
+    from sasa_nas.workflows.full_classification import Share
     from sasa_nas.workflows.train import resume_network
 
-    return resume_network(Path(folder), external=external, observer=observer)
+    share = Share(processes, loader_workers)
+    return resume_network(Path(folder), external=external, share=share, observer=observer)
+
+
+def follow_training(device: str = "auto") -> None:
+    """Take part in a full training that the first process of a launcher such as `torchrun` leads by `train`.
+
+    Args:
+        device: `auto`, `cpu` or `cuda`, as in the settings of that training.
+
+    Raises:
+        UserError: If no launcher has started this process, or it cannot take part.
+
+    Examples:
+        >>> import sasa_nas
+        >>> sasa_nas.follow_training()  # doctest: +SKIP
+    """
+    from sasa_nas.workflows.full_classification import follow_launched
+
+    follow_launched(device)
 
 
 def evaluate(target: Path | str, settings: "EvaluationSettings | None" = None) -> "EvaluationReport":

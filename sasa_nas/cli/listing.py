@@ -1,4 +1,4 @@
-"""`sasa-nas list`: the available networks, search spaces, data sets and operators."""
+"""`sasa-nas list`: the available networks, search spaces, data sets, operators and recipes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sasa_nas.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from sasa_nas.analysis.catalogue import DatasetEntry, ModelEntry, OperatorEntry, SpaceEntry
+    from sasa_nas.analysis.catalogue import DatasetEntry, ModelEntry, OperatorEntry, RecipeEntry, SpaceEntry
 
 
 class Kind(StrEnum):
@@ -25,18 +25,27 @@ class Kind(StrEnum):
     SPACES = "spaces"
     DATASETS = "datasets"
     OPERATORS = "operators"
+    RECIPES = "recipes"
 
 
 def list_entries(
     what: Annotated[Kind, typer.Argument(help="What to list.", show_default=False)],
+    name: Annotated[
+        str | None,
+        typer.Argument(help="With recipes: print this one as YAML, with all its fields.", show_default=False),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
     schema: Annotated[
-        bool, typer.Option("--schema", help="With spaces: print the JSON Schema of a search space's file, for editors.")
+        bool,
+        typer.Option("--schema", help="With spaces or recipes: print the JSON Schema of such a file, for editors."),
     ] = False,
 ) -> None:
-    """List what there is: models, spaces, datasets, or operators with channel attention and stems."""
+    """List what there is: models, spaces, datasets, recipes, or operators with channel attention and stems."""
     if schema:
         _print_schema(what)
+        return
+    if name is not None:
+        _print_recipe(what, name, as_json)
         return
     from sasa_nas.analysis import catalogue
     from sasa_nas.cli.output import print_json, stdout_console
@@ -55,15 +64,41 @@ def list_entries(
         case Kind.OPERATORS:
             operators = catalogue.operators()
             print_json(operators) if as_json else _print_operators(console, operators)
+        case Kind.RECIPES:
+            recipes = catalogue.recipes()
+            print_json(recipes) if as_json else _print_recipes(console, recipes)
 
 
 def _print_schema(what: Kind) -> None:
-    if what is not Kind.SPACES:
-        raise UserError(f"--schema is for search spaces; use `sasa-nas list {Kind.SPACES} --schema`")
     from sasa_nas.cli.output import print_plain_json
-    from sasa_nas.space import SearchSpace
 
-    print_plain_json(SearchSpace.model_json_schema())
+    match what:
+        case Kind.SPACES:
+            from sasa_nas.space import SearchSpace
+
+            print_plain_json(SearchSpace.model_json_schema())
+        case Kind.RECIPES:
+            from sasa_nas.recipes import recipe_schema
+
+            print_plain_json(recipe_schema())
+        case _:
+            raise UserError(
+                f"--schema is for search spaces and recipes; use `sasa-nas list {Kind.SPACES} --schema` or "
+                f"`sasa-nas list {Kind.RECIPES} --schema`"
+            )
+
+
+def _print_recipe(what: Kind, name: str, as_json: bool) -> None:
+    if what is not Kind.RECIPES:
+        raise UserError(f"a name is for recipes alone; use `sasa-nas list {what}`")
+    from sasa_nas.cli.output import print_plain_json
+    from sasa_nas.recipes import load_recipe, recipe_text
+
+    recipe = load_recipe(name)
+    if as_json:
+        print_plain_json(recipe.model_dump(mode="json"))
+    else:
+        typer.echo(recipe_text(recipe), nl=False)
 
 
 def _print_models(console: Console, models: Sequence[ModelEntry]) -> None:
@@ -97,6 +132,15 @@ def _print_spaces(console: Console, spaces: Sequence[SpaceEntry]) -> None:
     table = plain_table("name", "combinations", "dataset", "description", right=("combinations",))
     for space in spaces:
         table.add_row(space.name, f"{space.combinations:,}", space.dataset, space.description)
+    console.print(table)
+
+
+def _print_recipes(console: Console, recipes: Sequence[RecipeEntry]) -> None:
+    from sasa_nas.cli.output import plain_table
+
+    table = plain_table("name", "epochs", "batch", "optimizer", "published", right=("epochs", "batch"))
+    for recipe in recipes:
+        table.add_row(recipe.name, str(recipe.epochs), str(recipe.batch_size), recipe.optimizer, recipe.published)
     console.print(table)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -26,3 +27,21 @@ SpaceTrainImages = Annotated[
         show_default=False,
     ),
 ]
+
+
+class SamplerName(StrEnum):
+    """Names of `sasa_nas.run.records.Sampler`, without an import of torch."""
+
+    TPE = "tpe"
+    NSGA2 = "nsga2"
+    NSGA3 = "nsga3"
+    RANDOM = "random"
+    GP = "gp"
+    MODEL = "model"
+
+
+class BalancedAtName(StrEnum):
+    """Names of `sasa_nas.run.records.BalancedAt`, likewise."""
+
+    DESIGN = "design"
+    FLOPS = "flops"

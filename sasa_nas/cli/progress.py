@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sasa_nas.run import RunFolder, TrialRecord
     from sasa_nas.run.packing import Packing
     from sasa_nas.searching.observer import EpochReport
+    from sasa_nas.searching.sampler_choice import SamplerChoice
 
 MEASURING = "measuring how trials best share the machine ..."
 FRONT_ROWS = 8
@@ -148,6 +149,10 @@ class LineObserver(SearchObserver):
         self._tally.begin(trials, earlier)
         self._say(f"run {folder.path}: {trials} trials, {self._tally.done} of them done before")
 
+    def sampler_chosen(self, choice: SamplerChoice) -> None:
+        """Print the sampler, and why it is not another."""
+        self._say(str(choice))
+
     def workers_ready(self, workers: int) -> None:
         """Print the number of concurrent trials."""
         self._tally.begin_training()
@@ -218,6 +223,10 @@ class LiveObserver(SearchObserver):
         """Fill the panel's head."""
         self._tally.begin(trials, earlier)
         self._state = f"run {folder.path}: starting Ray ..."
+
+    def sampler_chosen(self, choice: SamplerChoice) -> None:
+        """Print the sampler, and why it is not another, above the panel."""
+        self._console.print(str(choice), soft_wrap=True)
 
     def workers_ready(self, workers: int) -> None:
         """Clear the state line."""

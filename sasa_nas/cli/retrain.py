@@ -10,7 +10,9 @@ import typer
 
 from sasa_nas.cli.echo import echo
 from sasa_nas.cli.options import DataFolder
+from sasa_nas.cli.recipes import FullRecipeName, Gpus, LoaderWorkers, RecipeChanges, full_recipe
 from sasa_nas.cli.signals import INTERRUPTED
+from sasa_nas.cli.tracking import Track, track_words, tracking
 from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
@@ -53,9 +55,14 @@ def retrain(
         typer.Option(min=1, help="Passes over the train split.", show_default="the target's, or 3 x the proxy's"),
     ] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Images of a step.", show_default=False)] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="AdamW's peak.", show_default=False)] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The peak.", show_default=False)] = None,
+    recipe: FullRecipeName = None,
+    changes: RecipeChanges = None,
+    gpus: Gpus = 1,
+    loader_workers: LoaderWorkers = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.", show_default="auto")] = None,
     data_dir: DataFolder = None,
+    track: Track = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON alone.")] = False,
 ) -> None:
     """Train the front, or chosen trials, in full: full width and depth, more epochs, several seeds.
@@ -84,11 +91,19 @@ def retrain(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
+        recipe=full_recipe(recipe, changes or ()),
         device=device,
         data_dir=data_dir,
     )
-    with observing_retraining() as observer:
-        summary, found = source.retrain(request, observer=observer, command=shell_line("sasa-nas", *sys.argv[1:]))
+    command = shell_line("sasa-nas", *sys.argv[1:])
+    with tracking(track) as trackers, observing_retraining() as progress:
+        summary, found = source.retrain(
+            request,
+            processes=gpus,
+            loader_workers=loader_workers,
+            observer=trackers.retraining_observer(progress),
+            command=command,
+        )
     for number, reason in summary.failures.items():
         echo(f"sasa-nas: trial {number} is not trained: {reason}", err=True)
     if as_json:
@@ -98,9 +113,8 @@ def retrain(
         console.print(f"\nRetraining: {summary.folder.path}", soft_wrap=True)
         print_retrained(console, found)
     if summary.interrupted:
-        words = shell_line(
-            program(), "retrain", run, "--name", summary.name, *words_for_training(read_retraining(summary.folder))
-        )
+        external = (*words_for_training(read_retraining(summary.folder)), *track_words(track))
+        words = shell_line(program(), "retrain", run, "--name", summary.name, *external)
         echo(f"\nStopped early. Go on with:\n  {words}", err=as_json)
         raise typer.Exit(INTERRUPTED)
     if summary.failures:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,8 +10,9 @@ import typer
 
 from sasa_nas.cli.counts import parse_amount, parse_count
 from sasa_nas.cli.external import Address, DataDir, Dataset, Storage
-from sasa_nas.cli.options import DataFolder, SpaceDataset, SpaceEpochs, SpaceTrainImages
+from sasa_nas.cli.options import BalancedAtName, DataFolder, SamplerName, SpaceDataset, SpaceEpochs, SpaceTrainImages
 from sasa_nas.cli.signals import INTERRUPTED
+from sasa_nas.cli.tracking import Track, TrackerName, track_words, tracking
 from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.objectives import OBJECTIVES
@@ -21,24 +21,6 @@ from sasa_nas.scoring import SCORES
 if TYPE_CHECKING:
     from sasa_nas.api.run import Run
     from sasa_nas.run import SearchSettings
-
-
-class SamplerName(StrEnum):
-    """Names of `sasa_nas.run.records.Sampler`, without an import of torch."""
-
-    TPE = "tpe"
-    NSGA2 = "nsga2"
-    NSGA3 = "nsga3"
-    RANDOM = "random"
-    GP = "gp"
-    MODEL = "model"
-
-
-class BalancedAtName(StrEnum):
-    """Names of `sasa_nas.run.records.BalancedAt`, likewise."""
-
-    DESIGN = "design"
-    FLOPS = "flops"
 
 
 def search(
@@ -73,7 +55,13 @@ def search(
         str,
         typer.Option(help=f"Comma-separated, accuracy among them: {', '.join(OBJECTIVES)}."),
     ] = "accuracy,flops",
-    sampler: Annotated[SamplerName, typer.Option(help="Who proposes designs.")] = SamplerName.TPE,
+    sampler: Annotated[
+        SamplerName | None,
+        typer.Option(
+            help="Who proposes designs; by default model, or tpe where costs are measured or with --halving.",
+            show_default=False,
+        ),
+    ] = None,
     balanced: Annotated[
         float,
         typer.Option(min=0, max=1, help="Share of the trials drawn in balance, from which `where` tells effects."),
@@ -151,6 +139,7 @@ def search(
             show_default=False,
         ),
     ] = None,
+    track: Track = None,
     dry_run: Annotated[
         int, typer.Option(min=0, metavar="N", help="Only print N designs with their cost; train nothing.")
     ] = 0,
@@ -174,7 +163,7 @@ def search(
         address=address,
         storage=storage,
         data_dir=data_dir.resolve() if data_dir else None,
-        sampler=sampler.value,
+        sampler=sampler.value if sampler else None,
         objectives=parse_objectives(objectives),
         balanced=balanced,
         balanced_at=balanced_at.value,
@@ -198,7 +187,7 @@ def search(
     if table is not None:
         if dry_run or any(wish is not None for wish in (epochs, dataset, train_images, *limits.values())):
             raise UserError("a table's space is as it is: --replay goes without options that change it or draw from it")
-        _replay(table, settings, out)
+        _replay(table, settings, out, track)
         return
     wanted = with_overrides(
         load_space(space or ""), epochs=epochs, dataset=dataset, train_images=train_images, limits=limits
@@ -212,11 +201,11 @@ def search(
     from sasa_nas.cli.output import shell_line
     from sasa_nas.cli.progress import observing
 
-    with observing() as observer:
-        found = sasa_nas.search(
-            wanted, settings, out=out, observer=observer, command=shell_line("sasa-nas", *sys.argv[1:])
-        )
-    _conclude(found)
+    command = shell_line("sasa-nas", *sys.argv[1:])
+    with tracking(track) as trackers, observing() as progress:
+        observer = trackers.search_observer(progress)
+        found = sasa_nas.search(wanted, settings, out=out, observer=observer, command=command)
+    _conclude(found, track)
 
 
 def resume(
@@ -228,6 +217,7 @@ def resume(
     storage: Storage = None,
     data_dir: DataDir = None,
     dataset: Dataset = None,
+    track: Track = None,
 ) -> None:
     """Go on with a search where it stopped: finished trials stay, interrupted ones begin again.
 
@@ -237,30 +227,31 @@ def resume(
     from sasa_nas.cli.external import resources
     from sasa_nas.cli.progress import observing
 
-    with observing() as observer:
+    with tracking(track) as trackers, observing() as progress:
         external = resources(address, storage, data_dir, dataset)
+        observer = trackers.search_observer(progress)
         found = sasa_nas.resume(run, trials=trials, external=external, observer=observer)
-    _conclude(found)
+    _conclude(found, track)
 
 
-def _replay(table: Path, settings: SearchSettings, out: Path | None) -> None:
+def _replay(table: Path, settings: SearchSettings, out: Path | None, track: list[TrackerName] | None) -> None:
     import sasa_nas
     from sasa_nas.cli.output import shell_line, stdout_console
     from sasa_nas.cli.pareto import print_front
     from sasa_nas.cli.progress import observing
     from sasa_nas.cli.where import print_bounds
 
-    with observing() as observer:
-        run = sasa_nas.replay(
-            table, settings, out=out, observer=observer, command=shell_line("sasa-nas", *sys.argv[1:])
-        )
+    command = shell_line("sasa-nas", *sys.argv[1:])
+    with tracking(track) as trackers, observing() as progress:
+        observer = trackers.search_observer(progress)
+        run = sasa_nas.replay(table, settings, out=out, observer=observer, command=command)
     console = stdout_console()
     console.print(f"\nRun: {run.folder.path}, replayed: it holds no weights", soft_wrap=True)
     print_front(console, run.trials())
     print_bounds(console, run)
 
 
-def _conclude(run: Run) -> None:
+def _conclude(run: Run, track: list[TrackerName] | None) -> None:
     """Print the run's path, its front, and the next steps."""
     from sasa_nas.cli.external import words_for_run
     from sasa_nas.cli.output import program, shell_line, stdout_console
@@ -271,7 +262,7 @@ def _conclude(run: Run) -> None:
 
     session = run.session
     assert session is not None
-    path, external = run.folder.path, words_for_run(run.folder)
+    path, external = run.folder.path, (*words_for_run(run.folder), *track_words(track))
     console = stdout_console()
     console.print(f"\nRun: {path}", soft_wrap=True)
     print_front(console, session.records, run.info.settings.objectives)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,8 @@ import typer
 
 from sasa_nas.cli.counts import parse_count
 from sasa_nas.cli.options import DataFolder, Device
+from sasa_nas.cli.recipes import FullRecipeName, Gpus, LoaderWorkers, RecipeChanges, full_recipe
+from sasa_nas.cli.tracking import Track, TrackerName, track_words, tracking
 from sasa_nas.cli.training_command import (
     FirstSeed,
     Out,
@@ -18,20 +21,23 @@ from sasa_nas.cli.training_command import (
     WeightDecay,
     begin_training,
     conclude,
+    follows_launcher,
     require_alone,
     require_target,
     seeds_table,
 )
+from sasa_nas.errors import UserError
 from sasa_nas.tasks import CLASSIFICATION
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sasa_nas.recipes import FullRecipe
     from sasa_nas.run import TrainingInfo, TrainingResult
     from sasa_nas.workflows.observer import TrainingSummary
 
 
-RESUMING = ("resume", "data_dir", "dataset")
+RESUMING = ("resume", "data_dir", "dataset", "gpus", "loader_workers", "track")
 """Options that may be given beside --resume."""
 
 
@@ -79,6 +85,10 @@ def train(
             show_default=False,
         ),
     ] = None,
+    recipe: FullRecipeName = None,
+    changes: RecipeChanges = None,
+    gpus: Gpus = 1,
+    loader_workers: LoaderWorkers = None,
     width_multiplier: Annotated[
         float | None, typer.Option(help="Multiplies every width of the network.", show_default="1")
     ] = None,
@@ -95,8 +105,18 @@ def train(
             show_default=False,
         ),
     ] = None,
+    pretrained: Annotated[
+        bool, typer.Option("--pretrained", help="Begin with the weights of the network's FOLDER.")
+    ] = False,
+    freeze: Annotated[
+        int, typer.Option(min=0, help="So many stages, and the stem, keep the weights of the network's FOLDER.")
+    ] = 0,
+    head_only: Annotated[
+        bool, typer.Option("--head-only", help="All but the classifier keeps the weights of the network's FOLDER.")
+    ] = False,
     out: Out = None,
     resume: Resume = None,
+    track: Track = None,
 ) -> None:
     """Train a network, with one seed or several.
 
@@ -106,11 +126,21 @@ def train(
     from sasa_nas.cli.training_progress import observing_training
 
     folder = data_dir.resolve() if data_dir else None
+    if follows_launcher():
+        _follow(resume, device)
+        return
     if resume is not None:
         require_alone(context, RESUMING)
         external = sasa_nas.ExternalResources(data_dir=folder, dataset=dataset)
-        with observing_training() as observer:
-            _conclude(sasa_nas.resume_training(resume, external=external, observer=observer))
+        with tracking(track) as trackers, observing_training() as progress:
+            summary = sasa_nas.resume_training(
+                resume,
+                external=external,
+                processes=gpus,
+                loader_workers=loader_workers,
+                observer=trackers.training_observer(progress),
+            )
+        _conclude(summary, track, gpus)
         return
     target, dataset = require_target(target, dataset, CLASSIFICATION)
     settings = {
@@ -120,10 +150,13 @@ def train(
         "seeds": tuple(range(seed, seed + seeds)),
         "width_multiplier": width_multiplier,
         "depth_multiplier": depth_multiplier,
+        # what keeps its weights has them from somewhere
+        "pretrained": pretrained or (inherit is None and bool(freeze or head_only)),
+        "frozen": "backbone" if head_only else freeze,
         "device": device,
         "data_dir": folder,
     }
-    recipe = {
+    options = {
         "epochs": epochs,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
@@ -131,17 +164,45 @@ def train(
         "label_smoothing": label_smoothing,
         "augment": augment,
     }
-    train_it = partial(sasa_nas.train, inherit=inherit)
-    _conclude(begin_training(train_it, sasa_nas.TrainingSettings, target, settings, recipe, out))
+    full = full_recipe(recipe, changes or ())
+    given = options if full is None else _without(options, full)
+    train_it = partial(sasa_nas.train, inherit=inherit, processes=gpus, loader_workers=loader_workers)
+    summary = begin_training(train_it, sasa_nas.TrainingSettings, target, settings, given, out, track)
+    _conclude(summary, track, gpus)
 
 
-def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult]) -> None:
+def _follow(resume: Path | None, device: str) -> None:
+    """Take part in the training that a launcher's first process leads."""
+    import sasa_nas
+    from sasa_nas.run import TrainingFolder, read_training
+
+    sasa_nas.follow_training(device if resume is None else read_training(TrainingFolder(resume)).settings.device)
+
+
+def _without(options: Mapping[str, object], recipe: FullRecipe) -> dict[str, object]:
+    """Return the fields of a full recipe, beside which no option for the other kind may be given.
+
+    Raises:
+        UserError: If one is.
+    """
+    for field, value in options.items():
+        if value is not None:
+            option = field.replace("_", "-")
+            raise UserError(f"--{option} is not for --recipe; write --set and the recipe's field, such as epochs=50")
+    return recipe.model_dump()
+
+
+def _conclude(
+    summary: TrainingSummary[TrainingInfo, TrainingResult], track: list[TrackerName] | None, gpus: int
+) -> None:
     """Print the training's folder, its results, and the next steps."""
     from sasa_nas.cli.external import words_for_training
     from sasa_nas.cli.output import program, shell_line
 
     external = words_for_training(summary.info)
-    console = conclude(summary, _accuracies(summary.result) if summary.result else None, external)
+    table = _accuracies(summary.result) if summary.result else None
+    processes = () if gpus == 1 else ("--gpus", str(gpus))
+    console = conclude(summary, table, (*external, *track_words(track), *processes))
     path = summary.folder.path
     line = shell_line(program(), "evaluate", path, "--split", "test", "--rotations", "--flips", "--pgd", *external)
     console.print(f"\nMeasure how robust it is:\n  {line}", soft_wrap=True)

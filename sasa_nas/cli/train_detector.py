@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sasa_nas.cli.options import Device
+from sasa_nas.cli.tracking import Track, TrackerName, track_words, tracking
 from sasa_nas.cli.training_command import (
     FirstSeed,
     Out,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from sasa_nas.workflows.observer import TrainingSummary
 
 
-RESUMING = ("resume", "data_dir", "dataset", "backbone_weights")
+RESUMING = ("resume", "data_dir", "dataset", "backbone_weights", "track")
 """Options that may be given beside --resume."""
 
 
@@ -74,6 +75,7 @@ def train_detector(
     data_dir: Annotated[Path | None, typer.Option(help="Where data sets lie.", show_default=False)] = None,
     out: Out = None,
     resume: Resume = None,
+    track: Track = None,
 ) -> None:
     """Train an object detector, with one seed or several.
 
@@ -86,8 +88,10 @@ def train_detector(
     if resume is not None:
         require_alone(context, RESUMING)
         external = sasa_nas.DetectorResources(data_dir=folder, dataset=dataset, backbone_weights=backbone_weights)
-        with observing_training() as observer:
-            _conclude(sasa_nas.resume_detector(resume, external=external, observer=observer))
+        with tracking(track) as trackers, observing_training() as progress:
+            observer = trackers.training_observer(progress)
+            summary = sasa_nas.resume_detector(resume, external=external, observer=observer)
+        _conclude(summary, track)
         return
     target, dataset = require_target(target, dataset, DETECTION)
     settings = {
@@ -105,16 +109,18 @@ def train_detector(
         "weight_decay": weight_decay,
         "augment": augment,
     }
-    _conclude(begin_training(sasa_nas.train_detector, sasa_nas.DetectionSettings, target, settings, recipe, out))
+    kind = sasa_nas.DetectionSettings
+    _conclude(begin_training(sasa_nas.train_detector, kind, target, settings, recipe, out, track), track)
 
 
-def _conclude(summary: TrainingSummary[DetectionInfo, DetectionResult]) -> None:
+def _conclude(summary: TrainingSummary[DetectionInfo, DetectionResult], track: list[TrackerName] | None) -> None:
     """Print the training's folder, its results, and the next steps."""
     import sasa_nas
     from sasa_nas.cli.output import program, shell_line
 
     external = sasa_nas.DetectorResources.of_detector(summary.info.settings).options
-    console = conclude(summary, _precisions(summary.result) if summary.result else None, external)
+    table = _precisions(summary.result) if summary.result else None
+    console = conclude(summary, table, (*external, *track_words(track)))
     words = ("detect", summary.folder.path, "--image", "FILE", "--plot", "objects.png")
     console.print(f"\nFind objects in images:\n  {shell_line(program(), *words)}", soft_wrap=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 import typer
 
 from sasa_nas.cli.signals import INTERRUPTED
+from sasa_nas.cli.tracking import TrackerName, tracking
 from sasa_nas.cli.value_checks import MOST_SEED
 from sasa_nas.errors import UserError
 from sasa_nas.tasks import TASKS, Task
@@ -73,6 +75,11 @@ def require_target(target: str | None, dataset: str | None, task: Task) -> tuple
     return target, dataset
 
 
+def follows_launcher() -> bool:
+    """Return True if a launcher such as `torchrun` has started this process beside a first one that leads."""
+    return os.environ.get("WORLD_SIZE", "1") != "1" and os.environ.get("RANK", "0") != "0"
+
+
 class Train(Protocol[Settings_contra, Summary_co]):
     """A function of the Python API that trains a network."""
 
@@ -95,6 +102,7 @@ def begin_training(
     options: Mapping[str, Any],
     recipe: Mapping[str, Any],
     out: Path | None,
+    track: Sequence[TrackerName] | None,
 ) -> Summary:
     """Train a network with settings from the command line, and show the progress.
 
@@ -105,6 +113,7 @@ def begin_training(
         options: Settings by name, but for the recipe; None for the default.
         recipe: Fields of the recipe by name; None for the default.
         out: Folder to write; None for the default.
+        track: Trackers of the training; None for none.
 
     Raises:
         UserError: If the settings are invalid, or the network cannot be trained as asked.
@@ -114,8 +123,9 @@ def begin_training(
     from sasa_nas.run.training_records import validate_settings
 
     command = shell_line("sasa-nas", *sys.argv[1:])
-    with observing_training() as observer:
+    with tracking(track) as trackers, observing_training() as progress:
         settings = validate_settings(kind, _given(options) | {"recipe": _given(recipe)}, "the command line")
+        observer = trackers.training_observer(progress)
         return train(target, settings, out=out, observer=observer, command=command)
 
 

@@ -5,6 +5,8 @@
     PATH/val/<class>/*.png              (or valid, validation)
     PATH/test/<class>/*.png             (or testing)
 
+In place of class folders, `val/` may have a file of its images' classes; see `image_labels`.
+
 Names of parts may be in capitals. Images are at any depth below their class's folder. Hidden files, files of operating
 systems, and files without an image's suffix are ignored. Links are followed.
 """
@@ -15,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from sasa_nas.data.image_labels import ImageLabels, find_image_labels, read_image_labels
 from sasa_nas.errors import UserError, printable
 
 Example: TypeAlias = tuple[str, int]
@@ -55,15 +58,17 @@ class Listing:
     test: Sequence[Example] | None = None
 
 
-def list_images(path: Path) -> Listing:
+def list_images(path: Path, validation_labels: Path | None = None) -> Listing:
     """List the images of a folder.
 
     Args:
         path: Absolute path of the folder.
+        validation_labels: File of the classes of validation images. Default: one that `find_image_labels` finds, if
+            these have no class folders.
 
     Raises:
         UserError: If the folder is missing or cannot be read, has fewer than two classes, or its layout is none of
-            those above.
+            those above; see also `read_image_labels`.
     """
     if not path.is_dir():
         shown = printable(path)
@@ -72,10 +77,13 @@ def list_images(path: Path) -> Listing:
     parts = _parts(path)
     root = parts.get("train", path)
     classes = _class_names(root)
+    if validation_labels is not None and "validation" not in parts:
+        raise UserError(f"'{printable(path)}' has no folder 'val' beside 'train' whose images a file could label")
     listed: dict[str, list[Example]] = {}
     for part, folder in parts.items():
         if part != "train":
-            listed[part] = _examples(folder, classes, root)
+            labels = _own_labels(folder, classes, validation_labels) if part == "validation" else None
+            listed[part] = _examples(folder, classes, root) if labels is None else _labelled(folder, classes, labels)
             _require_images(folder, listed[part])
     return Listing(path, root, classes, _examples(root, classes, root), listed.get("validation"), listed.get("test"))
 
@@ -131,6 +139,22 @@ def _examples(root: Path, classes: Sequence[str], train_root: Path) -> list[Exam
     return [
         (file, label) for label, name in enumerate(classes) if name in present for file in _images_below(root / name)
     ]
+
+
+def _own_labels(folder: Path, classes: Sequence[str], named: Path | None) -> ImageLabels | None:
+    """Return the classes of a part's images from a file; None if they lie in class folders, or there is no file."""
+    found = named
+    if found is None and not set(_subfolders(folder)) & set(classes):
+        found = find_image_labels(folder)
+    return None if found is None else read_image_labels(found, classes)
+
+
+def _labelled(folder: Path, classes: Sequence[str], labels: ImageLabels) -> list[Example]:
+    """Return the images of a part by the classes in a file, class by class in the order of their names."""
+    found: list[list[str]] = [[] for _ in classes]
+    for file in _images_below(folder):
+        found[labels.label(Path(file))].append(file)
+    return [(file, label) for label, files in enumerate(found) for file in files]
 
 
 def _unsorted(root: Path) -> UserError:

@@ -1,13 +1,10 @@
 """The user's own images, one folder per class, decoded once for all processes of a machine.
 
-For the layout of folders see `image_listing`. With a train folder, `test` is the test part and `val` the validation
-part. If only one of the two exists, it is the test part (ImageNet's convention), and a stratified tenth of `train` is
-the validation part; if neither does, `train` is divided like a plain folder: 60 % train, 20 % validation, 20 % test.
+For the layout of folders see `image_listing`, for the parts `folder_parts`.
 """
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sasa_nas.data.decoded import CHANNELS, Decoded, Progress, decode, decoded_file, open_decoded
+from sasa_nas.data.folder_parts import divide, search_examples, tested_examples
 from sasa_nas.data.folders import FOLDER_PREFIX, name_of
 from sasa_nas.data.image_file import image_size
 from sasa_nas.data.image_listing import Example, Listing, list_images
@@ -26,11 +24,9 @@ from sasa_nas.data.splits import (
     Indices,
     Splits,
     Standardisation,
-    stratified_split,
-    three_way_split,
 )
-from sasa_nas.data.subset import require_subset, subset_order
-from sasa_nas.errors import UserError, one_line, printable
+from sasa_nas.data.subset import require_subset
+from sasa_nas.errors import UserError, printable
 
 DEFAULT_IMAGE_SIZE = 224
 SMALLEST = 4
@@ -38,7 +34,6 @@ SMALLEST = 4
 
 _LOOKED_AT = 16
 """Number of images examined for a common size."""
-_VALIDATION_SHARE = 0.1
 
 
 def imagefolder_info(path: Path, *, image_size: int | None = None) -> DatasetInfo:
@@ -52,7 +47,7 @@ def imagefolder_info(path: Path, *, image_size: int | None = None) -> DatasetInf
     Raises:
         UserError: See `list_images`; if an image that is opened cannot be read; or if the folder's own side is below 4.
     """
-    return _info(list_images(path), image_size)
+    return listed_info(list_images(path), image_size)
 
 
 def load_imagefolder(
@@ -78,11 +73,11 @@ def load_imagefolder(
         UserError: See `imagefolder_info` and `decode`; and if there are too few images, or fewer than `train_images`.
     """
     listing = list_images(path)
-    info = _info(listing, image_size)
+    info = listed_info(listing, image_size)
     found = _search_parts(listing, info.height, progress)
     fitted, held = (np.asarray(found.facts[name], dtype=np.int64) for name in ("fitted", "held"))
     scale = Standardisation(*(torch.tensor(found.facts[name]).view(-1, 1, 1) for name in ("mean", "std")))
-    search = [*listing.train, *_own_validation(listing)]
+    search = search_examples(listing)
     labels = torch.tensor([label for _, label in search], dtype=torch.int64)
     count = len(fitted)
     if train_images is not None:
@@ -93,7 +88,7 @@ def load_imagefolder(
         # decoded in the order of `subset_order`: a subset is a slice, which copies nothing
         train=ImageSet(found.images[:count], labels[fitted[:count]], scale),
         validation=ImageSet(found.images[len(fitted) :], labels[held], scale),
-        load_test=partial(_load_test, path, info.height, _test_examples(listing, found.facts["tested"]), scale),
+        load_test=partial(_load_test, path, info.height, tested_examples(listing, found.facts["tested"]), scale),
         standardisation=scale,
     )
 
@@ -105,7 +100,12 @@ def _load_test(path: Path, side: int, test: Sequence[Example], scale: Standardis
     return ImageSet(found.images, torch.tensor([label for _, label in test], dtype=torch.int64), scale)
 
 
-def _info(listing: Listing, size: int | None) -> DatasetInfo:
+def listed_info(listing: Listing, size: int | None) -> DatasetInfo:
+    """Return facts about a folder whose images are listed; see `imagefolder_info`.
+
+    Raises:
+        UserError: If an image that is opened cannot be read, or the folder's own side is below 4.
+    """
     side = size or _own_side([file for file, _ in listing.train]) or DEFAULT_IMAGE_SIZE
     if side < SMALLEST:
         raise UserError(
@@ -135,13 +135,13 @@ def _own_side(files: Sequence[str]) -> int | None:
 
 def _search_parts(listing: Listing, side: int, progress: Progress | None) -> Decoded:
     """Return the decoded train and validation images, with facts on their parts."""
-    search = [file for file, _ in chain(listing.train, _own_validation(listing))]
+    search = [file for file, _ in search_examples(listing)]
     names = "train", len(listing.train), listing.validation is None, listing.test is None
     place = decoded_file(listing.path, search, side, *names)
     found = open_decoded(place, side)
     if found is not None:
         return found
-    fitted, held, tested = _divided(listing)
+    fitted, held, tested = divide(listing)
     describe = partial(_facts, fitted=fitted, held=held, tested=tested)
     return decode(place, [search[i] for i in (*fitted, *held)], side, describe, progress)
 
@@ -150,44 +150,3 @@ def _facts(images: Tensor, *, fitted: Indices, held: Indices, tested: Indices) -
     """Return the facts to keep: indices of the parts, and the statistics of the images to train on."""
     mean, std = standardisation_of_bytes(images[: len(fitted)]).per_channel()
     return {"fitted": fitted.tolist(), "held": held.tolist(), "tested": tested.tolist(), "mean": mean, "std": std}
-
-
-def _own_validation(listing: Listing) -> Sequence[Example]:
-    """Return the images of a separate validation part; none if there is no test part beside it."""
-    return (listing.validation or ()) if listing.test is not None else ()
-
-
-def _test_examples(listing: Listing, tested: Sequence[int]) -> list[Example]:
-    apart = listing.test if listing.test is not None else listing.validation
-    return [listing.train[i] for i in tested] if apart is None else list(apart)
-
-
-def _divided(listing: Listing) -> tuple[Indices, Indices, Indices]:
-    """Return the indices of the train images, in the order of `subset_order`, the validation and the test images.
-
-    They are indices into the listed train images followed by those of the validation part. There are none for test
-    images if these have a separate part.
-    """
-    labels = np.asarray([label for _, label in listing.train], dtype=np.int64)
-    counts = np.bincount(labels, minlength=len(listing.classes))
-    for name, count in zip(listing.classes, counts, strict=True):
-        # One for each part that `train` may have to be divided into.
-        if count < 3:
-            raise UserError(
-                f"class '{printable(name)}' in '{printable(listing.train_root)}' has {count} images; give it 3 or more"
-            )
-    nothing = np.empty(0, dtype=np.int64)
-    try:
-        if listing.test is None and listing.validation is None:
-            fitted, held, tested = three_way_split(labels)
-        elif listing.test is None or listing.validation is None:
-            fitted, held = stratified_split(labels, held_out=_VALIDATION_SHARE)
-            tested = nothing
-        else:
-            every = np.arange(len(labels) + len(listing.validation), dtype=np.int64)
-            fitted, held, tested = every[: len(labels)], every[len(labels) :], nothing
-    except ValueError as error:
-        raise UserError(
-            f"'{printable(listing.train_root)}' holds too few images to divide ({one_line(error)})"
-        ) from error
-    return fitted[subset_order(labels[fitted])], held, tested

@@ -243,6 +243,7 @@ def _reproduce(data: ReportData) -> Section:
     info = data.info
     pairs: list[tuple[str, str]] = [
         ("seed", str(info.settings.seed)),
+        ("sampler", str(info.settings.sampler)),
         ("commit", info.git or "not recorded (no git repository)"),
         ("device", info.device),
         ("began", f"{info.created:%Y-%m-%d %H:%M} UTC" if info.created.utcoffset() is not None else str(info.created)),

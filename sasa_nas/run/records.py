@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from sasa_nas.nodes import NameIn
 from sasa_nas.objectives import OBJECTIVES
@@ -94,6 +94,8 @@ class Arm(StrEnum):
 Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp", "model"]
 """Samplers of designs: Optuna's tree-structured Parzen estimator, evolution (NSGA-II or III), chance, or a Gaussian
 process; or the model of accuracy by which expected accuracies are told, with counted costs."""
+FIRST_SAMPLER: Sampler = "tpe"
+"""Sampler of runs whose record names none."""
 BalancedAt = Literal["design", "flops"]
 """Quantity that is equal among balanced designs: nothing but what they have in common, or their FLOPs."""
 Resource = Literal["cpus", "gpus"]
@@ -140,7 +142,9 @@ class SearchSettings(BaseModel):
     auto: tuple[Resource, ...] = ()
     """Resources whose share for a trial is measured before the search begins, in place of what is given above. In
     run.json the fields above hold what was measured, and a resume keeps it."""
-    sampler: Sampler = "tpe"
+    sampler: Sampler | None = None
+    """Sampler of the designs; default: `model` where it can be used, else `tpe`. In run.json it is the one that was
+    used, and a resume keeps it."""
     objectives: Objectives = ("accuracy", "flops")
     balanced: Annotated[float, Field(ge=0.0, le=1.0)] = 0.25
     """Share of the trials that are drawn in balance, whatever came out before, so that effects can be estimated: where
@@ -212,6 +216,12 @@ class RunInfo(BaseModel):
     """The table whose recorded trainings were replayed; None where networks were trained."""
     operators: tuple[RecordedFile, ...] = ()
     """Files of operators that are not the package's own; the run keeps a copy of each."""
+
+    @field_validator("settings")
+    @classmethod
+    def _with_its_sampler(cls, settings: SearchSettings) -> SearchSettings:
+        """Name the sampler of runs that were begun when there was but one."""
+        return settings if settings.sampler is not None else settings.model_copy(update={"sampler": FIRST_SAMPLER})
 
     @property
     def space_name(self) -> str:

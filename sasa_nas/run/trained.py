@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sasa_nas.errors import UserError
+from sasa_nas.recipes import FullRecipe, ImageSizes
 from sasa_nas.run.folder import RunFolder, TrialFolder
 from sasa_nas.run.plain import check_trial
 from sasa_nas.run.reader import read_info
@@ -25,12 +26,16 @@ class TrainingData:
         data_dir: Folder of data sets; None for the default place.
         mean: Per channel, what was subtracted from a pixel; empty where it is not known.
         std: Per channel, what it was divided by.
+        image_size: Side of the data set's images in pixels, if they were resized before the recipe's sizes.
+        sizes: Sizes of the full recipe; None if it was another recipe.
     """
 
     dataset: str
     data_dir: Path | None
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    image_size: int | None = None
+    sizes: ImageSizes | None = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,9 @@ def _of_training(folder: TrainingFolder) -> Trained:
 
 def training_data(info: TrainingInfo) -> TrainingData:
     """Return the data of a training."""
-    return TrainingData(info.settings.dataset, info.settings.data_dir, info.mean, info.std)
+    settings = info.settings
+    sizes = settings.recipe.sizes if isinstance(settings.recipe, FullRecipe) else None
+    return TrainingData(settings.dataset, settings.data_dir, info.mean, info.std, settings.image_size, sizes)
 
 
 def _data_of_run(trial: Path) -> TrainingData | None:

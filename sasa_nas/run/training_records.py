@@ -8,13 +8,14 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sasa_nas.nodes import NameIn
+from sasa_nas.recipes import FullRecipe
 from sasa_nas.run.plain import check_training
 from sasa_nas.run.provenance import Command, Place, Told
 from sasa_nas.run.reader import RunError, read_record
 from sasa_nas.run.records import Natural
 from sasa_nas.run.training_folder import TrainingFolder
 from sasa_nas.space import Recipe
-from sasa_nas.space.proxy import Multiplier, Schedule
+from sasa_nas.space.proxy import AnyRecipe, Multiplier, Schedule
 from sasa_nas.space.validation_errors import space_error
 from sasa_nas.tasks import CLASSIFICATION, TASKS, Task
 
@@ -41,7 +42,7 @@ class BaseTrainingSettings(BaseModel):
     """Device for `sasa_nas.training.device.pick_device`: `auto`, `cpu`, `cuda` or `cuda:N`."""
     data_dir: Place | None = None
     """Folder that data sets lie in or are downloaded to; the default place if None."""
-    recipe: Schedule
+    recipe: Schedule | FullRecipe
 
 
 Settings = TypeVar("Settings", bound=BaseTrainingSettings)
@@ -52,9 +53,14 @@ class TrainingSettings(BaseTrainingSettings):
 
     train_images: Annotated[int, Field(ge=1)] | None = None
     """Images of a stratified subset of the train part; default: all of them."""
-    recipe: Recipe = Recipe()
+    recipe: AnyRecipe = Recipe()
     width_multiplier: Multiplier = 1.0
     depth_multiplier: Multiplier = 1.0
+    pretrained: bool = False
+    """Whether every seed begins with the weights that the network's folder holds, but for the classifier of other
+    classes."""
+    frozen: Annotated[int, Field(ge=0, strict=True)] | Literal["backbone"] = 0
+    """Parts that keep these weights: the stem and so many stages, or `backbone`, all but the classifier."""
 
 
 class TrainingRecord(BaseModel):
@@ -94,7 +100,8 @@ class TrainingInfo(TrainingRecord):
     std: tuple[float, ...]
     """Per channel, what it is divided by afterwards."""
     inherited: Told | None = None
-    """The supernet that the first weights are of, if they are not drawn; they are in `TrainingFolder.inherited`."""
+    """The supernet or the trained network that the first weights are of, if they are not drawn; they are in
+    `TrainingFolder.inherited`."""
 
 
 class Score(BaseModel):

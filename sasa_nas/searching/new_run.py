@@ -69,7 +69,7 @@ def make_folder(
         raise UserError(f"{unwritable(folder.path, error)}; choose another --out") from error
     info = RunInfo(
         space=plan.space.model_dump(mode="json"),
-        settings=plan.settings,
+        settings=plan.recorded_settings,
         created=datetime.now(UTC),
         command=command,
         versions=versions(),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sasa_nas.observer import Observer
 from sasa_nas.run import RunFolder, TrialRecord
 from sasa_nas.run.packing import Packing
+from sasa_nas.searching.sampler_choice import SamplerChoice
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,9 @@ class SearchObserver(Observer):
             earlier: Trials of sessions before this one.
         """
 
+    def sampler_chosen(self, choice: SamplerChoice) -> None:
+        """Report the sampler of the designs that are none of the balanced share's, right after `search_started`."""
+
     def workers_ready(self, workers: int) -> None:
         """Report the largest number of trials that run at a time from now on."""
 
@@ -62,3 +66,64 @@ class SearchObserver(Observer):
 
     def trial_ended(self, record: TrialRecord) -> None:
         """Report a trial that has ended, or that is not to be trained."""
+
+
+class SearchObservers(SearchObserver):
+    """Several observers of a search, told one after the other.
+
+    Args:
+        *observers: The observers.
+    """
+
+    def __init__(self, *observers: SearchObserver) -> None:
+        self._observers = observers
+
+    def decoding(self, done: int, images: int) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.decoding(done, images)
+
+    def measuring(self) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.measuring()
+
+    def packed(self, packing: Packing) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.packed(packing)
+
+    def preparing(self, state: str) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.preparing(state)
+
+    def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.search_started(folder, trials, earlier)
+
+    def sampler_chosen(self, choice: SamplerChoice) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.sampler_chosen(choice)
+
+    def workers_ready(self, workers: int) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.workers_ready(workers)
+
+    def trial_started(self, record: TrialRecord) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.trial_started(record)
+
+    def epoch_ended(self, report: EpochReport) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.epoch_ended(report)
+
+    def trial_ended(self, record: TrialRecord) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.trial_ended(record)

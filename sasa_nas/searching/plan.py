@@ -17,6 +17,7 @@ from sasa_nas.errors import UserError, one_line
 from sasa_nas.objectives import OBJECTIVES
 from sasa_nas.run import SearchSettings
 from sasa_nas.searching.observer import SearchObserver
+from sasa_nas.searching.sampler_choice import SamplerChoice, choose_sampler
 from sasa_nas.space import Architecture, Image, Infeasible, Proxy, SearchSpace, proxy_of
 from sasa_nas.space.choosers import Chooser, Label, LatinHypercubeChooser, RandomChooser, RecordingChooser
 from sasa_nas.space.sampling import Walker
@@ -44,6 +45,20 @@ class SearchPlan:
     def walker(self) -> Walker:
         """Walker that draws designs out of the space."""
         return Walker(self.space)
+
+    @cached_property
+    def sampler(self) -> SamplerChoice:
+        """The sampler, which the settings need not name.
+
+        Raises:
+            UserError: If they name one that cannot have an objective or a limit.
+        """
+        return choose_sampler(self.settings, self.space)
+
+    @property
+    def recorded_settings(self) -> SearchSettings:
+        """The settings as a run records them, with the sampler by its name, so that a resume goes on with it."""
+        return self.settings.model_copy(update={"sampler": self.sampler.name})
 
     @property
     def sent_proxy(self) -> Proxy:
@@ -124,23 +139,13 @@ def plan_designs(space: SearchSpace, settings: SearchSettings) -> SearchPlan:
     # a folder's name is made absolute, so that workers and a later resume read the same one
     space = space.model_copy(update={"proxy": proxy.model_copy(update={"dataset": info.name})})
     plan = SearchPlan(space, settings, info, ((), ()))
-    if settings.sampler == "model":
-        _refuse_uncounted(plan)
+    choose_sampler(settings, space)  # which refuses one that the search cannot have
     if is_synthetic(proxy.dataset):
         refuse_measuring(plan, "a synthetic task")
         if proxy.train_images is not None:
             raise UserError("a synthetic task has no images to train on: leave out train_images")
     _check_feasible(plan)
     return plan
-
-
-def _refuse_uncounted(plan: SearchPlan) -> None:
-    """Raise if an objective or a limit cannot be counted, as it must for networks that are never built."""
-    wished = [name for name in plan.settings.objectives if name not in (*DESIGNED, "accuracy")]
-    if plan.space.limits.max_latency is not None:
-        wished.append("max_latency")
-    if wished:
-        raise UserError(f"sampler model goes by counted costs: leave out {wished[0]}, or take another sampler")
 
 
 def refuse_measuring(plan: SearchPlan, what: str) -> None:

@@ -168,7 +168,7 @@ def _go_on(
     with _sole_searcher(folder):
         folder.trials.mkdir(exist_ok=True)
         if swaps is not None:
-            with opened_study(folder, settings) as study:
+            with opened_study(folder, plan) as study:
                 request_swaps(study, plan, swaps)
         write_text(folder.info, info.model_copy(update={"settings": settings}).model_dump_json(indent=2) + "\n")
         workers = _workers(settings, folder)
@@ -214,9 +214,11 @@ def _carry_out(
     prepare: Preparation | None = None,
 ) -> SearchSummary:
     """One session: proposes and trains until enough is trained, with `cluster` entered only if anything is left."""
-    with opened_study(folder, plan.settings) as study:
+    with opened_study(folder, plan) as study:
         proposer = Proposer(study, plan, observer, searching=searching)
         observer.search_started(folder, proposer.planned, study.records())
+        if searching:
+            observer.sampler_chosen(plan.sampler)
         # Ctrl-C in Tune's own loop makes `fit` return, anywhere else it arrives here
         with suppress(KeyboardInterrupt):
             if prepare is not None and not proposer.done:

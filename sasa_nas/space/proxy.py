@@ -1,10 +1,15 @@
 """Proxy by which a search evaluates a design, full training, and limits on designs."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
+from sasa_nas.documents import DescriptionError
 from sasa_nas.nodes import Bool, Count, Float, Node, Positive, Quantity
+from sasa_nas.recipes import FullRecipe
+from sasa_nas.recipes.loading import BASE, load_recipe
 
 PositiveFloat = Annotated[Float, Field(gt=0.0)]
 Multiplier = Annotated[Float, Field(gt=0.0, le=1000.0)]
@@ -29,6 +34,25 @@ class Recipe(Schedule):
     label_smoothing: Annotated[Float, Field(ge=0.0, lt=1.0)] = 0.0
     augment: Bool = True
     """Augmentation by random shifts, and by flips that keep the data set's labels, if true."""
+
+
+def _described(value: Any) -> Any:
+    """Return the recipe that plain data describe: a full one is a name, or has a base or an optimiser."""
+    if isinstance(value, Recipe | FullRecipe):
+        return value
+    if isinstance(value, str) or (isinstance(value, Mapping) and BASE in value):
+        try:
+            return load_recipe(value)
+        except DescriptionError as error:
+            raise PydanticCustomError("recipe", "{reason}", {"reason": str(error)}) from error
+    if isinstance(value, Mapping) and "optimizer" in value:
+        return FullRecipe.model_validate(value)
+    return Recipe.model_validate(value)
+
+
+AnyRecipe = Annotated[Recipe | FullRecipe, BeforeValidator(_described)]
+"""Recipe of a training: a proxy's, with AdamW and all images in memory; or a full one, which may be given by the name
+of a preset or a file, or by changes to a `base`."""
 
 
 class Proxy(Node):
@@ -56,10 +80,10 @@ class Target(Node):
     """Name of the data set; default: the proxy's."""
     image_size: Positive | None = None
     """Side of images in pixels; default: the proxy's for the proxy's data set, else the data set's own."""
-    recipe: Recipe | None = None
-    """Recipe of the training; default: the proxy's with three times its epochs."""
+    recipe: AnyRecipe | None = None
+    """Recipe of the training, such as `rsb_a3`; default: the proxy's with three times its epochs."""
 
-    def training(self, proxy: Proxy) -> tuple[str, int | None, Recipe]:
+    def training(self, proxy: Proxy) -> tuple[str, int | None, Recipe | FullRecipe]:
         """Return data set, image size and recipe, with defaults from the proxy."""
         same_data = self.dataset is None or self.dataset == proxy.dataset
         longer = proxy.recipe.model_copy(update={"epochs": min(TARGET_EPOCHS * proxy.recipe.epochs, MOST_EPOCHS)})

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Vector = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float64]
+from sasa_nas.surrogate.conditional import Conditional
+from sasa_nas.surrogate.factors import Matrix, Vector
 
 PRIOR_RATIO = 0.5
 """Prior median of `s_u^2 / s^2` and of `t^2 / s^2`. With less, intervals are too short where no network is trained
@@ -30,69 +30,6 @@ NEGLIGIBLE = 1e-3
 """Parts of the mixture with less probability are left out."""
 FLAT = 1e4
 """Prior variance of fixed coefficients, and of `b_0` around the mean of all networks, over `s^2`: next to no prior."""
-
-
-@dataclass(frozen=True, eq=False)
-class Conditional:
-    """The model given its variances.
-
-    Attributes:
-        noise: Standard deviation `s` between trainings of one network.
-        network: Standard deviation `s_u` of networks around their columns' prediction.
-        slope: Prior standard deviation `t` of the columns' coefficients.
-        coefficients: (1 + p,), posterior mean of `b_0` and `b`.
-        covariance: (1 + p, 1 + p), their posterior covariance.
-        shrinkage: (N,), weight of a network's own residual in its prediction, 0 to 1.
-        residual: (N,), posterior mean of `u`, given the coefficients' posterior mean.
-        columns: (N, 1 + p), the networks' columns, with the intercept's first.
-    """
-
-    noise: float
-    network: float
-    slope: float
-    coefficients: Vector
-    covariance: Matrix
-    shrinkage: Vector
-    residual: Vector
-    columns: Matrix
-
-    @property
-    def mean(self) -> Vector:
-        """Posterior mean of `m`, of shape (N,)."""
-        return self.columns @ self.coefficients + self.residual
-
-    @property
-    def variance(self) -> Vector:
-        """Posterior variance of `m`, of shape (N,)."""
-        # u_i given b has mean shrinkage * (y_i - z_i b), so that of z_i b a share of 1 - shrinkage is left in m_i
-        return (1.0 - self.shrinkage) ** 2 * self._spread(self.columns) + self.network**2 * (1.0 - self.shrinkage)
-
-    def predict(self, columns: Matrix) -> tuple[Vector, Vector]:
-        """Return posterior mean and variance of networks by their columns, with the intercept's first."""
-        return columns @ self.coefficients, self._spread(columns) + self.network**2
-
-    def draws(self, count: int, generator: np.random.Generator, untrained: Matrix) -> Matrix:
-        """Return draws from the joint posterior of `m`, and of that of M more networks, of shape (count, N + M).
-
-        Args:
-            count: Number of draws.
-            generator: Source of randomness.
-            untrained: (M, 1 + p), columns of networks that were never trained, with the intercept's first.
-        """
-        root = np.linalg.cholesky(self.covariance)
-        offsets = generator.standard_normal((count, len(self.coefficients))) @ root.T
-        own = generator.standard_normal((count, len(self.columns)))
-        own *= self.network * np.sqrt(1.0 - self.shrinkage)
-        drawn: Matrix = self.mean + offsets @ self.columns.T * (1.0 - self.shrinkage) + own
-        if not len(untrained):
-            return drawn
-        others = (self.coefficients + offsets) @ untrained.T
-        others += self.network * generator.standard_normal(others.shape)
-        return np.concatenate([drawn, others], axis=1)
-
-    def _spread(self, columns: Matrix) -> Vector:
-        spread: Vector = ((columns @ self.covariance) * columns).sum(axis=1)
-        return spread
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,11 +122,33 @@ def fit(means: Vector, counts: Vector, within: float, columns: Matrix, *, fixed:
     """
     sums = _Sums.of(means, counts, within, _with_intercept(columns), fixed)
     found = [sums.given(np.exp(network), np.exp(columns)) for network in GRID for columns in GRID]
-    densities = np.array([density for density, _ in found])
+    densities = np.array([ratios.density for ratios in found])
     weights = np.exp(densities - densities.max())
     weights = np.where(weights > NEGLIGIBLE * weights.sum(), weights, 0.0)
-    parts = tuple(part for (_, part), weight in zip(found, weights, strict=True) if weight > 0.0)
+    # most of the time goes into covariances, and most parts are negligible
+    parts = tuple(sums.conditional(ratios) for ratios, weight in zip(found, weights, strict=True) if weight > 0.0)
     return MixedModel(parts, weights[weights > 0.0] / weights.sum(), sums.free)
+
+
+@dataclass(frozen=True, eq=False)
+class _Ratios:
+    """A pair of ratios, and how well it agrees with the data.
+
+    Attributes:
+        network: `s_u^2 / s^2`.
+        columns: `t^2 / s^2`.
+        density: Logarithm of their posterior density, up to a constant.
+        variance: `s^2`, estimated given the ratios.
+        root: (1 + p, 1 + p), Cholesky factor of the coefficients' posterior precision, times `s^2`.
+        half: (1 + p,), this factor's solution for the moments.
+    """
+
+    network: float
+    columns: float
+    density: float
+    variance: float
+    root: npt.NDArray[np.floating]
+    half: npt.NDArray[np.floating]
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,8 +207,8 @@ class _Sums:
             fixed=fixed,
         )
 
-    def given(self, network: float, columns: float) -> tuple[float, Conditional]:
-        """Return the logarithm of the ratios' posterior density, up to a constant, and the model given them.
+    def given(self, network: float, columns: float) -> _Ratios:
+        """Return how well two ratios agree with the data.
 
         Args:
             network: `s_u^2 / s^2`.
@@ -264,21 +223,24 @@ class _Sums:
         half = np.linalg.solve(root, self.moments.T @ (1.0 / spread))
         # of trainings that are all equal, rounding alone would be left
         variance = max(float(self.powers @ (1.0 / spread) - half @ half + self.within) / self.free, 1e-16)
-        inverse = np.linalg.inv(root)
-        covariance = inverse.T @ inverse
-        coefficients = inverse.T @ half
-        shrinkage = network / (network + 1.0 / self.counts)
-        residual = shrinkage * (self.means - self.columns @ coefficients)
-        coefficients[0] += self.centre
         determinant = self.sizes @ np.log(spread) + np.log(prior).sum() + 2.0 * np.log(np.diag(root)).sum()
         ratios = (np.log([network, columns]) - np.log(PRIOR_RATIO)) / PRIOR_WIDTH
         density = -0.5 * float(determinant + self.free * np.log(variance) + (ratios**2).sum())
-        return density, Conditional(
-            noise=float(np.sqrt(variance)),
-            network=float(np.sqrt(variance * network)),
-            slope=float(np.sqrt(variance * columns)),
+        return _Ratios(network, columns, density, variance, root, half)
+
+    def conditional(self, ratios: _Ratios) -> Conditional:
+        """Return the model given two ratios."""
+        inverse = np.linalg.inv(ratios.root)
+        coefficients = inverse.T @ ratios.half
+        shrinkage = ratios.network / (ratios.network + 1.0 / self.counts)
+        residual = shrinkage * (self.means - self.columns @ coefficients)
+        coefficients[0] += self.centre
+        return Conditional(
+            noise=float(np.sqrt(ratios.variance)),
+            network=float(np.sqrt(ratios.variance * ratios.network)),
+            slope=float(np.sqrt(ratios.variance * ratios.columns)),
             coefficients=coefficients,
-            covariance=variance * covariance,
+            covariance=ratios.variance * (inverse.T @ inverse),
             shrinkage=shrinkage,
             residual=residual,
             columns=self.columns,

@@ -15,8 +15,8 @@ from sasa_nas.objectives import DEFAULT_OBJECTIVES, OBJECTIVES
 from sasa_nas.run import TrialRecord
 from sasa_nas.run.designs import Designs
 from sasa_nas.space import Architecture
-from sasa_nas.surrogate.factors import Factor, Values, factors_of, values_of
-from sasa_nas.surrogate.mixed_model import Matrix, MixedModel, Vector, fit
+from sasa_nas.surrogate.factors import Factor, Matrix, Values, Vector, factors_of, values_of
+from sasa_nas.surrogate.mixed_model import MixedModel, fit
 
 LEAST = 8
 """Fewest networks that a model is made of."""
@@ -165,14 +165,11 @@ def fit_trainings(groups: Sequence[Sequence[TrialRecord]], columns: Matrix, *, f
         columns: (N, p), standardised columns of the networks.
         fixed: Number of the first columns whose coefficients have next to no prior.
     """
-    accuracies = [np.array([record.accuracy or 0.0 for record in group]) for group in groups]
-    return fit(
-        means=np.array([values.mean() for values in accuracies]),
-        counts=np.array([float(len(values)) for values in accuracies]),
-        within=float(sum(values.var() * len(values) for values in accuracies)),
-        columns=columns,
-        fixed=fixed,
-    )
+    accuracies = np.array([record.accuracy or 0.0 for group in groups for record in group])
+    sizes = np.array([len(group) for group in groups])
+    means = np.add.reduceat(accuracies, np.cumsum(sizes) - sizes) / sizes
+    within = float(((accuracies - np.repeat(means, sizes)) ** 2).sum())
+    return fit(means=means, counts=sizes.astype(np.float64), within=within, columns=columns, fixed=fixed)
 
 
 def log_costs(networks: Sequence[Counted]) -> Matrix:

@@ -137,10 +137,45 @@ def load_checkpoint(
         BadCheckpoint: If the file is damaged, or another trainer's; `trainer` cannot be used then.
         OSError: If the file cannot be read.
     """
+    return restore(read_checkpoint(path, trainer), path, trainer, metrics, of=of)
+
+
+def read_checkpoint(path: Path, trainer: EpochTrainer[Any]) -> bytes:
+    """Return the bytes of a checkpoint, without looking into it.
+
+    Args:
+        path: The file.
+        trainer: The trainer whose state it should hold, by which its size is limited.
+
+    Raises:
+        BadCheckpoint: If it is no plain file, or larger than any checkpoint of the trainer.
+        OSError: If it cannot be read.
+    """
     try:
-        content = io.BytesIO(read_bytes(path, _largest(trainer)))
+        return read_bytes(path, _largest(trainer))
     except UnfitFile as error:
         raise BadCheckpoint(f"{path} is damaged or foreign ({error.strerror})") from error
+
+
+def restore(
+    data: bytes, path: Path, trainer: EpochTrainer[Metrics], metrics: type[Metrics], *, of: str = ""
+) -> list[Metrics]:
+    """Load a state that `save_checkpoint` wrote into a trainer; only tensors and plain containers are unpickled.
+
+    Args:
+        data: Content of the file.
+        path: The file, for the error.
+        trainer: The trainer to load the state into.
+        metrics: Dataclass of an epoch's metrics.
+        of: Identity of the training; a checkpoint of another one is refused even if it fits.
+
+    Returns:
+        The metrics of the epochs done.
+
+    Raises:
+        BadCheckpoint: If the content is damaged, or another trainer's; `trainer` cannot be used then.
+    """
+    content = io.BytesIO(data)
     # of a damaged or foreign file, torch and the trainer raise errors of every type
     try:
         _require_stored(content)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from sasa_nas.data.batches import epoch_seed
+from sasa_nas.training.freezing import set_training_mode
 from sasa_nas.training.memory import keep_freed_memory
 from sasa_nas.training.optim import adamw, learning_rate_at, set_learning_rate
 from sasa_nas.training.seeding import seeded
@@ -203,7 +204,7 @@ class EpochLoop(ABC, Generic[Model, Batch, Metrics]):
         steps = len(self.batches)
         total_steps = self.total_epochs * steps
         losses: list[Tensor] = []
-        self.model.train()
+        set_training_mode(self.model)
         for step, batch in enumerate(self.batches.epoch(self.epoch)):
             rate = learning_rate_at(self.epoch * steps + step, total_steps=total_steps, peak=self.learning_rate)
             set_learning_rate(self.optimizer, rate)

@@ -12,13 +12,12 @@ from torch import Tensor, nn
 from sasa_nas.data.batches import Batches
 from sasa_nas.data.splits import DatasetInfo, ImageSet, SearchSplits
 from sasa_nas.errors import UserError
-from sasa_nas.models import build
 from sasa_nas.models.layout import channels_last, to_channels_last
 from sasa_nas.space import Architecture
 from sasa_nas.space.proxy import Recipe
 from sasa_nas.training.evaluate import autocast, evaluate
+from sasa_nas.training.first_weights import DRAWN, FirstWeights, first_network
 from sasa_nas.training.loop import EpochLoop, NonFiniteLoss
-from sasa_nas.training.seeding import seeded
 
 
 @dataclass(frozen=True)
@@ -153,9 +152,15 @@ class Trainer(EpochLoop[nn.Module, tuple[Tensor, Tensor], EpochMetrics]):
 
 
 def new_trainer(
-    architecture: Architecture, splits: SearchSplits, recipe: Recipe, *, seed: int, device: torch.device
+    architecture: Architecture,
+    splits: SearchSplits,
+    recipe: Recipe,
+    *,
+    seed: int,
+    device: torch.device,
+    first: FirstWeights = DRAWN,
 ) -> Trainer:
-    """Return the trainer of a freshly initialised network.
+    """Return the trainer of a network before its first step.
 
     Args:
         architecture: The network.
@@ -163,10 +168,10 @@ def new_trainer(
         recipe: Epochs, batch size, rates.
         seed: Seed of initial weights, batches, augmentation and dropout.
         device: Device of weights and data.
+        first: Weights that it begins with, and those of them that it keeps.
 
     Raises:
-        UserError: If a batch would hold a single example.
+        UserError: If a batch would hold a single example, or more stages are to be frozen than there are.
     """
-    with seeded(seed):
-        network = build(architecture)
+    network = first_network(architecture, first, seed)
     return Trainer(network, splits.train, splits.validation, splits.info, recipe, seed=seed, device=device)

@@ -10,7 +10,7 @@ from torch import Tensor
 from sasa_nas.data.image_file import read_image
 from sasa_nas.data.preprocess import standardisation_of
 from sasa_nas.data.registry import load, pixel_max
-from sasa_nas.data.splits import Splits, Standardisation
+from sasa_nas.data.splits import Standardisation
 from sasa_nas.errors import UserError
 from sasa_nas.models import Network, build
 from sasa_nas.run.trained import TrainingData, find_trained
@@ -18,7 +18,7 @@ from sasa_nas.space import Architecture, Image
 from sasa_nas.space.scaling import fitted_to
 from sasa_nas.space.validation_errors import space_error
 from sasa_nas.training.seeding import seeded
-from sasa_nas.workflows.loading import load_data, load_network
+from sasa_nas.workflows.loading import TestedData, load_data, load_network
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def _with_file(network: Network, weights: str, file: Path, data: TrainingData | 
     return Subject(network, weights, f"{file}{note}", picture, scale.apply(raw[None]))
 
 
-def _with_example(network: Network, weights: str, splits: Splits, index: int) -> Subject:
+def _with_example(network: Network, weights: str, splits: TestedData, index: int) -> Subject:
     part = splits.validation
     if not 0 <= index < len(part):
         raise UserError(f"--index {index}: the validation images of '{splits.info.name}' are 0 to {len(part) - 1}")

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
-from sasa_nas.data.splits import ImageSet, Splits
+from sasa_nas.data.splits import ImageSet
 from sasa_nas.errors import UserError
 from sasa_nas.run.trained import find_trained
 from sasa_nas.run.training_records import Share, Spread
@@ -16,7 +16,7 @@ from sasa_nas.training.adversarial import Attack, evaluate_attacked
 from sasa_nas.training.device import pick_device
 from sasa_nas.training.evaluate import evaluate
 from sasa_nas.training.transforms import FLIPS, ROTATIONS, transformed
-from sasa_nas.workflows.loading import load_data, load_network, within_memory
+from sasa_nas.workflows.loading import TestedData, load_data, load_network, within_memory
 
 Split = Literal["validation", "test"]
 
@@ -159,7 +159,7 @@ def evaluate_network(target: Path, settings: EvaluationSettings) -> EvaluationRe
 
 
 def _measure(
-    network: nn.Module, part: ImageSet, splits: Splits, settings: EvaluationSettings
+    network: nn.Module, part: ImageSet, splits: TestedData, settings: EvaluationSettings
 ) -> Iterator[_SeedMeasurement]:
     """Yield all requested measurements of one network, always in the same order."""
     size = settings.batch_size

@@ -1,20 +1,24 @@
 """Loading of data sets, checked against those trained on, and of networks with their weights."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
 from sasa_nas.data.decoded import Progress
 from sasa_nas.data.registry import dataset_info, load
-from sasa_nas.data.splits import Splits, same_statistics
+from sasa_nas.data.splits import DatasetInfo, ImageSet, Splits, Standardisation, same_statistics
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.weights import built, load_weights
 from sasa_nas.models import Network
 from sasa_nas.run.external import ExternalResources, confirmed, folder_or_none
 from sasa_nas.run.trained import Trained, TrainingData
 from sasa_nas.space import Architecture
+from sasa_nas.streaming.in_memory import TestedSplits
+from sasa_nas.streaming.splits import StreamedSplits, open_streamed
 
 
 def load_for(
@@ -43,7 +47,17 @@ def load_for(
             f"the network is made for images of {image.height}x{image.width} pixels, and those of data sets are "
             "square; give a network for square images"
         )
-    info = dataset_info(dataset, data_dir, image.height)
+    require_fitting(architecture, dataset_info(dataset, data_dir, image.height))
+    return load(dataset, data_dir=data_dir, image_size=image.height, train_images=train_images, progress=progress)
+
+
+def require_fitting(architecture: Architecture, info: DatasetInfo) -> None:
+    """Check that a data set has the channels and classes of a network.
+
+    Raises:
+        UserError: If it does not.
+    """
+    image = architecture.image
     for what, given, wanted in (
         ("channels", info.channels, image.channels),
         ("classes", info.num_classes, architecture.num_classes),
@@ -53,10 +67,29 @@ def load_for(
                 f"dataset '{info.name}' has {given} {what} and the network {wanted}; "
                 "give the --dataset that it was trained on"
             )
-    return load(dataset, data_dir=data_dir, image_size=image.height, train_images=train_images, progress=progress)
 
 
-def load_data(target: Path, trained: Trained, dataset: str | None, data_dir: Path | None) -> Splits:
+class TestedData(Protocol):
+    """Data to measure a network on."""
+
+    @property
+    def info(self) -> DatasetInfo:
+        """Facts about the data set."""
+
+    @property
+    def validation(self) -> ImageSet:
+        """The validation part."""
+
+    @property
+    def load_test(self) -> Callable[[], ImageSet]:
+        """Function that reads the test part."""
+
+    @property
+    def standardisation(self) -> Standardisation:
+        """Statistics by which pixels are standardised."""
+
+
+def load_data(target: Path, trained: Trained, dataset: str | None, data_dir: Path | None) -> TestedData:
     """Return the data set for a trained network: the requested one, or by default the network's own.
 
     Args:
@@ -76,13 +109,24 @@ def load_data(target: Path, trained: Trained, dataset: str | None, data_dir: Pat
     if data is not None and dataset is None:
         named = ExternalResources(data_dir=data_dir)
         confirmed(ExternalResources(data_dir=data.data_dir, dataset=folder_or_none(name)), named, target)
-    splits = load_for(trained.architecture, name, data_dir)
+    splits = _load_as_trained(trained, name, data_dir)
     if data and splits.info.name == data.dataset:
         require_unchanged(splits, data)
     return splits
 
 
-def require_unchanged(splits: Splits, data: TrainingData) -> None:
+def _load_as_trained(trained: Trained, name: str, data_dir: Path | None) -> TestedData:
+    """Return a data set as the network's recipe tests on it."""
+    data, architecture = trained.data, trained.architecture
+    if data is None or data.sizes is None:
+        return load_for(architecture, name, data_dir)
+    require_fitting(architecture, dataset_info(name, data_dir, architecture.image.height))
+    splits = open_streamed(name, data_dir=data_dir, image_size=data.image_size)
+    side = architecture.image.height
+    return TestedSplits(splits, data.sizes, replace(splits.info, height=side, width=side))
+
+
+def require_unchanged(splits: TestedData | StreamedSplits, data: TrainingData) -> None:
     """Check that a data set's train part is the one that a network was trained on.
 
     Raises:

@@ -53,6 +53,63 @@ class TrainingObserver(SeedObserver):
     def testing_started(self) -> None:
         """Report that all seeds are trained, and that the test split, where there is one, is read."""
 
+    def training_ended(self, result: ResultRecord) -> None:
+        """Report that the result is on the disk."""
+
+    def training_failed(self, reason: str) -> None:
+        """Report in one line why the training broke off; Ctrl-C is no failure."""
+
+
+class TrainingObservers(TrainingObserver):
+    """Several observers of a training, told one after the other.
+
+    Args:
+        *observers: The observers.
+    """
+
+    def __init__(self, *observers: TrainingObserver) -> None:
+        self._observers = observers
+
+    def decoding(self, done: int, images: int) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.decoding(done, images)
+
+    def training_started(self, folder: TrainingFolder, info: TrainingRecord) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.training_started(folder, info)
+
+    def seed_started(self, seed: int, epochs: int) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.seed_started(seed, epochs)
+
+    def seed_restarted(self, seed: int, reason: str) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.seed_restarted(seed, reason)
+
+    def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.epoch_ended(seed, metrics)
+
+    def testing_started(self) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.testing_started()
+
+    def training_ended(self, result: ResultRecord) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.training_ended(result)
+
+    def training_failed(self, reason: str) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.training_failed(reason)
+
 
 class RetrainingObserver(Observer):
     """Observer of a retraining."""
@@ -69,6 +126,26 @@ class RetrainingObserver(Observer):
             An observer of its training.
         """
         return TrainingObserver()
+
+
+class RetrainingObservers(RetrainingObserver):
+    """Several observers of a retraining, told one after the other.
+
+    Args:
+        *observers: The observers.
+    """
+
+    def __init__(self, *observers: RetrainingObserver) -> None:
+        self._observers = observers
+
+    def decoding(self, done: int, images: int) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.decoding(done, images)
+
+    def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
+        """Return the network's observers of all of them."""
+        return TrainingObservers(*(observer.network_started(trial, index, total) for observer in self._observers))
 
 
 class TableObserver(Observer):

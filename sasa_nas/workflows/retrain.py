@@ -12,6 +12,8 @@ from sasa_nas.run import ExternalResources, Outcome, RunError, RunFolder, TrialR
 from sasa_nas.run.folder import RetrainingFolder
 from sasa_nas.run.new_folder import Unwritable, sole_writer, unwritable
 from sasa_nas.run.retraining_records import NAME, RetrainingInfo
+from sasa_nas.training.full.ranks import launched_ranks
+from sasa_nas.workflows.full_classification import UNDIVIDED, Share
 from sasa_nas.workflows.observer import RetrainingObserver, TrainingObserver
 from sasa_nas.workflows.retraining_plan import RetrainingRequest, plan_retraining
 from sasa_nas.workflows.train import resume_network, train_network
@@ -39,6 +41,7 @@ def retrain_run(
     proposed: Sequence[int],
     request: RetrainingRequest,
     *,
+    share: Share = UNDIVIDED,
     observer: RetrainingObserver | None = None,
     command: str = "",
 ) -> RetrainingSummary:
@@ -51,13 +54,16 @@ def retrain_run(
         path: The run's folder.
         proposed: Trials to train if the request names none.
         request: Settings of the retraining.
+        share: Division of the work, if the recipe is a full one.
         observer: Observer of the progress.
         command: The command line, for the record.
 
     Raises:
-        UserError: If there is nothing that can be trained as asked, and then nothing was written; or if another
-            process is training there, or the folder cannot be written.
+        UserError: If there is nothing that can be trained as asked, and then nothing was written; or if a launcher has
+            started this process beside others, another process is training there, or the folder cannot be written.
     """
+    if launched_ranks().size > 1:
+        raise UserError("a retraining starts its processes itself, for each network; run it once, with --gpus N")
     folder = RunFolder(path)
     info, records = read_info(folder), read_trials(folder)
     name = request.name or request.size or "target"
@@ -82,7 +88,7 @@ def retrain_run(
         for index, design in enumerate(plan.designs, 1):
             try:
                 follower = observer.network_started(design.trial, index, len(plan.designs))
-                done = _train(place, plan, known[design.trial], follower)
+                done = _train(place, plan, known[design.trial], share, follower)
             except KeyboardInterrupt:
                 done = False
             except Unwritable as error:  # no network's fault, and the next one's folder lies there, too
@@ -98,12 +104,14 @@ def retrain_run(
     return RetrainingSummary(place, name, interrupted=False, failures=failures)
 
 
-def _train(place: RetrainingFolder, plan: RetrainingInfo, record: TrialRecord, observer: TrainingObserver) -> bool:
+def _train(
+    place: RetrainingFolder, plan: RetrainingInfo, record: TrialRecord, share: Share, observer: TrainingObserver
+) -> bool:
     """Train one network to the end, resuming it if possible; return whether it is done."""
     folder = place.network(record.number)
     if folder.info.exists():
         external = ExternalResources.of_training(plan.settings)  # which this command has named
-        return resume_network(folder.path, external=external, observer=observer).result is not None
+        return resume_network(folder.path, external=external, share=share, observer=observer).result is not None
     # what a session that was killed while it made the folder left
     shutil.rmtree(folder.path, ignore_errors=True)
     assert record.full_size is not None
@@ -112,6 +120,7 @@ def _train(place: RetrainingFolder, plan: RetrainingInfo, record: TrialRecord, o
         plan.settings,
         name=f"trial {record.number}",
         out=folder.path,
+        share=share,
         observer=observer,
         command=plan.command,
     )

@@ -10,19 +10,20 @@ from typing import Any
 from sasa_nas.cost import count_network
 from sasa_nas.data.decoded import Progress
 from sasa_nas.data.folders import settled_name
-from sasa_nas.data.registry import load
 from sasa_nas.data.splits import DatasetInfo
 from sasa_nas.errors import UserError
+from sasa_nas.nodes import Node
+from sasa_nas.recipes import FullRecipe
 from sasa_nas.run import ExternalResources, RunFolder, RunInfo, TrialRecord
 from sasa_nas.run.external import confirmed, folder_or_none
 from sasa_nas.run.folder import RetrainingFolder
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.run.retraining_records import RetrainedDesign, RetrainingInfo, Size, read_retraining
 from sasa_nas.run.training_records import TrainingSettings, validate_settings
-from sasa_nas.space import Proxy, SearchSpace
+from sasa_nas.space import Proxy, Recipe, SearchSpace
 from sasa_nas.space.files import validate_space
 from sasa_nas.training.device import describe_device, pick_device
-from sasa_nas.workflows.train import fitted_network
+from sasa_nas.workflows.training_jobs import fitted_network, trained_data
 
 SEEDS = 3
 """Default number of trainings of each network."""
@@ -41,9 +42,10 @@ class RetrainingRequest:
         first_seed: The first of as many consecutive seeds.
         dataset: Name or folder of a data set.
         image_size: Side of the images, in pixels.
+        recipe: Full recipe of every training; default: the space's target's.
         epochs: Passes over the train part.
         batch_size: Images per batch.
-        learning_rate: Peak learning rate of AdamW.
+        learning_rate: Peak learning rate.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         data_dir: Folder of data sets.
 
@@ -59,6 +61,7 @@ class RetrainingRequest:
     first_seed: int | None = None
     dataset: str | None = None
     image_size: int | None = None
+    recipe: FullRecipe | None = None
     epochs: int | None = None
     batch_size: int | None = None
     learning_rate: float | None = None
@@ -109,13 +112,7 @@ def plan_retraining(
             "none; `sasa-nas pareto` lists what there is"
         )
     device = pick_device(settings.device)
-    data = load(
-        settings.dataset,
-        data_dir=settings.data_dir,
-        image_size=settings.image_size,
-        train_images=settings.train_images,
-        progress=progress,
-    ).info
+    data = trained_data(settings, progress)
     designs = [_design(known[number], settings, data) for number in dict.fromkeys(wanted)]
     return RetrainingInfo(
         size=(request.size or "target") if earlier is None else earlier.size,
@@ -141,7 +138,6 @@ def _settings(space: SearchSpace, info: RunInfo, request: RetrainingRequest, run
     if wished is not None and wished != dataset:
         # a size was meant for the data set that it stands beside
         dataset, image_size = wished, None
-    changes = {"epochs": request.epochs, "batch_size": request.batch_size, "learning_rate": request.learning_rate}
     first = request.first_seed or 0
     data: dict[str, Any] = {
         "dataset": dataset,
@@ -149,13 +145,27 @@ def _settings(space: SearchSpace, info: RunInfo, request: RetrainingRequest, run
         "seeds": tuple(range(first, first + (request.seeds or SEEDS))),
         "device": request.device or "auto",
         "data_dir": _absolute(request.data_dir),
-        "recipe": recipe.model_dump() | {name: wish for name, wish in changes.items() if wish is not None},
+        "recipe": _changed(request.recipe or recipe, request),
     }
     if request.size == "proxy":
         data |= {"width_multiplier": proxy.width_multiplier, "depth_multiplier": proxy.depth_multiplier}
         # meant for the data set that it stands beside, too
         data["train_images"] = proxy.train_images if dataset == proxy.dataset else None
     return validate_settings(TrainingSettings, data, "the command line")
+
+
+def _changed(recipe: Recipe | FullRecipe, request: RetrainingRequest) -> dict[str, Any]:
+    """Return a recipe's fields with the request's changes."""
+    fields: dict[str, Any] = recipe.model_dump()
+    peaked: dict[str, Any] = fields["optimizer"] if isinstance(recipe, FullRecipe) else fields
+    for place, name, wish in (
+        (fields, "epochs", request.epochs),
+        (fields, "batch_size", request.batch_size),
+        (peaked, "learning_rate", request.learning_rate),
+    ):
+        if wish is not None:
+            place[name] = wish
+    return fields
 
 
 def _confirm(recorded: ExternalResources, request: RetrainingRequest, folder: Path) -> None:
@@ -169,6 +179,7 @@ def _absolute(path: Path | None) -> Path | None:
 def _unchanged(earlier: RetrainingInfo, request: RetrainingRequest, place: RetrainingFolder) -> TrainingSettings:
     """Return the settings of a retraining to resume; only the device and folders may have changed."""
     settings, recipe = earlier.settings, earlier.settings.recipe
+    peak = recipe.optimizer.learning_rate if isinstance(recipe, FullRecipe) else recipe.learning_rate
     _confirm(ExternalResources.of_training(settings), request, place.path)
     dataset = None if request.dataset is None else settled_name(request.dataset, request.data_dir)
     pairs: list[tuple[str, object, object]] = [
@@ -177,18 +188,24 @@ def _unchanged(earlier: RetrainingInfo, request: RetrainingRequest, place: Retra
         ("first-seed", request.first_seed, settings.seeds[0]),
         ("dataset", dataset, settings.dataset),
         ("image-size", request.image_size, settings.image_size),
+        ("recipe", request.recipe, recipe),
         ("epochs", request.epochs, recipe.epochs),
         ("batch-size", request.batch_size, recipe.batch_size),
-        ("learning-rate", request.learning_rate, recipe.learning_rate),
+        ("learning-rate", request.learning_rate, peak),
     ]
     for option, wish, was in pairs:
         if wish is not None and wish != was:
             raise UserError(
-                f"{place.path} was begun with {option} {was}; leave out --{option} to go on, or give another --name"
+                f"{place.path} was begun with {_shown(option, was)}; leave out --{option} to go on, or give another "
+                "--name"
             )
     return settings.model_copy(
         update={"device": request.device or settings.device, "data_dir": _absolute(request.data_dir)}
     )
+
+
+def _shown(option: str, value: object) -> str:
+    return f"another {option}" if isinstance(value, Node) else f"{option} {value}"
 
 
 def sampled(wanted: list[int], known: Mapping[int, TrialRecord], count: int, seed: int) -> list[int]:

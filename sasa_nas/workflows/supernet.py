@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -22,6 +23,7 @@ from sasa_nas.run.path_records import PathLog, PathRecord, one_shot_scores
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.run.supernet_folder import SupernetFolder
 from sasa_nas.run.supernet_records import SupernetInfo, read_paths, read_supernet
+from sasa_nas.run.training_folder import SeedFolder
 from sasa_nas.space import Architecture, Image, SearchSpace
 from sasa_nas.space.files import trained_part
 from sasa_nas.supernet.cover import Cover, Proxies, cover
@@ -29,10 +31,11 @@ from sasa_nas.supernet.judging import PathJudge
 from sasa_nas.supernet.network import Supernet
 from sasa_nas.supernet.paths import judged_designs
 from sasa_nas.supernet.training import SupernetMetrics, SupernetTrainer
+from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.workflows.loading import within_memory
 from sasa_nas.workflows.observer import SupernetObserver
-from sasa_nas.workflows.training_session import train_seed
+from sasa_nas.workflows.training_session import train_in_epochs, train_seed
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,10 @@ class _Job:
     cover: Cover
     splits: SearchSplits
     device: torch.device
-    metrics = SupernetMetrics
+
+    def train(self, seed: int, place: SeedFolder, progress: Progress[SupernetMetrics]) -> None:
+        """Train the supernet with one seed; see `SeedJob.train`."""
+        train_in_epochs(partial(self.trainer, seed), SupernetMetrics, place, progress)
 
     def trainer(self, seed: int) -> SupernetTrainer:
         """Return a trainer before its first epoch."""

@@ -2,16 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
-from sasa_nas.errors import UserError
+from sasa_nas.errors import UserError, one_line
 from sasa_nas.exporting.weights import load_weights, save_weights
 from sasa_nas.files import make_directory, write_text
 from sasa_nas.run import SeedFolder, TrainingFolder
@@ -19,7 +18,7 @@ from sasa_nas.run.new_folder import Unwritable, default_folder, require_new, sol
 from sasa_nas.run.training_records import ResultRecord, TrainingRecord
 from sasa_nas.space import NetworkDescription
 from sasa_nas.tasks import TASKS, Task
-from sasa_nas.training.checkpoint import train_with_checkpoints
+from sasa_nas.training.checkpoint import Progress, train_with_checkpoints
 from sasa_nas.training.loop import EpochLoop, EpochReport, NonFiniteLoss
 from sasa_nas.workflows.loading import within_memory
 from sasa_nas.workflows.observer import SeedObserver, TrainingObserver, TrainingSummary
@@ -32,11 +31,18 @@ Result_co = TypeVar("Result_co", bound=ResultRecord, covariant=True)
 class SeedJob(Protocol):
     """A training that each seed repeats: a network, its data, and its recipe."""
 
-    metrics: type[Any]
-    """The dataclass of an epoch's metrics, an `EpochReport`."""
+    def train(self, seed: int, place: SeedFolder, progress: Progress[Any]) -> None:
+        """Train with one seed to the end, from its checkpoint if there is one, and write its weights last.
 
-    def trainer(self, seed: int) -> EpochLoop[Any, Any, Any]:
-        """Return a trainer before its first epoch."""
+        Args:
+            seed: The seed.
+            place: Folder of the seed, which exists.
+            progress: Observer of the epochs, whose metrics are dataclasses of the form of `EpochReport`.
+
+        Raises:
+            NonFiniteLoss: If the training diverges.
+            OSError: If a file cannot be written.
+        """
 
 
 class TrainingJob(SeedJob, Protocol[Result_co]):
@@ -164,6 +170,7 @@ def _carry_out(
     result: Result | None = None
     with (
         sole_writer(folder.path, folder.lock, TASKS[info.task].resuming(folder.path)),
+        _reporting_failure(observer),
         within_memory(info.settings.recipe.batch_size),
         suppress(KeyboardInterrupt),
     ):
@@ -172,7 +179,18 @@ def _carry_out(
             train_seed(folder.seed(seed), job, seed, observer)
         result = job.result(folder, observer)
         write_text(folder.result, result.model_dump_json(indent=2) + "\n")
+        observer.training_ended(result)
     return result
+
+
+@contextmanager
+def _reporting_failure(observer: TrainingObserver) -> Iterator[None]:
+    """Report an error that leaves the block to an observer."""
+    try:
+        yield
+    except Exception as error:
+        observer.training_failed(one_line(error))
+        raise
 
 
 class _SeedProgress:
@@ -223,13 +241,22 @@ def train_seed(place: SeedFolder, job: SeedJob, seed: int, observer: SeedObserve
     place.path.mkdir(parents=True, exist_ok=True)
     if not _readable(place.weights):
         try:
-            trainer = train_with_checkpoints(
-                partial(job.trainer, seed),
-                job.metrics,
-                checkpoint=place.checkpoint,
-                progress=_SeedProgress(place, seed, observer),
-            )
+            job.train(seed, place, _SeedProgress(place, seed, observer))
         except NonFiniteLoss as error:
             raise UserError(f"seed {seed} diverged: {error}; train anew with a lower --learning-rate") from error
-        save_weights(place.weights, trainer.model.state_dict())
     place.checkpoint.unlink(missing_ok=True)
+
+
+def train_in_epochs(
+    make: Callable[[], EpochLoop[Any, Any, Any]], metrics: type[Any], place: SeedFolder, progress: Progress[Any]
+) -> None:
+    """Train with a checkpoint after every epoch, as `SeedJob.train` does in this process.
+
+    Args:
+        make: Function that makes the trainer before its first epoch.
+        metrics: Dataclass of an epoch's metrics.
+        place: Folder of the seed.
+        progress: Observer of the epochs.
+    """
+    trainer = train_with_checkpoints(make, metrics, checkpoint=place.checkpoint, progress=progress)
+    save_weights(place.weights, trainer.model.state_dict())

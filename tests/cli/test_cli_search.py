@@ -15,7 +15,7 @@ from assertions import every
 from failing import fails
 
 from sasa_nas.cli.app import main
-from sasa_nas.cli.search import SamplerName
+from sasa_nas.cli.options import SamplerName
 from sasa_nas.run.records import Sampler
 from sasa_nas.searching import plan
 from sasa_nas.space import load_architecture

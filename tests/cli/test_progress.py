@@ -11,6 +11,7 @@ from sasa_nas.cli.progress import FRONT_ROWS, LineObserver, LiveObserver, Tally,
 from sasa_nas.run import Outcome, RunFolder
 from sasa_nas.run.packing import MeasuredShare, Packing, Share, tell_packing
 from sasa_nas.searching.observer import EpochReport, SearchObserver
+from sasa_nas.searching.sampler_choice import SamplerChoice
 
 
 def terminal() -> Console:
@@ -50,6 +51,13 @@ def test_a_measured_share_is_one_line_on_either(tmp_path) -> None:
         waiting, told = console.file.getvalue().splitlines()
         assert waiting.startswith("measuring how trials best share the machine")
         assert told == tell_packing(packing)
+
+
+def test_the_sampler_and_why_it_is_taken_are_one_line_on_either() -> None:
+    for kind in (LineObserver, LiveObserver):
+        console = terminal()
+        kind(console).sampler_chosen(SamplerChoice("tpe", "latency is measured"))
+        assert console.file.getvalue() == "sampler tpe: latency is measured\n"
 
 
 def test_what_precedes_the_trainings_is_a_line_on_either() -> None:

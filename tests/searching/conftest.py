@@ -10,6 +10,7 @@ from sasa_nas.run import RunFolder, SearchSettings, TrialRecord
 from sasa_nas.run.packing import Packing
 from sasa_nas.searching.observer import EpochReport
 from sasa_nas.searching.plan import SearchPlan, plan_search
+from sasa_nas.searching.sampler_choice import SamplerChoice
 from sasa_nas.space import SearchSpace
 from sasa_nas.space.files import validate_space
 
@@ -26,6 +27,7 @@ class Notes:
         self.earlier: list[TrialRecord] = []
         self.workers: list[int] = []
         self.packings: list[Packing] = []
+        self.samplers: list[SamplerChoice] = []
 
     def decoding(self, done: int, images: int) -> None:
         pass
@@ -38,6 +40,9 @@ class Notes:
 
     def search_started(self, folder: RunFolder, trials: int, earlier: list[TrialRecord]) -> None:
         self.earlier = earlier
+
+    def sampler_chosen(self, choice: SamplerChoice) -> None:
+        self.samplers.append(choice)
 
     def workers_ready(self, workers: int) -> None:
         self.workers.append(workers)

@@ -134,15 +134,3 @@ def test_what_draws_designs_reads_no_data(make_space: Callable[..., SearchSpace]
         plan_designs(
             make_space(lambda data: data["proxy"].update(dataset="synthetic:additive", train_images=9)), settings
         )
-
-
-@pytest.mark.parametrize(
-    ("objectives", "limits", "words"),
-    [(("accuracy", "latency"), {}, "leave out latency"), (("accuracy", "flops"), {"max_latency": 1.0}, "max_latency")],
-)
-def test_the_model_sampler_refuses_what_cannot_be_counted(make_space, objectives, limits, words: str) -> None:
-    space = make_space(lambda data: data.update(limits=limits))
-    with pytest.raises(UserError, match=words):
-        plan_designs(space, SearchSettings(sampler="model", objectives=objectives))
-    plan_designs(space, SearchSettings(objectives=objectives))
-    plan_designs(make_space(), SearchSettings(sampler="model", objectives=("accuracy", "params", "memory")))

@@ -12,6 +12,7 @@ from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.errors import UserError
 from sasa_nas.run import Arm, Outcome, SearchSettings, TrialRecord, read_info, read_trials
 from sasa_nas.run.designs import designs
+from sasa_nas.run.records import Sampler
 from sasa_nas.searching import Swaps, resume, search, train_more
 from sasa_nas.searching.propose.requests import FIRST_SEEDS
 from sasa_nas.searching.propose.widths import MULTIPLIERS
@@ -115,9 +116,12 @@ def test_the_convolutional_network_is_trained_at_other_widths_one_after_the_othe
     assert [r.width_multiplier for r in of(train_more(path, widths=1).records, Arm.WIDTH)][6:] == [MULTIPLIERS[2]]
 
 
-def test_the_sampler_learns_nothing_of_networks_outside_the_space(make_space: MakeSpace, tmp_path: Path) -> None:
+@pytest.mark.parametrize("sampler", ["tpe", "model"])
+def test_the_sampler_learns_nothing_of_networks_outside_the_space(
+    make_space: MakeSpace, tmp_path: Path, sampler: Sampler
+) -> None:
     def go_on(name: str, widths: int) -> list[TrialRecord]:
-        settings = SearchSettings(trials=14, seed=3, balanced=0.0, sampler="tpe", workers=1)
+        settings = SearchSettings(trials=14, seed=3, balanced=0.0, sampler=sampler, workers=1)
         path = search(make_space(synthetic_of_many), settings, out=tmp_path / name).folder.path
         if widths:
             train_more(path, widths=widths)

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
-from sasa_nas.surrogate.mixed_model import FLAT, GRID, Conditional, Matrix, MixedModel, Vector, fit
+from sasa_nas.surrogate.conditional import Conditional
+from sasa_nas.surrogate.factors import Matrix, Vector
+from sasa_nas.surrogate.mixed_model import FLAT, GRID, MixedModel, fit
 
 
 def planted(

@@ -17,7 +17,7 @@ from sasa_nas.run import TrainingFolder, TrainingSettings, read_result, read_tra
 from sasa_nas.run.training_records import Spread
 from sasa_nas.space import Architecture, load_architecture
 from sasa_nas.training.seeding import seeded
-from sasa_nas.workflows import train
+from sasa_nas.workflows import training_jobs
 from sasa_nas.workflows.observer import TrainingSummary
 from sasa_nas.workflows.train import resume_network, train_network
 
@@ -61,6 +61,7 @@ def test_a_training_leaves_its_files_and_its_results(
         "training tiny",
         *[f"seed {seed} {what}" for seed in (5, 6) for what in ("after 0", "epoch 1", "epoch 2")],
         "testing",
+        "result of tiny",
     ]
     assert [seed.seed for seed in result.seeds] == [5, 6]
     assert result.test == Spread.of([seed.test.accuracy for seed in result.seeds])
@@ -159,7 +160,7 @@ def test_a_damaged_checkpoint_begins_its_seed_again(
     notes = make_notes()
     assert resume_network(folder.path, observer=notes).result is not None
     assert notes.events[1].startswith("seed 1 again: ")
-    assert notes.events[2:] == ["seed 1 after 0", "seed 1 epoch 1", "seed 1 epoch 2", "testing"]
+    assert notes.events[2:] == ["seed 1 after 0", "seed 1 epoch 1", "seed 1 epoch 2", "testing", "result of tiny"]
     assert sorted(file.name for file in folder.seed(1).path.iterdir()) == ["metrics.jsonl", "weights.safetensors"]
 
 
@@ -183,7 +184,7 @@ def test_the_test_part_is_read_once_when_all_seeds_are_trained(
 ) -> None:
     notes = make_notes()
     reads: list[int] = []
-    real = train.load
+    real = training_jobs.load
 
     def spied(*arguments: object, **options: object) -> Splits:
         splits = real(*arguments, **options)
@@ -194,10 +195,10 @@ def test_the_test_part_is_read_once_when_all_seeds_are_trained(
 
         return replace(splits, load_test=load_test)
 
-    monkeypatch.setattr(train, "load", spied)
+    monkeypatch.setattr(training_jobs, "load", spied)
     train_network(architecture, make_settings(seeds=(0, 1)), name="tiny", out=tmp_path / "t", observer=notes)
-    assert reads == [len(notes.events)]
-    assert notes.events[-1] == "testing"
+    assert notes.events[-2:] == ["testing", "result of tiny"]
+    assert reads == [len(notes.events) - 1]
 
 
 def test_a_finished_training_is_left_as_it_is(
@@ -205,7 +206,7 @@ def test_a_finished_training_is_left_as_it_is(
 ) -> None:
     first = train_network(architecture, make_settings(epochs=1), name="tiny", out=tmp_path / "t")
     times = {file: file.stat().st_mtime_ns for file in first.folder.path.rglob("*")}
-    monkeypatch.setattr(train, "load_for", None)  # nor are any data read
+    monkeypatch.setattr(training_jobs, "load_for", None)  # nor are any data read
     assert resume_network(tmp_path / "t").result == first.result
     assert {file: file.stat().st_mtime_ns for file in first.folder.path.rglob("*")} == times
 

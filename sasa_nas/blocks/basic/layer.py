@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from sasa_nas.layers.drop_path import DropPath
 from sasa_nas.layers.shortcut import block_shortcut
 
 
@@ -42,6 +43,7 @@ class BasicBlock(nn.Module):
         self.attention = attention
         self.shortcut = block_shortcut(in_channels, width, stride=stride, parameter_free=parameter_free_shortcut)
         self.activation = nn.ReLU(inplace=True)
+        self.drop_path = DropPath()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, in_channels, H, W)` to `(B, width, ceil(H / stride), ceil(W / stride))`."""
@@ -49,5 +51,5 @@ class BasicBlock(nn.Module):
         y = self.second_norm(self.second(y))
         if self.attention is not None:
             y = self.attention(y)
-        out: Tensor = self.activation(y + self.shortcut(x))
+        out: Tensor = self.activation(self.drop_path(y) + self.shortcut(x))
         return out

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from sasa_nas.layers.drop_path import DropPath
 from sasa_nas.layers.shortcut import block_shortcut
 
 
@@ -47,6 +48,7 @@ class Bottleneck(nn.Module):
         self.attention = attention
         self.shortcut = block_shortcut(in_channels, out_channels, stride=stride, parameter_free=parameter_free_shortcut)
         self.activation = nn.ReLU(inplace=True)
+        self.drop_path = DropPath()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, in_channels, H, W)` to `(B, expansion * width, ceil(H / stride), ceil(W / stride))`."""
@@ -55,5 +57,5 @@ class Bottleneck(nn.Module):
         y = self.expand_norm(self.expand(y))
         if self.attention is not None:
             y = self.attention(y)
-        out: Tensor = self.activation(y + self.shortcut(x))
+        out: Tensor = self.activation(self.drop_path(y) + self.shortcut(x))
         return out

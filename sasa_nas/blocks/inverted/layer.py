@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from sasa_nas.layers.drop_path import DropPath
+
 
 class InvertedResidual(nn.Module):
     """Expansion, depthwise convolution, and a 1x1 convolution back to few channels, without an activation.
@@ -59,6 +61,7 @@ class InvertedResidual(nn.Module):
         self.project = nn.Conv2d(hidden_channels, out_channels, 1, bias=False)
         self.project_norm = nn.BatchNorm2d(out_channels)
         self.activation = nn.ReLU(inplace=True)
+        self.drop_path = DropPath()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, in_channels, H, W)` to `(B, out_channels, ceil(H / stride), ceil(W / stride))`."""
@@ -69,4 +72,4 @@ class InvertedResidual(nn.Module):
         if self.attention is not None:
             y = self.attention(y)
         out: Tensor = self.project_norm(self.project(y))
-        return x + out if self.stride == 1 and self.in_channels == self.out_channels else out
+        return x + self.drop_path(out) if self.stride == 1 and self.in_channels == self.out_channels else out

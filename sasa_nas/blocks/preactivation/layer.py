@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from sasa_nas.layers.drop_path import DropPath
 from sasa_nas.layers.shortcut import block_shortcut
 
 
@@ -49,6 +50,7 @@ class PreactivationBlock(nn.Module):
             in_channels, width, stride=stride, parameter_free=parameter_free_shortcut, norm=False
         )
         self.activation = nn.ReLU(inplace=True)
+        self.drop_path = DropPath()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, in_channels, H, W)` to `(B, width, ceil(H / stride), ceil(W / stride))`."""
@@ -57,5 +59,5 @@ class PreactivationBlock(nn.Module):
         if self.attention is not None:
             y = self.attention(y)
         reshapes = self.stride > 1 or self.in_channels != self.width
-        out: Tensor = y + self.shortcut(activated if reshapes else x)
+        out: Tensor = self.drop_path(y) + self.shortcut(activated if reshapes else x)
         return out

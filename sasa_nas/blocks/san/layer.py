@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from sasa_nas.layers.drop_path import DropPath
+
 
 class SanBlock(nn.Module):
     """`conv1x1(relu(bn(operator(relu(bn(x)))))) + x` (Zhao, Jia, Koltun 2020, Figure 2).
@@ -25,6 +27,7 @@ class SanBlock(nn.Module):
         self.expand = nn.Conv2d(width, channels, 1)
         self.attention = attention
         self.activation = nn.ReLU(inplace=True)
+        self.drop_path = DropPath()
 
     def forward(self, x: Tensor) -> Tensor:
         """Map `(B, channels, H, W)` to the same shape."""
@@ -32,7 +35,7 @@ class SanBlock(nn.Module):
         y = self.expand(self.activation(self.operator_norm(y)))
         if self.attention is not None:
             y = self.attention(y)
-        out: Tensor = y + x
+        out: Tensor = self.drop_path(y) + x
         return out
 
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -31,10 +32,17 @@ from sasa_nas.run.external import confirmed
 from sasa_nas.run.provenance import git_state, versions
 from sasa_nas.run.training_records import Spread
 from sasa_nas.tasks import DETECTION
+from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.training.seeding import seeded
 from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
-from sasa_nas.workflows.training_session import begin_session, new_folder, require_same_network, resume_session
+from sasa_nas.workflows.training_session import (
+    begin_session,
+    new_folder,
+    require_same_network,
+    resume_session,
+    train_in_epochs,
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,10 @@ class _Detection:
     backbone: Mapping[str, Tensor] | None
     """Initial weights of the backbone; None for random ones."""
     device: torch.device
-    metrics = DetectionMetrics
+
+    def train(self, seed: int, place: SeedFolder, progress: Progress[DetectionMetrics]) -> None:
+        """Train the detector with one seed; see `SeedJob.train`."""
+        train_in_epochs(partial(self.trainer, seed), DetectionMetrics, place, progress)
 
     def trainer(self, seed: int) -> DetectionTrainer:
         """Return a trainer before its first epoch."""

@@ -1,15 +1,20 @@
 """Designs among which a model of accuracy chooses: all of a small space, or many drawn at random and neighbours.
 
-Each is counted once a session, at up to 15 ms where networks have few parts in common.
+What takes time is to count a network's parts: about 6 ms each, once a process. Spaces whose networks have few parts in
+common have fewer candidates, so that no search waits for longer.
 """
 
 import math
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import takewhile
 
+from sasa_nas.blocks.plans import Plan
+from sasa_nas.models.plans import plan_network
 from sasa_nas.run import TrialRecord
-from sasa_nas.searching.plan import Design, SearchPlan, draw
+from sasa_nas.searching.plan import Design, OverLimit, SearchPlan, draw
 from sasa_nas.space import Architecture, Infeasible, size
 from sasa_nas.space.choosers import Chooser, Label, RandomChooser, RecallChooser, RecordingChooser
 from sasa_nas.space.enumeration import every_design
@@ -21,8 +26,15 @@ DRAWN = 256
 """Designs drawn at random from a larger space."""
 DRAWS = 4 * DRAWN
 """Draws for these, at most: limits may turn down most."""
+MOST_PARTS = 1024
+"""Different parts of these, at most: the spaces of this package have up to 700."""
 NEIGHBOURS = 32
-"""Draws of neighbours for one choice."""
+"""Draws of neighbours for one choice; where the parts are too many for so many designs, as much fewer."""
+REMEMBERED = 1024
+"""Designs whose counts are kept for when they are drawn again."""
+
+Answers = tuple[tuple[str, Label], ...]
+"""The choices that lead to a design: a key of caches."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,9 +90,12 @@ class Candidates:
 
     def __init__(self, plan: SearchPlan) -> None:
         self._plan = plan
-        self._counted: dict[tuple[tuple[str, Label], ...], CountedNetwork | None] = {}
+        self._counted = lru_cache(REMEMBERED)(self._count)
         self.complete = size(plan.space) <= MOST_LISTED
+        self._parts: set[Plan] = set()
+        """Different parts of the designs that were counted first; no more are added once there are too many."""
         self.common = list(self._listed() if self.complete else self._drawn())
+        self._neighbours = math.ceil(NEIGHBOURS * len(self.common) / DRAWN) if self._various else NEIGHBOURS
 
     def near(self, parents: Sequence[Mapping[str, Label]], generator: random.Random) -> list[CountedNetwork]:
         """Return designs that differ from one of `parents` in one fork or two, and in what depends on these.
@@ -89,7 +104,7 @@ class Candidates:
             parents: Choices that lead to the designs whose neighbours are wanted, one at least.
             generator: Source of randomness.
         """
-        drawn = [_Neighbour(generator.choice(parents), generator) for _ in range(NEIGHBOURS)]
+        drawn = [_Neighbour(generator.choice(parents), generator) for _ in range(self._neighbours)]
         return list(_each_once(map(self._candidate, drawn)))
 
     def _listed(self) -> Iterator[CountedNetwork]:
@@ -98,24 +113,35 @@ class Candidates:
 
     def _drawn(self) -> Iterator[CountedNetwork]:
         chooser = RandomChooser(random.Random(f"{self._plan.settings.seed}/candidates"))
-        found = _each_once(self._candidate(chooser) for _ in range(DRAWS))
+        found = _each_once(self._candidate(chooser) for _ in takewhile(lambda _: not self._various, range(DRAWS)))
         return (candidate for candidate, _ in zip(found, range(DRAWN), strict=False))
 
     def _candidate(self, chooser: Chooser) -> CountedNetwork | None:
         """Return the design that `chooser` draws; None if it cannot be, or not within the limits."""
         recorder = RecordingChooser(chooser)
         self._plan.walker.walk(recorder)
-        answers = tuple(recorder.answers.items())
-        if answers not in self._counted:
-            self._counted[answers] = self._count(recorder.answers)
-        return self._counted[answers]
+        return self._counted(tuple(recorder.answers.items()))
 
-    def _count(self, answers: Mapping[str, Label]) -> CountedNetwork | None:
+    def _count(self, answers: Answers) -> CountedNetwork | None:
+        choices = dict(answers)
         try:
-            design = draw(self._plan, RecallChooser(answers))
+            design = draw(self._plan, RecallChooser(choices))
+        except OverLimit as error:
+            self._note(error.design)
+            return None
         except Infeasible:
             return None
-        return CountedNetwork.of(design, design.architecture, answers, self._plan.settings.objectives)
+        self._note(design)
+        return CountedNetwork.of(design, design.architecture, choices, self._plan.settings.objectives)
+
+    @property
+    def _various(self) -> bool:
+        """Return whether the designs that were counted first have too many parts."""
+        return len(self._parts) > MOST_PARTS
+
+    def _note(self, design: Design) -> None:
+        if not self._various:
+            self._parts.update(part for stage in plan_network(design.architecture).stages for part in stage)
 
 
 class _Neighbour:

@@ -7,6 +7,7 @@ of uncertain accuracy, so that workers side by side do not all try the same.
 
 import random
 from collections.abc import Container, Mapping, Sequence
+from weakref import WeakKeyDictionary
 
 import moocore
 import numpy as np
@@ -38,8 +39,8 @@ class ModelSampler:
         self._candidates = Candidates(plan)
         common = self._candidates.common
         columns, self._coding = coding_of([network.architecture for network in common], log_costs(common))
-        self._columns = {network.id: row for network, row in zip(common, columns, strict=True)}
-        """Columns of each network in the model, by its id."""
+        self._columns = WeakKeyDictionary(zip(common, columns, strict=True))
+        """Columns of each network in the model, as long as it is a candidate or a trial's."""
         self._networks: dict[int, CountedNetwork] = {}
         """Network of each trial, by its number."""
 
@@ -52,6 +53,7 @@ class ModelSampler:
             records: All trials so far.
             seen: Ids of the designs that are not new.
         """
+        records = [record for record in records if not record.arm.outside]
         trained, groups = self._trained(records)
         if len(trained) < FEWEST:
             return None
@@ -108,11 +110,11 @@ class ModelSampler:
 
     def _coded(self, networks: Sequence[CountedNetwork]) -> Matrix:
         """Return columns of networks, of shape (N, p)."""
-        new = [network for network in networks if network.id not in self._columns]
+        new = [network for network in networks if network not in self._columns]
         if new:
             rows = self._coding.columns([network.architecture for network in new], log_costs(new))
-            self._columns.update((network.id, row) for network, row in zip(new, rows, strict=True))
-        return np.array([self._columns[network.id] for network in networks])
+            self._columns.update(zip(new, rows, strict=True))
+        return np.array([self._columns[network] for network in networks])
 
 
 def _logs(networks: Sequence[CountedNetwork]) -> Matrix:

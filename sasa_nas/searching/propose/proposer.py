@@ -91,7 +91,7 @@ class Proposer:
         self._baseline: str | None = None
         """Id of the network that no early stopping may end."""
         # chance is what the others are compared with: it gets no help but a filter's, where one is asked for
-        if searching and plan.settings.sampler != "random":
+        if searching and plan.sampler.name != "random":
             reference = baseline(plan)
             self._baseline = None if reference is None else reference.design.architecture.id
             seen = {r.architecture.id for r in records if r.architecture and r.arm is Arm.SEARCH}
@@ -268,7 +268,7 @@ class Proposer:
         self._study.write(record)
         self._started[request.arm] += 1
         self._live[trial.number] = proposal
-        self._observer.trial_started(record)
+        self._observer.trial_started(self._study.record(proposal.number))  # with its choices
         return proposal
 
     def _earlier(self, proposal: Proposal) -> int:

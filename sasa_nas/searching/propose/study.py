@@ -12,11 +12,12 @@ from optuna.trial import FrozenTrial, Trial
 
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import UnfitFile
-from sasa_nas.run import Arm, Outcome, RunFolder, SearchSettings, TrialRecord
+from sasa_nas.run import Arm, Outcome, RunFolder, TrialRecord
 from sasa_nas.run.old_study import read_old_study
 from sasa_nas.run.optuna_trials import distributions, frozen_of, sampling_of, state_of
 from sasa_nas.run.stored_trial import Sampling, StoredTrial
 from sasa_nas.run.trial_log import TrialLog, write_log
+from sasa_nas.searching.plan import SearchPlan
 from sasa_nas.searching.propose.memory import MODELLING, MOST, remembered
 from sasa_nas.searching.propose.objective_values import directions, values
 from sasa_nas.searching.propose.samplers import NoSampler, constrain, make_sampler
@@ -46,7 +47,7 @@ class SearchStudy:
     """The trials of a search, with its objectives and its sampler. There is one writer.
 
     Args:
-        settings: Settings of the search.
+        plan: Plan of the search.
         log: Log that trials are read from and appended to; None to keep none.
         view: View for other programs; None for none.
 
@@ -54,8 +55,9 @@ class SearchStudy:
         ValueError: If a trial of the log is none of such a search.
     """
 
-    def __init__(self, settings: SearchSettings, log: TrialLog | None = None, view: StudyView | None = None) -> None:
-        self.settings = settings
+    def __init__(self, plan: SearchPlan, log: TrialLog | None = None, view: StudyView | None = None) -> None:
+        self._sampler = plan.sampler.name
+        self._settings = settings = plan.settings
         self._study = self._new_study(settings.seed)
         self._aside = optuna.create_study(directions=directions(settings.objectives), sampler=NoSampler())
         """Trials of networks outside the space, of which the sampler learns nothing."""
@@ -75,9 +77,8 @@ class SearchStudy:
             self._view.flush()
 
     def _new_study(self, seed: int) -> optuna.Study:
-        settings = self.settings
-        sampler = make_sampler(settings.sampler, seed=seed, startup=STARTUP)
-        return optuna.create_study(directions=directions(settings.objectives), sampler=sampler)
+        sampler = make_sampler(self._sampler, seed=seed, startup=STARTUP)
+        return optuna.create_study(directions=directions(self._settings.objectives), sampler=sampler)
 
     def _finished(self) -> list[StoredTrial]:
         unfinished = (Outcome.RUNNING, Outcome.WAITING)
@@ -102,9 +103,9 @@ class SearchStudy:
 
     def _forget(self) -> None:
         """Let the sampler go on in a study of less, once it knows more than it can model in time."""
-        if self.settings.sampler in MODELLING and self._learned > MOST:
-            self._study = self._new_study(self.settings.seed + len(self))
-            self._learn(remembered(self._finished(), self.settings.objectives))
+        if self._sampler in MODELLING and self._learned > MOST:
+            self._study = self._new_study(self._settings.seed + len(self))
+            self._learn(remembered(self._finished(), self._settings.objectives))
 
     def __len__(self) -> int:
         """Return how many trials there are."""
@@ -190,7 +191,7 @@ class SearchStudy:
 
     def _values(self, record: TrialRecord) -> list[float] | None:
         known = record.outcome is Outcome.TRAINED and not record.arm.outside
-        return values(record, self.settings.objectives) if known else None
+        return values(record, self._settings.objectives) if known else None
 
     def _keep(self, stored: StoredTrial) -> None:
         if self._log is not None:
@@ -207,7 +208,7 @@ class SearchStudy:
 
 
 @contextmanager
-def opened_study(folder: RunFolder, settings: SearchSettings) -> Iterator[SearchStudy]:
+def opened_study(folder: RunFolder, plan: SearchPlan) -> Iterator[SearchStudy]:
     """Open the study of a run for the length of a `with` block; it is made where there is none.
 
     The study of an earlier version is taken over; its file stays as it is, and is not read again.
@@ -223,7 +224,7 @@ def opened_study(folder: RunFolder, settings: SearchSettings) -> Iterator[Search
         raise _damaged(folder, error) from error
     with log:
         try:
-            study = SearchStudy(settings, log, StudyView(folder, directions(settings.objectives)))
+            study = SearchStudy(plan, log, StudyView(folder, directions(plan.settings.objectives)))
         # of trials that no search wrote, Optuna raises errors of every type
         except Exception as error:
             if not log.trials:

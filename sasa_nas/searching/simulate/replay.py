@@ -52,8 +52,9 @@ def replay(
     with ExitStack() as stack:
         stack.enter_context(sole_writer(folder.path, folder.lock, "the same command"))
         make_folder(folder, plan, command, device=f"none: replayed from {path.name}", table=path.name)
-        study = stack.enter_context(opened_study(folder, settings))
+        study = stack.enter_context(opened_study(folder, plan))
         observer.search_started(folder, settings.trials, [])
+        observer.sampler_chosen(plan.sampler)
         proposer = Proposer(study, plan, observer)
         with suppress(KeyboardInterrupt):
             simulate(proposer, recorded(table), workers=settings.workers or WORKERS, observer=observer)

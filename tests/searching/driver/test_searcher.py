@@ -28,7 +28,7 @@ def make_searcher(folder: RunFolder, notes) -> Iterator[MakeSearcher]:
     with ExitStack() as stack:
 
         def make(plan: SearchPlan) -> StudySearcher:
-            study = stack.enter_context(opened_study(folder, plan.settings))
+            study = stack.enter_context(opened_study(folder, plan))
             return StudySearcher(Proposer(study, plan, notes), plan, folder, notes)
 
         yield make

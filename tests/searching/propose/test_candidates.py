@@ -1,11 +1,13 @@
 """Designs among which a model chooses: all of a small space, many of a large one, and neighbours."""
 
+import math
 import random
 from collections.abc import Callable
 
 import pytest
 from assertions import every
 
+from sasa_nas.models.plans import plan_network
 from sasa_nas.searching.plan import SearchPlan, draw
 from sasa_nas.searching.propose import candidates as module
 from sasa_nas.searching.propose.candidates import Candidates
@@ -51,6 +53,24 @@ def test_those_of_a_large_space_are_drawn_once_and_for_all(make_plan: MakePlan, 
     ids = [[network.id for network in Candidates(make_plan(widths, seed=seed)).common] for seed in (3, 3, 4)]
     assert len(set(ids[0])) == len(ids[0]) == few
     assert ids[0] == ids[1] != ids[2]
+
+
+def test_a_space_of_many_parts_has_fewer_candidates(make_plan: MakePlan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_PARTS", 30)
+    plan = make_plan(widths)
+    found = Candidates(plan)
+    parts = [part for one in found.common for stage in plan_network(one.architecture).stages for part in stage]
+    assert 30 < len(set(parts)) <= 30 + len(parts) / len(found.common), "the last one is beyond"
+    near = found.near([network.choices for network in found.common[:2]], random.Random(0))
+    assert len(near) <= math.ceil(module.NEIGHBOURS * len(found.common) / module.DRAWN) < module.NEIGHBOURS
+    # those that a limit turns down are counted, too
+    least = min(network.params for network in found.common)
+
+    def limited(data: dict) -> None:
+        widths(data)
+        data["limits"] = {"max_params": least}
+
+    assert len(Candidates(make_plan(limited)).common) < len(found.common)
 
 
 @pytest.mark.usefixtures("few")

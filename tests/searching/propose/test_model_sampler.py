@@ -36,7 +36,7 @@ def trained(plan: SearchPlan, proposal: Proposal) -> TrialRecord:
 
 
 def searched(plan: SearchPlan, notes) -> list[TrialRecord]:
-    study = SearchStudy(plan.settings)
+    study = SearchStudy(plan)
     simulate(Proposer(study, plan, notes), by_formula(plan), workers=4, observer=notes)
     return [record for record in study.records() if record.outcome is Outcome.TRAINED]
 
@@ -85,7 +85,7 @@ def test_it_waits_for_a_few_networks(make_plan: MakePlan, make_record) -> None:
 
 def test_no_new_design_is_none(make_plan: MakePlan, notes) -> None:
     plan = make_plan(trials=8, sampler="model")
-    study = SearchStudy(plan.settings)
+    study = SearchStudy(plan)
     proposer = Proposer(study, plan, notes)
     while (proposal := proposer.propose()) is not None:
         proposer.finish(proposal.record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5, "epochs": 1}))
@@ -101,13 +101,13 @@ def test_a_resumed_search_proposes_the_same(make_plan: MakePlan, tmp_path: Path,
     whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
     for folder in (whole, parts):
         folder.path.mkdir()
-    with opened_study(whole, plan.settings) as study:
+    with opened_study(whole, plan) as study:
         proposer = Proposer(study, plan, notes)
         while (proposal := proposer.propose()) is not None:
             proposer.finish(trained(plan, proposal))
     for _ in range(30):
         # every session is killed with one training under way
-        with opened_study(parts, plan.settings) as study:
+        with opened_study(parts, plan) as study:
             proposer = Proposer(study, plan, notes)
             for _ in range(3):
                 proposal = proposer.propose()

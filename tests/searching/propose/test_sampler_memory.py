@@ -43,7 +43,7 @@ def test_a_search_goes_on_past_its_memory(notes, monkeypatch: pytest.MonkeyPatch
     space = load_space("resnet_hybrid")
     space = space.model_copy(update={"proxy": space.proxy.model_copy(update={"dataset": "synthetic:additive"})})
     plan = plan_search(space, SearchSettings(trials=24, sampler=sampler, balanced=0.0))
-    study = SearchStudy(plan.settings)
+    study = SearchStudy(plan)
     simulate(Proposer(study, plan, notes), by_formula(plan), workers=3, observer=notes)
     trained = [record for record in study.records() if record.outcome is Outcome.TRAINED]
     assert len(trained) == 24

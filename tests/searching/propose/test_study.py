@@ -87,12 +87,12 @@ def test_a_search_killed_at_any_write_is_completed_by_a_resume(
         folder.path.mkdir()
         with MortalLog(folder.log, writes, share) as log:
             try:
-                search(Proposer(SearchStudy(plan.settings, log), plan, notes), random.Random(writes))
+                search(Proposer(SearchStudy(plan, log), plan, notes), random.Random(writes))
                 survived = True
             except Killed:
                 pass
         before = outcomes(folder)
-        with opened_study(folder, plan.settings) as study:
+        with opened_study(folder, plan) as study:
             proposer = Proposer(study, plan, notes)
             search(proposer, random.Random(writes))
             assert proposer.done
@@ -115,7 +115,7 @@ def test_a_session_after_a_kill_plans_the_same_first_designs(make_plan: MakePlan
         folder.path.mkdir()
         for trials in sessions:
             plan = make_plan(trials=6)
-            with opened_study(folder, plan.settings) as study:
+            with opened_study(folder, plan) as study:
                 proposer = Proposer(study, plan, notes)
                 for _ in range(trials):
                     proposal = proposer.propose()
@@ -128,7 +128,7 @@ def test_a_session_after_a_kill_plans_the_same_first_designs(make_plan: MakePlan
 
 def search_by_hand(folder: RunFolder, plan: SearchPlan, notes, trials: int = 1_000_000) -> Proposer:
     """Train so many networks, or all that are proposed, to the same accuracy."""
-    with opened_study(folder, plan.settings) as study:
+    with opened_study(folder, plan) as study:
         proposer = Proposer(study, plan, notes)
         while trials and (proposal := proposer.propose()) is not None:
             proposer.finish(proposal.record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5}))
@@ -187,7 +187,7 @@ def test_a_damaged_log_is_one_line_that_says_what_to_do(
         pytest.raises(
             UserError, match=rf"trials\.jsonl is damaged or foreign: .*{words}.*; put back a copy of it"
         ) as caught,
-        opened_study(folder, plan.settings),
+        opened_study(folder, plan),
     ):
         pass
     assert "\n" not in str(caught.value)
@@ -212,7 +212,7 @@ print(len(outcomes(folder)), len(shown(folder)))
 @pytest.mark.slow
 def test_another_process_reads_while_a_search_writes(make_plan: MakePlan, folder: RunFolder, notes) -> None:
     plan = make_plan(trials=4)
-    with opened_study(folder, plan.settings) as study:
+    with opened_study(folder, plan) as study:
         proposer = Proposer(study, plan, notes)
         first = proposer.propose()
         proposer.finish(first.record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5}))
@@ -232,7 +232,7 @@ def test_a_later_session_learns_from_earlier_ones(make_plan: MakePlan, folder: R
 
     plan = make_plan(edit, trials=24, sampler="nsga2", accuracy_floor=0.6)
     search_by_hand(folder, plan, notes)
-    with opened_study(folder, plan.settings) as study:
+    with opened_study(folder, plan) as study:
         again = study._study.get_trials()
     with TrialLog(folder.log, "") as log:
         kept = log.trials
@@ -248,7 +248,7 @@ def test_a_later_session_learns_from_earlier_ones(make_plan: MakePlan, folder: R
 
 def test_a_study_without_a_run_keeps_nothing(make_plan: MakePlan, tmp_path: Path, notes) -> None:
     plan = make_plan(trials=2)
-    proposer = Proposer(SearchStudy(plan.settings), plan, notes)
+    proposer = Proposer(SearchStudy(plan), plan, notes)
     while (proposal := proposer.propose()) is not None:
         proposer.finish(proposal.record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5}))
     assert proposer.done

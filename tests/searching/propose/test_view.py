@@ -48,8 +48,9 @@ def agree(folder: RunFolder) -> list[FrozenTrial]:
 
 def test_it_shows_finished_and_running_trials_during_a_search(make_plan: MakePlan, folder: RunFolder, notes) -> None:
     """With every objective and every constraint, after each change; and after a later session as well."""
-    plan = make_plan(limited, trials=14, objectives=OBJECTIVES, accuracy_floor=0.6, balanced=0.0)
-    with opened_study(folder, plan.settings) as study:
+    # a sampler that learns of limits by its draws, where the model counts before
+    plan = make_plan(limited, trials=14, objectives=OBJECTIVES, accuracy_floor=0.6, balanced=0.0, sampler="tpe")
+    with opened_study(folder, plan) as study:
         proposer = Proposer(study, plan, notes)
         first, second = proposer.propose(), proposer.propose()
         assert [trial.state for trial in agree(folder)].count(TrialState.RUNNING) == 2
@@ -65,7 +66,7 @@ def test_it_shows_finished_and_running_trials_during_a_search(make_plan: MakePla
     assert refused
     for record in refused:
         assert constraints(trials[record.number]) == pytest.approx([record.params / 4_000 - 1.0])
-    with opened_study(folder, plan.settings):
+    with opened_study(folder, plan):
         again = agree(folder)
     for one, other in zip(again, trials, strict=True):
         assert constraints(one) == constraints(other)
@@ -76,13 +77,13 @@ def test_it_shows_finished_and_running_trials_during_a_search(make_plan: MakePla
 
 def test_it_shows_trials_that_wait(make_plan: MakePlan, folder: RunFolder, notes) -> None:
     plan = make_plan(trials=4)
-    with opened_study(folder, plan.settings) as study:
+    with opened_study(folder, plan) as study:
         proposer = Proposer(study, plan, notes)
         proposer.finish(proposer.propose().record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5}))
         for seed in (FIRST_SEEDS[Arm.SWAP], FIRST_SEEDS[Arm.SWAP] + 1):
             enqueue(study, records(folder)[0].choices, Request(seed, swap_of=0))
         assert [trial.state for trial in shown(folder)][1:] == [TrialState.WAITING] * 2
-    with opened_study(folder, plan.settings) as study:
+    with opened_study(folder, plan) as study:
         proposer = Proposer(study, plan, notes)
         assert proposer.propose().number == 3  # the first two are equal to trial 0
         assert [trial.state for trial in shown(folder)][1:] == [TrialState.PRUNED] * 2 + [TrialState.RUNNING]
@@ -104,12 +105,12 @@ DAMAGE: dict[str, Callable[[Path, Path], object]] = {
 def test_a_session_makes_it_anew(make_plan: MakePlan, folder: RunFolder, tmp_path: Path, notes, name: str) -> None:
     plan, outside = make_plan(trials=4, objectives=OBJECTIVES), tmp_path / "outside"
     outside.write_text("secret")
-    with opened_study(folder, plan.settings) as study:
+    with opened_study(folder, plan) as study:
         proposer = Proposer(study, plan, notes)
         for _ in range(2):
             proposer.finish(proposer.propose().record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5}))
     DAMAGE[name](folder.study, outside)
-    with opened_study(folder, plan.settings) as study:
+    with opened_study(folder, plan) as study:
         Proposer(study, plan, notes).propose()
         assert len(agree(folder)) == len(study)
     assert outside.read_text() == "secret"
@@ -125,14 +126,14 @@ def test_a_search_goes_on_without_it(
     make_plan: MakePlan, folder: RunFolder, notes, harm: Callable[[Path], object]
 ) -> None:
     plan = make_plan(trials=4)
-    with opened_study(folder, plan.settings) as study:
+    with opened_study(folder, plan) as study:
         proposer = Proposer(study, plan, notes)
         proposer.finish(proposer.propose().record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5}))
         harm(folder.study)
         while (proposal := proposer.propose()) is not None:
             proposer.finish(proposal.record(Outcome.TRAINED).model_copy(update={"accuracy": 0.5}))
     assert sum(record.outcome is Outcome.TRAINED for record in records(folder)) == 4
-    with opened_study(folder, plan.settings) as study:  # neither does a session that finds it like that
+    with opened_study(folder, plan) as study:  # neither does a session that finds it like that
         assert len(study) == len(records(folder))
 
 
@@ -142,7 +143,7 @@ COMMAND = "import sys; from optuna.cli import main; sys.exit(main())"
 @pytest.mark.slow
 def test_optunas_command_line_reads_it(make_plan: MakePlan, folder: RunFolder, notes) -> None:
     plan = make_plan(trials=2)
-    with opened_study(folder, plan.settings) as study:
+    with opened_study(folder, plan) as study:
         Proposer(study, plan, notes).propose()
         options = ["--storage", str(folder.study), "--storage-class", "JournalFileBackend", "--study-name", "sasa-nas"]
         command = [sys.executable, "-c", COMMAND, "trials", *options, "--format", "json"]

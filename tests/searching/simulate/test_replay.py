@@ -67,7 +67,8 @@ def table(make_space: Callable[..., SearchSpace]) -> Table:
 
 
 def proposer_of(table: Table, settings: SearchSettings, notes) -> Proposer:
-    return Proposer(SearchStudy(settings), replay_plan(table, settings), notes)
+    plan = replay_plan(table, settings)
+    return Proposer(SearchStudy(plan), plan, notes)
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

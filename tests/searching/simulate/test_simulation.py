@@ -25,7 +25,7 @@ def use(dataset: str):
 
 def test_a_training_is_what_the_formula_says_for_its_own_seed(make_plan, notes) -> None:
     plan = make_plan(use("synthetic:additive"), trials=8, balanced=0.5)
-    simulate(Proposer(SearchStudy(plan.settings), plan, notes), by_formula(plan), workers=2, observer=notes)
+    simulate(Proposer(SearchStudy(plan), plan, notes), by_formula(plan), workers=2, observer=notes)
     formula = planted("synthetic:additive")
     ended = [record for record in notes.ended if record.outcome.spent]
     assert len(ended) == 8
@@ -72,3 +72,4 @@ def test_the_command_line_takes_a_synthetic_task(make_space, tmp_path: Path) -> 
     assert answer.returncode == 0, answer.stderr
     assert "ray: False" in answer.stdout
     assert "4 trials at a time" in answer.stderr
+    assert "\nsampler model\n" in answer.stderr

@@ -99,7 +99,7 @@ def test_another_design_takes_the_place_of_a_slow_one(
 ) -> None:
     monkeypatch.setattr(proposing, "TOO_SLOW_IN_A_ROW", 3)
     plan = make_plan(lambda data: data.update(limits={"max_latency": 0.5}), trials=2)
-    with opened_study(folder, plan.settings) as study:
+    with opened_study(folder, plan) as study:
         proposer = Proposer(study, plan, notes)
         slow_designs_are_replaced(proposer, notes)
     assert shown(folder)[notes.ended[0].number].user_attrs["record"]["latency"] == 1.0
@@ -129,7 +129,7 @@ def slow_designs_are_replaced(proposer: Proposer, notes) -> None:
 
 def test_the_random_sampler_trains_the_best_of_what_it_draws(make_plan: MakePlan, folder: RunFolder, notes) -> None:
     plan = make_plan(trials=2, sampler="random", score_filter="naswot", score_keep=0.5)
-    with opened_study(folder, plan.settings) as study:
+    with opened_study(folder, plan) as study:
         proposer = Proposer(study, plan, notes)
         proposer._refill._filter = ScoreFilter(plan, lambda design: float(design.counts.params))
         first, second = proposer.propose(), proposer.propose()

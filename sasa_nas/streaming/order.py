@@ -1,0 +1,99 @@
+"""Order of the images of an epoch, and its division into updates, micro-batches and ranks.
+
+All are functions of numbers alone, so that a training goes on after any update as if it had not been interrupted.
+"""
+
+import torch
+from torch import Tensor
+
+from sasa_nas.data.batches import epoch_seed
+from sasa_nas.errors import UserError
+
+_ORDER, _AUGMENTATION = 0, 1
+"""Streams of random numbers."""
+
+
+def epoch_order(seed: int, epoch: int, count: int, repeats: int = 1) -> Tensor:
+    """Return the images at each position of an epoch.
+
+    With repeated augmentation (Berman et al., 2019, arXiv 1902.05509), the epoch has as many positions all the same,
+    for the first `ceil(count / repeats)` images of a new permutation; versions of an image follow one another and so
+    are in one update. This is the selection of timm's `RepeatAugSampler` and torchvision's `RASampler`, which however
+    round it down to a multiple of 256.
+
+    Args:
+        seed: Seed of the training, non-negative.
+        epoch: Number of the epoch, from 0.
+        count: Number of images.
+        repeats: Versions of each image.
+
+    Returns:
+        (count,), int64.
+    """
+    generator = torch.Generator().manual_seed(epoch_seed(seed, epoch, stream=_ORDER))
+    order = torch.randperm(count, generator=generator)
+    return order.repeat_interleave(repeats)[:count] if repeats > 1 else order
+
+
+def augmentation_seed(seed: int, epoch: int) -> int:
+    """Return the number that, with a position, seeds the augmentation of one image in one epoch."""
+    return epoch_seed(seed, epoch, stream=_AUGMENTATION)
+
+
+class Division:
+    """Division of an epoch into updates, and of these among ranks as equal micro-batches.
+
+    An update of B images has P micro-batches on all ranks together; part p has its positions p, p + P, p + 2 P, ... so
+    that versions of one image are spread over parts, as timm and torchvision spread them over ranks. Of R ranks, rank
+    r computes parts r P / R to (r + 1) P / R - 1. So the same parts are computed by any number of ranks that divides P.
+    What is left of an epoch behind the last whole update is left out.
+
+    Args:
+        count: Positions of an epoch.
+        batch_size: Images of an update, over all ranks.
+        micro_batch: Most images of a micro-batch; default: a rank's share of an update.
+        rank: Number of the rank, from 0.
+        ranks: Number of ranks.
+
+    Raises:
+        UserError: If an update is larger than an epoch or does not divide among ranks, or no number of images from half
+            of `micro_batch` on divides a rank's share.
+        ValueError: If there is no such rank.
+    """
+
+    def __init__(self, count: int, batch_size: int, micro_batch: int | None, *, rank: int, ranks: int) -> None:
+        if not 0 <= rank < ranks:
+            raise ValueError(f"rank: expected from 0 to {ranks - 1}, got {rank}")
+        if batch_size > count:
+            raise UserError(f"batch_size={batch_size:,} is more than the {count:,} images to train on; use fewer")
+        share, rest = divmod(batch_size, ranks)
+        if rest:
+            raise UserError(f"batch_size={batch_size:,} does not divide among {ranks} processes; use a multiple")
+        self.size = _largest_divisor(share, share if micro_batch is None else micro_batch)
+        """Images of a micro-batch."""
+        self.parts = share // self.size
+        """Micro-batches of an update on this rank."""
+        self.updates = count // batch_size
+        """Updates of an epoch."""
+        self._batch_size, self._all_parts, self._first = batch_size, self.parts * ranks, rank * self.parts
+
+    def positions(self, update: int, part: int) -> range:
+        """Return the positions in an epoch of the micro-batch `part`, of this rank's, of an update."""
+        begin = update * self._batch_size
+        return range(begin + self._first + part, begin + self._batch_size, self._all_parts)
+
+
+def _largest_divisor(share: int, most: int) -> int:
+    """Return the largest divisor of a rank's share that is at most `most`, and no less than half of it."""
+    for size in range(min(share, most), 0, -1):
+        if share % size == 0 and 2 * size >= min(share, most):
+            return size
+    raise UserError(
+        f"no number of images from {-(-most // 2):,} to micro_batch={most:,} divides the {share:,} images of an update "
+        "on a device; use another batch_size or micro_batch"
+    )
+
+
+def share_of_rank(count: int, *, rank: int, ranks: int) -> range:
+    """Return a rank's share of images to test on: equal to within one, in order, and disjoint."""
+    return range(count * rank // ranks, count * (rank + 1) // ranks)

@@ -1,0 +1,1 @@
+"""Full trainings by recipes: parts that recipes name, and the loop over them, in one process or several."""
