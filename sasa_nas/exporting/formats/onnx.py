@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from types import NotImplementedType
 from typing import TYPE_CHECKING
 
 import torch
@@ -49,24 +50,24 @@ def with_global_pools_reduced(program: ExportedProgram) -> ExportedProgram:
 
     Not every version of the exporter knows the pool of maxima, or computes that of means without a loop.
     """
-    return program.run_decompositions(
+    reduced: ExportedProgram = program.run_decompositions(
         {
             torch.ops.aten.adaptive_avg_pool2d.default: _global_mean,
             torch.ops.aten.adaptive_max_pool2d.default: _global_maximum,
         }
     )
+    return reduced
 
 
-def _global_mean(x: Tensor, output_size: list[int]) -> Tensor:
+def _global_mean(x: Tensor, output_size: list[int]) -> Tensor | NotImplementedType:
     """Return the means of maps, as `adaptive_avg_pool2d` does to one pixel."""
     return x.mean((2, 3), keepdim=True) if list(output_size) == [1, 1] else NotImplemented
 
 
-def _global_maximum(x: Tensor, output_size: list[int]) -> tuple[Tensor, Tensor]:
+def _global_maximum(x: Tensor, output_size: list[int]) -> tuple[Tensor, Tensor] | NotImplementedType:
     """Return the maxima of maps and their places, as `adaptive_max_pool2d` does to one pixel."""
-    if list(output_size) != [1, 1]:
-        return NotImplemented
-    return x.amax((2, 3), keepdim=True), x.flatten(2).argmax(2, keepdim=True).unsqueeze(3)
+    found = x.amax((2, 3), keepdim=True), x.flatten(2).argmax(2, keepdim=True).unsqueeze(3)
+    return found if list(output_size) == [1, 1] else NotImplemented
 
 
 def _tidy(program: "ONNXProgram") -> None:
