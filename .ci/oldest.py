@@ -32,7 +32,8 @@ def main() -> None:
     """Print the constraints of the package and of its extras that are tested; tools for developers stay current."""
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    print("\n".join(oldest([*project["dependencies"], *extras["onnx"], *extras["png"], *extras["tensorboard"]])))
+    tested = [*extras["onnx"], *extras["png"], *extras["tensorboard"], *extras["timm"]]
+    print("\n".join(oldest([*project["dependencies"], *tested])))
 
 
 if __name__ == "__main__":

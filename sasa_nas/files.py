@@ -35,6 +35,10 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
         raise
 
 
+EXPORTED_WEIGHTS = "model.safetensors"
+"""Name of the weights in an export, as the Hugging Face Hub has it."""
+
+
 class UnfitFile(OSError):
     """Error that a file is not regular, or too large; `strerror` has the reason."""
 

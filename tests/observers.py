@@ -25,6 +25,9 @@ class Notes:
     def seed_restarted(self, seed: int, reason: str) -> None:
         self.events.append(f"seed {seed} again: {reason}")
 
+    def updates_done(self, seed: int, epoch: int, done: int, updates: int) -> None:
+        pass
+
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
         self.events.append(f"seed {seed} epoch {metrics.epoch}")
         self._after -= 1

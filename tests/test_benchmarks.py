@@ -52,6 +52,17 @@ def test_networks_are_timed_beside_resnet50(tmp_path: Path) -> None:
     assert every((peak is None) != (sys.platform == "linux") for peak in peaks)
 
 
+@pytest.mark.night
+@pytest.mark.timeout(300)
+def test_exports_are_compared_in_every_runtime(tmp_path: Path) -> None:
+    out = tmp_path / "versions.json"
+    answer = run("export_versions.py", "--kinds", "conv", "--python", sys.executable, "--out", str(out))
+    assert answer.returncode == 0, answer.stderr
+    rows = json.loads(out.read_text(encoding="utf-8"))["rows"]
+    assert [row["format"] for row in rows] == ["module"] * 2 + ["onnx"] * 3 + ["torch_export"] * 2
+    assert every(row["error"] is None and row["difference"] < 1e-4 for row in rows)
+
+
 def test_networks_that_differ_in_the_operator_are_timed_beside_the_convolutional_one(tmp_path: Path) -> None:
     out = tmp_path / "operators.json"
     answer = run("operators.py", "--device", "cpu", "--small", "--out", str(out))

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from sasa_nas.training.loop import EpochReport
 
 
+SAY_EVERY = 300.0
+"""Seconds between lines inside an epoch."""
+
+
 @contextmanager
 def observing_training() -> Iterator[TrainingObserver]:
     """Yield an observer with a live bar if stderr is a terminal, else one that prints lines."""
@@ -47,8 +51,11 @@ class TrainingLines(TrainingObserver):
         self._seeds: tuple[int, ...] = ()
         self._epochs = 0
         self._done = 0
-        self._earlier = 0
+        self._part = 0.0
+        """Share of the epoch under way."""
+        self._earlier = 0.0
         self._begun = 0.0
+        self._said = 0.0
         self._decoding = DecodingLog(console)
 
     def decoding(self, done: int, images: int) -> None:
@@ -65,6 +72,8 @@ class TrainingLines(TrainingObserver):
 
     def seed_started(self, seed: int, epochs: int) -> None:
         """Print the epoch at which a seed is resumed, if it was begun before."""
+        self._part = 0.0
+        self._said = time.monotonic()
         earlier = self._seeds.index(seed) * self._epochs + epochs
         # what other sessions trained took none of this one's time
         self._earlier += earlier - self._done
@@ -76,9 +85,17 @@ class TrainingLines(TrainingObserver):
         """Print that the seed begins again, with the reason."""
         self.say(f"seed {seed} begins again: {reason}")
 
+    def updates_done(self, seed: int, epoch: int, done: int, updates: int) -> None:
+        """Print the place inside a long epoch, every few minutes."""
+        self._enter(done / updates)
+        if time.monotonic() - self._said >= SAY_EVERY:
+            self._said = time.monotonic()
+            self.say(f"{self.place(seed, epoch, done, updates)}, {self.time_left()}")
+
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
         """Print the epoch's metrics."""
-        self._done += 1
+        self._done, self._part = self._done + 1, 0.0
+        self._said = time.monotonic()
         self.say(f"{self.epoch_line(seed, metrics)}, {self.time_left()}")
 
     def testing_started(self) -> None:
@@ -97,9 +114,21 @@ class TrainingLines(TrainingObserver):
         )
 
     def time_left(self) -> str:
-        """Return the text of an estimate from this session's pace of epochs."""
-        done, left = self._done - self._earlier, self.total - self._done
-        return f"{clock((time.monotonic() - self._begun) / max(done, 1) * left)} left"
+        """Return the text of an estimate from this session's pace, once it has trained something."""
+        now = self._done + self._part
+        trained, left = now - self._earlier, self.total - now
+        return f"{clock((time.monotonic() - self._begun) / trained * left)} left" if trained > 0 else "time unknown"
+
+    def place(self, seed: int, epoch: int, done: int, updates: int) -> str:
+        """Return the text of a place inside an epoch."""
+        return f"seed {seed} epoch {epoch}/{self._epochs}: {done}/{updates} updates"
+
+    def _enter(self, part: float) -> None:
+        """Note the share of the epoch under way."""
+        if self._part == 0.0 and self._done == self._earlier:
+            # the first news of a session: another one may have trained the epoch up to here
+            self._earlier, self._begun = self._done + part, time.monotonic()
+        self._part = part
 
     @property
     def total(self) -> int:
@@ -123,6 +152,7 @@ class TrainingBar(TrainingLines):
         super().__init__(console)
         self._state = "reading the data set ..."
         self._decoded: tuple[int, int] | None = None
+        self._last = ""
 
     def decoding(self, done: int, images: int) -> None:
         """Show a bar of decoded images."""
@@ -133,17 +163,25 @@ class TrainingBar(TrainingLines):
         if self._decoded:
             return decoding_bar(*self._decoded)
         bar = Table.grid(padding=(0, 1))
-        bar.add_row(ProgressBar(total=self.total or 1, completed=self.done, width=30), self._state)
+        bar.add_row(ProgressBar(total=self.total or 1, completed=self.done + self._part, width=30), self._state)
         return bar
 
     def seed_started(self, seed: int, epochs: int) -> None:
         """Show the seed until its first epoch ends."""
         super().seed_started(seed, epochs)
+        self._last = ""
         self._state = f"seed {seed}: first epoch ..."
+
+    def updates_done(self, seed: int, epoch: int, done: int, updates: int) -> None:
+        """Move the bar inside an epoch."""
+        self._enter(done / updates)
+        last = f", {self._last}" if self._last else ""
+        self._state = f"{self.place(seed, epoch, done, updates)}{last}, {self.time_left()}"
 
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
         """Move the bar."""
-        self._done += 1
+        self._done, self._part = self._done + 1, 0.0
+        self._last = metrics.headline
         place = f"seed {seed} epoch {metrics.epoch}/{self._epochs}"
         self._state = f"{place}, {metrics.headline}, {self.time_left()}"
         if metrics.epoch == self._epochs:

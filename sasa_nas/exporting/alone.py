@@ -15,7 +15,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
-BLOCKED = {"sasa_nas", "safetensors", "pydantic", "optuna", "ray"}
+BLOCKED = {"sasa_nas", "safetensors", "pydantic", "optuna", "ray", "timm"}
 """Packages that no export needs."""
 
 

@@ -31,7 +31,6 @@ _NAME = re.compile(r"[\w.]*", re.ASCII)
 _TEXTS = {
     "expr_str": "size",
     "target": "operator",
-    "as_string": "text",
     "as_float": "number",
     "type": "device",
     "path_name": "place of a tensor",
@@ -154,9 +153,6 @@ def _is_plain(text: str, key: str) -> bool:
             return text == "cpu"
         case "as_float":
             return text in ("Infinity", "-Infinity", "NaN")
-        case "as_string":
-            # equations of einsum
-            return re.fullmatch(r"[\w.,> -]*", text, re.ASCII) is not None
     return (key in _NOTES and text.isprintable()) or _NAME.fullmatch(text) is not None
 
 

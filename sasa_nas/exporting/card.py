@@ -1,5 +1,6 @@
 """The model card of an exported network: its facts, its accuracy and its use."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
@@ -29,6 +30,10 @@ class ModelCard:
         epochs: Number of epochs trained.
         mean: Mean of each channel, subtracted from the pixels, in the data set's own unit.
         std: Standard deviation of each channel, which they were divided by.
+        pixel_max: The largest pixel in that unit.
+        test_size: Side in pixels at which it was tested; None for the network's own.
+        crop: Side of the centre crop of a test image, as a share of its resized shorter side.
+        interpolation: Filter of the resizing of test images.
         class_names: Names of the classes, in the order of the logits.
         training_command: The command line that trained it.
         export_command: The command line that wrote the export.
@@ -46,6 +51,10 @@ class ModelCard:
     epochs: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    pixel_max: float = 255.0
+    test_size: int | None = None
+    crop: float = 1.0
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     class_names: tuple[str, ...] | None = None
     training_command: str | None = None
     export_command: str | None = None
@@ -66,10 +75,14 @@ class ModelCard:
 
 
 _CARD = """\
+---
+{metadata}---
+
 # {name}
 
 A residual network for images of {channels} x {height} x {width} with {classes} classes, exported from sasa-nas \
-{version}. `weights.safetensors` holds its weights, `architecture.json` its description.
+{version}. `model.safetensors` holds its weights, `config.json` their facts for timm and the Hugging Face Hub, \
+`architecture.json` its description.
 
 {weights}
 {note}
@@ -123,6 +136,7 @@ def render_card(card: ModelCard, architecture: Architecture, formats: Sequence[s
     """
     image = architecture.image
     return _CARD.format(
+        metadata=_metadata(card, formats),
         name=markdown(card.name),
         version=__version__,
         channels=image.channels,
@@ -141,6 +155,56 @@ def render_card(card: ModelCard, architecture: Architecture, formats: Sequence[s
 
 
 _NO_LICENSE = "not stated; mind the terms of the data that they were trained on"
+
+
+_HUB_LICENSES = frozenset(
+    {
+        *("apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "unlicense", "gpl-3.0", "lgpl-3.0"),
+        *("cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "cc-by-nc-nd-4.0"),
+    }
+)
+"""Licenses that the Hugging Face Hub knows by these names; others are written out."""
+
+
+def _metadata(card: ModelCard, formats: Sequence[str]) -> str:
+    """Return the card's YAML, as the Hugging Face Hub reads it; texts are quoted as in JSON, which YAML includes."""
+    libraries = [one.library for one in map(format_of, formats) if one.library]
+    lines = [f"library_name: {libraries[0]}"] if libraries else []
+    lines += ["pipeline_tag: image-classification", "tags:"]
+    lines += [f"- {tag}" for tag in ("image-classification", *libraries, "sasa-nas")]
+    if card.weights_license is not None:
+        known = card.weights_license.strip().lower().replace(" ", "-")
+        if known in _HUB_LICENSES:
+            lines.append(f"license: {known}")
+        else:
+            lines += ["license: other", f"license_name: {_quoted(card.weights_license)}"]
+    scores = [("validation", card.accuracy), ("test", card.test_accuracy)]
+    results = [
+        result for split, accuracy in scores if accuracy is not None for result in _result(card, split, accuracy)
+    ]
+    if card.dataset is not None and results:
+        lines += ["model-index:", f"- name: {_quoted(card.name)}", "  results:", *results]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _result(card: ModelCard, split: str, accuracy: float) -> list[str]:
+    """Return the lines of an accuracy on a part of the data set."""
+    name = _quoted(card.dataset or "")
+    return [
+        "  - task:",
+        "      type: image-classification",
+        "    dataset:",
+        f"      name: {name}",
+        f"      type: {name}",
+        f"      split: {split}",
+        "    metrics:",
+        "    - type: accuracy",
+        f"      value: {accuracy:.6g}",
+    ]
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(plain_line(shareable(text)))
 
 
 def _weights(card: ModelCard) -> str:

@@ -3,6 +3,7 @@
 import inspect
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import nn
@@ -46,7 +47,7 @@ class Brackets:
 Expression = str | Brackets
 
 
-def describe(module: nn.Module, classes: set[type[nn.Module]]) -> Brackets:
+def describe(module: nn.Module, classes: set[type[nn.Module]], variables: Mapping[str, str] | None = None) -> Brackets:
     """Return the call that builds `module`, freshly initialised.
 
     Layers of the package keep the arguments of their constructors in attributes of the same names; those
@@ -55,6 +56,8 @@ def describe(module: nn.Module, classes: set[type[nn.Module]]) -> Brackets:
     Args:
         module: A network or a part of one.
         classes: Receives the package's classes that the call names.
+        variables: Names to write in place of some arguments' values, by parameter; for a parameter of an argument
+            that is itself a layer, with a dot, such as `stem.in_channels`. Default: none.
 
     Raises:
         ValueError: If a module is of no known class, or does not keep its arguments.
@@ -68,7 +71,7 @@ def describe(module: nn.Module, classes: set[type[nn.Module]]) -> Brackets:
     if not own.__module__.startswith(_LAYER_MODULES) and own not in own_layers():
         raise ValueError(f"no way to write down a module of class {own.__module__}.{own.__qualname__}")
     classes.add(own)
-    return Brackets(f"{own.__name__}(", _arguments(own, module, classes), ")")
+    return Brackets(f"{own.__name__}(", _arguments(own, module, classes, variables or {}), ")")
 
 
 def layout(expression: Expression, *, indent: int, prefix: int = 0) -> str:
@@ -92,7 +95,9 @@ def layout(expression: Expression, *, indent: int, prefix: int = 0) -> str:
     return f"{expression.opening}\n{''.join(lines)}{' ' * indent}{expression.closing}"
 
 
-def _arguments(own: type[nn.Module], module: nn.Module, classes: set[type[nn.Module]]) -> tuple[Argument, ...]:
+def _arguments(
+    own: type[nn.Module], module: nn.Module, classes: set[type[nn.Module]], variables: Mapping[str, str]
+) -> tuple[Argument, ...]:
     arguments: list[Argument] = []
     after_module = False
     for parameter in inspect.signature(own).parameters.values():
@@ -102,24 +107,21 @@ def _arguments(own: type[nn.Module], module: nn.Module, classes: set[type[nn.Mod
             raise ValueError(f"{own.__name__} does not keep its argument {parameter.name}")
         value = getattr(module, parameter.name)
         is_default = parameter.default is not parameter.empty and value == parameter.default
-        if is_default and type(value) is type(parameter.default):
+        if is_default and type(value) is type(parameter.default) and parameter.name not in variables:
             continue
         is_module = isinstance(value, nn.Module)
         by_position = parameter.kind is parameter.POSITIONAL_OR_KEYWORD and parameter.default is parameter.empty
         # A bare number behind a long call would be hard to tell.
         keyword = None if by_position and (is_module or not after_module) else parameter.name
-        arguments.append(Argument(keyword, _value(value, classes)))
+        if isinstance(value, nn.Module):
+            inner = f"{parameter.name}."
+            below = {name.removeprefix(inner): text for name, text in variables.items() if name.startswith(inner)}
+            written: Expression = describe(value, classes, below)
+        else:
+            written = variables.get(parameter.name) or _literal(value)
+        arguments.append(Argument(keyword, written))
         after_module |= is_module
     return tuple(arguments)
-
-
-def _value(value: object, classes: set[type[nn.Module]]) -> Expression:
-    if type(value) is nn.ModuleList:
-        items = tuple(Argument(None, describe(child, classes)) for child in value)
-        return Brackets("[", items, "]", is_tall=bool(items))
-    if isinstance(value, nn.Module):
-        return describe(value, classes)
-    return _literal(value)
 
 
 def _literal(value: object) -> str:

@@ -10,13 +10,19 @@ from torch import Tensor
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.exporting.card import ModelCard, render_card
 from sasa_nas.exporting.format import Subject, all_formats, format_of
-from sasa_nas.exporting.names import ARCHITECTURE_FILE, CARD_FILE, WEIGHTS_FILE
+from sasa_nas.exporting.hub_config import render_config
+from sasa_nas.exporting.names import (
+    ARCHITECTURE_FILE,
+    CARD_FILE,
+    CONFIG_FILE,
+    EARLIER_WEIGHTS_FILE,
+    WEIGHTS_FILE,
+)
 from sasa_nas.exporting.weights import check_weights, save_weights
 from sasa_nas.files import make_directory
 from sasa_nas.space.architecture import Architecture
 
-_MARKS = {ARCHITECTURE_FILE, WEIGHTS_FILE}
-"""Files by which an earlier export is recognised, together with a network's file."""
+_WEIGHTS_FILES = {WEIGHTS_FILE, EARLIER_WEIGHTS_FILE}
 
 _CACHES = {"__pycache__"}
 """Folders that Python makes in a folder that it imports from."""
@@ -31,8 +37,8 @@ def export_network(
 ) -> Path:
     """Write a network in several formats, none of which needs this package.
 
-    The folder holds `architecture.json`, `weights.safetensors`, a model card, `README.md`, and the files of each
-    format. It is written atomically.
+    The folder has the layout of the Hugging Face Hub: `config.json`, `model.safetensors` and a model card, `README.md`;
+    beside them `architecture.json` and the files of each format. It is written atomically.
 
     Args:
         architecture: The network.
@@ -58,6 +64,7 @@ def export_network(
     _require_replaceable(target, folder)
     texts = {
         ARCHITECTURE_FILE: architecture.to_json(),
+        CONFIG_FILE: render_config(card, architecture),
         CARD_FILE: render_card(card, architecture, formats),
     }
     subject = Subject(architecture, weights, card.name)
@@ -79,7 +86,7 @@ def export_network(
 def _own_files() -> set[str]:
     """Return the names of all files that an export may hold."""
     files = {name for one in all_formats() for name in (one.file, *one.further_files)}
-    return files | {ARCHITECTURE_FILE, WEIGHTS_FILE, CARD_FILE}
+    return files | {ARCHITECTURE_FILE, CARD_FILE, CONFIG_FILE, *_WEIGHTS_FILES}
 
 
 def _require_replaceable(target: Path, given: Path) -> None:
@@ -94,7 +101,8 @@ def _require_replaceable(target: Path, given: Path) -> None:
         raise UserError(f"{given} cannot be read: {one_line(error)}; choose another folder") from error
     if not found:
         return
-    if not (found >= _MARKS and found & {one.file for one in all_formats()}):
+    marks = ({ARCHITECTURE_FILE}, _WEIGHTS_FILES, {one.file for one in all_formats()})
+    if not all(found & mark for mark in marks):
         raise UserError(f"{given} is not empty and no earlier export; choose another folder or empty it")
     foreign = sorted(found - _own_files() - _CACHES)
     if foreign:

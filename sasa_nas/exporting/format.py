@@ -65,7 +65,8 @@ class Format:
         inspect: Function that checks the contents of the format's files, given the architecture, before anything is
             loaded for verification, and executes nothing. Returns the contents to run; raises `ForeignFileError`
             if running them could do more than compute the network, `UserError` if they are damaged.
-        note: Paragraph below the program.
+        note: Paragraphs below the program, with `{shape}` as in it.
+        library: Name of the library that loads the file, among those that the Hugging Face Hub knows, if any.
         hint: Lines printed after an export; `{folder}` stands for the export's folder as Python text.
         further_files: Names of files beside `file`.
         write_packages: Optional packages that writing needs, from the package's extra of the format's name.
@@ -81,6 +82,7 @@ class Format:
     program: str
     inspect: Callable[[Contents, Architecture], Contents]
     note: str = ""
+    library: str = ""
     hint: str = ""
     further_files: Sequence[str] = ()
     write_packages: Sequence[str] = ()
@@ -106,8 +108,9 @@ class Format:
         Args:
             image: Input of the network.
         """
-        program = self.program.format(shape=f"1, {image.channels}, {image.height}, {image.width}")
-        note = f"\n{self.note}" if self.note else ""
+        shape = f"1, {image.channels}, {image.height}, {image.width}"
+        program = self.program.format(shape=shape)
+        note = f"\n{self.note.format(shape=shape)}" if self.note else ""
         return f"`{self.file}`: {self.title}.\n\n```python\n{program}```\n{note}"
 
 

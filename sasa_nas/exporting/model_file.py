@@ -11,7 +11,8 @@ from sasa_nas._version import __version__
 from sasa_nas.exporting.bundle import Bundle, Section, bundle
 from sasa_nas.exporting.card import plain_line
 from sasa_nas.exporting.constructor import describe, layout
-from sasa_nas.exporting.names import WEIGHTS_FILE
+from sasa_nas.exporting.hub_config import timm_name
+from sasa_nas.exporting.names import CONFIG_FILE, WEIGHTS_FILE
 from sasa_nas.exporting.own_layers import own_layers
 from sasa_nas.exporting.sources import Import, Sources
 from sasa_nas.layers.resnet import ResNet
@@ -40,8 +41,14 @@ except ImportError:
 """
 
 _BUILD = """\
-def build() -> ResNet:
-    \"\"\"The network of architecture {id}, freshly initialised from torch's random state.\"\"\"
+def build(num_classes: int = {classes}, in_chans: int = {channels}, global_pool: str = "avg") -> ResNet:
+    \"\"\"The network of architecture {id}, freshly initialised from torch's random state.
+
+    Args:
+        num_classes: Width of the logits; 0 for no classifier.
+        in_chans: Channels of the images.
+        global_pool: Pooling before the classifier: avg, max or, without a classifier, an empty text.
+    \"\"\"
     return {call}
 
 
@@ -59,14 +66,56 @@ def load(weights: str | Path | None = None) -> ResNet:
     path = Path(__file__).with_name("{weights}") if weights is None else Path(weights)
     model = build()
     model.load_state_dict(read_safetensors(path))
+    model.pretrained_cfg = model.default_cfg = pretrained_cfg()
     return model.eval()
+
+
+def pretrained_cfg() -> dict[str, Any]:
+    \"\"\"Facts about the weights and their images, from {config} beside this file; none without it.\"\"\"
+    path = Path(__file__).with_name("{config}")
+    if not path.is_file():
+        return {{}}
+    config = json.loads(path.read_text(encoding="utf-8"))
+    names = {{"label_names": config["label_names"]}} if "label_names" in config else {{}}
+    return {{**config["pretrained_cfg"], **names}}
+
+
+# Where timm is installed, importing this file registers the network: timm.create_model("local-dir:FOLDER") builds it.
+# timm finds the module of a registered function in sys.modules.
+if __name__ in sys.modules:
+    try:
+        {timm}
+    except ImportError:
+        pass
+    else:
+        default_cfgs = generate_default_cfgs(
+            {{"{name}": {{**pretrained_cfg(), "file": str(Path(__file__).with_name("{weights}"))}}}}
+        )
+
+        @register_model
+        def {name}(pretrained: bool = False, **kwargs: Any) -> nn.Module:
+            \"\"\"The network as timm builds it; with `features_only`, its stages.\"\"\"
+            features = {{"out_indices": tuple(range({stages})), "flatten_sequential": True}}
+            return build_model_with_cfg(build, "{name}", pretrained, feature_cfg=features, **kwargs)
 """
+
+_TIMM = ("build_model_with_cfg", "generate_default_cfgs", "register_model")
+"""Functions of timm that a module uses."""
+
+_VARIABLES = {
+    "num_classes": "num_classes",
+    "in_chans": "in_chans",
+    "global_pool": "global_pool",
+    "stem.in_channels": "in_chans",
+}
+"""Arguments of `build`, by the parameters that they are passed to."""
 
 
 def model_source(architecture: Architecture, *, title: str) -> str:
     """Return the source of a module that builds and loads one network with torch alone.
 
-    Its public names are `build`, `load` and `ResNet`.
+    Its public names are `build`, `load`, `pretrained_cfg` and `ResNet`. Where timm is installed, importing it registers
+    the network under `timm_name(architecture)`.
 
     Args:
         architecture: The network.
@@ -77,17 +126,22 @@ def model_source(architecture: Architecture, *, title: str) -> str:
     """
     classes: set[type[torch.nn.Module]] = {ResNet}
     with torch.device("meta"):
-        call = layout(describe(build(architecture), classes), indent=4, prefix=len("return "))
+        call = layout(describe(build(architecture), classes, _VARIABLES), indent=4, prefix=len("return "))
     roots = [("sasa_nas.exporting.safetensors_reader", "read_safetensors")]
     roots += sorted((owner.__module__, owner.__name__) for owner in classes)
     files = {layer.__module__: file for layer, file in own_layers().items()}
     found = bundle(roots, Sources("sasa_nas", Path(__file__).parents[1], files))
-    clashing = found.names & {"build", "load"}
+    name = timm_name(architecture)
+    clashing = found.names & {"build", "load", "pretrained_cfg", "default_cfgs", name}
     if clashing:
         raise ValueError(f"the layers define {', '.join(sorted(clashing))}, names that the file keeps for itself")
-    imports = found.imports | {Import("pathlib", "Path", "Path")}
-    if "nn." in call:
-        imports |= {Import("torch", "nn", "nn")}
+    imports = found.imports | {
+        Import("json", None, "json"),
+        Import("pathlib", "Path", "Path"),
+        Import("sys", None, "sys"),
+        Import("torch", "nn", "nn"),
+        Import("typing", "Any", "Any"),
+    }
     image = architecture.image
     header = _HEADER.format(
         title=_comment(title),
@@ -99,7 +153,17 @@ def model_source(architecture: Architecture, *, title: str) -> str:
         width=image.width,
         classes=architecture.num_classes,
     )
-    tail = _BUILD.format(id=architecture.id, call=call, weights=WEIGHTS_FILE)
+    tail = _BUILD.format(
+        id=architecture.id,
+        name=name,
+        call=call,
+        classes=architecture.num_classes,
+        channels=image.channels,
+        stages=len(architecture.stages),
+        weights=WEIGHTS_FILE,
+        config=CONFIG_FILE,
+        timm=_from_import("timm.models", _TIMM, indent=8),
+    )
     first, *others = _sections(found)
     # One blank line before the comment that heads the first section, as import sorters want it.
     return "\n\n".join([f"{header}\n{import_block(imports)}\n{first}", *others, tail])

@@ -17,7 +17,8 @@ from sasa_nas.exporting import alone
 from sasa_nas.exporting.contents import last_line, read_contents, require_regular
 from sasa_nas.exporting.foreign import ForeignFileError
 from sasa_nas.exporting.format import Contents, Format, all_formats
-from sasa_nas.exporting.names import ARCHITECTURE_FILE, WEIGHTS_FILE
+from sasa_nas.exporting.hub_config import check_config
+from sasa_nas.exporting.names import ARCHITECTURE_FILE, CONFIG_FILE, EARLIER_WEIGHTS_FILE, WEIGHTS_FILE
 from sasa_nas.exporting.verification_report import FormatCheck, VerificationReport
 from sasa_nas.exporting.weights import built, check_weights, load_weights, save_weights
 from sasa_nas.models.builder import Network
@@ -31,6 +32,8 @@ SECONDS = 600
 """Most seconds of one file's run."""
 LARGEST_ARCHITECTURE = 1 << 20
 """Most bytes of an architecture's description."""
+LARGEST_CONFIG = 1 << 24
+"""Most bytes of a configuration, which may have the names of many classes."""
 LARGEST_ANSWER = 1 << 28
 """Most bytes of the logits of a batch."""
 
@@ -38,7 +41,7 @@ LARGEST_ANSWER = 1 << 28
 def verify_here(folder: Path, *, seed: int = 0, trust: bool = False) -> VerificationReport:
     """Run every format of an export on random images and compare it with the network that it was exported from.
 
-    The network is built by this package from `architecture.json` and `weights.safetensors`. Each file runs in a process
+    The network is built by this package from `architecture.json` and `model.safetensors`. Each file runs in a process
     in which this package and its dependencies are blocked, as a copy of the contents that its format's `inspect` has
     checked. `verifying.verify_export` does all this under limits.
 
@@ -53,16 +56,22 @@ def verify_here(folder: Path, *, seed: int = 0, trust: bool = False) -> Verifica
     """
     formats = _found(folder)
     architecture = load_architecture(folder / ARCHITECTURE_FILE)
-    weights = load_weights(folder / WEIGHTS_FILE)
+    weights_file = _weights_file(folder)
+    weights = load_weights(folder / weights_file)
     _require_tensors(architecture, weights)
     check_weights(architecture, weights)
+    for content in read_contents(folder, [CONFIG_FILE], largest=LARGEST_CONFIG).values():
+        try:
+            check_config(content, architecture)
+        except UserError as error:
+            raise UserError(f"{printable(folder)}: {error}") from error
     runnable = [_runnable(kind, folder, architecture, trust) for kind in formats]
     batches = [_images(architecture, batch, seed) for batch in BATCHES]
     expected = _answers(built(architecture, weights), batches)
     checks = []
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name)
-        save_weights(copy / WEIGHTS_FILE, weights)
+        save_weights(copy / weights_file, weights)
         for kind, contents in zip(formats, runnable, strict=True):
             for file, content in contents.items():
                 (copy / file).write_bytes(content)
@@ -83,8 +92,9 @@ def _found(folder: Path) -> list[Format]:
     if not folder.is_dir():
         raise UserError(f"there is no folder '{printable(folder)}'; give one that `sasa-nas export` wrote")
     require_regular(folder, [ARCHITECTURE_FILE], largest=LARGEST_ARCHITECTURE)
-    held = require_regular(folder, [ARCHITECTURE_FILE, WEIGHTS_FILE])
-    for name in (ARCHITECTURE_FILE, WEIGHTS_FILE):
+    expected = [ARCHITECTURE_FILE, _weights_file(folder)]
+    held = require_regular(folder, expected)
+    for name in expected:
         if name not in held:
             raise UserError(f"{printable(folder)} holds no {name}, so it is no whole export; export again")
     known = all_formats()
@@ -95,6 +105,12 @@ def _found(folder: Path) -> list[Format]:
     for kind in found:
         kind.require_loader()
     return found
+
+
+def _weights_file(folder: Path) -> str:
+    """Return the name of an export's weights; exports of earlier versions have another."""
+    earlier = not (folder / WEIGHTS_FILE).exists() and (folder / EARLIER_WEIGHTS_FILE).exists()
+    return EARLIER_WEIGHTS_FILE if earlier else WEIGHTS_FILE
 
 
 def _require_tensors(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:

@@ -50,6 +50,11 @@ def _sine_axis(channels: int, size: int, like: Tensor) -> Tensor:
     return torch.where(channel[:, None] % 2 == 0, angle.sin(), angle.cos()).to(like.dtype)
 
 
+def is_position(name: str) -> bool:
+    """Return True if a parameter is a table of relative position embeddings, by its name in `named_parameters`."""
+    return name.rpartition(".")[2].startswith("rel_")
+
+
 def relative_table(rows: int, columns: int, head_dim: int) -> nn.Parameter:
     """Return a trained table `(rows, columns)` of relative embeddings, drawn from N(0, head_dim**-0.5).
 

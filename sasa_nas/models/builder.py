@@ -1,10 +1,12 @@
 """Builder of a network from its `Architecture`."""
 
+from collections.abc import Sequence
+
 from torch import nn
 
 from sasa_nas.blocks.building import build_part
 from sasa_nas.layers.resnet import ResNet
-from sasa_nas.models.plans import plan_network
+from sasa_nas.models.plans import plan_network, stage_reductions
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.stems.building import build_stem
 
@@ -30,6 +32,28 @@ def build(architecture: Architecture) -> Network:
     stem = build_stem(architecture.stem, architecture.image.channels)
     stages = [nn.Sequential(*map(build_part, stage)) for stage in plan.stages]
     head = nn.Sequential(*map(build_part, plan.head)) if plan.head else None
-    network = Network(stem, stages, plan.last.out_channels, architecture.num_classes, head=head)
+    return frame(architecture, stem, stages, head)
+
+
+def frame(architecture: Architecture, stem: nn.Module, stages: Sequence[nn.Module], head: nn.Module | None) -> Network:
+    """Return the network of parts that are built already, with a classifier freshly initialised.
+
+    Args:
+        architecture: The network's description.
+        stem: Its stem.
+        stages: Its stages.
+        head: Its head; None if it has none.
+    """
+    plan = plan_network(architecture)
+    network = Network(
+        stem,
+        stages,
+        plan.last.out_channels,
+        architecture.num_classes,
+        in_chans=architecture.image.channels,
+        stage_channels=[stage[-1].out_channels for stage in plan.stages],
+        stage_reductions=stage_reductions(architecture),
+        head=head,
+    )
     network.architecture = architecture
     return network

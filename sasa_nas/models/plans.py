@@ -1,6 +1,8 @@
 """Plan of a network: its parts in order, as shapes without modules."""
 
+import operator
 from dataclasses import dataclass
+from itertools import accumulate
 
 from sasa_nas.blocks import BLOCKS
 from sasa_nas.blocks.plans import HeadPlan, Plan, Size, strided
@@ -34,6 +36,12 @@ def plan_network(architecture: Architecture) -> NetworkPlan:
     if architecture.head_width is not None:
         head.append(HeadPlan(channels, architecture.head_width, size, stride=1))
     return NetworkPlan(tuple(stages), tuple(head))
+
+
+def stage_reductions(architecture: Architecture) -> tuple[int, ...]:
+    """Return the pixels of the image per cell of each stage's output, in either direction."""
+    strides = (stage.stride for stage in architecture.stages)
+    return tuple(accumulate(strides, operator.mul, initial=architecture.stem.reduction))[1:]
 
 
 def stem_output_size(stem: Stem, image: Size) -> Size:

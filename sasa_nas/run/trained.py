@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sasa_nas.errors import UserError
+from sasa_nas.files import EXPORTED_WEIGHTS
 from sasa_nas.recipes import FullRecipe, ImageSizes
 from sasa_nas.run.folder import RunFolder, TrialFolder
 from sasa_nas.run.plain import check_trial
@@ -68,7 +69,9 @@ def find_trained(path: Path) -> Trained:
     if training.info.is_file():
         return _of_training(training)
     architecture = architecture_file(path)
-    weights = TrialFolder(path).weights
+    weights, exported = TrialFolder(path).weights, path / EXPORTED_WEIGHTS
+    if exported.is_file():
+        weights = exported
     if not weights.is_file():
         raise UserError(f"{path} holds no {weights.name}: its network is not trained to the end")
     return Trained(load_architecture(architecture), (Weights(weights),), _data_of_run(path))

@@ -7,7 +7,7 @@ from torch import nn
 
 from sasa_nas.blocks.building import build_part
 from sasa_nas.blocks.plans import Plan
-from sasa_nas.models.builder import Network
+from sasa_nas.models.builder import Network, frame
 from sasa_nas.models.plans import plan_network
 from sasa_nas.space import Architecture
 from sasa_nas.stems import Stem
@@ -59,11 +59,10 @@ class Supernet(nn.Module):
         head = nn.Sequential(*self._sequence(HEAD, plan.head)) if plan.head else None
         # its classifier is replaced, and must not draw weights
         with torch.device("meta"):
-            network = Network(stem, stages, plan.last.out_channels, design.num_classes, head=head)
+            network = frame(design, stem, stages, head)
         classifier = self.classifiers[_classifier(plan.last, design)]
         assert isinstance(classifier, nn.Linear)
         network.classifier = classifier
-        network.architecture = design
         return network
 
     def _sequence(self, name: str, plans: Sequence[Plan]) -> Iterator[nn.Module]:

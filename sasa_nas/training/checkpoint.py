@@ -40,7 +40,7 @@ Trainer_ = TypeVar("Trainer_", bound=EpochTrainer[Any])
 
 
 class Progress(Protocol[Metrics_contra]):
-    """Observer of a training; called between epochs."""
+    """Observer of a training."""
 
     def started(self, history: Sequence[Metrics_contra]) -> None:
         """Report the beginning of this session's first epoch; `history` are the epochs of earlier sessions."""
@@ -50,6 +50,15 @@ class Progress(Protocol[Metrics_contra]):
 
     def advanced(self, history: Sequence[Metrics_contra]) -> None:
         """Report a trained epoch whose checkpoint is written; it is the last of `history`."""
+
+    def stepped(self, epoch: int, done: int, updates: int) -> None:
+        """Report updates inside an epoch, about once a second, of a training whose epochs may be long.
+
+        Args:
+            epoch: Number of the epoch, from 1.
+            done: Updates that are done.
+            updates: Updates of an epoch.
+        """
 
 
 class BadCheckpoint(Exception):

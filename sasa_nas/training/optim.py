@@ -5,6 +5,8 @@ import math
 import torch
 from torch import nn
 
+from sasa_nas.layers.positions import is_position
+
 WARMUP_SHARE = 0.1
 """Share of all steps over which the learning rate rises."""
 
@@ -13,10 +15,10 @@ def decays(name: str, parameter: nn.Parameter) -> bool:
     """Return True if weight decay applies to a parameter: to matrices and kernels, not norms, biases or positions.
 
     Args:
-        name: Name of the parameter in `named_parameters`. Relative position embeddings are those called `rel_*`.
+        name: Name of the parameter in `named_parameters`.
         parameter: The parameter.
     """
-    return parameter.ndim >= 2 and not name.rpartition(".")[2].startswith("rel_")
+    return parameter.ndim >= 2 and not is_position(name)
 
 
 def adamw(model: nn.Module, *, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:

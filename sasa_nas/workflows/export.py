@@ -7,6 +7,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from sasa_nas.data.registry import pixel_max
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.card import ModelCard
 from sasa_nas.exporting.folder import export_network
@@ -14,6 +15,7 @@ from sasa_nas.exporting.format import format_of
 from sasa_nas.exporting.formats import parse_formats
 from sasa_nas.exporting.weights import check_weights, load_weights
 from sasa_nas.models import build
+from sasa_nas.recipes import ImageSizes
 from sasa_nas.run import RunFolder, RunInfo, TrainingFolder, TrialRecord, read_result, read_training
 from sasa_nas.run.plain import check_trial
 from sasa_nas.run.retraining_records import Size, list_retrainings, read_retraining
@@ -141,6 +143,7 @@ def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Siz
         epochs=record.epochs,
         mean=info.mean or None,
         std=info.std or None,
+        pixel_max=pixel_max(info.dataset),
         training_command=info.command or None,
         versions=info.versions,
     )
@@ -202,6 +205,7 @@ def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
     assert trained.data is not None
     scores = read_result(folder).seeds if folder.result.is_file() else ()
     score = next((score for score in scores if score.seed == weights.seed), None)
+    sizes = trained.data.sizes or ImageSizes()
     card = ModelCard(
         name=export_name(str(folder.path)),
         seed=weights.seed,
@@ -211,6 +215,10 @@ def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
         epochs=info.settings.recipe.epochs,
         mean=trained.data.mean or None,
         std=trained.data.std or None,
+        pixel_max=pixel_max(trained.data.dataset),
+        test_size=sizes.test or sizes.train,
+        crop=sizes.crop,
+        interpolation=sizes.interpolation,
         training_command=info.command or None,
         versions=info.versions,
     )

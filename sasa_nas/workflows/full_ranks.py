@@ -164,6 +164,8 @@ def train_in_processes(task: FullTask, processes: int, progress: Progress[FullMe
                 progress.restarted(content)
             case "advanced":
                 progress.advanced([FullMetrics(**epoch) for epoch in content])
+            case "stepped":
+                progress.stepped(*content)
             case "diverged":
                 raise NonFiniteLoss(content)
             case "refused":
@@ -216,6 +218,9 @@ class _Unheard:
     def advanced(self, history: Sequence[FullMetrics]) -> None:
         """Do nothing."""
 
+    def stepped(self, epoch: int, done: int, updates: int) -> None:
+        """Do nothing."""
+
 
 class _SentProgress:
     """Progress of an epoch, sent to the process that started the ranks."""
@@ -234,6 +239,10 @@ class _SentProgress:
     def advanced(self, history: Sequence[FullMetrics]) -> None:
         """Send the metrics of all epochs."""
         self._send(("advanced", [asdict(epoch) for epoch in history]))
+
+    def stepped(self, epoch: int, done: int, updates: int) -> None:
+        """Send the numbers."""
+        self._send(("stepped", (epoch, done, updates)))
 
 
 def _work(

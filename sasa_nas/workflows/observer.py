@@ -40,6 +40,16 @@ class SeedObserver(Observer):
     def seed_restarted(self, seed: int, reason: str) -> None:
         """Report that a seed begins again, because its checkpoint cannot be used."""
 
+    def updates_done(self, seed: int, epoch: int, done: int, updates: int) -> None:
+        """Report updates inside an epoch of a full training, about once a second.
+
+        Args:
+            seed: The seed.
+            epoch: Number of the epoch, from 1.
+            done: Updates that are done.
+            updates: Updates of an epoch.
+        """
+
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
         """Report that a seed has trained one more epoch."""
 
@@ -94,6 +104,11 @@ class TrainingObservers(TrainingObserver):
         """Forward the event."""
         for observer in self._observers:
             observer.epoch_ended(seed, metrics)
+
+    def updates_done(self, seed: int, epoch: int, done: int, updates: int) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.updates_done(seed, epoch, done, updates)
 
     def testing_started(self) -> None:
         """Forward the event."""

@@ -216,6 +216,10 @@ class _SeedProgress:
         last: EpochReport = history[-1]
         self._observer.epoch_ended(self._seed, last)
 
+    def stepped(self, epoch: int, done: int, updates: int) -> None:
+        """Forward the event."""
+        self._observer.updates_done(self._seed, epoch, done, updates)
+
     def _write(self, history: Sequence[Any]) -> None:
         write_text(self._folder.metrics, "".join(json.dumps(asdict(metrics)) + "\n" for metrics in history))
 

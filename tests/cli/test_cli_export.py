@@ -108,7 +108,7 @@ def fresh(architecture: Architecture, seed: int) -> dict[str, torch.Tensor]:
 
 
 def same(folder: Path, weights: dict[str, torch.Tensor]) -> bool:
-    found = load_weights(folder / "weights.safetensors")
+    found = load_weights(folder / "model.safetensors")
     return found.keys() == weights.keys() and all(torch.equal(found[name], weights[name]) for name in weights)
 
 
@@ -241,8 +241,9 @@ def test_python_has_the_same_verb(run: Path, out: Path) -> None:
         "README.md",
         "__init__.py",
         "architecture.json",
+        "config.json",
         "model.py",
-        "weights.safetensors",
+        "model.safetensors",
     ]
 
 

@@ -73,3 +73,25 @@ def test_a_terminal_shows_a_bar_and_keeps_a_line_a_seed(monkeypatch: pytest.Monk
     assert "seed 2 epoch 1/2, validation 90.00%, 0:04 left" in text
     assert "seed 2 epoch 1/2: train loss" not in text
     assert (observer.done, observer.total) == (5, 6)
+
+
+def test_long_epochs_are_shown_update_by_update(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("sasa_nas.cli.training_progress.time.monotonic", lambda: now[0])
+    shown = console()
+    lines, bar = TrainingLines(shown), TrainingBar(console())
+    for observer in (lines, bar):
+        observer.training_started(TrainingFolder(Path("here")), INFO)
+        # an epoch that another session has trained half of
+        observer.seed_started(2, 0)
+        observer.updates_done(2, 1, 50, 100)
+    now[0] += 300
+    for observer in (lines, bar):
+        observer.updates_done(2, 1, 75, 100)
+    assert shown.file.getvalue().splitlines()[-1] == "seed 2 epoch 1/2: 75/100 updates, 25:00 left"
+    bar_shown = console()
+    bar_shown.print(bar.render())
+    assert "seed 2 epoch 1/2: 75/100 updates, 25:00 left" in bar_shown.file.getvalue()
+    now[0] += 1
+    lines.updates_done(2, 1, 76, 100)
+    assert "76/100" not in shown.file.getvalue()

@@ -1,5 +1,6 @@
 import re
 
+import pytest
 from export_cases import architecture, trained_like
 
 from sasa_nas.exporting.card import ModelCard, plain_line, render_card
@@ -39,6 +40,25 @@ def test_what_is_known_is_told():
     ):
         assert phrase in text
     assert "    sasa-nas train x.json --epochs 12\n" in text
+
+
+def test_the_hub_reads_the_cards_metadata():
+    hub = pytest.importorskip("huggingface_hub")
+    name = 'a "net": with #odd\nsigns'
+    card = ModelCard(name, dataset="digits", accuracy=0.9, test_accuracy=0.8, weights_license="CC BY 4.0")
+    data = hub.ModelCard(render_card(card, architecture(), ("module", "onnx"))).data
+    assert (data.library_name, data.pipeline_tag, data.license) == ("timm", "image-classification", "cc-by-4.0")
+    assert data.tags == ["image-classification", "timm", "onnx", "sasa-nas"]
+    assert data.model_name == 'a "net": with #odd signs'
+    assert [(found.dataset_name, found.dataset_split, found.metric_value) for found in data.eval_results] == [
+        ("digits", "validation", 0.9),
+        ("digits", "test", 0.8),
+    ]
+    own = ModelCard("n", weights_license="ask me: I know")
+    data = hub.ModelCard(render_card(own, architecture(), ("torch_export",))).data
+    assert (data.license, data.license_name, data.library_name) == ("other", "ask me: I know", None)
+    assert data.eval_results is None
+    assert hub.ModelCard(render_card(ModelCard("n"), architecture())).data.license is None
 
 
 def test_what_is_unknown_is_left_out():

@@ -68,6 +68,16 @@ def test_the_classes_named_are_reported():
     assert classes == {ResNet, Bottleneck, ConvStem, LocalAttention2d}
 
 
+def test_variables_stand_for_arguments_and_for_those_of_parts():
+    layer = LocalAttention2d(16, 32, kernel_size=3, num_heads=8, stride=2)
+    call = layout(describe(layer, set(), {"in_channels": "width", "num_heads": "heads"}), indent=0)
+    assert call == "LocalAttention2d(width, 32, kernel_size=3, num_heads=heads, stride=2)"
+    with torch.device("meta"):
+        text = layout(describe(build(architecture("local")), set(), {"stem.in_channels": "in_chans"}), indent=0)
+    assert text.count("in_chans") == 2
+    assert "ConvStem(in_chans, 8, " in text
+
+
 def test_defaults_are_left_out():
     layer = LocalAttention2d(16, 32, kernel_size=3, num_heads=8, stride=2)
     assert layout(describe(layer, set()), indent=0) == "LocalAttention2d(16, 32, kernel_size=3, stride=2)"
@@ -82,7 +92,13 @@ def test_lines_are_short_and_blocks_have_lines_of_their_own(indent):
     assert every(len(line) <= LINE_LENGTH for line in rest)
     assert rest[-1] == " " * indent + ")"
     assert sum(line.strip().startswith("Bottleneck(") for line in rest) == 6
-    assert [line.strip() for line in rest[-3:-1]] == ["num_features=32,", "num_classes=5,"]
+    assert [line.strip() for line in rest[-6:-1]] == [
+        "num_features=32,",
+        "num_classes=5,",
+        "in_chans=3,",
+        "stage_channels=(32, 32, 32, 32, 32, 32),",
+        "stage_reductions=(1, 1, 1, 1, 1, 1),",
+    ]
 
 
 @settings(deadline=None, max_examples=40)

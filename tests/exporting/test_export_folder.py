@@ -16,7 +16,7 @@ from sasa_nas.exporting.weights import load_weights
 from sasa_nas.space.files import load_architecture
 
 CARD = ModelCard("tiny", accuracy=0.5)
-FILES = {"README.md", "__init__.py", "architecture.json", "model.py", "weights.safetensors"}
+FILES = {"README.md", "__init__.py", "architecture.json", "config.json", "model.py", "model.safetensors"}
 
 
 def export(folder, operator="conv", seed=0):
@@ -41,7 +41,7 @@ def test_the_folder_holds_all_that_is_needed(tmp_path):
     assert [path.name for path in folder.parent.iterdir()] == ["net"]
     assert load_architecture(folder / "architecture.json") == architecture("local")
     expected = trained_like(architecture("local")).state_dict()
-    loaded = load_weights(folder / "weights.safetensors")
+    loaded = load_weights(folder / "model.safetensors")
     assert every(torch.equal(loaded[name], expected[name]) for name in expected)
     mask = os.umask(0)
     os.umask(mask)
@@ -63,16 +63,16 @@ def test_other_weights_can_be_loaded_and_foreign_ones_are_refused(tmp_path):
     one, other = export(tmp_path / "one"), export(tmp_path / "other", seed=1)
     foreign = export(tmp_path / "foreign", "local")
     module = import_file(one / "model.py", "exported")
-    loaded = module.load(other / "weights.safetensors").state_dict()
+    loaded = module.load(other / "model.safetensors").state_dict()
     expected = trained_like(architecture(), seed=1).state_dict()
     assert every(torch.equal(loaded[name], expected[name]) for name in expected)
     with pytest.raises(RuntimeError, match="Missing key"):
-        module.load(str(foreign / "weights.safetensors"))
+        module.load(str(foreign / "model.safetensors"))
 
 
 def test_damaged_weights_are_refused_on_loading(tmp_path):
     folder = export(tmp_path / "net")
-    weights = folder / "weights.safetensors"
+    weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-3])
     with pytest.raises(ValueError, match=r"damaged entry for"):
         import_file(folder / "model.py", "exported").load()
@@ -89,6 +89,14 @@ def test_an_empty_folder_and_an_earlier_export_are_replaced(tmp_path):
     assert not (folder / "__pycache__").exists()
     assert load_architecture(folder / "architecture.json") == architecture("local")
     assert [path.name for path in tmp_path.iterdir()] == ["net"]
+
+
+def test_an_export_of_an_earlier_version_is_replaced(tmp_path):
+    folder = export(tmp_path / "net")
+    (folder / "config.json").unlink()
+    (folder / "model.safetensors").rename(folder / "weights.safetensors")
+    export(folder)
+    assert set(content(folder)) == FILES
 
 
 def test_a_folder_behind_a_link_is_written_to_and_the_link_kept(tmp_path):

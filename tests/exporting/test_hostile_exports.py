@@ -19,7 +19,7 @@ from sasa_nas.exporting.card import ModelCard
 from sasa_nas.exporting.folder import export_network
 from sasa_nas.exporting.verification import verify_here
 
-FILES = ("architecture.json", "weights.safetensors", "model.py", "__init__.py", "model.pt2", "model.onnx")
+FILES = ("architecture.json", "config.json", "model.safetensors", "model.py", "__init__.py", "model.pt2", "model.onnx")
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def test_links_within_the_folder_are_followed(export: Path, ran: list[Path]) -> 
 
 
 def test_what_runs_is_a_copy_in_a_folder_without_others(export: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("torch.py", "numpy.py", "sitecustomize.py", "config.json"):
+    for name in ("torch.py", "numpy.py", "sitecustomize.py", "setup.json"):
         (export / name).write_text("raise SystemExit")
     seen: list[str] = []
 
@@ -125,7 +125,7 @@ def test_what_runs_is_a_copy_in_a_folder_without_others(export: Path, monkeypatc
 
     monkeypatch.setattr(verification, "_run_alone", run)
     verify_here(export)
-    assert seen == ["__init__.py", "model.py", "weights.safetensors"]
+    assert seen == ["__init__.py", "model.py", "model.safetensors"]
 
 
 HUGE = {"blocks": 10**9, "width": 10**12, "expansion": 10**15}
@@ -165,7 +165,7 @@ def test_descriptions_that_are_none_are_refused(export: Path, text: str, ran: li
 
 
 def test_names_in_weights_are_shown_short_and_plain(export: Path) -> None:
-    file = export / "weights.safetensors"
+    file = export / "model.safetensors"
     # copies: older versions of safetensors leave tensors in the mapped file, which is written over below
     weights = {name: tensor.clone() for name, tensor in load_file(file).items()}
     for name in ("\x1b[2J\u202e", "x" * 10**6):
@@ -184,7 +184,7 @@ def test_names_in_weights_are_shown_short_and_plain(export: Path) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_not_finite_are_refused(export: Path, value: float) -> None:
-    file = export / "weights.safetensors"
+    file = export / "model.safetensors"
     weights = load_file(file)
     save_file({**weights, "classifier.bias": torch.full_like(weights["classifier.bias"], value)}, file)
     with pytest.raises(UserError, match=r"classifier\.bias holds numbers that are not finite"):

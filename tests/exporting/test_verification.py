@@ -57,7 +57,33 @@ def test_an_own_module_is_run(module: Path) -> None:
         verify_export(module)
 
 
-@pytest.mark.parametrize("name", ["architecture.json", "weights.safetensors", "model.py"])
+def test_an_export_of_an_earlier_version_is_run_if_trusted(module: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had its weights under another name, which its module reads, and no config.json."""
+    (module / "config.json").unlink()
+    (module / "model.safetensors").rename(module / "weights.safetensors")
+    file = module / "model.py"
+    file.write_text(file.read_text().replace("model.safetensors", "weights.safetensors"))
+    with pytest.raises(UserError, match=r"model\.py is not what this version of sasa-nas writes"):
+        verify_export(module)
+    seen: list[str] = []
+
+    def run(kind: object, file: Path, batches: list[torch.Tensor]) -> list[torch.Tensor]:
+        seen.extend(sorted(other.name for other in file.parent.iterdir()))
+        return [torch.zeros(len(batch), 5) for batch in batches]
+
+    monkeypatch.setattr(verification, "_run_alone", run)
+    verify_export(module, trust=True)
+    assert seen == ["__init__.py", "model.py", "weights.safetensors"]
+
+
+def test_a_configuration_of_another_network_is_refused(module: Path) -> None:
+    file = module / "config.json"
+    file.write_text(file.read_text().replace('"num_classes": 5', '"num_classes": 6'))
+    with pytest.raises(UserError, match=r"net: config\.json has another num_classes"):
+        verify_export(module)
+
+
+@pytest.mark.parametrize("name", ["architecture.json", "model.safetensors", "model.py"])
 def test_what_is_missing_is_named(module: Path, name: str) -> None:
     (module / name).unlink()
     with pytest.raises(UserError, match=name):
@@ -70,7 +96,7 @@ def test_a_folder_that_is_none_is_named(tmp_path: Path) -> None:
 
 
 def test_damaged_and_foreign_weights_are_refused(module: Path) -> None:
-    file = module / "weights.safetensors"
+    file = module / "model.safetensors"
     content = file.read_bytes()
     file.write_bytes(content[:-8])
     with pytest.raises(UserError, match="is damaged or no safetensors file"):

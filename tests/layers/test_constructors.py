@@ -91,8 +91,14 @@ BLOCKS: dict[str, list[dict[str, Any]]] = {
 """Of every block, what is given besides its widths; modules as what makes them."""
 
 NETWORKS: list[dict[str, Any]] = [
-    {"stem": conv(8, 8), "stages": [conv(8, 16)], "num_features": 16, "num_classes": 3},
-    {"stem": conv(8, 8), "stages": [], "num_features": 16, "num_classes": 3, "head": conv(8, 16)},
+    {
+        **{"stem": conv(8, 8), "stages": [conv(8, 16)], "num_features": 16, "num_classes": 3},
+        **{"in_chans": 8, "stage_channels": (16,), "stage_reductions": (1,)},
+    },
+    {
+        **{"stem": conv(8, 8), "stages": [], "num_features": 16, "num_classes": 3, "head": conv(8, 16)},
+        **{"in_chans": 8, "stage_channels": (), "stage_reductions": (), "global_pool": "max"},
+    },
 ]
 WIDTHS = {"in_channels": 8, "out_channels": 16, "channels": 8, "key_channels": 8, "value_channels": 16}
 """Of a layer's widths it is given those that it has."""
@@ -138,7 +144,7 @@ def build(kind: type[nn.Module], arguments: dict[str, Any]) -> tuple[nn.Module, 
 def kept(layer: nn.Module) -> dict[str, Any]:
     """The attributes that are called as the constructor's arguments."""
     values = {name: getattr(layer, name) for name in inspect.signature(type(layer)).parameters}
-    return {name: list(value) if isinstance(value, nn.ModuleList) else value for name, value in values.items()}
+    return {name: list(value) if type(value) is nn.Sequential else value for name, value in values.items()}
 
 
 def test_everything_exported_is_checked() -> None:

@@ -60,7 +60,7 @@ def export(training: TrainingFolder, tmp_path: Path) -> Path:
     folder = tmp_path / "export"
     folder.mkdir()
     (folder / "architecture.json").write_bytes(training.architecture.read_bytes())
-    (folder / "weights.safetensors").write_bytes(training.seed(1).weights.read_bytes())
+    (folder / "model.safetensors").write_bytes(training.seed(1).weights.read_bytes())
     return folder
 
 

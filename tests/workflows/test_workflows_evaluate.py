@@ -44,7 +44,7 @@ def trained(
 def export(trained: TrainingSummary, tmp_path: Path) -> Path:
     """A folder with the network of the first seed alone."""
     (tmp_path / "architecture.json").write_bytes(trained.folder.architecture.read_bytes())
-    (tmp_path / "weights.safetensors").write_bytes(trained.folder.seed(0).weights.read_bytes())
+    (tmp_path / "model.safetensors").write_bytes(trained.folder.seed(0).weights.read_bytes())
     return tmp_path
 
 
@@ -153,7 +153,7 @@ def test_a_network_for_oblong_images_has_no_data_set(architecture: Architecture)
 
 
 def test_other_networks_and_damaged_weights_are_refused(export: Path) -> None:
-    file = export / "weights.safetensors"
+    file = export / "model.safetensors"
     whole = file.read_bytes()
     tensors = load_file(file)
     for content, words in (
@@ -164,7 +164,7 @@ def test_other_networks_and_damaged_weights_are_refused(export: Path) -> None:
         with pytest.raises(UserError, match=words):
             evaluate_network(export, replace(CPU, dataset="digits"))
     file.write_bytes(whole[:-7])
-    with pytest.raises(UserError, match=r"weights\.safetensors is damaged"):
+    with pytest.raises(UserError, match=r"model\.safetensors is damaged"):
         evaluate_network(export, replace(CPU, dataset="digits"))
     file.unlink()
     with pytest.raises(UserError, match="not trained to the end"):

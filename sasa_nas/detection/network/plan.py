@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sasa_nas.blocks.plans import Size, strided
 from sasa_nas.detection.description import Detector
-from sasa_nas.models.plans import plan_network
+from sasa_nas.models.plans import plan_network, stage_reductions
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,8 @@ class PyramidPlan:
 def plan_pyramid(detector: Detector) -> PyramidPlan:
     """Return the plan of the pyramid of `detector`."""
     backbone, width = detector.backbone, detector.pyramid_width
-    stride = backbone.stem.reduction
-    maps: list[MapPlan] = []
-    for stage, parts in zip(backbone.stages, plan_network(backbone).stages, strict=True):
-        stride *= stage.stride
-        maps.append(MapPlan(parts[-1].out_channels, parts[-1].out_size, stride))
-    inputs = tuple(maps[-3:])
+    stages = zip(stage_reductions(backbone), plan_network(backbone).stages, strict=True)
+    inputs = tuple(MapPlan(parts[-1].out_channels, parts[-1].out_size, stride) for stride, parts in stages)[-3:]
     levels = [MapPlan(width, found.size, found.stride) for found in inputs]
     for _ in range(2):
         levels.append(MapPlan(width, strided(levels[-1].size, 2), 2 * levels[-1].stride))

@@ -33,6 +33,23 @@ print(label)
 
 _NOTE = """\
 Run it in this folder, or rename the folder to a Python identifier and `from that_name import load` beside it.
+
+With timm, which the import of `model` tells of the network:
+
+```python
+import model
+import timm
+import torch
+
+network = timm.create_model("local-dir:.", pretrained=True).eval()
+images = torch.rand({shape})  # standardised as below
+with torch.no_grad():
+    label = network(images).argmax(dim=1)
+print(label)
+```
+
+`num_classes=10` gives it a new classifier, `features_only=True` the maps of its stages; uploaded to the Hugging Face
+Hub as it is, this folder is `hf-hub:USER/NAME` to timm.
 """
 
 _HINT = """\
@@ -91,6 +108,7 @@ FORMAT = Format(
     write=write,
     load=load,
     title="a Python module; needs torch alone",
+    library="timm",
     program=_PROGRAM,
     inspect=inspect,
     note=_NOTE,

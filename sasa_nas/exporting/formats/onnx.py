@@ -106,6 +106,7 @@ FORMAT = Format(
     file=_FILE,
     write=write,
     load=load,
+    library="onnx",
     title="for any number of images; needs onnxruntime, or another runtime of ONNX",
     program=_PROGRAM,
     inspect=inspect,

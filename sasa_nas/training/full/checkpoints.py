@@ -13,6 +13,8 @@ from sasa_nas.training.full.trainer import FullMetrics, FullTrainer
 
 EVERY = 300.0
 """Seconds between checkpoints inside an epoch."""
+_SHOWN_EVERY = 1.0
+"""Seconds between reports of updates."""
 
 
 def train_to_end(
@@ -53,7 +55,15 @@ def train_to_end(
                 save_checkpoint(checkpoint, trainer, history)
                 written = time.monotonic()
 
-        for result in trainer.epochs(checked):
+        shown = time.monotonic()
+
+        def stepped() -> None:
+            nonlocal shown
+            if ranks.leads and time.monotonic() - shown >= _SHOWN_EVERY:
+                progress.stepped(trainer.epoch + 1, trainer.update, trainer.updates)
+                shown = time.monotonic()
+
+        for result in trainer.epochs(checked, stepped):
             history.append(result)
             if ranks.leads:
                 save_checkpoint(checkpoint, trainer, history)

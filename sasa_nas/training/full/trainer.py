@@ -127,11 +127,14 @@ class FullTrainer:
         """The model to validate and to keep: the moving average, if the recipe has one."""
         return self.model if self.average is None else self.average.model
 
-    def epochs(self, checked: Callable[[], None] = lambda: None) -> Iterator[FullMetrics]:
+    def epochs(
+        self, checked: Callable[[], None] = lambda: None, stepped: Callable[[], None] = lambda: None
+    ) -> Iterator[FullMetrics]:
         """Train what is left of the epochs.
 
         Args:
             checked: Callback inside an epoch, whenever its losses have been checked; the state may be kept then.
+            stepped: Callback after every update, of which `update` is the number.
 
         Yields:
             The metrics of each epoch when it ends.
@@ -143,7 +146,7 @@ class FullTrainer:
         while self.epoch < self.recipe.epochs:
             start = time.perf_counter()
             with seeded(0):
-                self._train(checked)
+                self._train(checked, stepped)
             seconds = time.perf_counter() - start
             yield self._end_epoch(seconds)
 
@@ -180,7 +183,7 @@ class FullTrainer:
         """Stop the processes that read images."""
         self.batches.close()
 
-    def _train(self, checked: Callable[[], None]) -> None:
+    def _train(self, checked: Callable[[], None], stepped: Callable[[], None]) -> None:
         """Train from the current update to the end of the epoch."""
         set_training_mode(self._parallel)
         losses: list[Tensor] = []
@@ -193,6 +196,7 @@ class FullTrainer:
             self._unreadable += sum(each.unreadable for each in parts)
             parts = []
             self.update += 1
+            stepped()
             ended = self.update == self.updates
             if ended or len(losses) == self._check_every:
                 self._count(losses)

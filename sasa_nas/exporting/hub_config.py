@@ -1,0 +1,109 @@
+"""`config.json` of an export, in the form that timm and the Hugging Face Hub read."""
+
+import json
+from typing import Any
+
+import torch
+from torch import nn
+
+from sasa_nas.errors import UserError
+from sasa_nas.exporting.card import ModelCard
+from sasa_nas.exporting.names import CONFIG_FILE
+from sasa_nas.models.plans import plan_network
+from sasa_nas.space.architecture import Architecture
+from sasa_nas.stems.building import build_stem
+
+
+def timm_name(architecture: Architecture) -> str:
+    """Return the name under which an export registers its network with timm."""
+    return f"sasa_nas_{architecture.id}"
+
+
+def render_config(card: ModelCard, architecture: Architecture) -> str:
+    """Return the configuration as JSON.
+
+    It expects images resized to cover the network's size, cropped at the centre, with pixels in [0, 1]. Where their
+    standardisation is unknown, a mean of 0 and a deviation of 1 are written.
+
+    Args:
+        card: Facts about the weights and their images.
+        architecture: The network.
+    """
+    channels = architecture.image.channels
+    known = card.mean is not None and card.std is not None
+    config = _of_architecture(architecture)
+    if card.class_names is not None:
+        config["label_names"] = list(card.class_names)
+    config["pretrained_cfg"] |= {
+        "interpolation": card.interpolation,
+        "crop_pct": card.crop,
+        "crop_mode": "center",
+        "mean": [value / card.pixel_max for value in card.mean or ()] if known else [0.0] * channels,
+        "std": [value / card.pixel_max for value in card.std or ()] if known else [1.0] * channels,
+    }
+    if card.test_size is not None:
+        config["pretrained_cfg"]["test_input_size"] = [channels, card.test_size, card.test_size]
+    if card.weights_license is not None:
+        config["pretrained_cfg"]["license"] = card.weights_license
+    return json.dumps(config, indent=2) + "\n"
+
+
+def check_config(content: bytes, architecture: Architecture) -> None:
+    """Check that a configuration is one of an architecture's network.
+
+    Args:
+        content: The file's content.
+        architecture: The network.
+
+    Raises:
+        UserError: If it is no JSON object, or describes another network.
+    """
+    try:
+        config = json.loads(content)
+        found = {**config, "pretrained_cfg": dict(config["pretrained_cfg"])}
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise UserError(f"{CONFIG_FILE} is damaged; export again") from error
+    expected = _of_architecture(architecture)
+    facts = expected.pop("pretrained_cfg")
+    for name, value in [*expected.items(), *((f"pretrained_cfg.{name}", value) for name, value in facts.items())]:
+        inner = name.removeprefix("pretrained_cfg.")
+        given = (found if inner == name else found["pretrained_cfg"]).get(inner)
+        if given != value:
+            raise UserError(
+                f"{CONFIG_FILE} has another {name} than the network of architecture {architecture.id}; export again"
+            )
+
+
+def _of_architecture(architecture: Architecture) -> dict[str, Any]:
+    """Return the part of a configuration that follows from the architecture."""
+    last, image = plan_network(architecture).last, architecture.image
+    return {
+        "architecture": timm_name(architecture),
+        "num_classes": architecture.num_classes,
+        "num_features": last.out_channels,
+        "global_pool": "avg",
+        "pretrained_cfg": {
+            "num_classes": architecture.num_classes,
+            "input_size": [image.channels, image.height, image.width],
+            "pool_size": list(last.out_size),
+            "first_conv": _first_conv(architecture),
+            "classifier": "classifier",
+        },
+    }
+
+
+def _first_conv(architecture: Architecture) -> str | list[str] | None:
+    """Return the names of the convolutions that read the image; None if other weights depend on its channels as well.
+
+    These are the weights whose shapes change with the number of channels.
+    """
+    channels = architecture.image.channels
+    with torch.device("meta"):
+        stem, wider = (build_stem(architecture.stem, channels + more) for more in (0, 1))
+    shapes = {name: tensor.shape for name, tensor in wider.state_dict().items()}
+    changed = [name for name, tensor in stem.state_dict().items() if tensor.shape != shapes[name]]
+    convolutions = {f"{name}.weight" for name, part in stem.named_modules() if isinstance(part, nn.Conv2d)}
+    if not changed or not convolutions.issuperset(changed):
+        return None
+    names = [f"stem.{name.removesuffix('.weight')}" for name in changed]
+    return names[0] if len(names) == 1 else names
