@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,6 +22,8 @@ from sasa_nas.run import Outcome, RunFolder, read_trials
 from sasa_nas.searching import resume
 from sasa_nas.searching.scratch import LOCK
 
+Start = Callable[..., subprocess.Popen[str]]
+
 EPOCHS = 12
 """Of each trial: enough for a search to be struck twice in the middle of one."""
 
@@ -29,9 +31,9 @@ EPOCHS = 12
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_search_keeps_to_itself_and_ends_as_after_ctrl_c_if_terminated(
-    make_space, tmp_path: Path, short_folder: Path
+    start: Start, make_space, tmp_path: Path, short_folder: Path
 ) -> None:
-    process, out = start_search(make_space, tmp_path, TMPDIR=str(short_folder))
+    process, out = start_search(start, make_space, tmp_path, TMPDIR=str(short_folder))
     wait_for_epochs(process, out, 1)
     (scratch,) = short_folder.glob("sasa-nas-*")
     assert scratch.stat().st_mode & 0o077 == 0
@@ -51,7 +53,7 @@ def test_a_search_keeps_to_itself_and_ends_as_after_ctrl_c_if_terminated(
     assert [len(token) for token in tokens] == [64]
 
 
-def start_search(make_space, tmp_path: Path, **environment: str) -> tuple[subprocess.Popen[str], Path]:
+def start_search(start: Start, make_space, tmp_path: Path, **environment: str) -> tuple[subprocess.Popen[str], Path]:
     """Starts a search of three trials; returns its process and its folder."""
     space, out = tmp_path / "space.json", tmp_path / "run"
     data = make_space(lambda d: d["proxy"]["recipe"].update(epochs=EPOCHS)).model_dump(mode="json")
@@ -60,17 +62,29 @@ def start_search(make_space, tmp_path: Path, **environment: str) -> tuple[subpro
     return start(*words, **environment), out
 
 
-def start(*words: str, **environment: str) -> subprocess.Popen[str]:
-    """Starts a command as a person does, in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-c", "import sys; from sasa_nas.cli.app import main; sys.exit(main())", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        # a search as a person begins it has no token from elsewhere
-        env={name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | environment,
-    )
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts a command as a person does, in a process group of its own; where its test fails, it goes no further."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start_one(*words: str, **environment: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", "import sys; from sasa_nas.cli.app import main; sys.exit(main())", *words],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            # a search as a person begins it has no token from elsewhere
+            env={name: value for name, value in os.environ.items() if not name.startswith("RAY_")} | environment,
+        )
+        started.append(process)
+        return process
+
+    yield start_one
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 def wait_for_epochs(process: subprocess.Popen[str], out: Path, epochs: int) -> None:
@@ -99,9 +113,9 @@ def short_folder() -> Iterator[Path]:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_search_that_is_interrupted_and_then_killed_is_completed(
-    make_space, tmp_path: Path, short_folder: Path, notes, monkeypatch: pytest.MonkeyPatch
+    start: Start, make_space, tmp_path: Path, short_folder: Path, notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    process, out = start_search(make_space, tmp_path, TMPDIR=str(short_folder))
+    process, out = start_search(start, make_space, tmp_path, TMPDIR=str(short_folder))
     wait_for_epochs(process, out, 1)
     # a terminal sends Ctrl-C to the whole group, Ray's processes included
     os.killpg(process.pid, signal.SIGINT)
@@ -141,8 +155,11 @@ def test_a_search_that_is_interrupted_and_then_killed_is_completed(
 
 
 def wait_until_nobody_names(path: Path) -> None:
-    """Waits for the end of the processes whose command lines name a folder: Ray's and its workers."""
-    deadline = time.monotonic() + 60
+    """Waits for the end of the processes whose command lines name a folder: Ray's and its workers.
+
+    Ray 2.52's agents look for the process that they belong to for a minute.
+    """
+    deadline = time.monotonic() + 120
     while any(str(path).encode() in command for command in command_lines()):
         assert time.monotonic() < deadline
         time.sleep(0.2)

@@ -2,9 +2,12 @@
 
 import re
 from pathlib import Path
+from types import NotImplementedType
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
+from torch.export import ExportedProgram
 
 from sasa_nas.exporting.format import Contents, Format, Run, Subject
 from sasa_nas.exporting.onnx_graph import checked_model
@@ -30,7 +33,7 @@ print(logits.argmax(axis=1))
 def write(subject: Subject, folder: Path) -> None:
     """Write a model from `images` `(batch, C, H, W)` to `logits` `(batch, classes)`."""
     model = torch.onnx.export(
-        subject.program,
+        with_global_pools_reduced(subject.program),
         dynamo=True,
         input_names=["images"],
         output_names=["logits"],
@@ -40,6 +43,31 @@ def write(subject: Subject, folder: Path) -> None:
     assert model is not None
     _tidy(model)
     model.save(folder / _FILE, external_data=False)
+
+
+def with_global_pools_reduced(program: ExportedProgram) -> ExportedProgram:
+    """Return a program whose pools over whole maps are reductions.
+
+    Not every version of the exporter knows the pool of maxima, or computes that of means without a loop.
+    """
+    reduced: ExportedProgram = program.run_decompositions(
+        {
+            torch.ops.aten.adaptive_avg_pool2d.default: _global_mean,
+            torch.ops.aten.adaptive_max_pool2d.default: _global_maximum,
+        }
+    )
+    return reduced
+
+
+def _global_mean(x: Tensor, output_size: list[int]) -> Tensor | NotImplementedType:
+    """Return the means of maps, as `adaptive_avg_pool2d` does to one pixel."""
+    return x.mean((2, 3), keepdim=True) if list(output_size) == [1, 1] else NotImplemented
+
+
+def _global_maximum(x: Tensor, output_size: list[int]) -> tuple[Tensor, Tensor] | NotImplementedType:
+    """Return the maxima of maps and their places, as `adaptive_max_pool2d` does to one pixel."""
+    found = x.amax((2, 3), keepdim=True), x.flatten(2).argmax(2, keepdim=True).unsqueeze(3)
+    return found if list(output_size) == [1, 1] else NotImplemented
 
 
 def _tidy(program: "ONNXProgram") -> None:

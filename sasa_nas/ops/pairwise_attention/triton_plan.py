@@ -118,8 +118,11 @@ def choose_plan(step: Pass, widths: Widths) -> Plan:
     In half precision 64 pixels are what the tensor cores of four warps multiply at once.
     """
     widest = max(widths.near, widths.hidden, widths.weights)
+    if widest <= 4:
+        return plan_of(widths, 64, 4)
     if widest <= THIN:
-        return plan_of(widths, 64 if widest <= 4 else 32, 4)
+        # Triton 3.6 spills registers of this kernel in larger tiles; later versions do not
+        return plan_of(widths, 16 if step in {"first_layer", "key"} else 32, 4)
     if widths.dtype == torch.float32:
         return plan_of(widths, 32 if widest <= 16 else 16, 8)
     # a layer's matrix has sums that do not get fewer with more threads
