@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sasa_nas.cli.echo import echo
 from sasa_nas.errors import UserError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _print_recipe(what: Kind, name: str, as_json: bool) -> None:
     if as_json:
         print_plain_json(recipe.model_dump(mode="json"))
     else:
-        typer.echo(recipe_text(recipe), nl=False)
+        echo(recipe_text(recipe).rstrip("\n"))
 
 
 def _print_models(console: Console, models: Sequence[ModelEntry]) -> None:

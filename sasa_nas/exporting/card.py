@@ -1,6 +1,7 @@
 """The model card of an exported network: its facts, its accuracy and its use."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Literal
@@ -204,7 +205,9 @@ def _result(card: ModelCard, split: str, accuracy: float) -> list[str]:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(plain_line(shareable(text)))
+    """Return a text in quotes for YAML, with signs that mean something in Markdown or HTML as their codes."""
+    quoted = json.dumps(plain_line(shareable(text)))
+    return re.sub(r"[<>&`*\[\]|]", lambda sign: f"\\u{ord(sign[0]):04x}", quoted)
 
 
 def _weights(card: ModelCard) -> str:
