@@ -93,14 +93,15 @@ def launched_ranks() -> Ranks:
     Raises:
         UserError: If the environment's numbers are not those of a launcher.
     """
-    if int(os.environ.get("WORLD_SIZE", "1") or 1) == 1:
-        return ALONE
     try:
-        rank, size = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
+        size = int(os.environ.get("WORLD_SIZE") or 1)
+        if size == 1:
+            return ALONE
+        rank = int(os.environ["RANK"])
         return Ranks(rank, size, int(os.environ.get("LOCAL_RANK", rank)))
     except (KeyError, ValueError) as error:
         raise UserError(
-            "WORLD_SIZE is set, but RANK is not a number: start the processes by torchrun, or unset WORLD_SIZE"
+            "WORLD_SIZE is set, but it or RANK is not a number: start the processes by torchrun, or unset WORLD_SIZE"
         ) from error
 
 

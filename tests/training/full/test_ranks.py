@@ -112,6 +112,10 @@ def test_a_launcher_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("WORLD_SIZE", "8")
     with pytest.raises(UserError, match="RANK is not a number"):
         launched_ranks()
+    monkeypatch.setenv("WORLD_SIZE", "many")
+    with pytest.raises(UserError, match="unset WORLD_SIZE"):
+        launched_ranks()
+    monkeypatch.setenv("WORLD_SIZE", "8")
     monkeypatch.setenv("RANK", "5")
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert launched_ranks() == Ranks(5, 8, 1)
