@@ -44,7 +44,7 @@ class RandAugment(Node):
     magnitude_std: NonNegative = 0.0
     """Standard deviation of each operation's strength."""
     increasing: Bool = False
-    """Whether every operation's effect grows with the strength, as in timm's `inc1`."""
+    """Effects of all operations that grow with the strength, if true, as in timm's `inc1`."""
 
 
 class Erasing(Node):

@@ -15,7 +15,7 @@ class _Optimizer(Node):
     """Peak learning rate at the recipe's batch size."""
     weight_decay: NonNegative = 0.0
     decay_all: Bool = False
-    """Whether norms, biases and relative positions decay too, as in recipes of before 2018."""
+    """Weight decay of norms, biases and relative positions, too, if true, as in recipes of before 2018."""
 
 
 class Sgd(_Optimizer):

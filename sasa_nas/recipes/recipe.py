@@ -23,14 +23,14 @@ class MovingAverage(Node):
     every: Positive = 1
     """Steps between updates."""
     warmup: Bool = False
-    """Whether the decay rises as (1 + n) / (10 + n) with the number of updates n, up to `decay`."""
+    """Decay that rises as (1 + n) / (10 + n) with the number of updates n, up to `decay`, if true."""
 
 
 class Validation(Node):
     """Measurement of the network."""
 
     flip: Bool = False
-    """Whether the logits of an image and its mirror image are averaged."""
+    """Logits averaged over each image and its mirror image, if true."""
 
 
 class FullRecipe(Node):

@@ -15,7 +15,7 @@ class _Schedule(Node):
     warmup_from: Probability = 0.0
     """Factor at the first step; 0 begins with the first of as many equal steps up."""
     by_epoch: Bool = False
-    """Whether the rate changes between epochs alone, as in timm, and not at every step."""
+    """Rate that changes between epochs alone, as in timm, and not at every step, if true."""
 
 
 class Cosine(_Schedule):
@@ -25,7 +25,7 @@ class Cosine(_Schedule):
     final: Probability = 0.0
     """Factor that the last step would be followed by."""
     after_warmup: Bool = True
-    """Whether the cosine begins when the warm-up ends; else it spans the whole training, and the warm-up replaces its
+    """Cosine that begins when the warm-up ends, if true; else it spans the whole training, and the warm-up replaces its
     beginning, as in timm."""
 
 

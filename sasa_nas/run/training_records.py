@@ -54,14 +54,14 @@ class TrainingSettings(BaseTrainingSettings):
     train_images: Annotated[int, Field(ge=1)] | None = None
     """Images of a stratified subset of the train part; default: all of them."""
     whole_train: Annotated[bool, Field(strict=True)] = False
-    """Whether the train and the validation part are trained on together, as published recipes of full trainings do, and
+    """Training on the train and the validation part together, if true, as published recipes of full trainings do, and
     the last epoch's network is measured on the test part alone."""
     recipe: AnyRecipe = Recipe()
     width_multiplier: Multiplier = 1.0
     depth_multiplier: Multiplier = 1.0
     pretrained: bool = False
-    """Whether every seed begins with the weights that the network's folder holds, but for the classifier of other
-    classes."""
+    """Beginning of every seed with the weights that the network's folder holds, if true, but for the classifier of
+    other classes."""
     frozen: Annotated[int, Field(ge=0, strict=True)] | Literal["backbone"] = 0
     """Parts that keep these weights: the stem and so many stages, or `backbone`, all but the classifier."""
 

@@ -1,4 +1,4 @@
-"""What searches, trainings and retrainings tell their trackers, over several sessions."""
+"""Events of searches, trainings and retrainings as their trackers are told them, over several sessions."""
 
 import inspect
 from collections.abc import Callable
