@@ -26,6 +26,8 @@ class Task:
         count: Maps a description to the `cost.NetworkCounts` of one image.
         describe: Maps a description, its name, the side of its images and a convention to an
             `analysis.description.Description`.
+        build: Maps a description to its network, freshly initialised.
+        export: An `exporting.task_export.TaskExport`: what is written of its networks.
     """
 
     name: str
@@ -39,6 +41,8 @@ class Task:
     named: str
     count: str
     describe: str
+    build: str
+    export: str
 
     def resuming(self, folder: Path) -> str:
         """Return the command that goes on with the training in a folder."""
@@ -57,6 +61,8 @@ CLASSIFICATION = Task(
     named="sasa_nas.models.registry:NETWORKS",
     count="sasa_nas.cost:count_network",
     describe="sasa_nas.analysis.parts:describe_classifier",
+    build="sasa_nas.models:build",
+    export="sasa_nas.exporting.classifier:EXPORT",
 )
 DETECTION = Task(
     name="detection",
@@ -70,6 +76,8 @@ DETECTION = Task(
     named="sasa_nas.detection.named:DETECTORS",
     count="sasa_nas.detection.cost:count_detector",
     describe="sasa_nas.detection.parts:describe_detector",
+    build="sasa_nas.detection.network:build_detector",
+    export="sasa_nas.detection.exporting.detector:EXPORT",
 )
 TASKS: dict[str, Task] = {task.name: task for task in (CLASSIFICATION, DETECTION)}
 """Every task by its name, that of a search first."""

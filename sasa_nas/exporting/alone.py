@@ -3,7 +3,8 @@
     python -P alone.py LOADER FILE FOLDER [PACKAGE ...]
 
 LOADER is a Python file whose `load` makes a function of FILE; each PACKAGE is blocked too. Reads batches of images
-from `FOLDER/images_*.npy`, `(B, C, H, W)` of float32, and writes the network's answers beside them as `logits_*.npy`.
+from `FOLDER/images_*.npy`, `(B, C, H, W)` of float32, and writes the network's outputs beside them: of `images_0.npy`,
+`outputs_0_0.npy`, `outputs_0_1.npy` and so on.
 It imports nothing of the package, because it has to run where the package is blocked.
 """
 
@@ -59,7 +60,9 @@ def main(loader: Path, file: Path, folder: Path, blocked: set[str]) -> None:
 
     network = read_loader(loader)(file)
     for images in sorted(folder.glob("images_*.npy")):
-        np.save(folder / images.name.replace("images", "logits"), network(np.load(images)))
+        answer = network(np.load(images))
+        for i, output in enumerate(answer if isinstance(answer, list) else [answer]):
+            np.save(folder / f"{images.stem.replace('images', 'outputs')}_{i}.npy", output)
 
 
 if __name__ == "__main__":

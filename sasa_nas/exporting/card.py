@@ -4,13 +4,16 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from sasa_nas._version import __version__
-from sasa_nas.cost.network import count_network
+from sasa_nas.cost.network import NetworkCounts
 from sasa_nas.exporting.format import format_of
+from sasa_nas.exporting.task_export import Metric, TaskExport, task_export
+from sasa_nas.nodes import resolve
 from sasa_nas.sharing import shareable, shareable_command
-from sasa_nas.space.architecture import Architecture
+from sasa_nas.space.network import NetworkDescription
+from sasa_nas.tasks import TASKS
 
 Origin = Literal["trained", "untrained", "given"]
 """Origin of weights: a recorded training, a random generator, or a given file."""
@@ -28,6 +31,8 @@ class ModelCard:
         dataset: Name of the data set that it was trained on.
         accuracy: Accuracy on the validation images, in [0, 1].
         test_accuracy: Accuracy on the test images, in [0, 1].
+        ap: A detector's average precision on the validation images, COCO's mAP, in [0, 1].
+        ap50: The same at the overlap 0.5 alone.
         epochs: Number of epochs trained.
         mean: Mean of each channel, subtracted from the pixels, in the data set's own unit.
         std: Standard deviation of each channel, which they were divided by.
@@ -36,6 +41,7 @@ class ModelCard:
         crop: Side of the centre crop of a test image, as a share of its resized shorter side.
         interpolation: Filter of the resizing of test images.
         class_names: Names of the classes, in the order of the logits.
+        category_ids: Numbers of a detector's classes in the data set's files, in the same order.
         training_command: The command line that trained it.
         export_command: The command line that wrote the export.
         versions: Versions by the name of the package, as of the training.
@@ -49,6 +55,8 @@ class ModelCard:
     dataset: str | None = None
     accuracy: float | None = None
     test_accuracy: float | None = None
+    ap: float | None = None
+    ap50: float | None = None
     epochs: int | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
@@ -57,6 +65,7 @@ class ModelCard:
     crop: float = 1.0
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
     class_names: tuple[str, ...] | None = None
+    category_ids: tuple[int, ...] | None = None
     training_command: str | None = None
     export_command: str | None = None
     versions: Mapping[str, str] = field(default_factory=dict)
@@ -81,9 +90,8 @@ _CARD = """\
 
 # {name}
 
-A residual network for images of {channels} x {height} x {width} with {classes} classes, exported from sasa-nas \
-{version}. `model.safetensors` holds its weights, `config.json` their facts for timm and the Hugging Face Hub, \
-`architecture.json` its description.
+{summary}, exported from sasa-nas {version}. `model.safetensors` holds its weights, `config.json` their facts, with \
+the names of timm and the Hugging Face Hub, `architecture.json` its description.
 
 {weights}
 {note}
@@ -127,7 +135,7 @@ _MACS = {
 """Titles of the categories of `sasa_nas.cost.Macs`."""
 
 
-def render_card(card: ModelCard, architecture: Architecture, formats: Sequence[str] = ("module",)) -> str:
+def render_card(card: ModelCard, architecture: NetworkDescription, formats: Sequence[str] = ("module",)) -> str:
     """Return the card as Markdown; parameters and operations are counted from `architecture`.
 
     Args:
@@ -135,19 +143,16 @@ def render_card(card: ModelCard, architecture: Architecture, formats: Sequence[s
         architecture: The network.
         formats: Formats in the folder; each gets an example program.
     """
-    image = architecture.image
+    task = task_export(architecture)
     return _CARD.format(
-        metadata=_metadata(card, formats),
+        metadata=_metadata(card, architecture, formats),
         name=markdown(card.name),
         version=__version__,
-        channels=image.channels,
-        height=image.height,
-        width=image.width,
-        classes=architecture.num_classes,
+        summary=task.summary(architecture),
         weights=_weights(card),
         note=f"\n{markdown(card.note)}\n" if card.note else "",
-        usage="\n".join(format_of(name).usage(image) for name in formats),
-        preprocessing=_preprocessing(card),
+        usage="\n".join(format_of(name).usage(architecture) for name in formats),
+        preprocessing=task.preprocessing(card, architecture),
         facts=_rows(_facts(card, architecture)),
         costs=_rows(_costs(architecture)),
         commands=_commands(card),
@@ -167,40 +172,39 @@ _HUB_LICENSES = frozenset(
 """Licenses that the Hugging Face Hub knows by these names; others are written out."""
 
 
-def _metadata(card: ModelCard, formats: Sequence[str]) -> str:
+def _metadata(card: ModelCard, architecture: NetworkDescription, formats: Sequence[str]) -> str:
     """Return the card's YAML, as the Hugging Face Hub reads it; texts are quoted as in JSON, which YAML includes."""
-    libraries = [one.library for one in map(format_of, formats) if one.library]
+    task = task_export(architecture)
+    usages = [format_of(name).usage_for(architecture) for name in formats]
+    libraries = [usage.library for usage in usages if usage.library]
     lines = [f"library_name: {libraries[0]}"] if libraries else []
-    lines += ["pipeline_tag: image-classification", "tags:"]
-    lines += [f"- {tag}" for tag in ("image-classification", *libraries, "sasa-nas")]
+    lines += [f"pipeline_tag: {task.pipeline}", "tags:"]
+    lines += [f"- {tag}" for tag in (task.pipeline, *libraries, "sasa-nas")]
     if card.weights_license is not None:
         known = card.weights_license.strip().lower().replace(" ", "-")
         if known in _HUB_LICENSES:
             lines.append(f"license: {known}")
         else:
             lines += ["license: other", f"license_name: {_quoted(card.weights_license)}"]
-    scores = [("validation", card.accuracy), ("test", card.test_accuracy)]
-    results = [
-        result for split, accuracy in scores if accuracy is not None for result in _result(card, split, accuracy)
-    ]
+    results = [line for metric in task.metrics(card) for line in _result(card, task, metric)]
     if card.dataset is not None and results:
         lines += ["model-index:", f"- name: {_quoted(card.name)}", "  results:", *results]
     return "".join(f"{line}\n" for line in lines)
 
 
-def _result(card: ModelCard, split: str, accuracy: float) -> list[str]:
-    """Return the lines of an accuracy on a part of the data set."""
+def _result(card: ModelCard, task: TaskExport[Any], metric: Metric) -> list[str]:
+    """Return the lines of a metric on a part of the data set."""
     name = _quoted(card.dataset or "")
     return [
         "  - task:",
-        "      type: image-classification",
+        f"      type: {task.pipeline}",
         "    dataset:",
         f"      name: {name}",
         f"      type: {name}",
-        f"      split: {split}",
+        f"      split: {metric.split}",
         "    metrics:",
-        "    - type: accuracy",
-        f"      value: {accuracy:.6g}",
+        f"    - type: {metric.kind}",
+        f"      value: {metric.value:.6g}",
     ]
 
 
@@ -215,14 +219,13 @@ def _weights(card: ModelCard) -> str:
     return text if card.origin == "trained" else f"**{text}**"
 
 
-def _facts(card: ModelCard, architecture: Architecture) -> list[tuple[str, str | None]]:
-    image = architecture.image
+def _facts(card: ModelCard, architecture: NetworkDescription) -> list[tuple[str, str | None]]:
+    image = architecture.trunk.image
     return [
         ("Architecture", architecture.id),
         ("Weights", card.weights_line),
         ("Dataset", card.dataset),
-        ("Accuracy (validation)", _percent(card.accuracy)),
-        ("Accuracy (test)", _percent(card.test_accuracy)),
+        *((metric.title, f"{metric.value:.2%}") for metric in task_export(architecture).metrics(card)),
         ("Epochs", None if card.epochs is None else str(card.epochs)),
         ("Seed", None if card.seed is None else str(card.seed)),
         ("Image", f"{image.channels} x {image.height} x {image.width}"),
@@ -232,8 +235,9 @@ def _facts(card: ModelCard, architecture: Architecture) -> list[tuple[str, str |
     ]
 
 
-def _costs(architecture: Architecture) -> list[tuple[str, str | None]]:
-    total = count_network(architecture).total
+def _costs(architecture: NetworkDescription) -> list[tuple[str, str | None]]:
+    counts: NetworkCounts = resolve(TASKS[architecture.task].count)(architecture)
+    total = counts.total
     macs = asdict(total.macs)
     return [
         ("Parameters", f"{total.params:,}"),
@@ -243,24 +247,8 @@ def _costs(architecture: Architecture) -> list[tuple[str, str | None]]:
     ]
 
 
-def _percent(share: float | None) -> str | None:
-    return None if share is None else f"{share:.2%}"
-
-
 def _rows(facts: Sequence[tuple[str, str | None]]) -> str:
     return "\n".join(f"| {name} | {markdown(value)} |" for name, value in facts if value is not None)
-
-
-def _preprocessing(card: ModelCard) -> str:
-    if card.mean is None or card.std is None:
-        if card.origin == "untrained":
-            return "An untrained network expects none in particular: standardise images as you will for training."
-        return "Images must be standardised as they were for training."
-    mean, std = (", ".join(f"{value:.6g}" for value in values) for values in (card.mean, card.std))
-    return (
-        "It was trained on `(pixels - mean) / std` with the data set's own pixel values, channel by channel: "
-        f"mean {mean}; std {std}."
-    )
 
 
 def _commands(card: ModelCard) -> str:

@@ -12,7 +12,9 @@ from sasa_nas.exporting.own_layers import own_layers
 from sasa_nas.layers.resnet import ResNet
 from sasa_nas.models.builder import Network
 
-_LAYER_MODULES = tuple(f"sasa_nas.{room}." for room in ("layers", "operators", "stems", "channel_attention", "blocks"))
+_LAYER_MODULES = tuple(
+    f"sasa_nas.{room}." for room in ("layers", "operators", "stems", "channel_attention", "blocks", "detection.layers")
+)
 """Prefixes of the modules whose layers can be written as calls."""
 
 LINE_LENGTH = 110
@@ -67,6 +69,8 @@ def describe(module: nn.Module, classes: set[type[nn.Module]], variables: Mappin
     if type(module) is nn.Sequential:
         blocks = tuple(Argument(None, describe(child, classes)) for child in module)
         return Brackets("nn.Sequential(", blocks, ")", is_tall=bool(blocks))
+    if type(module) is nn.ReLU:
+        return Brackets("nn.ReLU(", (Argument("inplace", "True"),) if module.inplace else (), ")")
     own = ResNet if type(module) is Network else type(module)
     if not own.__module__.startswith(_LAYER_MODULES) and own not in own_layers():
         raise ValueError(f"no way to write down a module of class {own.__module__}.{own.__qualname__}")

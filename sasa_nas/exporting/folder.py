@@ -1,5 +1,6 @@
 """Export of a network as a folder that works without this package."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +11,6 @@ from torch import Tensor
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.exporting.card import ModelCard, render_card
 from sasa_nas.exporting.format import Subject, all_formats, format_of
-from sasa_nas.exporting.hub_config import render_config
 from sasa_nas.exporting.names import (
     ARCHITECTURE_FILE,
     CARD_FILE,
@@ -18,9 +18,10 @@ from sasa_nas.exporting.names import (
     EARLIER_WEIGHTS_FILE,
     WEIGHTS_FILE,
 )
+from sasa_nas.exporting.task_export import task_export
 from sasa_nas.exporting.weights import check_weights, save_weights
 from sasa_nas.files import make_directory
-from sasa_nas.space.architecture import Architecture
+from sasa_nas.space.network import NetworkDescription
 
 _WEIGHTS_FILES = {WEIGHTS_FILE, EARLIER_WEIGHTS_FILE}
 
@@ -29,7 +30,7 @@ _CACHES = {"__pycache__"}
 
 
 def export_network(
-    architecture: Architecture,
+    architecture: NetworkDescription,
     weights: Mapping[str, Tensor],
     folder: Path,
     card: ModelCard,
@@ -64,7 +65,7 @@ def export_network(
     _require_replaceable(target, folder)
     texts = {
         ARCHITECTURE_FILE: architecture.to_json(),
-        CONFIG_FILE: render_config(card, architecture),
+        CONFIG_FILE: json.dumps(task_export(architecture).config(card, architecture), indent=2) + "\n",
         CARD_FILE: render_card(card, architecture, formats),
     }
     subject = Subject(architecture, weights, card.name)

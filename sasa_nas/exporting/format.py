@@ -7,19 +7,19 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.formats import FORMATS
 from sasa_nas.exporting.program import trace
+from sasa_nas.exporting.task_export import Usage, task_export
 from sasa_nas.exporting.weights import built
-from sasa_nas.models.builder import Network
 from sasa_nas.nodes import resolve
-from sasa_nas.space.architecture import Architecture, Image
+from sasa_nas.space.network import NetworkDescription
 
 Run = Callable[[Any], Any]
-"""A function from images, a float32 array (B, C, H, W), to logits (B, classes)."""
+"""A function from images, a float32 array (B, C, H, W), to the network's output, an array, or a list of several."""
 
 Contents = Mapping[str, bytes]
 """Contents of files by name."""
@@ -35,19 +35,19 @@ class Subject:
         title: One line that names it.
     """
 
-    architecture: Architecture
+    architecture: NetworkDescription
     weights: Mapping[str, Tensor]
     title: str
 
     @cached_property
-    def network(self) -> Network:
-        """The network in evaluation mode, on the CPU."""
-        return built(self.architecture, self.weights)
+    def network(self) -> nn.Module:
+        """The network that is exported, in evaluation mode, on the CPU."""
+        return task_export(self.architecture).prepare(built(self.architecture, self.weights)).eval()
 
     @cached_property
     def program(self) -> ExportedProgram:
         """The network as a graph of torch's own operators."""
-        return trace(self.network)
+        return trace(self.network, self.architecture.trunk.image)
 
 
 @dataclass(frozen=True)
@@ -61,12 +61,13 @@ class Format:
         load: Function that loads the file, in a process without this package: its source alone is passed to the
             process, so its imports are inside it.
         title: Description of the file and its requirements, for the model card.
-        program: A program that uses the file, run in the export's folder; `{shape}` stands for that of images.
+        program: A program that uses the file with a classifier, run in the export's folder; `{shape}` stands for that
+            of images.
         inspect: Function that checks the contents of the format's files, given the architecture, before anything is
             loaded for verification, and executes nothing. Returns the contents to run; raises `ForeignFileError`
             if running them could do more than compute the network, `UserError` if they are damaged.
         note: Paragraphs below the program, with `{shape}` as in it.
-        library: Name of the library that loads the file, among those that the Hugging Face Hub knows, if any.
+        library: Name of the library that loads a classifier's file, among those that the Hugging Face Hub knows, if any.
         hint: Lines printed after an export; `{folder}` stands for the export's folder as Python text.
         further_files: Names of files beside `file`.
         write_packages: Optional packages that writing needs, from the package's extra of the format's name.
@@ -80,7 +81,7 @@ class Format:
     load: Callable[[Path], Run]
     title: str
     program: str
-    inspect: Callable[[Contents, Architecture], Contents]
+    inspect: Callable[[Contents, NetworkDescription], Contents]
     note: str = ""
     library: str = ""
     hint: str = ""
@@ -102,15 +103,17 @@ class Format:
             if importlib.util.find_spec(package) is None:
                 raise UserError(f"{words.format(package)}: pip install 'sasa-nas[{self.name}]'")
 
-    def usage(self, image: Image) -> str:
-        """Return a section of Markdown on the use of the file.
+    def usage_for(self, network: NetworkDescription) -> Usage:
+        """Return the use of the file with a network of any task."""
+        own = Usage(self.program, self.note, self.library)
+        return task_export(network).usages.get(self.name, own)
 
-        Args:
-            image: Input of the network.
-        """
+    def usage(self, network: NetworkDescription) -> str:
+        """Return a section of Markdown on the use of the file with a network."""
+        image, found = network.trunk.image, self.usage_for(network)
         shape = f"1, {image.channels}, {image.height}, {image.width}"
-        program = self.program.format(shape=shape)
-        note = f"\n{self.note.format(shape=shape)}" if self.note else ""
+        program = found.program.format(shape=shape)
+        note = f"\n{found.note.format(shape=shape)}" if found.note else ""
         return f"`{self.file}`: {self.title}.\n\n```python\n{program}```\n{note}"
 
 

@@ -1,6 +1,7 @@
-"""`config.json` of an export, in the form that timm and the Hugging Face Hub read."""
+"""`config.json` of an exported classifier, in the form that timm and the Hugging Face Hub read."""
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from sasa_nas.exporting.card import ModelCard
 from sasa_nas.exporting.names import CONFIG_FILE
 from sasa_nas.models.plans import plan_network
 from sasa_nas.space.architecture import Architecture
+from sasa_nas.space.network import NetworkDescription
 from sasa_nas.stems.building import build_stem
 
 
@@ -19,8 +21,8 @@ def timm_name(architecture: Architecture) -> str:
     return f"sasa_nas_{architecture.id}"
 
 
-def render_config(card: ModelCard, architecture: Architecture) -> str:
-    """Return the configuration as JSON.
+def classifier_config(card: ModelCard, architecture: Architecture) -> dict[str, Any]:
+    """Return the configuration.
 
     It expects images resized to cover the network's size, cropped at the centre, with pixels in [0, 1]. Where their
     standardisation is unknown, a mean of 0 and a deviation of 1 are written.
@@ -45,7 +47,7 @@ def render_config(card: ModelCard, architecture: Architecture) -> str:
         config["pretrained_cfg"]["test_input_size"] = [channels, card.test_size, card.test_size]
     if card.weights_license is not None:
         config["pretrained_cfg"]["license"] = card.weights_license
-    return json.dumps(config, indent=2) + "\n"
+    return config
 
 
 def check_config(content: bytes, architecture: Architecture) -> None:
@@ -58,20 +60,39 @@ def check_config(content: bytes, architecture: Architecture) -> None:
     Raises:
         UserError: If it is no JSON object, or describes another network.
     """
+    require_facts(content, _of_architecture(architecture), architecture)
+
+
+def require_facts(content: bytes, facts: Mapping[str, Any], network: NetworkDescription) -> None:
+    """Check that a configuration has these facts about a network, among others.
+
+    Args:
+        content: The file's content.
+        facts: Values by name; some are such dictionaries again.
+        network: The network.
+
+    Raises:
+        UserError: If it is no JSON object, or has other facts.
+    """
+    nested = [name for name, value in facts.items() if isinstance(value, dict)]
     try:
         config = json.loads(content)
-        found = {**config, "pretrained_cfg": dict(config["pretrained_cfg"])}
+        found = {**config, **_flat({name: dict(config[name]) for name in nested})}
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UserError(f"{CONFIG_FILE} is damaged; export again") from error
-    expected = _of_architecture(architecture)
-    facts = expected.pop("pretrained_cfg")
-    for name, value in [*expected.items(), *((f"pretrained_cfg.{name}", value) for name, value in facts.items())]:
-        inner = name.removeprefix("pretrained_cfg.")
-        given = (found if inner == name else found["pretrained_cfg"]).get(inner)
-        if given != value:
+    for name, value in _flat(facts).items():
+        if found.get(name) != value:
             raise UserError(
-                f"{CONFIG_FILE} has another {name} than the network of architecture {architecture.id}; export again"
+                f"{CONFIG_FILE} has another {name} than the network of architecture {network.id}; export again"
             )
+
+
+def _flat(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return facts with those of dictionaries among them, such as `pretrained_cfg.num_classes`, at one level."""
+    flat: dict[str, Any] = {}
+    for name, value in facts.items():
+        flat |= {f"{name}.{inner}": one for inner, one in value.items()} if isinstance(value, dict) else {name: value}
+    return flat
 
 
 def _of_architecture(architecture: Architecture) -> dict[str, Any]:

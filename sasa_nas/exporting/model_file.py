@@ -1,26 +1,16 @@
-"""Source of the single-file module of an exported network."""
-
-import re
-from collections.abc import Iterable
-from itertools import groupby
-from pathlib import Path
+"""Source of the single-file module of an exported classifier."""
 
 import torch
 
 from sasa_nas._version import __version__
-from sasa_nas.exporting.bundle import Bundle, Section, bundle
-from sasa_nas.exporting.card import plain_line
 from sasa_nas.exporting.constructor import describe, layout
 from sasa_nas.exporting.hub_config import timm_name
+from sasa_nas.exporting.module_text import comment, from_import, module_text
 from sasa_nas.exporting.names import CONFIG_FILE, WEIGHTS_FILE
-from sasa_nas.exporting.own_layers import own_layers
-from sasa_nas.exporting.sources import Import, Sources
+from sasa_nas.exporting.sources import Import
 from sasa_nas.layers.resnet import ResNet
 from sasa_nas.models.builder import build
 from sasa_nas.space.architecture import Architecture
-
-_IMPORT_LENGTH = 88
-"""Most columns of an import, the default of common formatters."""
 
 _HEADER = """\
 # {title}
@@ -29,15 +19,6 @@ _HEADER = """\
 # This file needs torch alone. `load()` builds the network and reads {weights} beside this file.
 
 \"\"\"A residual network for images of {channels} x {height} x {width}, with {classes} classes.\"\"\"
-"""
-
-_OPERATORS = """\
-# What stands above is plain PyTorch and all that this network needs. Where sasa-nas is installed, its
-# kernels compute the same functions faster and take over.
-try:
-    {statement}
-except ImportError:
-    pass
 """
 
 _BUILD = """\
@@ -127,24 +108,10 @@ def model_source(architecture: Architecture, *, title: str) -> str:
     classes: set[type[torch.nn.Module]] = {ResNet}
     with torch.device("meta"):
         call = layout(describe(build(architecture), classes, _VARIABLES), indent=4, prefix=len("return "))
-    roots = [("sasa_nas.exporting.safetensors_reader", "read_safetensors")]
-    roots += sorted((owner.__module__, owner.__name__) for owner in classes)
-    files = {layer.__module__: file for layer, file in own_layers().items()}
-    found = bundle(roots, Sources("sasa_nas", Path(__file__).parents[1], files))
     name = timm_name(architecture)
-    clashing = found.names & {"build", "load", "pretrained_cfg", "default_cfgs", name}
-    if clashing:
-        raise ValueError(f"the layers define {', '.join(sorted(clashing))}, names that the file keeps for itself")
-    imports = found.imports | {
-        Import("json", None, "json"),
-        Import("pathlib", "Path", "Path"),
-        Import("sys", None, "sys"),
-        Import("torch", "nn", "nn"),
-        Import("typing", "Any", "Any"),
-    }
     image = architecture.image
     header = _HEADER.format(
-        title=_comment(title),
+        title=comment(title),
         version=__version__,
         id=architecture.id,
         weights=WEIGHTS_FILE,
@@ -162,75 +129,18 @@ def model_source(architecture: Architecture, *, title: str) -> str:
         stages=len(architecture.stages),
         weights=WEIGHTS_FILE,
         config=CONFIG_FILE,
-        timm=_from_import("timm.models", _TIMM, indent=8),
+        timm=from_import("timm.models", _TIMM, indent=8),
     )
-    first, *others = _sections(found)
-    # One blank line before the comment that heads the first section, as import sorters want it.
-    return "\n\n".join([f"{header}\n{import_block(imports)}\n{first}", *others, tail])
-
-
-def _comment(text: str) -> str:
-    """Return text that is safe in a file's first line, where `coding:` would set the file's encoding (PEP 263).
-
-    In the encoding `unicode_escape`, for instance, the characters of a line break's escape end a comment.
-    """
-    return re.sub("coding(?=[:=])", "coding ", plain_line(text))
-
-
-def import_block(imports: Iterable[Import]) -> str:
-    """Return import statements in isort's order: the standard library, then torch.
-
-    Args:
-        imports: The imports, each bound name once.
-    """
-    groups = [
-        [i for i in imports if (i.module.partition(".")[0] == "torch") is torch_too] for torch_too in (False, True)
-    ]
-    return "\n".join(_import_group(group) for group in groups if group)
-
-
-def _import_group(imports: Iterable[Import]) -> str:
-    whole = sorted((i for i in imports if i.name is None), key=lambda i: i.module)
-    lines = [f"import {i.module}" + (f" as {i.bound}" if i.bound != i.module else "") for i in whole]
-    parts = sorted((i for i in imports if i.name is not None), key=lambda i: i.module)
-    for module, names in groupby(parts, key=lambda i: i.module):
-        plain: list[Import] = []
-        renamed: list[Import] = []
-        for item in names:
-            (plain if item.name == item.bound else renamed).append(item)
-        # isort gives every renamed import a statement of its own.
-        lines += [f"from {module} import {i.name} as {i.bound}" for i in sorted(renamed, key=lambda i: i.bound)]
-        if plain:
-            lines.append(_from_import(module, [i.bound for i in plain]))
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _from_import(module: str, names: Iterable[str], *, indent: int = 0) -> str:
-    ordered = sorted(names, key=_isort_key)
-    line = f"from {module} import {', '.join(ordered)}"
-    if indent + len(line) <= _IMPORT_LENGTH:
-        return line
-    inner = " " * (indent + 4)
-    return f"from {module} import (\n" + "".join(f"{inner}{name},\n" for name in ordered) + " " * indent + ")"
-
-
-def _isort_key(name: str) -> tuple[int, str]:
-    """Return a sort key: constants, then classes, then functions."""
-    if name.isupper() and len(name) > 1:
-        return 0, name
-    return (1 if name[0].isupper() else 2), name
-
-
-def _sections(found: Bundle) -> list[str]:
-    operators = [_section(section) for section in found.sections if section.is_operator]
-    layers = [_section(section) for section in found.sections if not section.is_operator]
-    if found.operators:
-        statement = _from_import("sasa_nas.ops", found.operators, indent=4)
-        operators.append(_OPERATORS.format(statement=statement))
-    return operators + layers
-
-
-def _section(section: Section) -> str:
-    path = section.module.replace(".", "/")
-    heading = f"# --- {path}.py\n# {section.title}"
-    return f"{heading}\n\n\n" + "\n\n\n".join(definition.text for definition in section.definitions) + "\n"
+    return module_text(
+        classes,
+        header=header,
+        footer=tail,
+        imports=(
+            Import("json", None, "json"),
+            Import("pathlib", "Path", "Path"),
+            Import("sys", None, "sys"),
+            Import("torch", "nn", "nn"),
+            Import("typing", "Any", "Any"),
+        ),
+        own_names={"build", "load", "pretrained_cfg", "default_cfgs", name},
+    )

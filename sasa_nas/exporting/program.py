@@ -1,14 +1,15 @@
 """A network as one graph of torch's own operators, for files that hold no Python code."""
 
 import torch
+from torch import nn
 from torch.export import Dim, ExportedProgram
 
 from sasa_nas.exporting.einsum import einsum_by_matmul
-from sasa_nas.models.builder import Network
 from sasa_nas.operators.decompositions import decompositions
+from sasa_nas.space.architecture import Image
 
 
-def trace(network: Network) -> ExportedProgram:
+def trace(network: nn.Module, image: Image) -> ExportedProgram:
     """Trace the forward pass of a network in evaluation mode, for any number of images of its size.
 
     Every operator of the package is replaced by torch's own, so that the program needs torch alone; sums of products
@@ -16,11 +17,11 @@ def trace(network: Network) -> ExportedProgram:
 
     Args:
         network: The network, in evaluation mode, on the CPU.
+        image: Size of its images.
 
     Raises:
         ValueError: If an operator of the package has no decomposition.
     """
-    image = network.architecture.image
     # of a batch of one, torch would take the size for a constant
     example = torch.zeros(2, image.channels, image.height, image.width)
     table = dict(decompositions())

@@ -1,6 +1,7 @@
 """Verification that the files of an export compute its network, each run without this package."""
 
 import io
+import math
 import subprocess
 import sys
 import tempfile
@@ -10,23 +11,23 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from sasa_nas.errors import UserError, one_line, printable
 from sasa_nas.exporting import alone
 from sasa_nas.exporting.contents import last_line, read_contents, require_regular
 from sasa_nas.exporting.foreign import ForeignFileError
 from sasa_nas.exporting.format import Contents, Format, all_formats
-from sasa_nas.exporting.hub_config import check_config
 from sasa_nas.exporting.names import ARCHITECTURE_FILE, CONFIG_FILE, EARLIER_WEIGHTS_FILE, WEIGHTS_FILE
+from sasa_nas.exporting.task_export import Output, TaskExport, task_export
 from sasa_nas.exporting.verification_report import FormatCheck, VerificationReport
 from sasa_nas.exporting.weights import built, check_weights, load_weights, save_weights
-from sasa_nas.models.builder import Network
-from sasa_nas.space.architecture import Architecture
-from sasa_nas.space.files import load_architecture
+from sasa_nas.space.architecture import Image
+from sasa_nas.space.files import load_network
+from sasa_nas.space.network import NetworkDescription
 
 TOLERANCE = 1e-4
-"""Largest difference of two logits that counts as equal, in float32."""
+"""Largest difference of two outputs that counts as equal, in float32 and in the units of `task_export.Output`."""
 BATCHES = (1, 5)
 SECONDS = 600
 """Most seconds of one file's run."""
@@ -35,7 +36,7 @@ LARGEST_ARCHITECTURE = 1 << 20
 LARGEST_CONFIG = 1 << 24
 """Most bytes of a configuration, which may have the names of many classes."""
 LARGEST_ANSWER = 1 << 28
-"""Most bytes of the logits of a batch."""
+"""Most bytes of an output of a batch."""
 
 
 def verify_here(folder: Path, *, seed: int = 0, trust: bool = False) -> VerificationReport:
@@ -55,19 +56,21 @@ def verify_here(folder: Path, *, seed: int = 0, trust: bool = False) -> Verifica
             not installed.
     """
     formats = _found(folder)
-    architecture = load_architecture(folder / ARCHITECTURE_FILE)
+    architecture = load_network(folder / ARCHITECTURE_FILE)
+    task = task_export(architecture)
     weights_file = _weights_file(folder)
     weights = load_weights(folder / weights_file)
     _require_tensors(architecture, weights)
     check_weights(architecture, weights)
     for content in read_contents(folder, [CONFIG_FILE], largest=LARGEST_CONFIG).values():
         try:
-            check_config(content, architecture)
+            task.check_config(content, architecture)
         except UserError as error:
             raise UserError(f"{printable(folder)}: {error}") from error
     runnable = [_runnable(kind, folder, architecture, trust) for kind in formats]
-    batches = [_images(architecture, batch, seed) for batch in BATCHES]
-    expected = _answers(built(architecture, weights), batches)
+    batches = [_images(architecture.trunk.image, batch, seed) for batch in BATCHES]
+    expected = _answers(task, built(architecture, weights), batches)
+    outputs = task.outputs(architecture)
     checks = []
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name)
@@ -75,13 +78,14 @@ def verify_here(folder: Path, *, seed: int = 0, trust: bool = False) -> Verifica
         for kind, contents in zip(formats, runnable, strict=True):
             for file, content in contents.items():
                 (copy / file).write_bytes(content)
-            answers = _run_alone(kind, copy / kind.file, batches)
-            checks += [_check(kind, *pair) for pair in zip(expected, answers, strict=True)]
+            answers = _run_alone(kind, copy / kind.file, batches, outputs)
+            checks += [_check(kind, outputs, *pair) for pair in zip(expected, answers, strict=True)]
     return VerificationReport(
         folder=printable(folder),
         architecture_id=architecture.id,
         seed=seed,
         tolerance=TOLERANCE,
+        difference=task.difference,
         checks=checks,
         ok=all(check.ok for check in checks),
     )
@@ -113,9 +117,9 @@ def _weights_file(folder: Path) -> str:
     return EARLIER_WEIGHTS_FILE if earlier else WEIGHTS_FILE
 
 
-def _require_tensors(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
+def _require_tensors(architecture: NetworkDescription, weights: Mapping[str, Tensor]) -> None:
     """Check, without building the network, that there are enough tensors: each block has at least one."""
-    blocks = sum(stage.blocks for stage in architecture.stages)
+    blocks = sum(stage.blocks for stage in architecture.trunk.stages)
     if blocks > len(weights):
         raise UserError(
             f"the weights are not those of architecture {architecture.id}: {len(weights)} tensors for {blocks} blocks; "
@@ -123,7 +127,7 @@ def _require_tensors(architecture: Architecture, weights: Mapping[str, Tensor]) 
         )
 
 
-def _runnable(kind: Format, folder: Path, architecture: Architecture, trust: bool) -> Contents:
+def _runnable(kind: Format, folder: Path, architecture: NetworkDescription, trust: bool) -> Contents:
     """Return the files of a format that may be run: those that sasa-nas could have written, or any if trusted."""
     contents = read_contents(folder, [kind.file, *kind.further_files])
     try:
@@ -138,8 +142,7 @@ def _runnable(kind: Format, folder: Path, architecture: Architecture, trust: boo
         raise UserError(f"{printable(folder)}: {error}") from error
 
 
-def _images(architecture: Architecture, batch: int, seed: int) -> Tensor:
-    image = architecture.image
+def _images(image: Image, batch: int, seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     try:
         return torch.randn(batch, image.channels, image.height, image.width, generator=generator)
@@ -147,16 +150,20 @@ def _images(architecture: Architecture, batch: int, seed: int) -> Tensor:
         raise UserError(f"no memory for {batch} images of {image.height}x{image.width} pixels") from error
 
 
-def _answers(network: Network, batches: Sequence[Tensor]) -> list[Tensor]:
+def _answers(task: TaskExport[Any], network: nn.Module, batches: Sequence[Tensor]) -> list[Sequence[Tensor]]:
+    """Return the outputs for each batch of images, as the package computes them."""
+    reference = task.reference(network)
     try:
         with torch.no_grad():
-            return [network(images) for images in batches]
+            return [reference(images) for images in batches]
     except RuntimeError as error:
         raise UserError(f"the network cannot be run: {one_line(error)[:200]}") from error
 
 
-def _run_alone(kind: Format, file: Path, batches: Sequence[Tensor]) -> list[Tensor]:
-    """Return a file's logits of batches of images, computed in a separate process."""
+def _run_alone(
+    kind: Format, file: Path, batches: Sequence[Tensor], outputs: Sequence[Output]
+) -> list[Sequence[Tensor]]:
+    """Return a file's outputs for each batch of images, computed in a separate process."""
     with tempfile.TemporaryDirectory() as name:
         place = Path(name)
         for i, images in enumerate(batches):
@@ -184,8 +191,10 @@ def _run_alone(kind: Format, file: Path, batches: Sequence[Tensor]) -> list[Tens
             reason = last_line(output) or f"exit status {done.returncode}"
             raise UserError(f"{file.name} does not run: {reason}; export again")
         try:
-            return [_read_answer(place, f"logits_{i}.npy") for i in range(len(batches))]
-        except (OSError, ValueError, TypeError, EOFError, MemoryError) as error:
+            return [
+                [_read_answer(place, f"outputs_{i}_{k}.npy") for k in range(len(outputs))] for i in range(len(batches))
+            ]
+        except (OSError, KeyError, ValueError, TypeError, EOFError, MemoryError) as error:
             raise UserError(f"{file.name} does not answer with numbers: {one_line(error)[:200]}") from error
 
 
@@ -196,15 +205,24 @@ def _read_answer(place: Path, name: str) -> Tensor:
     return torch.from_numpy(answer)
 
 
-def _check(kind: Format, expected: Tensor, answer: Tensor) -> FormatCheck:
-    difference = float("nan")
-    if answer.shape == expected.shape:
-        difference = float((answer - expected).abs().max())
-    finite = difference == difference and difference != float("inf")
+def _check(
+    kind: Format, outputs: Sequence[Output], expected: Sequence[Tensor], answer: Sequence[Tensor]
+) -> FormatCheck:
+    differences = torch.tensor(
+        [_difference(*pair) / output.unit for output, *pair in zip(outputs, expected, answer, strict=True)]
+    )
+    # the largest one of numbers that are not all finite is not finite either
+    difference = float(differences.max())
+    finite = math.isfinite(difference)
     return FormatCheck(
         format=kind.name,
         file=kind.file,
-        batch=len(expected),
+        batch=len(expected[0]),
         largest_difference=difference if finite else None,
         ok=finite and difference <= TOLERANCE,
     )
+
+
+def _difference(expected: Tensor, answer: Tensor) -> float:
+    """Return the largest difference of two tensors, not a number if their shapes differ."""
+    return float((answer - expected).abs().max()) if answer.shape == expected.shape else math.nan

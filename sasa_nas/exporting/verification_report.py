@@ -10,7 +10,7 @@ class FormatCheck(BaseModel):
         format: The file's format.
         file: Name of the file.
         batch: Batch size.
-        largest_difference: Largest difference of a logit from the network's own; None if one is not finite, or the
+        largest_difference: Largest difference of an output from the network's own; None if one is not finite, or a
             shape is wrong.
         ok: Whether that is at most the report's tolerance.
     """
@@ -31,7 +31,8 @@ class VerificationReport(BaseModel):
         folder: The export.
         architecture_id: `Architecture.id` of the network.
         seed: Seed of the random images.
-        tolerance: Largest difference of two logits that counts as equal.
+        tolerance: Largest difference that counts as equal.
+        difference: Noun for a difference, with its unit.
         checks: Check of every file on every batch.
         confined: Whether the system prevented writing elsewhere.
         ok: Whether all checks are.
@@ -43,6 +44,7 @@ class VerificationReport(BaseModel):
     architecture_id: str
     seed: int
     tolerance: float
+    difference: str = "a logit"
     checks: list[FormatCheck]
     confined: bool = False
     ok: bool

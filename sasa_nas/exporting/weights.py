@@ -6,13 +6,14 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from sasa_nas.errors import UserError, one_line, printable
 from sasa_nas.exporting.safetensors_reader import read_safetensors
 from sasa_nas.files import LARGEST_STATE, check_file, write_atomically
-from sasa_nas.models.builder import Network, build
-from sasa_nas.space.architecture import Architecture
+from sasa_nas.nodes import resolve
+from sasa_nas.space.network import NetworkDescription
+from sasa_nas.tasks import TASKS
 
 
 def load_weights(path: Path) -> dict[str, Tensor]:
@@ -53,7 +54,7 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
         raise OSError(one_line(error)) from error
 
 
-def built(architecture: Architecture, weights: Mapping[str, Tensor]) -> Network:
+def built(architecture: NetworkDescription, weights: Mapping[str, Tensor]) -> nn.Module:
     """Return the network with its weights, in evaluation mode, on the CPU.
 
     Args:
@@ -64,12 +65,12 @@ def built(architecture: Architecture, weights: Mapping[str, Tensor]) -> Network:
         UserError: If the weights are those of another network.
     """
     check_weights(architecture, weights)
-    network = build(architecture)
+    network: nn.Module = resolve(TASKS[architecture.task].build)(architecture)
     network.load_state_dict(weights)
     return network.eval()
 
 
-def check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> None:
+def check_weights(architecture: NetworkDescription, weights: Mapping[str, Tensor]) -> None:
     """Check that `weights` are exactly those of the architecture's network.
 
     Args:
@@ -80,9 +81,10 @@ def check_weights(architecture: Architecture, weights: Mapping[str, Tensor]) -> 
         UserError: If a weight is missing, unexpected, of another shape, not finite, or of integers instead of floats or
             vice versa (the message names the first); or if the network cannot be built.
     """
+    task = TASKS[architecture.task]
     try:
         with torch.device("meta"):
-            expected = build(architecture).state_dict()
+            expected = resolve(task.build)(architecture).state_dict()
     except RuntimeError as error:
         reason = one_line(error)[:200]
         raise UserError(f"the network of architecture {architecture.id} cannot be built: {reason}") from error

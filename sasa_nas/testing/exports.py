@@ -28,7 +28,7 @@ def exported_program(case: Case) -> None:
     # the examples say it; defaults that are no example are as a rule a larger window
     examples = [other for other in cases_of(case.entry.kind) if other.options] or [case]
     network = _as_trained(network_of(examples))
-    _require_same_logits(trace(network).module(), network, "a program of torch.export")
+    _require_same_logits(trace(network, network.architecture.image).module(), network, "a program of torch.export")
 
 
 def onnx_model(case: Case) -> None:

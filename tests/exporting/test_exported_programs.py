@@ -65,7 +65,7 @@ print(json.dumps({"worst": worst, "loaded": sorted(alone.BLOCKED & {n.partition(
 def traced(name: str) -> tuple[Network, ExportedProgram]:
     """One of `VARIED` and its graph."""
     network = trained_like(VARIED[name])
-    return network, trace(network)
+    return network, trace(network, network.architecture.image)
 
 
 def saved(name: str) -> bytes:

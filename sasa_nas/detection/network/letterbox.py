@@ -1,11 +1,11 @@
 """Images of any size, made to fit the one size that a detector is built for."""
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 from torchvision.models.detection.transform import GeneralizedRCNNTransform, resize_boxes
 
 from sasa_nas.blocks.plans import Size
+from sasa_nas.detection.layers.letterbox import fitted_size, padded, resized
 
 PIXEL_MEAN = (0.485, 0.456, 0.406)
 """Mean of ImageNet's red, green and blue in [0, 1], which is subtracted from a pixel."""
@@ -29,15 +29,11 @@ class Letterbox(GeneralizedRCNNTransform):  # type: ignore[misc]
     def resize(self, image: Tensor, target: dict[str, Tensor] | None = None) -> tuple[Tensor, dict[str, Tensor] | None]:
         """Scales an image `(3, h, w)` and its boxes, the smaller of the two possible ways."""
         old = image.shape[-2:]
-        scale = min(room / side for room, side in zip(self.size, old, strict=True))
-        new = [min(room, max(1, round(scale * side))) for room, side in zip(self.size, old, strict=True)]
-        if tuple(new) != tuple(old):
-            image = F.interpolate(image[None], size=new, mode="bilinear", antialias=True, align_corners=False)[0]
+        new = fitted_size((old[0], old[1]), self.size)
         if target is not None:
-            target = {**target, "boxes": resize_boxes(target["boxes"], list(old), new)}
-        return image, target
+            target = {**target, "boxes": resize_boxes(target["boxes"], list(old), list(new))}
+        return resized(image, new), target
 
     def batch_images(self, images: list[Tensor], size_divisible: int = 1) -> Tensor:
         """Images at the upper left of `(B, 3, height, width)`, zeros elsewhere; there is nothing to round up."""
-        height, width = self.size
-        return torch.stack([F.pad(i, (0, width - i.shape[2], 0, height - i.shape[1])) for i in images])
+        return torch.stack([padded(image, self.size) for image in images])

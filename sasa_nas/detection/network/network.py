@@ -1,6 +1,5 @@
 """The one way from a `Detector` to a module."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Self
 
@@ -8,57 +7,17 @@ from torch import Tensor, nn
 from torchvision.models.detection import RetinaNet
 
 from sasa_nas.detection.description import Detector
+from sasa_nas.detection.layers.pyramid import PyramidBackbone, Trunk
 from sasa_nas.detection.network.anchors import LevelAnchors
 from sasa_nas.detection.network.heads import SharedHeads
 from sasa_nas.detection.network.letterbox import Letterbox
 from sasa_nas.detection.network.plan import plan_pyramid
 from sasa_nas.detection.network.pyramid import build_pyramid
 from sasa_nas.errors import UserError
-from sasa_nas.models.builder import Network, build
+from sasa_nas.models.builder import build
 
 DETECTIONS = 100
 """Boxes of an image, at most: as many as COCO's average precision looks at."""
-
-
-class Trunk(nn.Module):
-    """A network without its classifier, which gives the maps of its last three stages.
-
-    Args:
-        network: Network whose stem and stages are taken over, names included.
-    """
-
-    def __init__(self, network: Network) -> None:
-        super().__init__()
-        self.stem = network.stem
-        self.stages = network.stages
-
-    def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
-        """Map images `(B, 3, H, W)` to C3 to C5, under the names of the levels that are made from them."""
-        x = self.stem(images)
-        maps: list[Tensor] = []
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)
-        return OrderedDict(zip(("p3", "p4", "p5"), maps[-3:], strict=True))
-
-
-class PyramidBackbone(nn.Module):
-    """Trunk and pyramid, in the form that torchvision's detectors take.
-
-    Args:
-        detector: Description of the detector.
-    """
-
-    def __init__(self, detector: Detector) -> None:
-        super().__init__()
-        self.out_channels = detector.pyramid_width
-        self.body = Trunk(build(detector.backbone))
-        self.fpn = build_pyramid(detector)
-
-    def forward(self, images: Tensor) -> OrderedDict[str, Tensor]:
-        """Map images `(B, 3, H, W)` to the levels P3 to P7."""
-        levels: OrderedDict[str, Tensor] = self.fpn(self.body(images))
-        return levels
 
 
 class DetectionNetwork(RetinaNet):  # type: ignore[misc]
@@ -80,7 +39,7 @@ class DetectionNetwork(RetinaNet):  # type: ignore[misc]
     def __init__(self, detector: Detector) -> None:
         image = detector.backbone.image
         super().__init__(
-            PyramidBackbone(detector),
+            _backbone(detector),
             detector.num_classes,
             anchor_generator=LevelAnchors(detector),
             head=SharedHeads(detector, plan_pyramid(detector).levels[0].size),
@@ -109,6 +68,11 @@ class DetectionNetwork(RetinaNet):  # type: ignore[misc]
 
     def _backbone_norms(self) -> list[nn.Module]:
         return [module for module in self.backbone.body.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+def _backbone(detector: Detector) -> PyramidBackbone:
+    network = build(detector.backbone)
+    return PyramidBackbone(Trunk(network.stem, network.stages), build_pyramid(detector), detector.pyramid_width)
 
 
 def build_detector(detector: Detector) -> DetectionNetwork:

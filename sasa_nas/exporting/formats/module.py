@@ -5,9 +5,9 @@ from typing import Any
 
 from sasa_nas.exporting.foreign import ForeignFileError
 from sasa_nas.exporting.format import Contents, Format, Run, Subject
-from sasa_nas.exporting.model_file import model_source
 from sasa_nas.exporting.names import CARD_FILE
-from sasa_nas.space.architecture import Architecture
+from sasa_nas.exporting.task_export import task_export
+from sasa_nas.space.network import NetworkDescription
 
 _FILE = "model.py"
 _PACKAGE_FILE = "__init__.py"
@@ -15,9 +15,9 @@ _PACKAGE_FILE = "__init__.py"
 _INIT = '''\
 """{title}."""
 
-from .model import ResNet, build, load
+from .model import {imported}
 
-__all__ = ["ResNet", "build", "load"]
+__all__ = [{listed}]
 '''
 
 _PROGRAM = """\
@@ -66,15 +66,18 @@ def write(subject: Subject, folder: Path) -> None:
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
 
 
-def _texts(architecture: Architecture, title: str) -> dict[str, str]:
+def _texts(architecture: NetworkDescription, title: str) -> dict[str, str]:
     """Return the files of an architecture by their names."""
-    return {
-        _FILE: model_source(architecture, title=title),
-        _PACKAGE_FILE: _INIT.format(title=f"The network of architecture {architecture.id}; see {CARD_FILE}"),
-    }
+    task = task_export(architecture)
+    package = _INIT.format(
+        title=f"The network of architecture {architecture.id}; see {CARD_FILE}",
+        imported=", ".join(task.public),
+        listed=", ".join(f'"{name}"' for name in task.public),
+    )
+    return {_FILE: task.source(architecture, title), _PACKAGE_FILE: package}
 
 
-def inspect(contents: Contents, architecture: Architecture) -> Contents:
+def inspect(contents: Contents, architecture: NetworkDescription) -> Contents:
     """Check that the module is exactly what this version writes for the architecture, and return it."""
     title = contents[_FILE].partition(b"\n")[0].removeprefix(b"# ").decode(errors="replace")
     written = _texts(architecture, title)
@@ -99,7 +102,18 @@ def load(file: Path) -> Run:
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     network = module.load()
-    return torch.no_grad()(lambda images: network(torch.from_numpy(images)).numpy())
+
+    def arrays(answer: Any) -> list[Any]:
+        if isinstance(answer, torch.Tensor):
+            return [answer.numpy()]
+        return [array for part in answer for array in arrays(part)]
+
+    @torch.no_grad()
+    def run(images: Any) -> Any:
+        outputs = arrays(network(torch.from_numpy(images)))
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    return run
 
 
 FORMAT = Format(

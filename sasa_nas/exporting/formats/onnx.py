@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 from types import NotImplementedType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -11,7 +11,8 @@ from torch.export import ExportedProgram
 
 from sasa_nas.exporting.format import Contents, Format, Run, Subject
 from sasa_nas.exporting.onnx_graph import checked_model
-from sasa_nas.space.architecture import Architecture
+from sasa_nas.exporting.task_export import task_export
+from sasa_nas.space.network import NetworkDescription
 
 if TYPE_CHECKING:
     from torch.onnx import ONNXProgram
@@ -31,12 +32,12 @@ print(logits.argmax(axis=1))
 
 
 def write(subject: Subject, folder: Path) -> None:
-    """Write a model from `images` `(batch, C, H, W)` to `logits` `(batch, classes)`."""
+    """Write a model from `images` `(batch, C, H, W)` to the outputs of the network's task."""
     model = torch.onnx.export(
         with_global_pools_reduced(subject.program),
         dynamo=True,
         input_names=["images"],
-        output_names=["logits"],
+        output_names=[output.name for output in task_export(subject.architecture).outputs(subject.architecture)],
         external_data=False,
         verbose=False,
     )
@@ -88,7 +89,7 @@ def _tidy(program: "ONNXProgram") -> None:
             value.shape = type(value.shape)(sides)
 
 
-def inspect(contents: Contents, architecture: Architecture) -> Contents:
+def inspect(contents: Contents, architecture: NetworkDescription) -> Contents:
     """Check that the model names no other file and has only operators of networks, and return it."""
     return {_FILE: checked_model(_FILE, contents[_FILE])}
 
@@ -98,7 +99,12 @@ def load(file: Path) -> Run:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    return lambda images: session.run(["logits"], {"images": images})[0]
+
+    def run(images: Any) -> Any:
+        outputs = session.run(None, {"images": images})
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    return run
 
 
 FORMAT = Format(

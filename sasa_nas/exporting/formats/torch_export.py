@@ -2,12 +2,13 @@
 
 import copy
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from sasa_nas.exporting.archive import checked_archive
 from sasa_nas.exporting.format import Contents, Format, Run, Subject
-from sasa_nas.space.architecture import Architecture
+from sasa_nas.space.network import NetworkDescription
 
 _FILE = "model.pt2"
 
@@ -34,7 +35,7 @@ def write(subject: Subject, folder: Path) -> None:
         raise OSError(str(error)) from error
 
 
-def inspect(contents: Contents, architecture: Architecture) -> Contents:
+def inspect(contents: Contents, architecture: NetworkDescription) -> Contents:
     """Check that the program has only plain tensors and operators of networks, and return it."""
     return {_FILE: checked_archive(_FILE, contents[_FILE])}
 
@@ -44,7 +45,18 @@ def load(file: Path) -> Run:
     import torch
 
     network = torch.export.load(file).module()
-    return torch.no_grad()(lambda images: network(torch.from_numpy(images)).numpy())
+
+    def arrays(answer: Any) -> list[Any]:
+        if isinstance(answer, torch.Tensor):
+            return [answer.numpy()]
+        return [array for part in answer for array in arrays(part)]
+
+    @torch.no_grad()
+    def run(images: Any) -> Any:
+        outputs = arrays(network(torch.from_numpy(images)))
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    return run
 
 
 FORMAT = Format(

@@ -1,0 +1,1 @@
+"""Layers of detectors for inference, in torch alone: what an export carries."""
