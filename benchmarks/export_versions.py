@@ -92,7 +92,7 @@ def run(
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         return Row(kind, name, runtime, None, (done.stderr.strip().splitlines() or ["no message"])[-1][:200])
-    found = [np.load(place / f"logits_{i}.npy") for i in range(len(expected))]
+    found = [np.load(place / f"outputs_{i}_0.npy") for i in range(len(expected))]
     return Row(kind, name, runtime, max(float(np.abs(a - b).max()) for a, b in zip(found, expected, strict=True)))
 
 

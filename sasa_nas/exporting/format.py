@@ -13,7 +13,7 @@ from torch.export import ExportedProgram
 from sasa_nas.errors import UserError
 from sasa_nas.exporting.formats import FORMATS
 from sasa_nas.exporting.program import trace
-from sasa_nas.exporting.task_export import Usage, task_export
+from sasa_nas.exporting.task_export import Output, Usage, task_export
 from sasa_nas.exporting.weights import built
 from sasa_nas.nodes import resolve
 from sasa_nas.space.network import NetworkDescription
@@ -44,6 +44,11 @@ class Subject:
         """The network that is exported, in evaluation mode, on the CPU."""
         return task_export(self.architecture).prepare(built(self.architecture, self.weights)).eval()
 
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The network's outputs."""
+        return task_export(self.architecture).outputs(self.architecture)
+
     @cached_property
     def program(self) -> ExportedProgram:
         """The network as a graph of torch's own operators."""
@@ -67,7 +72,7 @@ class Format:
             loaded for verification, and executes nothing. Returns the contents to run; raises `ForeignFileError`
             if running them could do more than compute the network, `UserError` if they are damaged.
         note: Paragraphs below the program, with `{shape}` as in it.
-        library: Name of the library that loads a classifier's file, among those that the Hugging Face Hub knows, if any.
+        library: Name of the library that loads a classifier's file, as the Hugging Face Hub names it, if any.
         hint: Lines printed after an export; `{folder}` stands for the export's folder as Python text.
         further_files: Names of files beside `file`.
         write_packages: Optional packages that writing needs, from the package's extra of the format's name.

@@ -39,9 +39,9 @@ def ran(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Files that would have been run."""
     files: list[Path] = []
 
-    def run(kind: object, file: Path, batches: list[torch.Tensor]) -> list[torch.Tensor]:
+    def run(kind: object, file: Path, batches: list[torch.Tensor], outputs: object) -> list[list[torch.Tensor]]:
         files.append(file)
-        return [torch.full((len(batch), 5), torch.nan) for batch in batches]
+        return [[torch.full((len(batch), 5), torch.nan)] for batch in batches]
 
     monkeypatch.setattr(verification, "_run_alone", run)
     return files
@@ -118,10 +118,10 @@ def test_what_runs_is_a_copy_in_a_folder_without_others(export: Path, monkeypatc
         (export / name).write_text("raise SystemExit")
     seen: list[str] = []
 
-    def run(kind: object, file: Path, batches: list[torch.Tensor]) -> list[torch.Tensor]:
+    def run(kind: object, file: Path, batches: list[torch.Tensor], outputs: object) -> list[list[torch.Tensor]]:
         assert not file.is_relative_to(export)
         seen.extend(sorted(other.name for other in file.parent.iterdir()))
-        return [torch.zeros(len(batch), 5) for batch in batches]
+        return [[torch.zeros(len(batch), 5)] for batch in batches]
 
     monkeypatch.setattr(verification, "_run_alone", run)
     verify_here(export)

@@ -7,7 +7,8 @@ import pytest
 import torch
 from export_cases import CASES, architecture, import_file, mixed_architecture
 
-from sasa_nas.exporting.model_file import import_block, model_source
+from sasa_nas.exporting.model_file import model_source
+from sasa_nas.exporting.module_text import import_block
 from sasa_nas.exporting.sources import Import
 from sasa_nas.models import build, list_models, model_architecture
 

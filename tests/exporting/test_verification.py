@@ -14,6 +14,7 @@ from sasa_nas.exporting.card import ModelCard
 from sasa_nas.exporting.folder import export_network
 from sasa_nas.exporting.format import format_of
 from sasa_nas.exporting.formats import FORMATS
+from sasa_nas.exporting.task_export import Output
 from sasa_nas.exporting.verification import verify_here as verify_export
 
 
@@ -67,9 +68,9 @@ def test_an_export_of_an_earlier_version_is_run_if_trusted(module: Path, monkeyp
         verify_export(module)
     seen: list[str] = []
 
-    def run(kind: object, file: Path, batches: list[torch.Tensor]) -> list[torch.Tensor]:
+    def run(kind: object, file: Path, batches: list[torch.Tensor], outputs: object) -> list[list[torch.Tensor]]:
         seen.extend(sorted(other.name for other in file.parent.iterdir()))
-        return [torch.zeros(len(batch), 5) for batch in batches]
+        return [[torch.zeros(len(batch), 5)] for batch in batches]
 
     monkeypatch.setattr(verification, "_run_alone", run)
     verify_export(module, trust=True)
@@ -135,10 +136,20 @@ def test_a_missing_writer_is_one_line_and_leaves_no_folder(tmp_path: Path, monke
 
 @pytest.mark.parametrize(("answer", "ok"), [(float("nan"), False), (float("inf"), False), (2e-4, False), (5e-5, True)])
 def test_only_finite_small_differences_are_right(answer: float, ok: bool) -> None:
-    check = verification._check(format_of("onnx"), torch.zeros(1, 3), torch.full((1, 3), answer))
+    outputs = (Output("boxes", 0.1), Output("scores"))
+    expected = [torch.zeros(1, 3), torch.zeros(1, 2)]
+    check = verification._check(format_of("onnx"), outputs, expected, [torch.zeros(1, 3), torch.full((1, 2), answer)])
     assert check.ok is ok
     assert (check.largest_difference is None) == (answer in (float("inf"),) or answer != answer)
 
 
+def test_each_output_is_compared_in_its_own_unit() -> None:
+    expected, answer = [torch.zeros(1, 3), torch.zeros(1)], [torch.full((1, 3), 0.064), torch.full((1,), 2e-5)]
+    check = verification._check(format_of("onnx"), (Output("boxes", 640.0), Output("scores")), expected, answer)
+    assert check.largest_difference == pytest.approx(1e-4)
+    assert not verification._check(format_of("onnx"), (Output("boxes"), Output("scores")), expected, answer).ok
+
+
 def test_another_shape_is_wrong() -> None:
-    assert verification._check(format_of("onnx"), torch.zeros(2, 3), torch.zeros(1, 3)).ok is False
+    answer = [torch.zeros(1, 3)]
+    assert verification._check(format_of("onnx"), (Output("logits"),), [torch.zeros(2, 3)], answer).ok is False

@@ -132,9 +132,8 @@ class RetinaNet(nn.Module):
         """
         batch, size = self.letterbox(image)
         boxes, scores, logits, _ = self(batch[None])
-        return self.select(
-            boxes[0], scores[0], [level.shape[1] for level in logits], size, image.shape, score_threshold
-        )
+        anchors = [level.shape[1] for level in logits]
+        return self.select(boxes[0], scores[0], anchors, size, image.shape, score_threshold)
 
     def select(
         self,

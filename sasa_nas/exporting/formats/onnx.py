@@ -11,7 +11,6 @@ from torch.export import ExportedProgram
 
 from sasa_nas.exporting.format import Contents, Format, Run, Subject
 from sasa_nas.exporting.onnx_graph import checked_model
-from sasa_nas.exporting.task_export import task_export
 from sasa_nas.space.network import NetworkDescription
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def write(subject: Subject, folder: Path) -> None:
         with_global_pools_reduced(subject.program),
         dynamo=True,
         input_names=["images"],
-        output_names=[output.name for output in task_export(subject.architecture).outputs(subject.architecture)],
+        output_names=[output.name for output in subject.outputs],
         external_data=False,
         verbose=False,
     )
