@@ -28,6 +28,7 @@ class Task:
             `analysis.description.Description`.
         build: Maps a description to its network, freshly initialised.
         export: An `exporting.task_export.TaskExport`: what is written of its networks.
+        trained: Maps the folder of a training and a `workflows.export.WeightsChoice` to an `Exportable`.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Task:
     describe: str
     build: str
     export: str
+    trained: str
 
     def resuming(self, folder: Path) -> str:
         """Return the command that goes on with the training in a folder."""
@@ -63,6 +65,7 @@ CLASSIFICATION = Task(
     describe="sasa_nas.analysis.parts:describe_classifier",
     build="sasa_nas.models:build",
     export="sasa_nas.exporting.classifier:EXPORT",
+    trained="sasa_nas.workflows.export:of_training",
 )
 DETECTION = Task(
     name="detection",
@@ -78,6 +81,7 @@ DETECTION = Task(
     describe="sasa_nas.detection.parts:describe_detector",
     build="sasa_nas.detection.network:build_detector",
     export="sasa_nas.detection.exporting.detector:EXPORT",
+    trained="sasa_nas.detection.workflows.export:of_detector_training",
 )
 TASKS: dict[str, Task] = {task.name: task for task in (CLASSIFICATION, DETECTION)}
 """Every task by its name, that of a search first."""

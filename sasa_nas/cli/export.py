@@ -30,7 +30,7 @@ def export(
         str,
         typer.Argument(
             metavar="RUN|FOLDER|NAME|FILE",
-            help="A run's folder; a trial's, a training's; a named network; an architecture's file.",
+            help="A run's folder; a trial's, a training's; a named network; a network's file.",
             show_default=False,
         ),
     ],
@@ -73,7 +73,7 @@ def export(
         Path | None, typer.Option(help="The folder to write; exports/<name> if left out.", show_default=False)
     ] = None,
 ) -> None:
-    """Write a classifier as a Python module, a torch.export program, an ONNX model: files that need no sasa-nas."""
+    """Write a network as a Python module, a torch.export program, an ONNX model: files that need no sasa-nas."""
     if trial is not None and pick is not None:
         raise UserError("--trial and --pick exclude each other; give one of them")
     import sasa_nas
@@ -109,7 +109,8 @@ def verify_export(
 
     Nothing runs that this version could not have written for the architecture: model.py to the letter, the graphs in
     model.pt2 and model.onnx by their operators. It all has half an hour, half of the memory, and on Linux no place to
-    write to. Exit status 2 if a logit differs by more than 1e-4.
+    write to. Exit status 2 if a logit differs by more than 1e-4; of detectors, the edge of a box by as much of the
+    image's side, or a score.
     """
     import sasa_nas
     from sasa_nas.cli.output import print_json, stderr_console
@@ -135,6 +136,8 @@ def _print_export(exported: Exported) -> None:
     console, card = stdout_console(), exported.card
     console.print(f"{card.name} is in {exported.folder}: {', '.join(exported.files)}", soft_wrap=True)
     accuracy = "" if card.accuracy is None else f", {100 * card.accuracy:.2f}% on validation"
+    if card.ap is not None:
+        accuracy = f", average precision {100 * card.ap:.2f}% on validation"
     console.print(f"Weights: {card.weights_line}{accuracy}", soft_wrap=True)
     if card.note:
         console.print(card.note, soft_wrap=True)
@@ -159,6 +162,6 @@ def _print_report(report: VerificationReport) -> None:
         difference = "not finite" if check.largest_difference is None else f"{check.largest_difference:.1e}"
         table.add_row(check.format, check.file, str(check.batch), difference, "ok" if check.ok else "WRONG")
     console.print(table)
-    console.print(f"Largest difference allowed: {report.tolerance:g}", soft_wrap=True)
+    console.print(f"Largest difference of {report.difference} allowed: {report.tolerance:g}", soft_wrap=True)
     if not report.confined:
         console.print("This system has no means to keep what ran from writing to files.", soft_wrap=True)

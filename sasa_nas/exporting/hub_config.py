@@ -16,7 +16,7 @@ from sasa_nas.space.network import NetworkDescription
 from sasa_nas.stems.building import build_stem
 
 
-def timm_name(architecture: Architecture) -> str:
+def timm_name(architecture: NetworkDescription) -> str:
     """Return the name under which an export registers its network with timm."""
     return f"sasa_nas_{architecture.id}"
 

@@ -230,14 +230,27 @@ def require_task(folder: TrainingFolder, task: Task) -> None:
         RunError: If `folder` is not a training's, its training.json cannot be read, or it is for another task; the
             message names the commands that take it.
     """
-    check_training(folder)
     missing = f"{folder.path} is not a training: it has no training.json; `sasa-nas {task.train}` makes trainings"
-    found = TASKS[read_record(folder.info, _TaskRecord, missing).task]
+    found = read_task(folder, missing)
     if found != task:
         raise RunError(
             f"{folder.path} is the training of a {found.network}; use `sasa-nas {found.train}` or "
             f"`sasa-nas {found.use}`"
         )
+
+
+def read_task(folder: TrainingFolder, missing: str = "") -> Task:
+    """Return the task of a training.
+
+    Args:
+        folder: Folder of the training.
+        missing: Message of the error if there is no training.json; default: that it is gone.
+
+    Raises:
+        RunError: If training.json is missing or cannot be read.
+    """
+    check_training(folder)
+    return TASKS[read_record(folder.info, _TaskRecord, missing or f"{folder.info} is gone").task]
 
 
 def read_training(folder: TrainingFolder) -> TrainingInfo:

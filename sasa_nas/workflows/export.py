@@ -14,13 +14,14 @@ from sasa_nas.exporting.folder import export_network
 from sasa_nas.exporting.format import format_of
 from sasa_nas.exporting.formats import parse_formats
 from sasa_nas.exporting.weights import check_weights, load_weights
-from sasa_nas.models import build
+from sasa_nas.nodes import resolve
 from sasa_nas.recipes import ImageSizes
 from sasa_nas.run import RunFolder, RunInfo, TrainingFolder, TrialRecord, read_result, read_training
 from sasa_nas.run.plain import check_trial
 from sasa_nas.run.retraining_records import Size, list_retrainings, read_retraining
 from sasa_nas.run.trained import Weights, find_trained
-from sasa_nas.space import Architecture
+from sasa_nas.space import NetworkDescription
+from sasa_nas.tasks import TASKS
 from sasa_nas.training.seeding import seeded
 
 
@@ -34,7 +35,7 @@ class Exportable:
         card: Model card of the network, still without the export's command.
     """
 
-    architecture: Architecture
+    architecture: NetworkDescription
     weights: Mapping[str, Tensor]
     card: ModelCard
 
@@ -201,7 +202,7 @@ def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
         raise UserError("a training has its own weights; leave out --weights")
     info = read_training(folder)
     trained = find_trained(folder.path)
-    weights = _of_seed(trained.weights, choice.seed, folder)
+    weights = of_seed(trained.weights, choice.seed, folder)
     assert trained.data is not None
     scores = read_result(folder).seeds if folder.result.is_file() else ()
     score = next((score for score in scores if score.seed == weights.seed), None)
@@ -227,7 +228,7 @@ def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
 
 
 def of_architecture(
-    architecture: Architecture, name: str, choice: WeightsChoice, *, note: str | None = None
+    architecture: NetworkDescription, name: str, choice: WeightsChoice, *, note: str | None = None
 ) -> Exportable:
     """Return a network without a recorded training, with random weights or those of a file.
 
@@ -248,7 +249,7 @@ def of_architecture(
         return Exportable(architecture, weights, ModelCard(name, origin="given", note=note))
     seed = choice.seed or 0
     with seeded(seed):
-        fresh = build(architecture).state_dict()
+        fresh: Mapping[str, Tensor] = resolve(TASKS[architecture.task].build)(architecture).state_dict()
     return Exportable(architecture, fresh, ModelCard(name, origin="untrained", seed=seed, note=note))
 
 
@@ -267,7 +268,12 @@ def write_export(found: Exportable, request: ExportRequest) -> Exported:
     return Exported(written, card, tuple(one.file for one in kinds), hints)
 
 
-def _of_seed(weights: tuple[Weights, ...], seed: int | None, folder: TrainingFolder) -> Weights:
+def of_seed(weights: Sequence[Weights], seed: int | None, folder: TrainingFolder) -> Weights:
+    """Return the weights of a seed, the first if none is named.
+
+    Raises:
+        UserError: If that seed is not trained to the end.
+    """
     for one in weights:
         if seed in (None, one.seed):
             return one

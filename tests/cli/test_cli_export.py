@@ -263,7 +263,6 @@ def test_python_has_the_same_verb(run: Path, out: Path) -> None:
         (("{training}", "--pick", "best"), "is no run's folder"),
         (("{training}", "--size", "target"), "belongs to the trials of a run"),
         (("resnet18", "--weights", "x", "--seed", 1), "exclude each other"),
-        (("retinanet_resnet50",), "is a detector"),
         (("resnet_18",), "did you mean"),
         (("gone/net.json",), "there is no file or folder"),
     ],

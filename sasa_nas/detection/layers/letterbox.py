@@ -1,7 +1,7 @@
 """Images of any size, fitted into one size with their shape kept."""
 
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional as F
 
 
 def fitted_size(size: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]:

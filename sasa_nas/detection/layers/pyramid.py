@@ -2,8 +2,8 @@
 
 from collections import OrderedDict
 
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 
 class Trunk(nn.Module):
