@@ -11,7 +11,17 @@ from sasa_nas.data.known import register_dataset
 from sasa_nas.data.preprocess import resize, standardisation_of
 from sasa_nas.data.splits import DatasetInfo, ImageSet, Indices, Splits, Standardisation, three_way_split
 
-DIGITS = DatasetInfo(name="digits", channels=1, height=8, width=8, num_classes=10, flip=False, shift=1, pixel_max=16.0)
+DIGITS = DatasetInfo(
+    name="digits",
+    channels=1,
+    height=8,
+    width=8,
+    num_classes=10,
+    flip=False,
+    shift=1,
+    pixel_max=16.0,
+    class_names=tuple("0123456789"),
+)
 
 
 def load_digits(info: DatasetInfo, data_dir: Path | None = None) -> Splits:

@@ -120,6 +120,7 @@ def listed_info(listing: Listing, size: int | None) -> DatasetInfo:
         num_classes=len(listing.classes),
         flip=True,
         shift=max(1, side // 8),
+        class_names=listing.classes,
     )
 
 

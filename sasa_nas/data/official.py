@@ -98,6 +98,7 @@ def _register(
     shift: int,
     num_classes: int = 10,
     flip: bool = False,
+    class_names: tuple[str, ...] = (),
 ) -> None:
     info = DatasetInfo(
         name=name,
@@ -107,15 +108,22 @@ def _register(
         num_classes=num_classes,
         flip=flip,
         shift=shift,
+        class_names=class_names,
     )
     register_dataset(info, partial(load_official, require=require, read=read))
 
 
-for _name, _classes in (("cifar10", 10), ("cifar100", 100)):
+_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+_FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_DIGITS = tuple("0123456789")
+
+for _name, _classes, _names in (("cifar10", 10, _CIFAR10), ("cifar100", 100, ())):
     _require, _read_part = partial(require_cifar, _name), partial(read_cifar, _name)
-    _register(_name, _require, _read_part, channels=3, size=32, shift=4, num_classes=_classes, flip=True)
-for _name, _flip in (("mnist", False), ("fashion_mnist", True), ("kmnist", False)):
+    _register(
+        _name, _require, _read_part, channels=3, size=32, shift=4, num_classes=_classes, flip=True, class_names=_names
+    )
+for _name, _flip, _names in (("mnist", False, _DIGITS), ("fashion_mnist", True, _FASHION), ("kmnist", False, ())):
     _require, _read_part = partial(require_mnist, _name), partial(read_mnist, _name)
-    _register(_name, _require, _read_part, channels=1, size=28, shift=2, flip=_flip)
+    _register(_name, _require, _read_part, channels=1, size=28, shift=2, flip=_flip, class_names=_names)
 # A smaller shift than CIFAR's: neighbouring digits stand at the sides.
-_register("svhn", require_svhn, read_svhn, channels=3, size=32, shift=2)
+_register("svhn", require_svhn, read_svhn, channels=3, size=32, shift=2, class_names=_DIGITS)

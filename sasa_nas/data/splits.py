@@ -28,6 +28,7 @@ class DatasetInfo:
         flip: Whether a horizontal flip keeps the label.
         shift: The largest shift of the augmentation in pixels, in either direction of either axis.
         pixel_max: The largest value of a raw pixel; the smallest is 0.
+        class_names: Names of the classes by label; empty if unknown.
     """
 
     name: str
@@ -38,6 +39,7 @@ class DatasetInfo:
     flip: bool
     shift: int
     pixel_max: float = 255.0
+    class_names: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -212,6 +212,8 @@ class RunInfo(BaseModel):
     """Per channel, what is subtracted from a pixel before training, in the data set's own unit."""
     std: tuple[Finite, ...] = ()
     """Per channel, what it is divided by afterwards."""
+    class_names: tuple[str, ...] = ()
+    """Names of the classes by label; empty if unknown."""
     table: str | None = None
     """The table whose recorded trainings were replayed; None where networks were trained."""
     operators: tuple[RecordedFile, ...] = ()

@@ -108,6 +108,8 @@ class TrainingInfo(TrainingRecord):
     """Per channel, what is subtracted from a pixel before training, in the data set's own unit."""
     std: tuple[float, ...]
     """Per channel, what it is divided by afterwards."""
+    class_names: tuple[str, ...] = ()
+    """Names of the classes by label; empty if unknown."""
     inherited: Told | None = None
     """The supernet or the trained network that the first weights are of, if they are not drawn; they are in
     `TrainingFolder.inherited`."""

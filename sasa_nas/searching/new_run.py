@@ -78,6 +78,7 @@ def make_folder(
         packing=packing,
         mean=mean,
         std=std,
+        class_names=plan.data.class_names,
         table=table,
         operators=operators,
     )

@@ -145,6 +145,7 @@ def of_trial(folder: RunFolder, info: RunInfo, record: TrialRecord, *, size: Siz
         mean=info.mean or None,
         std=info.std or None,
         pixel_max=pixel_max(info.dataset),
+        class_names=info.class_names or None,
         training_command=info.command or None,
         versions=info.versions,
     )
@@ -221,6 +222,7 @@ def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
         test_size=sizes.test or sizes.train,
         crop=sizes.crop,
         interpolation=sizes.interpolation,
+        class_names=info.class_names or None,
         training_command=info.command or None,
         versions=info.versions,
     )

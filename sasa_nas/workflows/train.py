@@ -81,6 +81,7 @@ def train_network(
             device=describe_device(job.device),
             mean=mean,
             std=std,
+            class_names=job.splits.info.class_names,
             inherited=source,
         )
         summary = begin_session(folder, job.architecture, info, job, observer, first.weights, estimating)
