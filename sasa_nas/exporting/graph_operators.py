@@ -119,6 +119,7 @@ ONNX_OPERATORS = frozenset(
         "GreaterOrEqual",
         "Less",
         "MatMul",
+        "Max",
         "MaxPool",
         "Min",
         "Mod",

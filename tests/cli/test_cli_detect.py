@@ -129,3 +129,40 @@ def test_wrong_input_is_one_line(
         (("train-detector", net, "--dataset", data, "--out", trained), f"`sasa-nas train-detector --resume {trained}`"),
     ):
         assert told in fails(capsys, *words), words
+
+
+def test_a_trained_detector_is_exported(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    assert main(["export", str(trained), "--out", str(out)]) == 0
+    printed = capsys.readouterr().out
+    precision = json.loads((trained / "result.json").read_text())["seeds"][0]["ap"]
+    assert f"Weights: trained (seed 0), average precision {100 * precision:.2f}% on validation" in printed
+    assert f"verify-export {out}" in printed
+    config = json.loads((out / "config.json").read_text())
+    assert config["label_names"] == ["rectangle", "ellipse", "triangle"]
+    assert config["category_ids"] == [2, 5, 7]
+    trained_weights = trained / "seeds" / "0" / "weights.safetensors"
+    again = tmp_path / "again"
+    words = ["--weights", str(trained_weights), "--out", str(again)]
+    assert main(["export", str(trained / "architecture.json"), *words]) == 0
+    assert (again / "model.safetensors").read_bytes() == (out / "model.safetensors").read_bytes()
+
+
+def test_what_cannot_be_exported_is_one_line_and_leaves_nothing(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    weights, out = trained / "seeds" / "0" / "weights.safetensors", tmp_path / "out"
+    whole = weights.read_bytes()
+    network = trained / "architecture.json"
+    for words, told in (
+        ((trained, "--seed", 4), "has no seed 4 that is trained to the end; it has 0"),
+        ((trained, "--weights", weights), "a training has its own weights"),
+        (("retinanet_resnet50", "--weights", weights), "the weights are not those of architecture"),
+    ):
+        assert told in fails(capsys, "export", *words, "--out", out), words
+    weights.write_bytes(whole[:-5])
+    for words in ((trained,), (network, "--weights", weights)):
+        assert "is damaged or no safetensors file" in fails(capsys, "export", *words, "--out", out)
+    weights.unlink()
+    assert "is trained to the end; go on with" in fails(capsys, "export", trained, "--out", out)
+    assert not out.exists()

@@ -135,6 +135,14 @@ def varied_architectures() -> dict[str, Architecture]:
         "preactivation": _stack("preactivation", "conv", [OPERATORS["augmented"], conv]),
         "inverted": _stack("inverted", "conv-pool", [OPERATORS["conv-5"], conv], head_width=24),
         "san": _stack("san", "attention-conv-values", [OPERATORS["pairwise"], conv]),
+        "tiny": Architecture.model_validate(
+            {
+                "stem": STEMS["conv"],
+                "stages": [{"blocks": 1, "width": 8, "operator": OPERATORS["global"]}],
+                "image": {"channels": 3, "height": 2, "width": 2},
+                "num_classes": 5,
+            }
+        ),
     }
 
 

@@ -15,6 +15,7 @@ import onnx
 import pytest
 import torch
 from assertions import every
+from detector_cases import small_detector, sure_network
 from export_cases import images, trained_like, varied_architectures, written_architectures
 from forked import run_forked
 from safetensors.torch import load_file, save_file
@@ -29,7 +30,7 @@ from sasa_nas.exporting.archive import checked_archive
 from sasa_nas.exporting.card import ModelCard
 from sasa_nas.exporting.contents import read_contents
 from sasa_nas.exporting.folder import export_network
-from sasa_nas.exporting.format import all_formats
+from sasa_nas.exporting.format import Subject, all_formats
 from sasa_nas.exporting.formats import FORMATS
 from sasa_nas.exporting.formats.onnx import with_global_pools_reduced
 from sasa_nas.exporting.graph_operators import ATEN_OPERATORS, ONNX_OPERATORS
@@ -70,10 +71,22 @@ def traced(name: str) -> tuple[Network, ExportedProgram]:
 
 def saved(name: str) -> bytes:
     """The graph's file, as the exporter writes it."""
-    file, program = io.BytesIO(), copy.copy(traced(name)[1])
+    return saved_program(traced(name)[1])
+
+
+def saved_program(traced: ExportedProgram) -> bytes:
+    """A graph's file, as the exporter writes it."""
+    file, program = io.BytesIO(), copy.copy(traced)
     program.example_inputs = None
     torch.export.save(program, file)
     return file.getvalue()
+
+
+@functools.cache
+def detector() -> Subject:
+    """A detector to export."""
+    described = small_detector()
+    return Subject(described, sure_network(described).state_dict(), "detector")
 
 
 FILES = {one.name: f"net/{one.file}" for one in all_formats()}
@@ -163,7 +176,8 @@ def test_every_file_is_one_that_verification_runs_without_consent(exports: Path)
 @pytest.mark.timeout(300)
 def test_operators_of_torch_are_those_that_files_hold(exports: Path) -> None:
     found: set[str] = set()
-    for content in [*((exports / name / "net" / "model.pt2").read_bytes() for name in WRITTEN), *map(saved, VARIED)]:
+    files = [exports / name / "net" / "model.pt2" for name in WRITTEN]
+    for content in [*(file.read_bytes() for file in files), *map(saved, VARIED), saved_program(detector().program)]:
         with zipfile.ZipFile(io.BytesIO(checked_archive("model.pt2", content))) as archive:
             model = next(entry for entry in archive.namelist() if entry.endswith("/models/model.json"))
             tree = json.loads(archive.read(model))
@@ -176,8 +190,8 @@ def test_operators_of_torch_are_those_that_files_hold(exports: Path) -> None:
 def test_operators_of_onnx_are_those_that_files_hold(exports: Path) -> None:
     found = {node.op_type for name in WRITTEN for node in onnx.load(exports / name / "net" / "model.onnx").graph.node}
     # what is computed beforehand of small maps, and left in the graphs of large ones
-    for name in ("basic", "san"):
-        program = with_global_pools_reduced(traced(name)[1])
+    for program in (traced("basic")[1], traced("san")[1], detector().program):
+        program = with_global_pools_reduced(program)
         unfolded = torch.onnx.export(program, dynamo=True, verbose=False, optimize=False)
         assert unfolded is not None
         found |= {node.op_type for node in unfolded.model_proto.graph.node} - {"Constant", "CastLike", "Identity"}
