@@ -1,5 +1,6 @@
 """`export`: what it takes, what it says of the weights, what it refuses. Real files are checked in tests/exporting."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -88,6 +89,7 @@ def write_training(folder: TrainingFolder, design: Architecture) -> Path:
         device="cpu",
         mean=(4.5,),
         std=(6.25,),
+        class_names=("a", "b"),
     )
     folder.info.write_text(info.model_dump_json())
     seeds = tuple(
@@ -232,6 +234,15 @@ def test_a_name_goes_before_a_folder_and_has_a_default_place(capsys, tmp_path: P
     assert main(["export", "resnet18"]) == 0
     assert "resnet18 is in exports/resnet18: model.py" in capsys.readouterr().out
     assert (tmp_path / "exports" / "resnet18" / "model.py").is_file()
+
+
+def test_the_names_of_classes_travel(run: Path, training: Path, out: Path) -> None:
+    assert main(["export", str(training), "--out", str(out)]) == 0
+    assert json.loads((out / "config.json").read_text())["label_names"] == ["a", "b"]
+    info = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**info, "class_names": ["c", "d"]}))
+    assert main(["export", str(run), "--out", str(out)]) == 0
+    assert json.loads((out / "config.json").read_text())["label_names"] == ["c", "d"]
 
 
 def test_python_has_the_same_verb(run: Path, out: Path) -> None:

@@ -44,6 +44,7 @@ def test_info_counts_classes_without_opening_images(tmp_path):
         (tmp_path / name).mkdir()
     info = dataset_info(f"imagefolder:{tmp_path}")
     assert (info.num_classes, info.height, info.width, info.channels) == (3, 224, 224, 3)
+    assert info.class_names == ("a", "b", "c")
     assert info.flip
     assert info.shift == 28
 

@@ -122,6 +122,7 @@ def test_a_subset_is_what_a_search_trains_on_and_its_record_keeps(make_plan: Mak
     folder = RunFolder(tmp_path / "run")
     make_folder(folder, plan, "", device="cpu")
     assert read_info(folder).space["proxy"]["train_images"] == 50
+    assert read_info(folder).class_names == tuple("0123456789")
 
 
 def test_what_draws_designs_reads_no_data(make_space: Callable[..., SearchSpace]) -> None:

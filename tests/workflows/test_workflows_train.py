@@ -51,6 +51,7 @@ def test_a_training_leaves_its_files_and_its_results(
     assert read_result(folder) == result
     assert read_training(folder) == summary.info
     assert summary.info.command == "sasa-nas"
+    assert summary.info.class_names == tuple("0123456789")
     trained = load_architecture(folder.architecture)
     assert trained.id == summary.info.architecture_id == result.architecture_id
     assert (trained.image.channels, trained.image.height, trained.num_classes) == (1, 6, 10)
