@@ -95,6 +95,7 @@ class Case:
     recipe: FullRecipe
     folder: Path
     seed: int = 5
+    divided_for: int | None = None
 
 
 def splits() -> StreamedSplits:
@@ -126,7 +127,14 @@ def train_case(ranks: Ranks, case: Case, send: Callable[[Any], None]) -> None:
 
     def make() -> FullTrainer:
         return FullTrainer(
-            Frozen(network()), splits(), case.recipe, seed=case.seed, device=CPU, ranks=ranks, check_every=1
+            Frozen(network()),
+            splits(),
+            case.recipe,
+            seed=case.seed,
+            device=CPU,
+            ranks=ranks,
+            divided_for=case.divided_for,
+            check_every=1,
         )
 
     place = case.folder / f"{case.seed}.pt"
