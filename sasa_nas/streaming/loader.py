@@ -77,9 +77,7 @@ class TrainLoader:
         workers: int = 0,
         limit: CorruptLimit = DEFAULT_LIMIT,
     ) -> None:
-        self._division = Division(
-            len(source), batch_size, micro_batch, rank=rank, ranks=ranks, divided_for=divided_for
-        )
+        self._division = Division(len(source), batch_size, micro_batch, rank=rank, ranks=ranks, divided_for=divided_for)
         self._source, self._side, self._seed, self._repeats = source, side, seed, augmentation.repeats
         reader = TrainReader(source, augmentation, flip_allowed=flip_allowed)
         self._chunks = Chunks(reader, workers, persistent=True)

@@ -16,7 +16,7 @@ from sasa_nas.run import TrainingSettings, read_training
 from sasa_nas.space import Architecture, load_architecture
 from sasa_nas.workflows.evaluate import EvaluationSettings, evaluate_network
 from sasa_nas.workflows.export import WeightsChoice, of_training
-from sasa_nas.workflows.full_classification import Share
+from sasa_nas.workflows.full_share import Share
 from sasa_nas.workflows.train import resume_network, train_network
 
 HERE = Share(workers=0)
