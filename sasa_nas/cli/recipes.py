@@ -68,7 +68,7 @@ def parse_gpus(text: str) -> int | tuple[int, int]:
     numbers = [int(part) if part.isascii() and part.isdigit() else 0 for part in text.split(":")]
     if not (1 <= len(numbers) <= 2 and 1 <= numbers[0] <= numbers[-1] <= MOST_PROCESSES):
         raise UserError(
-            f"--gpus {text}: give a number from 1 to {MOST_PROCESSES:,}, or LEAST:MOST of them with --address, such as 2:8"
+            f"--gpus {text}: give a number from 1 to {MOST_PROCESSES:,}, or LEAST:MOST with --address, such as 2:8"
         )
     return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
 

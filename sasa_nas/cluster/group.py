@@ -67,6 +67,19 @@ def run_on_cluster(work: Work, argument: Any, wanted: ClusterRanks, listener: Li
                 raise RankFailed(f"the training failed {RESTARTS + 1} times at the same place: {reason}")
 
 
+def require_room(wanted: ClusterRanks) -> None:
+    """Check that a cluster can run so many processes.
+
+    Args:
+        wanted: The cluster, and the number of processes.
+
+    Raises:
+        UserError: As for `run_on_cluster`.
+    """
+    with joined(wanted.address):
+        _scaling(wanted, _device(wanted))
+
+
 def _device(wanted: ClusterRanks) -> str:
     """Return the device of all processes.
 

@@ -9,6 +9,8 @@ _RAY = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_TRAIN_ENABLE_V2_MIGRATION_WARNINGS": "0",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+    # it prints the log of a node's daemon that was killed to stdout, whatever it is told about logs
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",
     # our run folder keeps results; Tune's own CSV, JSON and TensorBoard files would be a second copy
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
 }

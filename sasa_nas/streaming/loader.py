@@ -99,6 +99,11 @@ class TrainLoader:
         return self._division.first
 
     @property
+    def of_first(self) -> int:
+        """Micro-batches of an update on the first rank, if there are as many ranks as it is divided for."""
+        return self._division.of_first
+
+    @property
     def largest(self) -> int:
         """Most images of a micro-batch."""
         return self._division.largest

@@ -87,6 +87,8 @@ class Division:
         """Number of this rank's first micro-batch, among those of all ranks."""
         self.parts = (rank + 1) * self._all_parts // ranks - self.first
         """Micro-batches of an update on this rank."""
+        self.of_first = self._all_parts // divided_for
+        """Micro-batches of an update on the first rank, if there are as many ranks as it is divided for."""
         self.updates = count // batch_size
         """Updates of an epoch."""
         self._batch_size = batch_size

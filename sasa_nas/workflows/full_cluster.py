@@ -59,10 +59,29 @@ def time_on_cluster(task: FullTask, wanted: ClusterRanks, limit: float, *, worke
     return timing.pace
 
 
-def _run(task: FullTask, wanted: ClusterRanks, listener: Listener, workers: int | None) -> None:
+def require_cluster(wanted: ClusterRanks) -> None:
+    """Check that a cluster answers and holds a training, before anything is written.
+
+    Args:
+        wanted: The cluster, and the number of processes.
+
+    Raises:
+        UserError: If it does not.
+    """
+    _prepare()
+    from sasa_nas.cluster.group import require_room
+
+    require_room(wanted)
+
+
+def _prepare() -> None:
+    """Set what Ray reads when it is imported, which takes seconds: only those who name a cluster need it."""
     require_shareable()
     keep_ray_quiet()
-    # takes seconds, and only those who name a cluster need it
+
+
+def _run(task: FullTask, wanted: ClusterRanks, listener: Listener, workers: int | None) -> None:
+    _prepare()
     from sasa_nas.cluster.group import run_on_cluster
 
     # on every machine the working directory is another one

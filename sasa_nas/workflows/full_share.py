@@ -9,6 +9,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.recipes import FullRecipe
 from sasa_nas.run import TrainingSettings
 from sasa_nas.training.full.ranks import ALONE, Ranks, connected, launched_ranks
+from sasa_nas.workflows.full_cluster import require_cluster
 from sasa_nas.workflows.full_ranks import follow
 from sasa_nas.workflows.full_task import default_workers, rank_device
 
@@ -95,7 +96,7 @@ def connected_share(share: Share, settings: TrainingSettings) -> Iterator[Share]
         The division of the work with these ranks.
 
     Raises:
-        UserError: If several processes cannot share the work.
+        UserError: If several processes cannot share the work, or the cluster does not answer or is too small.
     """
     ranks = launched_ranks()
     full = isinstance(settings.recipe, FullRecipe)
@@ -104,6 +105,8 @@ def connected_share(share: Share, settings: TrainingSettings) -> Iterator[Share]
     if not full and share.address is not None:
         raise UserError("a cluster trains by a full recipe alone; give --recipe, see `sasa-nas list recipes`")
     if ranks.size == 1:
+        if (cluster := share.on_cluster(settings.device)) is not None:
+            require_cluster(cluster)
         yield share
         return
     if share.processes > 1 or share.address is not None:

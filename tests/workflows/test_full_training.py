@@ -126,7 +126,7 @@ def test_what_is_wrong_is_said_before_a_folder_is_made(
     proxy = TrainingSettings(dataset="digits", device="cpu")
     pairs: list[tuple[TrainingSettings, Share, str]] = [
         (make_full(recipe={"batch_size": 5000}), HERE, "batch"),
-        (make_full(recipe={"batch_size": 129}), Share(2, 0), "129"),
+        (make_full(recipe={"batch_size": 3}), Share(4, 0), "too small for 4 processes"),
         (make_full(recipe={"micro_batch": 1}), HERE, "a batch of one image"),
         (make_full(pretrained=True), HERE, "no folder with trained weights"),
         (make_full(frozen=1), HERE, "give --pretrained"),

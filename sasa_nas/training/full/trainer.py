@@ -23,7 +23,7 @@ from sasa_nas.training.full.erasing import erase
 from sasa_nas.training.full.evaluation import autocast, dtype_of, evaluate_streamed, inputs_of
 from sasa_nas.training.full.losses import make_loss
 from sasa_nas.training.full.mixing import mix
-from sasa_nas.training.full.norms import set_norm_decay
+from sasa_nas.training.full.norms import set_norm_decay, without_running_statistics
 from sasa_nas.training.full.optimizers import load_averages, make_optimizer
 from sasa_nas.training.full.randomness import batch_generator, seed_model
 from sasa_nas.training.full.ranks import ALONE, Ranks
@@ -66,8 +66,9 @@ class FullTrainer:
 
     All results are functions of the weights, the data, the recipe and the seed: neither the number of the loader's
     processes nor an interruption changes them. Several ranks do the same work as one that accumulates
-    gradients, if batch normalisation is frozen; it sees the images of a micro-batch. So does any number of ranks up to
-    `divided_for`, to rounding: random numbers depend on the place of a micro-batch, and each counts by its images.
+    gradients, if batch normalisation is frozen; it sees the images of a micro-batch. Any number of ranks up to
+    `divided_for` does the same work, to rounding: random numbers depend on the place of a micro-batch, each counts by
+    its images, and batch normalisation keeps the statistics of the first ones.
 
     Args:
         model: A module from images (B, C, H, W) to logits. It is moved to `device` and trained in place.
@@ -269,7 +270,9 @@ class FullTrainer:
             images = erase(images, augmentation.erasing, generator)
         if augmentation.mixing is not None:
             images, targets = mix(images, targets, augmentation.mixing, self._classes, generator)
-        with autocast(self.device, self.recipe.precision):
+        # running statistics are those of the first rank: with fewer ranks, too, of the parts that it has with all
+        kept = nullcontext() if number < self.batches.of_first else without_running_statistics(self.model)
+        with kept, autocast(self.device, self.recipe.precision):
             logits = self._parallel(channels_last(images))
         return self._loss(logits.to(self.dtype), targets)
 

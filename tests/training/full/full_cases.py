@@ -96,6 +96,7 @@ class Case:
     folder: Path
     seed: int = 5
     divided_for: int | None = None
+    frozen: bool = True
 
 
 def splits() -> StreamedSplits:
@@ -127,7 +128,7 @@ def train_case(ranks: Ranks, case: Case, send: Callable[[Any], None]) -> None:
 
     def make() -> FullTrainer:
         return FullTrainer(
-            Frozen(network()),
+            Frozen(network()) if case.frozen else network(),
             splits(),
             case.recipe,
             seed=case.seed,

@@ -76,7 +76,10 @@ def test_any_number_of_ranks_computes_the_parts_of_those_that_a_batch_is_divided
     # of 3, 3 and 2 images; a rank of two has two of them
     names = ("rsb", "sasa")
     wanted, two, three = (
-        [Case(recipe(name, micro_batch=8), tmp_path / str(number), seed, 3) for seed, name in enumerate(names)]
+        [
+            Case(recipe(name, micro_batch=8), tmp_path / str(number), seed, 3, frozen=False)
+            for seed, name in enumerate(names)
+        ]
         for number in (1, 2, 3)
     )
     for cases in (wanted, two, three):
