@@ -148,7 +148,7 @@ def test_a_training_goes_on_without_a_node_that_is_killed_to_the_same_network(
             "precision": "fp64",
         }
     )
-    settings = TrainingSettings(recipe=recipe, dataset="digits", image_size=6, device="cpu")
+    settings = TrainingSettings(recipe=recipe, dataset="digits", device="cpu")
     whole = train_network(
         architecture, settings, name="tiny", out=tmp_path / "whole", share=Share(2, 0), estimating=False
     )
