@@ -26,6 +26,8 @@ GROWTH_SECONDS = 60.0
 """Seconds between looks at whether an elastic training can have more processes; it goes on from its last checkpoint."""
 _POLL = 0.2
 """Seconds between looks at messages."""
+_ENDING = 10.0
+"""Most seconds for which a training that is broken off may give back what it has of the cluster."""
 _NODES_EVERY = 2.0
 """Seconds between looks at the nodes."""
 
@@ -60,7 +62,13 @@ def run_on_cluster(work: Work, argument: Any, wanted: ClusterRanks, listener: Li
             before = listener.furthest()
             # not in this process: what it starts must end with Ctrl-C, and Ray Train's handler of it exits
             fit = _fit.options(scheduling_strategy=here).remote(call, scaling)
-            reason = _followed(fit, mailbox, nodes, listener)
+            try:
+                reason = _followed(fit, mailbox, nodes, listener)
+            except BaseException:
+                # else Ray Train would keep the cluster's resources from others for minutes
+                ray.cancel(fit, recursive=False)
+                ray.wait([fit], timeout=_ENDING)
+                raise
             if reason is None:
                 return
             if listener.furthest() <= before:

@@ -113,7 +113,7 @@ def _work(place: Place, argument: Argument, send: Any) -> None:
         if place.ranks.leads:
             send(("diverged", str(error)))
     except UserError as error:
-        send(("refused", f"{place.host}: {error}"))
+        send(("refused", f"{error} (on machine {place.host})"))
 
 
 def _require_folder(task: FullTask, place: Place) -> None:
