@@ -146,7 +146,7 @@ def fitted_network(
         name: Name of the network, for the error.
 
     Raises:
-        SpaceError: If it does not fit.
+        DescriptionError: If it does not fit.
     """
     image = Image(channels=data.channels, height=data.height, width=data.width)
     try:
