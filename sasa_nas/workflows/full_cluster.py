@@ -48,7 +48,7 @@ def time_on_cluster(task: FullTask, wanted: ClusterRanks, limit: float, *, worke
         task: The training.
         wanted: The cluster, and the number of processes.
         limit: See `measure_full_pace`.
-        workers: As for `train_on_cluster`.
+        workers: Processes that read images, for each rank; see `train_on_cluster`.
 
     Raises:
         UserError: As `train_on_cluster`.
@@ -140,7 +140,7 @@ class _Followed:
         self._epochs: int | None = None
         """Epochs that have been reported; None before the first group of processes has begun."""
         self._news: str | None = None
-        """What is to be said when it is known where the training goes on."""
+        """News to be reported once the processes say where they begin."""
         self._furthest: tuple[int, ...] = ()
 
     def grouped(self, size: int, lost: Sequence[str]) -> None:

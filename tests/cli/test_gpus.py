@@ -32,8 +32,8 @@ def test_a_cluster_that_does_not_answer_leaves_nothing_behind(
     command = ["train", "resnet18", "--dataset", "digits", "--device", "cpu", "--out", str(tmp_path / "t")]
     assert main([*command, "--address", address]) == 2
     assert "a cluster trains by a full recipe alone; give --recipe" in capsys.readouterr().err
-    assert main([*command, "--recipe", "aa_cifar", "--gpus", "1:2"]) == 2
+    assert main([*command, "--recipe", "small_20", "--gpus", "1:2"]) == 2
     assert "give --address" in capsys.readouterr().err
-    assert main([*command, "--recipe", "aa_cifar", "--gpus", "1:2", "--address", address]) == 2
+    assert main([*command, "--recipe", "small_20", "--gpus", "1:2", "--address", address]) == 2
     assert f"no Ray cluster answers at --address {address}" in capsys.readouterr().err
     assert not (tmp_path / "t").exists()
