@@ -18,7 +18,8 @@ from sasa_nas.training.device import pick_device
 from sasa_nas.training.first_weights import FirstWeights
 from sasa_nas.training.proxy import require_batches
 from sasa_nas.workflows.classification import Classification
-from sasa_nas.workflows.full_classification import FullClassification, Share, require_trainable
+from sasa_nas.workflows.full_classification import FullClassification, require_trainable
+from sasa_nas.workflows.full_share import Share
 from sasa_nas.workflows.loading import load_for
 from sasa_nas.workflows.observer import TrainingObserver
 

@@ -47,6 +47,8 @@ def train_to_end(
             if reason is not None:
                 progress.restarted(reason)
             progress.started(history)
+            if trainer.epoch < trainer.recipe.epochs:
+                progress.stepped(trainer.epoch + 1, trainer.update, trainer.updates)
         written = time.monotonic()
 
         def checked() -> None:

@@ -23,7 +23,7 @@ from sasa_nas.training.full.erasing import erase
 from sasa_nas.training.full.evaluation import autocast, dtype_of, evaluate_streamed, inputs_of
 from sasa_nas.training.full.losses import make_loss
 from sasa_nas.training.full.mixing import mix
-from sasa_nas.training.full.norms import set_norm_decay
+from sasa_nas.training.full.norms import set_norm_decay, without_running_statistics
 from sasa_nas.training.full.optimizers import load_averages, make_optimizer
 from sasa_nas.training.full.randomness import batch_generator, seed_model
 from sasa_nas.training.full.ranks import ALONE, Ranks
@@ -66,7 +66,9 @@ class FullTrainer:
 
     All results are functions of the weights, the data, the recipe and the seed: neither the number of the loader's
     processes nor an interruption changes them. Several ranks do the same work as one that accumulates
-    gradients, if batch normalisation is frozen; it sees the images of its own rank.
+    gradients, if batch normalisation is frozen; it sees the images of a micro-batch. Any number of ranks up to
+    `divided_for` does the same work, to rounding: random numbers depend on the place of a micro-batch, each counts by
+    its images, and batch normalisation keeps the statistics of the first ones.
 
     Args:
         model: A module from images (B, C, H, W) to logits. It is moved to `device` and trained in place.
@@ -76,10 +78,12 @@ class FullTrainer:
         device: Device of this process.
         ranks: Place of this process among those that train together; they are connected.
         workers: Processes that read images, for this one; 0 reads them in this process.
+        divided_for: Number of ranks for which a batch is divided into micro-batches, at least that of `ranks`;
+            default: that of `ranks`.
         check_every: Updates between checks of the losses, for which all ranks and the device wait.
 
     Raises:
-        UserError: If the batch cannot be divided among ranks, or is larger than the train part.
+        UserError: If the batch is smaller than the number of ranks, or larger than the train part.
     """
 
     def __init__(
@@ -92,6 +96,7 @@ class FullTrainer:
         device: torch.device,
         ranks: Ranks = ALONE,
         workers: int = 0,
+        divided_for: int | None = None,
         check_every: int = CHECK_EVERY,
     ) -> None:
         self._check_every = check_every
@@ -112,6 +117,7 @@ class FullTrainer:
             micro_batch=recipe.micro_batch,
             rank=ranks.rank,
             ranks=ranks.size,
+            divided_for=divided_for,
             seed=seed,
             workers=workers,
         )
@@ -120,7 +126,7 @@ class FullTrainer:
             self.validation = TestLoader(
                 splits.validation,
                 recipe.sizes,
-                batch_size=max(recipe.batch_size // (self.batches.parts * ranks.size), 1),
+                batch_size=self.batches.largest,
                 rank=ranks.rank,
                 ranks=ranks.size,
                 workers=workers,
@@ -223,7 +229,7 @@ class FullTrainer:
                     checked()
 
     def step(self, parts: list[Batch]) -> Tensor:
-        """Make one update, and return the mean loss of its images on this rank, without synchronisation.
+        """Make one update, and return its loss without synchronisation: its mean over ranks is that over images.
 
         Args:
             parts: The micro-batches of the update on this rank; the model is in training mode.
@@ -237,7 +243,9 @@ class FullTrainer:
         for i, part in enumerate(parts):
             # gradients are added up on this rank, and over ranks with the last part
             with self._summing_alone() if i + 1 < len(parts) else nullcontext():
-                loss = self._loss_of(part, self.ranks.rank * len(parts) + i) / len(parts)
+                # which the ranks' gradients are averaged of; exactly the number of parts where all are equal
+                share = recipe.batch_size / (len(part.labels) * self.ranks.size)
+                loss = self._loss_of(part, self.batches.first + i) / share
                 loss.backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
         if recipe.clip_norm is not None:
@@ -262,7 +270,9 @@ class FullTrainer:
             images = erase(images, augmentation.erasing, generator)
         if augmentation.mixing is not None:
             images, targets = mix(images, targets, augmentation.mixing, self._classes, generator)
-        with autocast(self.device, self.recipe.precision):
+        # running statistics are those of the first rank: with fewer ranks, too, of the parts that it has with all
+        kept = nullcontext() if number < self.batches.of_first else without_running_statistics(self.model)
+        with kept, autocast(self.device, self.recipe.precision):
             logits = self._parallel(channels_last(images))
         return self._loss(logits.to(self.dtype), targets)
 

@@ -95,6 +95,8 @@ class Case:
     recipe: FullRecipe
     folder: Path
     seed: int = 5
+    divided_for: int | None = None
+    frozen: bool = True
 
 
 def splits() -> StreamedSplits:
@@ -126,7 +128,14 @@ def train_case(ranks: Ranks, case: Case, send: Callable[[Any], None]) -> None:
 
     def make() -> FullTrainer:
         return FullTrainer(
-            Frozen(network()), splits(), case.recipe, seed=case.seed, device=CPU, ranks=ranks, check_every=1
+            Frozen(network()) if case.frozen else network(),
+            splits(),
+            case.recipe,
+            seed=case.seed,
+            device=CPU,
+            ranks=ranks,
+            divided_for=case.divided_for,
+            check_every=1,
         )
 
     place = case.folder / f"{case.seed}.pt"
@@ -152,3 +161,6 @@ class Sent:
 
     def stepped(self, epoch: int, done: int, updates: int) -> None:
         """Send nothing: when it is called depends on the clock."""
+
+    def regrouped(self, news: str) -> None:
+        """Send nothing."""
