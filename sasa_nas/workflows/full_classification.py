@@ -20,8 +20,8 @@ from sasa_nas.streaming.splits import StreamedSplits
 from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.first_weights import DRAWN, FirstWeights
 from sasa_nas.training.full.evaluation import dtype_of, evaluate_streamed
+from sasa_nas.training.full.metrics import FullMetrics
 from sasa_nas.training.full.pace import FullPace
-from sasa_nas.training.full.trainer import FullMetrics
 from sasa_nas.workflows.estimate import Estimate, estimate_training
 from sasa_nas.workflows.full_cluster import time_on_cluster, train_on_cluster
 from sasa_nas.workflows.full_ranks import (

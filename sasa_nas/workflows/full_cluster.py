@@ -11,8 +11,8 @@ from sasa_nas.data.download import default_data_dir
 from sasa_nas.errors import UserError
 from sasa_nas.operators.plugins import OperatorFile, loaded_operators, receive_operators
 from sasa_nas.training.checkpoint import Progress
+from sasa_nas.training.full.metrics import FullMetrics
 from sasa_nas.training.full.pace import FullPace
-from sasa_nas.training.full.trainer import FullMetrics
 from sasa_nas.training.loop import NonFiniteLoss
 from sasa_nas.workflows.full_messages import Message, SentProgress, deliver, history_of
 from sasa_nas.workflows.full_ranks import time_here, train_here

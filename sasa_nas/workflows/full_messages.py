@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 from sasa_nas.errors import UserError
 from sasa_nas.training.checkpoint import Progress
-from sasa_nas.training.full.trainer import FullMetrics
+from sasa_nas.training.full.metrics import FullMetrics
 from sasa_nas.training.loop import NonFiniteLoss
 
 Message: TypeAlias = tuple[str, Any]

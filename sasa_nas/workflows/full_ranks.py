@@ -17,10 +17,11 @@ from sasa_nas.streaming.splits import StreamedSplits
 from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.first_weights import FirstWeights, first_network
 from sasa_nas.training.full.checkpoints import train_to_end
+from sasa_nas.training.full.metrics import FullMetrics
 from sasa_nas.training.full.pace import FullPace, measure_full_pace
 from sasa_nas.training.full.processes import run_ranks
 from sasa_nas.training.full.ranks import ALONE, Ranks, connected
-from sasa_nas.training.full.trainer import FullMetrics, FullTrainer
+from sasa_nas.training.full.trainer import FullTrainer
 from sasa_nas.training.loop import NonFiniteLoss
 from sasa_nas.workflows.full_messages import Message, SentProgress, deliver
 from sasa_nas.workflows.full_task import FullTask, rank_device

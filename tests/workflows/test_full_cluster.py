@@ -17,7 +17,7 @@ from sasa_nas.errors import UserError
 from sasa_nas.recipes import FullRecipe
 from sasa_nas.run import TrainingSettings
 from sasa_nas.space import Architecture
-from sasa_nas.training.full.trainer import FullMetrics
+from sasa_nas.training.full.metrics import FullMetrics
 from sasa_nas.training.loop import EpochReport
 from sasa_nas.workflows.full_cluster import _Followed
 from sasa_nas.workflows.full_share import Share, divided

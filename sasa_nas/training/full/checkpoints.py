@@ -8,8 +8,9 @@ from pathlib import Path
 from torch import Tensor
 
 from sasa_nas.training.checkpoint import BadCheckpoint, Progress, read_checkpoint, restore, save_checkpoint
+from sasa_nas.training.full.metrics import FullMetrics
 from sasa_nas.training.full.ranks import ALONE, Ranks
-from sasa_nas.training.full.trainer import FullMetrics, FullTrainer
+from sasa_nas.training.full.trainer import FullTrainer
 
 EVERY = 300.0
 """Seconds between checkpoints inside an epoch."""

@@ -5,7 +5,6 @@ import operator
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,6 +21,7 @@ from sasa_nas.training.full.averaging import AveragedModel
 from sasa_nas.training.full.erasing import erase
 from sasa_nas.training.full.evaluation import autocast, dtype_of, evaluate_streamed, inputs_of
 from sasa_nas.training.full.losses import make_loss
+from sasa_nas.training.full.metrics import FullMetrics
 from sasa_nas.training.full.mixing import mix
 from sasa_nas.training.full.norms import set_norm_decay, without_running_statistics
 from sasa_nas.training.full.optimizers import load_averages, make_optimizer
@@ -31,34 +31,6 @@ from sasa_nas.training.full.schedules import factor_at
 from sasa_nas.training.loop import CHECK_EVERY, NonFiniteLoss
 from sasa_nas.training.optim import set_learning_rate
 from sasa_nas.training.seeding import seeded
-
-
-@dataclass(frozen=True)
-class FullMetrics:
-    """Metrics of one epoch of a full training.
-
-    Attributes:
-        epoch: Number of epochs done, from 1.
-        train_loss: Mean loss over the epoch's updates, as the recipe has it.
-        accuracy: Accuracy on the whole validation part, in [0, 1]; None if it is trained on, too.
-        validation_loss: Mean cross-entropy in nats on it, without label smoothing; None likewise.
-        seconds_train: Wall-clock time of the updates.
-        seconds_evaluate: Wall-clock time of the validation.
-        unreadable: Number of files that could not be read and were replaced, in this epoch.
-    """
-
-    epoch: int
-    train_loss: float
-    accuracy: float | None
-    validation_loss: float | None
-    seconds_train: float
-    seconds_evaluate: float
-    unreadable: int
-
-    @property
-    def headline(self) -> str:
-        """Short text with the accuracy, for a line of progress."""
-        return "no validation" if self.accuracy is None else f"validation {100 * self.accuracy:.2f}%"
 
 
 class FullTrainer:
@@ -105,7 +77,7 @@ class FullTrainer:
         self.model = to_channels_last(model.to(device, self.dtype))
         if recipe.norm_decay is not None:
             set_norm_decay(self.model, recipe.norm_decay)
-        self._parallel = _parallel(self.model, device, ranks)
+        self._parallel = ranks.parallel(self.model, device)
         self.optimizer = make_optimizer(self.model, recipe.optimizer)
         self.average = None if recipe.average is None else AveragedModel(self.model, recipe.average)
         self.batches = TrainLoader(
@@ -330,10 +302,3 @@ class FullTrainer:
 def _all_finite(model: nn.Module) -> bool:
     tensors = [tensor for tensor in model.state_dict().values() if tensor.is_floating_point()]
     return bool(torch.stack([tensor.isfinite().all() for tensor in tensors]).all())
-
-
-def _parallel(model: nn.Module, device: torch.device, ranks: Ranks) -> nn.Module:
-    """Return the module whose backward passes average gradients over the ranks, and which holds `model`."""
-    if ranks.size == 1:
-        return model
-    return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)

@@ -14,8 +14,9 @@ from sasa_nas.recipes import FullRecipe
 from sasa_nas.streaming.sources import ImageSource, MemorySource
 from sasa_nas.streaming.splits import StreamedSplits
 from sasa_nas.training.full.checkpoints import train_to_end
+from sasa_nas.training.full.metrics import FullMetrics
 from sasa_nas.training.full.ranks import Ranks, connected
-from sasa_nas.training.full.trainer import FullMetrics, FullTrainer
+from sasa_nas.training.full.trainer import FullTrainer
 from sasa_nas.training.seeding import seeded
 
 CPU = torch.device("cpu")
