@@ -6,6 +6,7 @@ resumed, and URLs are without user and password.
 
 import re
 import sys
+from functools import cache
 from pathlib import Path
 
 _CREDENTIALS = re.compile(r"(?<=://)[^\s/@'\"]*:[^\s/@'\"]*@")
@@ -57,14 +58,24 @@ def from_home(path: Path) -> Path:
         return path
 
 
-def _homes() -> list[str]:
+def _homes() -> tuple[str, ...]:
     """Return the home folder's path and its resolved path, the longer first."""
     try:
-        home = Path.home()
-        places = {str(home), str(home.resolve())}
+        return _spellings(Path.home())
     except (OSError, RuntimeError):
-        return []
-    return sorted((place for place in places if len(Path(place).parts) > 1), key=len, reverse=True)
+        return ()
+
+
+# thousands of texts are checked when a run is read, and links on the way to a home do not change meanwhile
+@cache
+def _spellings(folder: Path) -> tuple[str, ...]:
+    """Return a folder's path and its resolved path, the longer first; none of the root.
+
+    Raises:
+        OSError: If links on the way form a loop.
+    """
+    places = {str(folder), str(folder.resolve())}
+    return tuple(sorted((place for place in places if len(Path(place).parts) > 1), key=len, reverse=True))
 
 
 def _replace(text: str, places: dict[str, str]) -> str:

@@ -33,6 +33,9 @@ class Notes:
     def updates_done(self, seed: int, epoch: int, done: int, updates: int) -> None:
         pass
 
+    def seed_regrouped(self, seed: int, news: str) -> None:
+        self.events.append(f"seed {seed}: {news}")
+
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
         self.events.append(f"seed {seed} epoch {metrics.epoch}")
         self._after -= 1

@@ -35,6 +35,7 @@ OWN_ROOMS = {
     },
     "synthetic": {"errors", "operators", "space"},
     "streaming": {"data", "errors", "files", "recipes"},
+    "cluster": {"errors", "training"},
     "models": {"blocks", "channel_attention", "errors", "layers", "nodes", "operators", "space", "stems"},
 }
 """All rooms that the innermost rooms may know."""
@@ -86,7 +87,7 @@ FORBIDDEN = {
 """Rooms that the others must not know."""
 
 OUTSIDE = {
-    "ray": {"searching"},
+    "ray": {"cluster", "searching"},
     "fsspec": {"searching"},
     "optuna": {"searching", "run"},
     "psutil": {"cli", "searching"},
@@ -186,6 +187,11 @@ def test_ray_stays_with_the_driver() -> None:
     files = [file for file in sources("searching") if "ray" in {name.split(".")[0] for name in imported(file)}]
     assert files
     assert {file.relative_to(PACKAGE / "searching").parts[0] for file in files} <= {"driver", "session.py"}
+
+
+def test_what_asks_a_cluster_for_processes_imports_no_ray() -> None:
+    files = [file.stem for file in sources("cluster") if "ray" in {name.split(".")[0] for name in imported(file)}]
+    assert sorted(files) == ["connection", "group"]
 
 
 @pytest.mark.parametrize("package", OUTSIDE)

@@ -193,3 +193,15 @@ def test_the_peak_of_memory_is_what_a_step_holds_at_once() -> None:
     one, three = map(int, answer.stdout.split())
     assert one == pytest.approx(4e7, rel=0.1)
     assert three == pytest.approx(12e7, rel=0.1)
+
+
+@pytest.mark.night
+@pytest.mark.timeout(600)
+def test_recipes_are_compared_from_training_to_transfer(tmp_path: Path) -> None:
+    out = tmp_path / "recipes.json"
+    answer = run("recipes.py", "--small", "--folder", str(tmp_path / "kept"), "--out", str(out))
+    assert answer.returncode == 0, answer.stderr
+    rows = json.loads(out.read_text(encoding="utf-8"))["rows"]
+    ways = ("cifar10", "proxy", "small_20", "pretrained", "head_only")
+    assert [(row["condition"], row["network"]) for row in rows] == [(w, n) for w in ways for n in ("conv", "attention")]
+    assert every(len(row["test"]) == (1 if row["condition"] == "cifar10" else 2) for row in rows)

@@ -88,8 +88,9 @@ def train(
     *,
     out: Path | str | None = None,
     inherit: Path | str | None = None,
-    processes: int = 1,
+    processes: int | tuple[int, int] = 1,
     loader_workers: int | None = None,
+    address: str | None = None,
     observer: "TrainingObserver | None" = None,
     command: str = "",
 ) -> "TrainingSummary[TrainingInfo, TrainingResult]":
@@ -105,8 +106,11 @@ def train(
         inherit: Folder of a supernet with the weights to begin with; they are drawn if None. The network is one of its
             paths, as in the `architecture.json` of a search's trial.
         processes: Processes of this machine that train together by a full recipe, each on a GPU of its own if they
-            train on GPUs. A script that asks for several needs `if __name__ == "__main__":`.
+            train on GPUs. A script that asks for several needs `if __name__ == "__main__":`. On a Ray cluster, a pair
+            for the fewest and the most, as many as there are at any moment.
         loader_workers: Processes that read images for each of these; those of its cores that are left if None.
+        address: Address of a running Ray cluster that trains in place of this machine, or `auto` for the one that this
+            machine is part of; its machines share the disk of the folder.
         observer: Observer of the progress; None for none.
         command: Command line that asked for it, for the record.
 
@@ -122,7 +126,7 @@ def train(
         >>> sasa_nas.train("sasa_resnet26", settings).result  # doctest: +SKIP
     """
     from sasa_nas.space import Architecture
-    from sasa_nas.workflows.full_classification import Share
+    from sasa_nas.workflows.full_share import divided
     from sasa_nas.workflows.targets import find_to_train
     from sasa_nas.workflows.train import train_network
 
@@ -132,7 +136,7 @@ def train(
         name=target,
         out=None if out is None else Path(out),
         inherit=None if inherit is None else Path(inherit),
-        share=Share(processes, loader_workers),
+        share=divided(processes, loader_workers, address),
         observer=observer,
         command=command,
     )
@@ -142,8 +146,9 @@ def resume_training(
     folder: Path | str,
     *,
     external: ExternalResources = NOTHING,
-    processes: int = 1,
+    processes: int | tuple[int, int] = 1,
     loader_workers: int | None = None,
+    address: str | None = None,
     observer: "TrainingObserver | None" = None,
 ) -> "TrainingSummary[TrainingInfo, TrainingResult]":
     """Go on with a classifier's training where it stopped, to the same result on a CPU as without the stop.
@@ -153,6 +158,7 @@ def resume_training(
         external: Resources outside the folder that its record names, named again, or others in their place.
         processes: Processes that train together by a full recipe, as for `train`; as many as before or others.
         loader_workers: Processes that read images for each of these; those of its cores that are left if None.
+        address: Address of a Ray cluster that goes on with it, as for `train`.
         observer: Observer of the progress; None for none.
 
     Raises:
@@ -163,10 +169,10 @@ def resume_training(
         >>> import sasa_nas
         >>> sasa_nas.resume_training("runs/train-resnet18").result  # doctest: +SKIP
     """
-    from sasa_nas.workflows.full_classification import Share
+    from sasa_nas.workflows.full_share import divided
     from sasa_nas.workflows.train import resume_network
 
-    share = Share(processes, loader_workers)
+    share = divided(processes, loader_workers, address)
     return resume_network(Path(folder), external=external, share=share, observer=observer)
 
 
@@ -183,7 +189,7 @@ def follow_training(device: str = "auto") -> None:
         >>> import sasa_nas
         >>> sasa_nas.follow_training()  # doctest: +SKIP
     """
-    from sasa_nas.workflows.full_classification import follow_launched
+    from sasa_nas.workflows.full_share import follow_launched
 
     follow_launched(device)
 

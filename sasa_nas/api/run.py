@@ -227,8 +227,9 @@ class Run:
         self,
         request: "RetrainingRequest | None" = None,
         *,
-        processes: int = 1,
+        processes: int | tuple[int, int] = 1,
         loader_workers: int | None = None,
+        address: str | None = None,
         observer: "RetrainingObserver | None" = None,
         command: str = "",
     ) -> "tuple[RetrainingSummary, Retrained]":
@@ -238,6 +239,7 @@ class Run:
             request: Networks and settings; the front, by the space's target, if None.
             processes: Processes of this machine that train each network together by a full recipe; see `train`.
             loader_workers: Processes that read images for each of these; those of its cores that are left if None.
+            address: Address of a Ray cluster that trains them; see `train`.
             observer: Observer of the progress; None for none.
             command: Command line that asked for it, for the record.
 
@@ -248,13 +250,13 @@ class Run:
             UserError: If nothing can be trained as asked.
         """
         from sasa_nas.analysis.retrained import summarise_retraining
-        from sasa_nas.workflows.full_classification import Share
+        from sasa_nas.workflows.full_share import divided
         from sasa_nas.workflows.retrain import retrain_run
         from sasa_nas.workflows.retraining_plan import RetrainingRequest
 
         records = self.trials()
         front = [record.number for record in expected_front(records)]
-        path, share = self.folder.path, Share(processes, loader_workers)
+        path, share = self.folder.path, divided(processes, loader_workers, address)
         wanted = request or RetrainingRequest()
         summary = retrain_run(path, front, wanted, share=share, observer=observer, command=command)
         return summary, summarise_retraining(self.folder, summary.name, records)

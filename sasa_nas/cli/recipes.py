@@ -26,13 +26,61 @@ RecipeChanges = Annotated[
     typer.Option("--set", metavar="FIELD=VALUE", help="Change a field of --recipe, such as epochs=50."),
 ]
 Gpus = Annotated[
-    int,
-    typer.Option("--gpus", "--processes", min=1, max=1024, help="Processes that train together, a GPU each."),
+    str,
+    typer.Option(
+        "--gpus",
+        "--processes",
+        metavar="N|LEAST:MOST",
+        help="Processes that train together, a GPU each; with --address, LEAST:MOST for as many as there are.",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HOST:PORT",
+        help="Train by --recipe on a running Ray cluster; `auto` for the one that this machine is part of.",
+        show_default=False,
+    ),
 ]
 LoaderWorkers = Annotated[
     int | None,
     typer.Option(min=0, max=1024, help="Processes that read images, for each GPU.", show_default="cores left"),
 ]
+
+
+MOST_PROCESSES = 1024
+"""Most processes that train together."""
+
+
+def parse_gpus(text: str) -> int | tuple[int, int]:
+    """Return the number of processes that --gpus asks for, or the fewest and the most of them.
+
+    Args:
+        text: `N` or `LEAST:MOST`.
+
+    Raises:
+        UserError: If it is neither, or not in order.
+
+    Examples:
+        >>> parse_gpus("4"), parse_gpus("2:8")
+        (4, (2, 8))
+    """
+    numbers = [int(part) if part.isascii() and part.isdigit() else 0 for part in text.split(":")]
+    if not (1 <= len(numbers) <= 2 and 1 <= numbers[0] <= numbers[-1] <= MOST_PROCESSES):
+        raise UserError(
+            f"--gpus {text}: give a number from 1 to {MOST_PROCESSES:,}, or LEAST:MOST with --address, such as 2:8"
+        )
+    return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
+
+
+def words_for_processes(gpus: str, address: str | None) -> tuple[str, ...]:
+    """Return the options that ask for the same processes again, for a command to go on with; the default is left out.
+
+    Args:
+        gpus: Value of --gpus.
+        address: Value of --address.
+    """
+    return (*(() if gpus == "1" else ("--gpus", gpus)), *(() if address is None else ("--address", address)))
 
 
 def full_recipe(name: str | None, changes: Sequence[str]) -> FullRecipe | None:

@@ -10,7 +10,16 @@ import typer
 
 from sasa_nas.cli.echo import echo
 from sasa_nas.cli.options import DataFolder
-from sasa_nas.cli.recipes import FullRecipeName, Gpus, LoaderWorkers, RecipeChanges, full_recipe
+from sasa_nas.cli.recipes import (
+    Address,
+    FullRecipeName,
+    Gpus,
+    LoaderWorkers,
+    RecipeChanges,
+    full_recipe,
+    parse_gpus,
+    words_for_processes,
+)
 from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.cli.tracking import Track, track_words, tracking
 from sasa_nas.cli.value_checks import MOST_SEED
@@ -58,7 +67,8 @@ def retrain(
     learning_rate: Annotated[float | None, typer.Option(help="The peak.", show_default=False)] = None,
     recipe: FullRecipeName = None,
     changes: RecipeChanges = None,
-    gpus: Gpus = 1,
+    gpus: Gpus = "1",
+    address: Address = None,
     loader_workers: LoaderWorkers = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.", show_default="auto")] = None,
     data_dir: DataFolder = None,
@@ -75,6 +85,7 @@ def retrain(
     from sasa_nas.cli.retraining_progress import observing_retraining
     from sasa_nas.run.retraining_records import read_retraining
 
+    processes = parse_gpus(gpus)
     source = sasa_nas.Run(run)
     chosen = tuple(trial or ())
     if front and chosen:
@@ -99,8 +110,9 @@ def retrain(
     with tracking(track) as trackers, observing_retraining() as progress:
         summary, found = source.retrain(
             request,
-            processes=gpus,
+            processes=processes,
             loader_workers=loader_workers,
+            address=address,
             observer=trackers.retraining_observer(progress),
             command=command,
         )
@@ -114,7 +126,8 @@ def retrain(
         print_retrained(console, found)
     if summary.interrupted:
         external = (*words_for_training(read_retraining(summary.folder)), *track_words(track))
-        words = shell_line(program(), "retrain", run, "--name", summary.name, *external)
+        again = (*external, *words_for_processes(gpus, address))
+        words = shell_line(program(), "retrain", run, "--name", summary.name, *again)
         echo(f"\nStopped early. Go on with:\n  {words}", err=as_json)
         raise typer.Exit(INTERRUPTED)
     if summary.failures:

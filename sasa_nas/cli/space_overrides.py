@@ -27,7 +27,7 @@ def with_overrides(
         limits: Limits by their names in the space.
 
     Raises:
-        SpaceError: If a value is not allowed.
+        DescriptionError: If a value is not allowed.
     """
     from sasa_nas.space.files import validate_space
 

@@ -11,8 +11,17 @@ import typer
 
 from sasa_nas.cli.counts import parse_count
 from sasa_nas.cli.options import DataFolder, Device
-from sasa_nas.cli.recipes import FullRecipeName, Gpus, LoaderWorkers, RecipeChanges, full_recipe
-from sasa_nas.cli.tracking import Track, TrackerName, track_words, tracking
+from sasa_nas.cli.recipes import (
+    Address,
+    FullRecipeName,
+    Gpus,
+    LoaderWorkers,
+    RecipeChanges,
+    full_recipe,
+    parse_gpus,
+    words_for_processes,
+)
+from sasa_nas.cli.tracking import Track, track_words, tracking
 from sasa_nas.cli.training_command import (
     FirstSeed,
     Out,
@@ -38,7 +47,7 @@ if TYPE_CHECKING:
     from sasa_nas.workflows.observer import TrainingSummary
 
 
-RESUMING = ("resume", "data_dir", "dataset", "gpus", "loader_workers", "track")
+RESUMING = ("resume", "data_dir", "dataset", "gpus", "address", "loader_workers", "track")
 """Options that may be given beside --resume."""
 
 
@@ -96,7 +105,8 @@ def train(
     ] = False,
     recipe: FullRecipeName = None,
     changes: RecipeChanges = None,
-    gpus: Gpus = 1,
+    gpus: Gpus = "1",
+    address: Address = None,
     loader_workers: LoaderWorkers = None,
     width_multiplier: Annotated[
         float | None, typer.Option(help="Multiplies every width of the network.", show_default="1")
@@ -138,6 +148,7 @@ def train(
     if follows_launcher():
         _follow(resume, device)
         return
+    processes = parse_gpus(gpus)
     if resume is not None:
         require_alone(context, RESUMING)
         external = sasa_nas.ExternalResources(data_dir=folder, dataset=dataset)
@@ -145,11 +156,12 @@ def train(
             summary = sasa_nas.resume_training(
                 resume,
                 external=external,
-                processes=gpus,
+                processes=processes,
                 loader_workers=loader_workers,
+                address=address,
                 observer=trackers.training_observer(progress),
             )
-        _conclude(summary, track, gpus)
+        _conclude(summary, (*track_words(track), *words_for_processes(gpus, address)))
         return
     target, dataset = require_target(target, dataset, CLASSIFICATION)
     settings = {
@@ -176,9 +188,11 @@ def train(
     }
     full = full_recipe(recipe, changes or ())
     given = options if full is None else _without(options, full)
-    train_it = partial(sasa_nas.train, inherit=inherit, processes=gpus, loader_workers=loader_workers)
+    train_it = partial(
+        sasa_nas.train, inherit=inherit, processes=processes, loader_workers=loader_workers, address=address
+    )
     summary = begin_training(train_it, sasa_nas.TrainingSettings, target, settings, given, out, track)
-    _conclude(summary, track, gpus)
+    _conclude(summary, (*track_words(track), *words_for_processes(gpus, address)))
 
 
 def _follow(resume: Path | None, device: str) -> None:
@@ -202,17 +216,19 @@ def _without(options: Mapping[str, object], recipe: FullRecipe) -> dict[str, obj
     return recipe.model_dump()
 
 
-def _conclude(
-    summary: TrainingSummary[TrainingInfo, TrainingResult], track: list[TrackerName] | None, gpus: int
-) -> None:
-    """Print the training's folder, its results, and the next steps."""
+def _conclude(summary: TrainingSummary[TrainingInfo, TrainingResult], again: Sequence[str]) -> None:
+    """Print the training's folder, its results, and the next steps.
+
+    Args:
+        summary: Summary of the training.
+        again: Options to go on with, beside those for the training's external resources.
+    """
     from sasa_nas.cli.external import words_for_training
     from sasa_nas.cli.output import program, shell_line
 
     external = words_for_training(summary.info)
     table = _accuracies(summary.result) if summary.result else None
-    processes = () if gpus == 1 else ("--gpus", str(gpus))
-    console = conclude(summary, table, (*external, *track_words(track), *processes))
+    console = conclude(summary, table, (*external, *again))
     path = summary.folder.path
     line = shell_line(program(), "evaluate", path, "--split", "test", "--rotations", "--flips", "--pgd", *external)
     console.print(f"\nMeasure how robust it is:\n  {line}", soft_wrap=True)

@@ -93,6 +93,10 @@ class TrainingLines(TrainingObserver):
         """Print that the seed begins again, with the reason."""
         self.say(f"seed {seed} begins again: {reason}")
 
+    def seed_regrouped(self, seed: int, news: str) -> None:
+        """Print the news."""
+        self.say(f"seed {seed}: {news}")
+
     def updates_done(self, seed: int, epoch: int, done: int, updates: int) -> None:
         """Print the place inside a long epoch, every few minutes."""
         self._enter(done / updates)

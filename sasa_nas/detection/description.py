@@ -7,10 +7,11 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from sasa_nas.blocks import BLOCKS
+from sasa_nas.documents import DescriptionError
 from sasa_nas.nodes import Positive
 from sasa_nas.operators import AnyOperator, Misfit, Operator
 from sasa_nas.operators.conv import Conv
-from sasa_nas.space import Architecture, SpaceError, load_network
+from sasa_nas.space import Architecture, load_network
 from sasa_nas.space.network import NetworkDescription
 from sasa_nas.space.proxy import PositiveFloat
 from sasa_nas.tasks import DETECTION, TASKS
@@ -78,11 +79,11 @@ def load_detector(path: str | Path) -> Detector:
     """Return the detector that a JSON or YAML file describes.
 
     Raises:
-        SpaceError: If the file cannot be read or does not describe a detector.
+        DescriptionError: If the file cannot be read or does not describe a detector.
     """
     network = load_network(path)
     if not isinstance(network, Detector):
-        raise SpaceError(f"{path}: describes a {TASKS[network.task].network}, where a detector is needed")
+        raise DescriptionError(f"{path}: describes a {TASKS[network.task].network}, where a detector is needed")
     return network
 
 

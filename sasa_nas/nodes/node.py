@@ -48,16 +48,17 @@ class Node(BaseModel):
     @classmethod
     def _name_unknown_fields(cls, data: Any) -> Any:
         """Replace pydantic's 'extra inputs are not permitted' by a message with the valid names."""
-        # nearly all are known: one comparison of sets tells it
-        if isinstance(data, dict) and not data.keys() <= cls.model_fields.keys():
+        # nearly all are known: one comparison of sets tells it; the property `model_fields` takes ten times as long
+        known = cls.__pydantic_fields__
+        if isinstance(data, dict) and not data.keys() <= known.keys():
             for field in data:
-                if field not in cls.model_fields:
-                    near = difflib.get_close_matches(str(field), cls.model_fields, n=1)
+                if field not in known:
+                    near = difflib.get_close_matches(str(field), known, n=1)
                     hint = f"did you mean '{near[0]}'? " if near else ""
                     raise PydanticCustomError(
                         "unknown_field",
                         "unknown field; {hint}allowed here: {allowed}",
-                        {"field": str(field), "hint": hint, "allowed": ", ".join(cls.model_fields)},
+                        {"field": str(field), "hint": hint, "allowed": ", ".join(known)},
                     )
         return data
 

@@ -9,8 +9,9 @@ from typing import Any
 from sasa_nas.errors import one_line
 from sasa_nas.files import LARGEST_CURVE, read_text
 from sasa_nas.run.folder import RunFolder
+from sasa_nas.run.outcomes import Outcome
 from sasa_nas.run.reader import RunError
-from sasa_nas.run.records import Outcome, TrialRecord
+from sasa_nas.run.records import TrialRecord
 
 
 @dataclass(frozen=True)

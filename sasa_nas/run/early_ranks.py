@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sasa_nas.run.records import Outcome, TrialRecord
+from sasa_nas.run.outcomes import Outcome
+from sasa_nas.run.records import TrialRecord
 
 FEWEST = 8
 """Fewest whole trainings by which a level is judged."""

@@ -40,7 +40,7 @@ class ExternalResources:
         """Return what a search's record names.
 
         Raises:
-            SpaceError: If the record's space has no data set.
+            DescriptionError: If the record's space has no data set.
         """
         settings = info.settings
         return cls(

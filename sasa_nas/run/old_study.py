@@ -19,7 +19,8 @@ from optuna.trial import FrozenTrial
 from sasa_nas.errors import one_line
 from sasa_nas.files import LARGEST_STUDY, check_file
 from sasa_nas.run.optuna_trials import RECORD, sampling_of
-from sasa_nas.run.records import STUDY_NAME, Outcome
+from sasa_nas.run.outcomes import Outcome
+from sasa_nas.run.records import STUDY_NAME
 from sasa_nas.run.stored_trial import StoredTrial, record_of_data
 from sasa_nas.run.study_guard import check_study, tame
 

@@ -17,7 +17,8 @@ class RecordedFile(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    name: Annotated[str, Field(pattern=r"^\w{1,200}$")]
+    # a limit within the pattern, {1,200} of all letters of Unicode, takes a tenth of a second to compile
+    name: Annotated[str, Field(pattern=r"^\w+$", max_length=200)]
     """File name without its suffix."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     kinds: tuple[RecordedKind, ...]

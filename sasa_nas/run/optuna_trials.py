@@ -7,7 +7,8 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from sasa_nas.run.records import Outcome, TrialRecord
+from sasa_nas.run.outcomes import Outcome
+from sasa_nas.run.records import TrialRecord
 from sasa_nas.run.stored_trial import Label, Numbers, Sampling, StoredTrial, record_data
 
 RECORD = "record"

@@ -1,19 +1,21 @@
 """Records of a run and of its trials, as plain data."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
+from sasa_nas.documents import DescriptionError
 from sasa_nas.nodes import NameIn
 from sasa_nas.objectives import OBJECTIVES
+from sasa_nas.run.arms import Arm
 from sasa_nas.run.operators import RecordedFile
+from sasa_nas.run.outcomes import Outcome
 from sasa_nas.run.packing import Packing
 from sasa_nas.run.phases import LONGEST, Phases, Seconds
 from sasa_nas.run.provenance import Command, Place, StorageUrl, Told
 from sasa_nas.scoring import SCORES
-from sasa_nas.space import Architecture, SpaceError
+from sasa_nas.space import Architecture
 
 STUDY_NAME = "sasa-nas"
 """The name of a run's Optuna study."""
@@ -22,73 +24,6 @@ PositiveFloat = Annotated[float, Field(gt=0.0, le=LONGEST)]
 Natural = Annotated[int, Field(ge=0, lt=2**63, strict=True)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Accuracy = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
-class Outcome(StrEnum):
-    """Outcome of a trial."""
-
-    WAITING = "waiting"
-    """Planned, not proposed yet."""
-    RUNNING = "running"
-    """Proposed; its training has not ended, or was interrupted and will be taken up by a resume."""
-    TRAINED = "trained"
-    """Trained to the end."""
-    STOPPED = "stopped"
-    """Stopped early: others were better after as many epochs."""
-    DIVERGED = "diverged"
-    """Its loss was no finite number."""
-    BROKEN = "broken"
-    """Its training raised an error."""
-    OUT_OF_MEMORY = "out_of_memory"
-    """Its training wanted more memory than there is, and did so again when it was tried once more."""
-    TIMED_OUT = "timed_out"
-    """It took longer than a trial may: it hung, or was too slow."""
-    LOST = "lost"
-    """Its worker died and did not come back."""
-    INFEASIBLE = "infeasible"
-    """Its parts do not fit together, or it is beyond a limit; never trained."""
-    DUPLICATE = "duplicate"
-    """Equal to an earlier trial; not trained again."""
-
-    @property
-    def spent(self) -> bool:
-        """Return whether it cost a training, which counts against the number of trials asked for."""
-        return self not in (Outcome.WAITING, Outcome.RUNNING, Outcome.INFEASIBLE, Outcome.DUPLICATE)
-
-    @property
-    def words(self) -> str:
-        """Its name for people, as in `out of memory`."""
-        return self.replace("_", " ")
-
-
-class Arm(StrEnum):
-    """Reason why a design was trained, on which depends what may be concluded from its accuracy."""
-
-    SEARCH = "search"
-    """The search's sampler wanted it: good for the front, confounded for effects."""
-    BALANCED = "balanced"
-    """Drawn in balance over the space's options, each design with several seeds, to estimate effects."""
-    SWAP = "swap"
-    """A network of the front, or its twin with convolution in one stage, to compare the two at equal seeds."""
-    SETTLE = "settle"
-    """A network whose place on the front was uncertain, once more with another seed."""
-    WIDTH = "width"
-    """The all-convolution network, widened or thinned, to tell what the same FLOPs buy when they are spent on width."""
-    EQUAL = "equal"
-    """Like `BALANCED`, but each design is widened or thinned to the cost of convolution in all stages."""
-
-    @property
-    def in_balance(self) -> bool:
-        """Return whether its designs are drawn in balance over the space's options, so that they tell effects."""
-        return self in (Arm.BALANCED, Arm.EQUAL)
-
-    @property
-    def outside(self) -> bool:
-        """Return whether its networks are none of the space's, because their widths are others.
-
-        They stand on no front, and no sampler and no model of the space's networks learns from them.
-        """
-        return self in (Arm.WIDTH, Arm.EQUAL)
 
 
 Sampler = Literal["tpe", "nsga2", "nsga3", "random", "gp", "model"]
@@ -230,7 +165,7 @@ class RunInfo(BaseModel):
         """The search space's name.
 
         Raises:
-            SpaceError: If the record holds none.
+            DescriptionError: If the record holds none.
         """
         return self._text_of_space("name")
 
@@ -239,7 +174,7 @@ class RunInfo(BaseModel):
         """The name of the data set that the search's networks are trained on.
 
         Raises:
-            SpaceError: If the record holds none.
+            DescriptionError: If the record holds none.
         """
         return self._text_of_space("proxy", "dataset")
 
@@ -248,7 +183,7 @@ class RunInfo(BaseModel):
         for name in names:
             value = value.get(name) if isinstance(value, dict) else None
         if not isinstance(value, str):
-            raise SpaceError(f"run.json: space: {'.'.join(names)} is missing; the file is damaged or foreign")
+            raise DescriptionError(f"run.json: space: {'.'.join(names)} is missing; the file is damaged or foreign")
         return value
 
 

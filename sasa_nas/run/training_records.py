@@ -217,7 +217,7 @@ def validate_settings(kind: type[Settings], data: dict[str, Any], source: str) -
     """Return settings of a kind from plain data; `source` names where they came from in an error.
 
     Raises:
-        SpaceError: If the data are no such settings.
+        DescriptionError: If the data are no such settings.
     """
     try:
         return kind.model_validate(data)

@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
+from sasa_nas.cluster.isolation import keep_private, require_shareable
 from sasa_nas.errors import UserError
 from sasa_nas.files import write_text
 from sasa_nas.run import ExternalResources, RunFolder, RunInfo, SearchSettings
 from sasa_nas.run.external import NOTHING
 from sasa_nas.run.new_folder import default_folder, sole_writer
-from sasa_nas.searching.driver.isolation import keep_private, require_shareable
 from sasa_nas.searching.driver.logging_setup import configure_logging
 from sasa_nas.searching.driver.trial_files import TrialFiles
 from sasa_nas.searching.new_run import check_folder, make_folder

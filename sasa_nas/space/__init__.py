@@ -12,7 +12,6 @@ from sasa_nas.space.proxy import Limits, Proxy, Recipe, Target
 from sasa_nas.space.sampling import Infeasible, sample, size
 from sasa_nas.space.scaling import proxy_of
 from sasa_nas.space.search_space import SearchSpace
-from sasa_nas.space.validation_errors import SpaceError
 
 __all__ = [
     "Architecture",
@@ -23,7 +22,6 @@ __all__ = [
     "Proxy",
     "Recipe",
     "SearchSpace",
-    "SpaceError",
     "Stage",
     "Target",
     "load_architecture",

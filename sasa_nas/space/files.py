@@ -7,13 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from sasa_nas.documents import find_document, read_document
+from sasa_nas.documents import DescriptionError, find_document, read_document
 from sasa_nas.nodes import resolve
 from sasa_nas.operators.plugins import load_operators
 from sasa_nas.space.architecture import Architecture
 from sasa_nas.space.network import NetworkDescription
 from sasa_nas.space.search_space import SearchSpace
-from sasa_nas.space.validation_errors import SpaceError, space_error
+from sasa_nas.space.validation_errors import space_error
 from sasa_nas.tasks import TASKS, described_task
 
 
@@ -29,7 +29,7 @@ def load_space(name: str | Path) -> SearchSpace:
     A file may name files of operators, `operators: [mine.py]`, relative to itself; these are executed.
 
     Raises:
-        SpaceError: If there is no such space, or its file is invalid; the message names the file, the path in the
+        DescriptionError: If there is no such space, or its file is invalid; the message names the file, the path in the
             tree, the value and the allowed ones.
 
     Examples:
@@ -46,7 +46,7 @@ def load_space(name: str | Path) -> SearchSpace:
 def _load_operators(names: Any, path: Path) -> None:
     """Load the files of operators that a space's file names, by paths relative to it."""
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise SpaceError(f"{path}: operators = {names!r}: must be a list of Python files")
+        raise DescriptionError(f"{path}: operators = {names!r}: must be a list of Python files")
     for name in names:
         load_operators(path.parent / name)
 
@@ -55,7 +55,7 @@ def validate_space(data: dict[str, Any], source: str) -> SearchSpace:
     """Return a search space from plain data; `source` is its name in errors.
 
     Raises:
-        SpaceError: If the data do not describe a search space.
+        DescriptionError: If the data do not describe a search space.
     """
     try:
         space: SearchSpace = SearchSpace.model_validate(data)
@@ -68,7 +68,7 @@ def trained_part(space: Mapping[str, Any]) -> SearchSpace:
     """Return a recorded space without what does not affect the training of its proxies: limits, target, description.
 
     Raises:
-        SpaceError: If the data do not describe a search space.
+        DescriptionError: If the data do not describe a search space.
     """
     kept = {name: value for name, value in space.items() if name not in ("description", "limits", "target")}
     return validate_space(kept, "the recorded space")
@@ -78,14 +78,14 @@ def load_architecture(path: str | Path) -> Architecture:
     """Return the architecture that a JSON or YAML file describes.
 
     Raises:
-        SpaceError: If the file cannot be read or does not describe an architecture.
+        DescriptionError: If the file cannot be read or does not describe an architecture.
 
     Examples:
         >>> load_architecture("runs/first/trials/0003/architecture.json").id  # doctest: +SKIP
     """
     network = load_network(path)
     if not isinstance(network, Architecture):
-        raise SpaceError(
+        raise DescriptionError(
             f"{path}: describes a {TASKS[network.task].network}, where a classifier's architecture is needed"
         )
     return network
@@ -95,7 +95,7 @@ def load_network(path: str | Path) -> NetworkDescription:
     """Return the network that a JSON or YAML file describes: a classifier's architecture, or that of another task.
 
     Raises:
-        SpaceError: If the file cannot be read or does not describe a network.
+        DescriptionError: If the file cannot be read or does not describe a network.
     """
     path = Path(path)
     tree = read_document(path)

@@ -24,7 +24,7 @@ def overridden(design: Design, assignments: Sequence[str]) -> Design:
         assignments: Texts of the form `path=value`.
 
     Raises:
-        SpaceError: If an assignment has another form, its path does not exist, or the result is invalid.
+        DescriptionError: If an assignment has another form, its path does not exist, or the result is invalid.
     """
     data: dict[str, Any] = design.model_dump(mode="json")
     assign(data, assignments, of=type(design), example="stages[0].operator.kernel_size=11")

@@ -23,9 +23,6 @@ _FITS_NOTHING = (
 )
 """Types of pydantic's errors for an object in place of a plain value, a list, or an object with a `kind`."""
 
-SpaceError = DescriptionError
-"""Error of an invalid search space or architecture: the file, the path in the tree, the value."""
-
 
 def path_of(location: Sequence[int | str], field: str = "") -> str:
     """Return the text of a path in the tree, as `stages[2].operator.choice[1].num_heads`."""

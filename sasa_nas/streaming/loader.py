@@ -52,12 +52,13 @@ class TrainLoader:
         micro_batch: Most images of a batch; default: the rank's share of an update.
         rank: Number of this process, from 0.
         ranks: Number of processes that train together.
+        divided_for: Number of ranks for which a batch is divided into micro-batches; see `Division`.
         seed: Seed of the order and of the augmentation, non-negative.
         workers: Number of processes that read and augment; 0 does so in this one.
         limit: Limit of images that cannot be read.
 
     Raises:
-        UserError: If the batch cannot be divided among ranks, or is larger than the source.
+        UserError: If the batch is smaller than the number of ranks, or larger than the source.
     """
 
     def __init__(
@@ -71,11 +72,12 @@ class TrainLoader:
         micro_batch: int | None = None,
         rank: int = 0,
         ranks: int = 1,
+        divided_for: int | None = None,
         seed: int,
         workers: int = 0,
         limit: CorruptLimit = DEFAULT_LIMIT,
     ) -> None:
-        self._division = Division(len(source), batch_size, micro_batch, rank=rank, ranks=ranks)
+        self._division = Division(len(source), batch_size, micro_batch, rank=rank, ranks=ranks, divided_for=divided_for)
         self._source, self._side, self._seed, self._repeats = source, side, seed, augmentation.repeats
         reader = TrainReader(source, augmentation, flip_allowed=flip_allowed)
         self._chunks = Chunks(reader, workers, persistent=True)
@@ -91,6 +93,21 @@ class TrainLoader:
         """Micro-batches of an update on this rank."""
         return self._division.parts
 
+    @property
+    def first(self) -> int:
+        """Number of this rank's first micro-batch of an update, among those of all ranks."""
+        return self._division.first
+
+    @property
+    def of_first(self) -> int:
+        """Micro-batches of an update on the first rank, if there are as many ranks as it is divided for."""
+        return self._division.of_first
+
+    @property
+    def largest(self) -> int:
+        """Most images of a micro-batch."""
+        return self._division.largest
+
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Yield this rank's micro-batches of an epoch, `parts` for each update.
 
@@ -101,15 +118,16 @@ class TrainLoader:
         Raises:
             UserError: If more images than the limit cannot be read, or a worker has died.
         """
-        size, side = self._division.size, self._side(epoch)
-        chunks = self._chunks.read(self._requests(epoch, start, side))
-        for _ in range((len(self) - start) * self.parts):
-            joined = _Joined(self._source, size)
-            while joined.count < size:
-                chunk = next(chunks)
-                self.corrupt.add(len(chunk.images) + len(chunk.failures), chunk.failures)
-                joined.add(chunk)
-            yield joined.batch()
+        chunks = self._chunks.read(self._requests(epoch, start, self._side(epoch)))
+        sizes = [len(self._division.positions(0, part)) for part in range(self.parts)]
+        for _ in range(start, len(self)):
+            for size in sizes:
+                joined = _Joined(self._source, size)
+                while joined.count < size:
+                    chunk = next(chunks)
+                    self.corrupt.add(len(chunk.images) + len(chunk.failures), chunk.failures)
+                    joined.add(chunk)
+                yield joined.batch()
 
     def close(self) -> None:
         """Stop the workers; another epoch starts new ones."""

@@ -41,12 +41,13 @@ def augmentation_seed(seed: int, epoch: int) -> int:
 
 
 class Division:
-    """Division of an epoch into updates, and of these among ranks as equal micro-batches.
+    """Division of an epoch into updates, of these into micro-batches, and of the latter among ranks.
 
     An update of B images has P micro-batches on all ranks together; part p has its positions p, p + P, p + 2 P, ... so
     that versions of one image are spread over parts, as timm and torchvision spread them over ranks. Of R ranks, rank
-    r computes parts r P / R to (r + 1) P / R - 1. So the same parts are computed by any number of ranks that divides P.
-    What is left of an epoch behind the last whole update is left out.
+    r computes parts floor(r P / R) to floor((r + 1) P / R) - 1. So the same parts are computed by any number of ranks
+    up to P, to the same sums if each part counts by its images: parts differ by one image where P does not divide B,
+    and ranks by one part where R does not divide P. What is left of an epoch behind the last whole update is left out.
 
     Args:
         count: Positions of an epoch.
@@ -54,44 +55,73 @@ class Division:
         micro_batch: Most images of a micro-batch; default: a rank's share of an update.
         rank: Number of the rank, from 0.
         ranks: Number of ranks.
+        divided_for: Number of ranks that an update is divided for, at least `ranks`, which all get parts; default:
+            `ranks`. Other numbers of ranks then compute the same parts.
 
     Raises:
-        UserError: If an update is larger than an epoch or does not divide among ranks, or no number of images from half
-            of `micro_batch` on divides a rank's share.
-        ValueError: If there is no such rank.
+        UserError: If an update is larger than an epoch, or has fewer images than ranks.
+        ValueError: If there is no such rank, or an update is divided for fewer ranks.
     """
 
-    def __init__(self, count: int, batch_size: int, micro_batch: int | None, *, rank: int, ranks: int) -> None:
+    def __init__(
+        self,
+        count: int,
+        batch_size: int,
+        micro_batch: int | None,
+        *,
+        rank: int,
+        ranks: int,
+        divided_for: int | None = None,
+    ) -> None:
         if not 0 <= rank < ranks:
             raise ValueError(f"rank: expected from 0 to {ranks - 1}, got {rank}")
+        divided_for = divided_for or ranks
+        if divided_for < ranks:
+            raise ValueError(f"divided_for: expected at least {ranks}, the number of ranks, got {divided_for}")
         if batch_size > count:
             raise UserError(f"batch_size={batch_size:,} is more than the {count:,} images to train on; use fewer")
-        share, rest = divmod(batch_size, ranks)
-        if rest:
-            raise UserError(f"batch_size={batch_size:,} does not divide among {ranks} processes; use a multiple")
-        self.size = _largest_divisor(share, share if micro_batch is None else micro_batch)
-        """Images of a micro-batch."""
-        self.parts = share // self.size
+        self._all_parts = micro_batches(batch_size, micro_batch, divided_for)
+        self.largest = -(-batch_size // self._all_parts)
+        """Most images of a micro-batch."""
+        self.first = rank * self._all_parts // ranks
+        """Number of this rank's first micro-batch, among those of all ranks."""
+        self.parts = (rank + 1) * self._all_parts // ranks - self.first
         """Micro-batches of an update on this rank."""
+        self.of_first = self._all_parts // divided_for
+        """Micro-batches of an update on the first rank, if there are as many ranks as it is divided for."""
         self.updates = count // batch_size
         """Updates of an epoch."""
-        self._batch_size, self._all_parts, self._first = batch_size, self.parts * ranks, rank * self.parts
+        self._batch_size = batch_size
 
     def positions(self, update: int, part: int) -> range:
         """Return the positions in an epoch of the micro-batch `part`, of this rank's, of an update."""
         begin = update * self._batch_size
-        return range(begin + self._first + part, begin + self._batch_size, self._all_parts)
+        return range(begin + self.first + part, begin + self._batch_size, self._all_parts)
 
 
-def _largest_divisor(share: int, most: int) -> int:
-    """Return the largest divisor of a rank's share that is at most `most`, and no less than half of it."""
-    for size in range(min(share, most), 0, -1):
-        if share % size == 0 and 2 * size >= min(share, most):
-            return size
-    raise UserError(
-        f"no number of images from {-(-most // 2):,} to micro_batch={most:,} divides the {share:,} images of an update "
-        "on a device; use another batch_size or micro_batch"
-    )
+def micro_batches(batch_size: int, micro_batch: int | None, ranks: int) -> int:
+    """Return the number of micro-batches of an update, a multiple of the number of ranks.
+
+    They are equal if a number of images from half of `micro_batch` on divides a rank's share; if not, they differ by
+    one.
+
+    Args:
+        batch_size: Images of an update, over all ranks.
+        micro_batch: Most images of a micro-batch; None for a rank's share.
+        ranks: Number of ranks that the update is divided for.
+
+    Raises:
+        UserError: If there are more ranks than images.
+    """
+    if batch_size < ranks:
+        raise UserError(f"batch_size={batch_size:,} is too small for {ranks:,} processes; use fewer of them")
+    share = -(-batch_size // ranks)
+    most = min(share, share if micro_batch is None else micro_batch)
+    if batch_size % ranks == 0:
+        for size in range(most, (most - 1) // 2, -1):
+            if share % size == 0:
+                return batch_size // size
+    return ranks * -(-share // most)
 
 
 def share_of_rank(count: int, *, rank: int, ranks: int) -> range:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from sasa_nas.documents import DescriptionError
 from sasa_nas.errors import UserError
 from sasa_nas.files import LARGEST_TABLE, append_line, read_bytes, write_text
-from sasa_nas.space import SpaceError
 from sasa_nas.space.files import trained_part
 
 
@@ -82,7 +82,7 @@ def _same_table(line: str, task: TableTask) -> bool:
     try:
         earlier = TableTask.model_validate_json(line)
         same_space = trained_part(earlier.space) == trained_part(task.space)
-    except (ValidationError, SpaceError):
+    except (ValidationError, DescriptionError):
         return False
     return same_space and (earlier.seeds, earlier.device) == (task.seeds, task.device)
 

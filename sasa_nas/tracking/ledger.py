@@ -21,7 +21,7 @@ class _Line(BaseModel):
     run: str
     destination: str
     """A hash: addresses may hold passwords."""
-    id: Annotated[str, Field(pattern=r"^[\w.-]{1,128}$")]
+    id: Annotated[str, Field(pattern=r"^[\w.-]+$", max_length=128)]
     step: Annotated[int, Field(ge=0, lt=2**63)]
     status: Status | None = None
     """Status at the end of the run; None while it is under way."""

@@ -60,6 +60,9 @@ class Progress(Protocol[Metrics_contra]):
             updates: Updates of an epoch.
         """
 
+    def regrouped(self, news: str) -> None:
+        """Report in a line that processes have left or joined those that train together, and what is done then."""
+
 
 class BadCheckpoint(Exception):
     """Error that a checkpoint cannot be used; the message has the reason in one line."""

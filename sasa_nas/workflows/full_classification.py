@@ -1,9 +1,8 @@
 """Full training of one classifier by a recipe, as a job of a training's session."""
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -15,17 +14,17 @@ from sasa_nas.run.training_records import Score, SeedResult
 from sasa_nas.space import Architecture, Image
 from sasa_nas.space.scaling import changed
 from sasa_nas.streaming.loader import TestLoader, TrainLoader
+from sasa_nas.streaming.order import micro_batches
 from sasa_nas.streaming.sources import ImageSource
 from sasa_nas.streaming.splits import StreamedSplits
 from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.first_weights import DRAWN, FirstWeights
 from sasa_nas.training.full.evaluation import dtype_of, evaluate_streamed
+from sasa_nas.training.full.metrics import FullMetrics
 from sasa_nas.training.full.pace import FullPace
-from sasa_nas.training.full.ranks import ALONE, Ranks, connected, launched_ranks
-from sasa_nas.training.full.trainer import FullMetrics
 from sasa_nas.workflows.estimate import Estimate, estimate_training
+from sasa_nas.workflows.full_cluster import time_on_cluster, train_on_cluster
 from sasa_nas.workflows.full_ranks import (
-    follow,
     lead,
     lead_timing,
     time_here,
@@ -33,93 +32,13 @@ from sasa_nas.workflows.full_ranks import (
     train_here,
     train_in_processes,
 )
-from sasa_nas.workflows.full_task import FullTask, default_workers, rank_device
+from sasa_nas.workflows.full_share import Share
+from sasa_nas.workflows.full_task import FullTask, default_workers
 from sasa_nas.workflows.loading import load_network
 from sasa_nas.workflows.observer import TrainingObserver
 
 TIMED_SECONDS = 4.0
 """Seconds for which the updates of a training are timed, beyond the first, before it begins."""
-
-
-@dataclass(frozen=True)
-class Share:
-    """Division of a full training's work, which does not change its result.
-
-    Attributes:
-        processes: Processes of this machine that train together, each on a GPU of its own, if there are any.
-        workers: Processes that read images, for each of these; None for the cores that are left.
-        ranks: Place of this process among those of a launcher, to which it is connected.
-    """
-
-    processes: int = 1
-    workers: int | None = None
-    ranks: Ranks = ALONE
-
-    @property
-    def size(self) -> int:
-        """Number of ranks."""
-        return self.ranks.size if self.ranks.size > 1 else self.processes
-
-    @property
-    def workers_of_rank(self) -> int:
-        """Number of processes that read images for a rank."""
-        return default_workers(self.size) if self.workers is None else self.workers
-
-    def release(self, device: str) -> None:
-        """Let the other ranks of a launcher go, once all is done.
-
-        Args:
-            device: Device of the settings.
-        """
-        self.ranks.told(None, rank_device(device, self.ranks))
-
-
-UNDIVIDED = Share()
-"""All work in this process, but for the reading of images."""
-
-
-@contextmanager
-def connected_share(share: Share, settings: TrainingSettings) -> Iterator[Share]:
-    """Connect to the ranks that a launcher has started with this one, the first, inside a `with` block, if it has.
-
-    Args:
-        share: Division of the work as asked for.
-        settings: Settings with the device and the recipe.
-
-    Yields:
-        The division of the work with these ranks.
-
-    Raises:
-        UserError: If several processes cannot share the work.
-    """
-    ranks = launched_ranks()
-    full = isinstance(settings.recipe, FullRecipe)
-    if not full and (share.size > 1 or ranks.size > 1):
-        raise UserError("several processes train by a full recipe alone; give --recipe, see `sasa-nas list recipes`")
-    if ranks.size == 1:
-        yield share
-        return
-    if share.processes > 1:
-        raise UserError("a launcher has started these processes already; leave out --gpus")
-    with connected(ranks, rank_device(settings.device, ranks)):
-        yield replace(share, ranks=ranks)
-
-
-def follow_launched(device: str) -> None:
-    """Take part in the trainings of a launcher's first process, until it has no more.
-
-    Args:
-        device: `auto`, `cpu` or `cuda`.
-
-    Raises:
-        UserError: If no launcher has started this process, or it cannot take part.
-    """
-    ranks = launched_ranks()
-    if ranks.leads:
-        raise UserError("no launcher has started this process as a follower of another: call train")
-    place = rank_device(device, ranks)
-    with connected(ranks, place):
-        follow(ranks, place)
 
 
 @dataclass(frozen=True)
@@ -149,7 +68,9 @@ class FullClassification:
     def train(self, seed: int, place: SeedFolder, progress: Progress[FullMetrics]) -> None:
         """Train the network with one seed; see `SeedJob.train`."""
         task, share = self._task(seed, place), self.share
-        if share.ranks.size > 1:
+        if (cluster := share.on_cluster(task.device)) is not None:
+            train_on_cluster(task, cluster, progress, workers=share.workers)
+        elif share.ranks.size > 1:
             lead(task, self.splits, share.ranks, progress)
         elif share.processes > 1:
             train_in_processes(task, share.processes, progress)
@@ -175,6 +96,8 @@ class FullClassification:
     def _timed(self, folder: TrainingFolder) -> FullPace:
         seed, share = self.settings.seeds[0], self.share
         task = self._task(seed, folder.seed(seed))
+        if (cluster := share.on_cluster(task.device)) is not None:
+            return time_on_cluster(task, cluster, TIMED_SECONDS, workers=share.workers)
         if share.ranks.size > 1:
             return lead_timing(task, self.splits, TIMED_SECONDS, share.ranks)
         if share.processes > 1:
@@ -193,6 +116,7 @@ class FullClassification:
             whole_train=settings.whole_train,
             device=settings.device,
             workers=self.share.workers_of_rank,
+            divided_for=self.share.size,
             seed=seed,
             place=place.path,
             inherited=None if self.first.weights is None else TrainingFolder(place.path.parent.parent).inherited,
@@ -221,7 +145,7 @@ class FullClassification:
         loader = TestLoader(
             part,
             recipe.sizes,
-            batch_size=_most_images(recipe, self.share.size),
+            batch_size=-(-recipe.batch_size // _micro_batches(recipe, self.share)),
             workers=default_workers(1) if self.share.workers is None else self.share.workers,
         )
         found = evaluate_streamed(
@@ -235,11 +159,6 @@ class FullClassification:
         if not math.isfinite(found.loss):
             raise UserError(f"the trained network's loss is {found.loss}; train anew with a lower learning rate")
         return Score(accuracy=found.accuracy, loss=found.loss)
-
-
-def _most_images(recipe: FullRecipe, ranks: int) -> int:
-    """Return the most images of one forward pass."""
-    return recipe.micro_batch or max(1, recipe.batch_size // ranks)
 
 
 def require_trainable(architecture: Architecture, recipe: FullRecipe, splits: StreamedSplits, share: Share) -> None:
@@ -265,7 +184,7 @@ def require_trainable(architecture: Architecture, recipe: FullRecipe, splits: St
         ranks=share.size,
         seed=0,
     )
-    if _most_images(recipe, share.size) < 2:
+    if recipe.batch_size < 2 * _micro_batches(recipe, share):
         raise UserError("a batch of one image cannot train batch normalisation; use a larger batch_size or micro_batch")
     own = splits.info.height
     tested = recipe.sizes.test_side(own)
@@ -277,6 +196,11 @@ def require_trainable(architecture: Architecture, recipe: FullRecipe, splits: St
                 "for one size (its positions are those of a whole map); set sizes.train and sizes.test to the same, "
                 "and sizes.progression to null"
             )
+
+
+def _micro_batches(recipe: FullRecipe, share: Share) -> int:
+    """Return the number of forward passes of an update, over all ranks."""
+    return micro_batches(recipe.batch_size, recipe.micro_batch, share.size)
 
 
 def _square(architecture: Architecture, side: int) -> Image:

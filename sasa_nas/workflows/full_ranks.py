@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -18,11 +17,13 @@ from sasa_nas.streaming.splits import StreamedSplits
 from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.first_weights import FirstWeights, first_network
 from sasa_nas.training.full.checkpoints import train_to_end
+from sasa_nas.training.full.metrics import FullMetrics
 from sasa_nas.training.full.pace import FullPace, measure_full_pace
 from sasa_nas.training.full.processes import run_ranks
 from sasa_nas.training.full.ranks import ALONE, Ranks, connected
-from sasa_nas.training.full.trainer import FullMetrics, FullTrainer
+from sasa_nas.training.full.trainer import FullTrainer
 from sasa_nas.training.loop import NonFiniteLoss
+from sasa_nas.workflows.full_messages import Message, SentProgress, deliver
 from sasa_nas.workflows.full_task import FullTask, rank_device
 
 
@@ -68,7 +69,16 @@ def _trainer(
 ) -> FullTrainer:
     network = first_network(task.architecture, first, task.seed)
     set_drop_path(network, task.recipe.drop_path)
-    return FullTrainer(network, splits, task.recipe, seed=task.seed, device=device, ranks=ranks, workers=task.workers)
+    return FullTrainer(
+        network,
+        splits,
+        task.recipe,
+        seed=task.seed,
+        device=device,
+        ranks=ranks,
+        workers=task.workers,
+        divided_for=task.divided_for,
+    )
 
 
 def time_here(task: FullTask, splits: StreamedSplits, limit: float, ranks: Ranks = ALONE) -> FullPace:
@@ -97,7 +107,7 @@ def time_in_processes(task: FullTask, processes: int, limit: float) -> FullPace:
     """
     found: list[FullPace] = []
 
-    def received(message: tuple[str, Any]) -> None:
+    def received(message: Message) -> None:
         event, content = message
         if event == "refused":
             raise UserError(content)
@@ -135,21 +145,8 @@ def train_in_processes(task: FullTask, processes: int, progress: Progress[FullMe
         UserError: If a process is killed or fails; the checkpoint of the last epoch or minutes is on the disk.
     """
 
-    def received(message: tuple[str, Any]) -> None:
-        event, content = message
-        match event:
-            case "started":
-                progress.started([FullMetrics(**epoch) for epoch in content])
-            case "restarted":
-                progress.restarted(content)
-            case "advanced":
-                progress.advanced([FullMetrics(**epoch) for epoch in content])
-            case "stepped":
-                progress.stepped(*content)
-            case "diverged":
-                raise NonFiniteLoss(content)
-            case "refused":
-                raise UserError(content)
+    def received(message: Message) -> None:
+        deliver(message, progress)
 
     run_ranks(_work, (loaded_operators(), task.model_dump_json()), processes, received)
 
@@ -204,28 +201,8 @@ class _Unheard:
     def stepped(self, epoch: int, done: int, updates: int) -> None:
         """Do nothing."""
 
-
-class _SentProgress:
-    """Progress of an epoch, sent to the process that started the ranks."""
-
-    def __init__(self, send: Callable[[tuple[str, Any]], None]) -> None:
-        self._send = send
-
-    def started(self, history: Sequence[FullMetrics]) -> None:
-        """Send the metrics of earlier sessions."""
-        self._send(("started", [asdict(epoch) for epoch in history]))
-
-    def restarted(self, reason: str) -> None:
-        """Send the reason."""
-        self._send(("restarted", reason))
-
-    def advanced(self, history: Sequence[FullMetrics]) -> None:
-        """Send the metrics of all epochs."""
-        self._send(("advanced", [asdict(epoch) for epoch in history]))
-
-    def stepped(self, epoch: int, done: int, updates: int) -> None:
-        """Send the numbers."""
-        self._send(("stepped", (epoch, done, updates)))
+    def regrouped(self, news: str) -> None:
+        """Do nothing."""
 
 
 def _work(
@@ -242,7 +219,7 @@ def _work(
     try:
         with connected(ranks, rank_device(task.device, ranks), store):
             if task.timed_for is None:
-                train_here(task, task.open(), _SentProgress(send), ranks)
+                train_here(task, task.open(), SentProgress(send), ranks)
                 return
             pace = time_here(task, task.open(), task.timed_for, ranks)
         if ranks.leads:

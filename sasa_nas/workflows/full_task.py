@@ -28,6 +28,7 @@ class FullTask(BaseModel):
         whole_train: Whether the validation part is trained on, too.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         workers: Processes that read images, for each rank.
+        divided_for: Number of ranks for which a batch is divided into micro-batches, at least that of the ranks.
         seed: The seed.
         place: Folder of the seed, which the first rank alone writes to.
         inherited: File of the initial weights, which the first rank reads; None if they are drawn.
@@ -46,6 +47,7 @@ class FullTask(BaseModel):
     whole_train: bool
     device: str
     workers: int
+    divided_for: int
     seed: int
     place: Path
     inherited: Path | None

@@ -51,6 +51,9 @@ class SeedObserver(Observer):
             updates: Updates of an epoch.
         """
 
+    def seed_regrouped(self, seed: int, news: str) -> None:
+        """Report in a line that processes have left or joined those that train a seed together, and what is done."""
+
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
         """Report that a seed has trained one more epoch."""
 
@@ -108,6 +111,11 @@ class TrainingObservers(TrainingObserver):
         """Forward the event."""
         for observer in self._observers:
             observer.seed_restarted(seed, reason)
+
+    def seed_regrouped(self, seed: int, news: str) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.seed_regrouped(seed, news)
 
     def epoch_ended(self, seed: int, metrics: EpochReport) -> None:
         """Forward the event."""

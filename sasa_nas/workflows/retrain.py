@@ -15,7 +15,7 @@ from sasa_nas.run.new_folder import Unwritable, sole_writer, unwritable
 from sasa_nas.run.retraining_records import NAME, RetrainingInfo
 from sasa_nas.training.full.ranks import launched_ranks
 from sasa_nas.workflows.estimate import Estimate, epochs_done, estimate_training
-from sasa_nas.workflows.full_classification import UNDIVIDED, Share
+from sasa_nas.workflows.full_share import UNDIVIDED, Share, connected_share
 from sasa_nas.workflows.loading import within_memory
 from sasa_nas.workflows.observer import RetrainingObserver, TrainingObserver
 from sasa_nas.workflows.retraining_plan import RetrainingRequest, plan_retraining
@@ -81,6 +81,9 @@ def retrain_run(
     }
     observer = observer or RetrainingObserver()
     plan = plan_retraining(folder, place, info, known, proposed, request, command, observer.decoding)
+    # before each network would fail for it
+    with connected_share(share, plan.settings):
+        pass
     failures: dict[int, str] = {}
     try:
         make_directory(place.path)

@@ -22,7 +22,7 @@ from sasa_nas.tasks import CLASSIFICATION
 from sasa_nas.training.device import describe_device
 from sasa_nas.training.first_weights import FirstWeights, transferable
 from sasa_nas.workflows.beginnings import first_weights, require_beginning
-from sasa_nas.workflows.full_classification import UNDIVIDED, Share, connected_share
+from sasa_nas.workflows.full_share import UNDIVIDED, Share, connected_share
 from sasa_nas.workflows.loading import require_unchanged
 from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
 from sasa_nas.workflows.training_jobs import Job, planned_job, resumed_job

@@ -18,7 +18,8 @@ from sasa_nas.training.device import pick_device
 from sasa_nas.training.first_weights import FirstWeights
 from sasa_nas.training.proxy import require_batches
 from sasa_nas.workflows.classification import Classification
-from sasa_nas.workflows.full_classification import FullClassification, Share, require_trainable
+from sasa_nas.workflows.full_classification import FullClassification, require_trainable
+from sasa_nas.workflows.full_share import Share
 from sasa_nas.workflows.loading import load_for
 from sasa_nas.workflows.observer import TrainingObserver
 
@@ -145,7 +146,7 @@ def fitted_network(
         name: Name of the network, for the error.
 
     Raises:
-        SpaceError: If it does not fit.
+        DescriptionError: If it does not fit.
     """
     image = Image(channels=data.channels, height=data.height, width=data.width)
     try:

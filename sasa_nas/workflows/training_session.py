@@ -236,6 +236,10 @@ class _SeedProgress:
         """Forward the event."""
         self._observer.updates_done(self._seed, epoch, done, updates)
 
+    def regrouped(self, news: str) -> None:
+        """Forward the event."""
+        self._observer.seed_regrouped(self._seed, news)
+
     def _write(self, history: Sequence[Any]) -> None:
         write_text(self._folder.metrics, "".join(json.dumps(asdict(metrics)) + "\n" for metrics in history))
 

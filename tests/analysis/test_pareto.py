@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from sasa_nas.analysis.front_record import Front, count_outcomes, summarise
 from sasa_nas.analysis.pareto import expected_front, hypervolume, pareto_front, pick, reference_point
 from sasa_nas.api.run import Run
+from sasa_nas.documents import DescriptionError
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, RunFolder, TrialRecord, read_info
-from sasa_nas.space import SpaceError
 
 # few distinct values, so that ties and duplicates are common
 points = st.lists(
@@ -153,7 +153,7 @@ def test_summary_holds_the_contract(make_run, make_record) -> None:
 
 def test_summary_of_a_foreign_space_is_refused(make_run) -> None:
     info = read_info(RunFolder(make_run([]))).model_copy(update={"space": {"nope": 1}})
-    with pytest.raises(SpaceError, match=r"run\.json"):
+    with pytest.raises(DescriptionError, match=r"run\.json"):
         summarise(info, [])
 
 

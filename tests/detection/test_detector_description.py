@@ -8,8 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from sasa_nas.detection.description import Detector, fitted_detector
+from sasa_nas.documents import DescriptionError
 from sasa_nas.operators.local_attention import LocalAttention
-from sasa_nas.space import Architecture, SpaceError, Stage, load_architecture, load_network, overridden
+from sasa_nas.space import Architecture, Stage, load_architecture, load_network, overridden
 
 STAGES = [{"blocks": 1, "width": 8, "stride": stride} for stride in (1, 2, 2, 2)]
 BACKBONE: dict[str, Any] = {"block": "basic", "stem": {"kind": "conv", "width": 8}, "stages": STAGES}
@@ -82,7 +83,7 @@ def test_what_cannot_be_built_is_refused_in_one_line(
 ) -> None:
     file = tmp_path / "detector.json"
     file.write_text(json.dumps({"backbone": BACKBONE, **fields}))
-    with pytest.raises(SpaceError) as caught:
+    with pytest.raises(DescriptionError) as caught:
         load_network(file)
     message = str(caught.value)
     assert place in message
@@ -101,7 +102,7 @@ def test_files_hold_classifiers_or_detectors(tmp_path: Path) -> None:
     (tmp_path / "classifier.json").write_text(Architecture.model_validate(BACKBONE).to_json())
     assert load_network(tmp_path / "detector.json") == design
     assert load_network(tmp_path / "classifier.json") == Architecture.model_validate(BACKBONE)
-    with pytest.raises(SpaceError, match="describes a detector"):
+    with pytest.raises(DescriptionError, match="describes a detector"):
         load_architecture(tmp_path / "detector.json")
 
 
@@ -109,7 +110,7 @@ def test_any_field_can_be_changed_by_its_path() -> None:
     changed = overridden(detector(), ["operator.kind=local_attention", "backbone.stages[*].blocks=2", "head_depth=1"])
     assert changed.operator == LocalAttention()
     assert [stage.blocks for stage in changed.backbone.stages] == [2] * 4
-    with pytest.raises(SpaceError, match="no meaning"):
+    with pytest.raises(DescriptionError, match="no meaning"):
         overridden(detector(), ["backbone.num_classes=5"])
 
 

@@ -17,12 +17,13 @@ from sasa_nas.blocks.building import first_operator
 from sasa_nas.blocks.plans import BlockPlan
 from sasa_nas.channel_attention import CHANNEL_ATTENTIONS, ChannelAttention, register_channel_attention
 from sasa_nas.cost import count_network
+from sasa_nas.documents import DescriptionError
 from sasa_nas.exporting.card import ModelCard
 from sasa_nas.exporting.folder import export_network
 from sasa_nas.exporting.verification import verify_here
 from sasa_nas.models import build
 from sasa_nas.nodes import OddInt, Positive
-from sasa_nas.space import Architecture, SearchSpace, SpaceError, sample
+from sasa_nas.space import Architecture, SearchSpace, sample
 from sasa_nas.space.choosers import LatinHypercubeChooser
 from sasa_nas.space.files import validate_space
 from sasa_nas.stems import STEMS, Stem, register_stem
@@ -109,9 +110,9 @@ def test_they_can_be_searched_and_their_mistakes_are_named() -> None:
     drawn = [sample(space({"choice": [1, 2]}, {"choice": ["basic", "plain"]}), chooser) for _ in range(4)]
     assert {one.block for one in drawn} == {"basic", "plain"}
     assert {one.stem.reduction for one in drawn} == {1, 2}
-    with pytest.raises(SpaceError, match=r"stem\.side.*greater than or equal to 1"):
+    with pytest.raises(DescriptionError, match=r"stem\.side.*greater than or equal to 1"):
         space(0, "plain")
-    with pytest.raises(SpaceError, match=r"'plan'.*'plain'"):
+    with pytest.raises(DescriptionError, match=r"'plan'.*'plain'"):
         space(2, "plan")
     with pytest.raises(ValidationError, match="no meaning in plain blocks"):
         design(stages=[{"width": 4, "expansion": 2}])

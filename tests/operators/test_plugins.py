@@ -11,12 +11,13 @@ import torch
 from own_file import SOURCE
 
 from sasa_nas.cost import count_network
+from sasa_nas.documents import DescriptionError
 from sasa_nas.errors import UserError
 from sasa_nas.models import build
 from sasa_nas.operators import OPERATORS
 from sasa_nas.operators.foreign import RecordedKind, register_foreign
 from sasa_nas.operators.plugins import load_operators, loaded_operators, receive_operators, unload_operators
-from sasa_nas.space import Architecture, SpaceError, load_space
+from sasa_nas.space import Architecture, load_space
 from sasa_nas.space.choosers import RandomChooser
 from sasa_nas.space.sampling import sample
 
@@ -161,7 +162,7 @@ def test_a_space_names_files_relative_to_itself(mine: Path, tmp_path: Path) -> N
     kinds = {sample(loaded, RandomChooser(random.Random(seed))).stages[0].operator.kind for seed in range(9)}
     assert kinds == {"conv", "doubled"}
     space.write_text(text.replace("[mine.py]", "mine.py"), encoding="utf-8")
-    with pytest.raises(SpaceError, match="must be a list of Python files"):
+    with pytest.raises(DescriptionError, match="must be a list of Python files"):
         load_space(space)
 
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from training_cases import INFO
 
+from sasa_nas.documents import DescriptionError
 from sasa_nas.run import RunError, TrainingFolder, TrainingSettings, read_result, read_training
 from sasa_nas.run.training_records import Score, SeedResult, Spread, TrainingResult, validate_settings
-from sasa_nas.space import SpaceError
 
 SCORE = Score(accuracy=0.75, loss=0.5)
 RESULT = TrainingResult(
@@ -60,7 +60,9 @@ def test_the_whole_train_part_is_for_full_recipes() -> None:
     recipe = {"epochs": 1, "batch_size": 8, "optimizer": {"kind": "sgd", "learning_rate": 0.1}}
     full = {"dataset": "digits", "whole_train": True, "recipe": recipe}
     assert validate_settings(TrainingSettings, full, "the file").whole_train
-    with pytest.raises(SpaceError, match=r"^the file: whole_train: is for full recipes alone; give --recipe, see"):
+    with pytest.raises(
+        DescriptionError, match=r"^the file: whole_train: is for full recipes alone; give --recipe, see"
+    ):
         validate_settings(TrainingSettings, full | {"recipe": {"epochs": 1}}, "the file")
 
 

@@ -6,10 +6,11 @@ import pytest
 from pydantic import ValidationError
 
 from sasa_nas.blocks import BLOCKS
+from sasa_nas.documents import DescriptionError
 from sasa_nas.operators import Misfit
 from sasa_nas.operators.conv import Conv
 from sasa_nas.operators.local_attention import LocalAttention
-from sasa_nas.space import Architecture, SearchSpace, SpaceError, Stage
+from sasa_nas.space import Architecture, SearchSpace, Stage
 from sasa_nas.space.files import validate_space
 from sasa_nas.space.fitting import check_stage
 
@@ -107,7 +108,9 @@ def space(**fields: Any) -> SearchSpace:
 def test_a_space_refuses_an_option_that_its_blocks_never_have() -> None:
     stage = {"expansion": {"choice": [4, 2]}}
     assert space(stages=[stage])
-    with pytest.raises(SpaceError, match=r"^mine.yaml: stages\[0\].expansion.choice\[1\]: expansion=2 has no meaning"):
+    with pytest.raises(
+        DescriptionError, match=r"^mine.yaml: stages\[0\].expansion.choice\[1\]: expansion=2 has no meaning"
+    ):
         space(block="basic", stages=[stage])
 
 
@@ -115,7 +118,7 @@ def test_a_space_leaves_to_the_draw_what_depends_on_other_choices() -> None:
     stage = {"width": 10, "operator": {"kind": "local_attention", "num_heads": 8, "positions": "none"}}
     assert space(block="inverted", stages=[stage])
     assert space(block={"choice": ["basic", "inverted"]}, stages=[stage])
-    with pytest.raises(SpaceError, match="num_heads=8 does not divide width=10"):
+    with pytest.raises(DescriptionError, match="num_heads=8 does not divide width=10"):
         space(block="basic", stages=[stage])
 
 
@@ -123,5 +126,5 @@ def test_channel_attention_can_be_searched_over() -> None:
     options = [None, {"kind": "se", "reduction": {"choice": [8, 16]}}, {"kind": "bam"}]
     searched = space(stages=[{"channel_attention": {"choice": options}}])
     assert searched.stages[0].channel_attention.choice[0] is None
-    with pytest.raises(SpaceError, match=r"unknown kind 'sse'; did you mean 'se'\?"):
+    with pytest.raises(DescriptionError, match=r"unknown kind 'sse'; did you mean 'se'\?"):
         space(stages=[{"channel_attention": {"kind": "sse"}}])

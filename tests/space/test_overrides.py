@@ -2,11 +2,12 @@
 
 import pytest
 
+from sasa_nas.documents import DescriptionError
 from sasa_nas.models import model_architecture
 from sasa_nas.operators.augmented_conv import AugmentedConv
 from sasa_nas.operators.conv import Conv
 from sasa_nas.operators.local_attention import LocalAttention
-from sasa_nas.space import Architecture, SpaceError, Stage, overridden
+from sasa_nas.space import Architecture, Stage, overridden
 
 DESIGN = Architecture(stages=(Stage(operator=LocalAttention(num_heads=4, padding="zeros")), Stage(width=32)))
 
@@ -47,7 +48,7 @@ def test_fields_of_a_kind_are_assigned_after_it() -> None:
     channels = ["stages[0].channel_attention={kind: cbam}", "stages[0].channel_attention.kind=se"]
     changed = overridden(DESIGN, [*channels, "stages[0].channel_attention.reduction=4"])
     assert changed.stages[0].channel_attention.reduction == 4  # type: ignore[union-attr]
-    with pytest.raises(SpaceError, match="there is no field 'kernel_siz'; did you mean 'kernel_size'"):
+    with pytest.raises(DescriptionError, match="there is no field 'kernel_siz'; did you mean 'kernel_size'"):
         overridden(DESIGN, [kind, "stages[0].operator.kernel_siz=5"])
 
 
@@ -82,6 +83,6 @@ def test_whole_models_change() -> None:
     ],
 )
 def test_a_wrong_change_is_one_line(assignment: str, words: str) -> None:
-    with pytest.raises(SpaceError, match=words) as caught:
+    with pytest.raises(DescriptionError, match=words) as caught:
         overridden(DESIGN, [assignment])
     assert "\n" not in str(caught.value)

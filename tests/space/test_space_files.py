@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from sasa_nas.documents import DescriptionError
 from sasa_nas.errors import UserError
-from sasa_nas.space import Architecture, SpaceError, Stage, load_architecture, load_space, shipped_spaces
+from sasa_nas.space import Architecture, Stage, load_architecture, load_space, shipped_spaces
 
 DEEP = 600
 
@@ -66,7 +67,7 @@ def merges(levels: int, width: int) -> str:
 def test_a_file_that_is_none_is_one_line(tmp_path: Path, name: str, content: str | bytes, words: str) -> None:
     file = write(tmp_path, name, content)
     for load in (load_space, load_architecture):
-        with pytest.raises(SpaceError) as caught:
+        with pytest.raises(DescriptionError) as caught:
             load(file)
         message = str(caught.value)
         assert message.startswith(f"{file}: ")
@@ -75,19 +76,19 @@ def test_a_file_that_is_none_is_one_line(tmp_path: Path, name: str, content: str
 
 
 def test_a_space_that_is_not_there_brings_the_nearest_name() -> None:
-    with pytest.raises(SpaceError, match=r"^no search space 'tinny': did you mean 'tiny'\? shipped: .*tiny"):
+    with pytest.raises(DescriptionError, match=r"^no search space 'tinny': did you mean 'tiny'\? shipped: .*tiny"):
         load_space("tinny")
-    with pytest.raises(SpaceError, match=r"^no search space 'no/such\.yaml': shipped: "):
+    with pytest.raises(DescriptionError, match=r"^no search space 'no/such\.yaml': shipped: "):
         load_space(Path("no/such.yaml"))
-    with pytest.raises(SpaceError) as caught:
+    with pytest.raises(DescriptionError) as caught:
         load_space("two\nlines")
     assert "\n" not in str(caught.value)
 
 
 def test_a_folder_is_no_space(tmp_path: Path) -> None:
-    with pytest.raises(SpaceError, match="no search space"):
+    with pytest.raises(DescriptionError, match="no search space"):
         load_space(tmp_path)
-    with pytest.raises(SpaceError, match="cannot be read"):
+    with pytest.raises(DescriptionError, match="cannot be read"):
         load_architecture(tmp_path)
 
 
@@ -129,7 +130,7 @@ def test_a_written_architecture_has_every_field() -> None:
 
 def test_a_space_is_no_architecture(tmp_path: Path) -> None:
     file = write(tmp_path, "a.yaml", "stages: [{width: {choice: [8, 16]}}]")
-    with pytest.raises(SpaceError, match=r"a\.yaml: stages\[0\]\.width.*"):
+    with pytest.raises(DescriptionError, match=r"a\.yaml: stages\[0\]\.width.*"):
         load_architecture(file)
 
 
@@ -156,7 +157,7 @@ def test_shipped_spaces_are_files_that_load_under_their_names() -> None:
 def test_a_number_that_may_mean_another_is_refused(tmp_path: Path, number: str, words: str) -> None:
     file = tmp_path / "space.yaml"
     file.write_text(f"stages: [{{width: {number}}}]", encoding="utf-8")
-    with pytest.raises(SpaceError) as caught:
+    with pytest.raises(DescriptionError) as caught:
         load_space(file)
     assert words in str(caught.value)
 
@@ -169,14 +170,14 @@ def test_a_number_that_may_mean_another_is_refused(tmp_path: Path, number: str, 
     ],
 )
 def test_a_proxy_without_bounds_is_refused(tmp_path: Path, proxy: str, words: str) -> None:
-    with pytest.raises(SpaceError) as caught:
+    with pytest.raises(DescriptionError) as caught:
         load_space(write(tmp_path, "a.yaml", f"stages: [{{}}]\nproxy: {proxy}"))
     assert words in str(caught.value)
 
 
 def test_merges_of_merges_end(tmp_path: Path) -> None:
     # newer versions of PyYAML merge a key once; with others there are too many values
-    with pytest.raises(SpaceError, match=r"a\.yaml: (a0: unknown field|holds more than 20,000 values)"):
+    with pytest.raises(DescriptionError, match=r"a\.yaml: (a0: unknown field|holds more than 20,000 values)"):
         load_space(write(tmp_path, "a.yaml", merges(9, 9)))
 
 

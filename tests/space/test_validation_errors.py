@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sasa_nas.space import SpaceError, load_space
+from sasa_nas.documents import DescriptionError
+from sasa_nas.space import load_space
 
 SPACE = """\
 block: bottleneck
@@ -115,7 +116,7 @@ def complaint(tmp_path: Path, text: str) -> str:
     """The one line about this space, without the file's name that it must begin with."""
     file = tmp_path / "mine.yaml"
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(SpaceError) as caught:
+    with pytest.raises(DescriptionError) as caught:
         load_space(file)
     message = str(caught.value)
     assert "\n" not in message

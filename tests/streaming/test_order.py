@@ -34,18 +34,36 @@ def test_repeats_select_as_timm_does() -> None:
     assert sorted(Counter(order.tolist()).values()) == [2] + 170 * [3]
 
 
-@pytest.mark.parametrize(("ranks", "micro_batch"), [(1, None), (1, 4), (2, None), (2, 3), (3, 2), (6, 1)])
+@pytest.mark.parametrize(
+    ("ranks", "micro_batch"), [(1, None), (1, 4), (2, None), (2, 3), (3, 2), (6, 1), (5, None), (5, 1), (1, 5), (12, 7)]
+)
 def test_updates_have_the_same_images_whatever_computes_them(ranks: int, micro_batch: int | None) -> None:
     for update in range(3):
-        found = []
+        found, sizes = [], []
         for rank in range(ranks):
             division = Division(40, 12, micro_batch, rank=rank, ranks=ranks)
             assert division.updates == 3
+            assert division.first == len(sizes)
             for part in range(division.parts):
                 positions = division.positions(update, part)
-                assert len(positions) == division.size <= (micro_batch or 12)
+                sizes.append(len(positions))
                 found += positions
         assert sorted(found) == list(range(12 * update, 12 * update + 12))
+        assert max(sizes) == division.largest <= min(sizes) + 1
+        assert division.largest <= (micro_batch or 12)
+
+
+def test_shares_that_do_not_divide_differ_by_one_image() -> None:
+    shares = [Division(256, 256, None, rank=rank, ranks=3) for rank in range(3)]
+    assert [len(share.positions(0, 0)) for share in shares] == [86, 85, 85]
+
+
+def test_fewer_ranks_compute_the_parts_of_those_that_they_were_divided_for() -> None:
+    whole = [Division(256, 256, None, rank=rank, ranks=4).positions(0, 0) for rank in range(4)]
+    for ranks, shares in ((3, [1, 1, 2]), (2, [2, 2]), (1, [4])):
+        left = [Division(256, 256, None, rank=rank, ranks=ranks, divided_for=4) for rank in range(ranks)]
+        assert [division.parts for division in left] == shares
+        assert [division.positions(0, part) for division in left for part in range(division.parts)] == whole
 
 
 def test_two_ranks_compute_the_parts_that_one_computes_in_turn() -> None:
@@ -61,8 +79,7 @@ def test_two_ranks_compute_the_parts_that_one_computes_in_turn() -> None:
     ("count", "batch_size", "micro_batch", "ranks", "complaint"),
     [
         (10, 11, None, 1, "batch_size=11 is more than the 10 images"),
-        (40, 13, None, 2, "batch_size=13 does not divide among 2"),
-        (40, 34, 8, 2, "from 4 to micro_batch=8 divides the 17 images"),
+        (40, 2, None, 3, "batch_size=2 is too small for 3 processes"),
     ],
 )
 def test_what_cannot_be_divided_is_named(

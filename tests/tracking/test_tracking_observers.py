@@ -23,7 +23,7 @@ from sasa_nas.searching.observer import EpochReport, SearchObserver, SearchObser
 from sasa_nas.space import Architecture, load_architecture
 from sasa_nas.tracking import RunDescription, Status, Tracking
 from sasa_nas.tracking.observers import flat
-from sasa_nas.workflows.full_classification import Share
+from sasa_nas.workflows.full_share import Share
 from sasa_nas.workflows.observer import (
     RetrainingObserver,
     RetrainingObservers,

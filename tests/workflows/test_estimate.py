@@ -16,7 +16,7 @@ from sasa_nas.run import TrainingFolder, TrainingSettings
 from sasa_nas.space import Architecture, Recipe
 from sasa_nas.space.scaling import scaled
 from sasa_nas.workflows.estimate import Estimate, about, epochs_done, estimate_training
-from sasa_nas.workflows.full_classification import Share
+from sasa_nas.workflows.full_share import Share
 from sasa_nas.workflows.observer import TrainingObserver
 from sasa_nas.workflows.train import resume_network, train_network
 from sasa_nas.workflows.training_jobs import planned_job

@@ -16,7 +16,7 @@ from sasa_nas.run import TrainingSettings, read_training
 from sasa_nas.space import Architecture, load_architecture
 from sasa_nas.workflows.evaluate import EvaluationSettings, evaluate_network
 from sasa_nas.workflows.export import WeightsChoice, of_training
-from sasa_nas.workflows.full_classification import Share
+from sasa_nas.workflows.full_share import Share
 from sasa_nas.workflows.train import resume_network, train_network
 
 HERE = Share(workers=0)
@@ -126,7 +126,7 @@ def test_what_is_wrong_is_said_before_a_folder_is_made(
     proxy = TrainingSettings(dataset="digits", device="cpu")
     pairs: list[tuple[TrainingSettings, Share, str]] = [
         (make_full(recipe={"batch_size": 5000}), HERE, "batch"),
-        (make_full(recipe={"batch_size": 129}), Share(2, 0), "129"),
+        (make_full(recipe={"batch_size": 3}), Share(4, 0), "too small for 4 processes"),
         (make_full(recipe={"micro_batch": 1}), HERE, "a batch of one image"),
         (make_full(pretrained=True), HERE, "no folder with trained weights"),
         (make_full(frozen=1), HERE, "give --pretrained"),

@@ -8,8 +8,9 @@ from pathlib import Path
 from torch import Tensor
 
 from sasa_nas.training.checkpoint import BadCheckpoint, Progress, read_checkpoint, restore, save_checkpoint
+from sasa_nas.training.full.metrics import FullMetrics
 from sasa_nas.training.full.ranks import ALONE, Ranks
-from sasa_nas.training.full.trainer import FullMetrics, FullTrainer
+from sasa_nas.training.full.trainer import FullTrainer
 
 EVERY = 300.0
 """Seconds between checkpoints inside an epoch."""
@@ -47,6 +48,8 @@ def train_to_end(
             if reason is not None:
                 progress.restarted(reason)
             progress.started(history)
+            if trainer.epoch < trainer.recipe.epochs:
+                progress.stepped(trainer.epoch + 1, trainer.update, trainer.updates)
         written = time.monotonic()
 
         def checked() -> None:

@@ -1,5 +1,8 @@
 """Running statistics of batch normalisation."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from torch import nn
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -20,3 +23,20 @@ def set_norm_decay(model: nn.Module, decay: float) -> None:
     for module in model.modules():
         if isinstance(module, _BATCH_NORMS):
             module.momentum = 1.0 - decay
+
+
+@contextmanager
+def without_running_statistics(model: nn.Module) -> Iterator[None]:
+    """Keep a model's running statistics as they are inside a `with` block; in training mode, batches still count.
+
+    Args:
+        model: The model.
+    """
+    tracking = [norm for norm in model.modules() if isinstance(norm, _BATCH_NORMS) and norm.track_running_stats]
+    for norm in tracking:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in tracking:
+            norm.track_running_stats = True

@@ -8,8 +8,9 @@ from datetime import timedelta
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributed import Store, TCPStore  # type: ignore[attr-defined]
+from torch.nn.parallel import DistributedDataParallel
 
 from sasa_nas.errors import UserError
 
@@ -49,6 +50,17 @@ class Ranks:
         if self.size > 1:
             for tensor in tensors:
                 dist.broadcast(tensor, src=0)
+
+    def parallel(self, model: nn.Module, device: torch.device) -> nn.Module:
+        """Return the module whose backward passes average gradients over all processes, and which holds `model`.
+
+        Args:
+            model: The same one in each process, on `device`.
+            device: Device of this process.
+        """
+        if self.size == 1:
+            return model
+        return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)
 
     def told(self, content: bytes | None, device: torch.device) -> bytes | None:
         """Return what the first process passes.

@@ -5,7 +5,6 @@ import operator
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -22,8 +21,9 @@ from sasa_nas.training.full.averaging import AveragedModel
 from sasa_nas.training.full.erasing import erase
 from sasa_nas.training.full.evaluation import autocast, dtype_of, evaluate_streamed, inputs_of
 from sasa_nas.training.full.losses import make_loss
+from sasa_nas.training.full.metrics import FullMetrics
 from sasa_nas.training.full.mixing import mix
-from sasa_nas.training.full.norms import set_norm_decay
+from sasa_nas.training.full.norms import set_norm_decay, without_running_statistics
 from sasa_nas.training.full.optimizers import load_averages, make_optimizer
 from sasa_nas.training.full.randomness import batch_generator, seed_model
 from sasa_nas.training.full.ranks import ALONE, Ranks
@@ -33,40 +33,14 @@ from sasa_nas.training.optim import set_learning_rate
 from sasa_nas.training.seeding import seeded
 
 
-@dataclass(frozen=True)
-class FullMetrics:
-    """Metrics of one epoch of a full training.
-
-    Attributes:
-        epoch: Number of epochs done, from 1.
-        train_loss: Mean loss over the epoch's updates, as the recipe has it.
-        accuracy: Accuracy on the whole validation part, in [0, 1]; None if it is trained on, too.
-        validation_loss: Mean cross-entropy in nats on it, without label smoothing; None likewise.
-        seconds_train: Wall-clock time of the updates.
-        seconds_evaluate: Wall-clock time of the validation.
-        unreadable: Number of files that could not be read and were replaced, in this epoch.
-    """
-
-    epoch: int
-    train_loss: float
-    accuracy: float | None
-    validation_loss: float | None
-    seconds_train: float
-    seconds_evaluate: float
-    unreadable: int
-
-    @property
-    def headline(self) -> str:
-        """Short text with the accuracy, for a line of progress."""
-        return "no validation" if self.accuracy is None else f"validation {100 * self.accuracy:.2f}%"
-
-
 class FullTrainer:
     """Trainer of a classifier by a recipe.
 
     All results are functions of the weights, the data, the recipe and the seed: neither the number of the loader's
     processes nor an interruption changes them. Several ranks do the same work as one that accumulates
-    gradients, if batch normalisation is frozen; it sees the images of its own rank.
+    gradients, if batch normalisation is frozen; it sees the images of a micro-batch. Any number of ranks up to
+    `divided_for` does the same work, to rounding: random numbers depend on the place of a micro-batch, each counts by
+    its images, and batch normalisation keeps the statistics of the first ones.
 
     Args:
         model: A module from images (B, C, H, W) to logits. It is moved to `device` and trained in place.
@@ -76,10 +50,12 @@ class FullTrainer:
         device: Device of this process.
         ranks: Place of this process among those that train together; they are connected.
         workers: Processes that read images, for this one; 0 reads them in this process.
+        divided_for: Number of ranks for which a batch is divided into micro-batches, at least that of `ranks`;
+            default: that of `ranks`.
         check_every: Updates between checks of the losses, for which all ranks and the device wait.
 
     Raises:
-        UserError: If the batch cannot be divided among ranks, or is larger than the train part.
+        UserError: If the batch is smaller than the number of ranks, or larger than the train part.
     """
 
     def __init__(
@@ -92,6 +68,7 @@ class FullTrainer:
         device: torch.device,
         ranks: Ranks = ALONE,
         workers: int = 0,
+        divided_for: int | None = None,
         check_every: int = CHECK_EVERY,
     ) -> None:
         self._check_every = check_every
@@ -100,7 +77,7 @@ class FullTrainer:
         self.model = to_channels_last(model.to(device, self.dtype))
         if recipe.norm_decay is not None:
             set_norm_decay(self.model, recipe.norm_decay)
-        self._parallel = _parallel(self.model, device, ranks)
+        self._parallel = ranks.parallel(self.model, device)
         self.optimizer = make_optimizer(self.model, recipe.optimizer)
         self.average = None if recipe.average is None else AveragedModel(self.model, recipe.average)
         self.batches = TrainLoader(
@@ -112,6 +89,7 @@ class FullTrainer:
             micro_batch=recipe.micro_batch,
             rank=ranks.rank,
             ranks=ranks.size,
+            divided_for=divided_for,
             seed=seed,
             workers=workers,
         )
@@ -120,7 +98,7 @@ class FullTrainer:
             self.validation = TestLoader(
                 splits.validation,
                 recipe.sizes,
-                batch_size=max(recipe.batch_size // (self.batches.parts * ranks.size), 1),
+                batch_size=self.batches.largest,
                 rank=ranks.rank,
                 ranks=ranks.size,
                 workers=workers,
@@ -223,7 +201,7 @@ class FullTrainer:
                     checked()
 
     def step(self, parts: list[Batch]) -> Tensor:
-        """Make one update, and return the mean loss of its images on this rank, without synchronisation.
+        """Make one update, and return its loss without synchronisation: its mean over ranks is that over images.
 
         Args:
             parts: The micro-batches of the update on this rank; the model is in training mode.
@@ -237,7 +215,9 @@ class FullTrainer:
         for i, part in enumerate(parts):
             # gradients are added up on this rank, and over ranks with the last part
             with self._summing_alone() if i + 1 < len(parts) else nullcontext():
-                loss = self._loss_of(part, self.ranks.rank * len(parts) + i) / len(parts)
+                # which the ranks' gradients are averaged of; exactly the number of parts where all are equal
+                share = recipe.batch_size / (len(part.labels) * self.ranks.size)
+                loss = self._loss_of(part, self.batches.first + i) / share
                 loss.backward()  # type: ignore[no-untyped-call]
             losses.append(loss.detach())
         if recipe.clip_norm is not None:
@@ -262,7 +242,9 @@ class FullTrainer:
             images = erase(images, augmentation.erasing, generator)
         if augmentation.mixing is not None:
             images, targets = mix(images, targets, augmentation.mixing, self._classes, generator)
-        with autocast(self.device, self.recipe.precision):
+        # running statistics are those of the first rank: with fewer ranks, too, of the parts that it has with all
+        kept = nullcontext() if number < self.batches.of_first else without_running_statistics(self.model)
+        with kept, autocast(self.device, self.recipe.precision):
             logits = self._parallel(channels_last(images))
         return self._loss(logits.to(self.dtype), targets)
 
@@ -320,10 +302,3 @@ class FullTrainer:
 def _all_finite(model: nn.Module) -> bool:
     tensors = [tensor for tensor in model.state_dict().values() if tensor.is_floating_point()]
     return bool(torch.stack([tensor.isfinite().all() for tensor in tensors]).all())
-
-
-def _parallel(model: nn.Module, device: torch.device, ranks: Ranks) -> nn.Module:
-    """Return the module whose backward passes average gradients over the ranks, and which holds `model`."""
-    if ranks.size == 1:
-        return model
-    return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None)

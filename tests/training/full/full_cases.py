@@ -14,8 +14,9 @@ from sasa_nas.recipes import FullRecipe
 from sasa_nas.streaming.sources import ImageSource, MemorySource
 from sasa_nas.streaming.splits import StreamedSplits
 from sasa_nas.training.full.checkpoints import train_to_end
+from sasa_nas.training.full.metrics import FullMetrics
 from sasa_nas.training.full.ranks import Ranks, connected
-from sasa_nas.training.full.trainer import FullMetrics, FullTrainer
+from sasa_nas.training.full.trainer import FullTrainer
 from sasa_nas.training.seeding import seeded
 
 CPU = torch.device("cpu")
@@ -95,6 +96,8 @@ class Case:
     recipe: FullRecipe
     folder: Path
     seed: int = 5
+    divided_for: int | None = None
+    frozen: bool = True
 
 
 def splits() -> StreamedSplits:
@@ -126,7 +129,14 @@ def train_case(ranks: Ranks, case: Case, send: Callable[[Any], None]) -> None:
 
     def make() -> FullTrainer:
         return FullTrainer(
-            Frozen(network()), splits(), case.recipe, seed=case.seed, device=CPU, ranks=ranks, check_every=1
+            Frozen(network()) if case.frozen else network(),
+            splits(),
+            case.recipe,
+            seed=case.seed,
+            device=CPU,
+            ranks=ranks,
+            divided_for=case.divided_for,
+            check_every=1,
         )
 
     place = case.folder / f"{case.seed}.pt"
@@ -152,3 +162,6 @@ class Sent:
 
     def stepped(self, epoch: int, done: int, updates: int) -> None:
         """Send nothing: when it is called depends on the clock."""
+
+    def regrouped(self, news: str) -> None:
+        """Send nothing."""

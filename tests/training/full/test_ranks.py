@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 import torch
-from full_cases import Case, recipe, train_case, train_cases
+from full_cases import Case, Frozen, network, recipe, splits, train_case, train_cases
+from torch import Tensor, nn
 from torch.distributed import Store  # type: ignore[attr-defined]
 
 from sasa_nas.errors import UserError
 from sasa_nas.training.full.processes import RankFailed, run_ranks
 from sasa_nas.training.full.ranks import ALONE, Ranks, launched_ranks
+from sasa_nas.training.full.trainer import FullTrainer
 
 Events = list[tuple[str, Any]]
 
@@ -53,6 +55,57 @@ def test_two_ranks_are_one_that_accumulates(tmp_path: Path) -> None:
     wanted = [event for case in one for event in alone(case)]
     assert [event for event, _ in wanted] == ["started", *["advanced"] * 3, "weights"] * 3
     assert events_of(train_cases, two, 2) == wanted
+
+
+def numbers_of(events: Events) -> Tensor:
+    """All losses, accuracies and weights of a training, in order."""
+    content = [list(value.values()) if event == "weights" else value for event, value in events[1:]]
+    found: list[float] = []
+    waiting: list[Any] = content[::-1]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, list | tuple):
+            waiting.extend(reversed(item))
+        else:
+            found.append(float(item))
+    return torch.tensor(found, dtype=torch.float64)
+
+
+@pytest.mark.slow
+def test_any_number_of_ranks_computes_the_parts_of_those_that_a_batch_is_divided_for(tmp_path: Path) -> None:
+    # of 3, 3 and 2 images; a rank of two has two of them
+    names = ("rsb", "sasa")
+    wanted, two, three = (
+        [
+            Case(recipe(name, micro_batch=8), tmp_path / str(number), seed, 3, frozen=False)
+            for seed, name in enumerate(names)
+        ]
+        for number in (1, 2, 3)
+    )
+    for cases in (wanted, two, three):
+        cases[0].folder.mkdir()
+    alone_found = numbers_of([event for case in wanted for event in alone(case)])
+    for size, cases in ((2, two), (3, three)):
+        torch.testing.assert_close(numbers_of(events_of(train_cases, cases, size)), alone_found, rtol=1e-9, atol=1e-9)
+
+
+def test_unequal_parts_of_a_batch_count_by_their_images(tmp_path: Path) -> None:
+    def weights(divided_for: int) -> Tensor:
+        without_dropout = nn.Sequential(*(layer for layer in network() if not isinstance(layer, nn.Dropout)))
+        trainer = FullTrainer(
+            Frozen(without_dropout),
+            splits(),
+            recipe("sasa", micro_batch=8, epochs=2),
+            seed=5,
+            device=torch.device("cpu"),
+            divided_for=divided_for,
+        )
+        assert trainer.batches.parts == divided_for
+        for _ in trainer.epochs():
+            pass
+        return torch.cat([weight.flatten() for weight in trainer.model.parameters()])
+
+    torch.testing.assert_close(weights(3), weights(1), rtol=1e-12, atol=1e-12)
 
 
 def killed_midway(ranks: Ranks, store: Store, case: tuple[Case, int, int], send: Callable[[Any], None]) -> None:
