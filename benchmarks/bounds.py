@@ -7,7 +7,7 @@ place is known: in tables, which hold every network of their space, and by formu
 `resnet_hybrid`. Told are the share of searches whose bounds hold the truth in all places together, the bounds' mean
 half-width, and how often they say of a place that attention helps or costs there, rightly and wrongly. Beside them
 stand the effects that each seed of a table tells alone: with one seed for all trainings, a search would find its own.
-Writes `benchmarks/results/bounds.json`.
+Writes `benchmarks/results/bounds.json`, where cases that `--only` leaves out stay as they are.
 """
 
 import argparse
@@ -70,6 +70,8 @@ CASES = [
     Case("digits, 64 trainings", "hybrid256_digits.json.gz", 64),
     Case("digits, 64 trainings, halving", "hybrid256_digits.json.gz", 64, halving=True),
     Case("Tiny ImageNet, 24 trainings", "groups_64_tiny_imagenet.json.gz", 24),
+    Case("CIFAR-10, 25 trainings", "hybrid256_32_cifar10.json.gz", 25),
+    Case("CIFAR-10, 64 trainings", "hybrid256_32_cifar10.json.gz", 64),
     *(
         Case(f"{task}, 25 trainings", f"synthetic:{task}", 25)
         for task in ("null", "additive", "interaction", "conditional", "flops")
@@ -171,10 +173,13 @@ def judged(case: Case, found: Sequence[Bounds], true: dict[str, float]) -> dict[
 def by_seed(name: str) -> dict[str, object]:
     """Return the effects of attention that each seed of a table tells alone, in points, and their standard error.
 
+    They are those of the networks that were trained with all seeds.
+
     Args:
         name: The table's file name.
     """
-    rows = table_of(name).rows
+    table = table_of(name)
+    rows = [row for row in table.rows if len(row.accuracy) == len(table.info.seeds)]
     networks = [values_of(row.architecture) for row in rows]
     told = [effects(networks, [row.accuracy[seed][-1] for row in rows]) for seed in range(len(rows[0].accuracy))]
     paths = sorted(told[0])
@@ -197,18 +202,25 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=RESULTS / "bounds.json")
     options = parser.parse_args()
-    rows = []
+    sampler = options.sampler or "as a search takes it"
+    kept: dict[str, dict[str, object]] = {}
+    if options.only and options.out.exists():
+        earlier = json.loads(options.out.read_text(encoding="utf-8"))
+        if earlier["sampler"] != sampler:
+            parser.error(f"{options.out} has searches with the sampler {earlier['sampler']}; name another --out")
+        kept = {row["case"]: row for row in earlier["cases"]}
     with ProcessPoolExecutor(options.processes) as pool:
         for case in CASES:
             if options.only and case.name not in options.only:
                 continue
             bounds = list(pool.map(partial(found, case, options.sampler), range(options.repetitions), chunksize=5))
-            rows.append(judged(case, bounds, truth(case)))
-            print({name: value for name, value in rows[-1].items() if name != "true"}, flush=True)
+            row = judged(case, bounds, truth(case))
+            kept[case.name] = row
+            print({name: value for name, value in row.items() if name != "true"}, flush=True)
     result = {
         "space_of_formulas": SPACE,
-        "sampler": options.sampler or "as a search takes it",
-        "cases": rows,
+        "sampler": sampler,
+        "cases": [kept[case.name] for case in CASES if case.name in kept],
         "effects_by_seed": {case.source: by_seed(case.source) for case in CASES if case.source.endswith(".gz")},
         "machine": describe_device(pick_device("cpu")),
         "versions": versions(),
