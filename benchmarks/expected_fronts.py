@@ -130,6 +130,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     table = load_table(options.table)
+    if any(len(row.accuracy) < 2 for row in table.rows):
+        parser.error(f"{options.table} holds one training of some networks, and no other to judge it by")
     how = options.trainings, options.settle, options.sampler
     rows = [repetition(table, *how, seed) for seed in range(options.repetitions)]
     result: dict[str, Any] = {
