@@ -113,16 +113,17 @@ def _register(
     register_dataset(info, partial(load_official, require=require, read=read))
 
 
-_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+_CIFAR10: tuple[str, ...] = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+_UNNAMED: tuple[str, ...] = ()
 _DIGITS = tuple("0123456789")
 
-for _name, _classes, _names in (("cifar10", 10, _CIFAR10), ("cifar100", 100, ())):
+for _name, _classes, _names in (("cifar10", 10, _CIFAR10), ("cifar100", 100, _UNNAMED)):
     _require, _read_part = partial(require_cifar, _name), partial(read_cifar, _name)
     _register(
         _name, _require, _read_part, channels=3, size=32, shift=4, num_classes=_classes, flip=True, class_names=_names
     )
-for _name, _flip, _names in (("mnist", False, _DIGITS), ("fashion_mnist", True, _FASHION), ("kmnist", False, ())):
+for _name, _flip, _names in (("mnist", False, _DIGITS), ("fashion_mnist", True, _FASHION), ("kmnist", False, _UNNAMED)):
     _require, _read_part = partial(require_mnist, _name), partial(read_mnist, _name)
     _register(_name, _require, _read_part, channels=1, size=28, shift=2, flip=_flip, class_names=_names)
 # A smaller shift than CIFAR's: neighbouring digits stand at the sides.

@@ -220,16 +220,16 @@ def _weights(card: ModelCard) -> str:
 
 
 def _facts(card: ModelCard, architecture: NetworkDescription) -> list[tuple[str, str | None]]:
-    image = architecture.trunk.image
+    image, task = architecture.trunk.image, task_export(architecture)
     return [
         ("Architecture", architecture.id),
         ("Weights", card.weights_line),
         ("Dataset", card.dataset),
-        *((metric.title, f"{metric.value:.2%}") for metric in task_export(architecture).metrics(card)),
+        *((metric.title, f"{metric.value:.2%}") for metric in task.metrics(card)),
         ("Epochs", None if card.epochs is None else str(card.epochs)),
         ("Seed", None if card.seed is None else str(card.seed)),
         ("Image", f"{image.channels} x {image.height} x {image.width}"),
-        ("Classes", str(architecture.num_classes)),
+        ("Classes", str(task.config(card, architecture)["num_classes"])),
         ("Class names", None if card.class_names is None else ", ".join(card.class_names)),
         ("Trained with", ", ".join(f"{name} {version}" for name, version in card.versions.items()) or None),
     ]

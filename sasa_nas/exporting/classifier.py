@@ -1,4 +1,4 @@
-"""What an export says and holds of classifiers."""
+"""Texts, outputs and files of classifiers in exports."""
 
 from collections.abc import Callable, Sequence
 

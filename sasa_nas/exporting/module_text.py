@@ -1,4 +1,4 @@
-"""Text of a module that stands alone: the definitions that some classes need, and what is written around them."""
+"""Text of a module that stands alone: the definitions that some classes need, between a header and a footer."""
 
 import re
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ def module_text(
     Args:
         classes: Layers of the package or of registered parts.
         header: Comments and docstring.
-        footer: What is written below the classes.
+        footer: Functions below the classes.
         imports: Imports that the footer needs.
         own_names: Names that the footer defines.
 

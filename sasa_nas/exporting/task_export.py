@@ -1,4 +1,4 @@
-"""What an export says and holds of the networks of one task."""
+"""Texts, outputs and files of one task's networks in exports."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +31,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Metric:
-    """How well a network does on a part of its data set.
+    """A measure of a network on a part of its data set.
 
     Attributes:
         title: Title in the card's table.
@@ -63,7 +63,7 @@ class Usage:
 
 @dataclass(frozen=True)
 class TaskExport(Generic[Described]):
-    """What is special to the networks of one task in an export.
+    """Texts, outputs and files of one task's networks in exports.
 
     Attributes:
         pipeline: The task by the name that the Hugging Face Hub knows.
@@ -98,6 +98,6 @@ class TaskExport(Generic[Described]):
 
 
 def task_export(network: NetworkDescription) -> TaskExport[Any]:
-    """Return what an export holds of networks of this one's task."""
+    """Return the row of this network's task."""
     found: TaskExport[Any] = resolve(TASKS[network.task].export)
     return found

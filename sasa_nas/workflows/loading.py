@@ -145,7 +145,9 @@ def load_network(architecture: Architecture, weights: Path, device: torch.device
     Raises:
         UserError: If the file cannot be read, or its weights are another network's.
     """
-    return built(architecture, load_weights(weights)).to(device)
+    network = built(architecture, load_weights(weights))
+    assert isinstance(network, Network)
+    return network.to(device)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What an export says and holds of detectors."""
+"""Texts, outputs and files of detectors in exports."""
 
 from sasa_nas.detection.description import Detector
 from sasa_nas.detection.exporting.config import check_detector_config, detector_config

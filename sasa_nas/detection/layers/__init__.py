@@ -1,1 +1,1 @@
-"""Layers of detectors for inference, in torch alone: what an export carries."""
+"""Layers of detectors for inference, in torch alone, which exports carry."""

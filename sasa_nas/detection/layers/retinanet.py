@@ -100,7 +100,9 @@ class RetinaNet(nn.Module):
         levels = tuple(self.backbone(images).values())
         logits, offsets = self.head(levels)
         maps = zip(self._cells, levels, self.strides, strict=True)
-        anchors = torch.cat([anchors_of_map(cell, *x.shape[-2:], stride, x.device) for cell, x, stride in maps])
+        anchors = torch.cat(
+            [anchors_of_map(cell, x.shape[2], x.shape[3], stride, x.device) for cell, x, stride in maps]
+        )
         boxes = clipped(decoded(torch.cat(offsets, dim=1), anchors), images.shape[2], images.shape[3])
         return boxes, torch.cat(logits, dim=1).sigmoid(), logits, offsets
 
@@ -156,7 +158,7 @@ class RetinaNet(nn.Module):
         """
         least = self.score_threshold if score_threshold is None else score_threshold
         found: list[tuple[Tensor, Tensor, Tensor]] = []
-        for level_boxes, level_scores in zip(boxes.split(anchors), scores.split(anchors), strict=True):
+        for level_boxes, level_scores in zip(torch.split(boxes, anchors), torch.split(scores, anchors), strict=True):
             flat = level_scores.flatten()
             places = (flat > least).nonzero().squeeze(1)
             best, order = flat[places].topk(min(self.candidates, len(places)))
