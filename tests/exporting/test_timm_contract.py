@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from assertions import every
+from detector_cases import small_detector, sure_network
 from export_cases import architecture, changed_architectures, images, trained_like
 from forked import run_forked
 from torch import Tensor, nn
@@ -216,9 +217,11 @@ def test_grey_images_are_read_by_summed_weights(exported: Exported) -> None:
 def test_the_documentations_programs_run(tmp_path: Path) -> None:
     network = trained_like(NETWORKS["basic"])
     export_network(network.architecture, network.state_dict(), tmp_path / "exports" / "my_run", ModelCard("my_run"))
+    weights = sure_network(small_detector()).state_dict()
+    export_network(small_detector(), weights, tmp_path / "exports" / "my_detector", ModelCard("my_detector"))
     page = (Path(__file__).parents[2] / "docs" / "exports.md").read_text(encoding="utf-8")
     programs = [part.partition("```")[0] for part in page.split("```python\n")[1:]]
-    assert len(programs) == 2
+    assert len(programs) == 3
     for program in programs:
         done = run_forked(["-c", program], cwd=tmp_path)
         assert done.returncode == 0, done.stderr
