@@ -4,14 +4,13 @@ Lines are only ever appended, so that a killed process leaves at most one line w
 of. A trial's end is on the disk before the search goes on.
 """
 
+import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-
-from pydantic_core import from_json
 
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import LARGEST_LOG, read_bytes, write_bytes
@@ -111,8 +110,8 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], int]:
 
 def _parse(line: bytes, place: int) -> dict[str, Any]:
     try:
-        data = from_json(line)
-    except ValueError as error:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"line {place} is no JSON") from error
     if not isinstance(data, dict):
         raise ValueError(f"line {place} holds no trial")
