@@ -23,6 +23,8 @@ hypothesis.settings.load_profile("seeded")
 
 # one for all Rays of a process, which reads it once: the default one lies in the home folder, which tests exchange
 os.environ["RAY_AUTH_MODE"], os.environ["RAY_AUTH_TOKEN"] = "token", "7e57" * 16
+# what `keep_ray_quiet` sets, which Ray reads when the first test of a process imports it (tests/cluster/test_quiet.py)
+os.environ["RAY_DEDUP_LOGS_SKIP_REGEX"] = "."
 
 MakeRun = Callable[..., Path]
 MakeRecord = Callable[..., TrialRecord]
