@@ -1,6 +1,7 @@
 """Accuracy on Tiny ImageNet by the recipe of proxies, by a full recipe, and after training on CIFAR-10 first.
 
-    python benchmarks/recipes.py --data-dir DIR [--workers 2] [--folder runs/recipes] [--out FILE] [--small]
+    python benchmarks/recipes.py --data-dir DIR [--only NAME ...] [--workers 2] [--folder runs/recipes] [--out FILE]
+    python benchmarks/recipes.py --small
 
 Two networks, ResNet-18 with a quarter of its widths and its twin with window attention in the place of all 3x3
 convolutions but the stem's, are trained on the train part of 40 classes of Tiny ImageNet (`tiny_imagenet.py` makes the
@@ -14,7 +15,8 @@ folder) for 20 epochs, with two seeds each:
 
 Every training is a command, `sasa-nas train`, in one thread and in a process of its own; `--folder` keeps them, and the
 same call goes on after it was stopped. Prints and writes accuracies on the validation and the test part, and processor
-seconds. `--small` makes two tiny folders of images, and trains three epochs on them.
+seconds. `--only` trains under some conditions, and leaves the file's rows of others as they are. `--small` makes two
+tiny folders of images, and trains three epochs on them.
 """
 
 import argparse
@@ -27,6 +29,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from measure import machine
@@ -77,6 +80,7 @@ class Row:
     test: tuple[float, ...]
     processor_seconds: float
     """Of all seeds together."""
+    machine: dict[str, Any]
 
 
 def conditions(epochs: int, first_epochs: int) -> tuple[Condition, ...]:
@@ -155,7 +159,15 @@ def row_of(place: Path, network: str, condition: Condition) -> Row:
         tuple(accuracy for result in results for accuracy in result.validation_accuracies),
         tuple(seed.test.accuracy for result in results for seed in result.seeds),
         sum(spent),
+        machine(torch.device("cpu")),
     )
+
+
+def merged(out: Path, rows: Sequence[Row], planned: Sequence[Condition]) -> list[dict[str, Any]]:
+    """Return rows with those of a file that are of other conditions, in the order in which all are planned."""
+    kept: list[dict[str, Any]] = json.loads(out.read_text(encoding="utf-8"))["rows"] if out.exists() else []
+    found = {(row["condition"], row["network"]): row for row in [*kept, *map(asdict, rows)]}
+    return [found[way.name, name] for way in planned for name in NETWORKS if (way.name, name) in found]
 
 
 def make_small_folders(data_dir: Path) -> None:
@@ -169,6 +181,7 @@ def main() -> None:
     """Train what has not been trained yet, then print the table and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data-dir", type=Path, help="where cifar10 and tiny_imagenet lie; not with --small")
+    parser.add_argument("--only", action="append", metavar="NAME", help="a condition, and what it begins with")
     parser.add_argument("--workers", type=int, default=2, help="trainings at a time")
     parser.add_argument("--folder", type=Path, default=Path("runs/recipes"))
     parser.add_argument("--out", type=Path, default=RESULTS)
@@ -182,10 +195,16 @@ def main() -> None:
     if arguments.small:
         make_small_folders(data_dir)
     planned = conditions(3, 3) if arguments.small else conditions(20, 8)
+    wanted = set(arguments.only or [way.name for way in planned])
+    if unknown := wanted - {way.name for way in planned}:
+        parser.error(f"--only {min(unknown)}: give {', '.join(way.name for way in planned)}")
+    wanted |= {way.first for way in planned if way.name in wanted and way.first is not None}
+    chosen = [way for way in planned if way.name in wanted]
     for name, network in networks(0.0625 if arguments.small else WIDTH).items():
         write_text(place / f"{name}.json", network.model_dump_json())
     # what others begin with is whole before they begin
-    for several in (planned[:1], planned[1:]):
+    beginnings = [way for way in chosen if any(way.name == other.first for other in planned)]
+    for several in (beginnings, [way for way in chosen if way not in beginnings]):
         todo = [one for way in several for name in NETWORKS for one in commands(place, name, way, data_dir)]
         with ThreadPoolExecutor(arguments.workers) as pool:
             trained = [pool.submit(train, place, *one) for one in todo]
@@ -195,12 +214,11 @@ def main() -> None:
             except RuntimeError as error:
                 pool.shutdown(cancel_futures=True)
                 sys.exit(str(error))
-    rows = [row_of(place, name, way) for way in planned for name in NETWORKS]
+    rows = merged(arguments.out, [row_of(place, name, way) for way in chosen for name in NETWORKS], planned)
     for row in rows:
-        accuracies = " ".join(f"{accuracy:.2%}" for accuracy in row.test)
-        print(f"{row.network:10} {row.condition:11} {accuracies:16} {row.processor_seconds:,.0f} s")
-    result = {"machine": machine(torch.device("cpu")), "rows": [asdict(row) for row in rows]}
-    write_text(arguments.out, json.dumps(result, indent=1) + "\n")
+        accuracies = " ".join(f"{accuracy:.2%}" for accuracy in row["test"])
+        print(f"{row['network']:10} {row['condition']:11} {accuracies:16} {row['processor_seconds']:,.0f} s")
+    write_text(arguments.out, json.dumps({"rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ FOLDERS = {file.parent.name for file in PACKAGE.glob("*/__init__.py")}
 ROOMS = sorted(FOLDERS | {file.stem for file in PACKAGE.glob("*.py") if file.stem[0] != "_"})
 
 OWN_ROOMS = {
+    "child_processes": set(),
     "errors": set(),
     "files": set(),
     "ops": {"files"},
@@ -34,7 +35,7 @@ OWN_ROOMS = {
         *("nodes", "operators", "recipes", "stems", "tasks"),
     },
     "synthetic": {"errors", "operators", "space"},
-    "streaming": {"data", "errors", "files", "recipes"},
+    "streaming": {"child_processes", "data", "errors", "files", "recipes"},
     "cluster": {"errors", "training"},
     "models": {"blocks", "channel_attention", "errors", "layers", "nodes", "operators", "space", "stems"},
 }

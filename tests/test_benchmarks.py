@@ -205,3 +205,10 @@ def test_recipes_are_compared_from_training_to_transfer(tmp_path: Path) -> None:
     ways = ("cifar10", "proxy", "small_20", "pretrained", "head_only")
     assert [(row["condition"], row["network"]) for row in rows] == [(w, n) for w in ways for n in ("conv", "attention")]
     assert every(len(row["test"]) == (1 if row["condition"] == "cifar10" else 2) for row in rows)
+    # some alone: what is known of others stays
+    out.write_text(json.dumps({"rows": [row | {"test": []} for row in rows]}), encoding="utf-8")
+    again = run("recipes.py", "--small", "--folder", str(tmp_path / "kept"), "--out", str(out), "--only", "head_only")
+    assert again.returncode == 0, again.stderr
+    merged = json.loads(out.read_text(encoding="utf-8"))["rows"]
+    trained = {"cifar10", "head_only"}
+    assert merged == [row if row["condition"] in trained else row | {"test": []} for row in rows]

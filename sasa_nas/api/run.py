@@ -227,7 +227,8 @@ class Run:
         self,
         request: "RetrainingRequest | None" = None,
         *,
-        processes: int | tuple[int, int] = 1,
+        processes: int | tuple[int, int] | None = None,
+        at_once: int | None = None,
         loader_workers: int | None = None,
         address: str | None = None,
         observer: "RetrainingObserver | None" = None,
@@ -237,7 +238,9 @@ class Run:
 
         Args:
             request: Networks and settings; the front, by the space's target, if None.
-            processes: Processes of this machine that train each network together by a full recipe; see `train`.
+            processes: Processes of this machine that train each network together by a full recipe; see `train`. If
+                None, as many, each on a GPU, as let all trainings end first.
+            at_once: Trainings at a time, of networks and of their seeds; if None, as many as this machine has GPUs for.
             loader_workers: Processes that read images for each of these; those of its cores that are left if None.
             address: Address of a Ray cluster that trains them; see `train`.
             observer: Observer of the progress; None for none.
@@ -256,9 +259,16 @@ class Run:
 
         records = self.trials()
         front = [record.number for record in expected_front(records)]
-        path, share = self.folder.path, divided(processes, loader_workers, address)
-        wanted = request or RetrainingRequest()
-        summary = retrain_run(path, front, wanted, share=share, observer=observer, command=command)
+        summary = retrain_run(
+            self.folder.path,
+            front,
+            request or RetrainingRequest(),
+            share=divided(processes or 1, loader_workers, address),
+            at_once=at_once,
+            grouping=processes is None and address is None,
+            observer=observer,
+            command=command,
+        )
         return summary, summarise_retraining(self.folder, summary.name, records)
 
     def report(

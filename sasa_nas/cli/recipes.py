@@ -73,14 +73,20 @@ def parse_gpus(text: str) -> int | tuple[int, int]:
     return numbers[0] if len(numbers) == 1 else (numbers[0], numbers[1])
 
 
-def words_for_processes(gpus: str, address: str | None) -> tuple[str, ...]:
+def words_for_processes(gpus: str, address: str | None, *, default: str = "1") -> tuple[str, ...]:
     """Return the options that ask for the same processes again, for a command to go on with; the default is left out.
 
     Args:
         gpus: Value of --gpus.
         address: Value of --address.
+        default: Value of --gpus if it is not given.
     """
-    return (*(() if gpus == "1" else ("--gpus", gpus)), *(() if address is None else ("--address", address)))
+    return (*(() if gpus == default else ("--gpus", gpus)), *(() if address is None else ("--address", address)))
+
+
+def words_for_at_once(at_once: int | None) -> tuple[str, ...]:
+    """Return the option that asks for as many trainings at once again; nothing for None."""
+    return () if at_once is None else ("--at-once", str(at_once))
 
 
 def full_recipe(name: str | None, changes: Sequence[str]) -> FullRecipe | None:

@@ -11,15 +11,17 @@ import typer
 from sasa_nas.cli.echo import echo
 from sasa_nas.cli.options import DataFolder
 from sasa_nas.cli.recipes import (
+    MOST_PROCESSES,
     Address,
     FullRecipeName,
-    Gpus,
     LoaderWorkers,
     RecipeChanges,
     full_recipe,
     parse_gpus,
+    words_for_at_once,
     words_for_processes,
 )
+from sasa_nas.cli.shares import AUTO
 from sasa_nas.cli.signals import INTERRUPTED
 from sasa_nas.cli.tracking import Track, track_words, tracking
 from sasa_nas.cli.value_checks import MOST_SEED
@@ -67,7 +69,22 @@ def retrain(
     learning_rate: Annotated[float | None, typer.Option(help="The peak.", show_default=False)] = None,
     recipe: FullRecipeName = None,
     changes: RecipeChanges = None,
-    gpus: Gpus = "1",
+    gpus: Annotated[
+        str,
+        typer.Option(
+            "--gpus",
+            "--processes",
+            metavar="N|LEAST:MOST",
+            help="Processes that train each network together, a GPU each; auto for what ends first. With --address, "
+            "LEAST:MOST for as many as there are.",
+        ),
+    ] = AUTO,
+    at_once: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=MOST_PROCESSES, help="Networks and seeds trained at a time.", show_default="as GPUs allow"
+        ),
+    ] = None,
     address: Address = None,
     loader_workers: LoaderWorkers = None,
     device: Annotated[str | None, typer.Option(help="auto, cpu, cuda or cuda:N.", show_default="auto")] = None,
@@ -85,7 +102,7 @@ def retrain(
     from sasa_nas.cli.retraining_progress import observing_retraining
     from sasa_nas.run.retraining_records import read_retraining
 
-    processes = parse_gpus(gpus)
+    processes = None if gpus == AUTO else parse_gpus(gpus)
     source = sasa_nas.Run(run)
     chosen = tuple(trial or ())
     if front and chosen:
@@ -111,6 +128,7 @@ def retrain(
         summary, found = source.retrain(
             request,
             processes=processes,
+            at_once=at_once,
             loader_workers=loader_workers,
             address=address,
             observer=trackers.retraining_observer(progress),
@@ -126,7 +144,7 @@ def retrain(
         print_retrained(console, found)
     if summary.interrupted:
         external = (*words_for_training(read_retraining(summary.folder)), *track_words(track))
-        again = (*external, *words_for_processes(gpus, address))
+        again = (*external, *words_for_processes(gpus, address, default=AUTO), *words_for_at_once(at_once))
         words = shell_line(program(), "retrain", run, "--name", summary.name, *again)
         echo(f"\nStopped early. Go on with:\n  {words}", err=as_json)
         raise typer.Exit(INTERRUPTED)

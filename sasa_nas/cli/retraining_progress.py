@@ -41,7 +41,8 @@ class RetrainingProgress(RetrainingObserver):
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._bar: TrainingBar | None = None
+        self._bars: dict[tuple[int, int | None], TrainingBar] = {}
+        """Bars of trainings under way, by trial and, where several are, by seed."""
         self._place = ""
         self._log = DecodingLog(console)
         self._decoding: tuple[int, int] | None = None
@@ -55,12 +56,12 @@ class RetrainingProgress(RetrainingObserver):
             self._log.decoding(done, images)
 
     def render(self) -> Group:
-        """Return the bar of the network under way."""
-        if self._bar is None:
+        """Return the bars of what is under way."""
+        if not self._bars:
             if self._decoding:
                 return Group(decoding_bar(*self._decoding))
-            return Group(Text("reading the run and the data set ..."))
-        return Group(Text(f"{self._place}{self._left()}"), self._bar.render())
+            return Group(Text(self._place or "reading the run and the data set ..."))
+        return Group(Text(f"{self._place}{self._left()}"), *(bar.render() for bar in self._bars.values()))
 
     def estimated(self, estimate: Estimate) -> None:
         """Print how long the retraining will take, and show what is left of it from now on."""
@@ -76,5 +77,21 @@ class RetrainingProgress(RetrainingObserver):
         """Begin the progress of the next network."""
         self._place = f"network {index} of {total}, trial {trial}"
         self._console.print(self._place, soft_wrap=True)
-        self._bar = TrainingBar(self._console)
-        return self._bar
+        bar = TrainingBar(self._console)
+        self._bars = {(trial, None): bar}
+        return bar
+
+    def part_started(self, trial: int, seed: int | None, index: int, total: int) -> TrainingObserver:
+        """Begin the progress of a part of a network beside others."""
+        self._place = f"{total} networks" if total > 1 else f"trial {trial}"
+        if seed is None:
+            said = f"network {index} of {total}, trial {trial}: all seeds are trained; reading the test split"
+            self._console.print(said, soft_wrap=True)
+            return TrainingObserver()
+        bar = TrainingBar(self._console, f"trial {trial}: ")
+        self._bars[trial, seed] = bar
+        return bar
+
+    def part_ended(self, trial: int, seed: int | None) -> None:
+        """Take the part's bar away."""
+        self._bars.pop((trial, seed), None)

@@ -45,10 +45,12 @@ class TrainingLines(TrainingObserver):
 
     Args:
         console: Console of the lines.
+        prefix: Beginning of every line, of one of several trainings.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, prefix: str = "") -> None:
         self._console = console
+        self._prefix = prefix
         self._seeds: tuple[int, ...] = ()
         self._epochs = 0
         self._done = 0
@@ -116,7 +118,7 @@ class TrainingLines(TrainingObserver):
 
     def say(self, text: str) -> None:
         """Print a line."""
-        self._console.print(text, soft_wrap=True)
+        self._console.print(f"{self._prefix}{text}", soft_wrap=True)
 
     def epoch_line(self, seed: int, metrics: EpochReport) -> str:
         """Return the text of one epoch."""
@@ -160,10 +162,11 @@ class TrainingBar(TrainingLines):
 
     Args:
         console: Console of a terminal.
+        prefix: Beginning of every line, of one of several trainings.
     """
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
+    def __init__(self, console: Console, prefix: str = "") -> None:
+        super().__init__(console, prefix)
         self._state = "reading the data set ..."
         self._decoded: tuple[int, int] | None = None
         self._last = ""
@@ -177,7 +180,8 @@ class TrainingBar(TrainingLines):
         if self._decoded:
             return decoding_bar(*self._decoded)
         bar = Table.grid(padding=(0, 1))
-        bar.add_row(ProgressBar(total=self.total or 1, completed=self.done + self._part, width=30), self._state)
+        moved = ProgressBar(total=self.total or 1, completed=self.done + self._part, width=30)
+        bar.add_row(moved, f"{self._prefix}{self._state}")
         return bar
 
     def seed_started(self, seed: int, epochs: int) -> None:

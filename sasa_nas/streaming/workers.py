@@ -1,15 +1,14 @@
 """Worker processes of a loader: how they start, what they are asked for, and that none is left behind."""
 
 import multiprocessing
-import os
 import signal
-import threading
 from collections.abc import Generator, Iterable, Iterator
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from sasa_nas.child_processes import child_context, end_with_parent
 from sasa_nas.errors import UserError
 from sasa_nas.streaming.reading import Chunk
 
@@ -107,20 +106,10 @@ def _context() -> multiprocessing.context.BaseContext:
     """
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["sasa_nas.streaming.reading"])
-    return context
+    return child_context("sasa_nas.streaming.reading")
 
 
 def _begin_work(_: int) -> None:
     """Prepare a worker: it leaves Ctrl-C, which a terminal sends to it, too, to its parent, and ends with it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    # torch watches the process that forked this one, which is the server, and the server waits for its children
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    end_with_parent()

@@ -19,7 +19,7 @@ from sasa_nas.training.proxy import EpochMetrics, Trainer, new_trainer
 from sasa_nas.training.seeding import seeded
 from sasa_nas.workflows.loading import load_network
 from sasa_nas.workflows.observer import TrainingObserver
-from sasa_nas.workflows.training_session import train_in_epochs
+from sasa_nas.workflows.seed_session import train_in_epochs
 
 TIMED_SECONDS = 1.0
 """Seconds for which the updates of a training are timed, beyond the first, before a retraining begins."""

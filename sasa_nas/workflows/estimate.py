@@ -35,6 +35,8 @@ class Estimate:
         seeds: Trainings of each.
         epochs: Epochs of each training.
         done: Epochs of all trainings that were done before.
+        at_once: Trainings at a time.
+        processes: Processes of each training.
     """
 
     seconds: float
@@ -42,6 +44,8 @@ class Estimate:
     seeds: int
     epochs: int
     done: int = 0
+    at_once: int = 1
+    processes: int = 1
 
     def left_after(self, seconds: float) -> str:
         """Return the time that is left after so many seconds in words; nothing if none is."""
@@ -51,10 +55,14 @@ class Estimate:
     def __str__(self) -> str:
         counts = [(self.networks, "network"), (self.seeds, "seed"), (self.epochs, "epoch")]
         parts = [f"{count} {name}{'s' if count > 1 else ''}" for count, name in counts]
+        each = f"{', '.join(parts)} each"
+        if self.at_once > 1:
+            by = f" by {self.processes} processes each" if self.processes > 1 else ""
+            each += f", {self.at_once} at a time{by}"
         if self.done:
             total = self.networks * self.seeds * self.epochs
-            return f"about {about(self.seconds)} left: {', '.join(parts)} each, {self.done} of {total} epochs are done"
-        return f"about {about(self.seconds)}: {', '.join(parts)} each"
+            return f"about {about(self.seconds)} left: {each}, {self.done} of {total} epochs are done"
+        return f"about {about(self.seconds)}: {each}"
 
 
 def about(seconds: float) -> str:

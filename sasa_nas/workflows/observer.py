@@ -162,6 +162,23 @@ class RetrainingObserver(Observer):
         """
         return TrainingObserver()
 
+    def part_started(self, trial: int, seed: int | None, index: int, total: int) -> TrainingObserver:
+        """Report that a part of a network's training begins beside others, in the place of `network_started`.
+
+        Args:
+            trial: Number of the trial.
+            seed: The seed that is trained; None if all are, and the test part is read.
+            index: Index of the network, from 1.
+            total: Number of networks.
+
+        Returns:
+            An observer of this part of its training.
+        """
+        return self.network_started(trial, index, total)
+
+    def part_ended(self, trial: int, seed: int | None) -> None:
+        """Report that a part has ended, well or not; see `part_started`."""
+
 
 class RetrainingObservers(RetrainingObserver):
     """Several observers of a retraining, told one after the other.
@@ -186,6 +203,15 @@ class RetrainingObservers(RetrainingObserver):
     def network_started(self, trial: int, index: int, total: int) -> TrainingObserver:
         """Return the network's observers of all of them."""
         return TrainingObservers(*(observer.network_started(trial, index, total) for observer in self._observers))
+
+    def part_started(self, trial: int, seed: int | None, index: int, total: int) -> TrainingObserver:
+        """Return the part's observers of all of them."""
+        return TrainingObservers(*(observer.part_started(trial, seed, index, total) for observer in self._observers))
+
+    def part_ended(self, trial: int, seed: int | None) -> None:
+        """Forward the event."""
+        for observer in self._observers:
+            observer.part_ended(trial, seed)
 
 
 class TableObserver(Observer):

@@ -4,21 +4,26 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sasa_nas.errors import UserError
 from sasa_nas.files import make_directory, write_text
-from sasa_nas.run import ExternalResources, Outcome, RunError, RunFolder, TrialRecord, read_info, read_trials
+from sasa_nas.recipes import FullRecipe
+from sasa_nas.run import ExternalResources, Outcome, RunFolder, TrainingSettings, TrialRecord, read_info, read_trials
 from sasa_nas.run.folder import RetrainingFolder
 from sasa_nas.run.new_folder import Unwritable, sole_writer, unwritable
-from sasa_nas.run.retraining_records import NAME, RetrainingInfo
+from sasa_nas.run.retraining_records import NAME
+from sasa_nas.space import Architecture
 from sasa_nas.training.full.ranks import launched_ranks
 from sasa_nas.workflows.estimate import Estimate, epochs_done, estimate_training
 from sasa_nas.workflows.full_share import UNDIVIDED, Share, connected_share
 from sasa_nas.workflows.loading import within_memory
 from sasa_nas.workflows.observer import RetrainingObserver, TrainingObserver
+from sasa_nas.workflows.retraining_division import Division, first_division
 from sasa_nas.workflows.retraining_plan import RetrainingRequest, plan_retraining
+from sasa_nas.workflows.retraining_schedule import Retraining, failure_of, retrain_at_once
+from sasa_nas.workflows.slots import gpus_for, slots_of
 from sasa_nas.workflows.train import resume_network, train_network
 from sasa_nas.workflows.training_jobs import planned_job
 
@@ -46,6 +51,8 @@ def retrain_run(
     request: RetrainingRequest,
     *,
     share: Share = UNDIVIDED,
+    at_once: int | None = 1,
+    grouping: bool = False,
     observer: RetrainingObserver | None = None,
     command: str = "",
 ) -> RetrainingSummary:
@@ -58,7 +65,11 @@ def retrain_run(
         path: The run's folder.
         proposed: Trials to train if the request names none.
         request: Settings of the retraining.
-        share: Division of the work, if the recipe is a full one.
+        share: Division of the work of each training, if the recipe is a full one.
+        at_once: Number of trainings at a time, of networks and of their seeds, each in a process of its own; None for
+            as many as this machine has GPUs for, or one without a GPU.
+        grouping: Whether each training is given as many GPUs as let all of them end first, in the place of the
+            processes of `share`.
         observer: Observer of the progress.
         command: The command line, for the record.
 
@@ -81,10 +92,10 @@ def retrain_run(
     }
     observer = observer or RetrainingObserver()
     plan = plan_retraining(folder, place, info, known, proposed, request, command, observer.decoding)
+    division, gpus = _divided(plan.settings, share, at_once, grouping)
     # before each network would fail for it
     with connected_share(share, plan.settings):
         pass
-    failures: dict[int, str] = {}
     try:
         make_directory(place.path)
     except OSError as error:
@@ -92,75 +103,103 @@ def retrain_run(
     go_on = f"sasa-nas retrain {path} --name {name}"
     with sole_writer(place.path, place.lock, go_on):
         write_text(place.info, plan.model_dump_json(indent=2) + "\n")
+        networks = {design.trial: _full_size(known[design.trial]) for design in plan.designs}
+        retraining = Retraining(place, plan.settings, networks, plan.command, go_on, gpus, share.workers)
+        if division.at_once == 1:
+            interrupted, failures = _one_by_one(retraining, replace(share, processes=division.processes), observer)
+            return RetrainingSummary(place, name, interrupted, failures)
         try:
-            _estimate(place, plan, known, share, observer)
+            failures = retrain_at_once(retraining, division, observer, grouping=grouping and at_once is None)
         except KeyboardInterrupt:
-            return RetrainingSummary(place, name, interrupted=True, failures=failures)
-        for index, design in enumerate(plan.designs, 1):
-            try:
-                follower = observer.network_started(design.trial, index, len(plan.designs))
-                done = _train(place, plan, known[design.trial], share, follower)
-            except KeyboardInterrupt:
-                done = False
-            except Unwritable as error:  # no network's fault, and the next one's folder lies there, too
-                raise UserError(f"{error.reason}; once it can, go on with `{go_on}`") from error
-            except RunError as error:
-                failures[design.trial] = f"{error}; remove {place.network(design.trial).path} to train it anew"
-                continue
-            except UserError as error:
-                failures[design.trial] = str(error)
-                continue
-            if not done:
-                return RetrainingSummary(place, name, interrupted=True, failures=failures)
+            return RetrainingSummary(place, name, interrupted=True, failures={})
     return RetrainingSummary(place, name, interrupted=False, failures=failures)
 
 
-def _estimate(
-    place: RetrainingFolder,
-    plan: RetrainingInfo,
-    known: Mapping[int, TrialRecord],
-    share: Share,
-    observer: RetrainingObserver,
-) -> None:
+def _divided(
+    settings: TrainingSettings, share: Share, at_once: int | None, grouping: bool
+) -> tuple[Division, tuple[str, ...]]:
+    """Return how trainings begin to be divided, before any is timed, and the GPUs to divide; see `retrain_run`.
+
+    Raises:
+        UserError: If a cluster is to train several at once, or there are fewer GPUs than are asked for.
+    """
+    gpus = gpus_for(settings.device)
+    if share.address is not None:
+        if at_once is not None and at_once > 1:
+            raise UserError("networks are trained at once on this machine alone; leave out --at-once or --address")
+        return Division(share.processes, 1), ()
+    chosen = grouping and isinstance(settings.recipe, FullRecipe)
+    division = first_division(len(gpus), None if chosen else share.processes, at_once)
+    if division.at_once > 1:
+        # which refuses too many
+        slots_of(division.at_once, division.processes, gpus)
+    return division, gpus
+
+
+def _full_size(record: TrialRecord) -> Architecture:
+    assert record.full_size is not None
+    return record.full_size
+
+
+def _one_by_one(retraining: Retraining, share: Share, observer: RetrainingObserver) -> tuple[bool, dict[int, str]]:
+    """Train one network after the other in this process; return whether Ctrl-C ended it, and errors by trial.
+
+    Raises:
+        UserError: If a folder cannot be written.
+    """
+    failures: dict[int, str] = {}
+    networks = retraining.networks
+    try:
+        _estimate(retraining, share, observer)
+        for index, trial in enumerate(networks, 1):
+            try:
+                follower = observer.network_started(trial, index, len(networks))
+                if not _train(retraining, trial, share, follower):
+                    return True, failures
+            except Unwritable as error:  # no network's fault, and the next one's folder lies there, too
+                raise UserError(f"{error.reason}; once it can, go on with `{retraining.go_on}`") from error
+            except UserError as error:
+                failures[trial] = failure_of(error, retraining.folder(trial))
+    except KeyboardInterrupt:
+        return True, failures
+    return False, failures
+
+
+def _estimate(retraining: Retraining, share: Share, observer: RetrainingObserver) -> None:
     """Time each network that is left for a moment, and tell the observer how long all of them will take."""
-    settings, seconds, done = plan.settings, 0.0, 0
-    folders = {design.trial: place.network(design.trial) for design in plan.designs}
-    for trial, folder in folders.items():
+    settings, seconds, done = retraining.settings, 0.0, 0
+    folders = [retraining.folder(trial) for trial in retraining.networks]
+    for (trial, architecture), folder in zip(retraining.networks.items(), folders, strict=True):
         done += sum(epochs_done(folder, settings))
         if folder.result.exists():
             continue
-        architecture = known[trial].full_size
-        assert architecture is not None
         # a network that cannot be timed cannot be trained: it fails when its turn comes, in no time
         with suppress(UserError), within_memory(settings.recipe.batch_size):
             job = planned_job(architecture, settings, f"trial {trial}", share, TrainingObserver())
             seconds += estimate_training(job, folder, settings).seconds
-    if not all(folder.result.exists() for folder in folders.values()):
+    if not all(folder.result.exists() for folder in folders):
         observer.estimated(Estimate(seconds, len(folders), len(settings.seeds), settings.recipe.epochs, done))
 
 
-def _train(
-    place: RetrainingFolder, plan: RetrainingInfo, record: TrialRecord, share: Share, observer: TrainingObserver
-) -> bool:
+def _train(retraining: Retraining, trial: int, share: Share, observer: TrainingObserver) -> bool:
     """Train one network to the end, resuming it if possible; return whether it is done."""
-    folder = place.network(record.number)
+    folder, settings = retraining.folder(trial), retraining.settings
     if folder.info.exists():
-        external = ExternalResources.of_training(plan.settings)  # which this command has named
+        external = ExternalResources.of_training(settings)  # which this command has named
         return (
             resume_network(folder.path, external=external, share=share, observer=observer, estimating=False).result
             is not None
         )
     # what a session that was killed while it made the folder left
     shutil.rmtree(folder.path, ignore_errors=True)
-    assert record.full_size is not None
     summary = train_network(
-        record.full_size,
-        plan.settings,
-        name=f"trial {record.number}",
+        retraining.networks[trial],
+        settings,
+        name=f"trial {trial}",
         out=folder.path,
         share=share,
         observer=observer,
-        command=plan.command,
+        command=retraining.command,
         estimating=False,
     )
     return summary.result is not None

@@ -35,7 +35,7 @@ from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.workflows.loading import within_memory
 from sasa_nas.workflows.observer import SupernetObserver
-from sasa_nas.workflows.training_session import train_in_epochs, train_seed
+from sasa_nas.workflows.seed_session import train_in_epochs, train_seed
 
 
 @dataclass(frozen=True)

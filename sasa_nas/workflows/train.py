@@ -1,5 +1,6 @@
 """Training of one classifier, with the test part read at the very end."""
 
+import shutil
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +27,15 @@ from sasa_nas.workflows.full_share import UNDIVIDED, Share, connected_share
 from sasa_nas.workflows.loading import require_unchanged
 from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
 from sasa_nas.workflows.training_jobs import Job, planned_job, resumed_job
-from sasa_nas.workflows.training_session import begin_session, new_folder, require_same_network, resume_session
+from sasa_nas.workflows.training_session import (
+    begin_session,
+    conclude,
+    new_folder,
+    require_same_network,
+    resume_session,
+    train_alone,
+    write_folder,
+)
 
 
 def train_network(
@@ -66,28 +75,64 @@ def train_network(
     folder = new_folder(name, out, CLASSIFICATION)
     observer = observer or TrainingObserver()
     with connected_share(share, settings) as share:
-        job = planned_job(architecture, settings, name, share, observer)
-        first, source = first_weights(job, name, inherit, observer)
-        job = replace(job, first=first)
-        mean, std = job.splits.standardisation.per_channel()
-        info = TrainingInfo(
-            name=name,
-            architecture_id=job.architecture.id,
-            settings=job.settings,
-            created=datetime.now(UTC),
-            command=command,
-            versions=versions(),
-            git=git_state(),
-            device=describe_device(job.device),
-            mean=mean,
-            std=std,
-            class_names=job.splits.info.class_names,
-            inherited=source,
-        )
-        summary = begin_session(folder, job.architecture, info, job, observer, first.weights, estimating)
+        job, info = new_training(architecture, settings, name, inherit, share, observer, command)
+        summary = begin_session(folder, job.architecture, info, job, observer, job.first.weights, estimating)
         if summary.result is not None:
             share.release(settings.device)
     return summary
+
+
+def new_training(
+    architecture: Architecture,
+    settings: TrainingSettings,
+    name: str,
+    inherit: Path | None,
+    share: Share,
+    observer: TrainingObserver,
+    command: str,
+) -> tuple[Job, TrainingInfo]:
+    """Return a new training, validated, and its record; see `train_network`.
+
+    Raises:
+        UserError: If it cannot be trained as asked.
+    """
+    job = planned_job(architecture, settings, name, share, observer)
+    first, source = first_weights(job, name, inherit, observer)
+    job = replace(job, first=first)
+    mean, std = job.splits.standardisation.per_channel()
+    info = TrainingInfo(
+        name=name,
+        architecture_id=job.architecture.id,
+        settings=job.settings,
+        created=datetime.now(UTC),
+        command=command,
+        versions=versions(),
+        git=git_state(),
+        device=describe_device(job.device),
+        mean=mean,
+        std=std,
+        class_names=job.splits.info.class_names,
+        inherited=source,
+    )
+    return job, info
+
+
+def begin_network(architecture: Architecture, settings: TrainingSettings, name: str, out: Path, command: str) -> None:
+    """Make the folder of a new training, which other processes will carry out.
+
+    Args:
+        architecture: The network, for images and classes of any number.
+        settings: Data set, recipe and seeds of the training.
+        name: Name of the network.
+        out: The folder. What a session left that was killed while it made the folder is removed.
+        command: The command line, for the record.
+
+    Raises:
+        UserError: If it cannot be trained as asked, or the folder cannot be written.
+    """
+    shutil.rmtree(out, ignore_errors=True)
+    job, info = new_training(architecture, settings, name, None, UNDIVIDED, TrainingObserver(), command)
+    write_folder(TrainingFolder(out), job.architecture, info, None)
 
 
 def resume_network(
@@ -114,18 +159,56 @@ def resume_network(
     with connected_share(share, read_training(TrainingFolder(path)).settings) as share:
 
         def again(folder: TrainingFolder, info: TrainingInfo, observer: TrainingObserver) -> Job:
-            architecture = load_architecture(folder.architecture)
-            require_same_network(folder, architecture, info)
-            named = confirmed(ExternalResources.of_training(info.settings), external, path)
-            dataset = named.dataset or info.settings.dataset
-            settings = info.settings.model_copy(update={"data_dir": named.data_dir, "dataset": dataset})
-            weights = None if info.inherited is None else load_weights(folder.inherited)
-            first = FirstWeights(None if weights is None else transferable(architecture, weights), settings.frozen)
-            job = resumed_job(info.name, architecture, settings, first, share, observer)
-            require_unchanged(job.splits, training_data(info))
-            return job
+            return _begun_job(folder, info, external, share, observer)
 
         summary = resume_session(path, read_training, read_result, again, observer, estimating)
         if summary.result is not None:
             share.release(summary.info.settings.device)
     return summary
+
+
+def train_one_seed(
+    path: Path, seed: int, *, external: ExternalResources, share: Share, observer: TrainingObserver
+) -> None:
+    """Train one seed of a training to the end, beside processes that train its other seeds.
+
+    Args:
+        path: Folder of the training, which no process but the caller's others writes.
+        seed: The seed.
+        external: See `resume_network`.
+        share: Division of the work among processes of this machine.
+        observer: Observer of the progress.
+
+    Raises:
+        UserError: See `resume_network`.
+    """
+    folder = TrainingFolder(path)
+    info = read_training(folder)
+    train_alone(folder, info, _begun_job(folder, info, external, share, observer), seed, observer)
+
+
+def conclude_network(path: Path, *, external: ExternalResources, share: Share, observer: TrainingObserver) -> None:
+    """Measure a training whose seeds are all trained, and write its result; see `train_one_seed`."""
+    folder = TrainingFolder(path)
+    info = read_training(folder)
+    conclude(folder, info, _begun_job(folder, info, external, share, observer), observer)
+
+
+def _begun_job(
+    folder: TrainingFolder,
+    info: TrainingInfo,
+    external: ExternalResources,
+    share: Share,
+    observer: TrainingObserver,
+) -> Job:
+    """Return a training that was begun before, validated again; see `resume_network`."""
+    architecture = load_architecture(folder.architecture)
+    require_same_network(folder, architecture, info)
+    named = confirmed(ExternalResources.of_training(info.settings), external, folder.path)
+    dataset = named.dataset or info.settings.dataset
+    settings = info.settings.model_copy(update={"data_dir": named.data_dir, "dataset": dataset})
+    weights = None if info.inherited is None else load_weights(folder.inherited)
+    first = FirstWeights(None if weights is None else transferable(architecture, weights), settings.frozen)
+    job = resumed_job(info.name, architecture, settings, first, share, observer)
+    require_unchanged(job.splits, training_data(info))
+    return job

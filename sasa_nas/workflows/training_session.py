@@ -1,49 +1,29 @@
 """Common session of all kinds of trainings: a new folder, one seed after the other, and the result at the end."""
 
-import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from torch import Tensor
 
 from sasa_nas.errors import UserError, one_line
-from sasa_nas.exporting.weights import load_weights, save_weights
+from sasa_nas.exporting.weights import save_weights
 from sasa_nas.files import make_directory, write_text
-from sasa_nas.run import SeedFolder, TrainingFolder
+from sasa_nas.run import TrainingFolder
 from sasa_nas.run.new_folder import Unwritable, default_folder, require_new, sole_writer
 from sasa_nas.run.training_records import ResultRecord, TrainingRecord
 from sasa_nas.space import NetworkDescription
 from sasa_nas.tasks import TASKS, Task
-from sasa_nas.training.checkpoint import Progress, train_with_checkpoints
-from sasa_nas.training.loop import EpochLoop, EpochReport, NonFiniteLoss
 from sasa_nas.workflows.estimate import Estimate
 from sasa_nas.workflows.loading import within_memory
-from sasa_nas.workflows.observer import SeedObserver, TrainingObserver, TrainingSummary
+from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
+from sasa_nas.workflows.seed_session import SeedJob, train_seed
 
 Info = TypeVar("Info", bound=TrainingRecord)
 Result = TypeVar("Result", bound=ResultRecord)
 Result_co = TypeVar("Result_co", bound=ResultRecord, covariant=True)
-
-
-class SeedJob(Protocol):
-    """A training that each seed repeats: a network, its data, and its recipe."""
-
-    def train(self, seed: int, place: SeedFolder, progress: Progress[Any]) -> None:
-        """Train with one seed to the end, from its checkpoint if there is one, and write its weights last.
-
-        Args:
-            seed: The seed.
-            place: Folder of the seed, which exists.
-            progress: Observer of the epochs, whose metrics are dataclasses of the form of `EpochReport`.
-
-        Raises:
-            NonFiniteLoss: If the training diverges.
-            OSError: If a file cannot be written.
-        """
 
 
 class TrainingJob(SeedJob, Protocol[Result_co]):
@@ -108,7 +88,7 @@ def begin_session(
         UserError: If the folder cannot be written, the disk is full, the GPU's memory is too small or the training
             diverges.
     """
-    _write_folder(folder, network, info, inherited)
+    write_folder(folder, network, info, inherited)
     result = _carry_out(folder, info, job, observer or TrainingObserver(), estimating)
     return TrainingSummary(folder, info, result)
 
@@ -144,12 +124,64 @@ def resume_session(
     return TrainingSummary(folder, info, _carry_out(folder, info, job, observer, estimating))
 
 
-def _write_folder(
+def train_alone(
+    folder: TrainingFolder, info: TrainingRecord, job: TrainingJob[Any], seed: int, observer: TrainingObserver
+) -> None:
+    """Train one seed of a training, others of which other processes may train at the same time.
+
+    Args:
+        folder: Folder of the training, which no process but those of the caller writes.
+        info: Record of the training.
+        job: The training.
+        seed: The seed.
+        observer: Observer of the progress.
+
+    Raises:
+        UserError: If the disk is full, the GPU's memory is too small or the training diverges.
+    """
+    own = info.model_copy(update={"settings": info.settings.model_copy(update={"seeds": (seed,)})})
+    with _session(info, observer):
+        observer.training_started(folder, own)
+        train_seed(folder.seed(seed), job, seed, observer)
+
+
+def conclude(
+    folder: TrainingFolder, info: TrainingRecord, job: TrainingJob[Result], observer: TrainingObserver
+) -> Result:
+    """Measure a training whose seeds are all trained, write the result and return it.
+
+    Args:
+        folder: Folder of the training, which no other process writes.
+        info: Record of the training.
+        job: The training.
+        observer: Observer of the progress.
+
+    Raises:
+        UserError: If the folder cannot be written, or a trained network cannot be measured.
+    """
+    with _session(info, observer):
+        observer.training_started(folder, info)
+        return _write_result(folder, job, observer)
+
+
+def _write_result(folder: TrainingFolder, job: TrainingJob[Result], observer: TrainingObserver) -> Result:
+    result = job.result(folder, observer)
+    write_text(folder.result, result.model_dump_json(indent=2) + "\n")
+    observer.training_ended(result)
+    return result
+
+
+def write_folder(
     folder: TrainingFolder,
     network: NetworkDescription,
     info: TrainingRecord,
     inherited: Mapping[str, Tensor] | None,
 ) -> None:
+    """Make the folder of a new training; see `begin_session`.
+
+    Raises:
+        Unwritable: If it cannot be written.
+    """
     try:
         make_directory(folder.path)
         if inherited is not None:
@@ -182,9 +214,8 @@ def _carry_out(
     """Train the remaining seeds, then write and return the result; return None if Ctrl-C ended the session."""
     result: Result | None = None
     with (
-        sole_writer(folder.path, folder.lock, TASKS[info.task].resuming(folder.path)),
-        _reporting_failure(observer),
-        within_memory(info.settings.recipe.batch_size),
+        locked(folder, info),
+        _session(info, observer),
         suppress(KeyboardInterrupt),
     ):
         observer.training_started(folder, info)
@@ -193,94 +224,21 @@ def _carry_out(
             observer.estimated(estimate)
         for seed in info.settings.seeds:
             train_seed(folder.seed(seed), job, seed, observer)
-        result = job.result(folder, observer)
-        write_text(folder.result, result.model_dump_json(indent=2) + "\n")
-        observer.training_ended(result)
+        result = _write_result(folder, job, observer)
     return result
 
 
+def locked(folder: TrainingFolder, info: TrainingRecord) -> AbstractContextManager[None]:
+    """Return what keeps other processes out of the folder of a training; see `sole_writer`."""
+    return sole_writer(folder.path, folder.lock, TASKS[info.task].resuming(folder.path))
+
+
 @contextmanager
-def _reporting_failure(observer: TrainingObserver) -> Iterator[None]:
-    """Report an error that leaves the block to an observer."""
+def _session(info: TrainingRecord, observer: TrainingObserver) -> Iterator[None]:
+    """Report an error that leaves the block to an observer, and a GPU's lack of memory in a line."""
     try:
-        yield
+        with within_memory(info.settings.recipe.batch_size):
+            yield
     except Exception as error:
         observer.training_failed(one_line(error))
         raise
-
-
-class _SeedProgress:
-    """Progress of one seed, which keeps its metrics on disk and forwards events to an observer."""
-
-    def __init__(self, folder: SeedFolder, seed: int, observer: SeedObserver) -> None:
-        self._folder = folder
-        self._seed = seed
-        self._observer = observer
-
-    def started(self, history: Sequence[Any]) -> None:
-        """Write the metrics again, as a kill may have come between them and the checkpoint."""
-        self._write(history)
-        self._observer.seed_started(self._seed, len(history))
-
-    def restarted(self, reason: str) -> None:
-        """Forward the event."""
-        self._observer.seed_restarted(self._seed, reason)
-
-    def advanced(self, history: Sequence[Any]) -> None:
-        """Write the metrics with those of the last epoch."""
-        self._write(history)
-        last: EpochReport = history[-1]
-        self._observer.epoch_ended(self._seed, last)
-
-    def stepped(self, epoch: int, done: int, updates: int) -> None:
-        """Forward the event."""
-        self._observer.updates_done(self._seed, epoch, done, updates)
-
-    def regrouped(self, news: str) -> None:
-        """Forward the event."""
-        self._observer.seed_regrouped(self._seed, news)
-
-    def _write(self, history: Sequence[Any]) -> None:
-        write_text(self._folder.metrics, "".join(json.dumps(asdict(metrics)) + "\n" for metrics in history))
-
-
-def _readable(weights: Path) -> bool:
-    """Return True if a file holds complete weights."""
-    if not weights.exists():
-        return False
-    try:
-        load_weights(weights)
-    except UserError:
-        return False
-    return True
-
-
-def train_seed(place: SeedFolder, job: SeedJob, seed: int, observer: SeedObserver) -> None:
-    """Train one seed to the end, unless it is trained; its weights are written last.
-
-    Raises:
-        UserError: If the training diverges.
-        OSError: If a file cannot be written.
-    """
-    place.path.mkdir(parents=True, exist_ok=True)
-    if not _readable(place.weights):
-        try:
-            job.train(seed, place, _SeedProgress(place, seed, observer))
-        except NonFiniteLoss as error:
-            raise UserError(f"seed {seed} diverged: {error}; train anew with a lower --learning-rate") from error
-    place.checkpoint.unlink(missing_ok=True)
-
-
-def train_in_epochs(
-    make: Callable[[], EpochLoop[Any, Any, Any]], metrics: type[Any], place: SeedFolder, progress: Progress[Any]
-) -> None:
-    """Train with a checkpoint after every epoch, as `SeedJob.train` does in this process.
-
-    Args:
-        make: Function that makes the trainer before its first epoch.
-        metrics: Dataclass of an epoch's metrics.
-        place: Folder of the seed.
-        progress: Observer of the epochs.
-    """
-    trainer = train_with_checkpoints(make, metrics, checkpoint=place.checkpoint, progress=progress)
-    save_weights(place.weights, trainer.model.state_dict())

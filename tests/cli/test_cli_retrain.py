@@ -50,6 +50,9 @@ def test_the_front_is_trained_shown_and_gone_on_with(capsys: pytest.CaptureFixtu
         (["--size", "huge"], "huge"),
         (["--seeds", "0"], "--seeds"),
         (["--name", "a/b"], "--name 'a/b'"),
+        (["--at-once", "0"], "--at-once"),
+        (["--gpus", "some"], "--gpus some"),
+        (["--gpus", "2"], "several processes train by a full recipe alone"),
     ],
 )
 def test_failures_are_one_line_and_leave_nothing(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sasa_nas.cli.app import main
-from sasa_nas.cli.recipes import parse_gpus, words_for_processes
+from sasa_nas.cli.recipes import parse_gpus, words_for_at_once, words_for_processes
 from sasa_nas.errors import UserError
 
 
@@ -15,6 +15,9 @@ def test_a_number_or_two() -> None:
     assert parse_gpus("2:8") == (2, 8)
     assert words_for_processes("1", None) == ()
     assert words_for_processes("2:8", "a:1") == ("--gpus", "2:8", "--address", "a:1")
+    assert words_for_processes("auto", None, default="auto") == ()
+    assert words_for_processes("1", None, default="auto") == ("--gpus", "1")
+    assert (words_for_at_once(None), words_for_at_once(4)) == ((), ("--at-once", "4"))
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "", "two", "8:2", "1:2:3", "0:4", "2:", "2000"])

@@ -25,6 +25,8 @@ INFO = TrainingInfo(
     std=(),
 )
 
+ONE_SEED = TrainingSettings(dataset="digits", recipe=Recipe(epochs=2), seeds=(1,))
+
 
 def console() -> Console:
     return Console(file=io.StringIO(), force_terminal=True, width=160, markup=False, highlight=False, color_system=None)
@@ -100,6 +102,32 @@ def test_a_retraining_shows_what_is_left_for_all_networks(monkeypatch: pytest.Mo
     assert lines[2] == "network 1 of 5, trial 7, about 2:40 hours left for all"
     # later than was estimated, nothing is said
     assert lines[4] == "network 1 of 5, trial 7"
+
+
+def test_trainings_at_once_have_a_bar_each_while_they_last() -> None:
+    shown = console()
+    observer = RetrainingProgress(shown)
+    observer.estimated(Estimate(600.0, networks=2, seeds=2, epochs=2, at_once=2))
+    early = observer.part_started(7, 0, 1, 2)
+    early.training_started(TrainingFolder(Path("runs/q")), INFO)
+    early.seed_started(0, 0)
+    late = observer.part_started(3, 1, 2, 2)
+    late.training_started(TrainingFolder(Path("runs/r")), INFO.model_copy(update={"settings": ONE_SEED}))
+    late.seed_started(1, 0)
+    late.epoch_ended(1, metrics(2))
+    shown.print(observer.render())
+    text = shown.file.getvalue()
+    assert "about 10 minutes: 2 networks, 2 seeds, 2 epochs each, 2 at a time\n" in text
+    assert "trial 3: training runs/r: net on digits, 2 epochs, seed 1\n" in text
+    assert "trial 3: seed 1 epoch 2/2: train loss 0.5000, validation 90.00%, 4.0 s\n" in text
+    assert "\n2 networks, about 10 minutes left for all\n" in text
+    assert "trial 7: seed 0: first epoch" in text
+    observer.part_ended(7, 0)
+    observer.part_started(7, None, 1, 2).testing_started()
+    said = shown.file.getvalue().removeprefix(text)
+    assert said == "network 1 of 2, trial 7: all seeds are trained; reading the test split\n"
+    shown.print(observer.render())
+    assert "trial 7: seed 0" not in shown.file.getvalue().removeprefix(text)
 
 
 def test_a_terminal_shows_a_bar_and_keeps_a_line_a_seed(monkeypatch: pytest.MonkeyPatch) -> None:

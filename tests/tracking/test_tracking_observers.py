@@ -262,7 +262,8 @@ def test_several_observers_are_told_everything(one: type, several: type) -> None
         told.clear()
         arguments = len(inspect.signature(getattr(one, event)).parameters) - 1
         getattr(both, event)(*range(arguments))
-        assert told == [event, event]
+        # an event may be told as another one, too, by an observer that does not know it
+        assert [name for name in told if name == event] == [event, event]
 
 
 def test_parameters_are_flat_and_of_plain_characters() -> None:

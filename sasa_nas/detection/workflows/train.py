@@ -36,12 +36,12 @@ from sasa_nas.training.checkpoint import Progress
 from sasa_nas.training.device import describe_device, pick_device
 from sasa_nas.training.seeding import seeded
 from sasa_nas.workflows.observer import TrainingObserver, TrainingSummary
+from sasa_nas.workflows.seed_session import train_in_epochs
 from sasa_nas.workflows.training_session import (
     begin_session,
     new_folder,
     require_same_network,
     resume_session,
-    train_in_epochs,
 )
 
 

@@ -1,11 +1,9 @@
 """Processes of this machine that train one network together, started and watched by a process that does not train."""
 
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Sequence
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess
 from multiprocessing.queues import SimpleQueue
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import torch
 from torch.distributed import Store  # type: ignore[attr-defined]
 
+from sasa_nas.child_processes import child_context, end_at_once, end_children, ending
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.training.full.ranks import Ranks, store_of
 
@@ -45,9 +44,7 @@ def run_ranks(work: Work, argument: Any, size: int, received: Callable[[Any], No
         RankFailed: If a process was killed or raised an exception.
     """
     store = store_of(None)
-    # forked by a server that has imported what they need, and no device
-    context = get_context("forkserver")
-    context.set_forkserver_preload(["sasa_nas.training.full.checkpoints"])
+    context = child_context("sasa_nas.training.full.checkpoints")
     messages: SimpleQueue[tuple[int | None, Any]] = context.SimpleQueue()
     threads = max(1, len(os.sched_getaffinity(0)) // size)
     processes = [
@@ -67,7 +64,7 @@ def run_ranks(work: Work, argument: Any, size: int, received: Callable[[Any], No
                 break
         _require_ended(processes, failed)
     finally:
-        _end(processes)
+        end_children(processes)
 
 
 def _deliver(
@@ -97,23 +94,12 @@ def _require_ended(processes: Sequence[ForkServerProcess], failed: tuple[int, st
     while True:
         for rank, process in enumerate(processes):
             if process.exitcode:
-                code = process.exitcode
-                how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
-                raise RankFailed(f"process {rank} of {size} {how}, and the training has stopped")
+                raise RankFailed(f"process {rank} of {size} {ending(process)}, and the training has stopped")
         if time.monotonic() >= limit:
             break
         time.sleep(_POLL)
     if failed is not None:
         raise RankFailed(f"process {failed[0]} of {size} failed: {failed[1]}")
-
-
-def _end(processes: Sequence[ForkServerProcess]) -> None:
-    for process in processes:
-        if process.is_alive():
-            process.kill()
-    for process in processes:
-        if process.pid is not None:
-            process.join()
 
 
 def _run(
@@ -124,19 +110,9 @@ def _run(
     threads: int,
     messages: "SimpleQueue[tuple[int | None, Any]]",
 ) -> None:
-    # Ctrl-C ends it at once: what counts is on the disk, and the process that started it says so
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_at_once()
     torch.set_num_threads(threads)
     try:
         work(ranks, store_of(port), argument, lambda message: messages.put((None, message)))
     except Exception as error:
         messages.put((ranks.rank, f"{type(error).__name__}: {one_line(error)}"))
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that started it ends, however that does."""
-    parent = parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -1,0 +1,54 @@
+"""Processes of this machine that a command starts: forked with what they need imported, never outliving the command."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterable
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+
+def child_context(module: str) -> ForkServerContext:
+    """Return the context that processes are started in, without a copy of this one's threads and devices.
+
+    Args:
+        module: Module that the server, which forks the processes, imports once for all of them; it uses no device.
+    """
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([module])
+    return context
+
+
+def end_at_once() -> None:
+    """Let Ctrl-C, and the end of the process that started this one, end it at once: what counts is on the disk."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    end_with_parent()
+
+
+def end_with_parent() -> None:
+    """End this process as soon as the one that started it has ended, however it did."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    # the process that forked this one is the server, which waits for its children
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def ending(process: ForkServerProcess) -> str:
+    """Return in words how a process ended, which has not ended well."""
+    code = process.exitcode or 0
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
+
+
+def end_children(processes: Iterable[ForkServerProcess]) -> None:
+    """Kill those processes that are alive, and wait for all of them."""
+    started = [process for process in processes if process.pid is not None]
+    for process in started:
+        if process.is_alive():
+            process.kill()
+    for process in started:
+        process.join()
