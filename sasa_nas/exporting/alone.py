@@ -53,6 +53,13 @@ def read_loader(file: Path) -> Callable[[Path], Callable[[Any], Any]]:
     return load
 
 
+def arrays(answer: Any) -> list[Any]:
+    """Return the arrays of nested lists and tuples of arrays and tensors, in their order."""
+    if isinstance(answer, list | tuple):
+        return [array for part in answer for array in arrays(part)]
+    return [answer.numpy() if hasattr(answer, "numpy") else answer]
+
+
 def main(loader: Path, file: Path, folder: Path, blocked: set[str]) -> None:
     """Run the file on every batch in `folder`, with further packages blocked."""
     sys.meta_path.insert(0, Blocker(BLOCKED | blocked))
@@ -60,8 +67,7 @@ def main(loader: Path, file: Path, folder: Path, blocked: set[str]) -> None:
 
     network = read_loader(loader)(file)
     for images in sorted(folder.glob("images_*.npy")):
-        answer = network(np.load(images))
-        for i, output in enumerate(answer if isinstance(answer, list) else [answer]):
+        for i, output in enumerate(arrays(network(np.load(images)))):
             np.save(folder / f"{images.stem.replace('images', 'outputs')}_{i}.npy", output)
 
 

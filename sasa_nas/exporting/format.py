@@ -19,7 +19,8 @@ from sasa_nas.nodes import resolve
 from sasa_nas.space.network import NetworkDescription
 
 Run = Callable[[Any], Any]
-"""A function from images, a float32 array (B, C, H, W), to the network's output, an array, or a list of several."""
+"""A function from images, a float32 array (B, C, H, W), to the network's output: an array, a tensor, or nested lists or
+tuples of them."""
 
 Contents = Mapping[str, bytes]
 """Contents of files by name."""

@@ -91,7 +91,7 @@ def inspect(contents: Contents, architecture: NetworkDescription) -> Contents:
 
 
 def load(file: Path) -> Run:
-    """Return the module's network as a function of arrays."""
+    """Return the module's network, as a `Run`."""
     import importlib.util
 
     import torch
@@ -103,15 +103,9 @@ def load(file: Path) -> Run:
     spec.loader.exec_module(module)
     network = module.load()
 
-    def arrays(answer: Any) -> list[Any]:
-        if isinstance(answer, torch.Tensor):
-            return [answer.numpy()]
-        return [array for part in answer for array in arrays(part)]
-
     @torch.no_grad()
     def run(images: Any) -> Any:
-        outputs = arrays(network(torch.from_numpy(images)))
-        return outputs[0] if len(outputs) == 1 else outputs
+        return network(torch.from_numpy(images))
 
     return run
 

@@ -94,14 +94,13 @@ def inspect(contents: Contents, architecture: NetworkDescription) -> Contents:
 
 
 def load(file: Path) -> Run:
-    """Return the ONNX model as a function of arrays."""
+    """Return the ONNX model, as a `Run`."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
 
     def run(images: Any) -> Any:
-        outputs = session.run(None, {"images": images})
-        return outputs[0] if len(outputs) == 1 else outputs
+        return session.run(None, {"images": images})
 
     return run
 

@@ -41,20 +41,14 @@ def inspect(contents: Contents, architecture: NetworkDescription) -> Contents:
 
 
 def load(file: Path) -> Run:
-    """Return the program written by `torch.export.save` as a function of arrays."""
+    """Return the program written by `torch.export.save`, as a `Run`."""
     import torch
 
     network = torch.export.load(file).module()
 
-    def arrays(answer: Any) -> list[Any]:
-        if isinstance(answer, torch.Tensor):
-            return [answer.numpy()]
-        return [array for part in answer for array in arrays(part)]
-
     @torch.no_grad()
     def run(images: Any) -> Any:
-        outputs = arrays(network(torch.from_numpy(images)))
-        return outputs[0] if len(outputs) == 1 else outputs
+        return network(torch.from_numpy(images))
 
     return run
 
