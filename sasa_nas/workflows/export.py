@@ -199,11 +199,9 @@ def of_training(folder: TrainingFolder, choice: WeightsChoice) -> Exportable:
     Raises:
         UserError: If no such seed is trained to the end, it is another task's training, or a file of weights is given.
     """
-    if choice.file is not None:
-        raise UserError("a training has its own weights; leave out --weights")
     info = read_training(folder)
     trained = find_trained(folder.path)
-    weights = of_seed(trained.weights, choice.seed, folder)
+    weights = of_seed(trained.weights, choice, folder)
     assert trained.data is not None
     scores = read_result(folder).seeds if folder.result.is_file() else ()
     score = next((score for score in scores if score.seed == weights.seed), None)
@@ -270,14 +268,21 @@ def write_export(found: Exportable, request: ExportRequest) -> Exported:
     return Exported(written, card, tuple(one.file for one in kinds), hints)
 
 
-def of_seed(weights: Sequence[Weights], seed: int | None, folder: TrainingFolder) -> Weights:
-    """Return the weights of a seed, the first if none is named.
+def of_seed(weights: Sequence[Weights], choice: WeightsChoice, folder: TrainingFolder) -> Weights:
+    """Return the weights of the chosen seed of a training, the first if none is named.
+
+    Args:
+        weights: Weights of the seeds that are trained to the end.
+        choice: Choice of the seed.
+        folder: Folder of the training, for errors.
 
     Raises:
-        UserError: If that seed is not trained to the end.
+        UserError: If that seed is not trained to the end, or a file of weights is given.
     """
+    if choice.file is not None:
+        raise UserError("a training has its own weights; leave out --weights")
     for one in weights:
-        if seed in (None, one.seed):
+        if choice.seed in (None, one.seed):
             return one
     trained = ", ".join(str(one.seed) for one in weights)
-    raise UserError(f"{folder.path} has no seed {seed} that is trained to the end; it has {trained}")
+    raise UserError(f"{folder.path} has no seed {choice.seed} that is trained to the end; it has {trained}")

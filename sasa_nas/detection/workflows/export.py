@@ -22,13 +22,11 @@ def of_detector_training(folder: TrainingFolder, choice: WeightsChoice) -> Expor
     Raises:
         UserError: If no such seed is trained to the end, it is another task's training, or a file of weights is given.
     """
-    if choice.file is not None:
-        raise UserError("a training has its own weights; leave out --weights")
     info = read_detection(folder)
     seeds = [seed for seed in info.settings.seeds if folder.seed(seed).weights.is_file()]
     if not seeds:
         raise UserError(untrained(folder, DETECTION))
-    chosen = of_seed([Weights(folder.seed(seed).weights, seed) for seed in seeds], choice.seed, folder)
+    chosen = of_seed([Weights(folder.seed(seed).weights, seed) for seed in seeds], choice, folder)
     scores = read_detection_result(folder).seeds if folder.result.is_file() else ()
     score = next((score for score in scores if score.seed == chosen.seed), None)
     card = ModelCard(
