@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from sasa_nas.data.class_names import DIGITS_CLASSES
 from sasa_nas.data.known import register_dataset
 from sasa_nas.data.preprocess import resize, standardisation_of
 from sasa_nas.data.splits import DatasetInfo, ImageSet, Indices, Splits, Standardisation, three_way_split
@@ -20,7 +21,7 @@ DIGITS = DatasetInfo(
     flip=False,
     shift=1,
     pixel_max=16.0,
-    class_names=tuple("0123456789"),
+    class_names=DIGITS_CLASSES,
 )
 
 

@@ -12,6 +12,13 @@ import torch
 from torch import Tensor
 
 from sasa_nas.data.cifar import read_cifar, require_cifar
+from sasa_nas.data.class_names import (
+    CIFAR10_CLASSES,
+    CIFAR100_CLASSES,
+    DIGITS_CLASSES,
+    FASHION_MNIST_CLASSES,
+    KMNIST_CLASSES,
+)
 from sasa_nas.data.download import default_data_dir
 from sasa_nas.data.known import register_dataset
 from sasa_nas.data.mnist import read_mnist, require_mnist
@@ -113,18 +120,17 @@ def _register(
     register_dataset(info, partial(load_official, require=require, read=read))
 
 
-_CIFAR10: tuple[str, ...] = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-_FASHION = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
-_UNNAMED: tuple[str, ...] = ()
-_DIGITS = tuple("0123456789")
-
-for _name, _classes, _names in (("cifar10", 10, _CIFAR10), ("cifar100", 100, _UNNAMED)):
+for _name, _classes, _names in (("cifar10", 10, CIFAR10_CLASSES), ("cifar100", 100, CIFAR100_CLASSES)):
     _require, _read_part = partial(require_cifar, _name), partial(read_cifar, _name)
     _register(
         _name, _require, _read_part, channels=3, size=32, shift=4, num_classes=_classes, flip=True, class_names=_names
     )
-for _name, _flip, _names in (("mnist", False, _DIGITS), ("fashion_mnist", True, _FASHION), ("kmnist", False, _UNNAMED)):
+for _name, _flip, _names in (
+    ("mnist", False, DIGITS_CLASSES),
+    ("fashion_mnist", True, FASHION_MNIST_CLASSES),
+    ("kmnist", False, KMNIST_CLASSES),
+):
     _require, _read_part = partial(require_mnist, _name), partial(read_mnist, _name)
     _register(_name, _require, _read_part, channels=1, size=28, shift=2, flip=_flip, class_names=_names)
 # A smaller shift than CIFAR's: neighbouring digits stand at the sides.
-_register("svhn", require_svhn, read_svhn, channels=3, size=32, shift=2, class_names=_DIGITS)
+_register("svhn", require_svhn, read_svhn, channels=3, size=32, shift=2, class_names=DIGITS_CLASSES)
