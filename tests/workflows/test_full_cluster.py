@@ -95,9 +95,11 @@ def test_numbers_of_processes_are_checked() -> None:
 
 
 @pytest.fixture
-def cluster() -> Iterator[Any]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A head that trains nothing, and two nodes that hold one process each."""
     keep_ray_quiet()
+    # Ray Train asks for both nodes at first when it has not heard of the loss, and would wait for a minute
+    monkeypatch.setenv("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "10")
     from ray.cluster_utils import Cluster
 
     # Ray's sockets want a short path

@@ -12,6 +12,7 @@ import pytest
 import torch
 from assertions import every
 from detector_cases import SIZES, pictures, small_detector, sure_network
+from forked import run_forked
 from torch import nn
 
 from sasa_nas.detection.description import Detector
@@ -144,9 +145,7 @@ def test_the_cards_programs_run(whole: Path) -> None:
     programs = [part.partition("```")[0] for part in (whole / "README.md").read_text().split("```python\n")[1:]]
     assert len(programs) == len(FORMATS)
     for program in programs:
-        done = subprocess.run(
-            [sys.executable, "-c", program], cwd=whole, capture_output=True, text=True, timeout=100, check=False
-        )
+        done = run_forked(["-c", program], cwd=whole)
         assert done.returncode == 0, done.stderr
         assert done.stdout
 
