@@ -1,11 +1,16 @@
 """Processes of this machine that a command starts: forked with what they need imported, never outliving the command."""
 
+import functools
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterable
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+
+from sasa_nas.scratch import Scratch
 
 
 def child_context(module: str) -> ForkServerContext:
@@ -14,9 +19,28 @@ def child_context(module: str) -> ForkServerContext:
     Args:
         module: Module that the server, which forks the processes, imports once for all of them; it uses no device.
     """
+    _folder_of_sockets()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([module])
     return context
+
+
+@functools.cache
+def _folder_of_sockets() -> Scratch:
+    """Return the folder in which multiprocessing keeps its sockets from now on.
+
+    It makes one for all that a process starts, the first time that it needs one. If the process is killed, nobody
+    removes that; ours is found by the next command.
+    """
+    folder = Scratch(for_sockets=True, at_exit=False)
+    # once multiprocessing has removed its own, which has priority -100
+    multiprocessing.util.Finalize(None, folder.close, exitpriority=-200)
+    usual, tempfile.tempdir = tempfile.tempdir, str(folder.path)
+    try:
+        multiprocessing.util.get_temp_dir()
+    finally:
+        tempfile.tempdir = usual
+    return folder
 
 
 def end_at_once() -> None:

@@ -17,9 +17,10 @@ FOLDERS = {file.parent.name for file in PACKAGE.glob("*/__init__.py")}
 ROOMS = sorted(FOLDERS | {file.stem for file in PACKAGE.glob("*.py") if file.stem[0] != "_"})
 
 OWN_ROOMS = {
-    "child_processes": set(),
+    "child_processes": {"scratch"},
     "errors": set(),
     "files": set(),
+    "scratch": set(),
     "ops": {"files"},
     "layers": {"ops"},
     "nodes": set(),
@@ -119,8 +120,8 @@ OUTSIDE = {
 
 PARTS_OF_SEARCHING = {
     "propose": {"measurements", "plan", "observer"},
-    "worker": {"measurements", "plan", "scratch", "storage"},
-    "driver": {"propose", "worker", "measurements", "new_run", "observer", "plan", "scratch", "storage"},
+    "worker": {"measurements", "plan", "storage"},
+    "driver": {"propose", "worker", "measurements", "new_run", "observer", "plan", "storage"},
     "simulate": {"propose", "new_run", "observer", "plan"},
 }
 """All parts of `searching` that a part of it may know."""

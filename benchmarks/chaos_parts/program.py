@@ -58,23 +58,26 @@ class Command:
     @property
     def workers(self) -> int:
         """Trainings at a time."""
-        return 1 if self._scenario.program == "retrain" else WORKERS
+        at_once: int = self._scenario.settings.get("at_once", WORKERS)
+        return at_once
 
     def words(self) -> list[str]:
         """Return what a person would type next."""
         if self._scenario.program == "retrain":
-            return retraining(self._run, self._scenario.settings["epochs"])
+            settings = self._scenario.settings
+            return retraining(self._run, settings["epochs"], settings["at_once"])
         if (self._run / "run.json").exists():
             return ["resume", str(self._run)]
         return _search(self._scenario.program, self._scenario.settings, self.space, self._run)
 
 
-def retraining(run: Path, epochs: int) -> list[str]:
-    """Return the command line that trains the first networks of a run in full."""
+def retraining(run: Path, epochs: int, at_once: int = 1) -> list[str]:
+    """Return the command line that trains the first networks of a run in full, so many trainings at once."""
     trials = [word for number in range(NETWORKS) for word in ("--trial", str(number))]
     return [
         *("retrain", str(run), *trials, "--name", RETRAINING, "--size", "proxy", "--dataset", "digits"),
         *("--image-size", "6", "--seeds", str(SEEDS), "--epochs", str(epochs), "--device", "cpu"),
+        *("--at-once", str(at_once)),
     ]
 
 

@@ -81,7 +81,8 @@ class Scenario:
     Attributes:
         seed: That it was drawn from.
         program: What is run.
-        settings: `trials`, `epochs`, `seed`, and whether `halving` is on.
+        settings: `trials`, `epochs`, `seed`, whether `halving` is on, and of a retraining, how many are trained
+            `at_once`.
         strikes: One after the other.
     """
 
@@ -95,7 +96,7 @@ def draw(seed: int) -> Scenario:
     """Return the round of a seed, the same on every machine."""
     chance = random.Random(f"chaos/{seed}")
     program: Program = chance.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-    settings = {
+    settings: dict[str, Any] = {
         "trials": 40 if program == "formula" else chance.randint(4, 6),
         "epochs": chance.randint(4, 8),
         "seed": chance.randrange(3),
@@ -111,6 +112,9 @@ def draw(seed: int) -> Scenario:
     strikes = [_strike(chance, kinds, last) for _ in range(chance.choice((1, 1, 2, 2, 3)))]
     # in the order in which they come true
     strikes.sort(key=lambda strike: -1.0 if strike.progress is None else strike.progress)
+    if program == "retrain":
+        # drawn last, so that the rest of a round is what it was before there was a choice
+        settings["at_once"] = chance.choice((1, 2))
     return Scenario(seed, program, settings, tuple(strikes))
 
 

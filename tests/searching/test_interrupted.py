@@ -19,8 +19,8 @@ from assertions import every
 
 from sasa_nas.errors import UserError
 from sasa_nas.run import Outcome, RunFolder, read_trials
+from sasa_nas.scratch import LOCK
 from sasa_nas.searching import resume
-from sasa_nas.searching.scratch import LOCK
 
 Start = Callable[..., subprocess.Popen[str]]
 

@@ -8,8 +8,8 @@ import ray
 from sasa_nas.cluster.connection import RayStart, shut_down
 from sasa_nas.errors import UserError
 from sasa_nas.run import SearchSettings
+from sasa_nas.scratch import Scratch
 from sasa_nas.searching.driver.daemons import DaemonWatch
-from sasa_nas.searching.scratch import Scratch
 
 
 @contextmanager

@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from sasa_nas.errors import UserError, one_line
 from sasa_nas.files import write_atomically, write_text
 from sasa_nas.run import Outcome, TrialFolder
+from sasa_nas.scratch import Scratch
 from sasa_nas.searching.measurements import Measurements, too_slow
-from sasa_nas.searching.scratch import Scratch
 from sasa_nas.searching.storage import StorageError, StoredFolder
 from sasa_nas.searching.worker.data_cache import DataCache
 from sasa_nas.searching.worker.machine_lock import YieldingBatches, machine_lock

@@ -7,7 +7,9 @@ import stat
 import tempfile
 import time
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 PREFIX = "sasa-nas-"
@@ -34,18 +36,21 @@ class Scratch:
 
     Args:
         for_sockets: Whether its path must be short: a scheduler's `TMPDIR` may be as long as it likes.
+        at_exit: Whether it is removed with this object, or as the process ends; if not, by one call of `close` alone.
     """
 
-    def __init__(self, *, for_sockets: bool = False) -> None:
+    def __init__(self, *, for_sockets: bool = False, at_exit: bool = True) -> None:
         remove_leftovers()
         usual = Path(tempfile.gettempdir())
         moved = for_sockets and len(os.fsencode(usual)) > _LONGEST and os.access(SHORT, os.W_OK | os.X_OK)
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=SHORT if moved else usual))
-        self._finalizer = weakref.finalize(self, _remove, self.path, _locked(self.path))
+        remove = partial(_remove, self.path, _locked(self.path))
+        # finalizers of weakref do nothing any more when other handlers of the process's end run
+        self._remove: Callable[[], object] = weakref.finalize(self, remove) if at_exit else remove
 
     def close(self) -> None:
         """Remove the folder now."""
-        self._finalizer()
+        self._remove()
 
 
 def remove_leftovers() -> None:

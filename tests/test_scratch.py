@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sasa_nas.searching import scratch
-from sasa_nas.searching.scratch import Scratch, remove_leftovers
+from sasa_nas import scratch
+from sasa_nas.scratch import Scratch, remove_leftovers
 
 
 @pytest.fixture(autouse=True)
