@@ -73,3 +73,14 @@ def test_more_trainings_sort_better_and_too_many_leave_no_truth(tmp_path: Path) 
     assert few["tau"] + 0.1 < many["tau"] < 1.0
     assert few["low"] < few["tau"] < few["high"]
     assert ridge_tau(table, 49) is None
+
+
+def test_networks_with_unlike_seeds_are_sorted_by_those_that_are_left(tmp_path: Path) -> None:
+    save_table(planted_table(seeds=3, repeated=4, noise=0.0), tmp_path / "t.json.gz")
+    table = read_studied(tmp_path / "t.json.gz")
+    few, many = ridge_tau(table, 3), ridge_tau(table, 12)
+    assert few is not None
+    assert many is not None
+    # without noise, but with an interaction that no sum of effects has
+    assert few["tau"] + 0.1 < many["tau"] < 1.0
+    assert ridge_tau(table, 15) is None

@@ -54,20 +54,33 @@ def predicted(columns: Vector, trained: NDArray[np.int64], accuracies: Vector) -
 
 
 def ridge_tau(studied: Studied, trainings: int) -> dict[str, float] | None:
-    """Return how well so many trainings, by a ridge regression, sort the networks by the accuracy of other seeds.
+    """Return how well so many trainings, by a ridge regression, sort networks by accuracies that it has not seen.
 
     Each of `DRAWS` draws takes the first seeds of a random order: one training of as many random networks, or, if there
     are more trainings than networks, of all of them and then the next seed's. The truth is the mean of the seeds that
-    are left. Of networks with fewer seeds than others only those that all have are used.
+    are left, of every network. Where networks have unlike numbers of seeds, a draw takes one training of each of some
+    random networks, and the truth is the mean of all seeds of the others.
 
     Returns:
-        Mean tau, and the quantiles of 2.5 and 97.5 per cent over the draws; None if no seed would be left.
+        Mean tau, and the quantiles of 2.5 and 97.5 per cent over the draws; None if no truth would be left.
     """
-    finals = np.array([[course[-1] for course in row.accuracy] for row in studied.table.rows if len(row.seconds) > 1])
-    networks, seeds = len(studied.table.rows), finals.shape[1] if finals.ndim == 2 else 0
-    used = math.ceil(trainings / networks)
-    if len(finals) < networks or used >= seeds or trainings < 2:
+    if trainings < 2:
         return None
+    even = len({len(row.seconds) for row in studied.table.rows}) == 1
+    taus = _taus_by_seeds(studied, trainings) if even else _taus_by_networks(studied, trainings)
+    if not taus:
+        return None
+    low, high = np.quantile(taus, [0.025, 0.975])
+    return {"tau": statistics.fmean(taus), "low": float(low), "high": float(high), "trainings": trainings}
+
+
+def _taus_by_seeds(studied: Studied, trainings: int) -> list[float]:
+    """Return a tau for each draw from networks with the same seeds, by the seeds that are left."""
+    finals = np.array([[course[-1] for course in row.accuracy] for row in studied.table.rows])
+    networks, seeds = finals.shape
+    used = math.ceil(trainings / networks)
+    if used >= seeds:
+        return []
     columns, draw = operator_columns(studied), random.Random(0)
     taus = []
     for _ in range(DRAWS):
@@ -75,9 +88,26 @@ def ridge_tau(studied: Studied, trainings: int) -> dict[str, float] | None:
         pairs = [(network, seed) for seed in order[:used] for network in draw.sample(range(networks), networks)]
         trained = np.array([network for network, _ in pairs[:trainings]])
         accuracies = np.array([finals[network, seed] for network, seed in pairs[:trainings]])
-        truth = finals[:, order[used:]].mean(1)
-        tau = float(stats.kendalltau(predicted(columns, trained, accuracies), truth).statistic)
-        # all alike: no order
-        taus.append(0.0 if math.isnan(tau) else tau)
-    low, high = np.quantile(taus, [0.025, 0.975])
-    return {"tau": statistics.fmean(taus), "low": float(low), "high": float(high), "trainings": trainings}
+        taus.append(_tau(predicted(columns, trained, accuracies), finals[:, order[used:]].mean(1)))
+    return taus
+
+
+def _taus_by_networks(studied: Studied, trainings: int) -> list[float]:
+    """Return a tau for each draw from networks with unlike seeds, by the networks that are left."""
+    finals = [[course[-1] for course in row.accuracy] for row in studied.table.rows]
+    if trainings > len(finals) - 2:
+        return []
+    columns, draw = operator_columns(studied), random.Random(0)
+    taus = []
+    for _ in range(DRAWS):
+        order = draw.sample(range(len(finals)), len(finals))
+        trained, others = np.array(order[:trainings]), np.array(order[trainings:])
+        accuracies = np.array([draw.choice(finals[network]) for network in trained])
+        taus.append(_tau(predicted(columns, trained, accuracies)[others], studied.means[others]))
+    return taus
+
+
+def _tau(told: Vector, truth: Vector) -> float:
+    tau = float(stats.kendalltau(told, truth).statistic)
+    # all alike: no order
+    return 0.0 if math.isnan(tau) else tau
