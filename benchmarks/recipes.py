@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -163,6 +163,28 @@ def row_of(place: Path, network: str, condition: Condition) -> Row:
     )
 
 
+def write_rows(
+    out: Path, place: Path, chosen: Sequence[Condition], planned: Sequence[Condition]
+) -> list[dict[str, Any]]:
+    """Write the rows of all conditions whose seeds are trained, beside those of others, and return them.
+
+    Args:
+        out: The file.
+        place: Folder of the trainings.
+        chosen: Conditions that are trained.
+        planned: All conditions, in their order.
+    """
+    found = [
+        row_of(place, name, way)
+        for way in chosen
+        for name in NETWORKS
+        if all((place / f"{name}_{way.name}_{seed}" / "result.json").exists() for seed in way.seeds)
+    ]
+    rows = merged(out, found, planned)
+    write_text(out, json.dumps({"rows": rows}, indent=1) + "\n")
+    return rows
+
+
 def merged(out: Path, rows: Sequence[Row], planned: Sequence[Condition]) -> list[dict[str, Any]]:
     """Return rows with those of a file that are of other conditions, in the order in which all are planned."""
     kept: list[dict[str, Any]] = json.loads(out.read_text(encoding="utf-8"))["rows"] if out.exists() else []
@@ -203,22 +225,23 @@ def main() -> None:
     for name, network in networks(0.0625 if arguments.small else WIDTH).items():
         write_text(place / f"{name}.json", network.model_dump_json())
     # what others begin with is whole before they begin
+    rows: list[dict[str, Any]] = []
     beginnings = [way for way in chosen if any(way.name == other.first for other in planned)]
     for several in (beginnings, [way for way in chosen if way not in beginnings]):
         todo = [one for way in several for name in NETWORKS for one in commands(place, name, way, data_dir)]
         with ThreadPoolExecutor(arguments.workers) as pool:
             trained = [pool.submit(train, place, *one) for one in todo]
             try:
-                for one in trained:
+                for one in as_completed(trained):
                     one.result()
+                    # what is whole is kept, whatever becomes of the rest
+                    rows = write_rows(arguments.out, place, chosen, planned)
             except RuntimeError as error:
                 pool.shutdown(cancel_futures=True)
                 sys.exit(str(error))
-    rows = merged(arguments.out, [row_of(place, name, way) for way in chosen for name in NETWORKS], planned)
     for row in rows:
         accuracies = " ".join(f"{accuracy:.2%}" for accuracy in row["test"])
         print(f"{row['network']:10} {row['condition']:11} {accuracies:16} {row['processor_seconds']:,.0f} s")
-    write_text(arguments.out, json.dumps({"rows": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
