@@ -107,12 +107,10 @@ def retrain_run(
         retraining = Retraining(place, plan.settings, networks, plan.command, go_on, gpus, share.workers)
         if division.at_once == 1:
             interrupted, failures = _one_by_one(retraining, replace(share, processes=division.processes), observer)
-            return RetrainingSummary(place, name, interrupted, failures)
-        try:
-            failures = retrain_at_once(retraining, division, observer, grouping=grouping and at_once is None)
-        except KeyboardInterrupt:
-            return RetrainingSummary(place, name, interrupted=True, failures={})
-    return RetrainingSummary(place, name, interrupted=False, failures=failures)
+        else:
+            chosen = grouping and at_once is None
+            interrupted, failures = retrain_at_once(retraining, division, observer, grouping=chosen)
+    return RetrainingSummary(place, name, interrupted, failures)
 
 
 def _divided(

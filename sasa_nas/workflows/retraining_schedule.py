@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sasa_nas.errors import UserError
@@ -59,8 +59,8 @@ class Retraining:
 
 def retrain_at_once(
     retraining: Retraining, division: Division, observer: RetrainingObserver, *, grouping: bool
-) -> dict[int, str]:
-    """Train networks and seeds at once, and return the errors of those that failed by the numbers of their trials.
+) -> tuple[bool, dict[int, str]]:
+    """Train networks and seeds at once; return whether Ctrl-C ended it, and errors by the numbers of trials.
 
     Args:
         retraining: The networks.
@@ -70,29 +70,41 @@ def retrain_at_once(
 
     Raises:
         UserError: If a folder cannot be written.
-        KeyboardInterrupt: If Ctrl-C ended it.
     """
     left = [trial for trial in retraining.networks if not retraining.folder(trial).result.exists()]
+    failures: dict[int, str] = {}
     if not left:
-        return {}
+        return False, failures
+    try:
+        division, lengths = _timed(retraining, division, left, grouping=grouping)
+        observer.estimated(_estimate(retraining, division))
+        with ExitStack() as locks:
+            trainings = _Trainings(retraining, division.processes, lengths, observer, failures)
+            for trial in left:
+                trainings.add(trial, locks)
+            run_in_slots(carry_out, slots_of(division.at_once, division.processes, retraining.gpus), trainings)
+    except KeyboardInterrupt:
+        return True, failures
+    return False, failures
+
+
+def _estimate(retraining: Retraining, division: Division) -> Estimate:
+    settings, networks = retraining.settings, retraining.networks
+    done = sum(sum(epochs_done(retraining.folder(trial), settings)) for trial in networks)
+    counts = (len(networks), len(settings.seeds), settings.recipe.epochs)
+    return Estimate(division.seconds, *counts, done, division.at_once, division.processes)
+
+
+def _timed(
+    retraining: Retraining, division: Division, left: Sequence[int], *, grouping: bool
+) -> tuple[Division, dict[tuple[int, int], float]]:
+    """Time the networks that are left; return the division with the time until all end, and each training's seconds."""
     timings = _Timings(retraining, left, division.processes)
     run_in_slots(carry_out, slots_of(division.at_once, division.processes, retraining.gpus), timings)
-    lengths = _lengths(retraining, timings.seconds)
+    lengths = dict(_lengths(retraining, timings.seconds))
     if grouping and isinstance(retraining.settings.recipe, FullRecipe) and lengths:
-        division = _grouped(retraining, timings.seconds, [length for _, length in lengths])
-    else:
-        seconds = makespan([length for _, length in lengths], division.at_once)
-        division = Division(division.processes, division.at_once, seconds)
-    settings = retraining.settings
-    done = sum(sum(epochs_done(retraining.folder(trial), settings)) for trial in retraining.networks)
-    counts = (len(retraining.networks), len(settings.seeds), settings.recipe.epochs)
-    observer.estimated(Estimate(division.seconds, *counts, done, division.at_once, division.processes))
-    with ExitStack() as locks:
-        trainings = _Trainings(retraining, division.processes, dict(lengths), observer)
-        for trial in left:
-            trainings.add(trial, locks)
-        run_in_slots(carry_out, slots_of(division.at_once, division.processes, retraining.gpus), trainings)
-    return trainings.failures
+        return _grouped(retraining, timings.seconds, list(lengths.values())), lengths
+    return replace(division, seconds=makespan(list(lengths.values()), division.at_once)), lengths
 
 
 def _lengths(retraining: Retraining, seconds: Mapping[int, float]) -> list[tuple[tuple[int, int], float]]:
@@ -164,9 +176,7 @@ class _Trainings:
         processes: Processes of each training.
         lengths: Estimated seconds of each training, by trial and seed, as far as they are known.
         observer: Observer of the progress.
-
-    Attributes:
-        failures: Error messages by the number of the failed network's trial.
+        failures: Receiver of error messages, by the number of the failed network's trial.
     """
 
     def __init__(
@@ -175,13 +185,13 @@ class _Trainings:
         processes: int,
         lengths: Mapping[tuple[int, int], float],
         observer: RetrainingObserver,
+        failures: dict[int, str],
     ) -> None:
         self._retraining, self._processes = retraining, processes
-        self._lengths, self._observer = lengths, observer
+        self._lengths, self._observer, self._failures = lengths, observer, failures
         self._networks: dict[int, _Network] = {}
         self._waiting: list[RetrainingPart] = []
         self._order = {trial: index for index, trial in enumerate(retraining.networks, 1)}
-        self.failures: dict[int, str] = {}
 
     def add(self, trial: int, locks: ExitStack) -> None:
         """Add the parts of a network that are left, and make its folder.
@@ -260,12 +270,12 @@ class _Trainings:
         self._observer.part_ended(part.trial, part.seed)
         if part.seed is not None:
             network.left.discard(part.seed)
-            if not network.left and part.trial not in self.failures:
+            if not network.left and part.trial not in self._failures:
                 self._waiting.insert(0, RetrainingPart(part.trial, Action.RESULT))
 
     def _fail(self, trial: int, error: UserError) -> None:
         """Keep the first error of a network, of which nothing more is begun."""
-        self.failures.setdefault(trial, failure_of(error, self._retraining.folder(trial)))
+        self._failures.setdefault(trial, failure_of(error, self._retraining.folder(trial)))
         self._waiting = [part for part in self._waiting if part.trial != trial]
 
 
