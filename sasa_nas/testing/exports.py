@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from sasa_nas.errors import UserError
+from sasa_nas.exporting import alone
 from sasa_nas.exporting.card import ModelCard
 from sasa_nas.exporting.folder import export_network
 from sasa_nas.exporting.format import Subject, format_of
@@ -74,7 +75,11 @@ def _images(architecture: Architecture, batch: int) -> Tensor:
 
 
 def _on_arrays(run: Callable[[Any], Any]) -> Callable[[Tensor], Tensor]:
-    return lambda images: torch.from_numpy(run(images.numpy()))
+    def on_tensors(images: Tensor) -> Tensor:
+        (logits,) = alone.arrays(run(images.numpy()))
+        return torch.from_numpy(logits)
+
+    return on_tensors
 
 
 def _require_same_logits(run: Callable[[Tensor], Tensor], network: Network, what: str) -> None:
