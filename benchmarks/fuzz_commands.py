@@ -33,7 +33,7 @@ BORDERS = (
     "sasa_nas.searching.session:simulate",
     "sasa_nas.searching.simulate.replay:simulate",
     "sasa_nas.searching.plan:dry_run",
-    "sasa_nas.workflows.training_session:train_with_checkpoints",
+    "sasa_nas.workflows.seed_session:train_with_checkpoints",
     "sasa_nas.workflows.latency:latency_of",
     "sasa_nas.workflows.evaluate:evaluate",
     "sasa_nas.workflows.evaluate:evaluate_attacked",

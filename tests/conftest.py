@@ -44,6 +44,7 @@ def decoded_images(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     return place
 
 
+@pytest.hookimpl(trylast=True)  # once those that are not asked for are gone
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, so that processes side by side end together.
 
