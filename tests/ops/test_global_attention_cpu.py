@@ -309,3 +309,18 @@ def test_other_processors(options: str, tmp_path: Path) -> None:
             for spread in (0.3, 3.0):
                 assert_same(problem_of(size, dims=(5, 2), spread=spread), tolerance=3e-5)
         assert_same(problem_of((7, 7), relative=False))
+
+
+@pytest.mark.parametrize("scale", [1e3, 3e4, 1e6])
+@pytest.mark.parametrize("relative", [False, True])
+def test_huge_logits_choose_the_largest(scale: float, relative: bool) -> None:
+    draw = torch.Generator().manual_seed(0)
+    # logits up to 1e13, whose last digit stands for a million
+    maps = [torch.randn(2, 3, 5, 2, depth, generator=draw) * scale for depth in (4, 4, 2)]
+    tables = [torch.randn(count, 4, generator=draw) for count in (5, 9)] if relative else [None, None]
+    problem = GlobalProblem(*maps, *tables, 0.5)
+    out, lse = cpu_forward(problem)
+    exact = plain(*(None if x is None else x.double() for x in (*maps, *tables)), scale=0.5)
+    torch.testing.assert_close(out.double(), exact, rtol=1e-5, atol=1e-5 * scale)
+    gradients = cpu_backward(problem, out, lse, torch.ones_like(out))
+    assert every(x.isfinite().all() for x in gradients[:3])

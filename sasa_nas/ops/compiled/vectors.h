@@ -51,6 +51,9 @@ INLINE Vector choose(Integers which, Vector a, Vector b)
 /* The larger of two numbers, `b` where either is NaN. */
 INLINE Vector larger(Vector a, Vector b) { return choose(a > b, a, b); }
 
+/* A number, or `most` where it is larger; NaN stays NaN. */
+INLINE Vector at_most(Vector x, Vector most) { return choose(x > most, most, x); }
+
 /* Lane i becomes lane places[i]. */
 INLINE Vector arrange(Vector vector, Integers places)
 {

@@ -53,7 +53,8 @@ INLINE void backward_keys(int blocks, int keys, const Head *head, int64_t i, con
         Vector row_sum = {0};
         UNROLL
         for (int k = 0; k < keys; k++) {
-            weights[b][k] = power_of_two(weights[b][k]);
+            /* no weight is above 1, however coarsely large logits are rounded */
+            weights[b][k] = power_of_two(at_most(weights[b][k] - load(head->lse + i + b * LANES), splat(0)));
             products[b][k] *= weights[b][k];
             if (careful) {
                 weights[b][k] = where(real[b], weights[b][k]);
@@ -99,7 +100,7 @@ INLINE void backward_group(int blocks, const Head *head, int64_t i, int64_t firs
     for (int64_t y = first; y < last; y++) {
         Vector row[BLOCKS], row_sums[BLOCKS];
         for (int b = 0; b < blocks; b++) {
-            row[b] = load(head->row_logits + y * plane + i + b * LANES) - load(head->lse + i + b * LANES);
+            row[b] = load(head->row_logits + y * plane + i + b * LANES);
             row_sums[b] = (Vector){0};
         }
         for (int64_t x = 0, keys; x < width; x += keys) {

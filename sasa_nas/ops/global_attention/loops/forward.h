@@ -18,9 +18,12 @@ INLINE void peak_of(int blocks, int keys, const Head *head, int64_t i, int64_t y
             peaks[b] = larger(logits[b][k], peaks[b]);
 }
 
-/* Adds the exponentials of some keys to `sums`, and the values they weigh to the output. */
+/* Adds the exponentials of some keys to `sums`, and the values they weigh to the output.
+
+   The peaks are taken off at the end, of the same sums that they were found among: taken off the first term, they would
+   be missed by hundreds where logits are so large that their last digit stands for as much. */
 INLINE void weigh(int blocks, int keys, const Head *head, int64_t i, int64_t y, int64_t x, const Vector *row,
-                  Vector *sums)
+                  const Vector *peaks, Vector *sums)
 {
     Vector weights[BLOCKS][KEYS];
     read_logits(blocks, keys, head, i, y, x, row, weights);
@@ -28,7 +31,7 @@ INLINE void weigh(int blocks, int keys, const Head *head, int64_t i, int64_t y, 
     for (int b = 0; b < blocks; b++)
         UNROLL
         for (int k = 0; k < keys; k++) {
-            weights[b][k] = power_of_two(weights[b][k]);
+            weights[b][k] = power_of_two(weights[b][k] - peaks[b]);
             sums[b] += weights[b][k];
         }
     int64_t plane = head->window.plane, channels = head->job->value_dim;
@@ -80,12 +83,11 @@ INLINE void forward_group(int blocks, const Head *head, int64_t i, int bounded)
                     store(out, load(out) * factor);
                 }
                 peaks[b] = higher[b];
-                row[b] -= peaks[b];
             }
         }
         for (int64_t x = 0, keys; x < width; x += keys) {
             keys = keys_of(width - x);
-            WITH_KEYS(keys, weigh, blocks, head, i, y, x, row, row_sums)
+            WITH_KEYS(keys, weigh, blocks, head, i, y, x, row, peaks, row_sums)
         }
         for (int b = 0; b < blocks; b++)
             sums[b] += row_sums[b];
