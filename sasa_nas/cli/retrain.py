@@ -74,7 +74,7 @@ def retrain(
         typer.Option(
             "--gpus",
             "--processes",
-            metavar="N|LEAST:MOST",
+            metavar="auto|N|LEAST:MOST",
             help="Processes that train each network together, a GPU each; auto for what ends first. With --address, "
             "LEAST:MOST for as many as there are.",
         ),

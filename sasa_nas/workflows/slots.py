@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing import connection
 from multiprocessing.connection import Connection
@@ -169,16 +168,20 @@ def run_in_slots(work: Work, slots: Sequence[Slot], schedule: Schedule[Part]) ->
 
 def _deliver(one: _Running[Part], schedule: Schedule[Part], *, all_of_them: bool) -> None:
     """Pass on the next message of a process, or all that it has left."""
-    # the end of a killed process may lie inside a message
-    with suppress(EOFError, OSError):
-        while one.messages.poll():
+    while True:
+        try:
+            if not one.messages.poll():
+                return
             message = one.messages.recv()
-            if isinstance(message, _Broken):
-                one.failure = message.error
-            else:
-                schedule.received(one.part, message)
-            if not all_of_them:
-                break
+        except (EOFError, OSError):
+            # there is no more, or a killed process ended inside a message
+            return
+        if isinstance(message, _Broken):
+            one.failure = message.error
+        else:
+            schedule.received(one.part, message)
+        if not all_of_them:
+            return
 
 
 def _run(work: Work, argument: Any, slot: Slot, messages: Connection) -> None:

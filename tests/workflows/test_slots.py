@@ -84,6 +84,16 @@ def test_each_part_has_its_slot_and_only_its_own_end() -> None:
     assert os.environ.get("CUDA_VISIBLE_DEVICES") != "GPU-a"
 
 
+@pytest.mark.slow
+def test_an_error_of_the_receiver_is_not_taken_for_an_end() -> None:
+    class Full(Listed):
+        def received(self, part: str, message: Any) -> None:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        run_in_slots(act, slots_of(1, 1, []), Full(["well"]))
+
+
 def sleep(part: str, send: Callable[[Any], None]) -> None:
     send(os.getpid())
     time.sleep(60)
