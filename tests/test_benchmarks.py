@@ -112,6 +112,17 @@ def test_the_report_of_a_made_up_run_is_weighed_and_opened(tmp_path: Path) -> No
 
 
 @pytest.mark.night
+@pytest.mark.night
+def test_estimates_are_compared_with_what_trainings_take(tmp_path: Path) -> None:
+    out = tmp_path / "estimates.json"
+    answer = run("estimates.py", "--device", "cpu", "--small", "--out", str(out))
+    assert answer.returncode == 0, answer.stderr
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert result["epochs"] == 2
+    assert set(result["medians"]) == {"proxy", "full"}
+    assert every(ratio > 0 for ratio in result["medians"].values())
+
+
 def test_a_small_load_is_measured(tmp_path: Path) -> None:
     out = tmp_path / "load.json"
     answer = run("load.py", "--small", "--section", "search", "space", "folder", "--out", str(out))

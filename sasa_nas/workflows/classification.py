@@ -82,7 +82,8 @@ class Classification:
                 limit=TIMED_SECONDS / 2,
                 device=self.device,
             )
-        one = validation.each * len(batches)
+        # the last batch may be smaller
+        one = validation.each * len(part) / min(size, len(part))
         left = sum(epochs - before for before in done)
         # the result is of the validation part again, and of the test part, taken to be as large
         return left * (updates.each * len(trainer.batches) + one) + 2 * len(done) * one
