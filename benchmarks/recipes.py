@@ -117,7 +117,8 @@ def commands(place: Path, network: str, condition: Condition, data_dir: Path) ->
             continue
         begin = place / f"{network}_{condition.first}_0" if condition.first else place / f"{network}.json"
         data = ["--dataset", condition.dataset, "--image-size", str(SIDE), "--data-dir", str(data_dir)]
-        yield folder, [str(begin), *data, *condition.options, "--seed", str(seed), "--out", str(folder)]
+        how = [*condition.options, "--seed", str(seed), "--device", "cpu"]
+        yield folder, [str(begin), *data, *how, "--out", str(folder)]
 
 
 def train(place: Path, folder: Path, options: Sequence[str]) -> None:
@@ -128,7 +129,7 @@ def train(place: Path, folder: Path, options: Sequence[str]) -> None:
     """
     if (folder / "result.json").exists():
         return
-    command = [sys.executable, "-m", "sasa_nas", "train", *options, "--device", "cpu"]
+    command = [sys.executable, "-m", "sasa_nas", "train", *options]
     with tempfile.TemporaryFile("w+") as told:
         process = subprocess.Popen(
             command, stdout=told, stderr=subprocess.STDOUT, env=os.environ | {"OMP_NUM_THREADS": "1"}
