@@ -14,6 +14,7 @@ from sasa_nas.ops.local_attention.problem import Problem
 
 Kind = Literal["direct", "tile", "chosen"]
 Layout = Literal["channels_last", "channels_first", "inside_nan", "expanded"]
+Terms = Literal["content", "relative", "both"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Case:
     stride: int = 1
     scale: float = 0.5
     padding: Literal["mask", "zeros"] = "mask"
-    terms: Literal["content", "relative", "both"] = "both"
+    terms: Terms = "both"
     per_head: bool = False
     dtype: Literal["float32", "float16"] = "float32"
     layout: Layout = "channels_last"

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from interpreted_kernels import (
     Case,
     Kind,
     Layout,
+    Terms,
     error_far_apart,
     error_of_the_operator,
     errors,
@@ -120,6 +122,15 @@ def test_errors_are_at_most_twice_those_of_the_plain_form(interpreter: Interpret
     case = Case(kind, height=6, width=6, kernel_size=5, depth=16, value_depth=16, scale=1.0, dtype=dtype)
     found = interpreter.call(errors_beside_the_plain_form, case)
     assert every(ours < 2 * plain for ours, plain in found), found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("terms", ["content", "both"])
+def test_gradients_are_finite_where_logits_are_huge(interpreter: Interpreter, kind: Kind, terms: Terms) -> None:
+    # logits of 1e10, whose last digit stands for a thousand; sums in other orders would overflow as powers
+    forward, _, *backward = interpreter.call(errors, Case(kind, terms=terms, magnitude=1e5))
+    assert forward < TOLERANCE["float32"]
+    assert every(math.isfinite(error) for error in backward), backward
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -13,6 +13,7 @@ from sasa_nas.ops.local_attention.triton_vectors import (
     load_vectors,
     store_vectors,
     table_of_program,
+    weight_of,
 )
 
 
@@ -107,7 +108,7 @@ def direct_backward_key(
             if HAS_TABLES:
                 relation += table_row(cols_ptr, dx, ROWS, DEPTH, DEPTH_PADDED)
                 row_logit += tl.sum(scaled * table_row(rows_ptr, dy, ROWS, DEPTH, DEPTH_PADDED), 1)
-            weight = tl.exp2(tl.sum(scaled * relation, 1) + row_logit - lse - lse_rest)
+            weight = weight_of(tl.sum(scaled * relation, 1) + row_logit - lse - lse_rest)
             grad_value += weight[:, None] * grad_out
             if HAS_KEY:
                 delta = tl.load(delta_ptr + row, mask=seen, other=0.0)

@@ -13,6 +13,7 @@ from sasa_nas.ops.local_attention.triton_vectors import (
     load_vectors,
     store_vectors,
     table_of_program,
+    weight_of,
 )
 
 
@@ -120,7 +121,7 @@ def direct_backward_query(
                 relation += load_vectors(key_ptr, key_at, in_map, key_sc, DEPTH, DEPTH_PADDED, WORD).to(tl.float32)
             if HAS_TABLES:
                 relation += table_row(cols_ptr, dx, ROWS, DEPTH, DEPTH_PADDED)
-            weight = tl.exp2(tl.sum(scaled * relation, 1) + row_logit - lse - lse_rest)
+            weight = weight_of(tl.sum(scaled * relation, 1) + row_logit - lse - lse_rest)
             if not ZEROS:
                 weight = tl.where(in_map, weight, 0.0)
             value = load_vectors(value_ptr, value_at, in_map, value_sc, VALUE_DEPTH, VALUE_DEPTH_PADDED, WORD)

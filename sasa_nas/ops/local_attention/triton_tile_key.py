@@ -13,6 +13,7 @@ from sasa_nas.ops.local_attention.triton_vectors import (
     load_vectors,
     store_vectors,
     table_of_program,
+    weight_of,
 )
 
 
@@ -123,7 +124,7 @@ def tile_backward_key(
             rows = load_vectors(rows_ptr, dy, seen_y, 1, DEPTH, DEPTH_PADDED, DEPTH)
             logits = tl.dot(rows, query_columns, logits, input_precision="ieee")
             logits += tl.gather(tl.dot(cols, query_columns, input_precision="ieee"), dx, 1)
-        weights = tl.exp2(logits * (scale * LOG2_E) - lse[:, None, :])
+        weights = weight_of(logits * (scale * LOG2_E) - lse[:, None, :])
         weights = tl.where(seen_x & seen_y[:, :, None], weights, 0.0)
         grad_value = tl.dot(weights.to(grad_out.dtype), grad_out, grad_value, input_precision="ieee")
         if HAS_KEY:

@@ -22,6 +22,7 @@ from sasa_nas.ops.local_attention.triton_vectors import (
     load_vectors,
     store_vectors,
     table_of_program,
+    weight_of,
 )
 
 
@@ -154,7 +155,7 @@ def tile_backward_query(
         if HAS_KEY:
             key = load_vectors(key_ptr, key_at, key_in_map, key_sc, DEPTH, DEPTH_PADDED, WORD)
             logits = tl.dot(query, tl.permute(key, 0, 2, 1), input_precision="ieee") * (scale * LOG2_E)
-        weights = tl.exp2(add_offset_logits(logits, row_logits, col_logits))
+        weights = weight_of(add_offset_logits(logits, row_logits, col_logits))
         value = load_vectors(value_ptr, value_at, key_in_map, value_sc, VALUE_DEPTH, VALUE_DEPTH_PADDED, WORD)
         weight_grads = tl.dot(grad_out, tl.permute(value, 0, 2, 1), input_precision="ieee")
         logit_grads = weights * (weight_grads - delta[:, :, None])

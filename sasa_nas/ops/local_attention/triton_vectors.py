@@ -72,3 +72,13 @@ def table_of_program(table_ptr, heads, PER_HEAD: tl.constexpr, SIZE: tl.constexp
     if PER_HEAD:
         table_ptr += (tl.program_id(0) % heads) * SIZE
     return table_ptr
+
+
+@triton.jit
+def weight_of(exponent):
+    """Return the weight of a key, from its logit less the query's log-sum-exp to base 2: a number up to 1, or NaN.
+
+    Where logits are huge, a sum in another order than the forward pass's is off by more than one, and its power would
+    overflow.
+    """
+    return tl.exp2(tl.minimum(exponent, 0.0, propagate_nan=tl.PropagateNan.ALL))
