@@ -17,7 +17,8 @@ from sasa_nas.run.trial_log import write_log
 from sasa_nas.space import Architecture, Image, Stage, load_space
 from sasa_nas.stems.conv import ConvStem
 
-# the same cases on every machine and in every run; another profile looks for new ones: --hypothesis-profile=default
+# The same seed on every machine and in every run; another profile looks for new cases: --hypothesis-profile=default.
+# Cases may still differ with the modules that a process has loaded, whose constants Hypothesis tries as values.
 hypothesis.settings.register_profile("seeded", derandomize=True, database=None)
 hypothesis.settings.load_profile("seeded")
 
