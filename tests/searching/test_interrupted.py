@@ -54,11 +54,11 @@ def test_a_search_keeps_to_itself_and_ends_as_after_ctrl_c_if_terminated(
 
 
 def start_search(start: Start, make_space, tmp_path: Path, **environment: str) -> tuple[subprocess.Popen[str], Path]:
-    """Starts a search of three trials; returns its process and its folder."""
+    """Starts a search of two trials; returns its process and its folder."""
     space, out = tmp_path / "space.json", tmp_path / "run"
     data = make_space(lambda d: d["proxy"]["recipe"].update(epochs=EPOCHS)).model_dump(mode="json")
     space.write_text(json.dumps(data))
-    words = ("search", "--space", str(space), "--trials", "3", "--workers", "1", "--out", str(out))
+    words = ("search", "--space", str(space), "--trials", "2", "--workers", "1", "--out", str(out))
     return start(*words, **environment), out
 
 
@@ -144,7 +144,7 @@ def test_a_search_that_is_interrupted_and_then_killed_is_completed(
     assert not summary.interrupted
     assert [record.number for record in summary.records] == list(range(len(summary.records)))
     spent = [record for record in summary.records if record.outcome.spent]
-    assert [record.outcome for record in spent] == [Outcome.TRAINED] * 3
+    assert [record.outcome for record in spent] == [Outcome.TRAINED] * 2
     begun = [record for record in interrupted if record.outcome is not Outcome.WAITING]
     assert [r.architecture_id for r in summary.records[: len(begun)]] == [r.architecture_id for r in begun]
     assert trained_epochs(out) == {record.number: EPOCHS for record in spent}
