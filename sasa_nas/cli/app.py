@@ -4,6 +4,7 @@ Commands import what they need when they run, so that `--help` answers at once.
 """
 
 import errno
+import functools
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -104,11 +105,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0; 2 after a user's error, printed as one line on stderr; 130 after Ctrl-C, SIGTERM or SIGHUP; 1 if the reader
         of stdout has closed it.
     """
-    command = typer.main.get_command(app)
     _require_streams()
     try:
         with ending_like_interrupt():
-            status = command.main(
+            status = _built().main(
                 args=None if arguments is None else list(arguments), prog_name=PROGRAM, standalone_mode=False
             )
         sys.stdout.flush()
@@ -128,6 +128,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except _ParsingError as error:
         return _fail(_usage(error))
     return status if isinstance(status, int) else 0
+
+
+@functools.cache
+def _built() -> typer.core.TyperGroup:
+    """Return the program with all its commands, which Typer takes some hundredths of a second to build."""
+    return typer.main.get_group(app)
 
 
 def _require_streams() -> None:
