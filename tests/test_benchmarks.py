@@ -30,6 +30,7 @@ def test_kernels_are_timed_beside_a_convolution(tmp_path: Path) -> None:
     assert every(timing["both"]["milliseconds"] > 0 for timing in row["timings"].values())
 
 
+@pytest.mark.night
 def test_sans_operators_are_timed_in_all_forms(tmp_path: Path) -> None:
     out = tmp_path / "san_kernels.json"
     answer = run("san_kernels.py", "--device", "cpu", "--small", "--out", str(out))
@@ -63,6 +64,7 @@ def test_exports_are_compared_in_every_runtime(tmp_path: Path) -> None:
     assert every(row["error"] is None and row["difference"] < 1e-4 for row in rows)
 
 
+@pytest.mark.night
 def test_networks_that_differ_in_the_operator_are_timed_beside_the_convolutional_one(tmp_path: Path) -> None:
     out = tmp_path / "operators.json"
     answer = run("operators.py", "--device", "cpu", "--small", "--out", str(out))
@@ -112,7 +114,6 @@ def test_the_report_of_a_made_up_run_is_weighed_and_opened(tmp_path: Path) -> No
 
 
 @pytest.mark.night
-@pytest.mark.night
 def test_estimates_are_compared_with_what_trainings_take(tmp_path: Path) -> None:
     out = tmp_path / "estimates.json"
     answer = run("estimates.py", "--device", "cpu", "--small", "--out", str(out))
@@ -123,6 +124,7 @@ def test_estimates_are_compared_with_what_trainings_take(tmp_path: Path) -> None
     assert every(ratio > 0 for ratio in result["medians"].values())
 
 
+@pytest.mark.night
 def test_a_small_load_is_measured(tmp_path: Path) -> None:
     out = tmp_path / "load.json"
     answer = run("load.py", "--small", "--section", "search", "space", "folder", "--out", str(out))
