@@ -112,23 +112,23 @@ def commands(place: Path, network: str, condition: Condition, data_dir: Path) ->
     """Yield the trainings of a network under a condition: the folder of each, and what goes on with it."""
     for seed in condition.seeds:
         folder = place / f"{network}_{condition.name}_{seed}"
+        data = ["--dataset", condition.dataset, "--data-dir", str(data_dir)]
         if (folder / "training.json").exists():
-            yield folder, ["--resume", str(folder)]
+            yield folder, ["--resume", str(folder), *data]
             continue
         begin = place / f"{network}_{condition.first}_0" if condition.first else place / f"{network}.json"
-        data = ["--dataset", condition.dataset, "--image-size", str(SIDE), "--data-dir", str(data_dir)]
-        how = [*condition.options, "--seed", str(seed), "--device", "cpu"]
+        how = ["--image-size", str(SIDE), *condition.options, "--seed", str(seed), "--device", "cpu"]
         yield folder, [str(begin), *data, *how, "--out", str(folder)]
 
 
-def train(place: Path, folder: Path, options: Sequence[str]) -> None:
-    """Train to the end, and add the processor time it took to the folder's list.
+def train(place: Path, folder: Path, options: Sequence[str]) -> Path:
+    """Train to the end, add the processor time it took to the folder's list, and return the folder.
 
     Raises:
         RuntimeError: If the command does not end well, with its last line.
     """
     if (folder / "result.json").exists():
-        return
+        return folder
     command = [sys.executable, "-m", "sasa_nas", "train", *options]
     with tempfile.TemporaryFile("w+") as told:
         process = subprocess.Popen(
@@ -142,6 +142,7 @@ def train(place: Path, folder: Path, options: Sequence[str]) -> None:
             last = (told.read().strip().splitlines() or ["no message"])[-1]
             raise RuntimeError(f"{folder.name}: status {process.returncode}: {last}")
     print(f"{folder.name}: {read_result(TrainingFolder(folder)).test.mean:.2%} of the test part", flush=True)
+    return folder
 
 
 def row_of(place: Path, network: str, condition: Condition) -> Row:
@@ -165,13 +166,14 @@ def row_of(place: Path, network: str, condition: Condition) -> Row:
 
 
 def write_rows(
-    out: Path, place: Path, chosen: Sequence[Condition], planned: Sequence[Condition]
+    out: Path, place: Path, trained: set[Path], chosen: Sequence[Condition], planned: Sequence[Condition]
 ) -> list[dict[str, Any]]:
     """Write the rows of all conditions whose seeds are trained, beside those of others, and return them.
 
     Args:
         out: The file.
         place: Folder of the trainings.
+        trained: Folders of those that have ended.
         chosen: Conditions that are trained.
         planned: All conditions, in their order.
     """
@@ -179,7 +181,7 @@ def write_rows(
         row_of(place, name, way)
         for way in chosen
         for name in NETWORKS
-        if all((place / f"{name}_{way.name}_{seed}" / "result.json").exists() for seed in way.seeds)
+        if all(place / f"{name}_{way.name}_{seed}" in trained for seed in way.seeds)
     ]
     rows = merged(out, found, planned)
     write_text(out, json.dumps({"rows": rows}, indent=1) + "\n")
@@ -227,6 +229,7 @@ def main() -> None:
         write_text(place / f"{name}.json", network.model_dump_json())
     # what others begin with is whole before they begin
     rows: list[dict[str, Any]] = []
+    ended: set[Path] = set()
     beginnings = [way for way in chosen if any(way.name == other.first for other in planned)]
     for several in (beginnings, [way for way in chosen if way not in beginnings]):
         todo = [one for way in several for name in NETWORKS for one in commands(place, name, way, data_dir)]
@@ -234,9 +237,9 @@ def main() -> None:
             trained = [pool.submit(train, place, *one) for one in todo]
             try:
                 for one in as_completed(trained):
-                    one.result()
+                    ended.add(one.result())
                     # what is whole is kept, whatever becomes of the rest
-                    rows = write_rows(arguments.out, place, chosen, planned)
+                    rows = write_rows(arguments.out, place, ended, chosen, planned)
             except RuntimeError as error:
                 pool.shutdown(cancel_futures=True)
                 sys.exit(str(error))

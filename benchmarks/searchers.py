@@ -49,6 +49,7 @@ SEARCHERS: dict[str, SearchSettings] = {
     "random": SearchSettings(sampler="random"),
     "random, stopping on all objectives": SearchSettings(sampler="random", halving=True),
     "NSGA-II": SearchSettings(sampler="nsga2"),
+    "GP": SearchSettings(sampler="gp"),
     "TPE": SearchSettings(sampler="tpe"),
     "TPE, stopping on accuracy alone": SearchSettings(sampler="tpe", objectives=("accuracy",), halving=True),
     "TPE, stopping on all objectives": SearchSettings(sampler="tpe", halving=True),

@@ -17,8 +17,8 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 pytestmark = pytest.mark.slow
 
 
-def run(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run_forked([BENCHMARKS / script, *arguments])
+def run(script: str, *arguments: str, timeout: float = 100.0) -> subprocess.CompletedProcess[str]:
+    return run_forked([BENCHMARKS / script, *arguments], timeout=timeout)
 
 
 def test_kernels_are_timed_beside_a_convolution(tmp_path: Path) -> None:
@@ -212,7 +212,8 @@ def test_the_peak_of_memory_is_what_a_step_holds_at_once() -> None:
 @pytest.mark.timeout(600)
 def test_recipes_are_compared_from_training_to_transfer(tmp_path: Path) -> None:
     out = tmp_path / "recipes.json"
-    answer = run("recipes.py", "--small", "--folder", str(tmp_path / "kept"), "--out", str(out))
+    kept = ["--folder", str(tmp_path / "kept"), "--out", str(out)]
+    answer = run("recipes.py", "--small", *kept, timeout=300.0)
     assert answer.returncode == 0, answer.stderr
     rows = json.loads(out.read_text(encoding="utf-8"))["rows"]
     ways = ("cifar10", "proxy", "small_20", "pretrained", "head_only")
@@ -222,7 +223,7 @@ def test_recipes_are_compared_from_training_to_transfer(tmp_path: Path) -> None:
     out.write_text(json.dumps({"rows": [row | {"test": []} for row in rows]}), encoding="utf-8")
     # one as if it had been stopped before its end: it goes on
     (tmp_path / "kept" / "conv_head_only_0" / "result.json").unlink()
-    again = run("recipes.py", "--small", "--folder", str(tmp_path / "kept"), "--out", str(out), "--only", "head_only")
+    again = run("recipes.py", "--small", *kept, "--only", "head_only", timeout=200.0)
     assert again.returncode == 0, again.stderr
     merged = json.loads(out.read_text(encoding="utf-8"))["rows"]
     trained = {"cifar10", "head_only"}
