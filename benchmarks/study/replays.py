@@ -26,11 +26,13 @@ def searchers_table(found: Mapping[str, Any]) -> str:
         for search, kinds in result["searchers"].items():
             true = kinds["true"]
             reached = true["median_epochs_to_random"]
-            never = f", {true['never_reached']} of {result['seeds']} not at all" if true["never_reached"] else ""
+            # written of late, as a searcher may have fewer than the others
+            searches = true.get("searches", result["seeds"])
+            never = f", {true['never_reached']} of {searches} not at all" if true["never_reached"] else ""
             rows.append(
                 [
                     TITLES[name],
-                    search,
+                    search if searches == result["seeds"] else f"{search}, {searches} searches",
                     *(_interval(true["hypervolume"][str(round(share * budget))]) for share in (0.25, 1.0)),
                     (f"over {budget:,}" if reached > budget else f"{reached:,.0f}") + never,
                 ]
