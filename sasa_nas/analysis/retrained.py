@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel, ConfigDict
 
+from sasa_nas.analysis import student
 from sasa_nas.analysis.pareto import pareto_front
 from sasa_nas.analysis.rank_correlation import (
     FEWEST,
@@ -176,10 +177,7 @@ def seed_mean(values: Sequence[float]) -> SeedMean:
     mean = statistics.fmean(values)
     if len(values) < 2:
         return SeedMean(mean=mean, low=None, high=None, values=tuple(values))
-    # half a second to import
-    from scipy.stats import t
-
-    quantile = float(t.ppf(0.5 + CONFIDENCE / 2, len(values) - 1))
+    quantile = student.quantile(0.5 + CONFIDENCE / 2, len(values) - 1)
     half = quantile * statistics.stdev(values) / math.sqrt(len(values))
     return SeedMean(mean=mean, low=max(0.0, mean - half), high=min(1.0, mean + half), values=tuple(values))
 

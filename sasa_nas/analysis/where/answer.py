@@ -4,8 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-from scipy import stats
-
+from sasa_nas.analysis import student
 from sasa_nas.analysis.where.attention_bounds import attention_bounds
 from sasa_nas.analysis.where.choices import STEM, kind_shares
 from sasa_nas.analysis.where.effects import (
@@ -199,7 +198,7 @@ def _not_told(space: SearchSpace, operators: Sequence[Contrast]) -> list[str]:
 
 def _detectable(estimate: Estimate) -> float:
     """Return the effect that a two-sided test at 5 % detects with 80 % power, given the estimate's standard error."""
-    quantile = float(stats.t.ppf(1 - ALPHA / 2, estimate.df) + stats.t.ppf(POWER, estimate.df))
+    quantile = student.quantile(1 - ALPHA / 2, estimate.df) + student.quantile(POWER, estimate.df)
     return quantile * estimate.error
 
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
 
+from sasa_nas.analysis import student
 from sasa_nas.analysis.where.bounds_records import Bounds, PlaceBound
 from sasa_nas.analysis.where.choices import kind_shares
 from sasa_nas.analysis.where.failures import FAILED
@@ -83,7 +83,7 @@ def attention_bounds(space: SearchSpace, records: Sequence[TrialRecord]) -> Boun
     scale = np.where(scale > _NEGLIGIBLE, scale, 1.0)
     groups = [group for _, group in pairs]
     model = fit_trainings(groups, (columns.raw - columns.raw.mean(axis=0)) / scale, fixed=len(places))
-    quantile = float(stats.t.ppf(1.0 - (1.0 - CONFIDENCE) / (2 * len(places)), model.free))
+    quantile = student.quantile(1.0 - (1.0 - CONFIDENCE) / (2 * len(places)), model.free)
     effects = [model.combination(columns.weights(number) / scale) for number in range(len(places))]
     return Bounds(
         places=[

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from scipy import stats
-
+from sasa_nas.analysis import student
 from sasa_nas.analysis.where.linear import CONFIDENCE, Estimate
 from sasa_nas.surrogate.factors import Vector
 
@@ -37,4 +36,4 @@ def _chance(larger: tuple[Vector, Vector], smaller: tuple[Vector, Vector], estim
         return 1.0
     if difference.error <= 0.0:
         return 0.0
-    return float(stats.t.sf(difference.value / difference.error, difference.df))
+    return student.upper_tail(difference.value / difference.error, difference.df)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import stats
 
+from sasa_nas.analysis import student
 from sasa_nas.surrogate.factors import Matrix, Vector
 
 CONFIDENCE = 0.95
@@ -41,14 +41,14 @@ class Estimate:
 
     @cached_property
     def _half(self) -> float:
-        return float(stats.t.ppf(0.5 + CONFIDENCE / 2, self.df)) * self.error
+        return student.quantile(0.5 + CONFIDENCE / 2, self.df) * self.error
 
     @cached_property
     def p(self) -> float:
         """Two-sided p-value."""
         if self.error <= 0.0:
             return float(self.value == 0.0)
-        return float(2.0 * stats.t.sf(abs(self.value) / self.error, self.df))
+        return 2.0 * student.upper_tail(abs(self.value) / self.error, self.df)
 
     def with_error_of(self, other: "Estimate") -> "Estimate":
         """Return the estimate with the error of an independent one added; degrees of freedom by Satterthwaite (1946).

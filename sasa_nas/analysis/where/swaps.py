@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
+from sasa_nas.analysis import student
 from sasa_nas.analysis.where.linear import CONFIDENCE
 from sasa_nas.analysis.where.records import SwapEffect
 from sasa_nas.run import Arm, TrialRecord
@@ -62,7 +62,7 @@ def _effect(stage: int, pairs: Sequence[_Pair]) -> SwapEffect:
     half = None
     if len(means) > 1:
         error = float(np.std(means, ddof=1)) / len(means) ** 0.5
-        half = float(stats.t.ppf(0.5 + CONFIDENCE / 2, len(means) - 1)) * error
+        half = student.quantile(0.5 + CONFIDENCE / 2, len(means) - 1) * error
     return SwapEffect(
         stage=stage,
         operators=sorted({pair.operator for pair in pairs}),
