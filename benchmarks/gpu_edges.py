@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 import torch
-from gpu_correctness import Case, Finding, kernel_results, problem_of, relative_error
+from gpu_correctness import Case, Finding, kernel_results, plain_results, problem_of, relative_error
 from torch import Tensor
 
 from sasa_nas.operators.local_attention.layer import LocalAttention2d
@@ -21,6 +21,7 @@ def checks_of_edges(device: torch.device, *, small: bool) -> Iterator[Callable[[
     for name in PLANS:
         yield partial(same_bits, device, name, small=small)
         yield partial(steep_logits, device, name, small=small)
+        yield partial(huge_logits, device, name, small=small)
     yield partial(operator_and_autograd, device)
     yield partial(refusals, device)
     if device.type == "cuda":
@@ -30,7 +31,7 @@ def checks_of_edges(device: torch.device, *, small: bool) -> Iterator[Callable[[
 
 
 def same_bits(device: torch.device, plan: str, *, small: bool) -> Finding:
-    """Return a second run on other data's leavings gives the same bits."""
+    """Check that a second run gives the same bits, after other data were in the memory."""
     case = Case((3, 4), 3, 2, 4, 4, 1) if small else Case((28, 28), batch=8)
     problem, grad_out = problem_of(case, torch.float16, device)
     first = kernel_results(problem, grad_out, PLANS[plan])
@@ -41,7 +42,7 @@ def same_bits(device: torch.device, plan: str, *, small: bool) -> Finding:
 
 
 def steep_logits(device: torch.device, plan: str, *, small: bool) -> Finding:
-    """Logits near 6e4, the end of float16, from a query that is one key of many: its value is the output."""
+    """Check logits near 6e4, the end of float16, of queries that are one key of many: its value is the output."""
     size, channels = (3, 8) if small else (14, 16)
     generator = torch.Generator(device).manual_seed(0)
     vectors = torch.randn(1, size, size, 2, channels, generator=generator, device=device)
@@ -55,8 +56,21 @@ def steep_logits(device: torch.device, plan: str, *, small: bool) -> Finding:
     return Finding(f"logits of 6e4, {plan}", finite and error < 1e-3, f"finite: {finite}, error {error:.1e}")
 
 
+def huge_logits(device: torch.device, plan: str, *, small: bool) -> Finding:
+    """Check logits of 1e10, as of a network that diverges: the largest takes all, and gradients are finite."""
+    case = Case((3, 4), 3, 2, 4, 4, 1) if small else Case((14, 14))
+    problem, grad_out = problem_of(case, torch.float32, device)
+    assert problem.key is not None
+    huge = replace(problem, query=problem.query * 1e5, key=problem.key * 1e5)
+    out, *gradients = kernel_results(huge, grad_out, PLANS[plan])
+    exact, *_ = plain_results(huge, grad_out, torch.float64)
+    finite = all(bool(tensor.isfinite().all()) for tensor in gradients)
+    error = relative_error(out, exact)
+    return Finding(f"logits of 1e10, {plan}", finite and error < 1e-3, f"gradients finite: {finite}, error {error:.1e}")
+
+
 def operator_and_autograd(device: torch.device) -> Finding:
-    """Through torch's operator the gradients are the plain form's, strided and expanded ones too."""
+    """Check that the gradients by torch's operator are the plain form's, strided and expanded ones too."""
     case = Case((5, 6), 3, 2, 4, 4, 1)
     problem, _ = problem_of(case, torch.float32, device)
     results = []
@@ -72,7 +86,7 @@ def operator_and_autograd(device: torch.device) -> Finding:
 
 
 def refusals(device: torch.device) -> Finding:
-    """Float64 has no kernels, and an argument that does not fit is named."""
+    """Check that float64, which has no kernels, and arguments that do not fit are refused by name."""
     maps = torch.zeros(1, 4, 4, 1, 4, device=device)
     messages = []
     for arguments, options in (
@@ -91,7 +105,7 @@ def refusals(device: torch.device) -> Finding:
 
 
 def without_windows_in_memory(device: torch.device) -> Finding:
-    """Training takes a few maps of memory, where windows laid out would take 49."""
+    """Check that training takes a few maps of memory, where windows laid out would take 49."""
     case = Case((28, 28), batch=32)
     problem, grad_out = problem_of(case, torch.bfloat16, device)
     map_bytes = grad_out.numel() * grad_out.element_size()
@@ -105,7 +119,7 @@ def without_windows_in_memory(device: torch.device) -> Finding:
 
 
 def compiled_layer(device: torch.device) -> Finding:
-    """Return a layer compiles as one graph, channels_last, and gives the gradients of the layer itself."""
+    """Check that a compiled layer is one graph, channels_last, with the gradients of the layer itself."""
     torch.manual_seed(0)
     layer = LocalAttention2d(64, 64).to(device).to(memory_format=torch.channels_last)
     image = torch.randn(4, 64, 14, 14, device=device).to(memory_format=torch.channels_last)
@@ -123,7 +137,7 @@ def compiled_layer(device: torch.device) -> Finding:
 
 
 def more_than_2_to_the_31_elements(device: torch.device) -> Finding:
-    """Return the last images of a batch of 2^31 elements are computed as they are alone."""
+    """Check that the last images of a batch of 2^31 elements are computed as they are alone."""
     case = Case((56, 56), depth=8, value_depth=8, batch=2)
     batch = 2**31 // (56 * 56 * 64) + 4
     free, _ = torch.cuda.mem_get_info()
