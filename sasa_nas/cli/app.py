@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -108,7 +108,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _require_streams()
     try:
         with ending_like_interrupt():
-            status = _built().main(
+            status = _built(app).main(
                 args=None if arguments is None else list(arguments), prog_name=PROGRAM, standalone_mode=False
             )
         sys.stdout.flush()
@@ -131,9 +131,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 @functools.cache
-def _built() -> typer.core.TyperGroup:
-    """Return the program with all its commands, which Typer takes some hundredths of a second to build."""
-    return typer.main.get_group(app)
+def _built(program: typer.Typer) -> Any:
+    """Return a program with all its commands, which Typer takes some hundredths of a second to build."""
+    return typer.main.get_command(program)
 
 
 def _require_streams() -> None:
