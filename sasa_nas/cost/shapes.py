@@ -1,9 +1,10 @@
 """Fast shape inference on torch's meta device.
 
 The meta device has fast kernels for most operations. For batch norm, ReLU, sums, negations, concatenations and random
-weights, which are most of a residual network's, it runs decompositions in Python instead, up to four milliseconds each;
-the first of them imports torch's compiler, which takes more than a second. Here they are replaced by their effect: a
-map of the output's shape and the tensors that autograd keeps; random weights are not drawn.
+weights, which are most of a residual network's, and for the resizing of maps, it runs decompositions in Python
+instead, up to four milliseconds each, sixteen for the latter; the first of them imports torch's compiler, which takes
+more than a second. Here they are replaced by their effect: a map of the output's shape and the tensors that autograd
+keeps; random weights are not drawn.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -54,6 +55,14 @@ class _Sum(torch.autograd.Function):
         return x.new_empty(shape)
 
 
+class _Resized(torch.autograd.Function):
+    """Map of another size, that keeps nothing."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, x: Tensor, size: tuple[int, ...]) -> Tensor:
+        return x.new_empty(*x.shape[:2], *size)
+
+
 class _Joined(torch.autograd.Function):
     """Concatenation that keeps nothing."""
 
@@ -92,6 +101,8 @@ class _Shortcuts(TorchFunctionMode):
             terms = _same_type(args) if not named else None
             if terms is not None and (func in _SUMS or terms[1] is None):
                 return _Sum.apply(*terms)
+        if func is F.interpolate and not isinstance(named.get("size"), int | None):
+            return _Resized.apply(args[0], tuple(named["size"]))
         if func in (torch.cat, torch.stack) and len({tensor.dtype for tensor in args[0]}) == 1:
             return _Joined.apply(_joined_shape(func is torch.stack, *args, **named), *args[0])
         return func(*args, **named)

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 import torch
+import torch.nn.functional as F
 from assertions import every
 from torch import Tensor, nn
 
@@ -25,7 +26,16 @@ class Joined(nn.Module):
         return torch.stack([torch.cat([x, 2.0 * x[:, :2]], dim=1), torch.cat((x[:, :2], x), 1)], dim=-1)
 
 
+class Resized(nn.Module):
+    """A map in the size of another."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        half = F.avg_pool2d(x, 2)
+        return x + F.interpolate(half, size=x.shape[-2:], mode="bilinear", align_corners=False)
+
+
 MODULES = {
+    "resized": Resized,
     "joined": Joined,
     "sums": Weighed,
     "norm": lambda: nn.BatchNorm2d(6),
