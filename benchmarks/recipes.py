@@ -9,6 +9,7 @@ folder) for 20 epochs, with two seeds each:
 
 - `proxy`: the recipe of a search's proxies (AdamW, shifts and flips);
 - `small_20`: the shipped recipe of that name;
+- `mild`: that recipe with what the proxies' has: shifts instead of crops, no label smoothing, a higher learning rate;
 - `pretrained`: by `small_20`, from weights that were trained on CIFAR-10's images, enlarged to 64 pixels, by `small_20`
   for eight epochs with one seed;
 - `head_only`: likewise, but all except the classifier keeps those weights.
@@ -47,6 +48,7 @@ WIDTH = 0.25
 SEEDS = (0, 1)
 SOURCE, TARGET = "imagefolder:cifar10", "imagefolder:tiny_imagenet"
 NETWORKS = ("conv", "attention")
+MILD = ("augmentation.crop={kind: shift, padding: 4}", "loss.label_smoothing=0", "optimizer.learning_rate=.003")
 ATTENTION = {"kind": "local_attention", "kernel_size": 7, "num_heads": 4}
 
 
@@ -95,6 +97,7 @@ def conditions(epochs: int, first_epochs: int) -> tuple[Condition, ...]:
         Condition("cifar10", SOURCE, (*full, f"epochs={first_epochs}"), seeds=(0,)),
         Condition("proxy", TARGET, ("--epochs", str(epochs))),
         Condition("small_20", TARGET, (*full, f"epochs={epochs}")),
+        Condition("mild", TARGET, (*full, f"epochs={epochs}", *(word for one in MILD for word in ("--set", one)))),
         Condition("pretrained", TARGET, (*full, f"epochs={epochs}", "--pretrained"), first="cifar10"),
         Condition("head_only", TARGET, (*full, f"epochs={epochs}", "--head-only"), first="cifar10"),
     )

@@ -216,7 +216,7 @@ def test_recipes_are_compared_from_training_to_transfer(tmp_path: Path) -> None:
     answer = run("recipes.py", "--small", *kept, timeout=300.0)
     assert answer.returncode == 0, answer.stderr
     rows = json.loads(out.read_text(encoding="utf-8"))["rows"]
-    ways = ("cifar10", "proxy", "small_20", "pretrained", "head_only")
+    ways = ("cifar10", "proxy", "small_20", "mild", "pretrained", "head_only")
     assert [(row["condition"], row["network"]) for row in rows] == [(w, n) for w in ways for n in ("conv", "attention")]
     assert every(len(row["test"]) == (1 if row["condition"] == "cifar10" else 2) for row in rows)
     # some alone: what is known of others stays
