@@ -81,7 +81,7 @@ class Row:
     validation: tuple[float, ...]
     test: tuple[float, ...]
     processor_seconds: float
-    """Of all seeds together."""
+    """Of all seeds together, without sessions in which this script was killed with them."""
     machine: dict[str, Any]
 
 
