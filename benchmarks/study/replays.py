@@ -26,7 +26,7 @@ def searchers_table(found: Mapping[str, Any]) -> str:
         for search, kinds in result["searchers"].items():
             true = kinds["true"]
             reached = true["median_epochs_to_random"]
-            # written of late, as a searcher may have fewer than the others
+            # files from before a searcher could have fewer than the others do not hold it
             searches = true.get("searches", result["seeds"])
             never = f", {true['never_reached']} of {searches} not at all" if true["never_reached"] else ""
             rows.append(

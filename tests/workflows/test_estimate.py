@@ -116,6 +116,7 @@ def work_clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[WorkClock]:
     hook.remove()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe",
     [FullRecipe.model_validate(FULL | {"epochs": 6}), Recipe(epochs=6, batch_size=64)],
