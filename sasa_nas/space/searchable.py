@@ -39,13 +39,9 @@ VALUE, CHOICE, RANGE = "<value>", "<choice>", "<range>"
 
 
 class Family(Node):
-    """Base of the derived types, with a deferred build of their validators for a fast import.
+    """Base of the derived types, with a deferred build of their validators for a fast import."""
 
-    Fields get the documentation of the design's fields, so that pydantic does not search the sources for it, which
-    takes longer still.
-    """
-
-    model_config = ConfigDict(defer_build=True, use_attribute_docstrings=False)
+    model_config = ConfigDict(defer_build=True)
 
 
 class Choice(Family, Generic[T]):
@@ -139,7 +135,9 @@ def searchable(model: type[BaseModel]) -> type[Node]:
         else:
             default = _searchable_default(field.default)
             fields[name] = (_searchable_field(field), Field(default=default, description=field.description))
-    return create_model(f"{model.__name__}Space", __base__=Family, __doc__=model.__doc__, **fields)
+    derived = create_model(f"{model.__name__}Space", __base__=Family, __doc__=model.__doc__, **fields)
+    derived.documented_by = model
+    return derived
 
 
 def _searchable_default(default: Any) -> Any:
