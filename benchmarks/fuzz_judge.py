@@ -20,6 +20,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from sasa_nas.files import private_cache
+
 SECONDS = 1.0
 """Of the processor, that a case may take."""
 SEARCHED, SEARCHING = "random ones has", 4.0
@@ -83,7 +85,10 @@ class Court:
         self._written = True
         (self.root / "tmp").mkdir()
         tempfile.tempdir = str(self.root / "tmp")
+        compiled = list(private_cache().glob("*.so"))
         os.environ |= {"HOME": str(self.root), "XDG_CACHE_HOME": str(self.root / "cache")}
+        for library in compiled:  # to compile takes most of a minute, and is nobody's case
+            shutil.copy2(library, private_cache())
         sys.dont_write_bytecode = True
         sys.addaudithook(self._audit)
 

@@ -21,6 +21,7 @@ def run(script: str, *arguments: str, timeout: float = 100.0) -> subprocess.Comp
     return run_forked([BENCHMARKS / script, *arguments], timeout=timeout)
 
 
+@pytest.mark.night
 def test_kernels_are_timed_beside_a_convolution(tmp_path: Path) -> None:
     out = tmp_path / "kernels.json"
     answer = run("kernels.py", "--device", "cpu", "--small", "--out", str(out))
@@ -42,6 +43,7 @@ def test_sans_operators_are_timed_in_all_forms(tmp_path: Path) -> None:
         assert every(timing["both"]["milliseconds"] > 0 for timing in row["timings"].values())
 
 
+@pytest.mark.night
 def test_networks_are_timed_beside_resnet50(tmp_path: Path) -> None:
     out = tmp_path / "networks.json"
     answer = run("networks.py", "--device", "cpu", "--small", "--out", str(out))
@@ -84,6 +86,7 @@ def test_networks_that_differ_in_the_operator_are_timed_beside_the_convolutional
         assert peaks[1] > 1e8
 
 
+@pytest.mark.night
 def test_proxies_are_timed_beside_their_parts_and_a_bare_loop(tmp_path: Path) -> None:
     out = tmp_path / "proxy.json"
     answer = run("proxy.py", "--device", "cpu", "--small", "--out", str(out))

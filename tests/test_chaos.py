@@ -13,7 +13,7 @@ from forked import run_forked
 
 CHAOS = Path(__file__).parent.parent / "benchmarks" / "chaos.py"
 
-NIGHT = {
+ROUNDS = {
     25: ("formula", Kind.KILL_DRIVER),
     31: ("formula", Kind.FILL),
     77: ("formula", Kind.FILL),
@@ -22,17 +22,17 @@ NIGHT = {
     190: ("search", Kind.KILL_RAYLET),
     177: ("retrain", Kind.HANG_UP),
     178: ("retrain", Kind.TEAR),
+    53: ("formula", Kind.TEAR),
 }
-"""Rounds of what is a test of its own by day, too: deaths at every write of the study, a killed search, the deaths of
-workers, a full disk, and signals to a search, a training and a process. By day a killed search's file is torn."""
-ROUNDS = NIGHT | {53: ("formula", Kind.TEAR)}
-"""By seed, what happens."""
+"""By seed, what happens; by day each has tests of its own: deaths at every write of the study, a killed search, the
+deaths of workers, torn files, a full disk, and signals to a search, a training and a process."""
 
 
+@pytest.mark.night
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells which processes are whose")
-@pytest.mark.parametrize("seed", [pytest.param(s, marks=[pytest.mark.night] * (s in NIGHT)) for s in ROUNDS])
+@pytest.mark.parametrize("seed", ROUNDS)
 def test_a_struck_run_comes_to_what_an_undisturbed_one_does(tmp_path: Path, seed: int) -> None:
     scenario = draw(seed)
     assert (scenario.program, *(strike.kind for strike in scenario.strikes)) == ROUNDS[seed]

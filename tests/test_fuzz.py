@@ -24,12 +24,14 @@ def test_a_seed_fixes_the_cases_and_each_case_is_another() -> None:
 
 
 @pytest.mark.slow
-def test_nothing_odd_breaks(tmp_path: Path) -> None:
-    done = run_forked([BENCHMARKS / "fuzz.py", "--small", "--out", tmp_path / "fuzz.json"], timeout=110)
+@pytest.mark.parametrize("count", [40, pytest.param(200, marks=[pytest.mark.night, pytest.mark.timeout(400)])])
+def test_nothing_odd_breaks(count: int, tmp_path: Path) -> None:
+    cases = ["--spaces", str(count), "--commands", str(count)]
+    done = run_forked([BENCHMARKS / "fuzz.py", *cases, "--out", tmp_path / "fuzz.json"], timeout=count + 90)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads((tmp_path / "fuzz.json").read_text(encoding="utf-8"))
     for kind in ("spaces", "commands"):
         assert found[kind]["wrong"] == []
-        assert found[kind]["right"] + found[kind]["one_line"] == found[kind]["cases"] == 60
+        assert found[kind]["right"] + found[kind]["one_line"] == found[kind]["cases"] == count
         assert found[kind]["right"] >= 2
     assert found["commands"]["of_these_cut_off_before_long_work"] >= 2

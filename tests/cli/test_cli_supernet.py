@@ -45,6 +45,7 @@ def test_a_space_without_choices_of_operators_is_one_line(tmp_path: Path, capsys
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.night
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 def test_a_search_judges_first_and_its_scores_have_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -53,13 +54,11 @@ import torch
 
 torch.set_num_threads(1)
 worst = {}
-for folder in Path(sys.argv[2]).iterdir():
-    cases = [(np.load(folder / f"x{batch}.npy"), np.load(folder / f"y{batch}.npy")) for batch in (1, 5)]
-    for kind, file in json.loads(sys.argv[3]).items():
-        network = alone.read_loader(Path(sys.argv[4]) / f"{kind}.py")(folder / file)
-        worst[f"{folder.name} {kind}"] = [
-            float(abs(output - y).max()) for x, y in cases for output in alone.arrays(network(x))
-        ]
+export, folder = map(Path, sys.argv[2:4])
+cases = [(np.load(folder / f"x{batch}.npy"), np.load(folder / f"y{batch}.npy")) for batch in (1, 5)]
+for kind, file in json.loads(sys.argv[4]).items():
+    network = alone.read_loader(folder / f"{kind}.py")(export / file)
+    worst[kind] = [float(abs(output - y).max()) for x, y in cases for output in alone.arrays(network(x))]
 print(json.dumps({"worst": worst, "loaded": sorted(alone.BLOCKED & {n.partition(".")[0] for n in sys.modules})}))
 """
 
@@ -91,22 +90,31 @@ def detector() -> Subject:
     return Subject(described, sure_network(described).state_dict(), "detector")
 
 
-FILES = {one.name: f"net/{one.file}" for one in all_formats()}
+FILES = {one.name: one.file for one in all_formats()}
+BY_DAY = "rest"
+EACH = [pytest.param(name, marks=[pytest.mark.night] * (name != BY_DAY)) for name in WRITTEN]
+"""The networks of `WRITTEN`, by day the smaller one."""
+Exports = Callable[[str], Path]
 
 
 @pytest.fixture(scope="module")
-def exports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders by the networks' names, in each the export `net` in every format."""
+def exports(tmp_path_factory: pytest.TempPathFactory) -> Exports:
+    """The export of one of `WRITTEN` in every format, by its name."""
     folder = tmp_path_factory.mktemp("exports")
-    for name, one in WRITTEN.items():
-        export_network(one, trained_like(one).state_dict(), folder / name / "net", ModelCard("net"), tuple(FORMATS))
-    return folder
+
+    @functools.cache
+    def exported(name: str) -> Path:
+        one = WRITTEN[name]
+        export_network(one, trained_like(one).state_dict(), folder / name, ModelCard("net"), tuple(FORMATS))
+        return folder / name
+
+    return exported
 
 
 @pytest.fixture
-def whole(exports: Path) -> Path:
+def whole(exports: Exports) -> Path:
     """The smaller one of the exports."""
-    return exports / "rest" / "net"
+    return exports(BY_DAY)
 
 
 def test_the_networks_hold_all_there_is() -> None:
@@ -127,36 +135,36 @@ def test_nested_answers_are_arrays_in_their_order() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_every_format_computes_the_network_without_the_package(exports: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", EACH)
+def test_every_format_computes_the_network_without_the_package(exports: Exports, name: str, tmp_path: Path) -> None:
     for known in all_formats():
         (tmp_path / f"{known.name}.py").write_text(alone.loader_source(known.load))
-    for name, one in WRITTEN.items():
-        network = trained_like(one)
-        for batch in (1, 5):
-            x = images(one, batch)
-            with torch.no_grad():
-                y = network(x)
-            np.save(exports / name / f"x{batch}.npy", x)
-            np.save(exports / name / f"y{batch}.npy", y)
-        # logits that vary, so that agreement says something
-        assert y.std() > 1e-2
-    command = [sys.executable, "-P", "-c", CHILD, alone.__file__, str(exports), json.dumps(FILES), str(tmp_path)]
+    network = trained_like(WRITTEN[name])
+    for batch in (1, 5):
+        x = images(WRITTEN[name], batch)
+        with torch.no_grad():
+            y = network(x)
+        np.save(tmp_path / f"x{batch}.npy", x)
+        np.save(tmp_path / f"y{batch}.npy", y)
+    # logits that vary, so that agreement says something
+    assert y.std() > 1e-2
+    command = [sys.executable, "-P", "-c", CHILD, alone.__file__, str(exports(name)), str(tmp_path), json.dumps(FILES)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout.splitlines()[-1])
     assert answer["loaded"] == []
-    assert answer["worst"].keys() == {f"{name} {kind}" for name in WRITTEN for kind in FORMATS}
+    assert answer["worst"].keys() == set(FORMATS)
     assert {file: worst for file, worst in answer["worst"].items() if not max(worst) <= 1e-4} == {}
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_no_file_tells_of_the_machine_that_made_it(exports: Path) -> None:
-    for name in WRITTEN:
-        for file in FILES.values():
-            content = (exports / name / file).read_bytes()
-            assert str(Path(alone.__file__).parent.parent).encode() not in content
-            assert sys.prefix.encode() not in content
+@pytest.mark.parametrize("name", EACH)
+def test_no_file_tells_of_the_machine_that_made_it(exports: Exports, name: str) -> None:
+    for file in FILES.values():
+        content = (exports(name) / file).read_bytes()
+        assert str(Path(alone.__file__).parent.parent).encode() not in content
+        assert sys.prefix.encode() not in content
 
 
 @pytest.mark.slow
@@ -175,18 +183,19 @@ def test_every_graph_computes_its_network(name: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_every_file_is_one_that_verification_runs_without_consent(exports: Path) -> None:
-    for name, architecture in WRITTEN.items():
-        for kind in all_formats():
-            contents = read_contents(exports / name / "net", [kind.file, *kind.further_files])
-            assert kind.inspect(contents, architecture).keys() == contents.keys()
+@pytest.mark.parametrize("name", EACH)
+def test_every_file_is_one_that_verification_runs_without_consent(exports: Exports, name: str) -> None:
+    for kind in all_formats():
+        contents = read_contents(exports(name), [kind.file, *kind.further_files])
+        assert kind.inspect(contents, WRITTEN[name]).keys() == contents.keys()
 
 
+@pytest.mark.night
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_operators_of_torch_are_those_that_files_hold(exports: Path) -> None:
+def test_operators_of_torch_are_those_that_files_hold(exports: Exports) -> None:
     found: set[str] = set()
-    files = [exports / name / "net" / "model.pt2" for name in WRITTEN]
+    files = [exports(name) / "model.pt2" for name in WRITTEN]
     for content in [*(file.read_bytes() for file in files), *map(saved, VARIED), saved_program(detector().program)]:
         with zipfile.ZipFile(io.BytesIO(checked_archive("model.pt2", content))) as archive:
             model = next(entry for entry in archive.namelist() if entry.endswith("/models/model.json"))
@@ -195,10 +204,11 @@ def test_operators_of_torch_are_those_that_files_hold(exports: Path) -> None:
     assert sorted(ATEN_OPERATORS - found) == []
 
 
+@pytest.mark.night
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_operators_of_onnx_are_those_that_files_hold(exports: Path) -> None:
-    found = {node.op_type for name in WRITTEN for node in onnx.load(exports / name / "net" / "model.onnx").graph.node}
+def test_operators_of_onnx_are_those_that_files_hold(exports: Exports) -> None:
+    found = {node.op_type for name in WRITTEN for node in onnx.load(exports(name) / "model.onnx").graph.node}
     # what is computed beforehand of small maps, and left in the graphs of large ones
     for program in (traced("basic")[1], traced("san")[1], detector().program):
         program = with_global_pools_reduced(program)
@@ -210,9 +220,10 @@ def test_operators_of_onnx_are_those_that_files_hold(exports: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_sides_of_maps_are_named_by_the_batch_or_not_at_all(exports: Path) -> None:
+@pytest.mark.parametrize("name", EACH)
+def test_sides_of_maps_are_named_by_the_batch_or_not_at_all(exports: Exports, name: str) -> None:
     """A runtime takes sides of one name for equal, and lets values of equal shapes share their memory."""
-    graph = onnx.load(exports / "much" / "net" / "model.onnx").graph
+    graph = onnx.load(exports(name) / "model.onnx").graph
     shapes = [value.type.tensor_type.shape for value in (*graph.value_info, *graph.input, *graph.output)]
     names = {side.dim_param for shape in shapes for side in shape.dim if side.dim_param}
     assert "batch" in names

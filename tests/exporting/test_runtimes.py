@@ -13,18 +13,13 @@ from sasa_nas.testing.case import cases_of, network_of
 
 openvino = pytest.importorskip("openvino")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-BY_DAY = ("local_attention", 2)
-"""An operator, and how many of its cases are in a network by day: windows that are masked, and padded by zeros."""
+# by day files are run by onnxruntime alone (test_exported_programs.py)
+pytestmark = [pytest.mark.night, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-@pytest.mark.parametrize(
-    ("kind", "count"),
-    [pytest.param(*BY_DAY), *(pytest.param(kind, None, marks=pytest.mark.night) for kind in OPERATORS.kinds)],
-)
-def test_two_runtimes_compute_the_networks_logits(kind: str, count: int | None, tmp_path: Path) -> None:
-    architecture = network_of(cases_of(kind)[:count])
+@pytest.mark.parametrize("kind", OPERATORS.kinds)
+def test_two_runtimes_compute_the_networks_logits(kind: str, tmp_path: Path) -> None:
+    architecture = network_of(cases_of(kind))
     network = trained_like(architecture)
     onnx = format_of("onnx")
     onnx.write(Subject(architecture, network.state_dict(), kind), tmp_path)

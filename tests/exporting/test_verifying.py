@@ -101,6 +101,7 @@ def own_operator() -> Iterator[str]:
     unload_operators(name)
 
 
+@pytest.mark.night
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_an_export_with_an_operator_of_ones_own_is_verified_by_its_code(own_operator: str, tmp_path: Path) -> None:

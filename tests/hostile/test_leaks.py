@@ -106,6 +106,7 @@ proxy:
 """
 
 
+@pytest.mark.night
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_search_a_training_and_an_export_tell_nothing(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

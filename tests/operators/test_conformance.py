@@ -5,14 +5,14 @@ import pytest
 from sasa_nas.operators import OPERATORS
 from sasa_nas.testing import ConformanceCheck, conformance_checks
 
-BY_DAY = "conv"
-"""Kind of which all cases are made a program of torch.export by day. Of the others, the check of ONNX traces one."""
+BY_DAY = {"torch.export": "conv", "ONNX": "patchwise"}
+"""Kind of which all cases are exported by day, by the check; tests of exports hold a graph of each other one."""
 
 
 def marks(check: ConformanceCheck) -> list[pytest.MarkDecorator]:
     if not check.check.slow:
         return []
-    by_night = check.check.name == "torch.export" and check.kind != BY_DAY
+    by_night = BY_DAY.get(check.check.name, check.kind) != check.kind
     return [pytest.mark.slow, pytest.mark.timeout(300), *[pytest.mark.night] * by_night]
 
 

@@ -43,7 +43,7 @@ SIZES = [(1, 1, 1), (2, 3, 2), (4, 6, 25), (5, 4, 3), (7, 10, 9), (16, 18, 49), 
 
 @pytest.fixture(
     scope="module",
-    params=["own", *(pytest.param(name, marks=[pytest.mark.night] * (name == NIGHT)) for name in VARIANTS)],
+    params=["own", *(pytest.param(name, marks=[pytest.mark.night] * (name in NIGHT)) for name in VARIANTS)],
 )
 def functions(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ctypes.CDLL]:
     folder: Path = tmp_path_factory.mktemp("products")

@@ -26,13 +26,13 @@ def interpreter() -> Iterator[Interpreter]:
         SumsCase(),
         SumsCase(dtype="float16", layout="channels_last"),
         SumsCase(layout="inside_nan"),
-        SumsCase(batch=2, dtype="float16", layout="expanded"),
+        pytest.param(SumsCase(batch=2, dtype="float16", layout="expanded"), marks=pytest.mark.night),
         # windows larger than the map, maps of one row and of one column
         SumsCase(height=2, width=3, kernel_size=5, layout="channels_last", weight_channels=3, groups=1),
         SumsCase(height=1, width=9, dtype="float16", weight_channels=1),
         SumsCase(height=9, width=1, layout="channels_last"),
         # more pixels, groups and channels than a program has
-        SumsCase(height=12, width=13, weight_channels=1, groups=9),
+        pytest.param(SumsCase(height=12, width=13, weight_channels=1, groups=9), marks=pytest.mark.night),
         SumsCase(weight_channels=33, groups=1, layout="channels_last"),
         SumsCase(batch=0),
     ],

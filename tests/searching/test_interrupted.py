@@ -28,6 +28,7 @@ EPOCHS = 12
 """Of each trial: enough for a search to be struck twice in the middle of one."""
 
 
+@pytest.mark.night  # by day a signal to one process is tests/cli/test_signals.py's
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_a_search_keeps_to_itself_and_ends_as_after_ctrl_c_if_terminated(

@@ -138,6 +138,7 @@ class Killing(Notes):
             self._cluster.remove_node(sorted(self._cluster.worker_nodes, key=id)[0], allow_graceful=False)
 
 
+@pytest.mark.night
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_training_goes_on_without_a_node_that_is_killed_to_the_same_network(

@@ -146,6 +146,7 @@ def test_nothing_is_lost_by_ctrl_c_and_by_kills(run: RunFolder) -> None:
     assert results(run, "target") == results(run, "alone")
 
 
+@pytest.mark.night
 def test_a_network_that_fails_does_not_hold_up_the_others(run: RunFolder) -> None:
     retrain_run(run.path, [0, 1], REQUEST, share=HERE)
     damaged, busy = map(run.retraining("target").network, range(2))
@@ -173,6 +174,7 @@ def test_a_folder_that_cannot_be_written_ends_all(run: RunFolder, monkeypatch: p
         retrain_run(run.path, [0], REQUEST, share=HERE, at_once=2, observer=Events(full))
 
 
+@pytest.mark.night
 def test_gpus_are_grouped_where_that_is_faster(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     # on a CPU, processes do not look at the names of GPUs
     monkeypatch.setattr(retrain, "gpus_for", lambda device: ("GPU-a", "GPU-b"))

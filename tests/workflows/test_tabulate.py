@@ -106,6 +106,7 @@ def test_a_table_goes_on_where_it_stopped_and_holds_real_trainings(tmp_path: Pat
     assert every(row.latency is not None and row.latency > 0 for row in table.rows)
 
 
+@pytest.mark.night
 @pytest.mark.slow
 def test_of_some_networks_one_training_is_enough(tmp_path: Path) -> None:
     follower = Follower()

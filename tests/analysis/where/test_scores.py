@@ -263,6 +263,7 @@ def test_a_score_that_is_a_sum_of_effects_has_nothing_to_tell() -> None:
     assert (answer.score.p, answer.score.width, answer.score.taken) == (None, pytest.approx(1.0), False)
 
 
+@pytest.mark.night
 @pytest.mark.slow
 def test_costs_stand_in_for_what_a_small_sample_leaves_out() -> None:
     # accuracy grows with FLOPs, which widths and blocks decide; 24 designs tell operators' effects alone

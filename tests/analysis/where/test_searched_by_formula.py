@@ -48,6 +48,7 @@ def test_additive_effects_are_found(tmp_path: Path) -> None:
     assert [pair for pair in answer.interactions if pair.star] == []
 
 
+@pytest.mark.night
 def test_effects_within_an_operator_are_found(tmp_path: Path) -> None:
     answer = searched("conditional", "conditional", tmp_path / "run")
     window = "stages[2].operator.local_attention.kernel_size"

@@ -129,6 +129,7 @@ def test_a_runtime_of_onnx_gives_boxes_and_scores_of_the_network(whole: Path) ->
     assert scores.std() > 0.05
 
 
+@pytest.mark.night
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_every_format_is_verified_without_consent(whole: Path) -> None:

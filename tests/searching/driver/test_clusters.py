@@ -87,6 +87,7 @@ def cluster() -> Iterator[Cluster]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.mark.night
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_trials_go_on_elsewhere_when_a_node_vanishes_and_their_files_come_home(
