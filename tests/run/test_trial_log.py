@@ -80,6 +80,9 @@ def test_an_end_is_on_the_disk_before_the_search_goes_on(tmp_path: Path, monkeyp
     [
         (lambda lines: [lines[0][:-3], *lines[1:]], "line 1 is no JSON"),
         (lambda lines: [lines[0], bytes(20), *lines[1:]], "line 2 is no JSON"),
+        # the beginning of a line that counts no more, joined to the end of another trial's
+        (lambda lines: [lines[0][:40] + lines[2], *lines[1:]], "line 1 is no JSON"),
+        (lambda lines: [*lines, b'{"number":1,"outcome":"lost","number":2}'], "line 6 has two numbers"),
         (lambda lines: [*lines, b""], "line 6 is no JSON"),
         (lambda lines: [*lines, b"[" * 100_000], "line 6 is no JSON"),
         (lambda lines: [*lines, b"\xff\xfe"], "line 6 is no JSON"),
