@@ -38,6 +38,16 @@ class Holder(Node):
     """A part."""
 
 
+class Around:
+    """A class that holds another."""
+
+    class Base(Node):
+        """Of the same name as one outside."""
+
+        size: int = 3
+        """Side inside."""
+
+
 def described(model: type[Node]) -> dict[str, Any]:
     properties: dict[str, Any] = model.model_json_schema()["properties"]
     return {name: field["description"] for name, field in properties.items() if "description" in field}
@@ -50,12 +60,13 @@ def test_fields_have_the_strings_below_them() -> None:
         "rate": "Share,\nof all.",
         "named": "By its docstring.",
     }
+    assert field_docstrings(Around.Base) == {"size": "Side inside."}
 
 
 def test_a_class_that_was_made_by_a_call_has_those_of_its_bases() -> None:
     made = create_model("Made", __base__=Base, more=(int, 2))
     assert field_docstrings(made) == field_docstrings(Base)
-    namespace: dict[str, Any] = {"Node": Node}
+    namespace: dict[str, Any] = {"Node": Node, "__name__": "typed"}
     exec('class Typed(Node):\n    size: int = 3\n    """Size."""\n', namespace)
     assert field_docstrings(namespace["Typed"]) == {}
 
