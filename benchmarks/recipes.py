@@ -49,6 +49,8 @@ SEEDS = (0, 1)
 SOURCE, TARGET = "imagefolder:cifar10", "imagefolder:tiny_imagenet"
 NETWORKS = ("conv", "attention")
 MILD = ("augmentation.crop={kind: shift, padding: 4}", "loss.label_smoothing=0", "optimizer.learning_rate=.003")
+MATCHED = (*MILD, "augmentation.crop.padding=8", "batch_size=64")
+GENTLE = ("augmentation.crop.scale=[.6, 1]", "optimizer.learning_rate=.003", "batch_size=64")
 ATTENTION = {"kind": "local_attention", "kernel_size": 7, "num_heads": 4}
 
 
@@ -62,6 +64,7 @@ class Condition:
         options: Options of `sasa-nas train`, beside network, data set and seeds.
         seeds: Seeds to train with.
         first: Name of the condition whose weights it begins with; None to begin anew.
+        networks: Networks that are trained so.
     """
 
     name: str
@@ -69,6 +72,7 @@ class Condition:
     options: tuple[str, ...]
     seeds: tuple[int, ...] = SEEDS
     first: str | None = None
+    networks: tuple[str, ...] = NETWORKS
 
 
 @dataclass(frozen=True)
@@ -97,10 +101,18 @@ def conditions(epochs: int, first_epochs: int) -> tuple[Condition, ...]:
         Condition("cifar10", SOURCE, (*full, f"epochs={first_epochs}"), seeds=(0,)),
         Condition("proxy", TARGET, ("--epochs", str(epochs))),
         Condition("small_20", TARGET, (*full, f"epochs={epochs}")),
-        Condition("mild", TARGET, (*full, f"epochs={epochs}", *(word for one in MILD for word in ("--set", one)))),
+        Condition("mild", TARGET, (*full, f"epochs={epochs}", *changes(MILD)), networks=("conv",)),
+        Condition("matched", TARGET, (*full, f"epochs={epochs}", *changes(MATCHED)), seeds=(0,), networks=("conv",)),
+        Condition("gentle", TARGET, (*full, f"epochs={epochs}", *changes(GENTLE)), networks=("conv",)),
         Condition("pretrained", TARGET, (*full, f"epochs={epochs}", "--pretrained"), first="cifar10"),
         Condition("head_only", TARGET, (*full, f"epochs={epochs}", "--head-only"), first="cifar10"),
     )
+
+
+def changes(settings: Sequence[str]) -> Iterator[str]:
+    """Yield options that change fields of a recipe."""
+    for one in settings:
+        yield from ("--set", one)
 
 
 def networks(width: float) -> dict[str, Architecture]:
@@ -183,7 +195,7 @@ def write_rows(
     found = [
         row_of(place, name, way)
         for way in chosen
-        for name in NETWORKS
+        for name in way.networks
         if all(place / f"{name}_{way.name}_{seed}" in trained for seed in way.seeds)
     ]
     rows = merged(out, found, planned)
@@ -195,7 +207,7 @@ def merged(out: Path, rows: Sequence[Row], planned: Sequence[Condition]) -> list
     """Return rows with those of a file that are of other conditions, in the order in which all are planned."""
     kept: list[dict[str, Any]] = json.loads(out.read_text(encoding="utf-8"))["rows"] if out.exists() else []
     found = {(row["condition"], row["network"]): row for row in [*kept, *map(asdict, rows)]}
-    return [found[way.name, name] for way in planned for name in NETWORKS if (way.name, name) in found]
+    return [found[way.name, name] for way in planned for name in way.networks if (way.name, name) in found]
 
 
 def make_small_folders(data_dir: Path) -> None:
@@ -235,7 +247,7 @@ def main() -> None:
     ended: set[Path] = set()
     beginnings = [way for way in chosen if any(way.name == other.first for other in planned)]
     for several in (beginnings, [way for way in chosen if way not in beginnings]):
-        todo = [one for way in several for name in NETWORKS for one in commands(place, name, way, data_dir)]
+        todo = [one for way in several for name in way.networks for one in commands(place, name, way, data_dir)]
         with ThreadPoolExecutor(arguments.workers) as pool:
             trained = [pool.submit(train, place, *one) for one in todo]
             try:

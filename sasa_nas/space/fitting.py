@@ -19,6 +19,13 @@ def _options(blocks: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in Stage.model_fields if name in found)
 
 
+@functools.lru_cache(maxsize=16)
+def _meaningless(block: str, blocks: tuple[str, ...]) -> dict[str, object]:
+    """Return the defaults of the fields of a stage that have a meaning in other kinds of blocks alone."""
+    fields = Stage.model_fields
+    return {name: fields[name].default for name in _options(blocks) if name not in BLOCKS[block].options}
+
+
 def check_stage(stage: Stage, block: str) -> None:
     """Check a stage by itself.
 
@@ -30,9 +37,9 @@ def check_stage(stage: Stage, block: str) -> None:
         Misfit: If the operator does not fit the width, or an option is set that such blocks do not have; the error
             names the field, as `operator.num_heads`.
     """
-    for field in block_options():
+    for field, default in _meaningless(block, tuple(BLOCKS)).items():
         value = getattr(stage, field)
-        if field not in BLOCKS[block].options and value != Stage.model_fields[field].default:
+        if value != default:
             having = " and ".join(name for name, one in BLOCKS.items() if field in one.options)
             raise Misfit(field, f"{field}={value} has no meaning in {block} blocks, only in {having} ones")
     BLOCKS[block].check(stage)
