@@ -43,6 +43,8 @@ def list_entries(
 ) -> None:
     """List what there is: models, spaces, datasets, recipes, or operators with channel attention and stems."""
     if schema:
+        if name is not None:
+            raise UserError(f"--schema is the form of all {what}; leave '{name}' out")
         _print_schema(what)
         return
     if name is not None:

@@ -57,3 +57,5 @@ def test_schema_of_recipes(capsys) -> None:
     assert main(["list", "recipes", "--schema"]) == 0
     assert json.loads(capsys.readouterr().out) == recipe_schema()
     assert main(["list", "models", "--schema"]) == 2
+    assert main(["list", "recipes", "rsb_a3", "--schema"]) == 2
+    assert "leave 'rsb_a3' out" in capsys.readouterr().err
