@@ -1,8 +1,8 @@
 """Augmentation of single images, by the loader's workers, and of batches, on the device."""
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from sasa_nas.nodes import Bool, Int, Node, Positive
 from sasa_nas.recipes.fields import NonNegative, PositiveFloat, Probability
@@ -22,11 +22,42 @@ class RandomResizedCrop(Node):
     interpolation: Interpolation = "bilinear"
 
 
+def _pixels_or_share(value: Any) -> Any:
+    pixels = type(value) is int and 0 <= value <= MOST_PIXELS
+    if not pixels and not (type(value) is float and 0.0 < value < 1.0):
+        raise ValueError(f"should be 0 to {MOST_PIXELS} pixels, or a share of the side between 0 and 1")
+    return value
+
+
+MOST_PIXELS = 256
+Padding = Annotated[
+    int | float,
+    BeforeValidator(_pixels_or_share),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": MOST_PIXELS},
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            ]
+        }
+    ),
+]
+
+
 class ShiftCrop(Node):
     """Image padded with zeros on each side and cropped at random to its size: the crop of CIFAR."""
 
     kind: Literal["shift"] = "shift"
-    padding: Annotated[Int, Field(ge=0, le=256)] = 4
+    padding: Padding = 4
+    """Largest shift: whole pixels, or a share of the image's side, which is rounded to pixels."""
+
+    def pixels(self, side: int) -> int:
+        """Return the largest shift of an image.
+
+        Args:
+            side: Side of the image in pixels.
+        """
+        return self.padding if isinstance(self.padding, int) else round(self.padding * side)
 
 
 Crop: TypeAlias = Annotated[RandomResizedCrop | ShiftCrop, Field(discriminator="kind")]

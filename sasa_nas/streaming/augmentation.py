@@ -128,8 +128,9 @@ def _random_resized_crop(image: Tensor, crop: RandomResizedCrop, side: int, gene
 
 def _shift_crop(image: Tensor, crop: ShiftCrop, side: int, generator: random.Random) -> Tensor:
     image = _centre(_resized(image, side, InterpolationMode.BILINEAR), side, side)
-    padded = F.pad(image, (crop.padding,) * 4)
-    top, left = generator.randint(0, 2 * crop.padding), generator.randint(0, 2 * crop.padding)
+    padding = crop.pixels(side)
+    padded = F.pad(image, (padding,) * 4)
+    top, left = generator.randint(0, 2 * padding), generator.randint(0, 2 * padding)
     return padded[:, top : top + side, left : left + side]
 
 

@@ -47,7 +47,7 @@ def test_published_numbers_of_the_presets() -> None:
         "sasa_130": (130, 4096, 1.6, 1e-4),
         "aa_100": (100, 1024, 0.512, 1e-4),
         "aa_cifar_500": (500, 256, 0.2, 5e-4),
-        "small_20": (20, 128, 2e-3, 0.05),
+        "small_20": (20, 64, 3e-3, 0.05),
     }  # fmt: skip
 
 

@@ -77,6 +77,17 @@ def test_shifts_reach_all_places_and_pad_with_zeros() -> None:
     assert set().union(*seen) == set(places)
 
 
+def test_a_shift_may_be_a_share_of_the_side() -> None:
+    image = torch.randint(256, (3, 20, 30), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    for side, pixels in (16, 2), (20, 2), (12, 2), (4, 0):
+        share, fixed = (
+            TrainTransform(Augmentation(crop=ShiftCrop(padding=padding)), side, flip_allowed=True)
+            for padding in (0.125, pixels)
+        )
+        assert ShiftCrop(padding=0.125).pixels(side) == pixels
+        assert every(torch.equal(share(image, random.Random(i)), fixed(image, random.Random(i))) for i in range(20))
+
+
 def test_half_of_the_images_are_flipped_unless_it_is_forbidden() -> None:
     image = torch.arange(3, dtype=torch.uint8).expand(1, 3, 3)
     crop = ShiftCrop(padding=0)
