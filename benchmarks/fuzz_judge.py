@@ -87,7 +87,7 @@ class Court:
         tempfile.tempdir = str(self.root / "tmp")
         compiled = list(private_cache().glob("*.so"))
         os.environ |= {"HOME": str(self.root), "XDG_CACHE_HOME": str(self.root / "cache")}
-        for library in compiled:  # to compile takes most of a minute, and is nobody's case
+        for library in compiled:  # to compile takes half of a short run, and is nobody's case
             shutil.copy2(library, private_cache())
         sys.dont_write_bytecode = True
         sys.addaudithook(self._audit)

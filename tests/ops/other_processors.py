@@ -18,7 +18,7 @@ VARIANTS = {
 }
 """Options of the compiler, by what they stand for."""
 NIGHT = ("four lanes at a time", "checked")
-"""What is compiled by night; by day vectors of eight lanes are tried, beside the machine's own."""
+"""Variants that are tested by night alone; by day vectors of eight lanes are, beside the machine's own."""
 PROCESSORS = [
     pytest.param(options, id=name, marks=[pytest.mark.night] * (name in NIGHT)) for name, options in VARIANTS.items()
 ]
