@@ -3,13 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+# bytecode is made when a module is first imported, as most of what is installed never is, and kept
+unexport PYTHONDONTWRITEBYTECODE
+PIP := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check
 TRIALS ?= 25
 DATASET ?= digits
 DATA_DIR ?=
-# files in the order that tests/conftest.py gives them: those of slow tests first; bytecode is kept, for the sake of the
-# processes that tests start
-PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+# files in the order that tests/conftest.py gives them: those of slow tests first
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 .PHONY: search test unit test-all lint docs gpu-check table study clean help
 
