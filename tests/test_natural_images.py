@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from forked import run_forked
 from planted_table import EFFECTS, NOISE, TOGETHER, accuracy_of, planted_table
+from scipy.stats import kendalltau
 from study.by_width import exchanged, rates
 from study.interactions import interactions
 from study.main_effects import main_effects
@@ -16,6 +17,7 @@ from study.networks import networks
 from study.page import filled
 from study.page_tables import blocks
 from study.predictors import early_epochs, predictors
+from study.quality import truth_tau
 from study.replays import read_replays, searchers_table, where_table
 from study.result import table_result
 from study.tables import Studied, read_studied, sides
@@ -45,6 +47,19 @@ def test_planted_effects_are_found_within_their_intervals(studied: Studied) -> N
     count = sum(1 / n for n in studied.counts) / 64
     assert found[0].raw.error == pytest.approx(studied.noise.within * count**0.5)
     assert studied.noise.within == pytest.approx(NOISE, rel=0.5)
+
+
+@pytest.mark.parametrize(("single", "trainings"), [(0.6, (1, 3)), (0.2, (3, 3)), (0.0, (1, 1)), (1.0, (2, 2))])
+def test_a_perfect_predictors_tau_is_that_of_drawn_tables(single: float, trainings: tuple[int, int]) -> None:
+    counts = np.repeat(trainings, 30).astype(float)
+    generator = np.random.default_rng(0)
+    taus = []
+    for _ in range(400):
+        true = np.sqrt(single) * generator.standard_normal(60)
+        means = true + np.sqrt((1.0 - single) / counts) * generator.standard_normal(60)
+        taus.append(kendalltau(true if single else generator.standard_normal(60), means).statistic)
+    error = float(np.std(taus)) / len(taus) ** 0.5
+    assert truth_tau(single, counts) == pytest.approx(np.mean(taus), abs=4 * error + 1e-12)
 
 
 def test_effects_at_equal_flops_are_those_of_a_regression(studied: Studied) -> None:

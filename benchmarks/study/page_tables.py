@@ -68,6 +68,7 @@ def quality(results: Results) -> str:
         ("reliability of one training's validation loss", lambda q: _reliability(q["validation_loss"])),
         ("the same, among trainings of one seed", lambda q: _paired(q["validation_loss"])),
         ("reliability of the mean of all seeds", lambda q: f"{q['accuracy']['reliability_of_mean']:.2f}"),
+        ("tau that a perfect predictor would reach", lambda q: _tau(q["tau_of_truth"])),
         ("tau between two seeds", lambda q: f"{q['accuracy']['tau_between_seeds']:.2f}"),
     ]
     header = ["", *(TITLES[name] for name in results)]

@@ -4,6 +4,9 @@ import statistics
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
+from sasa_nas.surrogate.factors import Vector
 from sasa_nas.table.reliability import (
     Consistency,
     Reliability,
@@ -32,9 +35,35 @@ def table_quality(studied: Studied) -> dict[str, Any]:
         "device": table.info.device,
         "median_seconds": statistics.median(seconds for row in table.rows for seconds in row.seconds),
         "mean_accuracy": {"least": float(studied.means.min()), "most": float(studied.means.max())},
+        "tau_of_truth": {
+            name: truth_tau(single, studied.counts)
+            for name, single in zip(
+                ("tau", "low", "high"), (studied.noise.single, studied.noise.low, studied.noise.high), strict=True
+            )
+        },
         "accuracy": _told(studied.noise, estimate_consistency(final_accuracies(table)), seeds),
         "validation_loss": None if losses is None or loss is None else _told(loss, estimate_consistency(losses), seeds),
     }
+
+
+def truth_tau(single: float, counts: Vector) -> float:
+    """Return the tau that networks' true accuracies are expected to have with the means of their trainings.
+
+    It is what a perfect predictor would reach in a table. Of two networks, the difference of the means correlates with
+    that of the true values by rho, and has its sign with probability `1/2 + arcsin(rho) / pi` if both are normal
+    (Greiner 1909; Kendall 1949, "Rank and product-moment correlation", Biometrika 36).
+
+    Args:
+        single: Reliability of one training.
+        counts: (N,), trainings of each network.
+    """
+    if single == 1.0:
+        return 1.0
+    ratio = single / (1.0 - single)
+    noise = 1.0 / counts
+    first, second = np.triu_indices(len(counts), k=1)
+    correlations = np.sqrt(2.0 * ratio / (2.0 * ratio + noise[first] + noise[second]))
+    return float((2.0 / np.pi * np.arcsin(correlations)).mean())
 
 
 def _told(found: Reliability, paired: Consistency | None, seeds: int) -> dict[str, Any]:
