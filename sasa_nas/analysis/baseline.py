@@ -1,10 +1,11 @@
 """The all-convolution baseline of a run."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sasa_nas.analysis.labels import compact_count
 from sasa_nas.run import TrialRecord
 from sasa_nas.run.designs import designs
+from sasa_nas.surrogate.posterior import Expectation
 
 
 def baseline_of(records: Sequence[TrialRecord]) -> TrialRecord | None:
@@ -27,13 +28,18 @@ def baseline_among(networks: Iterable[TrialRecord]) -> TrialRecord | None:
     return min(found, key=lambda network: network.number, default=None)
 
 
-def describe_baseline(baseline: TrialRecord, front: Sequence[TrialRecord]) -> str:
+def describe_baseline(baseline: TrialRecord, front: Sequence[TrialRecord], expected: Mapping[int, Expectation]) -> str:
     """Return a sentence that compares the baseline with the front.
 
     Args:
         baseline: The result of `baseline_of`.
         front: The networks that no other dominates.
+        expected: Expectations of the run's networks, by number, which are told of a baseline that is not on the front.
     """
-    place = "" if baseline.number in {record.number for record in front} else ", not on the front"
+    place = ""
+    if baseline.number not in {record.number for record in front}:
+        place = ", not on the front"
+        if found := expected.get(baseline.number):
+            place += f"; {100 * found.mean:.2f} ±{196 * found.sd:.2f}% expected"
     cost = f"{100 * (baseline.accuracy or 0.0):.2f}% at {compact_count(baseline.flops or 0)} FLOPs"
     return f"The baseline, all convolution, is trial {baseline.number}: {cost}{place}."

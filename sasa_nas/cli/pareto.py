@@ -99,7 +99,7 @@ def print_front(
     console.print(table)
     if baseline is not None:
         mark = "* " if baseline.number in {record.number for record in front} else ""
-        console.print(f"{mark}{describe_baseline(baseline, front)}", soft_wrap=True)
+        console.print(f"{mark}{describe_baseline(baseline, front, expected)}", soft_wrap=True)
     if expected:
         console.print(
             "The front is by expected accuracy, the mean of new trainings, with its 95 % interval; chance is that of "

@@ -95,7 +95,7 @@ def _results(data: ReportData, drawn: Mapping[str, Drawing]) -> Iterator[Section
 
 def _baseline(data: ReportData) -> str:
     baseline = baseline_of(data.records)
-    return f" {describe_baseline(baseline, data.front)}" if baseline else ""
+    return f" {describe_baseline(baseline, data.front, data.expected)}" if baseline else ""
 
 
 def _expected(data: ReportData) -> str:
