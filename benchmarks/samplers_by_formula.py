@@ -1,10 +1,11 @@
 """Comparison of samplers in a space too large for a table, whose trainings are answered by formulas.
 
-    python benchmarks/samplers_by_formula.py [--searches 10] [--processes 2] [--out FILE]
+    python benchmarks/samplers_by_formula.py [--searches 20] [--only SAMPLER ...] [--processes 2] [--out FILE]
 
 Each search in `resnet_hybrid` trains 64 networks, none in balance, four side by side. It is judged by the hypervolume
 of their planted mean accuracies, over accuracy 0.1 at 10^9 FLOPs, after 32 and 64 trainings. Writes
-`benchmarks/results/samplers_by_formula.json`; intervals are 95 % intervals of the mean over searches.
+`benchmarks/results/samplers_by_formula.json`; intervals are 95 % intervals of the mean over searches. With
+`--only`, the other samplers' figures stay as they are in that file.
 """
 
 import argparse
@@ -91,15 +92,21 @@ def summary(courses: list[Course]) -> dict[str, Any]:
 def main() -> None:
     """Search, compare and write the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--searches", type=int, default=10)
+    parser.add_argument("--searches", type=int, default=20)
+    parser.add_argument("--only", nargs="+", choices=SAMPLERS, help="samplers to judge; the file must be there")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=RESULTS / "samplers_by_formula.json")
     options = parser.parse_args()
     told: dict[str, dict[str, Any]] = {}
+    if options.only:
+        earlier = json.loads(options.out.read_text(encoding="utf-8"))
+        if earlier["searches"] != options.searches:
+            parser.error(f"{options.out} is of {earlier['searches']} searches")
+        told = earlier["tasks"]
     with ProcessPoolExecutor(options.processes) as pool:
         for task in TASKS:
-            told[task] = {}
-            for sampler in SAMPLERS:
+            told.setdefault(task, {})
+            for sampler in options.only or SAMPLERS:
                 told[task][sampler] = summary(list(pool.map(partial(search, task, sampler), range(options.searches))))
                 print(task, sampler, told[task][sampler], flush=True)
     result = {
