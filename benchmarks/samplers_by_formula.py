@@ -99,6 +99,8 @@ def main() -> None:
     options = parser.parse_args()
     told: dict[str, dict[str, Any]] = {}
     if options.only:
+        if not options.out.exists():
+            parser.error(f"{options.out} is not there: judge all samplers first")
         earlier = json.loads(options.out.read_text(encoding="utf-8"))
         if earlier["searches"] != options.searches:
             parser.error(f"{options.out} is of {earlier['searches']} searches")
