@@ -7,7 +7,8 @@ place is known: in tables, which hold every network of their space, and by formu
 `resnet_hybrid`. Told are the share of searches whose bounds hold the truth in all places together, the bounds' mean
 half-width, and how often they say of a place that attention helps or costs there, rightly and wrongly. Beside them
 stand the effects that each seed of a table tells alone: with one seed for all trainings, a search would find its own.
-Writes `benchmarks/results/bounds.json`, where cases that `--only` leaves out stay as they are.
+Writes `benchmarks/results/bounds.json`, where cases that `--only` leaves out stay as they are; the one that is kept is
+of `--sampler tpe`, and `bounds_as_searched.json` of fewer searches without that option.
 """
 
 import argparse

@@ -36,10 +36,9 @@ def table_quality(studied: Studied) -> dict[str, Any]:
         "median_seconds": statistics.median(seconds for row in table.rows for seconds in row.seconds),
         "mean_accuracy": {"least": float(studied.means.min()), "most": float(studied.means.max())},
         "tau_of_truth": {
-            name: truth_tau(single, studied.counts)
-            for name, single in zip(
-                ("tau", "low", "high"), (studied.noise.single, studied.noise.low, studied.noise.high), strict=True
-            )
+            "tau": truth_tau(studied.noise.single, studied.counts),
+            "low": truth_tau(studied.noise.low, studied.counts),
+            "high": truth_tau(studied.noise.high, studied.counts),
         },
         "accuracy": _told(studied.noise, estimate_consistency(final_accuracies(table)), seeds),
         "validation_loss": None if losses is None or loss is None else _told(loss, estimate_consistency(losses), seeds),

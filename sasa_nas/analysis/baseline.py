@@ -40,6 +40,6 @@ def describe_baseline(baseline: TrialRecord, front: Sequence[TrialRecord], expec
     if baseline.number not in {record.number for record in front}:
         place = ", not on the front"
         if found := expected.get(baseline.number):
-            place += f"; {100 * found.mean:.2f} ±{196 * found.sd:.2f}% expected"
+            place += f"; {found.percent} expected"
     cost = f"{100 * (baseline.accuracy or 0.0):.2f}% at {compact_count(baseline.flops or 0)} FLOPs"
     return f"The baseline, all convolution, is trial {baseline.number}: {cost}{place}."

@@ -127,7 +127,7 @@ def _columns(
 
     def expectation(record: TrialRecord) -> str:
         found = expected.get(record.number)
-        return "-" if found is None else f"{100 * found.mean:.2f} ±{196 * found.sd:.2f}%"
+        return "-" if found is None else found.percent
 
     def chance(record: TrialRecord) -> str:
         return f"{expected[record.number].front_chance:.0%}" if record.number in expected else "-"

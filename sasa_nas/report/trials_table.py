@@ -173,9 +173,7 @@ def _data(record: TrialRecord, expected: Expectation | None, command: str | None
     if record.accuracy is not None:
         data["accuracy"] = f"{100 * record.accuracy:.2f}%"
     if expected is not None:
-        data["expected"] = (
-            f"expected {100 * expected.mean:.2f} ±{196 * expected.sd:.2f}%, on the front {expected.front_chance:.0%}"
-        )
+        data["expected"] = f"expected {expected.percent}, on the front {expected.front_chance:.0%}"
     if record.flops is not None:
         data["cost"] = f"{compact_count(record.flops)} FLOPs, {compact_count(record.params or 0)} params"
     if record.architecture is not None:

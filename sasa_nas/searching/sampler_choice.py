@@ -1,8 +1,8 @@
 """The sampler of a search: the one that is asked for, or else the best one that the search can have.
 
-The sampler `model` counts the costs of many candidates before one is trained. It needs half the trainings of Optuna's
-TPE or less (`docs/samplers.md`), but costs that only a worker can measure it cannot have, and where halving stops most
-trainings, of which it learns nothing, it is no better.
+The sampler `model` counts the costs of many candidates before one is trained. It needs about half the trainings of
+Optuna's TPE, or less (`docs/samplers.md`), but costs that only a worker can measure it cannot have, and where halving
+stops most trainings, of which it learns nothing, it is no better.
 """
 
 from dataclasses import dataclass

@@ -120,6 +120,11 @@ class Expectation:
     sd: float
     front_chance: float
 
+    @property
+    def percent(self) -> str:
+        """The mean with its 95 % interval, in per cent."""
+        return f"{100 * self.mean:.2f} ±{196 * self.sd:.2f}%"
+
 
 def expectations(found: Designs, objectives: Sequence[str] = DEFAULT_OBJECTIVES) -> dict[int, Expectation]:
     """Return the expectation of each trained network, by the number of its first trial.
