@@ -1,7 +1,7 @@
 """Gap between the accuracy that a front promises and what its networks keep, as seen and as expected.
 
     python benchmarks/expected_fronts.py [--table tables/hybrid256_digits.json.gz] [--trainings 64] [--settle 0]
-        [--sampler tpe] [--repetitions 30]
+        [--sampler model] [--repetitions 30]
 
 Each repetition replays a search in a table, of whose trainings the last may settle its front. It makes the
 front of the accuracies that the search saw and the front of those that are expected (`sasa_nas.surrogate.posterior`),
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=ROOT / "tables" / "hybrid256_digits.json.gz")
     parser.add_argument("--trainings", type=int, default=64)
     parser.add_argument("--settle", type=int, default=0, help="of these, to settle the front in the end")
-    parser.add_argument("--sampler", choices=get_args(Sampler), default="tpe")
+    parser.add_argument("--sampler", choices=get_args(Sampler), default="model")
     parser.add_argument("--repetitions", type=int, default=30)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()

@@ -4,12 +4,15 @@ import math
 import statistics
 from pathlib import Path
 
+import numpy as np
 import pytest
 from effects import truth
 from planted_table import EFFECTS, EPOCHS, TOGETHER, planted_table
 from searchers import search
+from study.fitted import fitted_accuracies
 
 from sasa_nas.run import SearchSettings
+from sasa_nas.surrogate.factors import Vector
 from sasa_nas.table import Table
 from sasa_nas.table.records import save_table
 
@@ -20,6 +23,11 @@ def true_hypervolume(table: Table) -> float:
     ends = [flops for flops, _ in points[1:]] + [10.0 ** len(str(points[-1][0]))]
     best = [max(accuracy for _, accuracy in points[: i + 1]) for i in range(len(points))]
     return sum((b - 1 / 40) * math.log10(end / flops) for (flops, _), end, b in zip(points, ends, best, strict=True))
+
+
+def finals(table: Table) -> Vector:
+    """Of each network, the mean over its seeds."""
+    return np.array([statistics.fmean(course[-1] for course in row.accuracy) for row in table.rows])
 
 
 def test_a_search_of_the_whole_table_ends_with_its_true_hypervolume(tmp_path: Path) -> None:
@@ -35,6 +43,14 @@ def test_without_noise_what_is_seen_is_true(tmp_path: Path) -> None:
     save_table(planted_table(repeated=8, noise=0.0), tmp_path / "t.json.gz")
     course = search(tmp_path / "t.json.gz", SearchSettings(sampler="random"), seed=0)
     assert course.true == pytest.approx(course.seen)
+    assert course.fitted == pytest.approx(course.seen, rel=1e-3)
+
+
+def test_fitted_accuracies_hold_less_of_the_luck_than_means() -> None:
+    true, means = (finals(planted_table(repeated=8, noise=noise)) for noise in (0.0, 0.01))
+    fitted = fitted_accuracies(planted_table(repeated=8, noise=0.01))
+    assert np.std(means - true) > 0.005
+    assert np.std(fitted - true) < 0.9 * np.std(means - true)
 
 
 def test_true_effects_are_those_of_the_mean_over_seeds() -> None:

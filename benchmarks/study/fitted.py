@@ -1,0 +1,36 @@
+"""Accuracies of a table's networks without most of their seeds' luck, fitted to all its trainings together.
+
+The mean of a network's few trainings is its true accuracy and the luck of their seeds, and the best of many networks is
+the lucky one. A regression on what networks have in common, single options and pairs of them, averages the luck of all
+trainings. What only three options or more do together is lost with it.
+"""
+
+import statistics
+from itertools import combinations
+
+import numpy as np
+from sklearn.linear_model import BayesianRidge
+
+from sasa_nas.surrogate.factors import Matrix, Vector, factors_of, values_of
+from sasa_nas.table import Table
+
+
+def fitted_accuracies(table: Table) -> Vector:
+    """Return the accuracy that a Bayesian ridge regression on options and pairs of options fits, of shape (N,).
+
+    Source: MacKay (1992), Bayesian interpolation, Neural Computation 4 (3), by scikit-learn.
+    """
+    columns = pair_columns(table)
+    means = np.array([statistics.fmean(course[-1] for course in row.accuracy) for row in table.rows])
+    trainings = np.array([float(len(row.accuracy)) for row in table.rows])
+    fitted: Vector = BayesianRidge().fit(columns, means, sample_weight=trainings).predict(columns)
+    return fitted
+
+
+def pair_columns(table: Table) -> Matrix:
+    """Return centred columns of the options in which networks differ, and of all pairs of them, of shape (N, p)."""
+    values = [values_of(row.architecture) for row in table.rows]
+    single = [factor.columns(values) for factor in factors_of(values)]
+    single = [columns - columns.mean(axis=0) for columns in single]
+    pairs = [(one[:, :, None] * other[:, None, :]).reshape(len(values), -1) for one, other in combinations(single, 2)]
+    return np.column_stack([*single, *pairs])
