@@ -24,6 +24,7 @@ from typing import get_args
 
 import numpy as np
 import optuna
+from earlier import earlier_results
 from keeper import Keeper
 from scipy.stats import binomtest
 
@@ -204,12 +205,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / "bounds.json")
     options = parser.parse_args()
     sampler = options.sampler or "as a search takes it"
-    kept: dict[str, dict[str, object]] = {}
-    if options.only and options.out.exists():
-        earlier = json.loads(options.out.read_text(encoding="utf-8"))
-        if earlier["sampler"] != sampler:
-            parser.error(f"{options.out} has searches with the sampler {earlier['sampler']}; name another --out")
-        kept = {row["case"]: row for row in earlier["cases"]}
+    earlier = earlier_results(options.out, {"sampler": sampler}, parser) if options.only else {}
+    kept = {row["case"]: row for row in earlier.get("cases", [])}
     with ProcessPoolExecutor(options.processes) as pool:
         for case in CASES:
             if options.only and case.name not in options.only:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import optuna
+from earlier import earlier_results
 from keeper import Keeper
 
 from sasa_nas.analysis.pareto import hypervolume
@@ -93,18 +94,12 @@ def main() -> None:
     """Search, compare and write the file."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--searches", type=int, default=20)
-    parser.add_argument("--only", nargs="+", choices=SAMPLERS, help="samplers to judge; the file must be there")
+    parser.add_argument("--only", nargs="+", choices=SAMPLERS, help="samplers to judge")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--out", type=Path, default=RESULTS / "samplers_by_formula.json")
     options = parser.parse_args()
-    told: dict[str, dict[str, Any]] = {}
-    if options.only:
-        if not options.out.exists():
-            parser.error(f"{options.out} is not there: judge all samplers first")
-        earlier = json.loads(options.out.read_text(encoding="utf-8"))
-        if earlier["searches"] != options.searches:
-            parser.error(f"{options.out} is of {earlier['searches']} searches")
-        told = earlier["tasks"]
+    earlier = earlier_results(options.out, {"searches": options.searches}, parser) if options.only else {}
+    told: dict[str, dict[str, Any]] = earlier.get("tasks", {})
     with ProcessPoolExecutor(options.processes) as pool:
         for task in TASKS:
             told.setdefault(task, {})

@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 import optuna
+from earlier import earlier_results
 from study.fitted import fitted_accuracies
 
 from sasa_nas.analysis.pareto import hypervolume
@@ -194,11 +195,10 @@ def main() -> None:
     out = options.out or RESULTS / f"searchers_{options.table.name.removesuffix('.json.gz')}.json"
     table = load_table(options.table)
     budget = FULL_TRAININGS * table.info.epochs
-    if options.only and not out.exists():
+    scope = {"table": options.table.name, "seeds": options.seeds}
+    earlier = earlier_results(out, scope, parser) if options.only else {}
+    if options.only and not earlier:
         parser.error(f"{out} is not there: run all searchers first")
-    earlier = json.loads(out.read_text(encoding="utf-8")) if options.only else None
-    if earlier and (earlier["table"], earlier["seeds"]) != (options.table.name, options.seeds):
-        parser.error(f"{out} is of {earlier['seeds']} seeds of {earlier['table']}")
     found: dict[str, list[Course]] = {}
     with ProcessPoolExecutor(options.processes) as pool:
         for name, settings in SEARCHERS.items():
@@ -208,11 +208,10 @@ def main() -> None:
             found[name] = list(pool.map(partial(search, options.table, settings), seeds))
             print(f"{name}: {len(seeds)} searches", flush=True)
     wanted = earlier["random_at_budget"] if earlier else at_budget(found["random"], budget)
-    told = earlier["searchers"] if earlier else {}
+    told = earlier.get("searchers", {})
     told |= {name: summary(courses, wanted, budget) for name, courses in found.items()}
     result = {
-        "table": options.table.name,
-        "seeds": options.seeds,
+        **scope,
         "workers": WORKERS,
         "budget_epochs": budget,
         "random_at_budget": wanted,

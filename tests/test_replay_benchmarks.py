@@ -2,10 +2,12 @@
 
 import math
 import statistics
+from argparse import ArgumentParser
 from pathlib import Path
 
 import numpy as np
 import pytest
+from earlier import earlier_results
 from effects import truth
 from planted_table import EFFECTS, EPOCHS, TOGETHER, planted_table
 from searchers import search
@@ -57,3 +59,14 @@ def test_true_effects_are_those_of_the_mean_over_seeds() -> None:
     true = truth(planted_table(repeated=8, noise=0.0))
     assert true[0, "local_attention"] == pytest.approx(EFFECTS[0])
     assert true[3, "local_attention"] == pytest.approx(EFFECTS[3] + TOGETHER / 2)
+
+
+def test_results_of_other_settings_are_not_added_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    parser, out = ArgumentParser(), tmp_path / "r.json"
+    assert earlier_results(out, {"seeds": 3}, parser) == {}
+    out.write_text('{"seeds": 3, "rows": [1]}', encoding="utf-8")
+    assert earlier_results(out, {"seeds": 3}, parser)["rows"] == [1]
+    with pytest.raises(SystemExit) as ended:
+        earlier_results(out, {"seeds": 4}, parser)
+    assert ended.value.code == 2
+    assert "r.json has seeds: 3, not 4; name another --out" in capsys.readouterr().err
