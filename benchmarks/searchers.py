@@ -28,7 +28,7 @@ from typing import Any
 import numpy as np
 import optuna
 from earlier import earlier_results
-from study.fitted import fitted_accuracies
+from study.fitted import fitted_accuracies, left_out_error
 
 from sasa_nas.analysis.pareto import hypervolume
 from sasa_nas.files import write_text
@@ -40,6 +40,7 @@ from sasa_nas.searching.propose.study import SearchStudy
 from sasa_nas.searching.simulate.replay import recorded, replay_plan
 from sasa_nas.searching.simulate.simulation import WORKERS, simulate
 from sasa_nas.table import Table, load_table
+from sasa_nas.table.reliability import estimate_reliability, final_accuracies
 from sasa_nas.training.device import describe_device, pick_device
 
 ROOT = Path(__file__).parent.parent
@@ -116,6 +117,12 @@ def reference(table: Table) -> dict[str, float]:
     """Return the same for all searches: accuracy by chance, and the next power of ten above all FLOPs."""
     classes = table.rows[0].architecture.num_classes
     return {"accuracy": 1 / classes, "flops": 10.0 ** len(str(max(row.flops for row in table.rows)))}
+
+
+def fit_quality(table: Table) -> dict[str, float | None]:
+    """Return the fitted accuracies' error on trainings left out, and what it would be without any."""
+    noise = estimate_reliability(final_accuracies(table))
+    return {"left_out_error": left_out_error(table), "sd_between_seeds": None if noise is None else noise.within}
 
 
 @cache
@@ -216,6 +223,7 @@ def main() -> None:
         "budget_epochs": budget,
         "random_at_budget": wanted,
         "reference": reference(table),
+        "fit": fit_quality(table),
         "searchers": {name: told[name] for name in SEARCHERS if name in told},
         "machine": describe_device(pick_device("cpu")),
         "versions": versions(),

@@ -190,16 +190,18 @@ def test_the_page_says_what_is_not_trained_yet(studied: Studied) -> None:
     assert f"{gains}; makes no clear difference in stage 2 (32 px)." in told["answer"]
 
 
-def test_replays_are_told_by_their_true_hypervolumes(tmp_path: Path) -> None:
+def test_replays_are_told_by_their_hypervolumes(tmp_path: Path) -> None:
     interval = {"mean": 1.0, "low": 0.5, "high": 1.5}
     true = {"hypervolume": {"25": interval, "100": interval}, "median_epochs_to_random": 101, "never_reached": 2}
     fewer = true | {"searches": 2}
-    told = {"budget_epochs": 100, "seeds": 3, "searchers": {"TPE": {"true": true}, "GP": {"true": fewer}}}
+    fitted = {"hypervolume": {part: interval | {"mean": 0.9} for part in ("25", "50", "100")}}
+    searchers = {"TPE": {"true": true, "fitted": fitted}, "GP": {"true": fewer, "fitted": fitted}}
+    told = {"budget_epochs": 100, "seeds": 3, "searchers": searchers}
     (tmp_path / f"searchers_{NAME}.json").write_text(json.dumps(told), encoding="utf-8")
     found = searchers_table(read_replays(tmp_path, "searchers"))
-    cell = "1.0000 (0.5000 to 1.5000)"
-    assert found.splitlines()[2] == f"| Tiny ImageNet, 64 px | TPE | {cell} | {cell} | over 100, 2 of 3 not at all |"
-    assert f"| GP, 2 searches | {cell} | {cell} | over 100, 2 of 2 not at all |" in found
+    cells = " | ".join(2 * ["1.0000 (0.5000 to 1.5000)"] + 3 * ["0.9000 (0.5000 to 1.5000)"])
+    assert found.splitlines()[2] == f"| Tiny ImageNet, 64 px | TPE | {cells} | over 100, 2 of 3 not at all |"
+    assert f"| GP, 2 searches | {cells} | over 100, 2 of 2 not at all |" in found
     assert where_table(read_replays(tmp_path, "effects")) == "*Not replayed yet.*"
 
 

@@ -11,7 +11,7 @@ from earlier import earlier_results
 from effects import truth
 from planted_table import EFFECTS, EPOCHS, TOGETHER, planted_table
 from searchers import search
-from study.fitted import fitted_accuracies
+from study.fitted import fitted_accuracies, left_out_error
 
 from sasa_nas.run import SearchSettings
 from sasa_nas.surrogate.factors import Vector
@@ -53,6 +53,13 @@ def test_fitted_accuracies_hold_less_of_the_luck_than_means() -> None:
     fitted = fitted_accuracies(planted_table(repeated=8, noise=0.01))
     assert np.std(means - true) > 0.005
     assert np.std(fitted - true) < 0.9 * np.std(means - true)
+
+
+def test_a_fit_is_judged_by_trainings_that_it_did_not_see() -> None:
+    # 16 networks of 11 columns: nothing but the seeds' chance and the fit's error is left
+    assert 0.001 < left_out_error(planted_table(noise=0.002)) < 0.003
+    # no fit foretells the chance of seeds
+    assert left_out_error(planted_table(noise=0.03)) > 0.025
 
 
 def test_true_effects_are_those_of_the_mean_over_seeds() -> None:

@@ -10,9 +10,12 @@ from itertools import combinations
 
 import numpy as np
 from sklearn.linear_model import BayesianRidge
+from sklearn.model_selection import KFold, cross_val_predict
 
 from sasa_nas.surrogate.factors import Matrix, Vector, factors_of, values_of
 from sasa_nas.table import Table
+
+FOLDS = 32
 
 
 def fitted_accuracies(table: Table) -> Vector:
@@ -20,11 +23,25 @@ def fitted_accuracies(table: Table) -> Vector:
 
     Source: MacKay (1992), Bayesian interpolation, Neural Computation 4 (3), by scikit-learn.
     """
-    columns = pair_columns(table)
-    means = np.array([statistics.fmean(course[-1] for course in row.accuracy) for row in table.rows])
-    trainings = np.array([float(len(row.accuracy)) for row in table.rows])
-    fitted: Vector = BayesianRidge().fit(columns, means, sample_weight=trainings).predict(columns)
+    columns, trainings = pair_columns(table), _trainings(table)
+    fitted: Vector = BayesianRidge().fit(columns, _means(table), sample_weight=trainings).predict(columns)
     return fitted
+
+
+def left_out_error(table: Table) -> float:
+    """Return the root mean square error of a training's accuracy, fitted to the trainings of other networks.
+
+    A perfect fit's error is the standard deviation between seeds.
+    """
+    means, trainings = _means(table), _trainings(table)
+    folds = KFold(min(FOLDS, len(means)), shuffle=True, random_state=0)
+    predicted = cross_val_predict(
+        BayesianRidge(), pair_columns(table), means, cv=folds, params={"sample_weight": trainings}
+    )
+    squares = [
+        (course[-1] - fit) ** 2 for row, fit in zip(table.rows, predicted, strict=True) for course in row.accuracy
+    ]
+    return float(np.sqrt(statistics.fmean(squares)))
 
 
 def pair_columns(table: Table) -> Matrix:
@@ -34,3 +51,11 @@ def pair_columns(table: Table) -> Matrix:
     single = [columns - columns.mean(axis=0) for columns in single]
     pairs = [(one[:, :, None] * other[:, None, :]).reshape(len(values), -1) for one, other in combinations(single, 2)]
     return np.column_stack([*single, *pairs])
+
+
+def _means(table: Table) -> Vector:
+    return np.array([statistics.fmean(course[-1] for course in row.accuracy) for row in table.rows])
+
+
+def _trainings(table: Table) -> Vector:
+    return np.array([float(len(row.accuracy)) for row in table.rows])

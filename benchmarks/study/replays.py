@@ -19,12 +19,12 @@ def read_replays(folder: Path, kind: str) -> dict[str, Any]:
 
 
 def searchers_table(found: Mapping[str, Any]) -> str:
-    """Return the true hypervolumes after a quarter of the budget and after all of it, table by table."""
+    """Return hypervolumes after parts of the budget, by the networks' means and by fitted accuracies, as a table."""
     rows = []
     for name, result in found.items():
         budget = result["budget_epochs"]
         for search, kinds in result["searchers"].items():
-            true = kinds["true"]
+            true, fitted = kinds["true"], kinds["fitted"]
             reached = true["median_epochs_to_random"]
             # files from before a searcher could have fewer than the others do not hold it
             searches = true.get("searches", result["seeds"])
@@ -33,11 +33,16 @@ def searchers_table(found: Mapping[str, Any]) -> str:
                 [
                     TITLES[name],
                     search if searches == result["seeds"] else f"{search}, {searches} searches",
-                    *(_interval(true["hypervolume"][str(round(share * budget))]) for share in (0.25, 1.0)),
+                    *(
+                        _interval(kind["hypervolume"][str(round(share * budget))])
+                        for kind, share in ((true, 0.25), (true, 1.0), (fitted, 0.25), (fitted, 0.5), (fitted, 1.0))
+                    ),
                     (f"over {budget:,}" if reached > budget else f"{reached:,.0f}") + never,
                 ]
             )
-    header = ["table", "search", "after a quarter", "after all", "epochs to random's final one, median"]
+    header = ["table", "search", "by means, after a quarter", "after all"]
+    header += ["by fitted accuracies, after a quarter", "after half", "after all"]
+    header += ["epochs to random's final one by means, median"]
     return markdown(header, rows) if rows else NONE
 
 
