@@ -2,18 +2,18 @@
 
 Because costs are the same in all draws, so are the cells between them, in which no network begins or ceases to be
 affordable. A candidate's gain is the sum, over the cells that it is affordable in, of what its accuracy is above the
-best one there.
+best one there. Along one cost the best accuracy only rises, so that these cells lie side by side, and cumulative sums
+tell all candidates' gains at once.
 """
 
-import moocore
 import numpy as np
 import numpy.typing as npt
 
 Vector = npt.NDArray[np.float64]
 Matrix = npt.NDArray[np.float64]
 
-POINTS = 512
-"""Points that stand for the cells of more than one cost, of which there are too many."""
+POINTS = 64
+"""Points of each draw that stand for the cells of more than one cost, of which there are too many."""
 
 
 def expected_gains(draws: Matrix, costs: Matrix, corner: Vector, least: float, incumbents: int) -> Vector:
@@ -28,33 +28,39 @@ def expected_gains(draws: Matrix, costs: Matrix, corner: Vector, least: float, i
         least: Accuracy that it is measured from.
         incumbents: N, the number of networks that gains are over, one at least.
     """
-    own = costs[:incumbents]
-    losses = (np.column_stack([-draw[:incumbents], own]) for draw in draws)
-    ever = np.any([moocore.is_nondominated(each, keep_weakly=False) for each in losses], axis=0)
-    rows = np.concatenate([np.flatnonzero(ever), np.arange(incumbents, len(costs))])
-    fronts = int(ever.sum())
-    points, weights = _cells(costs[rows], corner)
-    affordable = (points[:, None, :] >= costs[rows]).all(axis=2)
+    if not len(corner):
+        return _along_a_cost(draws, np.zeros(len(costs)), 1.0, least, incumbents)
+    if len(corner) == 1:
+        return _along_a_cost(draws, costs[:, 0], float(corner[0]), least, incumbents)
+    return _over_costs(draws, costs, corner, least, incumbents)
+
+
+def _along_a_cost(draws: Matrix, costs: Vector, corner: float, least: float, incumbents: int) -> Vector:
+    edges = np.unique(costs[costs < corner])
+    widths = np.diff(edges, append=corner)
+    # a network that costs the corner or more is affordable in none of the cells
+    firsts = np.searchsorted(edges, np.where(costs < corner, costs, np.inf))
+    up_to = np.concatenate([[0.0], np.cumsum(widths)])
     gains = np.zeros(len(costs) - incumbents)
-    for draw in draws[:, rows]:
-        best = np.where(affordable[:, :fronts], draw[:fronts], least).max(axis=1, initial=least)
-        above = np.maximum(draw[fronts:] - best[:, None], 0.0)
-        gains += weights @ np.where(affordable[:, fronts:], above, 0.0)
+    for draw in draws:
+        best = np.full(len(edges) + 1, least)
+        np.maximum.at(best, firsts[:incumbents], draw[:incumbents])
+        best = np.maximum.accumulate(best[:-1])
+        volumes = np.concatenate([[0.0], np.cumsum(widths * best)])
+        accuracies, first = draw[incumbents:], firsts[incumbents:]
+        last = np.maximum(np.searchsorted(best, accuracies), first)
+        gains += accuracies * (up_to[last] - up_to[first]) - (volumes[last] - volumes[first])
     return gains / len(draws)
 
 
-def _cells(costs: Matrix, corner: Vector) -> tuple[Matrix, Vector]:
-    """Return the lowest corner of each cell, of shape (Q, k), and its volume; for several costs points of equal weight.
-
-    Args:
-        costs: (N, k), costs of networks.
-        corner: (k,), costs above which nothing counts.
-    """
-    if not len(corner):
-        return np.zeros((1, 0)), np.ones(1)
-    if len(corner) == 1:
-        edges = np.unique(costs[costs < corner])
-        return edges[:, None], np.diff(edges, append=corner)
+def _over_costs(draws: Matrix, costs: Matrix, corner: Vector, least: float, incumbents: int) -> Vector:
     low = costs.min(axis=0)
-    points = low + np.random.default_rng(0).random((POINTS, len(corner))) * (corner - low)
-    return points, np.full(POINTS, float(np.prod(corner - low)) / POINTS)
+    generator = np.random.default_rng(0)
+    gains = np.zeros(len(costs) - incumbents)
+    for draw in draws:
+        points = low + generator.random((POINTS, len(corner))) * (corner - low)
+        affordable = np.logical_and.reduce([p[:, None] >= c for p, c in zip(points.T, costs.T, strict=True)])
+        best = np.where(affordable[:, :incumbents], draw[:incumbents], least).max(axis=1, initial=least)
+        above = np.maximum(draw[incumbents:] - best[:, None], 0.0)
+        gains += np.where(affordable[:, incumbents:], above, 0.0).sum(axis=0)
+    return gains * float(np.prod(corner - low)) / POINTS / len(draws)

@@ -23,7 +23,7 @@ from sasa_nas.surrogate.posterior import coding_of, fit_trainings, log_costs
 
 FEWEST = 4
 """Networks that must be trained before the model proposes."""
-DRAWS = 32
+DRAWS = 256
 """Draws of all accuracies, over which gains are averaged."""
 
 
