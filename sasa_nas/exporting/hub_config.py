@@ -33,9 +33,7 @@ def classifier_config(card: ModelCard, architecture: Architecture) -> dict[str, 
     """
     channels = architecture.image.channels
     known = card.mean is not None and card.std is not None
-    config = _of_architecture(architecture)
-    if card.class_names is not None:
-        config["label_names"] = list(card.class_names)
+    config = with_weights(_of_architecture(architecture), card)
     config["pretrained_cfg"] |= {
         "interpolation": card.interpolation,
         "crop_pct": card.crop,
@@ -45,6 +43,19 @@ def classifier_config(card: ModelCard, architecture: Architecture) -> dict[str, 
     }
     if card.test_size is not None:
         config["pretrained_cfg"]["test_input_size"] = [channels, card.test_size, card.test_size]
+    return config
+
+
+def with_weights(facts: Mapping[str, Any], card: ModelCard) -> dict[str, Any]:
+    """Return facts about a network and what is known of its weights: names of the classes, license.
+
+    Args:
+        facts: Facts about the network, with a dictionary `pretrained_cfg`.
+        card: Facts about the weights.
+    """
+    config = {**facts, "pretrained_cfg": dict(facts["pretrained_cfg"])}
+    if card.class_names is not None:
+        config["label_names"] = list(card.class_names)
     if card.weights_license is not None:
         config["pretrained_cfg"]["license"] = card.weights_license
     return config

@@ -8,7 +8,7 @@ from sasa_nas.detection.description import Detector
 from sasa_nas.detection.exporting.network import anchors_of_levels, for_inference
 from sasa_nas.detection.network import build_detector
 from sasa_nas.exporting.card import ModelCard
-from sasa_nas.exporting.hub_config import require_facts, timm_name
+from sasa_nas.exporting.hub_config import require_facts, timm_name, with_weights
 
 
 def detector_config(card: ModelCard, detector: Detector) -> dict[str, Any]:
@@ -18,13 +18,9 @@ def detector_config(card: ModelCard, detector: Detector) -> dict[str, Any]:
         card: Facts about the weights; of them, names and numbers of the classes and the license.
         detector: The detector.
     """
-    config = _of_detector(detector)
-    if card.class_names is not None:
-        config["label_names"] = list(card.class_names)
+    config = with_weights(_of_detector(detector), card)
     if card.category_ids is not None:
         config["category_ids"] = list(card.category_ids)
-    if card.weights_license is not None:
-        config["pretrained_cfg"]["license"] = card.weights_license
     return config
 
 
