@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 import moocore
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from sasa_nas.run import Outcome, TrialRecord
 from sasa_nas.run.designs import trained as trained_of
@@ -47,12 +48,18 @@ class ModelSampler:
     def propose(self, records: Sequence[TrialRecord], seen: Container[str]) -> Mapping[str, Label] | None:
         """Return the choices that lead to the next design; None if too few networks are trained, or none is new.
 
-        The same records lead to the same design.
+        The same records lead to the same design. It is computed on one processor, because the model's matrices are too
+        small for more, which would be taken from the trainings.
 
         Args:
             records: All trials so far.
             seen: Ids of the designs that are not new.
         """
+        with threadpool_limits(limits=1, user_api="blas"):
+            return self._best(records, seen)
+
+    def _best(self, records: Sequence[TrialRecord], seen: Container[str]) -> Mapping[str, Label] | None:
+        """Return the choices that lead to the design of most expected gain, as `propose` does."""
         records = [record for record in records if not record.arm.outside]
         trained, groups = self._trained(records)
         if len(trained) < FEWEST:

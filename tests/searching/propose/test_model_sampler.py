@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from studies import records
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from sasa_nas.run import Arm, Outcome, RunFolder, TrialRecord
 from sasa_nas.searching.plan import SearchPlan
+from sasa_nas.searching.propose.hypervolume_gain import Matrix, Vector, expected_gains
 from sasa_nas.searching.propose.model_sampler import FEWEST, ModelSampler
 from sasa_nas.searching.propose.proposal import Proposal
 from sasa_nas.searching.propose.proposer import Proposer
@@ -53,6 +55,22 @@ def test_it_finds_the_networks_that_are_planted_as_the_best(make_plan: MakePlan,
     patterns = [tuple(stage.operator.kind for stage in record.architecture.stages) for record in found]
     own = patterns[STARTUP:]
     assert sum(pattern in best for pattern in own) > 3 * len(own) / 8, "chance would be one in eight"
+
+
+def test_a_proposal_takes_one_processor(make_plan: MakePlan, notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[set[int]] = []
+
+    def counted(draws: Matrix, costs: Matrix, corner: Vector, least: float, incumbents: int) -> Vector:
+        threads.append({pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"})
+        return expected_gains(draws, costs, corner, least, incumbents)
+
+    monkeypatch.setattr("sasa_nas.searching.propose.model_sampler.expected_gains", counted)
+    plan = make_plan(planted, trials=STARTUP, sampler="model")
+    trials = searched(plan, notes)
+    with threadpool_limits(limits=2, user_api="blas"):
+        assert ModelSampler(plan).propose(trials, {str(record.architecture_id) for record in trials}) is not None
+        after = {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+    assert (threads, after) == ([{1}], {2})
 
 
 @pytest.mark.slow
