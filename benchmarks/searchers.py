@@ -30,7 +30,7 @@ import optuna
 from earlier import earlier_results
 from study.fitted import fitted_accuracies, left_out_error
 
-from sasa_nas.analysis.pareto import hypervolume
+from sasa_nas.analysis.pareto import dominated_volume, hypervolume
 from sasa_nas.files import write_text
 from sasa_nas.run import Outcome, SearchSettings, TrialRecord
 from sasa_nas.run.provenance import git_state, versions
@@ -88,8 +88,7 @@ class Follower(SearchObserver):
     """
 
     def __init__(self, table: Table, fitted: Mapping[str, float]) -> None:
-        means = {row.architecture.id: statistics.fmean(c[-1] for c in row.accuracy) for row in table.rows}
-        self._unseen = means, fitted
+        self._unseen = means_of(table), fitted
         self._reference = reference(table)
         self._spent = 0
         self._records: list[TrialRecord] = []
@@ -117,6 +116,36 @@ def reference(table: Table) -> dict[str, float]:
     """Return the same for all searches: accuracy by chance, and the next power of ten above all FLOPs."""
     classes = table.rows[0].architecture.num_classes
     return {"accuracy": 1 / classes, "flops": 10.0 ** len(str(max(row.flops for row in table.rows)))}
+
+
+def means_of(table: Table) -> dict[str, float]:
+    """Return the mean accuracy of each network over its seeds, by its id."""
+    pairs = zip(table.rows, final_accuracies(table), strict=True)
+    return {row.architecture.id: statistics.fmean(own) for row, own in pairs}
+
+
+def decisive(table: Table, fitted: Mapping[str, float]) -> dict[str, object]:
+    """Return which network the whole table's hypervolume by means depends on most, and what it is without that one.
+
+    Args:
+        table: The table.
+        fitted: Fitted accuracies of its networks, by their ids.
+    """
+    means, corner = means_of(table), reference(table)
+    networks = [
+        TrialRecord(number=i, outcome=Outcome.TRAINED, accuracy=means[row.architecture.id], flops=row.flops)
+        for i, row in enumerate(table.rows)
+    ]
+    without = [dominated_volume([*networks[:i], *networks[i + 1 :]], corner) for i in range(len(networks))]
+    place = int(np.argmin(without))
+    network = table.rows[place].architecture.id
+    return {
+        "network": network,
+        "mean": means[network],
+        "fitted": fitted[network],
+        "hypervolume": dominated_volume(networks, corner),
+        "hypervolume_without": without[place],
+    }
 
 
 def fit_quality(table: Table) -> dict[str, float | None]:
@@ -224,6 +253,7 @@ def main() -> None:
         "random_at_budget": wanted,
         "reference": reference(table),
         "fit": fit_quality(table),
+        "decisive": decisive(table, fitted_of(options.table)),
         "searchers": {name: told[name] for name in SEARCHERS if name in told},
         "machine": describe_device(pick_device("cpu")),
         "versions": versions(),

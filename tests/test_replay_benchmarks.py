@@ -10,7 +10,7 @@ import pytest
 from earlier import earlier_results
 from effects import truth
 from planted_table import EFFECTS, EPOCHS, TOGETHER, planted_table
-from searchers import search
+from searchers import decisive, search
 from study.fitted import fitted_accuracies, left_out_error
 
 from sasa_nas.run import SearchSettings
@@ -66,6 +66,20 @@ def test_true_effects_are_those_of_the_mean_over_seeds() -> None:
     true = truth(planted_table(repeated=8, noise=0.0))
     assert true[0, "local_attention"] == pytest.approx(EFFECTS[0])
     assert true[3, "local_attention"] == pytest.approx(EFFECTS[3] + TOGETHER / 2)
+
+
+def test_it_is_told_what_the_most_decisive_network_adds() -> None:
+    table = planted_table(repeated=8, noise=0.01)
+    rows = list(table.rows)
+    without = {
+        row.architecture.id: true_hypervolume(table.model_copy(update={"rows": [r for r in rows if r is not row]}))
+        for row in rows
+    }
+    told = decisive(table, dict.fromkeys(without, 0.25))
+    assert told["network"] == min(without, key=without.__getitem__)
+    assert told["hypervolume_without"] == pytest.approx(min(without.values()))
+    assert told["hypervolume"] == pytest.approx(true_hypervolume(table))
+    assert told["fitted"] == 0.25
 
 
 def test_results_of_other_settings_are_not_added_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

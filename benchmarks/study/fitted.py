@@ -14,6 +14,7 @@ from sklearn.model_selection import KFold, cross_val_predict
 
 from sasa_nas.surrogate.factors import Matrix, Vector, factors_of, values_of
 from sasa_nas.table import Table
+from sasa_nas.table.reliability import final_accuracies
 
 FOLDS = 32
 
@@ -23,8 +24,9 @@ def fitted_accuracies(table: Table) -> Vector:
 
     Source: MacKay (1992), Bayesian interpolation, Neural Computation 4 (3), by scikit-learn.
     """
-    columns, trainings = pair_columns(table), _trainings(table)
-    fitted: Vector = BayesianRidge().fit(columns, _means(table), sample_weight=trainings).predict(columns)
+    columns = pair_columns(table)
+    means, trainings = _means_and_counts(table)
+    fitted: Vector = BayesianRidge().fit(columns, means, sample_weight=trainings).predict(columns)
     return fitted
 
 
@@ -33,14 +35,13 @@ def left_out_error(table: Table) -> float:
 
     A perfect fit's error is the standard deviation between seeds.
     """
-    means, trainings = _means(table), _trainings(table)
+    means, trainings = _means_and_counts(table)
     folds = KFold(min(FOLDS, len(means)), shuffle=True, random_state=0)
     predicted = cross_val_predict(
         BayesianRidge(), pair_columns(table), means, cv=folds, params={"sample_weight": trainings}
     )
-    squares = [
-        (course[-1] - fit) ** 2 for row, fit in zip(table.rows, predicted, strict=True) for course in row.accuracy
-    ]
+    pairs = zip(final_accuracies(table), predicted, strict=True)
+    squares = [(accuracy - fit) ** 2 for own, fit in pairs for accuracy in own]
     return float(np.sqrt(statistics.fmean(squares)))
 
 
@@ -53,9 +54,7 @@ def pair_columns(table: Table) -> Matrix:
     return np.column_stack([*single, *pairs])
 
 
-def _means(table: Table) -> Vector:
-    return np.array([statistics.fmean(course[-1] for course in row.accuracy) for row in table.rows])
-
-
-def _trainings(table: Table) -> Vector:
-    return np.array([float(len(row.accuracy)) for row in table.rows])
+def _means_and_counts(table: Table) -> tuple[Vector, Vector]:
+    """Return the mean of each network's trainings, and their number, both of shape (N,)."""
+    finals = final_accuracies(table)
+    return np.array([statistics.fmean(own) for own in finals]), np.array([float(len(own)) for own in finals])
